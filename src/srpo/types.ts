@@ -1,0 +1,49 @@
+/** Shared vocabulary of the method, in the paper's words (SRPO, arXiv 2506.01713v3, sections 3.1–3.3). */
+
+/** How the refined answer relates to the first. kept: right→right, fixed: wrong→right, stillWrong: wrong→wrong, spoilt: right→wrong. */
+export type Transition = "kept" | "fixed" | "stillWrong" | "spoilt";
+export const TRANSITIONS: readonly Transition[] = ["kept", "fixed", "stillWrong", "spoilt"];
+
+/** The three voices of a response. */
+export type Voice = "first" | "reflection" | "refined";
+
+export type RewardVariant = "paper" | "official" | "official-verl";
+
+/** Every adjustable number of the reward; defaults are the paper's (method: reward.ts). */
+export interface RewardConfig {
+  readonly variant: RewardVariant;
+  readonly formatWeight: number;            // 0.5
+  readonly accuracyWeight: number;          // 0.5
+  /** Tiers of I_eff by transition: kept 0.25, fixed 0.5, stillWrong 0, spoilt −0.25; scaled by effectivenessWeight (1; 0 turns I_eff off). */
+  readonly effectiveness: Readonly<Record<Transition, number>>;
+  readonly effectivenessWeight: number;     // 1
+  readonly reflectionFormatWeight: number;  // 0.25
+  readonly lengthWeight: number;            // α = 0.1
+  readonly lengthShape: "gaussian" | "laplace";
+  readonly targetFactor: number;            // T_target = 2 · base
+  readonly maxFactor: number;               // T_max = 2.5 · base
+}
+
+/** The terms of one response's reward; keys as in the reward vectors. `official*` variants leave the terms they lack at 0. */
+export interface RewardTerms {
+  readonly format: number;
+  readonly accuracy: number;
+  readonly effectiveness: number;
+  readonly reflectionFormat: number;
+  /** f_len in [0, 1], before its weight. */
+  readonly length: number;
+  readonly lengthWeighted: number;
+  readonly total: number;
+  /** Set where the released scorer would have crashed and given 0 (variant official). */
+  readonly note?: string;
+}
+
+export type AdvantagePreset = "srpo" | "trl" | "verl" | "easyr1" | "openrlhf";
+
+export interface GroupAdvantages {
+  readonly advantages: readonly number[];
+  readonly mean: number;
+  readonly std: number;
+  /** max − min ≤ 1e-9·max(1,|r|): advantages are exactly 0. */
+  readonly flat: boolean;
+}

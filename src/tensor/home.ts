@@ -1,0 +1,89 @@
+/**
+ * A home is a place where the policy can live: a TensorFlow.js backend (its memory, its device,
+ * its transfers) plus our own kernels on it. There are three:
+ *
+ *   webgpu     WGSL kernels recorded into tfjs-backend-webgpu's command encoder
+ *   wasm       AssemblyScript SIMD kernels in tfjs-backend-wasm's memory
+ *   reference  compositions of stock tf.* operations on tfjs-backend-cpu; gradients by tfjs' own autodiff
+ *
+ * What a home is not: it knows no model, no tape and no training. Rooms above speak to a home only
+ * through this interface, so a policy never asks where it lives.
+ */
+import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Kernels } from "./kernels";
+
+export type HomeName = "webgpu" | "wasm" | "reference";
+
+/** What the badge, the log and the benchmarks say about a home. */
+export interface HomeDescription {
+  readonly name: HomeName;
+  /** e.g. "NVIDIA Ada · Vulkan", "SwiftShader (CPU)", "SIMD, 1 thread", "plain TensorFlow.js". */
+  readonly adapter: string;
+  /** Adapter features or build traits that change which kernels run, e.g. ["shader-f16", "subgroups"]. */
+  readonly features: readonly string[];
+}
+
+/** Counts since the home was opened; differences between two readings measure a step. */
+export interface HomeCounters {
+  dispatches: number;
+  submits: number;
+  readbacks: number;
+  bytesUploaded: number;
+  bytesRead: number;
+}
+
+export type DataType = "float32" | "int32";
+
+export interface Home {
+  readonly name: HomeName;
+  readonly description: HomeDescription;
+  readonly kernels: Kernels;
+  readonly counters: HomeCounters;
+
+  /** A new tensor filled with zeros, on the device. The caller disposes it. */
+  zeros(shape: readonly number[], dtype?: DataType): Tensor;
+
+  /** A new tensor from host values. `values.length` must equal the product of `shape`. */
+  upload(values: Float32Array | Int32Array, shape: readonly number[]): Tensor;
+
+  /** Overwrite an existing tensor's elements from `offset` (elements) on, in place. */
+  write(tensor: Tensor, values: Float32Array | Int32Array, offset?: number): void;
+
+  /**
+   * A tensor that shares memory with elements [offset, offset + size(shape)) of `flat`; writes through
+   * either are seen by both. `offset` must be a multiple of `viewAlignment` elements. Disposing a view
+   * frees nothing of `flat`; views must not outlive `flat`.
+   */
+  view(flat: Tensor, offset: number, shape: readonly number[]): Tensor;
+
+  /** Views begin at multiples of this many 4-byte elements (64 on WebGPU: 256-byte binding offsets). */
+  readonly viewAlignment: number;
+
+  /**
+   * Read several tensors back in ONE round trip (one mapped buffer on WebGPU). Waits for all work
+   * recorded so far. Rejects with DeviceLostError when the device is gone.
+   */
+  read(tensors: readonly Tensor[]): Promise<(Float32Array | Int32Array)[]>;
+
+  /** Submit recorded work without waiting (no-op on wasm and reference). */
+  flush(): void;
+
+  /** Bytes of device memory held by live tensors (and recycled buffers, on WebGPU). */
+  memoryBytes(): number;
+
+  /** Settles once, when the device is lost; never on wasm and reference unless `dispose`d with a reason. */
+  readonly lost: Promise<DeviceLostError>;
+
+  /** Destroy the device and everything on it. Safe to call twice. */
+  dispose(): Promise<void>;
+}
+
+/** The device went away (driver reset, tab evicted, destroyed). State on it is gone; restore a snapshot. */
+export class DeviceLostError extends Error {
+  override readonly name = "DeviceLostError";
+}
+
+/** A kernel reported a validation or out-of-memory error; results since then cannot be trusted. */
+export class KernelError extends Error {
+  override readonly name = "KernelError";
+}

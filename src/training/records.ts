@@ -1,0 +1,143 @@
+/**
+ * What a session tells the outside after each phase: plain data, structured-clonable, no tensors.
+ * The page, the JSONL log and the tests read the same records.
+ */
+import type { GroupAdvantages, RewardTerms, Transition, Voice } from "../srpo/types";
+import type { FamilyName, Picture } from "../tasks/problem";
+
+export type Stage = "base" | "sft" | "grpo";
+/** The four phases of one GRPO step, in order. An SFT step has `data` (collect and write reflections) and `update`. */
+export type Phase = "rollout" | "score" | "normalise" | "update";
+
+export interface ProblemRecord {
+  readonly id: string;
+  readonly family: FamilyName;
+  readonly picture: Picture;
+  readonly question: string;
+  readonly answer: string;
+}
+
+/** One sampled response. Fields beyond `rollout` appear with the phase that makes them. */
+export interface SampleRecord {
+  readonly text: string;
+  /** Token strings in order (the end token included, if sampled), aligned with the arrays below. */
+  readonly tokens: readonly string[];
+  readonly tokenIds: readonly number[];
+  readonly logprobs: readonly number[];
+  readonly entropies: readonly number[];
+  /** Which voice each token belongs to; null outside the blocks. */
+  readonly voices: readonly (Voice | null)[];
+  /** False when the response ran into the length limit. */
+  readonly finished: boolean;
+  /** phase score */
+  readonly score?: SampleScore | { readonly error: string };
+  /** phase normalise */
+  readonly advantage?: number;
+  /** phase update: log-probabilities of the same tokens after the step. */
+  readonly logprobsAfter?: readonly number[];
+}
+
+export interface SampleScore {
+  readonly firstSolution: { readonly think: string; readonly answer: string } | null;
+  readonly reflection: string | null;
+  readonly refinedSolution: { readonly think: string; readonly answer: string } | null;
+  readonly wellFormed: boolean;
+  /** Why the format term is 0, one sentence each; empty when well formed. */
+  readonly formatReasons: readonly string[];
+  readonly firstRight: boolean;
+  readonly refinedRight: boolean;
+  /** Null where there is no second answer to compare. */
+  readonly transition: Transition | null;
+  readonly terms: RewardTerms;
+  /** Tokens of the whole response, and of the first think and answer: what f_len is computed from. */
+  readonly lengthTokens: number;
+  readonly baseTokens: number;
+}
+
+export interface GroupRecord {
+  readonly problem: ProblemRecord;
+  readonly samples: readonly SampleRecord[];
+  /** phase normalise */
+  readonly normalised?: Omit<GroupAdvantages, "advantages">;
+}
+
+/**
+ * Numbers of one step under the trainers' usual names. Fractions in [0, 1]; lengths in tokens; entropy and KL in nats a token.
+ * Absent keys were not measured in that stage.
+ */
+export interface StepMetrics {
+  readonly step: number;
+  readonly stage: Stage;
+  readonly loss?: number;
+  readonly grad_norm?: number;
+  readonly learning_rate?: number;
+  readonly reward?: number;
+  readonly reward_std?: number;
+  readonly "rewards/format"?: number;
+  readonly "rewards/accuracy"?: number;
+  readonly "rewards/effectiveness"?: number;
+  readonly "rewards/reflectionFormat"?: number;
+  readonly "rewards/length"?: number;
+  readonly "accuracy/first"?: number;
+  readonly "accuracy/refined"?: number;
+  readonly "transitions/kept"?: number;
+  readonly "transitions/fixed"?: number;
+  readonly "transitions/stillWrong"?: number;
+  readonly "transitions/spoilt"?: number;
+  readonly "format/wellFormed"?: number;
+  readonly "completions/mean_length"?: number;
+  readonly "completions/reflection_length"?: number;
+  readonly "completions/clipped_ratio"?: number;
+  readonly entropy?: number;
+  readonly kl?: number;
+  readonly frac_reward_zero_std?: number;
+  readonly "clip_ratio/low_mean"?: number;
+  readonly "clip_ratio/high_mean"?: number;
+  readonly num_tokens?: number;
+  readonly step_time?: number;
+  readonly "time/rollout"?: number;
+  readonly "time/update"?: number;
+}
+
+/** Evaluation on held-out problems. */
+export interface EvaluationRecord {
+  readonly step: number;
+  readonly stage: Stage;
+  readonly problems: number;
+  readonly samples: number;
+  readonly accuracyFirst: number;
+  readonly accuracyRefined: number;
+  readonly wellFormed: number;
+  readonly meanLength: number;
+  readonly transitions: Readonly<Record<Transition, number>>;
+  readonly byFamily: Readonly<Partial<Record<FamilyName, { readonly first: number; readonly refined: number }>>>;
+}
+
+/** One record of the reflection data set of stage 1. */
+export interface ReflectionExample {
+  readonly problem: ProblemRecord;
+  readonly strategy: "correction" | "simplification";
+  readonly firstRight: boolean;
+  /** The policy's own first solution; the teacher's reflection; the refined solution. */
+  readonly firstSolution: { readonly think: string; readonly answer: string };
+  readonly reflection: string;
+  readonly refinedSolution: { readonly think: string; readonly answer: string };
+}
+
+/** Progress of building the data set. */
+export interface DataProgress {
+  readonly collected: number;
+  readonly wanted: number;
+  readonly right: number;
+  readonly wrong: number;
+  /** Answers that could not be used (no readable answer). */
+  readonly discarded: number;
+}
+
+export interface SnapshotInfo {
+  readonly id: string;
+  readonly stage: Stage;
+  readonly step: number;
+  readonly label?: string;
+  readonly bytes: number;
+}

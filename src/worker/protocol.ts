@@ -1,0 +1,76 @@
+/**
+ * The whole contract between the page and the worker that trains, on one screen: one union each way.
+ * Every command carries the run it speaks to; every event the run it comes from, so that late messages
+ * of an abandoned run are told apart. Both sides parse what they receive and handle every case (`never`).
+ */
+import type { HomeName } from "../tensor/home";
+import type {
+  DataProgress, EvaluationRecord, GroupRecord, Phase, ReflectionExample, SnapshotInfo, Stage, StepMetrics,
+} from "../training/records";
+import type { Settings, SettingsPatch } from "../training/settings";
+
+export type { DataProgress, EvaluationRecord, GroupRecord, Phase, ReflectionExample, SnapshotInfo, Stage, StepMetrics, Settings, SettingsPatch };
+export type { SampleRecord, SampleScore, ProblemRecord } from "../training/records";
+
+/** Where a run starts: a shipped policy by name, or a Hugging Face folder the visitor dropped. */
+export type PolicySource =
+  | { readonly kind: "shipped"; readonly name: "base" | "sft" | "srpo" }
+  | { readonly kind: "files"; readonly files: readonly { readonly path: string; readonly bytes: ArrayBuffer }[] };
+
+export type Command = { readonly run: string } & (
+  /** Start (or restart) a run. `home` null: first that passes its self-test, in the order webgpu, wasm, reference. */
+  | { readonly type: "open"; readonly source: PolicySource; readonly settings: SettingsPatch; readonly home: HomeName | null; readonly resume: boolean }
+  /** Change settings; training uses them from the next step. */
+  | { readonly type: "configure"; readonly settings: SettingsPatch }
+  | { readonly type: "stage"; readonly stage: Stage }
+  /** Step until paused; `delay` ms between phases (slow motion), 0 at full speed. `until`: stop after this step. */
+  | { readonly type: "play"; readonly delay: number; readonly until: number | null }
+  | { readonly type: "pause" }
+  /** Finish the step under way, or do one whole step. */
+  | { readonly type: "step" }
+  /** Do the next phase only. */
+  | { readonly type: "phase" }
+  /** Back to the start of the run: weights, optimiser, random streams, data. */
+  | { readonly type: "reset" }
+  /** Go back to a snapshot; steps after it are dropped from the run (fork). */
+  | { readonly type: "restore"; readonly snapshot: string }
+  /** Fresh samples of one problem with the current weights; nothing is trained. */
+  | { readonly type: "sample"; readonly family: string | null; readonly greedy: boolean }
+  | { readonly type: "evaluate"; readonly problems: number }
+  /** Write the trained policy as a Hugging Face folder. */
+  | { readonly type: "export" }
+  /** Destroy the GPU device on purpose, to see the recovery. */
+  | { readonly type: "loseDevice" }
+  | { readonly type: "close" }
+);
+
+/** What it cost to start, in milliseconds. */
+export interface StartCosts { readonly download: number; readonly device: number; readonly selfTest: number; readonly load: number }
+
+export type Event = { readonly run: string } & (
+  | { readonly type: "progress"; readonly what: "download" | "device" | "selfTest" | "load" | "evaluate" | "restore"; readonly done: number; readonly total: number }
+  | { readonly type: "opened"; readonly home: HomeName; readonly adapter: string; readonly features: readonly string[]; readonly costs: StartCosts;
+      /** Why better homes were passed over, in order. */
+      readonly passedOver: readonly { readonly home: HomeName; readonly why: string }[];
+      readonly parameters: number; readonly settings: Settings; readonly stage: Stage; readonly step: number; readonly resumed: boolean;
+      readonly history: readonly StepMetrics[] }
+  | { readonly type: "configured"; readonly settings: Settings }
+  | { readonly type: "playing"; readonly playing: boolean }
+  | { readonly type: "stage"; readonly stage: Stage; readonly step: number }
+  /** A phase begins: what is lit while it runs. */
+  | { readonly type: "phaseStarted"; readonly phase: Phase; readonly step: number }
+  /** A phase has finished; `groups` holds what is known by now. */
+  | { readonly type: "phase"; readonly phase: Phase; readonly step: number; readonly groups: readonly GroupRecord[] }
+  | { readonly type: "stepped"; readonly metrics: StepMetrics }
+  | { readonly type: "data"; readonly progress: DataProgress; readonly examples: readonly ReflectionExample[] }
+  | { readonly type: "sampled"; readonly group: GroupRecord }
+  | { readonly type: "evaluated"; readonly evaluation: EvaluationRecord }
+  | { readonly type: "snapshots"; readonly snapshots: readonly SnapshotInfo[] }
+  | { readonly type: "restored"; readonly stage: Stage; readonly step: number; readonly history: readonly StepMetrics[] }
+  | { readonly type: "exported"; readonly files: readonly { readonly path: string; readonly bytes: ArrayBuffer }[] }
+  | { readonly type: "deviceLost"; readonly message: string; readonly recovering: boolean; readonly attempt: number }
+  /** A step was refused (not finite); the weights are those before it. */
+  | { readonly type: "refused"; readonly step: number; readonly message: string }
+  /** `fatal`: this run cannot go on; else the last command failed and the run stands as it was. */
+  | { readonly type: "error"; readonly message: string; readonly fatal: boolean }
+);
