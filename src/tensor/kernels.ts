@@ -61,7 +61,7 @@ export interface SampleOptions {
 /** Where the sampler keeps its results on the device, R rows × capacity columns. */
 export interface SampleBuffers {
   readonly tokens: Tensor;    // int32 [R, capacity]
-  readonly logprobs: Tensor;  // f32   [R, capacity], log-probability at temperature T of the sampled token
+  readonly logprobs: Tensor;  // f32   [R, capacity], log-probability at temperature T of the sampled token (before topK)
   readonly entropies: Tensor; // f32   [R, capacity], nats, of the distribution sampled from (before topK)
   readonly next: Tensor;      // int32 [R], token to feed next
   readonly done: Tensor;      // int32 [R], 1 once finished
@@ -82,7 +82,18 @@ export interface PolicyLossOptions {
   readonly beta: number;
 }
 
-/** Order of the sums `policyLoss` returns in its stats tensor. All but the first are plain sums over the rows with weight ≠ 0. */
+/**
+ * Order of the sums `policyLoss` returns in its stats tensor. All but the first are plain sums over the rows with weight ≠ 0:
+ *  loss         Σ weight·(clipped surrogate + β·k3)
+ *  rows         count of rows with weight ≠ 0
+ *  ratio        the ratio after logRatioClamp and ratioMax
+ *  approxKl     old − new log-probability after logRatioClamp (k1, verl's ppo_kl)
+ *  refKl        k3 = exp(d) − d − 1, d = ref − new clamped to ±logRatioClamp; reported for β = 0 too
+ *  clippedLow   advantage < 0 and ratio < 1 − clipLow (TRL's region)
+ *  clippedHigh  advantage > 0 and ratio > 1 + clipHigh
+ *  dualClipped  advantage < 0 and the clipped loss exceeds −dualClip·advantage
+ * A clamp or clip that binds has gradient 0.
+ */
 export const POLICY_LOSS_STATS = ["loss", "rows", "ratio", "approxKl", "refKl", "clippedLow", "clippedHigh", "dualClipped"] as const;
 
 export interface AdamWOptions {
