@@ -11,6 +11,8 @@ import type { Settings, SettingsPatch } from "../training/settings";
 
 export type { DataProgress, EvaluationRecord, GroupRecord, Phase, ReflectionExample, SnapshotInfo, Stage, StepMetrics, Settings, SettingsPatch };
 export type { SampleRecord, SampleScore, ProblemRecord } from "../training/records";
+/** The schema of the settings and their defaults travel with the contract: both sides parse with the same one. */
+export { defaultSettings, settingsSchema } from "../training/settings";
 
 /** Where a run starts: a shipped policy by name, or a Hugging Face folder the visitor dropped. */
 export type PolicySource =
