@@ -1,0 +1,38 @@
+/** The built page on a free local port, and a headless Chromium to open it in. */
+import { existsSync } from "node:fs";
+import { chromium, type Browser, type Page } from "playwright-core";
+import { preview } from "vite";
+import { browserFlags, findOrInstallBrowser } from "./browser";
+
+export interface Site {
+  readonly url: string;
+  readonly browser: Browser;
+  close(): Promise<void>;
+}
+
+/** Serves dist/ and starts Chromium, with WebGPU on SwiftShader or with none. Throws when the page has not been built. */
+export async function openSite(options: { readonly webgpu: boolean }): Promise<Site> {
+  if (!existsSync("dist/index.html")) throw new Error("dist/index.html is missing: run `npm run build` first (npm test does).");
+  const server = await preview({ preview: { host: "127.0.0.1", port: 0, strictPort: false }, logLevel: "error" });
+  const url = server.resolvedUrls?.local[0];
+  if (!url) throw new Error("The preview server gave no address.");
+  const browser = await chromium.launch({ executablePath: findOrInstallBrowser(), headless: true, args: browserFlags(options.webgpu) });
+  return {
+    url,
+    browser,
+    close: async () => {
+      await browser.close();
+      await server.close();
+    },
+  };
+}
+
+/** Fails the test that ends with errors on the page's console; returns what was seen so far. */
+export function watchErrors(page: Page): string[] {
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => {
+    if (message.type() === "error") errors.push(message.text());
+  });
+  return errors;
+}
