@@ -15,7 +15,10 @@ export interface Reading {
   readonly value: number;
 }
 
-/** One inference, written "left op right = result", e.g. 3 + 5 = 8. */
+/**
+ * One inference, written "left op right = result", e.g. 3 + 5 = 8. A problem's first inference joins its
+ * first two readings in order; each later one has a constant on the left and the result before it on the right.
+ */
 export interface Inference {
   readonly left: number;
   readonly op: "+" | "-" | "*" | "max" | "min";

@@ -1,0 +1,89 @@
+/**
+ * Plane figures with labels: the third angle of a triangle, the perimeter of a rectangle. Labels stand in
+ * fixed cells; the figure follows the numbers (the triangle leans as its angles say, its height is capped).
+ */
+import { Canvas, CELL, INK, PLACES } from "../draw";
+import { infer, type ProblemParts, type TaskFamily } from "../family";
+import type { Picture } from "../problem";
+import type { Random } from "../random";
+
+/** The triangle's base: its ends and its row. */
+const LEFT = 3;
+const RIGHT = 28;
+const BASE = 22;
+
+function cotangent(degrees: number): number {
+  return degrees === 90 ? 0 : 1 / Math.tan((degrees * Math.PI) / 180);
+}
+
+function drawTriangle(left: number, right: number): Picture {
+  const canvas = new Canvas();
+  const lean = cotangent(left);
+  const sum = lean + cotangent(right);
+  const apexX = Math.round(LEFT + (RIGHT - LEFT) * (lean / sum));
+  const apexY = BASE - Math.min(14, Math.max(9, Math.round((RIGHT - LEFT) / sum)));
+  canvas.line(LEFT, BASE, apexX, apexY, INK);
+  canvas.line(RIGHT, BASE, apexX, apexY, INK);
+  canvas.line(LEFT, BASE, RIGHT, BASE, INK);
+  canvas.small("?", Math.min(28, Math.max(1, apexX - 1)), apexY - 7, INK);
+  canvas.rect(LEFT - 1, BASE - 1, 3, 3, PLACES[0]);
+  canvas.rect(RIGHT - 1, BASE - 1, 3, 3, PLACES[1]);
+  canvas.small(String(left), 1, 26, PLACES[0]);
+  canvas.small(String(right), 24, 26, PLACES[1]);
+  return canvas.picture();
+}
+
+function angle(random: Random): ProblemParts {
+  let left = 90;
+  let right = 90;
+  while (left + right > 160) {
+    left = 10 * random.integer(2, 9);
+    right = 10 * random.integer(2, 9);
+  }
+  return {
+    facts: `angles ${left} ${right}`,
+    question: "third angle ?",
+    readings: [
+      { subject: "left", value: left },
+      { subject: "right", value: right },
+    ],
+    inferences: [infer(left, "+", right), infer(180, "-", left + right)],
+    draw: () => drawTriangle(left, right),
+  };
+}
+
+function drawRectangle(width: number, height: number): Picture {
+  const canvas = new Canvas();
+  const halfWidth = Math.round(0.7 * width + 4);
+  const halfHeight = Math.round(0.7 * height + 4);
+  const x = 12 - halfWidth;
+  const y = 12 - halfHeight;
+  canvas.frame(x, y, 2 * halfWidth, 2 * halfHeight, INK);
+  canvas.rect(x, y + 2 * halfHeight - 1, 2 * halfWidth, 1, PLACES[0]);
+  canvas.rect(x + 2 * halfWidth - 1, y, 1, 2 * halfHeight, PLACES[1]);
+  canvas.large(String(width), CELL + 1, 3 * CELL, PLACES[0]);
+  canvas.large(String(height), 3 * CELL + 1, CELL, PLACES[1]);
+  return canvas.picture();
+}
+
+function perimeter(random: Random): ProblemParts {
+  const width = random.integer(2, 9);
+  const height = random.integer(2, 9);
+  return {
+    facts: `rectangle ${width} ${height}`,
+    question: "perimeter ?",
+    readings: [
+      { subject: "width", value: width },
+      { subject: "height", value: height },
+    ],
+    inferences: [infer(width, "+", height), infer(2, "*", width + height)],
+    draw: () => drawRectangle(width, height),
+  };
+}
+
+export const geometry: TaskFamily = {
+  name: "geometry",
+  title: "Angles and sides",
+  sources: "as Geometric Math QA",
+  make: (random) => (random.chance(0.5) ? angle(random) : perimeter(random)),
+};
