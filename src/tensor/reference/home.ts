@@ -8,6 +8,7 @@ import "@tensorflow/tfjs-backend-cpu";
 import type { DataType, Home, HomeCounters } from "../home";
 import type { Kernels } from "../kernels";
 import { attentionKernels } from "./attention";
+import { registerAutodiff } from "./autodiff";
 import { elements, onCpu, tensorOver } from "./cpuMemory";
 import { linearKernels } from "./linear";
 import { objectiveKernels } from "./objective";
@@ -78,6 +79,7 @@ export async function openReferenceHome(): Promise<Home> {
   const previous = tf.getBackend();
   await tf.setBackend("cpu"); // the instance must exist before `onCpu` can switch without waiting
   if (previous && previous !== "cpu") await tf.setBackend(previous);
+  registerAutodiff();
   const counters: HomeCounters = { dispatches: 0, submits: 0, readbacks: 0, bytesUploaded: 0, bytesRead: 0 };
   const views = new Set<tf.Tensor>();
   const forgetDisposed = (): void => views.forEach((view) => view.isDisposed && views.delete(view));
