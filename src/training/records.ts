@@ -59,6 +59,8 @@ export interface GroupRecord {
   readonly samples: readonly SampleRecord[];
   /** phase normalise */
   readonly normalised?: Omit<GroupAdvantages, "advantages">;
+  /** phase normalise: left out of the update by the online filter. */
+  readonly filtered?: boolean;
 }
 
 /**

@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { configure } from "./configure";
+import { defaultSettings } from "./settings";
+
+test("a patch changes what it names and nothing else, also inside the tiers", () => {
+  const changed = configure(defaultSettings, { grpo: { learningRate: 1e-4 }, reward: { effectivenessWeight: 0 } });
+  expect(changed.grpo).toEqual({ ...defaultSettings.grpo, learningRate: 1e-4 });
+  expect(changed.reward).toEqual({ ...defaultSettings.reward, effectivenessWeight: 0 });
+  expect(changed.sft).toEqual(defaultSettings.sft);
+});
+
+test("an unknown field and a bad value are named", () => {
+  const misspelt: object = { grpo: { learnigRate: 1 } };
+  expect(() => configure(defaultSettings, misspelt)).toThrow(/no "grpo.learnigRate"/);
+  expect(() => configure(defaultSettings, { grpo: { groupSize: 1 } })).toThrow(/grpo.groupSize/);
+  expect(() => configure(defaultSettings, { families: [] as never })).toThrow(/families/);
+});
+
+test("null is a value, undefined is not", () => {
+  const banded = configure(defaultSettings, { grpo: { onlineFilter: [0.1, 0.9] } });
+  expect(banded.grpo.onlineFilter).toEqual([0.1, 0.9]);
+  expect(configure(banded, { grpo: { onlineFilter: null } }).grpo.onlineFilter).toBeNull();
+  expect(configure(banded, { grpo: undefined }).grpo).toEqual(banded.grpo);
+});

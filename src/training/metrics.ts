@@ -1,0 +1,58 @@
+/**
+ * One step's numbers under the names TRL and its neighbours log (records.ts). Averages are over samples with
+ * a score; a sample whose scorer failed is in no average of rewards, only in the lengths.
+ */
+import { TRANSITIONS, type Transition } from "../srpo/types";
+import type { GroupRecord, SampleRecord, SampleScore, StepMetrics } from "./records";
+
+/** Mean of a list; 0 for an empty one (the key is then left out by the callers that can tell). */
+export function mean(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+export function scoreOf(sample: SampleRecord): SampleScore | null {
+  return sample.score !== undefined && !("error" in sample.score) ? sample.score : null;
+}
+
+/** Share of each transition among all scores; they add up to the share of responses with two answers. */
+export function transitionShares(scores: readonly SampleScore[]): Record<Transition, number> {
+  const share = (transition: Transition): number => mean(scores.map((score) => (score.transition === transition ? 1 : 0)));
+  return { kept: share("kept"), fixed: share("fixed"), stillWrong: share("stillWrong"), spoilt: share("spoilt") };
+}
+
+/** What the sampled groups show, whether or not an update follows. */
+export function groupMetrics(groups: readonly GroupRecord[]): Omit<StepMetrics, "step" | "stage"> {
+  const samples = groups.flatMap((group) => group.samples);
+  const scores = samples.map(scoreOf).filter((score) => score !== null);
+  const shares = transitionShares(scores);
+  const tokens = samples.reduce((sum, sample) => sum + sample.tokens.length, 0);
+  const termMean = (term: "format" | "accuracy" | "effectiveness" | "reflectionFormat" | "lengthWeighted" | "total"): number =>
+    mean(scores.map((score) => score.terms[term]));
+  return {
+    reward: termMean("total"),
+    reward_std: mean(groups.map((group) => group.normalised?.std ?? 0)),
+    "rewards/format": termMean("format"),
+    "rewards/accuracy": termMean("accuracy"),
+    "rewards/effectiveness": termMean("effectiveness"),
+    "rewards/reflectionFormat": termMean("reflectionFormat"),
+    "rewards/length": termMean("lengthWeighted"),
+    "accuracy/first": mean(scores.map((score) => Number(score.firstRight))),
+    "accuracy/refined": mean(scores.map((score) => Number(score.refinedRight))),
+    "transitions/kept": shares.kept,
+    "transitions/fixed": shares.fixed,
+    "transitions/stillWrong": shares.stillWrong,
+    "transitions/spoilt": shares.spoilt,
+    "format/wellFormed": mean(scores.map((score) => Number(score.wellFormed))),
+    "completions/mean_length": mean(samples.map((sample) => sample.tokens.length)),
+    "completions/reflection_length": mean(samples.map((sample) => sample.voices.filter((voice) => voice === "reflection").length)),
+    "completions/clipped_ratio": mean(samples.map((sample) => Number(!sample.finished))),
+    entropy: tokens === 0 ? 0 : samples.reduce((sum, sample) => sum + sample.entropies.reduce((a, b) => a + b, 0), 0) / tokens,
+    frac_reward_zero_std: mean(groups.map((group) => Number(group.normalised?.flat ?? false))),
+    num_tokens: tokens,
+  };
+}
+
+/** Transition shares as the chips order them, e.g. for tables. */
+export function inOrder(shares: Readonly<Record<Transition, number>>): number[] {
+  return TRANSITIONS.map((transition) => shares[transition]);
+}

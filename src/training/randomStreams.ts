@@ -1,0 +1,30 @@
+/**
+ * Random streams of a session. Every draw is a pure function of counters (src/tensor/random.ts), so a stream
+ * is nothing but a number range for the `step` counter: the state of all randomness is the seed and how far
+ * each counter has come, which a snapshot holds as plain integers.
+ */
+import { randomUniform } from "../tensor/random";
+
+/** Who draws; each stream owns 2²⁴ consecutive step counters. */
+const STREAMS = { base: 1, sft: 2, grpo: 3, sample: 4, evaluate: 5, shuffle: 6 } as const;
+export type StreamName = keyof typeof STREAMS;
+
+const STREAM_LENGTH = 0x1000000;
+
+/** The step counter for draw number `count` of a stream. */
+export function streamStep(stream: StreamName, count: number): number {
+  return STREAMS[stream] * STREAM_LENGTH + (count % STREAM_LENGTH);
+}
+
+/** A permutation of 0…n−1 (Fisher–Yates), fixed by the seed and the epoch. */
+export function permutation(n: number, seed: number, epoch: number): number[] {
+  const order = Array.from({ length: n }, (_, index) => index);
+  const step = streamStep("shuffle", epoch);
+  for (let last = n - 1; last > 0; last--) {
+    const pick = Math.floor(randomUniform(seed, step, last, 0) * (last + 1));
+    const moved = order[last] ?? last;
+    order[last] = order[pick] ?? pick;
+    order[pick] = moved;
+  }
+  return order;
+}

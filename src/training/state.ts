@@ -1,0 +1,72 @@
+/**
+ * Everything a session knows besides the weights, as plain data: what is restored from here continues
+ * bit for bit. Randomness is in it as counters (randomStreams.ts), the data cursor as a count of problems
+ * taken, problems as ids (src/tasks makes them again), and a step under way as the tokens it sampled:
+ * scores and advantages are pure functions of these and of the step's frozen settings, so they are
+ * computed anew and cannot disagree.
+ */
+import { z } from "zod";
+import { settingsSchema } from "./settings";
+
+const count = z.int().nonnegative();
+const stageSchema = z.enum(["base", "sft", "grpo"]);
+
+/** One sampled response as the rollout left it; arrays are aligned, the end token included if sampled. */
+const sampledRowSchema = z.object({
+  tokens: z.array(count),
+  logprobs: z.array(z.number()),
+  entropies: z.array(z.number()),
+  finished: z.boolean(),
+});
+export type SampledRow = z.output<typeof sampledRowSchema>;
+
+const pendingStepSchema = z.object({
+  /** The phase to do next. */
+  next: z.enum(["score", "normalise", "update"]),
+  /** The settings this step began with; changes wait for the next one. */
+  settings: settingsSchema,
+  groups: z.array(z.object({ problem: z.string(), rows: z.array(sampledRowSchema) })),
+  rolloutSeconds: z.number(),
+  /** Seconds spent on this step so far. */
+  seconds: z.number(),
+});
+export type PendingStep = z.output<typeof pendingStepSchema>;
+
+const solution = z.object({ think: z.string(), answer: z.string() });
+/** A record of the reflection data set, its problem by id. */
+const storedExampleSchema = z.object({
+  problem: z.string(),
+  strategy: z.enum(["correction", "simplification"]),
+  firstRight: z.boolean(),
+  firstSolution: solution,
+  reflection: z.string(),
+  refinedSolution: solution,
+});
+export type StoredExample = z.output<typeof storedExampleSchema>;
+
+const progressSchema = z.object({ collected: count, wanted: count, right: count, wrong: count, discarded: count });
+
+const metricsSchema = z.object({ step: count, stage: stageSchema }).catchall(z.number());
+
+export const sessionStateSchema = z.object({
+  version: z.literal(1),
+  stage: stageSchema,
+  /** Finished steps of this stage. */
+  step: count,
+  /** Optimiser updates of this stage (AdamW's bias correction counts them). */
+  updates: count,
+  /** Training problems taken so far, a counter a stage: the data cursor. */
+  cursor: z.object({ base: count, sft: count, grpo: count }),
+  /** Chunks of own answers collected for stage 1: position in their random stream. */
+  chunks: count,
+  /** Single problems sampled on request: position in their random stream. */
+  samples: count,
+  /** Steps refused because something was not finite. */
+  refusals: count,
+  settings: settingsSchema,
+  pending: pendingStepSchema.nullable(),
+  examples: z.array(storedExampleSchema),
+  progress: progressSchema,
+  history: z.array(metricsSchema),
+});
+export type SessionState = z.output<typeof sessionStateSchema>;

@@ -1,0 +1,89 @@
+/**
+ * The page's end of the protocol: typed commands out, checked events in. Knows the worker only as something
+ * that takes and gives messages, so that the same client speaks to a Web Worker, to a socket and, in tests,
+ * to a host in the same process.
+ */
+import type { Command, Event } from "./protocol";
+import { parseEvent } from "./parse";
+
+/** The two sides of a message channel, as `Worker` has them. */
+export interface Port {
+  postMessage(message: unknown, transfer: Transferable[]): void;
+  onmessage: ((event: { readonly data: unknown }) => void) | null;
+}
+
+type Body<C> = C extends Command ? Omit<C, "run"> : never;
+/** A command without its run: the client adds its own. */
+export type CommandBody = Body<Command>;
+
+export class WorkerClient {
+  #run: string;
+  readonly #listeners = new Set<(event: Event) => void>();
+
+  /**
+   * @param port where the worker listens
+   * @param onFault told of messages that are no events and of listeners that throw; nothing is swallowed
+   */
+  constructor(private readonly port: Port, run: string, private readonly onFault: (error: Error) => void) {
+    this.#run = run;
+    port.onmessage = ({ data }) => this.#receive(data);
+  }
+
+  get run(): string {
+    return this.#run;
+  }
+
+  /** Begin another run: events of the old one that are still under way are dropped from now on. */
+  renew(run: string): void {
+    this.#run = run;
+  }
+
+  /** Send a command. Buffers inside `open` are transferred: the caller must not use them afterwards. */
+  send(command: CommandBody): void {
+    const buffers = command.type === "open" && command.source.kind === "files" ? command.source.files.map((file) => file.bytes) : [];
+    this.port.postMessage({ ...command, run: this.#run }, buffers);
+  }
+
+  /** Hear every event of the current run. → a function that stops it. */
+  subscribe(listener: (event: Event) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** The next event of one type; rejects on a fatal error, which would leave the caller waiting for ever. */
+  next<T extends Event["type"]>(type: T): Promise<Extract<Event, { type: T }>> {
+    return new Promise((resolve, reject) => {
+      const stop = this.subscribe((event) => {
+        if (isType(event, type)) {
+          stop();
+          resolve(event);
+        } else if (event.type === "error" && event.fatal) {
+          stop();
+          reject(new Error(event.message));
+        }
+      });
+    });
+  }
+
+  #receive(data: unknown): void {
+    try {
+      const event = parseEvent(data);
+      if (event.run !== this.#run) return;
+      for (const listener of [...this.#listeners]) listener(event);
+    } catch (error) {
+      this.onFault(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+}
+
+function isType<T extends Event["type"]>(event: Event, type: T): event is Extract<Event, { type: T }> {
+  return event.type === type;
+}
+
+/** Start the training worker and a client for it. The worker's own failures (a script that does not load) reach `onFault`. */
+export function startWorker(run: string, onFault: (error: Error) => void): { readonly client: WorkerClient; readonly terminate: () => void } {
+  const worker = new Worker(new URL("./entry.ts", import.meta.url), { type: "module", name: "srpo-training" });
+  worker.onerror = (event) => onFault(new Error(`The training worker failed: ${event.message || "its script could not be loaded"}`));
+  worker.onmessageerror = () => onFault(new Error("A message from the training worker could not be read."));
+  return { client: new WorkerClient(worker, run, onFault), terminate: () => worker.terminate() };
+}

@@ -1,0 +1,87 @@
+/**
+ * Both ends of the wire check what arrives, once, here. Commands drive training, so they are parsed field by
+ * field; settings patches are checked by the settings schema when they are merged (src/training/configure.ts).
+ * Events carry tens of thousands of numbers ten times a second from our own worker, so for them the envelope
+ * and the fields that decide control flow are checked and the arrays are taken as they are.
+ */
+import { z } from "zod";
+import type { Command, Event, SettingsPatch } from "./protocol";
+
+const run = z.string().min(1);
+const bytes = z.instanceof(ArrayBuffer);
+const homeName = z.enum(["webgpu", "wasm", "reference"]);
+const settingsPatch = z.custom<SettingsPatch>((value) => typeof value === "object" && value !== null && !Array.isArray(value), "settings must be an object");
+const source = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("shipped"), name: z.enum(["base", "sft", "srpo"]) }),
+  z.object({ kind: z.literal("files"), files: z.array(z.object({ path: z.string().min(1), bytes })) }),
+]);
+
+const commandSchema = z.discriminatedUnion("type", [
+  z.object({ run, type: z.literal("open"), source, settings: settingsPatch, home: homeName.nullable(), resume: z.boolean() }),
+  z.object({ run, type: z.literal("configure"), settings: settingsPatch }),
+  z.object({ run, type: z.literal("stage"), stage: z.enum(["base", "sft", "grpo"]) }),
+  z.object({ run, type: z.literal("play"), delay: z.number().min(0).max(60_000), until: z.int().nonnegative().nullable() }),
+  z.object({ run, type: z.literal("pause") }),
+  z.object({ run, type: z.literal("step") }),
+  z.object({ run, type: z.literal("phase") }),
+  z.object({ run, type: z.literal("reset") }),
+  z.object({ run, type: z.literal("restore"), snapshot: z.string() }),
+  z.object({ run, type: z.literal("watch"), group: z.int().nonnegative().nullable() }),
+  z.object({ run, type: z.literal("sample"), family: z.string().nullable(), greedy: z.boolean() }),
+  z.object({ run, type: z.literal("evaluate"), problems: z.int().positive().max(10_000) }),
+  z.object({ run, type: z.literal("export") }),
+  z.object({ run, type: z.literal("loseDevice") }),
+  z.object({ run, type: z.literal("close") }),
+]) satisfies z.ZodType<Command>;
+
+/** A message does not follow the protocol. */
+export class ProtocolError extends Error {
+  override readonly name = "ProtocolError";
+}
+
+/** @throws ProtocolError naming the first field that is wrong. */
+export function parseCommand(message: unknown): Command {
+  const parsed = commandSchema.safeParse(message);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new ProtocolError(`not a command: ${issue?.path.join(".") || "message"}: ${issue?.message ?? "invalid"}`);
+}
+
+/** The fields of each event that decide what a receiver does; the mapped type keeps the list complete. */
+const EVENT_FIELDS: { readonly [T in Event["type"]]: Readonly<Record<string, "string" | "number" | "boolean" | "object" | "array">> } = {
+  progress: { what: "string", done: "number", total: "number" },
+  opened: { home: "string", adapter: "string", features: "array", costs: "object", passedOver: "array", parameters: "number", settings: "object", stage: "string", step: "number", resumed: "boolean", history: "array" },
+  configured: { settings: "object" },
+  playing: { playing: "boolean" },
+  stage: { stage: "string", step: "number" },
+  phaseStarted: { phase: "string", step: "number" },
+  phase: { phase: "string", step: "number", groups: "array" },
+  stepped: { metrics: "object" },
+  data: { progress: "object", examples: "array" },
+  sampled: { group: "object" },
+  evaluated: { evaluation: "object" },
+  snapshots: { snapshots: "array" },
+  restored: { stage: "string", step: "number", history: "array" },
+  exported: { files: "array" },
+  deviceLost: { message: "string", recovering: "boolean", attempt: "number" },
+  refused: { step: "number", message: "string" },
+  error: { message: "string", fatal: "boolean" },
+};
+
+function isEvent(message: unknown): message is Event {
+  if (typeof message !== "object" || message === null) return false;
+  const fields = message as Readonly<Record<string, unknown>>;
+  const type = fields["type"];
+  if (typeof type !== "string" || !(type in EVENT_FIELDS) || typeof fields["run"] !== "string") return false;
+  return Object.entries(EVENT_FIELDS[type as Event["type"]]).every(([key, kind]) => {
+    const value = fields[key];
+    return kind === "array" ? Array.isArray(value) : typeof value === kind && value !== null;
+  });
+}
+
+/** @throws ProtocolError when a message from the worker is no event. */
+export function parseEvent(message: unknown): Event {
+  if (isEvent(message)) return message;
+  const type = typeof message === "object" && message !== null && "type" in message ? String(message.type) : typeof message;
+  throw new ProtocolError(`not an event of this protocol: ${type}`);
+}

@@ -1,0 +1,57 @@
+/**
+ * Where snapshots are kept so that closing the tab loses at most the last step: a small key-value store behind
+ * an interface, kept in IndexedDB by the page and in memory by tests and by browsers that refuse IndexedDB.
+ */
+import { openDB, type DBSchema, type IDBPDatabase } from "idb";
+
+export interface SnapshotStore {
+  /** Replace the bytes under `key`. Resolves when they are durable. */
+  put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  get(key: string): Promise<Uint8Array | null>;
+  delete(key: string): Promise<void>;
+}
+
+/** The key of a run's latest state. */
+export const LATEST = "latest";
+
+export class MemoryStore implements SnapshotStore {
+  readonly #entries = new Map<string, Uint8Array<ArrayBuffer>>();
+
+  async put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    this.#entries.set(key, bytes);
+  }
+
+  async get(key: string): Promise<Uint8Array | null> {
+    return this.#entries.get(key) ?? null;
+  }
+
+  async delete(key: string): Promise<void> {
+    this.#entries.delete(key);
+  }
+}
+
+interface Schema extends DBSchema {
+  snapshots: { key: string; value: Uint8Array<ArrayBuffer> };
+}
+
+export class IndexedDbStore implements SnapshotStore {
+  private constructor(private readonly db: IDBPDatabase<Schema>) {}
+
+  /** @throws DOMException where the browser forbids storage (some private windows): fall back to MemoryStore. */
+  static async open(name = "srpo-playground"): Promise<IndexedDbStore> {
+    const db = await openDB<Schema>(name, 1, { upgrade: (fresh) => void fresh.createObjectStore("snapshots") });
+    return new IndexedDbStore(db);
+  }
+
+  async put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.db.put("snapshots", bytes, key);
+  }
+
+  async get(key: string): Promise<Uint8Array | null> {
+    return (await this.db.get("snapshots", key)) ?? null;
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.db.delete("snapshots", key);
+  }
+}
