@@ -1,0 +1,109 @@
+/**
+ * Exact reading of numbers in answers: integers, decimals, fractions, mixed numbers, powers of ten, thousands separators.
+ * A value is a reduced fraction of big integers, so 0.5 and 1/2 are the same value and no rounding decides an answer.
+ */
+
+/** numerator / denominator, reduced, denominator > 0. */
+export interface Rational {
+  readonly numerator: bigint;
+  readonly denominator: bigint;
+  /** Decimal places as written; null for fractions. */
+  readonly places: number | null;
+}
+
+/** Longest text read as a number, and largest power of ten: beyond them an answer is not a number (and costs no time). */
+const MAX_CHARACTERS = 60;
+const MAX_EXPONENT = 60;
+
+const DIGITS = String.raw`(?:\d{1,3}(?:,\d{3})+|\d+)`;
+const DECIMAL = String.raw`(?:${DIGITS}(?:\.\d+)?|\.\d+)`;
+const TIMES_TEN = String.raw`(?:[eE]|\s*(?:[×x*·]|\\times|\\cdot)\s*10\s*\^)`;
+const DECIMAL_PATTERN = new RegExp(`^(${DECIMAL})\\.?$`);
+const SCIENTIFIC_PATTERN = new RegExp(`^(${DECIMAL})${TIMES_TEN}\\s*\\{?\\s*([+-]?\\d{1,3})\\s*\\}?$`);
+const FRACTION_PATTERN = new RegExp(`^(${DECIMAL})\\s*/\\s*([+-]?\\s*${DECIMAL})$`);
+const MIXED_PATTERN = new RegExp(`^(${DIGITS})\\s+(\\d+)\\s*/\\s*(\\d+)$`);
+
+/** The value of a bare number (no unit, no percent sign), or null where the text is anything else. */
+export function parseNumber(text: string): Rational | null {
+  const t = text.trim();
+  if (t.length > MAX_CHARACTERS) return null;
+  const sign = t.startsWith("-") ? -1n : 1n;
+  const value = unsigned(t.replace(/^[+-]\s*/, ""));
+  return value && { ...value, numerator: sign * value.numerator };
+}
+
+/** value · 10^exponent. */
+export function timesPowerOfTen(value: Rational, exponent: number): Rational {
+  const power = 10n ** BigInt(Math.abs(exponent));
+  return exponent >= 0
+    ? reduce(value.numerator * power, value.denominator, value.places)
+    : reduce(value.numerator, value.denominator * power, value.places);
+}
+
+/** value · by. */
+export function times(value: Rational, by: Rational): Rational {
+  return reduce(value.numerator * by.numerator, value.denominator * by.denominator, value.places);
+}
+
+/**
+ * Same value exactly; or one is a fraction without a finite decimal (1/3) and the other its decimal to at least three
+ * places (0.333), rounded or cut off.
+ */
+export function sameValue(a: Rational, b: Rational): boolean {
+  if (a.numerator === b.numerator && a.denominator === b.denominator) return true;
+  return isDecimalOf(a, b) || isDecimalOf(b, a);
+}
+
+/** |value| > 1 */
+export function exceedsOne(value: Rational): boolean {
+  return magnitude(value.numerator) > value.denominator;
+}
+
+function isDecimalOf(decimal: Rational, fraction: Rational): boolean {
+  if (decimal.places === null || decimal.places < 3 || fraction.places !== null || isFiniteDecimal(fraction)) return false;
+  const difference = magnitude(decimal.numerator * fraction.denominator - fraction.numerator * decimal.denominator);
+  return difference * 10n ** BigInt(decimal.places) < decimal.denominator * fraction.denominator;
+}
+
+function isFiniteDecimal({ denominator }: Rational): boolean {
+  let rest = denominator;
+  for (const prime of [2n, 5n]) while (rest % prime === 0n) rest /= prime;
+  return rest === 1n;
+}
+
+function unsigned(t: string): Rational | null {
+  const decimal = DECIMAL_PATTERN.exec(t)?.[1];
+  if (decimal !== undefined) return fromDecimal(decimal);
+  const [, mantissa, exponent] = SCIENTIFIC_PATTERN.exec(t) ?? [];
+  if (mantissa !== undefined && exponent !== undefined) {
+    return Math.abs(Number(exponent)) > MAX_EXPONENT ? null : timesPowerOfTen(fromDecimal(mantissa), Number(exponent));
+  }
+  const [, top, bottom] = FRACTION_PATTERN.exec(t) ?? [];
+  if (top !== undefined && bottom !== undefined) {
+    const divisor = parseNumber(bottom);
+    const dividend = fromDecimal(top);
+    if (!divisor || divisor.numerator === 0n) return null;
+    return reduce(dividend.numerator * divisor.denominator, dividend.denominator * divisor.numerator, null);
+  }
+  const [, whole, part, parts] = MIXED_PATTERN.exec(t) ?? [];
+  if (whole !== undefined && part !== undefined && parts !== undefined) {
+    return BigInt(parts) === 0n ? null : reduce(fromDecimal(whole).numerator * BigInt(parts) + BigInt(part), BigInt(parts), null);
+  }
+  return null;
+}
+
+function fromDecimal(text: string): Rational {
+  const [whole = "", fraction = ""] = text.replaceAll(",", "").split(".");
+  return reduce(BigInt(whole + fraction), 10n ** BigInt(fraction.length), fraction.length);
+}
+
+function reduce(numerator: bigint, denominator: bigint, places: number | null): Rational {
+  let [a, b] = [magnitude(numerator), magnitude(denominator)];
+  while (b !== 0n) [a, b] = [b, a % b];
+  const sign = denominator < 0n ? -1n : 1n;
+  return { numerator: (sign * numerator) / a, denominator: (sign * denominator) / a, places };
+}
+
+function magnitude(value: bigint): bigint {
+  return value < 0n ? -value : value;
+}

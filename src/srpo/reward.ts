@@ -1,0 +1,133 @@
+/**
+ * The reward: R_total = R_task + R_reflection (SRPO, arXiv 2506.01713v3, section 3.3), every term apart, in three variants:
+ *
+ * `paper`: format 0.5 + accuracy of the first answer 0.5 + I_eff by transition + I_ref 0.25 + α·f_len.
+ * `official` (SUSTechBruce/SRPO_MLLMs, the OpenRLHF scorer): format by a looser pattern, and one combined accuracy over
+ *   both answers: 0.5 where any is right, plus the tier of the transition: fixed 1.0, kept 0.75, spoilt 0.25, still wrong 0.
+ *   So it pays a deliberately wrong first answer most. Where it raises (no answer; fewer than two think or answer blocks)
+ *   it gives 0 for the whole response; here the same rules score that text, and `note` says what the scorer would have done.
+ * `official-verl` (the verl port): a precedence slip makes its accuracy kept 0.75, still wrong −0.25 (the tier meant for
+ *   spoilt), fixed and spoilt 0; overall = 0.5·accuracy + 0.5·format + α·f_len.
+ *   Departure: that port also reads answers from `\boxed{}` only and squeezes spaces around tags; we keep the answer blocks.
+ *
+ * f_len = exp(−x²), x = (L − T_target)/(T_max − T_target), L tokens of the whole response, base tokens of the first think
+ * and answer, T_target = 2·base, T_max = 2.5·base. A summary of the paper prints exp(−|x|)²: that is `laplace`, exp(−2|x|).
+ */
+import type { GraderName } from "./grader";
+import type { RewardConfig, RewardTerms, RewardVariant, Transition } from "./types";
+
+/** Everything about a response that no weight, tier or variant changes: scoring a frozen group again needs only this. */
+export interface ResponseFacts {
+  /** Well formed under the paper's strict pattern, and under the released scorer's looser one. */
+  readonly wellFormed: boolean;
+  readonly wellFormedReleased: boolean;
+  /** Exactly one non-blank reflection stands between the first answer and the last. */
+  readonly reflectionBetween: boolean;
+  /** Closed blocks. */
+  readonly thinkBlocks: number;
+  readonly answerBlocks: number;
+  /** Is the first answer, and the last of two or more, right; by each grader. `refined` is false where there is no second answer. */
+  readonly right: Readonly<Record<GraderName, { readonly first: boolean; readonly refined: boolean }>>;
+  /** Tokens of the whole response; tokens of the first think and answer. */
+  readonly lengthTokens: number;
+  readonly baseTokens: number;
+}
+
+export const defaultRewardConfig: RewardConfig = {
+  variant: "paper",
+  formatWeight: 0.5,
+  accuracyWeight: 0.5,
+  effectiveness: { kept: 0.25, fixed: 0.5, stillWrong: 0, spoilt: -0.25 },
+  effectivenessWeight: 1,
+  reflectionFormatWeight: 0.25,
+  lengthWeight: 0.1,
+  lengthShape: "gaussian",
+  targetFactor: 2,
+  maxFactor: 2.5,
+};
+
+/** Share of accuracy and of format in the verl port's `overall` (its `format_weight` argument). */
+export const VERL_SHARE = 0.5;
+
+/** The grader a variant was defined with. */
+export function graderOf(variant: RewardVariant): GraderName {
+  return variant === "paper" ? "equivalent" : "exact";
+}
+
+export function transitionOf(firstRight: boolean, refinedRight: boolean): Transition {
+  if (firstRight) return refinedRight ? "kept" : "spoilt";
+  return refinedRight ? "fixed" : "stillWrong";
+}
+
+/** All terms of a response whose facts are known; pure, no text is read, so a moved weight re-scores at once. */
+export function rewardTerms(facts: ResponseFacts, config: RewardConfig, grader: GraderName = graderOf(config.variant)): RewardTerms {
+  const length = lengthShape(facts, config);
+  const lengthWeighted = config.lengthWeight * length;
+  const right = facts.right[grader];
+  const transition = facts.answerBlocks >= 2 ? transitionOf(right.first, right.refined) : null;
+  switch (config.variant) {
+    case "paper": {
+      const format = facts.wellFormed ? config.formatWeight : 0;
+      const accuracy = right.first ? config.accuracyWeight : 0;
+      const effectiveness = transition && facts.reflectionBetween ? config.effectivenessWeight * config.effectiveness[transition] : 0;
+      const reflectionFormat = facts.reflectionBetween ? config.reflectionFormatWeight : 0;
+      return { format, accuracy, effectiveness, reflectionFormat, length, lengthWeighted, total: format + accuracy + effectiveness + reflectionFormat + lengthWeighted };
+    }
+    case "official": {
+      const format = facts.wellFormedReleased ? config.formatWeight : 0;
+      const accuracy = (right.first || right.refined ? config.accuracyWeight : 0)
+        + (transition ? config.effectivenessWeight * config.effectiveness[transition] : 0);
+      return { format, accuracy, effectiveness: 0, reflectionFormat: 0, length, lengthWeighted, total: format + accuracy + lengthWeighted, ...crash(facts) };
+    }
+    case "official-verl": {
+      const format = facts.wellFormedReleased ? config.formatWeight : 0;
+      const accuracy = verlAccuracy(transition ?? transitionOf(right.first, right.first), config);
+      return { format, accuracy, effectiveness: 0, reflectionFormat: 0, length, lengthWeighted,
+        total: VERL_SHARE * accuracy + VERL_SHARE * format + lengthWeighted, ...crash(facts) };
+    }
+    default: return unknownVariant(config.variant);
+  }
+}
+
+/** What each term adds to the total (the verl port halves format and accuracy); sums to `terms.total`. Order: as drawn. */
+export function contributions(terms: RewardTerms, variant: RewardVariant): Readonly<Record<"format" | "accuracy" | "effectiveness" | "reflectionFormat" | "length", number>> {
+  const share = variant === "official-verl" ? VERL_SHARE : 1;
+  return {
+    format: share * terms.format, accuracy: share * terms.accuracy, effectiveness: terms.effectiveness,
+    reflectionFormat: terms.reflectionFormat, length: terms.lengthWeighted,
+  };
+}
+
+/** Where f_len's target and x stand for a response: x = (L − T_target)/(T_max − T_target), null where f_len is 0 by rule. */
+export function lengthPosition(facts: ResponseFacts, config: RewardConfig): { readonly target: number; readonly max: number; readonly x: number } | null {
+  if (facts.thinkBlocks < 2 || facts.answerBlocks < 2 || facts.baseTokens === 0) return null;
+  const target = config.targetFactor * facts.baseTokens;
+  const max = config.maxFactor * facts.baseTokens;
+  const off = facts.lengthTokens - target;
+  return { target, max, x: off === 0 ? 0 : off / (max - target) };
+}
+
+/** f_len in [0, 1]; T_max = T_target leaves 1 at the target and 0 elsewhere. */
+function lengthShape(facts: ResponseFacts, config: RewardConfig): number {
+  const position = lengthPosition(facts, config);
+  if (!position) return 0;
+  return config.lengthShape === "gaussian" ? Math.exp(-(position.x * position.x)) : Math.exp(-2 * Math.abs(position.x));
+}
+
+function verlAccuracy(transition: Transition, config: RewardConfig): number {
+  if (transition === "kept") return config.accuracyWeight + config.effectivenessWeight * config.effectiveness.kept;
+  if (transition === "stillWrong") return config.effectivenessWeight * config.effectiveness.spoilt;
+  return 0;
+}
+
+function crash(facts: ResponseFacts): { readonly note: string } | Record<never, never> {
+  if (facts.answerBlocks === 0) return { note: "The released scorer raises here (it finds no answer block) and gives 0 for the whole response." };
+  if (facts.thinkBlocks < 2 || facts.answerBlocks < 2) {
+    return { note: "The released scorer raises here (its length term needs two think and two answer blocks) and gives 0 for the whole response." };
+  }
+  return {};
+}
+
+function unknownVariant(variant: never): never {
+  throw new RangeError(`Unknown reward variant ${JSON.stringify(variant)}; expected paper, official or official-verl.`);
+}
