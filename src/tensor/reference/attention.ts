@@ -43,7 +43,7 @@ function denseAttention(q: tf.Tensor, kv: tf.Tensor, visible: tf.Tensor, shape: 
   const key = tf.gather(splitHeads(kv, shape.kOffset, kvHeads, headDim), group, 0); // [H, Nk, d]
   const value = tf.gather(splitHeads(kv, shape.vOffset, kvHeads, headDim), group, 0);
   const scores = tf.mul(tf.matMul(query, key, false, true), 1 / Math.sqrt(headDim)); // [H, Nq, Nk]
-  const seen = tf.add(tf.zerosLike(scores), mask);
+  const seen = tf.broadcastTo(tf.expandDims(mask, 0), scores.shape);
   const masked = tf.where(tf.greater(seen, 0), scores, tf.fill(scores.shape, MASKED));
   const weights = tf.mul(tf.softmax(masked), seen); // a query that sees nothing gets no weight at all
   const out = tf.reshape(tf.transpose(tf.matMul(weights, value), [1, 0, 2]), [sizeOf(q, 0), heads * headDim]);

@@ -46,9 +46,8 @@ function surrogate(logprob: tf.Tensor, old: tf.Tensor, ref: tf.Tensor, advantage
   const logRatio = clamped(tf.sub(logprob, old), o.logRatioClamp);
   const ratio = capped(tf.exp(logRatio), o.ratioMax);
   const clipped = tf.neg(tf.minimum(tf.mul(ratio, advantage), tf.mul(tf.clipByValue(ratio, 1 - o.clipLow, 1 + o.clipHigh), advantage)));
-  const bound = tf.mul(advantage, Number.isFinite(o.dualClip) ? -o.dualClip : 0);
-  const useBound = Number.isFinite(o.dualClip) ? tf.logicalAnd(tf.less(advantage, 0), tf.greater(clipped, bound)) : tf.less(advantage, -Infinity);
-  const dual = tf.where(useBound, bound, clipped);
+  // The condition is on constants only: tfjs would look for a gradient of a comparison otherwise.
+  const dual = Number.isFinite(o.dualClip) ? tf.where(tf.less(advantage, 0), tf.minimum(clipped, tf.mul(advantage, -o.dualClip)), clipped) : clipped;
   const d = clamped(tf.sub(ref, logprob), o.logRatioClamp);
   return { ratio, logRatio, k3: tf.sub(tf.sub(tf.exp(d), d), 1), clipped, dual };
 }
