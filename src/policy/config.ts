@@ -1,0 +1,225 @@
+/**
+ * config.json of the Qwen2.5-VL family, parsed once into the sizes the model needs. Two layouts exist: flat
+ * (text sizes at the top level, as older checkpoints on the hub) and nested (`text_config`, transformers ≥ 4.52).
+ * Defaults are those of transformers' Qwen2_5_VLTextConfig and Qwen2_5_VLVisionConfig.
+ */
+import { z } from "zod";
+
+const size = z.int().positive();
+const tokenId = z.int().nonnegative();
+/** Patch sizes may be written as one number or one per axis; only equal axes are supported. */
+const squareSize = z.union([size, z.array(size).min(1).refine((s) => s.every((v) => v === s[0]), "axes of unequal size are not supported").transform((s) => s[0] as number)]);
+
+/** Rotary parameters, under `rope_scaling` (older) or `rope_parameters` (newer). */
+const ropeSchema = z.looseObject({
+  type: z.enum(["mrope", "default"]).optional(),
+  rope_type: z.enum(["mrope", "default"]).optional(),
+  rope_theta: z.number().positive().optional(),
+  mrope_section: z.tuple([z.int().nonnegative(), z.int().nonnegative(), z.int().nonnegative()]).optional(),
+});
+
+const textSchema = z.looseObject({
+  vocab_size: size.default(152064),
+  hidden_size: size.default(8192),
+  intermediate_size: size.default(29568),
+  num_hidden_layers: size.default(80),
+  num_attention_heads: size.default(64),
+  num_key_value_heads: size.nullable().default(8),
+  head_dim: size.nullish(),
+  hidden_act: z.literal("silu").default("silu"),
+  max_position_embeddings: size.default(32768),
+  rms_norm_eps: z.number().positive().default(1e-5),
+  use_sliding_window: z.literal(false).nullish(),
+  rope_theta: z.number().positive().optional(),
+  rope_scaling: ropeSchema.nullish(),
+  rope_parameters: ropeSchema.nullish(),
+  tie_word_embeddings: z.boolean().optional(),
+  bos_token_id: tokenId.nullish(),
+  eos_token_id: z.union([tokenId, z.array(tokenId)]).nullish(),
+  pad_token_id: tokenId.nullish(),
+});
+
+const visionSchema = z.looseObject({
+  depth: size.default(32),
+  hidden_size: size.default(3584),
+  hidden_act: z.literal("silu").default("silu"),
+  intermediate_size: size.default(3420),
+  num_heads: size.default(16),
+  in_channels: size.optional(),
+  in_chans: size.optional(),
+  patch_size: squareSize.default(14),
+  spatial_patch_size: size.optional(),
+  spatial_merge_size: size.default(2),
+  temporal_patch_size: squareSize.default(2),
+  tokens_per_second: z.number().default(4),
+  window_size: size.default(112),
+  out_hidden_size: size.default(3584),
+  fullatt_block_indexes: z.array(z.int().nonnegative()).default([7, 15, 23, 31]),
+});
+
+const topSchema = z.looseObject({
+  model_type: z.literal("qwen2_5_vl"),
+  text_config: z.looseObject({}).optional(),
+  vision_config: z.looseObject({}).default({}),
+  tie_word_embeddings: z.boolean().optional(),
+  image_token_id: tokenId.default(151655),
+  video_token_id: tokenId.default(151656),
+  vision_start_token_id: tokenId.default(151652),
+  vision_end_token_id: tokenId.default(151653),
+});
+
+export interface TextConfig {
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly maxPositions: number;
+  readonly rmsNormEps: number;
+  readonly ropeTheta: number;
+  /** How many of the headDim/2 frequencies turn with t, h and w. */
+  readonly mropeSection: readonly [number, number, number];
+  readonly tieWordEmbeddings: boolean;
+  readonly eosTokenIds: readonly number[];
+  readonly padTokenId: number | null;
+}
+
+export interface VisionConfig {
+  readonly depth: number;
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly heads: number;
+  readonly headDim: number;
+  readonly inChannels: number;
+  /** Pixels along one side of a patch. */
+  readonly patchSize: number;
+  /** Patches along one side of a merged cell. */
+  readonly spatialMergeSize: number;
+  readonly temporalPatchSize: number;
+  /** Pixels along one side of an attention window. */
+  readonly windowSize: number;
+  readonly outHiddenSize: number;
+  /** Blocks that attend over the whole frame; the others attend within windows. */
+  readonly fullAttentionBlocks: readonly number[];
+  /** RMSNorm ε of the tower, fixed in the family. */
+  readonly rmsNormEps: number;
+  readonly ropeTheta: number;
+}
+
+export interface PolicyConfig {
+  readonly text: TextConfig;
+  readonly vision: VisionConfig;
+  readonly imageTokenId: number;
+  readonly videoTokenId: number;
+  readonly visionStartTokenId: number;
+  readonly visionEndTokenId: number;
+}
+
+/** A config.json that is not a usable Qwen2.5-VL configuration; the message names file and key. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** Parse `value` or throw a ConfigError that lists every offending key under `prefix`. */
+export function parseWith<T>(schema: z.ZodType<T>, value: unknown, file: string, prefix: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => `${[prefix, ...issue.path.map(String)].filter(Boolean).join(".") || "(top level)"}: ${issue.message}`);
+  throw new ConfigError(`${file}: ${problems.join("; ")}`);
+}
+
+/** Bytes or text of a JSON file as an unknown value; a syntax error names the file. */
+export function parseJson(content: Uint8Array | string, file: string): unknown {
+  const text = typeof content === "string" ? content : new TextDecoder().decode(content);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ConfigError(`${file}: not valid JSON (${error instanceof Error ? error.message : String(error)}).`);
+  }
+}
+
+function textConfig(raw: unknown, prefix: string, topTie: boolean | undefined, file: string): TextConfig {
+  const t = parseWith(textSchema, raw, file, prefix);
+  const key = (name: string): string => (prefix ? `${prefix}.${name}` : name);
+  const kvHeads = t.num_key_value_heads ?? t.num_attention_heads;
+  if (t.num_attention_heads % kvHeads !== 0) throw new ConfigError(`${file}: ${key("num_attention_heads")} is ${t.num_attention_heads}, expected a multiple of ${key("num_key_value_heads")} ${kvHeads}.`);
+  if (!t.head_dim && t.hidden_size % t.num_attention_heads !== 0) throw new ConfigError(`${file}: ${key("hidden_size")} is ${t.hidden_size}, expected a multiple of ${key("num_attention_heads")} ${t.num_attention_heads}.`);
+  const headDim = t.head_dim ?? t.hidden_size / t.num_attention_heads;
+  if (headDim % 2 !== 0) throw new ConfigError(`${file}: the head dimension ${headDim} must be even for rotary embedding (${key("hidden_size")} / ${key("num_attention_heads")}).`);
+  const ropeKey = key(t.rope_scaling ? "rope_scaling" : "rope_parameters");
+  const rope = t.rope_scaling ?? t.rope_parameters ?? {};
+  const section = rope.mrope_section ?? ([16, 24, 24] as const);
+  if (section[0] + section[1] + section[2] !== headDim / 2) throw new ConfigError(`${file}: ${ropeKey}.mrope_section is [${section.join(", ")}]${rope.mrope_section ? "" : " (the default)"}, expected three numbers that add up to ${headDim / 2} (half the head dimension).`);
+  return {
+    vocabSize: t.vocab_size,
+    hiddenSize: t.hidden_size,
+    intermediateSize: t.intermediate_size,
+    layers: t.num_hidden_layers,
+    heads: t.num_attention_heads,
+    kvHeads,
+    headDim,
+    maxPositions: t.max_position_embeddings,
+    rmsNormEps: t.rms_norm_eps,
+    ropeTheta: rope.rope_theta ?? t.rope_theta ?? 1e6,
+    mropeSection: section,
+    // transformers: a tie declared at either level holds.
+    tieWordEmbeddings: (topTie ?? false) || (t.tie_word_embeddings ?? false),
+    eosTokenIds: t.eos_token_id == null ? [] : [t.eos_token_id].flat(),
+    padTokenId: t.pad_token_id ?? null,
+  };
+}
+
+function visionConfig(raw: unknown, file: string): VisionConfig {
+  const v = parseWith(visionSchema, raw, file, "vision_config");
+  const fail = (key: string, value: number, expected: string): never => {
+    throw new ConfigError(`${file}: vision_config.${key} is ${value}, expected ${expected}.`);
+  };
+  const patchSize = v.patch_size;
+  if (v.hidden_size % v.num_heads !== 0) fail("hidden_size", v.hidden_size, `a multiple of num_heads ${v.num_heads}`);
+  const headDim = v.hidden_size / v.num_heads;
+  if (headDim % 4 !== 0) fail("hidden_size", v.hidden_size, `a head dimension divisible by 4 (rows and columns each take half), got ${headDim}`);
+  const cell = patchSize * v.spatial_merge_size;
+  if (v.window_size % cell !== 0) fail("window_size", v.window_size, `a multiple of patch_size · spatial_merge_size = ${cell}`);
+  return {
+    depth: v.depth,
+    hiddenSize: v.hidden_size,
+    intermediateSize: v.intermediate_size,
+    heads: v.num_heads,
+    headDim,
+    inChannels: v.in_channels ?? v.in_chans ?? 3,
+    patchSize,
+    spatialMergeSize: v.spatial_merge_size,
+    temporalPatchSize: v.temporal_patch_size,
+    windowSize: v.window_size,
+    outHiddenSize: v.out_hidden_size,
+    // The default names four blocks; a shallower tower has none of those beyond its depth.
+    fullAttentionBlocks: v.fullatt_block_indexes.filter((index) => index < v.depth),
+    rmsNormEps: 1e-6,
+    ropeTheta: 10000,
+  };
+}
+
+/**
+ * Parse config.json (bytes, text or already parsed JSON).
+ * @throws ConfigError naming `file` and each offending key.
+ */
+export function parseConfig(content: Uint8Array | string | Readonly<Record<string, unknown>>, file = "config.json"): PolicyConfig {
+  const json: unknown = content instanceof Uint8Array || typeof content === "string" ? parseJson(content, file) : content;
+  const top = parseWith(topSchema, json, file, "");
+  const text = textConfig(top.text_config ?? top, top.text_config ? "text_config" : "", top.tie_word_embeddings, file);
+  const vision = visionConfig(top.vision_config, file);
+  if (vision.outHiddenSize !== text.hiddenSize) throw new ConfigError(`${file}: vision_config.out_hidden_size is ${vision.outHiddenSize}, expected the text hidden_size ${text.hiddenSize}.`);
+  for (const key of ["image_token_id", "vision_start_token_id", "vision_end_token_id"] as const) {
+    if (top[key] >= text.vocabSize) throw new ConfigError(`${file}: ${key} is ${top[key]}, expected an id below vocab_size ${text.vocabSize}.`);
+  }
+  return {
+    text,
+    vision,
+    imageTokenId: top.image_token_id,
+    videoTokenId: top.video_token_id,
+    visionStartTokenId: top.vision_start_token_id,
+    visionEndTokenId: top.vision_end_token_id,
+  };
+}
