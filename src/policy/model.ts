@@ -1,0 +1,169 @@
+/**
+ * Qwen2.5-VL as tensors: the tower, the decoder and their parameters on one home. Knows token ids and patches;
+ * words and pixels are Policy's business (policy.ts).
+ */
+import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Home } from "../tensor/home";
+import { chooseRows, tokenLogprobs, type TokenLogprobs } from "../tensor/ops/rows";
+import { ParameterSet } from "../tensor/parameters";
+import { Tape } from "../tensor/tape";
+import type { PolicyConfig } from "./config";
+import { Decoder } from "./decoder";
+import { generateRollout, type GenerateOptions, type Rollout } from "./generate";
+import { parameterGroups, type LayoutOptions } from "./layout";
+import { LoraAdapter, type LoraOptions } from "./lora";
+import { mropeFrequencies, mropePositions, type MropeFrequencies } from "./mrope";
+import { packRows, uploadBatch, type EncodedPrompt, type FeatureBank, type FeaturePlaces, type PackedBatch, type PackedItem } from "./packing";
+import { visionBatch, visionWindowLayout, VisionTower, type ImagePatches, type VisionBatch } from "./vision";
+
+/** "all": tower and decoder; "language": the decoder; "none": nothing but the adapter, if any. */
+export interface ModelOptions extends LayoutOptions {
+  /** Adds an adapter and freezes everything else. */
+  readonly lora?: LoraOptions | null;
+}
+
+export class VisionLanguageModel {
+  readonly parameters: ParameterSet;
+  readonly lora: LoraAdapter | null;
+  private readonly frequencies: MropeFrequencies;
+  /** Window order of every prompt's pictures, remembered because prompts are packed again and again. */
+  private readonly placesOf = new WeakMap<EncodedPrompt, Int32Array>();
+  private bound: { readonly decoder: Decoder; readonly tower: VisionTower } | null = null;
+
+  /** All parameters are zero until written. */
+  constructor(readonly home: Home, readonly config: PolicyConfig, options: ModelOptions) {
+    const lora = options.lora ?? null;
+    const base = parameterGroups(config, lora === null ? options : { ...options, trainable: "none" });
+    this.parameters = new ParameterSet(home, lora === null ? base : [...base, ...LoraAdapter.groups(config, lora)]);
+    this.lora = lora === null ? null : new LoraAdapter(config, lora, this.parameters);
+    this.frequencies = mropeFrequencies(config.text.headDim, config.text.ropeTheta, config.text.mropeSection);
+  }
+
+  /** Positions for ids in which every merged cell of every picture has its image token. */
+  encode(ids: Int32Array, images: readonly ImagePatches[]): EncodedPrompt {
+    const positions = mropePositions(ids, this.config.imageTokenId, images.map((image) => image.grid), this.config.vision.spatialMergeSize);
+    return { ids, images, positions };
+  }
+
+  /** Image features of the prompts, in window order, without gradients [cells, hidden]; null when no prompt has a picture. The caller disposes it. */
+  features(prompts: readonly EncodedPrompt[]): Tensor | null {
+    const vision = this.visionOf(prompts);
+    if (vision === null) return null;
+    const tape = new Tape(this.home, false);
+    const features = tape.disown(this.layers.tower.forward(tape, vision));
+    tape.dispose();
+    vision.dispose();
+    return features;
+  }
+
+  /** Features of distinct prompts, to be used by later batches and rollouts while the tower does not change. Null without pictures. */
+  featureBank(prompts: readonly EncodedPrompt[]): FeatureBank | null {
+    const distinct = [...new Set(prompts)];
+    const tensor = this.features(distinct);
+    if (tensor === null) return null;
+    return { tensor, firstRow: this.firstRows(distinct), dispose: () => tensor.dispose() };
+  }
+
+  packBatch(items: readonly PackedItem[], features: FeatureBank | null = null): PackedBatch {
+    const prompts = [...new Set(items.map((item) => item.prompt))];
+    const firstRows = features?.firstRow ?? this.firstRows(prompts);
+    const packed = packRows(items, {
+      imageToken: this.config.imageTokenId,
+      frequencies: this.frequencies,
+      places: (prompt) => this.places(prompt, firstRows),
+    });
+    return uploadBatch(this.home, items, packed, features === null ? this.visionOf(prompts) : null, features);
+  }
+
+  /** Log-probability, entropy and log-sum-exp of every response token [R]; they live until the tape is disposed. */
+  responseLogprobs(tape: Tape, batch: PackedBatch, options: { readonly temperature: number; readonly trainVision: boolean }): TokenLogprobs {
+    if (options.trainVision && batch.vision === null && batch.features !== null) {
+      throw new Error("responseLogprobs: trainVision needs a batch packed without a feature bank, whose features are computed with it.");
+    }
+    const { decoder } = this.layers;
+    const chosen = chooseRows(tape, this.hidden(tape, batch, options.trainVision), batch.choice);
+    return tokenLogprobs(tape, decoder.finalNorm(tape, chosen), decoder.head, batch.targets, options.temperature);
+  }
+
+  /** Logits of every packed row [N, V], for comparisons (training never holds them). The caller disposes it. */
+  logits(batch: PackedBatch): Tensor {
+    const tape = new Tape(this.home, false);
+    const { decoder } = this.layers;
+    const normed = decoder.finalNorm(tape, this.hidden(tape, batch, false));
+    const logits = this.home.kernels.linear(normed, decoder.head.weight, null, null);
+    tape.dispose();
+    return logits;
+  }
+
+  async generate(prompts: readonly EncodedPrompt[], options: GenerateOptions & { readonly stopTokens: readonly number[] }, padToken: number, features: FeatureBank | null = null): Promise<Rollout> {
+    const own = features === null ? this.featureBank(prompts) : null;
+    const bank = features ?? own;
+    const firstRows = bank?.firstRow ?? this.firstRows([...new Set(prompts)]);
+    try {
+      const model = {
+        home: this.home, decoder: this.layers.decoder, numLayers: this.config.text.layers,
+        imageToken: this.config.imageTokenId, padToken, frequencies: this.frequencies,
+      };
+      return await generateRollout(model, prompts, bank?.tensor ?? null, prompts.map((prompt) => this.places(prompt, firstRows)), options);
+    } finally {
+      own?.dispose();
+    }
+  }
+
+  /** Place in window order of each of a prompt's merged cells. */
+  placeOf(prompt: EncodedPrompt): Int32Array {
+    const known = this.placesOf.get(prompt);
+    if (known !== undefined) return known;
+    const { placeOf } = visionWindowLayout(prompt.images.map((image) => image.grid), this.config.vision);
+    this.placesOf.set(prompt, placeOf);
+    return placeOf;
+  }
+
+  dispose(): void {
+    this.parameters.dispose();
+  }
+
+  /** Hidden states of every packed row before the final norm [N, D]. */
+  private hidden(tape: Tape, batch: PackedBatch, trainVision: boolean): Tensor {
+    const { decoder } = this.layers;
+    let features = batch.features?.tensor ?? null;
+    if (batch.vision !== null) {
+      const towerTape = trainVision ? tape : new Tape(this.home, false);
+      features = this.layers.tower.forward(towerTape, batch.vision);
+      if (towerTape !== tape) {
+        tape.own(towerTape.disown(features));
+        towerTape.dispose();
+      }
+    }
+    return decoder.forward(tape, decoder.embed(tape, batch.ids, features), batch.angles, batch.rows);
+  }
+
+  /** The layers, bound to their parameters on first use (packed weights exist only once they are written). */
+  private get layers(): { readonly decoder: Decoder; readonly tower: VisionTower } {
+    this.bound ??= {
+      decoder: new Decoder(this.config.text, this.parameters, this.lora),
+      tower: new VisionTower(this.config.vision, this.parameters),
+    };
+    return this.bound;
+  }
+
+  private places(prompt: EncodedPrompt, firstRows: ReadonlyMap<EncodedPrompt, number>): FeaturePlaces {
+    const firstRow = firstRows.get(prompt);
+    if (firstRow === undefined) throw new Error("The feature bank does not hold this prompt's pictures.");
+    return { firstRow, placeOf: this.placeOf(prompt) };
+  }
+
+  private firstRows(prompts: readonly EncodedPrompt[]): Map<EncodedPrompt, number> {
+    let row = 0;
+    return new Map(prompts.map((prompt) => {
+      const first = row;
+      row += this.placeOf(prompt).length;
+      return [prompt, first];
+    }));
+  }
+
+  private visionOf(prompts: readonly EncodedPrompt[]): VisionBatch | null {
+    const images = prompts.flatMap((prompt) => prompt.images);
+    return images.length === 0 ? null : visionBatch(this.home, images, this.config.vision);
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Multimodal rotary positions (M-RoPE) of Qwen2.5-VL, on the host. A token has three positions (time, height, width):
+ * equal for text; for the cell (row, col) of an image's merged grid, starting at s: t = s + frame, h = s + row,
+ * w = s + col, and the text after it goes on at s + max(rows, cols). Frequencies are shared out among the three by
+ * `mropeSection`. Follows transformers 5.18 (`get_rope_index`), for still images.
+ */
+import type { ImageGrid } from "./vision";
+
+export interface MropePositions {
+  /** [3, length] row-major: all t, then all h, then all w. */
+  readonly positions: Int32Array;
+  /** max + 1 − length: a later text token at sequence index i has position i + delta. */
+  readonly delta: number;
+}
+
+/**
+ * @param ids token ids, one image token for each merged cell
+ * @param grids of the images in order of appearance, in patches
+ * @throws Error when the image tokens do not match the grids
+ */
+export function mropePositions(ids: ArrayLike<number>, imageToken: number, grids: readonly ImageGrid[], mergeSize: number): MropePositions {
+  const length = ids.length;
+  const positions = new Int32Array(3 * length);
+  let next = 0;
+  let image = 0;
+  for (let i = 0; i < length; ) {
+    if (ids[i] !== imageToken) {
+      for (let axis = 0; axis < 3; axis++) positions[axis * length + i] = next;
+      next++;
+      i++;
+      continue;
+    }
+    const grid = grids[image++];
+    if (grid === undefined) throw new Error(`M-RoPE: the text has image tokens for more than its ${grids.length} images.`);
+    const rows = grid.height / mergeSize;
+    const columns = grid.width / mergeSize;
+    for (let cell = 0; cell < grid.frames * rows * columns; cell++, i++) {
+      if (ids[i] !== imageToken) {
+        throw new Error(`M-RoPE: image ${image - 1} needs ${grid.frames * rows * columns} image tokens, the text has ${cell}.`);
+      }
+      positions[i] = next + Math.floor(cell / (rows * columns));
+      positions[length + i] = next + (Math.floor(cell / columns) % rows);
+      positions[2 * length + i] = next + (cell % columns);
+    }
+    next += Math.max(rows, columns);
+  }
+  if (image !== grids.length) throw new Error(`M-RoPE: ${grids.length} images but the text has tokens for ${image}.`);
+  return { positions, delta: positions.reduce((max, p) => Math.max(max, p), -1) + 1 - length };
+}
+
+/** The inverse frequencies theta^(−2i/headDim), in float32 as the trainers compute them. [headDim/2] */
+export function inverseFrequencies(headDim: number, theta: number): Float32Array {
+  return Float32Array.from({ length: headDim / 2 }, (_, i) => 1 / Math.fround(theta ** Math.fround((2 * i) / headDim)));
+}
+
+/** Which of t (0), h (1), w (2) drives each frequency: `section` gives how many in turn. [headDim/2] */
+export function mropeAxes(section: readonly number[], headDim: number): Uint8Array {
+  const axes = section.flatMap((count, i) => Array.from({ length: count }, () => i % 3));
+  if (axes.length !== headDim / 2) {
+    throw new Error(`M-RoPE: mrope_section [${section.join(", ")}] covers ${axes.length} frequencies, a head of ${headDim} has ${headDim / 2}.`);
+  }
+  return Uint8Array.from(axes);
+}
+
+/** Everything about the angles that depends on the model only. */
+export interface MropeFrequencies {
+  readonly inverse: Float32Array;
+  readonly axes: Uint8Array;
+}
+
+export function mropeFrequencies(headDim: number, theta: number, section: readonly number[]): MropeFrequencies {
+  return { inverse: inverseFrequencies(headDim, theta), axes: mropeAxes(section, headDim) };
+}
+
+/** Write the cos and sin of one row's angles at element `offset`; `position` gives (t, h, w). */
+export function writeAngles(f: MropeFrequencies, position: readonly [number, number, number], cos: Float32Array, sin: Float32Array, offset: number): void {
+  for (let i = 0; i < f.inverse.length; i++) {
+    const angle = Math.fround(position[f.axes[i] as 0 | 1 | 2] * (f.inverse[i] ?? 0));
+    cos[offset + i] = Math.cos(angle);
+    sin[offset + i] = Math.sin(angle);
+  }
+}

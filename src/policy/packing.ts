@@ -1,0 +1,160 @@
+/**
+ * Packing prompts and responses into rows without padding, each prompt once. An item's rows are
+ *
+ *   prompt tokens but the last | last prompt token, response 1 but its last token | last prompt token, response 2 … | …
+ *
+ * so that every response row predicts exactly one response token, and the prompt's rows directly precede all rows that
+ * see them (kernels.ts `attentionGrad` needs the rows that see a key to be contiguous). Equal, token for token, to
+ * running each prompt+response alone.
+ */
+import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Home } from "../tensor/home";
+import type { RopeTables, Visibility } from "../tensor/ops/attention";
+import type { RowChoice } from "../tensor/ops/rows";
+import { writeAngles, type MropeFrequencies, type MropePositions } from "./mrope";
+import type { ImagePatches, VisionBatch } from "./vision";
+
+/** A prompt ready for the model; made by `Policy.encodePrompt`, or by hand. */
+export interface EncodedPrompt {
+  /** Token ids, one image token for each merged cell. At least 2. */
+  readonly ids: Int32Array;
+  readonly images: readonly ImagePatches[];
+  readonly positions: MropePositions;
+}
+
+/** Image features of several prompts in one tensor, made once and used by many batches while the tower is frozen. */
+export interface FeatureBank {
+  readonly tensor: Tensor;
+  /** First row of each prompt's features. */
+  readonly firstRow: ReadonlyMap<EncodedPrompt, number>;
+  dispose(): void;
+}
+
+/** Where a prompt's image features lie: `firstRow` of the prompt, then `placeOf` of its cells in window order. */
+export interface FeaturePlaces {
+  readonly firstRow: number;
+  readonly placeOf: Int32Array;
+}
+
+export interface PackedItem {
+  readonly prompt: EncodedPrompt;
+  readonly responses: readonly Int32Array[];
+}
+
+/** The host side of a packed batch: N rows, R response tokens. */
+export interface PackedRows {
+  readonly ids: Int32Array; // [N], image cells as −1 − feature row
+  readonly cos: Float32Array; // [N, headDim/2]
+  readonly sin: Float32Array;
+  readonly visible: Int32Array; // [N, 4]
+  readonly seenBy: Int32Array; // [N, 2]
+  readonly to: Int32Array; // [N], response token predicted by the row, or −1
+  readonly from: Int32Array; // [R], row that predicts the response token
+  readonly targets: Int32Array; // [R]
+}
+
+/** A packed batch on the device. */
+export interface PackedBatch {
+  readonly rowCount: number;
+  /** R: one per response token, in order item → response → token. */
+  readonly tokenCount: number;
+  /** Length of every response in order. */
+  readonly responseLengths: readonly number[];
+  readonly ids: Tensor;
+  readonly angles: RopeTables;
+  readonly rows: Visibility;
+  readonly choice: RowChoice;
+  readonly targets: Tensor;
+  /** The pictures, when their features are to be computed with the batch; else they come from `features`. */
+  readonly vision: VisionBatch | null;
+  readonly features: FeatureBank | null;
+  dispose(): void;
+}
+
+/** Ids with image tokens replaced by references to feature rows. */
+export function referFeatures(ids: Int32Array, imageToken: number, places: FeaturePlaces): Int32Array {
+  let cell = 0;
+  return ids.map((id) => (id === imageToken ? -1 - (places.firstRow + (places.placeOf[cell++] ?? 0)) : id));
+}
+
+export interface PackingModel {
+  readonly imageToken: number;
+  readonly frequencies: MropeFrequencies;
+  readonly places: (prompt: EncodedPrompt) => FeaturePlaces;
+}
+
+/** Lay out rows on the host. @throws Error when there is no response token, or a prompt is shorter than 2 tokens. */
+export function packRows(items: readonly PackedItem[], model: PackingModel): PackedRows {
+  const tokens = items.reduce((sum, item) => sum + item.responses.reduce((n, response) => n + response.length, 0), 0);
+  if (tokens === 0) throw new Error("packBatch: the items hold no response token.");
+  const rows = items.reduce((sum, item) => sum + item.prompt.ids.length - 1, 0) + tokens;
+  const half = model.frequencies.inverse.length;
+  const packed: PackedRows = {
+    ids: new Int32Array(rows), cos: new Float32Array(rows * half), sin: new Float32Array(rows * half),
+    visible: new Int32Array(4 * rows), seenBy: new Int32Array(2 * rows),
+    to: new Int32Array(rows).fill(-1), from: new Int32Array(tokens), targets: new Int32Array(tokens),
+  };
+  let row = 0;
+  let token = 0;
+  for (const { prompt, responses } of items) {
+    const length = prompt.ids.length;
+    if (length < 2) throw new Error(`packBatch: a prompt needs at least 2 tokens, got ${length}.`);
+    const { positions, delta } = prompt.positions;
+    const start = row;
+    const end = start + length - 1;
+    const itemEnd = end + responses.reduce((n, response) => n + response.length, 0);
+    packed.ids.set(referFeatures(prompt.ids.subarray(0, length - 1), model.imageToken, model.places(prompt)), start);
+    for (let i = 0; i < length - 1; i++, row++) {
+      writeAngles(model.frequencies, positionAt(positions, length, i), packed.cos, packed.sin, row * half);
+      packed.visible.set([start, row + 1, 0, 0], 4 * row);
+      packed.seenBy.set([row, itemEnd], 2 * row);
+    }
+    for (const response of responses) {
+      const first = row;
+      for (let i = 0; i < response.length; i++, row++, token++) {
+        const position = length - 1 + i + delta;
+        packed.ids[row] = i === 0 ? (prompt.ids[length - 1] ?? 0) : (response[i - 1] ?? 0);
+        writeAngles(model.frequencies, [position, position, position], packed.cos, packed.sin, row * half);
+        packed.visible.set([start, end, first, row + 1], 4 * row);
+        packed.seenBy.set([row, first + response.length], 2 * row);
+        packed.to[row] = token;
+        packed.from[token] = row;
+        packed.targets[token] = response[i] ?? 0;
+      }
+    }
+  }
+  return packed;
+}
+
+export function positionAt(positions: Int32Array, length: number, i: number): [number, number, number] {
+  return [positions[i] ?? 0, positions[length + i] ?? 0, positions[2 * length + i] ?? 0];
+}
+
+/** Upload packed rows. The batch owns `vision` (disposed with it), not `features`. */
+export function uploadBatch(home: Home, items: readonly PackedItem[], packed: PackedRows, vision: VisionBatch | null, features: FeatureBank | null): PackedBatch {
+  const n = packed.ids.length;
+  const r = packed.targets.length;
+  const half = packed.cos.length / n;
+  const tensors: Tensor[] = [];
+  const upload = (values: Float32Array | Int32Array, shape: readonly number[]): Tensor => {
+    const tensor = home.upload(values, shape);
+    tensors.push(tensor);
+    return tensor;
+  };
+  return {
+    rowCount: n,
+    tokenCount: r,
+    responseLengths: items.flatMap((item) => item.responses.map((response) => response.length)),
+    ids: upload(packed.ids, [n]),
+    angles: { cos: upload(packed.cos, [n, half]), sin: upload(packed.sin, [n, half]) },
+    rows: { visible: upload(packed.visible, [n, 4]), seenBy: upload(packed.seenBy, [n, 2]) },
+    choice: { to: upload(packed.to, [n]), from: upload(packed.from, [r]) },
+    targets: upload(packed.targets, [r]),
+    vision,
+    features,
+    dispose: () => {
+      tensors.forEach((tensor) => tensor.dispose());
+      vision?.dispose();
+    },
+  };
+}

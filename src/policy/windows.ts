@@ -1,0 +1,108 @@
+/**
+ * Window attention of the vision tower, on the host: the order of merged cells by window, the patch rows that
+ * see each other, and the two-dimensional rotary angles in that order. Follows transformers 5.18.
+ *
+ * Departure: patches and angles are permuted before they are uploaded, and the features stay in window order;
+ * `placeOf` says where a cell's feature lies, so the token embedding addresses it and nothing is gathered.
+ */
+import type { ImageGrid } from "./vision";
+
+export interface WindowShape {
+  readonly mergeSize: number;
+  /** Side of a window in merged cells. */
+  readonly windowCells: number;
+}
+
+export interface WindowLayout {
+  /** Number of merged cells of all images. */
+  readonly cells: number;
+  /** Cell (in original order) that lies at each place of the window order. */
+  readonly cellAt: Int32Array;
+  /** Inverse of `cellAt`: place of each original cell. */
+  readonly placeOf: Int32Array;
+  /** Boundaries of the windows in patches (transformers' cu_window_seqlens). */
+  readonly windowStarts: readonly number[];
+  /** Boundaries of the frames in patches (transformers' cu_seqlens). */
+  readonly frameStarts: readonly number[];
+}
+
+export function windowLayout(grids: readonly ImageGrid[], shape: WindowShape): WindowLayout {
+  const unit = shape.mergeSize ** 2;
+  const cellAt: number[] = [];
+  const windowStarts = [0];
+  const frameStarts = [0];
+  for (const grid of grids) {
+    const rows = grid.height / shape.mergeSize;
+    const columns = grid.width / shape.mergeSize;
+    const side = shape.windowCells;
+    for (let frame = 0; frame < grid.frames; frame++) {
+      const first = cellAt.length;
+      for (let top = 0; top < rows; top += side) {
+        for (let left = 0; left < columns; left += side) {
+          for (let row = top; row < Math.min(top + side, rows); row++) {
+            for (let column = left; column < Math.min(left + side, columns); column++) {
+              cellAt.push(first + row * columns + column);
+            }
+          }
+          windowStarts.push(cellAt.length * unit);
+        }
+      }
+      frameStarts.push(cellAt.length * unit);
+    }
+  }
+  const placeOf = new Int32Array(cellAt.length);
+  cellAt.forEach((cell, place) => (placeOf[cell] = place));
+  return { cells: cellAt.length, cellAt: Int32Array.from(cellAt), placeOf, windowStarts, frameStarts };
+}
+
+/** Rows between two boundaries see each other. → visible [N, 4] and seenBy [N, 2] for the attention kernel. */
+export function blockVisibility(starts: readonly number[]): { visible: Int32Array; seenBy: Int32Array } {
+  const rows = starts[starts.length - 1] ?? 0;
+  const visible = new Int32Array(4 * rows);
+  const seenBy = new Int32Array(2 * rows);
+  for (let block = 0; block + 1 < starts.length; block++) {
+    const start = starts[block] ?? 0;
+    const end = starts[block + 1] ?? 0;
+    for (let row = start; row < end; row++) {
+      visible.set([start, end, 0, 0], 4 * row);
+      seenBy.set([start, end], 2 * row);
+    }
+  }
+  return { visible, seenBy };
+}
+
+/** Reorder blocks of `unitLength` elements, one block for each merged cell, into window order. */
+export function permuteCells(values: Float32Array, cellAt: Int32Array, unitLength: number): Float32Array {
+  const out = new Float32Array(values.length);
+  cellAt.forEach((cell, place) => out.set(values.subarray(cell * unitLength, (cell + 1) * unitLength), place * unitLength));
+  return out;
+}
+
+/**
+ * Rotary angles of every patch, in window order. A head's first quarter of frequencies turns with the patch's row,
+ * the second with its column (duplicated by the rotate-half pairing). → cos, sin [patches, headDim/2]
+ */
+export function visionAngles(grids: readonly ImageGrid[], layout: WindowLayout, mergeSize: number, headDim: number, theta: number): { cos: Float32Array; sin: Float32Array } {
+  const half = headDim / 2;
+  const quarter = headDim / 4;
+  const inverse = Array.from({ length: quarter }, (_, i) => Math.fround(1 / Math.fround(theta ** Math.fround((2 * i) / half))));
+  const unit = mergeSize ** 2;
+  const angles = new Float32Array(layout.cells * unit * half);
+  let patch = 0;
+  for (const grid of grids) {
+    const columns = grid.width / mergeSize;
+    const cells = (grid.height / mergeSize) * columns;
+    for (let cell = 0; cell < grid.frames * cells; cell++) {
+      for (let inner = 0; inner < unit; inner++, patch++) {
+        const row = Math.floor((cell % cells) / columns) * mergeSize + Math.floor(inner / mergeSize);
+        const column = (cell % columns) * mergeSize + (inner % mergeSize);
+        for (let i = 0; i < quarter; i++) {
+          angles[patch * half + i] = row * (inverse[i] ?? 0);
+          angles[patch * half + quarter + i] = column * (inverse[i] ?? 0);
+        }
+      }
+    }
+  }
+  const ordered = permuteCells(angles, layout.cellAt, unit * half);
+  return { cos: ordered.map(Math.cos), sin: ordered.map(Math.sin) };
+}
