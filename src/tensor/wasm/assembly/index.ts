@@ -1,0 +1,8 @@
+/** Everything the home calls. No static data, no allocator: pointers and scratch come from the caller. */
+export { linear, linearGradInput, linearGradWeight, loraApply, loraApplyGrad } from "./linear";
+export { attention, attentionGrad, longestVisible, visibleWithin } from "./attention";
+export { gelu, geluGrad, add, fill, swiglu, swigluGrad, rope } from "./elementwise";
+export { rmsNorm, rmsNormGrad, embedding, embeddingGrad, idsWithin, columnSums, copyRows } from "./rows";
+export { tokenLogprobs, tokenLogprobsGrad } from "./logprobs";
+export { policyLoss, sumSquares, adamw } from "./optimiser";
+export { sample } from "./sampler";

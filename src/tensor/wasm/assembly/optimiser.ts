@@ -1,0 +1,129 @@
+/**
+ * The policy-gradient loss of token rows, the gradient's sum of squares, and AdamW (Loshchilov & Hutter 2019, with
+ * PyTorch's order of operations) over flat buffers.
+ */
+import { exp64, splat } from "./math";
+
+/** See PolicyLossOptions and POLICY_LOSS_STATS in kernels.ts. Infinity switches a clamp off. Sums are kept in f64. */
+export function policyLoss(
+  n: i32, logprob: usize, oldLogprob: usize, refLogprob: usize, advantage: usize, weight: usize,
+  clipLow: f64, clipHigh: f64, dualClip: f64, ratioMax: f64, logRatioClamp: f64, beta: f64, dLogprob: usize, stats: usize,
+): void {
+  let loss: f64 = 0, count: f64 = 0, ratios: f64 = 0, approxKl: f64 = 0, refKl: f64 = 0;
+  let low: f64 = 0, high: f64 = 0, dual: f64 = 0;
+  for (let i: usize = 0; i < <usize>n * 4; i += 4) {
+    const w = <f64>load<f32>(weight + i);
+    if (w == 0) {
+      store<f32>(dLogprob + i, 0);
+      continue;
+    }
+    const lp = <f64>load<f32>(logprob + i);
+    const a = <f64>load<f32>(advantage + i);
+    let slope: f64 = 1; // d ratio / d logprob is ratio · slope
+    let d = lp - <f64>load<f32>(oldLogprob + i);
+    if (d > logRatioClamp) { d = logRatioClamp; slope = 0; }
+    if (d < -logRatioClamp) { d = -logRatioClamp; slope = 0; }
+    let ratio = exp64(d);
+    if (ratio > ratioMax) { ratio = ratioMax; slope = 0; }
+    const clipped = max(1 - clipLow, min(1 + clipHigh, ratio));
+    // max(−A·ratio, −A·clipped): the clip binds where it makes the objective smaller.
+    let term = -a * ratio;
+    let grad = -a * ratio * slope;
+    if (-a * clipped > term) { term = -a * clipped; grad = 0; }
+    if (a < 0) {
+      if (ratio < 1 - clipLow) low += 1;
+      if (term > -dualClip * a) { term = -dualClip * a; grad = 0; dual += 1; }
+    } else if (a > 0 && ratio > 1 + clipHigh) high += 1;
+    let back: f64 = 1;
+    let r = <f64>load<f32>(refLogprob + i) - lp;
+    if (r > logRatioClamp) { r = logRatioClamp; back = 0; }
+    if (r < -logRatioClamp) { r = -logRatioClamp; back = 0; }
+    const e = exp64(r);
+    const k3 = e - r - 1;
+    if (beta != 0) {
+      term += beta * k3;
+      grad += beta * (1 - e) * back;
+    }
+    store<f32>(dLogprob + i, <f32>(w * grad));
+    loss += w * term;
+    count += 1;
+    ratios += ratio;
+    approxKl -= d;
+    refKl += k3;
+  }
+  store<f32>(stats, <f32>loss);
+  store<f32>(stats, <f32>count, 4);
+  store<f32>(stats, <f32>ratios, 8);
+  store<f32>(stats, <f32>approxKl, 12);
+  store<f32>(stats, <f32>refKl, 16);
+  store<f32>(stats, <f32>low, 20);
+  store<f32>(stats, <f32>high, 24);
+  store<f32>(stats, <f32>dual, 28);
+}
+
+/** Σ x² in four f64 lanes, joined in a fixed order. */
+export function sumSquares(n: i32, x: usize, out: usize): void {
+  let a = f64x2.splat(0), b = f64x2.splat(0);
+  const end4 = <usize>(n & ~3) * 4;
+  let i: usize = 0;
+  for (; i < end4; i += 16) {
+    const v = v128.load(x + i);
+    const lo = f64x2.promote_low_f32x4(v);
+    const hi = f64x2.promote_low_f32x4(i32x4.shuffle(v, v, 2, 3, 2, 3));
+    a = f64x2.add(a, f64x2.mul(lo, lo));
+    b = f64x2.add(b, f64x2.mul(hi, hi));
+  }
+  a = f64x2.add(a, b);
+  let sum = f64x2.extract_lane(a, 0) + f64x2.extract_lane(a, 1);
+  for (; i < <usize>n * 4; i += 4) sum += <f64>load<f32>(x + i) * <f64>load<f32>(x + i);
+  store<f32>(out, <f32>sum);
+}
+
+/**
+ * θ ← θ·(1 − lr·wd) − lr/bias1 · m / (sqrt(v)/sqrt(bias2) + ε) with g clipped by maxNorm / (‖g‖ + 1e-6).
+ * bias1 = 1 − β1^t and bias2 = 1 − β2^t come from the caller. Nothing is written if Σ g² is not finite.
+ */
+export function adamw(
+  n: i32, theta: usize, grad: usize, m: usize, v: usize, gradSquares: usize,
+  learningRate: f64, beta1: f64, beta2: f64, epsilon: f64, weightDecay: f64, bias1: f64, bias2: f64, maxNorm: f64,
+): void {
+  const squares = <f64>load<f32>(gradSquares);
+  if (!(squares < Infinity)) return; // also NaN
+  const clip = splat(<f32>min(1.0, maxNorm / (sqrt<f64>(squares) + 1e-6)));
+  const keep = splat(<f32>(1 - learningRate * weightDecay));
+  const step = splat(<f32>(learningRate / bias1));
+  const rootBias = splat(<f32>(1 / sqrt<f64>(bias2)));
+  const b1 = splat(<f32>beta1), c1 = splat(<f32>(1 - beta1));
+  const b2 = splat(<f32>beta2), c2 = splat(<f32>(1 - beta2));
+  const eps = splat(<f32>epsilon);
+  for (let i: usize = 0; i < <usize>n * 4; i += 16) {
+    const left = n - <i32>(i >> 2);
+    let g: v128, t: v128, mm: v128, vv: v128;
+    if (left >= 4) {
+      g = v128.load(grad + i); t = v128.load(theta + i); mm = v128.load(m + i); vv = v128.load(v + i);
+    } else {
+      g = some(grad + i, left); t = some(theta + i, left); mm = some(m + i, left); vv = some(v + i, left);
+    }
+    g = f32x4.mul(g, clip);
+    mm = f32x4.add(f32x4.mul(b1, mm), f32x4.mul(c1, g));
+    vv = f32x4.add(f32x4.mul(b2, vv), f32x4.mul(c2, f32x4.mul(g, g)));
+    const denominator = f32x4.add(f32x4.mul(f32x4.sqrt(vv), rootBias), eps);
+    t = f32x4.sub(f32x4.mul(t, keep), f32x4.div(f32x4.mul(step, mm), denominator));
+    if (left >= 4) {
+      v128.store(theta + i, t); v128.store(m + i, mm); v128.store(v + i, vv);
+    } else {
+      put(theta + i, t, left); put(m + i, mm, left); put(v + i, vv, left);
+    }
+  }
+}
+
+/** One to three floats; other lanes 1, which no lane reads. */
+function some(p: usize, left: i32): v128 {
+  return f32x4(load<f32>(p), left > 1 ? load<f32>(p, 4) : 1, left > 2 ? load<f32>(p, 8) : 1, 1);
+}
+
+function put(p: usize, v: v128, left: i32): void {
+  store<f32>(p, f32x4.extract_lane(v, 0));
+  if (left > 1) store<f32>(p, f32x4.extract_lane(v, 1), 4);
+  if (left > 2) store<f32>(p, f32x4.extract_lane(v, 2), 8);
+}

@@ -1,0 +1,108 @@
+/**
+ * Tensors in the memory of TensorFlow.js' wasm backend: one backend instance, and so one memory, for each home.
+ * Growth of that memory detaches its ArrayBuffer, so typed arrays are made anew for each use.
+ */
+import { engine, env, findBackendFactory, util, type Tensor } from "@tensorflow/tfjs-core";
+import { BackendWasm, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import type { DataType } from "../home";
+import { locateBinaries } from "./binaries";
+import { instantiateKernels, type KernelExports } from "./kernelExports";
+
+/** Emscripten's module object, as far as we look into it. */
+interface EmscriptenModule {
+  readonly asm: { readonly memory: WebAssembly.Memory };
+}
+
+export class WasmMemory {
+  /** Bytes of tensors alive, views not counted. */
+  liveBytes = 0;
+  private scratchTensor: Tensor | null = null;
+  private readonly views = new WeakSet<object>();
+  private closed = false;
+
+  private constructor(private readonly backend: BackendWasm, private readonly heap: WebAssembly.Memory, readonly exports: KernelExports) {
+    const free = backend.disposeData.bind(backend);
+    // Views borrow their address: only their registration ends. After `close`, the memory is gone as a whole.
+    backend.disposeData = (dataId: object, force?: boolean): boolean => {
+      if (this.closed) return true;
+      const entry = backend.dataIdMap.get(dataId);
+      if (this.views.has(dataId)) {
+        backend.wasm.tfjs.disposeData(entry.id);
+        backend.dataIdMap.delete(dataId);
+        return true;
+      }
+      const released = free(dataId, force);
+      if (released) this.liveBytes -= 4 * util.sizeFromShape(entry.shape);
+      return released;
+    };
+  }
+
+  /** Starts TensorFlow.js' wasm backend (SIMD, one thread) and our kernels on its memory; `onKernel` hears of every kernel run. */
+  static async open(onKernel: () => void): Promise<WasmMemory> {
+    const binaries = await locateBinaries();
+    env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
+    if (!(await env().getAsync("WASM_HAS_SIMD_SUPPORT"))) throw new Error("This browser's WebAssembly has no SIMD; the wasm home needs it. Update the browser.");
+    // Only the SIMD entry is used, but setWasmPaths wants all three.
+    setWasmPaths({ "tfjs-backend-wasm.wasm": binaries.tfjs, "tfjs-backend-wasm-simd.wasm": binaries.tfjs, "tfjs-backend-wasm-threaded-simd.wasm": binaries.tfjs });
+    const backend = await findBackendFactory("wasm")();
+    if (!(backend instanceof BackendWasm)) throw new Error("The TensorFlow.js backend registered as \"wasm\" is not tfjs-backend-wasm; two copies of TensorFlow.js may be loaded.");
+    const { memory } = (backend.wasm as BackendWasm["wasm"] & EmscriptenModule).asm;
+    return new WasmMemory(backend, memory, await instantiateKernels(binaries.kernels, memory, onKernel));
+  }
+
+  /** A new tensor with undefined contents. */
+  allocate(shape: readonly number[], dtype: DataType = "float32"): Tensor {
+    if (this.closed) throw new Error("The wasm home is disposed; open a new one.");
+    this.liveBytes += 4 * util.sizeFromShape([...shape]);
+    return engine().makeTensorFromTensorInfo(this.backend.makeOutput([...shape], dtype), this.backend);
+  }
+
+  /** A tensor at `offset` elements into another's memory; disposing it frees nothing. */
+  view(flat: Tensor, offset: number, shape: readonly number[]): Tensor {
+    const size = util.sizeFromShape([...shape]);
+    if (!Number.isInteger(offset) || offset < 0 || offset + size > flat.size) {
+      throw new Error(`view: elements [${offset}, ${offset + size}) lie outside a tensor of ${flat.size} elements`);
+    }
+    const info = this.backend.makeOutput([...shape], flat.dtype, this.pointer(flat) + 4 * offset);
+    this.views.add(info.dataId);
+    return engine().makeTensorFromTensorInfo(info, this.backend);
+  }
+
+  /** Byte address of a tensor. */
+  pointer(tensor: Tensor): number {
+    if (tensor.isDisposed || !this.backend.dataIdMap.has(tensor.dataId)) {
+      throw new Error(`A tensor of shape [${tensor.shape}] is ${tensor.isDisposed ? "disposed" : "not in this wasm home"}.`);
+    }
+    return this.backend.dataIdMap.get(tensor.dataId).memoryOffset;
+  }
+
+  /** The bytes of a tensor, valid until the next allocation. */
+  elements(tensor: Tensor): Float32Array | Int32Array {
+    const { buffer } = this.heap;
+    const at = this.pointer(tensor);
+    return tensor.dtype === "int32" ? new Int32Array(buffer, at, tensor.size) : new Float32Array(buffer, at, tensor.size);
+  }
+
+  /** Address of at least `bytes` of scratch, overwritten by the next kernel; grows and is kept. */
+  scratch(bytes: number): number {
+    if (!this.scratchTensor || this.scratchTensor.size * 4 < bytes) {
+      this.scratchTensor?.dispose();
+      const scratch = this.allocate([Math.ceil((bytes * 1.25) / 4)]);
+      engine().keep(scratch);
+      this.scratchTensor = scratch;
+    }
+    return this.pointer(this.scratchTensor);
+  }
+
+  /** Copies a few integers to the start of scratch. */
+  scratchIntegers(values: readonly number[], at: number): void {
+    new Int32Array(this.heap.buffer, at, values.length).set(values);
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.liveBytes = 0;
+    this.backend.dispose();
+  }
+}
