@@ -61,8 +61,12 @@ export function exceedsOne(value: Rational): boolean {
 
 function isDecimalOf(decimal: Rational, fraction: Rational): boolean {
   if (decimal.places === null || decimal.places < 3 || fraction.places !== null || isFiniteDecimal(fraction)) return false;
-  const difference = magnitude(decimal.numerator * fraction.denominator - fraction.numerator * decimal.denominator);
-  return difference * 10n ** BigInt(decimal.places) < decimal.denominator * fraction.denominator;
+  const [shown, exact] = [magnitude(decimal.numerator) * fraction.denominator, magnitude(fraction.numerator) * decimal.denominator];
+  if ((decimal.numerator < 0n) !== (fraction.numerator < 0n)) return false;
+  // In units of the last place, times `unit`: cut off loses less than one, rounding moves by half of one at most.
+  const missing = (exact - shown) * 10n ** BigInt(decimal.places);
+  const unit = decimal.denominator * fraction.denominator;
+  return missing >= 0n ? missing < unit : -2n * missing <= unit;
 }
 
 function isFiniteDecimal({ denominator }: Rational): boolean {
