@@ -101,6 +101,11 @@ function projections(text: TextConfig): Projection[] {
 const tensorName = (layer: number, module: string, which: "A" | "B"): string =>
   `base_model.model.model.language_model.layers.${layer}.${module}.lora_${which}.weight`;
 
+/** Our name of an adapter tensor, from any of the prefixes that PEFT has written for this family. */
+export function adapterTensorName(name: string): string {
+  return name.replace(/^base_model\.model\.(model\.)?(language_model\.)?(model\.)?layers\./, "base_model.model.model.language_model.layers.");
+}
+
 export class LoraAdapter {
   private readonly placed: readonly Projection[];
 

@@ -1,0 +1,54 @@
+/**
+ * The policy computes what transformers computes (golden/, made with transformers 5.18 and PEFT 0.21), on every home:
+ * M-RoPE positions, image features, logits, loss, the gradient of every parameter, greedy tokens, and an adapter.
+ */
+import { describe, expect, it } from "vitest";
+import type { Home } from "../tensor/home";
+import { adapterTensorName, parseAdapterConfig } from "./lora";
+import { Checkpoint } from "./checkpoint";
+import { openDirectory } from "./checkpointDirectory";
+import { VisionLanguageModel, type ModelOptions } from "./model";
+import { Safetensors } from "./safetensors";
+import { readFloat32 } from "./safetensorsValues";
+import { HOMES } from "./testHomes";
+import { verifyModel } from "./verify";
+
+const golden = (path: string): string => new URL(`./golden/${path}`, import.meta.url).pathname;
+
+async function open(path: string): Promise<Safetensors> {
+  const [, folder = "", file = ""] = /^(.*)\/([^/]+)$/.exec(path) ?? [];
+  return Safetensors.open(await (await openDirectory(golden(folder))).read(file), path);
+}
+
+async function loaded(home: Home, name: string, options: ModelOptions): Promise<VisionLanguageModel> {
+  const checkpoint = await Checkpoint.open(await openDirectory(golden(name)));
+  const model = new VisionLanguageModel(home, checkpoint.config, options);
+  for (const tensor of checkpoint.names()) model.parameters.write(tensor, checkpoint.read(tensor));
+  return model;
+}
+
+describe.each(HOMES)("on the $name home", ({ open: openHome }) => {
+  it.each(["tiny_tied", "tiny_untied"])("%s: positions, features, logits, loss, every gradient and greedy tokens", async (name) => {
+    const home = await openHome();
+    const model = await loaded(home, name, { trainable: "all" });
+    const reports = await verifyModel(model, await open(`${name}/reference.safetensors`));
+    expect(reports.filter((report) => !report.ok)).toEqual([]);
+    expect(reports.map((report) => report.name)).toEqual(expect.arrayContaining(["position_ids", "rope_deltas", "image_features", "logits", "loss", "greedy"]));
+    expect(reports.filter((report) => report.name.startsWith("grad.")).length).toBe(model.parameters.names().length);
+    model.dispose();
+    await home.dispose();
+  });
+
+  it.each(["tiny_tied", "tiny_untied"])("%s: the adapter's logits, loss and gradients", async (name) => {
+    const home = await openHome();
+    const config = await (await openDirectory(golden(`${name}/lora`))).read("adapter_config.json");
+    const model = await loaded(home, name, { trainable: "none", lora: parseAdapterConfig(new TextDecoder().decode(config)) });
+    const adapter = await open(`${name}/lora/adapter_model.safetensors`);
+    for (const tensor of adapter.names()) model.parameters.write(adapterTensorName(tensor), readFloat32(adapter, tensor));
+    const reports = await verifyModel(model, await open(`${name}/reference.safetensors`), await open(`${name}/lora/reference.safetensors`));
+    expect(reports.filter((report) => !report.ok)).toEqual([]);
+    expect(reports.length).toBe(2 + adapter.names().length);
+    model.dispose();
+    await home.dispose();
+  });
+});
