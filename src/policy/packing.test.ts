@@ -1,0 +1,80 @@
+/** A prompt laid out once with all its responses gives what each response gives alone; and sampling gives the log-probabilities that training recomputes. */
+import { describe, expect, it } from "vitest";
+import { Tape } from "../tensor/tape";
+import type { VisionLanguageModel } from "./model";
+import type { PackedItem } from "./packing";
+import { END, nanoModel, prompt } from "./syntheticPrompts";
+import { HOMES } from "./testHomes";
+
+async function logprobs(model: VisionLanguageModel, items: readonly PackedItem[]): Promise<number[]> {
+  const batch = model.packBatch(items);
+  const tape = new Tape(model.home, false);
+  const { logprob } = model.responseLogprobs(tape, batch, { temperature: 1, trainVision: false });
+  const [values] = await model.home.read([logprob]);
+  tape.dispose();
+  batch.dispose();
+  return [...(values ?? [])];
+}
+
+const largestDifference = (a: readonly number[], b: readonly number[]): number => Math.max(...a.map((x, i) => Math.abs(x - (b[i] ?? NaN))));
+
+describe.each(HOMES)("on the $name home", ({ open }) => {
+  it("shares a prompt between its responses without changing them", async () => {
+    const model = nanoModel(await open(), { trainable: "none" }, 0, 0.1);
+    const items: PackedItem[] = [
+      { prompt: prompt(model, 1, [10, 11, 12]), responses: [Int32Array.of(20, 21, 22, END), Int32Array.of(23), Int32Array.of(20, 24, 25)] },
+      { prompt: prompt(model, 2, [13, 9]), responses: [Int32Array.of(30, 31), Int32Array.of(32, 33, 34, 35, END)] },
+    ];
+    const together = await logprobs(model, items);
+    const alone: number[] = [];
+    for (const { prompt: p, responses } of items) for (const response of responses) alone.push(...(await logprobs(model, [{ prompt: p, responses: [response] }])));
+    expect(together.length).toBe(15);
+    expect(largestDifference(together, alone)).toBeLessThan(1e-5);
+    await model.home.dispose();
+  });
+
+  it("samples with the log-probabilities that training recomputes, the same however rows are batched", async () => {
+    const model = nanoModel(await open(), { trainable: "none" }, 0, 0.1);
+    const prompts = [prompt(model, 1, [10, 11, 12]), prompt(model, 2, [13, 9])];
+    const options = { groupSize: 3, temperature: 1, maxNewTokens: 9, seed: 7, step: 3, stopTokens: [END] };
+    const rollout = await model.generate(prompts, options, 0);
+    expect(rollout.rows.map((row) => row.prompt)).toEqual([0, 0, 0, 1, 1, 1]);
+    const items = prompts.map((p, i) => ({ prompt: p, responses: rollout.rows.filter((row) => row.prompt === i).map((row) => row.tokens) }));
+    const sampled = rollout.rows.flatMap((row) => [...row.logprobs]);
+    expect(largestDifference(await logprobs(model, items), sampled)).toBeLessThan(1e-5);
+
+    const second = prompts[1];
+    if (second === undefined) throw new Error("two prompts were made");
+    const again = await model.generate([second], { ...options, rowIds: Int32Array.of(3, 4, 5) }, 0);
+    expect(again.rows.map((row) => [...row.tokens])).toEqual(rollout.rows.slice(3).map((row) => [...row.tokens]));
+    await model.home.dispose();
+  });
+});
+
+describe("generate", () => {
+  it("stops early when all rows have finished, and cuts each after its stop token", async () => {
+    const wasm = HOMES.find((home) => home.name === "wasm");
+    if (wasm === undefined) throw new Error("the wasm home is tested");
+    const model = nanoModel(await wasm.open(), { trainable: "none" });
+    const everyToken = Array.from({ length: 48 }, (_, token) => token);
+    const rollout = await model.generate([prompt(model, 1, [10])], { groupSize: 4, temperature: 1, maxNewTokens: 64, seed: 0, step: 0, stopTokens: everyToken }, 0);
+    expect(rollout.rows.every((row) => row.finished && row.tokens.length === 1)).toBe(true);
+    expect(rollout.readbacks).toBe(2); // one look after 8 tokens, one read at the end
+    expect(model.home.counters.dispatches).toBeLessThan(64 * 20);
+    await model.home.dispose();
+  });
+
+  it("uses image features computed once", async () => {
+    const wasm = HOMES.find((home) => home.name === "wasm");
+    if (wasm === undefined) throw new Error("the wasm home is tested");
+    const model = nanoModel(await wasm.open(), { trainable: "none" }, 0, 0.1);
+    const [a, b] = [prompt(model, 1, [10]), prompt(model, 2, [11, 12])];
+    const items = [{ prompt: b, responses: [Int32Array.of(20, 21)] }, { prompt: a, responses: [Int32Array.of(22)] }];
+    const bank = model.featureBank([a, b]);
+    const batch = model.packBatch(items, bank);
+    const tape = new Tape(model.home, false);
+    const [values] = await model.home.read([model.responseLogprobs(tape, batch, { temperature: 1, trainVision: false }).logprob]);
+    expect(largestDifference([...(values ?? [])], await logprobs(model, items))).toBeLessThan(1e-6);
+    await model.home.dispose();
+  });
+});

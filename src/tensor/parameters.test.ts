@@ -1,0 +1,77 @@
+/** One flat buffer, many names: fused groups, frozen and packed parameters, and snapshots that continue to the bit. */
+import { describe, expect, it } from "vitest";
+import { ParameterSet, type ParameterGroup } from "./parameters";
+import { openReferenceHome } from "./reference/home";
+import { openWasmHome } from "./wasm/home";
+
+const groups: ParameterGroup[] = [
+  { key: "norm", parts: [{ name: "norm.weight", shape: [3] }], trainable: true },
+  { key: "qkv", parts: [{ name: "q.weight", shape: [2, 4] }, { name: "k.weight", shape: [1, 4] }], trainable: true },
+  { key: "frozen", parts: [{ name: "frozen.weight", shape: [2, 2] }], trainable: false },
+  { key: "half", parts: [{ name: "half.a", shape: [1, 2] }, { name: "half.b", shape: [2, 2] }], trainable: false, format: "f16" },
+];
+const ramp = (n: number, start = 0): Float32Array => Float32Array.from({ length: n }, (_, i) => start + i / 8);
+const adam = (updateCount: number) => ({ learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, updateCount, maxGradNorm: 1 });
+
+describe.each([{ name: "reference", open: openReferenceHome }, { name: "wasm", open: openWasmHome }])("ParameterSet on the $name home", ({ open }) => {
+  it("binds fused groups as one matrix and keeps their parts' names", async () => {
+    const home = await open();
+    const set = new ParameterSet(home, groups);
+    expect([set.trainableCount, set.count]).toEqual([15, 25]);
+    set.write("q.weight", ramp(8));
+    set.write("k.weight", ramp(4, 5));
+    const { weight, grad } = set.matrix("qkv");
+    if (weight.format !== "f32" || grad === null) throw new Error("a trainable group is f32 and has a gradient");
+    expect([weight.out, weight.in]).toEqual([3, 4]);
+    expect([...((await home.read([weight.values]))[0] ?? [])]).toEqual([...ramp(8), ...ramp(4, 5)]);
+    expect([...(await set.read("k.weight"))]).toEqual([...ramp(4, 5)]);
+    home.kernels.fill(grad, 2);
+    expect([...(await set.readGrad("k.weight"))]).toEqual([2, 2, 2, 2]);
+    expect([...(await set.readGrad("norm.weight"))]).toEqual([0, 0, 0]);
+    set.zeroGrad();
+    expect([...(await set.readGrad("q.weight"))].every((g) => g === 0)).toBe(true);
+    await home.dispose();
+  });
+
+  it("packs frozen groups once all their parts are there, and has no gradient for them", async () => {
+    const home = await open();
+    const set = new ParameterSet(home, groups);
+    expect(() => set.matrix("half")).toThrow("not loaded");
+    set.write("half.a", Float32Array.of(1, -0.5));
+    set.write("half.b", Float32Array.of(2, 3, 65504, 2 ** -24));
+    expect(set.matrix("half").weight.format).toBe("f16");
+    expect([...(await set.read("half.b"))]).toEqual([2, 3, 65504, 2 ** -24]);
+    await expect(set.readGrad("frozen.weight")).rejects.toThrow("frozen");
+    expect((await set.readAll()).get("half.a")).toEqual(Float32Array.of(1, -0.5));
+    await home.dispose();
+  });
+
+  it("continues from a snapshot to the bit", async () => {
+    const home = await open();
+    const set = new ParameterSet(home, groups);
+    set.write("q.weight", ramp(8));
+    const update = (count: number): void => {
+      const { grad } = set.matrix("qkv");
+      if (grad !== null) home.kernels.fill(grad, 0.3 / count);
+      set.adamw(adam(count)).dispose();
+    };
+    update(1);
+    const snapshot = await set.state();
+    update(2);
+    const first = await set.state();
+    set.restore(snapshot);
+    update(2);
+    expect(await set.state()).toEqual(first);
+    expect(first.theta).not.toEqual(snapshot.theta);
+    expect(() => set.restore({ ...snapshot, m: new Float32Array(1) })).toThrow("another policy");
+    await home.dispose();
+  });
+
+  it("refuses to train nothing", async () => {
+    const home = await open();
+    const set = new ParameterSet(home, groups.filter((group) => !group.trainable));
+    expect(set.trainableCount).toBe(0);
+    expect(() => set.adamw(adam(1))).toThrow("no trainable parameters");
+    await home.dispose();
+  });
+});
