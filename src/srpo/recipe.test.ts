@@ -1,0 +1,37 @@
+import { describe, expect, it } from "vitest";
+import { evaluateObjective } from "./objective";
+import { PAPER_BAND, keepsGroup } from "./onlineFilter";
+import { RECIPES, objectiveOf } from "./recipe";
+import { scoreResponse } from "./score";
+
+const fixed = "<think> a b c </think> <answer> 3 </answer> <reflection> check </reflection> <think> d </think> <answer> 8 </answer>";
+
+describe("recipes", () => {
+  it.each(Object.values(RECIPES))("$name names a source for every setting", ({ settings, sources }) => {
+    expect(Object.keys(sources).sort()).toEqual(Object.keys(settings).sort());
+    for (const source of Object.values(sources)) expect(source).not.toBe("");
+  });
+
+  it("SRPO pays for fixing an answer, GRPO does not", () => {
+    expect(scoreResponse(fixed, "8", RECIPES.srpo.settings.reward).terms.total).toBeCloseTo(1.25, 2);
+    expect(scoreResponse(fixed, "8", RECIPES.grpo.settings.reward).terms.total).toBe(0.5);
+  });
+
+  it("SRPO bounds what an outlier can do, GRPO does not; GRPO pulls towards the reference", () => {
+    const outlier = { length: 1, logp: [0], oldLogp: [-3], refLogp: [-1], advantage: -1 };
+    expect(evaluateObjective([outlier], objectiveOf(RECIPES.srpo.settings))).toMatchObject({ loss: 3, gradNorm: 0 });
+    const free = evaluateObjective([outlier], objectiveOf(RECIPES.grpo.settings));
+    expect(free.loss).toBeCloseTo(Math.exp(3) + 0.04 * Math.exp(-1), 12);
+  });
+});
+
+describe("online filter", () => {
+  const group = (right: number, size: number): boolean[] => Array.from({ length: size }, (_, i) => i < right);
+  it.each([[0, 8, false], [1, 8, true], [7, 8, true], [8, 8, false], [1, 10, true], [9, 10, true], [1, 16, false]])("%d of %d right: %s", (right, size, kept) =>
+    expect(keepsGroup(group(right, size), PAPER_BAND)).toBe(kept));
+  it("without a band keeps all; with one, a group nobody could score goes", () => {
+    expect(keepsGroup(group(8, 8), null)).toBe(true);
+    expect(keepsGroup([], PAPER_BAND)).toBe(false);
+  });
+  it("says when the band is upside down", () => expect(() => keepsGroup([true], [0.9, 0.1])).toThrow(/from 0.9 to 0.1/));
+});
