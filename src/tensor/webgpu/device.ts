@@ -1,0 +1,94 @@
+/**
+ * Asks an adapter for the largest device that is useful to us: every limit below at the adapter's own
+ * value, every optional feature only where the adapter offers it (requesting a missing one rejects).
+ */
+import type { HomeDescription } from "../home";
+
+/** Limits worth raising; all are "higher is better" limits of WebGPU §3.6.2. */
+const RAISED_LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupSizeY",
+  "maxComputeWorkgroupSizeZ",
+  "maxComputeWorkgroupsPerDimension",
+] as const satisfies readonly (keyof GPUSupportedLimits)[];
+
+const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ["shader-f16", "subgroups", "timestamp-query"];
+
+/** What decides between kernel variants: the numbers of a CPU-backed adapter differ from a GPU's in kind. */
+export interface AdapterTraits {
+  /** SwiftShader, llvmpipe, WARP: no workgroup memory, small workgroups, few barriers. */
+  readonly software: boolean;
+  /** Invocations that share one row in row reductions (norms, softmax over a vocabulary). */
+  readonly rowThreads: number;
+  /** Invocations of an elementwise workgroup. */
+  readonly elementThreads: number;
+  /** Floating-point operations that one dispatch may hold: about 50 ms on the slowest adapter of the kind. */
+  readonly workPerDispatch: number;
+  /** Dispatches recorded before they are submitted without being asked. */
+  readonly dispatchesPerSubmit: number;
+}
+
+export interface OpenedDevice {
+  readonly device: GPUDevice;
+  readonly info: GPUAdapterInfo;
+  readonly description: HomeDescription;
+  readonly traits: AdapterTraits;
+}
+
+/**
+ * @param gpu the entry point: `navigator.gpu` in a page or worker, `create([…])` of npm `webgpu` in Node
+ * @throws Error naming what is missing, when there is no adapter or the device is refused
+ */
+export async function openDevice(gpu: GPU, powerPreference: GPUPowerPreference): Promise<OpenedDevice> {
+  const adapter = await gpu.requestAdapter({ powerPreference });
+  if (!adapter) {
+    throw new Error(
+      "WebGPU offers no adapter: requestAdapter() returned null. In a browser check that hardware acceleration is on; in Node check that a Vulkan driver is installed.",
+    );
+  }
+  const requiredLimits: Record<string, number> = {};
+  for (const limit of RAISED_LIMITS) {
+    const value = adapter.limits[limit];
+    // A browser older than the limit reports undefined; asking for it would reject the device.
+    if (typeof value === "number") requiredLimits[limit] = value;
+  }
+  const requiredFeatures = OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature));
+  const device = await adapter.requestDevice({ label: "home", requiredFeatures, requiredLimits });
+  const info = adapter.info;
+  const software = isSoftware(info);
+  return {
+    device,
+    info,
+    description: { name: "webgpu", adapter: adapterLabel(info, software), features: requiredFeatures },
+    traits: adapterTraits(software),
+  };
+}
+
+export function adapterTraits(software: boolean): AdapterTraits {
+  return software
+    ? { software, rowThreads: 8, elementThreads: 64, workPerDispatch: 1e9, dispatchesPerSubmit: 64 }
+    : { software, rowThreads: 64, elementThreads: 128, workPerDispatch: 1e10, dispatchesPerSubmit: 64 };
+}
+
+function isSoftware(info: GPUAdapterInfo): boolean {
+  const words = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
+  return info.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|basic render|\bwarp\b/i.test(words);
+}
+
+/** "NVIDIA Ada", "SwiftShader (CPU)": as much as the browser tells, in reading order. */
+function adapterLabel(info: GPUAdapterInfo, software: boolean): string {
+  if (software) {
+    const words = `${info.architecture} ${info.device} ${info.description}`;
+    if (/swiftshader/i.test(words)) return "SwiftShader (CPU)";
+    if (/llvmpipe|lavapipe/i.test(words)) return "lavapipe (CPU)";
+    return `${info.description || info.vendor || "software adapter"} (CPU)`;
+  }
+  const parts = [info.vendor, info.architecture].filter((part) => part !== "");
+  if (info.description !== "") return info.description;
+  return parts.length > 0 ? parts.join(" ") : "GPU";
+}

@@ -1,0 +1,137 @@
+/**
+ * The WebGPU home: tfjs-backend-webgpu on a device of our own, and our WGSL kernels recorded into its
+ * command stream. TensorFlow.js knows one backend of a name, so a process has one such home at a time;
+ * opening another one (after a loss, say) disposes of the one before.
+ */
+import { engine, findBackendFactory, registerBackend, removeBackend, setBackend, type Tensor } from "@tensorflow/tfjs-core";
+import type { DataType, DeviceLostError, Home, HomeCounters, HomeDescription } from "../home";
+import type { Kernels } from "../kernels";
+import { HomeBackend } from "./backend";
+import { adapterTraits, openDevice, type OpenedDevice } from "./device";
+import { Dispatcher } from "./dispatch";
+import { Faults } from "./faults";
+import { webGpuKernels } from "./kernels";
+import { Readback } from "./readback";
+import { Storage, VIEW_ALIGNMENT } from "./storage";
+
+export interface WebGpuHomeOptions {
+  /** Where adapters come from; `navigator.gpu` by default. In Node: `nodeGpu()` of ./node. */
+  readonly gpu?: GPU;
+  readonly powerPreference?: GPUPowerPreference;
+  /** Kernel variants for a GPU on a CPU adapter or the reverse; for tests and measurements. */
+  readonly kernelsFor?: "software" | "gpu";
+}
+
+let current: WebGpuHome | null = null;
+
+/** @throws Error that says what is missing, when there is no WebGPU, no adapter or no device */
+export async function openWebGpuHome(options: WebGpuHomeOptions = {}): Promise<WebGpuHome> {
+  const gpu = options.gpu ?? globalThis.navigator?.gpu;
+  if (!gpu) {
+    throw new Error("This environment has no WebGPU (navigator.gpu is missing). Browsers need a secure context (https or localhost) and a version with WebGPU.");
+  }
+  const opened = await openDevice(gpu, options.powerPreference ?? "high-performance");
+  await current?.dispose();
+  const traits = options.kernelsFor ? adapterTraits(options.kernelsFor === "software") : opened.traits;
+  const backend = new HomeBackend(opened.device, opened.info);
+  const home = new WebGpuHome({ ...opened, traits }, backend);
+  current = home;
+  if (findBackendFactory("webgpu")) removeBackend("webgpu");
+  registerBackend("webgpu", () => backend);
+  if (!(await setBackend("webgpu"))) throw new Error("TensorFlow.js refused the WebGPU backend.");
+  return home;
+}
+
+export class WebGpuHome implements Home {
+  readonly name = "webgpu";
+  readonly description: HomeDescription;
+  readonly kernels: Kernels;
+  /** Dispatches and submits include those of stock tf.* operations; bytes are those of tensors. */
+  readonly counters: HomeCounters = { dispatches: 0, submits: 0, readbacks: 0, bytesUploaded: 0, bytesRead: 0 };
+  readonly viewAlignment = VIEW_ALIGNMENT;
+  readonly lost: Promise<DeviceLostError>;
+  readonly device: GPUDevice;
+  /** For kernels and benchmarks of our own; rooms above use `kernels`. */
+  readonly dispatcher: Dispatcher;
+  private readonly storage: Storage;
+  private readonly readback: Readback;
+  private readonly faults: Faults;
+  private disposed = false;
+
+  constructor(opened: OpenedDevice, private readonly backend: HomeBackend) {
+    this.device = opened.device;
+    this.description = opened.description;
+    this.faults = new Faults(opened.device);
+    this.lost = this.faults.lost;
+    this.storage = new Storage(backend, this.counters);
+    this.dispatcher = new Dispatcher(backend, this.storage, this.faults, this.counters, opened.traits);
+    this.readback = new Readback(backend, this.faults, this.counters);
+    this.kernels = webGpuKernels(this.dispatcher, this.storage);
+    HomeBackend.setDispatchesPerSubmit(opened.traits.dispatchesPerSubmit);
+    backend.install({
+      beforeSubmit: () => this.dispatcher.beforeSubmit(),
+      afterSubmit: () => {
+        this.counters.submits++;
+        if (this.storage.trim() > 0) this.dispatcher.forgetBindGroups();
+      },
+      stockDispatch: () => this.counters.dispatches++,
+      bindingOf: (id) => this.storage.bindingOf(id),
+      read: async (id) => {
+        const { dtype, shape } = backend.internals.tensorMap.get(id);
+        const size = shape.reduce((product, extent) => product * extent, 1);
+        const [values] = await this.readback.read([{ binding: this.storage.bindingOf(id), size, integer: dtype !== "float32" }]);
+        if (!values) throw new Error("The read-back returned nothing.");
+        return values;
+      },
+    });
+  }
+
+  zeros(shape: readonly number[], dtype: DataType = "float32"): Tensor {
+    this.faults.check();
+    return this.storage.zeros(shape, dtype);
+  }
+
+  upload(values: Float32Array | Int32Array, shape: readonly number[]): Tensor {
+    this.faults.check();
+    return this.storage.upload(values, shape);
+  }
+
+  write(tensor: Tensor, values: Float32Array | Int32Array, offset = 0): void {
+    this.faults.check();
+    this.storage.write(tensor, values, offset);
+  }
+
+  view(flat: Tensor, offset: number, shape: readonly number[]): Tensor {
+    return this.storage.view(flat, offset, shape);
+  }
+
+  read(tensors: readonly Tensor[]): Promise<(Float32Array | Int32Array)[]> {
+    return this.readback.read(
+      tensors.map((tensor) => ({ binding: this.storage.binding(tensor), size: tensor.size, integer: tensor.dtype !== "float32" })),
+    );
+  }
+
+  flush(): void {
+    this.backend.submitRecorded();
+  }
+
+  memoryBytes(): number {
+    return this.storage.bytes();
+  }
+
+  /** Destroys the device as a driver reset would: `lost` settles and reads reject. For tests and drills. */
+  loseDevice(): void {
+    this.device.destroy();
+  }
+
+  async dispose(): Promise<void> {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.faults.expectClose();
+    if (current === this) current = null;
+    if (engine().registry["webgpu"] === this.backend) removeBackend("webgpu");
+    this.readback.destroy();
+    this.device.destroy();
+    await this.device.lost;
+  }
+}

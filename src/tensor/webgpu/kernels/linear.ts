@@ -1,0 +1,69 @@
+/** Linear layers and their gradients (kernels.ts), on top of the matrix products. */
+import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Weight } from "../../kernels";
+import type { Dispatcher, Operand } from "../dispatch";
+import { expectShape, expectWeight, matrix } from "../shapes";
+import type { Storage } from "../storage";
+import { addColumnSums } from "./columnSums";
+import { product } from "./product";
+import { weightAccess, weightOperands } from "./weightAccess";
+
+export class LinearKernels {
+  constructor(
+    private readonly dispatcher: Dispatcher,
+    private readonly storage: Storage,
+  ) {}
+
+  linear(x: Tensor, weight: Weight, bias: Tensor | null, residual: Tensor | null): Tensor {
+    const [rows] = matrix("linear", "x", x);
+    expectShape("linear", "x", x, [rows, weight.in]);
+    expectWeight("linear", "weight", weight);
+    if (bias) expectShape("linear", "bias", bias, [weight.out]);
+    if (residual) expectShape("linear", "residual", residual, [rows, weight.out]);
+    const y = this.storage.allocate([rows, weight.out], "float32");
+    product(this.dispatcher, {
+      orientation: "NT", m: rows, n: weight.out, k: weight.in, a: x, b: packed(weight), c: y, bias, residual,
+    });
+    return y;
+  }
+
+  linearGradInput(dy: Tensor, weight: Weight, add: Tensor | null): Tensor {
+    const [rows] = matrix("linearGradInput", "dy", dy);
+    expectShape("linearGradInput", "dy", dy, [rows, weight.out]);
+    expectWeight("linearGradInput", "weight", weight);
+    if (add) expectShape("linearGradInput", "add", add, [rows, weight.in]);
+    const dx = this.storage.allocate([rows, weight.in], "float32");
+    product(this.dispatcher, {
+      orientation: "NN", m: rows, n: weight.in, k: weight.out, a: dy, b: packed(weight), c: dx, residual: add,
+    });
+    return dx;
+  }
+
+  linearGradWeight(x: Tensor, dy: Tensor, intoWeight: Tensor | null, intoBias: Tensor | null): void {
+    const [rows, inputs] = matrix("linearGradWeight", "x", x);
+    const [, outputs] = matrix("linearGradWeight", "dy", dy);
+    expectShape("linearGradWeight", "dy", dy, [rows, outputs]);
+    if (intoWeight) {
+      expectShape("linearGradWeight", "intoWeight", intoWeight, [outputs, inputs]);
+      this.addOuterProducts(x, dy, intoWeight, rows, inputs, outputs);
+    }
+    if (intoBias) {
+      expectShape("linearGradWeight", "intoBias", intoBias, [outputs]);
+      addColumnSums(this.dispatcher, this.storage, { values: dy, rows, columns: outputs, into: intoBias });
+    }
+  }
+
+  /** into [outputs, inputs] += dyᵀ · x, both over `rows` rows. */
+  addOuterProducts(x: Operand, dy: Operand, into: Operand, rows: number, inputs: number, outputs: number): void {
+    if (rows === 0) return;
+    product(this.dispatcher, {
+      orientation: "TN", m: outputs, n: inputs, k: rows, a: dy,
+      b: { access: weightAccess("f32", inputs % 4 === 0), operands: [x] }, c: into, accumulate: true,
+    });
+  }
+}
+
+/** A weight, or 64-aligned rows of one, as the second operand of a product. */
+export function packed(weight: Weight, firstRow = 0, rows = weight.out): { access: ReturnType<typeof weightAccess>; operands: Operand[] } {
+  return { access: weightAccess(weight.format, weight.in % 4 === 0), operands: weightOperands(weight, firstRow, rows) };
+}

@@ -1,0 +1,145 @@
+/**
+ * The sampler: softmax at temperature T over one row of logits, top-k by threshold (ties with the k-th
+ * survive), a draw by the rule and the random stream of random.ts, all on the device. A workgroup per row;
+ * each invocation owns a contiguous run of tokens, so cumulative sums follow token order.
+ */
+import type { Tensor } from "@tensorflow/tfjs-core";
+import type { SampleBuffers, SampleOptions } from "../../kernels";
+import { read, write, type Dispatcher, type ParamType } from "../dispatch";
+import { expectShape, matrix } from "../shapes";
+import { ROW_MAX, ROW_SUM, rowReduction } from "./rowReduce";
+
+const MAX_STOP_TOKENS = 8;
+
+const STOP_PARAMS: Readonly<Record<string, ParamType>> = Object.fromEntries(Array.from({ length: MAX_STOP_TOKENS }, (_, i) => [`stop${i}`, "i32" as const]));
+
+const RANDOM = `
+fn mixBits(start: u32) -> u32 {
+  var x = start;
+  x ^= x >> 16u; x *= 0x7feb352du; x ^= x >> 15u; x *= 0x846ca68bu; x ^= x >> 16u;
+  return x;
+}
+fn randomUniform(seed: u32, step: u32, row: u32, position: u32) -> f32 {
+  var h = mixBits(seed ^ 0x9e3779b9u);
+  h = mixBits(h + step * 0x85ebca6bu);
+  h = mixBits(h + row * 0xc2b2ae35u);
+  h = mixBits(h + position * 0x27d4eb2fu);
+  return (f32(h >> 8u) + 0.5) / 16777216.0;
+}`;
+
+/** The k-th largest logit as an order-preserving integer, found bit by bit. */
+const TOP_K = `
+fn orderKey(x: f32) -> u32 { let b = bitcast<u32>(x); return select(b | 0x80000000u, ~b, (b >> 31u) == 1u); }
+fn topKThreshold(start: u32, first: u32, end: u32, lane: u32) -> u32 {
+  var threshold = 0u;
+  for (var bit = 0u; bit < 32u; bit++) {
+    let candidate = threshold | (0x80000000u >> bit);
+    var count = 0u;
+    for (var t = first; t < end; t++) { count += select(0u, 1u, orderKey(logits[start + t]) >= candidate); }
+    if (rowCount(count, lane) >= params.topK) { threshold = candidate; }
+  }
+  return threshold;
+}`;
+
+const sampleCode = (topK: boolean): string => `
+${ROW_SUM}
+${ROW_MAX}
+${rowReduction("rowFirst", "u32", (a, b) => `min(${a}, ${b})`)}
+${topK ? rowReduction("rowCount", "u32", (a, b) => `${a} + ${b}`) : ""}
+${RANDOM}
+${topK ? TOP_K : ""}
+var<workgroup> runs: array<f32, THREADS>;
+fn kernel(row: u32, lane: u32) {
+  let start = row * params.vocabulary;
+  let run = (params.vocabulary + THREADS - 1u) / THREADS;
+  let first = min(lane * run, params.vocabulary);
+  let end = min(first + run, params.vocabulary);
+  var ownMax = -3e38;
+  var ownFirst = params.vocabulary;
+  for (var t = first; t < end; t++) {
+    if (logits[start + t] > ownMax) { ownMax = logits[start + t]; ownFirst = t; }
+  }
+  let largest = rowMax(ownMax, lane);
+  let best = min(rowFirst(select(params.vocabulary, ownFirst, ownMax == largest), lane), params.vocabulary - 1u);
+  ${topK ? "let threshold = topKThreshold(start, first, end, lane);" : ""}
+  var total = 0.0;
+  var weighted = 0.0;
+  var kept = 0.0;
+  for (var t = first; t < end; t++) {
+    let shifted = (logits[start + t] - largest) * params.inverseT;
+    let e = exp(shifted);
+    total += e;
+    weighted += e * shifted;
+    ${topK ? "if (orderKey(logits[start + t]) >= threshold) { kept += e; }" : "kept += e;"}
+  }
+  runs[lane] = kept;
+  let all = rowSum(total, lane);
+  let allWeighted = rowSum(weighted, lane);
+  if (lane != 0u) { return; }
+
+  let at = row * params.capacity + params.position;
+  if (done[row] != 0) {
+    tokens[at] = params.padToken;
+    next[row] = params.padToken;
+    logprobs[at] = 0.0;
+    entropies[at] = 0.0;
+    return;
+  }
+  var token = best;
+  if (params.greedy == 0u) {
+    var keptTotal = 0.0;
+    for (var r = 0u; r < THREADS; r++) { keptTotal += runs[r]; }
+    let goal = randomUniform(params.seed, params.step, bitcast<u32>(rowIds[row]), params.position) * keptTotal;
+    var before = 0.0;
+    var r = 0u;
+    while (r < THREADS - 1u && before + runs[r] <= goal) { before += runs[r]; r++; }
+    // Rounding may leave the goal just past the run: walk on, and keep the last possible token.
+    var t = r * run;
+    while (t < params.vocabulary) {
+      let e = exp((logits[start + t] - largest) * params.inverseT);
+      ${topK ? "let possible = e > 0.0 && orderKey(logits[start + t]) >= threshold;" : "let possible = e > 0.0;"}
+      if (possible) {
+        token = t;
+        before += e;
+        if (before > goal) { break; }
+      }
+      t++;
+    }
+  }
+  tokens[at] = i32(token);
+  next[row] = i32(token);
+  logprobs[at] = (logits[start + token] - largest) * params.inverseT - log(all);
+  entropies[at] = log(all) - allWeighted / all;
+  ${Array.from({ length: MAX_STOP_TOKENS }, (_, i) => `if (params.stops > ${i}u && i32(token) == params.stop${i}) { done[row] = 1; }`).join("\n  ")}
+}`;
+
+export class SampleKernels {
+  constructor(private readonly dispatcher: Dispatcher) {}
+
+  sample(logits: Tensor, buffers: SampleBuffers, options: SampleOptions): void {
+    const [rows, vocabulary] = matrix("sample", "logits", logits);
+    const [, capacity] = matrix("sample", "tokens", buffers.tokens);
+    for (const name of ["tokens", "logprobs", "entropies"] as const) expectShape("sample", name, buffers[name], [rows, capacity]);
+    for (const name of ["next", "done", "rowIds"] as const) expectShape("sample", name, buffers[name], [rows]);
+    const { temperature, greedy, seed, step, position, stopTokens, padToken } = options;
+    if (position < 0 || position >= capacity) throw new Error(`sample: position ${position} lies outside the ${capacity} columns of the output buffers.`);
+    if (!(temperature > 0)) throw new Error(`sample: temperature must be above 0, got ${temperature}; use greedy for the arg-max.`);
+    if (stopTokens.length > MAX_STOP_TOKENS) throw new Error(`sample: at most ${MAX_STOP_TOKENS} stop tokens, got ${stopTokens.length}.`);
+    const topK = options.topK > 0 && options.topK < vocabulary && !greedy ? options.topK : 0;
+    const kernel = this.dispatcher.kernel(`sample${topK > 0 ? " topK" : ""}`, () => ({
+      buffers: [
+        read("logits"), write("tokens", "i32"), write("logprobs"), write("entropies"),
+        write("next", "i32"), write("done", "i32"), read("rowIds", "i32"),
+      ],
+      params: {
+        vocabulary: "u32", capacity: "u32", position: "u32", seed: "u32", step: "u32", topK: "u32", greedy: "u32", padToken: "i32", inverseT: "f32", stops: "u32",
+        ...STOP_PARAMS,
+      },
+      threads: this.dispatcher.traits.rowThreads,
+      code: sampleCode(topK > 0),
+    }));
+    const stops = Array.from({ length: MAX_STOP_TOKENS }, (_, i) => stopTokens[i] ?? -1);
+    const params = [vocabulary, capacity, position, seed, step, topK, greedy ? 1 : 0, padToken, 1 / temperature, stopTokens.length, ...stops];
+    this.dispatcher.run(kernel, [logits, buffers.tokens, buffers.logprobs, buffers.entropies, buffers.next, buffers.done, buffers.rowIds], params, rows);
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * Tensors of the WebGPU home as ranges of GPU buffers. A tensor either owns a buffer of tfjs' pool or is a
+ * view: a range of another tensor's buffer, kept in our own table dataId → range. Sizes of owned buffers are rounded up to a few
+ * steps per octave, because tfjs recycles buffers by exact size and a packed batch seldom repeats its own.
+ */
+import { engine, util, type Tensor } from "@tensorflow/tfjs-core";
+import type { DataType, HomeCounters } from "../home";
+import type { BufferBinding, DataId, HomeBackend, TensorRecord } from "./backend";
+
+/** Byte offsets of bindings must be multiples of 256 on every adapter (minStorageBufferOffsetAlignment ≤ 256). */
+const BINDING_ALIGNMENT = 256;
+export const VIEW_ALIGNMENT = BINDING_ALIGNMENT / 4;
+
+/** Recycled buffers are destroyed beyond this many bytes, or beyond what is in use, whichever is more. */
+const FREE_BYTES_KEPT = 256 * 2 ** 20;
+
+interface View extends BufferBinding {
+  /** The tensor data that owns the buffer. */
+  readonly owner: DataId;
+}
+
+export class Storage {
+  private readonly views = new WeakMap<DataId, View>();
+  private readonly usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+
+  constructor(
+    private readonly backend: HomeBackend,
+    private readonly counters: HomeCounters,
+  ) {}
+
+  /** A tensor with undefined contents. */
+  allocate(shape: readonly number[], dtype: DataType): Tensor {
+    const size = bufferBytes(4 * util.sizeFromShape([...shape]));
+    const limit = this.backend.device.limits.maxBufferSize;
+    if (size > limit) {
+      throw new Error(`A tensor [${shape.join(", ")}] needs ${size} bytes; this adapter's buffers hold at most ${limit}.`);
+    }
+    const buffer = this.backend.bufferManager.acquireBuffer(size, this.usage);
+    return this.wrap(shape, dtype, { values: null, dtype, shape, refCount: 1, resource: buffer });
+  }
+
+  view(flat: Tensor, offset: number, shape: readonly number[]): Tensor {
+    const elements = util.sizeFromShape([...shape]);
+    if (offset % VIEW_ALIGNMENT !== 0 || offset < 0) {
+      throw new Error(`view: offset ${offset} is not a multiple of ${VIEW_ALIGNMENT} elements.`);
+    }
+    if (offset + elements > flat.size) {
+      throw new Error(`view: elements ${offset} to ${offset + elements} lie outside a tensor of ${flat.size}.`);
+    }
+    const base = this.binding(flat);
+    const dtype: DataType = flat.dtype === "int32" ? "int32" : "float32";
+    const tensor = this.wrap(shape, dtype, { values: null, dtype, shape, refCount: 1, resource: base.buffer, external: true });
+    const owner = this.views.get(flat.dataId)?.owner ?? flat.dataId;
+    this.views.set(tensor.dataId, { buffer: base.buffer, offset: base.offset + 4 * offset, size: Math.max(4, 4 * elements), owner });
+    return tensor;
+  }
+
+  /** Where a tensor lies; uploads it first if tfjs still holds it on the CPU. */
+  binding(tensor: Tensor): BufferBinding {
+    if (tensor.isDisposed) throw new Error(`A disposed tensor [${tensor.shape.join(", ")}] was used.`);
+    return this.bindingOf(tensor.dataId);
+  }
+
+  bindingOf(id: DataId): BufferBinding {
+    const view = this.views.get(id);
+    if (view) return view;
+    const { tensorMap } = this.backend.internals;
+    if (!tensorMap.has(id)) throw new Error("A tensor of another backend or of a disposed home was given to the WebGPU home.");
+    const record = tensorMap.get(id);
+    if (!record.resource) this.backend.uploadToGPU(id);
+    const buffer = record.resource;
+    if (!buffer) throw new Error("tfjs gave a tensor no GPU buffer.");
+    return { buffer, offset: 0, size: buffer.size };
+  }
+
+  /** Recorded commands use this tensor: its buffer must not be recycled before they are submitted. */
+  markUsed(id: DataId): void {
+    const owned = this.backend.internals.commandQueueOwnedIds;
+    owned.add(id);
+    const view = this.views.get(id);
+    if (view) owned.add(view.owner);
+  }
+
+  /** Contents from the host. A pooled buffer is free of recorded work, so the write cannot overtake any. */
+  upload(values: Float32Array | Int32Array, shape: readonly number[]): Tensor {
+    if (values.length !== util.sizeFromShape([...shape])) {
+      throw new Error(`upload: ${values.length} values for shape [${shape.join(", ")}].`);
+    }
+    const tensor = this.allocate(shape, values instanceof Int32Array ? "int32" : "float32");
+    this.writeBuffer(this.binding(tensor), values, 0);
+    return tensor;
+  }
+
+  /** Overwrites in place, after all work recorded before. */
+  write(tensor: Tensor, values: Float32Array | Int32Array, offset: number): void {
+    if (offset < 0 || offset + values.length > tensor.size) {
+      throw new Error(`write: elements ${offset} to ${offset + values.length} lie outside a tensor of ${tensor.size}.`);
+    }
+    const expected = tensor.dtype === "int32" ? Int32Array : Float32Array;
+    if (!(values instanceof expected)) throw new Error(`write: a ${tensor.dtype} tensor takes a ${expected.name}.`);
+    const binding = this.binding(tensor);
+    const owner = this.views.get(tensor.dataId)?.owner ?? tensor.dataId;
+    const owned = this.backend.internals.commandQueueOwnedIds;
+    if (owned.has(owner) || owned.has(tensor.dataId)) this.backend.submitRecorded();
+    this.writeBuffer(binding, values, offset);
+  }
+
+  zeros(shape: readonly number[], dtype: DataType): Tensor {
+    const tensor = this.allocate(shape, dtype);
+    const { buffer, offset, size } = this.binding(tensor);
+    this.backend.copyEncoder().clearBuffer(buffer, offset, size);
+    this.markUsed(tensor.dataId);
+    return tensor;
+  }
+
+  bytes(): number {
+    return this.backend.bufferManager.numBytesAllocated;
+  }
+
+  /** Frees recycled buffers when they outgrow what is in use. Called after a submit. Returns how many went. */
+  trim(): number {
+    const { numBytesUsed, numBytesAllocated } = this.backend.bufferManager;
+    const keep = Math.max(FREE_BYTES_KEPT, numBytesUsed);
+    return numBytesAllocated - numBytesUsed > keep ? this.backend.trimFreeBuffers(keep / 2) : 0;
+  }
+
+  private writeBuffer(binding: BufferBinding, values: Float32Array | Int32Array, offset: number): void {
+    if (values.length === 0) return;
+    this.backend.queue.writeBuffer(binding.buffer, binding.offset + 4 * offset, values.buffer, values.byteOffset, values.byteLength);
+    this.counters.bytesUploaded += values.byteLength;
+  }
+
+  private wrap(shape: readonly number[], dtype: DataType, record: TensorRecord): Tensor {
+    const id = this.backend.newDataId(record);
+    return engine().makeTensorFromDataId(id, [...shape], dtype, this.backend);
+  }
+}
+
+/** Bytes of the buffer for a tensor: at least one binding unit, at most an eighth more than asked for. */
+function bufferBytes(bytes: number): number {
+  if (bytes <= BINDING_ALIGNMENT) return BINDING_ALIGNMENT;
+  const step = Math.max(BINDING_ALIGNMENT, 2 ** (Math.floor(Math.log2(bytes)) - 3));
+  return Math.ceil(bytes / step) * step;
+}
