@@ -5,7 +5,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Columns, Kernels, Weight } from "../kernels";
 import { accumulate, integers, tensorOver } from "./cpuMemory";
-import { unpackHalf, unpackInt4 } from "./packing";
+import { unpackHalf, unpackInt4 } from "./unpacking";
 import { expectShape, sizeOf } from "./shapes";
 
 /** The weight's values [out, in] as an f32 tensor (the tensor itself if it is stored so). */
