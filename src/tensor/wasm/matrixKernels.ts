@@ -18,7 +18,7 @@ const ROW_BLOCK = 128;
 
 const up4 = (n: number) => (n + 3) & ~3;
 const up8 = (n: number) => (n + 7) & ~7;
-const transposedBytes = (m: number, n: number) => 32 + 4 * T_BLOCK * (up4(m) + up8(n));
+const transposedBytes = (m: number, n: number) => 128 + 4 * T_BLOCK * (up4(m) + up8(n));
 
 export function matrixKernels(memory: WasmMemory): MatrixKernels {
   const wasm = memory.exports;
@@ -34,7 +34,7 @@ export function matrixKernels(memory: WasmMemory): MatrixKernels {
   };
 
   const headBytes = (n: number, d: number, chunk: number, v: number) =>
-    64 + 16 * n + 4 * d * up8(chunk) + 4 * d * Math.max(8, chunk) + 4 * chunk * up8(d) + 4 * ROW_BLOCK * up4(chunk + 4) + transposedBytes(Math.min(chunk, v), d);
+    160 + 16 * n + 4 * d * up8(chunk) + 4 * d * Math.max(8, chunk) + 4 * chunk * up8(d) + 4 * ROW_BLOCK * up4(chunk + 4) + transposedBytes(Math.min(chunk, v), d);
 
   return {
     embedding(table, features, ids) {
@@ -67,7 +67,7 @@ export function matrixKernels(memory: WasmMemory): MatrixKernels {
       const outputs = weight.out;
       if (bias) expectShape("linear", "bias", bias, [outputs]);
       if (residual) expectShape("linear", "residual", residual, [n, outputs]);
-      const scratch = memory.scratch(64 + 4 * inputs * (up8(outputs) + 8));
+      const scratch = memory.scratch(160 + 4 * inputs * (up8(outputs) + 8));
       const y = memory.allocate([n, outputs]);
       wasm.linear(n, inputs, outputs, at(x), ...addresses(weight), at(bias), at(residual), at(y), scratch);
       return y;
@@ -79,7 +79,7 @@ export function matrixKernels(memory: WasmMemory): MatrixKernels {
       expectWeight("linearGradInput", "weight", weight, inputs);
       expectShape("linearGradInput", "dy", dy, [n, weight.out]);
       if (add) expectShape("linearGradInput", "add", add, [n, inputs]);
-      const scratch = memory.scratch(64 + 4 * outputs * (up8(inputs) + (weight.format === "f32" ? 0 : inputs)));
+      const scratch = memory.scratch(160 + 4 * outputs * (up8(inputs) + (weight.format === "f32" ? 0 : inputs)));
       const dx = memory.allocate([n, inputs]);
       wasm.linearGradInput(n, inputs, outputs, at(dy), ...addresses(weight), at(add), at(dx), scratch);
       return dx;
@@ -106,7 +106,7 @@ export function matrixKernels(memory: WasmMemory): MatrixKernels {
       expectColumns("loraApply", columns, width);
       expectShape("loraApply", "h", h, [n, rank]);
       expectShape("loraApply", "b", b, [columns.count, rank]);
-      const scratch = memory.scratch(64 + 4 * rank * up8(columns.count));
+      const scratch = memory.scratch(160 + 4 * rank * up8(columns.count));
       wasm.loraApply(n, rank, columns.count, at(intoY) + 4 * columns.offset, 4 * width, at(h), at(b), scale, scratch);
     },
 
@@ -117,7 +117,7 @@ export function matrixKernels(memory: WasmMemory): MatrixKernels {
       expectShape("loraApplyGrad", "h", h, [n, rank]);
       expectShape("loraApplyGrad", "b", b, [columns.count, rank]);
       if (intoB) expectShape("loraApplyGrad", "intoB", intoB, [columns.count, rank]);
-      const scratch = memory.scratch(Math.max(64 + 4 * columns.count * up8(rank), transposedBytes(columns.count, rank)));
+      const scratch = memory.scratch(Math.max(160 + 4 * columns.count * up8(rank), transposedBytes(columns.count, rank)));
       const dh = memory.allocate([n, rank]);
       wasm.loraApplyGrad(n, rank, columns.count, at(dy) + 4 * columns.offset, 4 * width, at(h), at(b), scale, at(dh), at(intoB), scratch);
       return dh;

@@ -9,55 +9,55 @@
  */
 import { splat } from "./math";
 
-/** Left operand read in place: element (m, k) at a + m·lda + 4k bytes. */
 // @ts-ignore: decorator
 @inline
 function madd(acc: v128, a: v128, b: v128): v128 {
   return f32x4.add(acc, f32x4.mul(a, b));
 }
 
-/** What becomes of a finished tile: C = tile (+ bias) (+ residual), or C += tile. */
 // @ts-ignore: decorator
 @inline
-function store4(c: usize, offset: usize, v: v128, bias: usize, residual: usize, accumulate: bool): void {
-  let out = v;
-  if (bias) out = f32x4.add(out, v128.load(bias + offset));
-  if (residual) out = f32x4.add(out, v128.load(residual + offset));
-  if (accumulate) out = f32x4.add(out, v128.load(c + offset));
-  v128.store(c + offset, out);
+function accumulate8(c: usize, lo: v128, hi: v128): void {
+  v128.store(c, f32x4.add(v128.load(c), lo));
+  v128.store(c, f32x4.add(v128.load(c, 16), hi), 16);
 }
 
-// @ts-ignore: decorator
-@inline
-function storeRow(c: usize, lo: v128, hi: v128, columns: i32, bias: usize, residual: usize, accumulate: bool, edge: usize): void {
-  if (columns == 8) {
-    store4(c, 0, lo, bias, residual, accumulate);
-    store4(c, 16, hi, bias, residual, accumulate);
-    return;
-  }
-  v128.store(edge, lo);
-  v128.store(edge, hi, 16);
-  for (let j: usize = 0; j < <usize>columns * 4; j += 4) {
-    let out = load<f32>(edge + j);
-    if (bias) out += load<f32>(bias + j);
-    if (residual) out += load<f32>(residual + j);
-    if (accumulate) out += load<f32>(c + j);
-    store<f32>(c + j, out);
+/** Writes the `rows` × `columns` corner of a tile kept in memory: out = tile (+ bias) (+ residual), or out += tile. */
+function finishTile(tile: usize, rows: i32, columns: i32, c: usize, ldc: usize, bias: usize, residual: usize, ldr: usize, accumulate: bool): void {
+  const bytes = <usize>columns * 4;
+  for (let r = 0; r < rows; r++) {
+    let j: usize = 0;
+    for (; j + 16 <= bytes; j += 16) {
+      let out = v128.load(tile + j);
+      if (bias) out = f32x4.add(out, v128.load(bias + j));
+      if (residual) out = f32x4.add(out, v128.load(residual + j));
+      if (accumulate) out = f32x4.add(out, v128.load(c + j));
+      v128.store(c + j, out);
+    }
+    for (; j < bytes; j += 4) {
+      let out = load<f32>(tile + j);
+      if (bias) out += load<f32>(bias + j);
+      if (residual) out += load<f32>(residual + j);
+      if (accumulate) out += load<f32>(c + j);
+      store<f32>(c + j, out);
+    }
+    tile += 32;
+    c += ldc;
+    if (residual) residual += ldr;
   }
 }
 
 /**
  * C [m, n] = A · B (+ bias [n]) (+ residual [m, n]), or += with `accumulate`.
  * Byte strides: lda between rows of A, ldk between its k, ldc and ldr between rows of C and residual.
- * `b`: packed panels, each `panelStride` bytes, beginning at the first k of this product. `edge`: 32 bytes of scratch.
+ * `b`: packed panels, each `panelStride` bytes, beginning at the first k of this product. `tile`: 128 bytes of scratch.
  */
 function tiles(
   m: i32, n: i32, k: i32, a: usize, lda: usize, b: usize, panelStride: usize,
-  c: usize, ldc: usize, bias: usize, residual: usize, ldr: usize, accumulate: bool, edge: usize,
+  c: usize, ldc: usize, bias: usize, residual: usize, ldr: usize, accumulate: bool, tile: usize,
 ): void {
-  const k4 = k & ~3;
-  const bEnd4 = <usize>k4 * 32;
   const bEnd = <usize>k * 32;
+  const plain = bias == 0 && residual == 0;
   for (let j = 0; j < n; j += 8) {
     const columns = min(8, n - j);
     const panel = b + <usize>(j >> 3) * panelStride;
@@ -71,51 +71,7 @@ function tiles(
       let c00 = splat(0), c01 = splat(0), c10 = splat(0), c11 = splat(0);
       let c20 = splat(0), c21 = splat(0), c30 = splat(0), c31 = splat(0);
       let p = panel;
-      const end4 = panel + bEnd4;
       const end = panel + bEnd;
-      while (p < end4) {
-        let b0 = v128.load(p), b1 = v128.load(p, 16);
-        let x = v128.load32_splat(a0);
-        c00 = madd(c00, x, b0); c01 = madd(c01, x, b1);
-        x = v128.load32_splat(a1);
-        c10 = madd(c10, x, b0); c11 = madd(c11, x, b1);
-        x = v128.load32_splat(a2);
-        c20 = madd(c20, x, b0); c21 = madd(c21, x, b1);
-        x = v128.load32_splat(a3);
-        c30 = madd(c30, x, b0); c31 = madd(c31, x, b1);
-
-        b0 = v128.load(p, 32); b1 = v128.load(p, 48);
-        x = v128.load32_splat(a0, 4);
-        c00 = madd(c00, x, b0); c01 = madd(c01, x, b1);
-        x = v128.load32_splat(a1, 4);
-        c10 = madd(c10, x, b0); c11 = madd(c11, x, b1);
-        x = v128.load32_splat(a2, 4);
-        c20 = madd(c20, x, b0); c21 = madd(c21, x, b1);
-        x = v128.load32_splat(a3, 4);
-        c30 = madd(c30, x, b0); c31 = madd(c31, x, b1);
-
-        b0 = v128.load(p, 64); b1 = v128.load(p, 80);
-        x = v128.load32_splat(a0, 8);
-        c00 = madd(c00, x, b0); c01 = madd(c01, x, b1);
-        x = v128.load32_splat(a1, 8);
-        c10 = madd(c10, x, b0); c11 = madd(c11, x, b1);
-        x = v128.load32_splat(a2, 8);
-        c20 = madd(c20, x, b0); c21 = madd(c21, x, b1);
-        x = v128.load32_splat(a3, 8);
-        c30 = madd(c30, x, b0); c31 = madd(c31, x, b1);
-
-        b0 = v128.load(p, 96); b1 = v128.load(p, 112);
-        x = v128.load32_splat(a0, 12);
-        c00 = madd(c00, x, b0); c01 = madd(c01, x, b1);
-        x = v128.load32_splat(a1, 12);
-        c10 = madd(c10, x, b0); c11 = madd(c11, x, b1);
-        x = v128.load32_splat(a2, 12);
-        c20 = madd(c20, x, b0); c21 = madd(c21, x, b1);
-        x = v128.load32_splat(a3, 12);
-        c30 = madd(c30, x, b0); c31 = madd(c31, x, b1);
-        a0 += 16; a1 += 16; a2 += 16; a3 += 16;
-        p += 128;
-      }
       while (p < end) {
         const b0 = v128.load(p), b1 = v128.load(p, 16);
         let x = v128.load32_splat(a0);
@@ -129,20 +85,21 @@ function tiles(
         a0 += 4; a1 += 4; a2 += 4; a3 += 4;
         p += 32;
       }
-      let out = c + <usize>i * ldc + <usize>j * 4;
-      let res = residual ? residual + <usize>i * ldr + <usize>j * 4 : 0;
-      storeRow(out, c00, c01, columns, biasJ, res, accumulate, edge);
-      if (rows > 1) {
-        out += ldc; if (res) res += ldr;
-        storeRow(out, c10, c11, columns, biasJ, res, accumulate, edge);
-      }
-      if (rows > 2) {
-        out += ldc; if (res) res += ldr;
-        storeRow(out, c20, c21, columns, biasJ, res, accumulate, edge);
-      }
-      if (rows > 3) {
-        out += ldc; if (res) res += ldr;
-        storeRow(out, c30, c31, columns, biasJ, res, accumulate, edge);
+      const out = c + <usize>i * ldc + <usize>j * 4;
+      if (rows == 4 && columns == 8 && plain) {
+        const out1 = out + ldc, out2 = out1 + ldc, out3 = out2 + ldc;
+        if (accumulate) {
+          accumulate8(out, c00, c01); accumulate8(out1, c10, c11);
+          accumulate8(out2, c20, c21); accumulate8(out3, c30, c31);
+        } else {
+          v128.store(out, c00); v128.store(out, c01, 16); v128.store(out1, c10); v128.store(out1, c11, 16);
+          v128.store(out2, c20); v128.store(out2, c21, 16); v128.store(out3, c30); v128.store(out3, c31, 16);
+        }
+      } else {
+        v128.store(tile, c00); v128.store(tile, c01, 16); v128.store(tile, c10, 32); v128.store(tile, c11, 48);
+        v128.store(tile, c20, 64); v128.store(tile, c21, 80); v128.store(tile, c30, 96); v128.store(tile, c31, 112);
+        const res = residual ? residual + <usize>i * ldr + <usize>j * 4 : 0;
+        finishTile(tile, rows, columns, out, ldc, biasJ, res, ldr, accumulate);
       }
     }
   }
@@ -156,7 +113,7 @@ const A_BLOCK: i32 = 16384;
 /** C = A · B with A read in place by rows; see `tiles` for the arguments. `b`: panels of k·32 bytes. */
 export function multiply(
   m: i32, n: i32, k: i32, a: usize, lda: usize, b: usize,
-  c: usize, ldc: usize, bias: usize, residual: usize, ldr: usize, accumulate: bool, edge: usize,
+  c: usize, ldc: usize, bias: usize, residual: usize, ldr: usize, accumulate: bool, tile: usize,
 ): void {
   const panelStride = <usize>k * 32;
   let k0 = 0;
@@ -168,7 +125,7 @@ export function multiply(
       tiles(
         min(rowsPerBlock, m - i), n, kb, a + <usize>i * lda + <usize>k0 * 4, lda, b + <usize>k0 * 32, panelStride,
         c + <usize>i * ldc, ldc, first ? bias : 0, first && residual ? residual + <usize>i * ldr : 0, ldr,
-        first ? accumulate : true, edge,
+        first ? accumulate : true, tile,
       );
     }
     k0 += K_BLOCK;
@@ -180,13 +137,13 @@ export const T_BLOCK: i32 = 256;
 
 /**
  * C [m, n] += scale · Aᵀ · B with A [k, m] and B [k, n] both read by rows (byte strides lda, ldb): the weight gradient.
- * `scratch`: T_BLOCK · 4 · (roundUp4(m) + roundUp8(n)) bytes and 32 more.
+ * `scratch`: T_BLOCK · 4 · (roundUp4(m) + roundUp8(n)) bytes and 128 more.
  */
 export function multiplyTransposed(
   m: i32, n: i32, k: i32, a: usize, lda: usize, b: usize, ldb: usize, scale: f32, c: usize, ldc: usize, scratch: usize,
 ): void {
-  const edge = scratch;
-  const packedA = scratch + 32;
+  const tile = scratch;
+  const packedA = scratch + 128;
   const aRow = <usize>T_BLOCK * 4;
   const packedB = packedA + aRow * <usize>((m + 3) & ~3);
   for (let k0 = 0; k0 < k; k0 += T_BLOCK) {
@@ -196,7 +153,7 @@ export function multiplyTransposed(
     // The transposed block is read like any left operand: 16 rows of it fill A_BLOCK.
     const panelStride = <usize>kb * 32;
     for (let i = 0; i < m; i += 16) {
-      tiles(min(16, m - i), n, kb, packedA + <usize>i * aRow, aRow, packedB, panelStride, c + <usize>i * ldc, ldc, 0, 0, 0, true, edge);
+      tiles(min(16, m - i), n, kb, packedA + <usize>i * aRow, aRow, packedB, panelStride, c + <usize>i * ldc, ldc, 0, 0, 0, true, tile);
     }
   }
 }

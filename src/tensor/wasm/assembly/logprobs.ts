@@ -39,13 +39,13 @@ function joinRow(logits: usize, n: i32, first: i32, target: i32, state: usize): 
 
 /**
  * hidden [n, d], head [v, d] in any format; all outputs [n]. `chunk` tokens of the vocabulary and `block` rows at a time.
- * scratch (bytes): 32 + n·16 (states) + roundUp8(chunk)·d·4 (panels) + 8·d·4 + block·roundUp4(chunk + 4)·4 (logits).
+ * scratch (bytes): 128 + n·16 (states) + roundUp8(chunk)·d·4 (panels) + 8·d·4 + block·roundUp4(chunk + 4)·4 (logits).
  */
 export function tokenLogprobs(
   n: i32, d: i32, v: i32, hidden: usize, format: i32, head: usize, scales: usize, targets: usize, temperature: f32,
   logprob: usize, lse: usize, entropy: usize, chunk: i32, block: i32, scratch: usize,
 ): void {
-  const states = scratch + 32;
+  const states = scratch + 128;
   const panels = states + <usize>n * 16;
   const rowScratch = panels + <usize>((chunk + 7) & ~7) * <usize>d * 4;
   const logits = rowScratch + <usize>d * 32;
@@ -91,7 +91,7 @@ export function tokenLogprobsGrad(
 ): void {
   const inverseT: f32 = <f32>1 / temperature;
   const hiddenStride = <usize>d * 4;
-  const panels = scratch + 32;
+  const panels = scratch + 128;
   const rowScratch = panels + <usize>((chunk + 7) & ~7) * hiddenStride;
   const panelsDown = rowScratch + <usize>max(8, chunk) * hiddenStride;
   const logits = panelsDown + <usize>chunk * <usize>((d + 7) & ~7) * 4;
