@@ -17,7 +17,7 @@ export const WHITE: Colour = [255, 255, 255];
 export const INK: Colour = [38, 43, 56];
 export const LINE: Colour = [223, 227, 234];
 
-/** The colour of the first, second, third and fourth thing to read, the same in every family. */
+/** The four colours of things to read; charts take them in order, figures and sums any two of them. */
 export const PLACES: readonly [Colour, Colour, Colour, Colour] = [
   [37, 99, 235],
   [234, 124, 12],
