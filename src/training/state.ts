@@ -6,6 +6,7 @@
  * computed anew and cannot disagree.
  */
 import { z } from "zod";
+import type { StepMetrics } from "./records";
 import { settingsSchema } from "./settings";
 
 const count = z.int().nonnegative();
@@ -46,7 +47,8 @@ export type StoredExample = z.output<typeof storedExampleSchema>;
 
 const progressSchema = z.object({ collected: count, wanted: count, right: count, wrong: count, discarded: count });
 
-const metricsSchema = z.object({ step: count, stage: stageSchema }).catchall(z.number());
+const metricsShape = z.object({ step: count, stage: stageSchema }).catchall(z.number());
+const metricsSchema = z.custom<StepMetrics>((value) => metricsShape.safeParse(value).success, "not the metrics of a step");
 
 export const sessionStateSchema = z.object({
   version: z.literal(1),

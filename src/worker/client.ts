@@ -6,10 +6,10 @@
 import type { Command, Event } from "./protocol";
 import { parseEvent } from "./parse";
 
-/** The two sides of a message channel, as `Worker` has them. */
+/** A message channel to a host. */
 export interface Port {
-  postMessage(message: unknown, transfer: Transferable[]): void;
-  onmessage: ((event: { readonly data: unknown }) => void) | null;
+  send(message: Command, transfer: Transferable[]): void;
+  listen(receive: (message: unknown) => void): void;
 }
 
 type Body<C> = C extends Command ? Omit<C, "run"> : never;
@@ -26,7 +26,7 @@ export class WorkerClient {
    */
   constructor(private readonly port: Port, run: string, private readonly onFault: (error: Error) => void) {
     this.#run = run;
-    port.onmessage = ({ data }) => this.#receive(data);
+    port.listen((message) => this.#receive(message));
   }
 
   get run(): string {
@@ -41,7 +41,7 @@ export class WorkerClient {
   /** Send a command. Buffers inside `open` are transferred: the caller must not use them afterwards. */
   send(command: CommandBody): void {
     const buffers = command.type === "open" && command.source.kind === "files" ? command.source.files.map((file) => file.bytes) : [];
-    this.port.postMessage({ ...command, run: this.#run }, buffers);
+    this.port.send({ ...command, run: this.#run }, buffers);
   }
 
   /** Hear every event of the current run. → a function that stops it. */
@@ -85,5 +85,11 @@ export function startWorker(run: string, onFault: (error: Error) => void): { rea
   const worker = new Worker(new URL("./entry.ts", import.meta.url), { type: "module", name: "srpo-training" });
   worker.onerror = (event) => onFault(new Error(`The training worker failed: ${event.message || "its script could not be loaded"}`));
   worker.onmessageerror = () => onFault(new Error("A message from the training worker could not be read."));
-  return { client: new WorkerClient(worker, run, onFault), terminate: () => worker.terminate() };
+  const port: Port = {
+    send: (command, transfer) => worker.postMessage(command.type === "open" ? { ...command, base: command.base ?? document.baseURI } : command, transfer),
+    listen: (receive) => {
+      worker.onmessage = ({ data }: MessageEvent<unknown>) => receive(data);
+    },
+  };
+  return { client: new WorkerClient(port, run, onFault), terminate: () => worker.terminate() };
 }

@@ -17,7 +17,7 @@ const source = z.discriminatedUnion("kind", [
 ]);
 
 const commandSchema = z.discriminatedUnion("type", [
-  z.object({ run, type: z.literal("open"), source, settings: settingsPatch, home: homeName.nullable(), resume: z.boolean() }),
+  z.object({ run, type: z.literal("open"), source, settings: settingsPatch, home: homeName.nullable(), resume: z.boolean(), base: z.string().optional() }),
   z.object({ run, type: z.literal("configure"), settings: settingsPatch }),
   z.object({ run, type: z.literal("stage"), stage: z.enum(["base", "sft", "grpo"]) }),
   z.object({ run, type: z.literal("play"), delay: z.number().min(0).max(60_000), until: z.int().nonnegative().nullable() }),

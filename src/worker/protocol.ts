@@ -20,8 +20,10 @@ export type PolicySource =
   | { readonly kind: "files"; readonly files: readonly { readonly path: string; readonly bytes: ArrayBuffer }[] };
 
 export type Command = { readonly run: string } & (
-  /** Start (or restart) a run. `home` null: first that passes its self-test, in the order webgpu, wasm, reference. */
-  | { readonly type: "open"; readonly source: PolicySource; readonly settings: SettingsPatch; readonly home: HomeName | null; readonly resume: boolean }
+  /** Start (or restart) a run; `resume`: go on with the stored one, if there is one, under its own settings. `home` null: first that passes its self-test, in the order webgpu, wasm, reference. */
+  | { readonly type: "open"; readonly source: PolicySource; readonly settings: SettingsPatch; readonly home: HomeName | null; readonly resume: boolean;
+      /** Address that the folder `policies/` of the shipped ones is relative to; the client fills in the page's own. */
+      readonly base?: string }
   /** Change settings; training uses them from the next step. */
   | { readonly type: "configure"; readonly settings: SettingsPatch }
   | { readonly type: "stage"; readonly stage: Stage }

@@ -1,0 +1,54 @@
+/**
+ * Evaluation on held-out problems: both accuracies, the four transitions, format and length, by family. The draws come
+ * from a stream of their own, the same for every step, so that two evaluations differ by the weights alone.
+ */
+import type { Policy } from "../policy/policy";
+import type { FamilyName, Problem } from "../tasks/problem";
+import { mean, transitionShares } from "./metrics";
+import { streamStep } from "./randomStreams";
+import type { EvaluationRecord, SampleScore, Stage } from "./records";
+import { encodeProblem, sampleRows } from "./rollout";
+import { scoreSample } from "./score";
+import type { Settings } from "./settings";
+import { textOf, tokenCounter } from "./transcript";
+
+export interface EvaluationOptions {
+  /** Take the most likely token instead of sampling. */
+  readonly greedy?: boolean;
+  /** Samples a problem, default 1. */
+  readonly samples?: number;
+  /** Problems sampled together, default 64. */
+  readonly batch?: number;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** @throws Error when the scorer fails: an evaluation with holes would not be comparable. */
+export async function evaluate(policy: Policy, problems: readonly Problem[], settings: Settings, at: { readonly step: number; readonly stage: Stage }, options: EvaluationOptions = {}): Promise<EvaluationRecord> {
+  const { greedy = false, samples = 1, batch = 64, onProgress } = options;
+  const scores: { readonly family: FamilyName; readonly score: SampleScore }[] = [];
+  const count = tokenCounter(policy);
+  for (let start = 0; start < problems.length; start += batch) {
+    const chunk = problems.slice(start, start + batch);
+    const rows = await sampleRows(policy, chunk.map((problem) => encodeProblem(policy, problem)), null, {
+      groupSize: samples, temperature: greedy ? 0 : settings.temperature, maxNewTokens: settings.maxNewTokens,
+      seed: settings.seed, step: streamStep("evaluate", start / batch),
+    });
+    chunk.forEach((problem, index) => rows[index]?.forEach((row) => {
+      const score = scoreSample(textOf(policy, row.tokens), problem.answer, settings.reward, count);
+      if ("error" in score) throw new Error(`evaluate: ${problem.id}: ${score.error}`);
+      scores.push({ family: problem.family, score });
+    }));
+    onProgress?.(Math.min(problems.length, start + batch), problems.length);
+  }
+  const all = scores.map(({ score }) => score);
+  const families = [...new Set(scores.map(({ family }) => family))];
+  const accuracies = (of: readonly SampleScore[]): { first: number; refined: number } =>
+    ({ first: mean(of.map((score) => Number(score.firstRight))), refined: mean(of.map((score) => Number(score.refinedRight))) });
+  return {
+    step: at.step, stage: at.stage, problems: problems.length, samples: all.length,
+    accuracyFirst: accuracies(all).first, accuracyRefined: accuracies(all).refined,
+    wellFormed: mean(all.map((score) => Number(score.wellFormed))), meanLength: mean(all.map((score) => score.lengthTokens)),
+    transitions: transitionShares(all),
+    byFamily: Object.fromEntries(families.map((family) => [family, accuracies(scores.filter((s) => s.family === family).map(({ score }) => score))])),
+  };
+}

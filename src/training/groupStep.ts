@@ -1,0 +1,126 @@
+/**
+ * One step on sampled groups (GRPO, or looking at the base), as the four phases rollout → score → normalise → update.
+ * It keeps the settings it began with: changes made meanwhile wait for the next step.
+ */
+import type { EncodedPrompt, FeatureBank } from "../policy/packing";
+import type { Policy } from "../policy/policy";
+import type { Problem } from "../tasks/problem";
+import { problemOf } from "../tasks/problems";
+import { bankOf } from "./featureCache";
+import { Lifetime } from "./lifetime";
+import { microBatches, type TrainingRow } from "./microBatch";
+import { normaliseGroups } from "./normalise";
+import { lossOptions, trainingRows } from "./objective";
+import { responseLogprobs } from "./optimiserStep";
+import type { GroupRecord, Phase } from "./records";
+import { encodeProblem, lossTemperature, sampleRows } from "./rollout";
+import { scoreGroups, type Scorer } from "./score";
+import type { Settings } from "./settings";
+import type { PendingStep, SampledRow } from "./state";
+import { groupRecord, tokenCounter } from "./transcript";
+import { policyUpdate, type UpdateResult } from "./update";
+
+export class GroupStep {
+  #next: Exclude<Phase, "rollout"> = "score";
+  #groups: readonly GroupRecord[];
+  rolloutSeconds = 0;
+  seconds = 0;
+
+  private constructor(
+    private readonly policy: Policy,
+    readonly settings: Settings,
+    private readonly rows: readonly (readonly SampledRow[])[],
+    private readonly problems: readonly Problem[],
+    private readonly prompts: readonly EncodedPrompt[],
+    private readonly features: FeatureBank | null,
+  ) {
+    this.#groups = problems.map((problem, index) => groupRecord(policy, problem, rows[index] ?? []));
+  }
+
+  /** Phase rollout. `stream`: position in the random streams. */
+  static async rollout(policy: Policy, problems: readonly Problem[], settings: Settings, stream: number): Promise<GroupStep> {
+    const prompts = problems.map((problem) => encodeProblem(policy, problem));
+    const features = settings.freezeVision ? bankOf(policy, prompts) : null;
+    try {
+      const { temperature, maxNewTokens, seed, grpo: { groupSize } } = settings;
+      const rows = await sampleRows(policy, prompts, features, { groupSize, temperature, maxNewTokens, seed, step: stream });
+      return new GroupStep(policy, settings, rows, problems, prompts, features);
+    } catch (error) {
+      features?.dispose();
+      throw error;
+    }
+  }
+
+  /** The step as a snapshot kept it: its tokens, from which scores and advantages follow. */
+  static recall(policy: Policy, pending: PendingStep, scorer: Scorer | undefined): GroupStep {
+    const problems = pending.groups.map((group) => problemOf(group.problem));
+    const prompts = problems.map((problem) => encodeProblem(policy, problem));
+    const features = pending.settings.freezeVision ? bankOf(policy, prompts) : null;
+    const step = new GroupStep(policy, pending.settings, pending.groups.map((group) => group.rows), problems, prompts, features);
+    if (pending.next !== "score") step.score(scorer);
+    if (pending.next === "update") step.normalise();
+    step.rolloutSeconds = pending.rolloutSeconds;
+    step.seconds = pending.seconds;
+    return step;
+  }
+
+  /** The phase to do next. */
+  get next(): Exclude<Phase, "rollout"> {
+    return this.#next;
+  }
+
+  get groups(): readonly GroupRecord[] {
+    return this.#groups;
+  }
+
+  score(scorer: Scorer | undefined): void {
+    this.#groups = scoreGroups(this.#groups, this.settings.reward, tokenCounter(this.policy), scorer);
+    this.#next = "normalise";
+  }
+
+  normalise(): void {
+    this.#groups = normaliseGroups(this.#groups, this.settings.grpo);
+    this.#next = "update";
+  }
+
+  /** Phase update. @param reference the frozen policy of the KL term; null while β = 0 */
+  update(updates: number, reference: Policy | null): Promise<UpdateResult> {
+    const { settings } = this;
+    return policyUpdate(this.policy, trainingRows(this.#groups, this.prompts, settings), {
+      loss: lossOptions(settings.grpo), epochs: settings.grpo.epochs, reference,
+      temperature: lossTemperature(settings.temperature), trainVision: !settings.freezeVision, features: this.features,
+      learningRate: settings.grpo.learningRate, weightDecay: 0, maxGradNorm: settings.maxGradNorm,
+      microBatchRows: settings.microBatchRows, updates,
+    });
+  }
+
+  /** After the update: the log-probabilities of one group's tokens under the new weights, for the page. One read-back. */
+  async logprobsAfter(index: number): Promise<void> {
+    const group = this.#groups[index];
+    const prompt = this.prompts[index];
+    if (group === undefined || prompt === undefined) return;
+    const rows: TrainingRow[] = group.samples.map((sample) => ({ prompt, tokens: Int32Array.from(sample.tokenIds), weight: 1, advantage: 0 }));
+    const lifetime = new Lifetime();
+    try {
+      const options = { temperature: lossTemperature(this.settings.temperature), features: this.features };
+      const read = await this.policy.home.read(responseLogprobs(this.policy, microBatches(rows, this.settings.microBatchRows), options, lifetime));
+      const all = read.flatMap((values) => [...values]);
+      let at = 0;
+      const samples = group.samples.map((sample) => ({ ...sample, logprobsAfter: all.slice(at, at += sample.tokenIds.length) }));
+      this.#groups = this.#groups.map((other, i) => (i === index ? { ...other, samples } : other));
+    } finally {
+      lifetime.dispose();
+    }
+  }
+
+  store(): PendingStep {
+    return {
+      next: this.#next, settings: this.settings, rolloutSeconds: this.rolloutSeconds, seconds: this.seconds,
+      groups: this.problems.map((problem, index) => ({ problem: problem.id, rows: [...(this.rows[index] ?? [])] })),
+    };
+  }
+
+  dispose(): void {
+    this.features?.dispose();
+  }
+}

@@ -1,0 +1,13 @@
+/** Things on the device that end together: tensors, tapes, packed batches. Released in reverse order of arrival. */
+export class Lifetime {
+  readonly #owned: { dispose(): void }[] = [];
+
+  own<T extends { dispose(): void }>(thing: T): T {
+    this.#owned.push(thing);
+    return thing;
+  }
+
+  dispose(): void {
+    for (let thing = this.#owned.pop(); thing !== undefined; thing = this.#owned.pop()) thing.dispose();
+  }
+}

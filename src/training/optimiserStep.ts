@@ -1,0 +1,113 @@
+/**
+ * One optimiser step for any loss on response log-probabilities: forward and backward over micro-batches, gradients
+ * accumulating in place, one AdamW pass, ONE read-back (the losses and the gradient's squares together).
+ *
+ * Refusal: the AdamW kernel writes nothing when the sum of squared gradients is not finite. A loss can be infinite while
+ * its gradient is finite (log 0 under a softmax), so the loss is carried into the gradient as + 0·loss, which is
+ * NaN exactly when the loss is not finite and changes nothing otherwise.
+ */
+import type { Tensor } from "@tensorflow/tfjs-core";
+import type { FeatureBank } from "../policy/packing";
+import type { Policy } from "../policy/policy";
+import type { Home } from "../tensor/home";
+import { Tape } from "../tensor/tape";
+import { Lifetime } from "./lifetime";
+import { packItems, type MicroBatch } from "./microBatch";
+
+export interface StepOptions {
+  /** Temperature the log-probabilities are taken at (above 0). */
+  readonly temperature: number;
+  readonly trainVision: boolean;
+  /** Image features of the rows' prompts, made once while the tower is frozen; null: computed with each micro-batch. */
+  readonly features: FeatureBank | null;
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  readonly maxGradNorm: number;
+  /** Optimiser updates of this stage so far. */
+  readonly updates: number;
+}
+
+/** The loss of one micro-batch. `scope` disposes what it owns after the backward pass. */
+export type LossOf = (logprob: Tensor, rows: MicroBatch, index: number, scope: Lifetime) => {
+  /** d loss / d logprob [N]. */
+  readonly dLogprob: Tensor;
+  /** Element 0 is the loss; read back as it is, disposed after that. */
+  readonly stats: Tensor;
+};
+
+/** A loss or a gradient was not finite: the step was refused; weights, moments and counters are those before it. */
+export class StepRefused extends Error {
+  override readonly name = "StepRefused";
+}
+
+/** AdamW's constants, as torch and the trainers have them. */
+const ADAMW = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
+
+/**
+ * @param keep if given, receives each micro-batch's log-probability tensor; they live as long as `keep.lifetime`
+ * @returns the losses' stats, one array a micro-batch, and the gradient norm before clipping
+ * @throws StepRefused
+ */
+export async function optimiserStep(
+  policy: Policy, batches: readonly MicroBatch[], options: StepOptions, lossOf: LossOf,
+  keep: { readonly lifetime: Lifetime; readonly logprobs: Tensor[] } | null = null,
+): Promise<{ stats: Float32Array[]; gradNorm: number }> {
+  const results = new Lifetime();
+  try {
+    policy.parameters.zeroGrad();
+    const stats = batches.map((batch, index) => results.own(accumulate(policy, batch, index, options, lossOf, keep)));
+    const gradSquares = results.own(policy.parameters.adamw({
+      ...ADAMW, learningRate: options.learningRate, weightDecay: options.weightDecay,
+      maxGradNorm: options.maxGradNorm, updateCount: options.updates + 1,
+    }));
+    const [squares, ...read] = await policy.home.read([gradSquares, ...stats]);
+    const norm = Math.sqrt(squares?.[0] ?? Number.NaN);
+    const values = read.map((array) => Float32Array.from(array));
+    const loss = values.reduce((sum, array) => sum + (array[0] ?? Number.NaN), 0);
+    if (!Number.isFinite(norm) || !Number.isFinite(loss)) {
+      throw new StepRefused(`the step was refused: loss ${loss}, gradient norm ${norm}; expected finite numbers. The weights are those before it. Lower the learning rate, or go back to an earlier snapshot.`);
+    }
+    return { stats: values, gradNorm: norm };
+  } finally {
+    results.dispose();
+  }
+}
+
+/** Forward and backward of one micro-batch; its gradients are added to the parameters'. → stats */
+function accumulate(
+  policy: Policy, batch: MicroBatch, index: number, options: StepOptions, lossOf: LossOf,
+  keep: { readonly lifetime: Lifetime; readonly logprobs: Tensor[] } | null,
+): Tensor {
+  const scope = new Lifetime();
+  try {
+    const packed = scope.own(policy.packBatch(packItems(batch), options.features));
+    const tape = (keep?.lifetime ?? scope).own(new Tape(policy.home, true));
+    const { logprob } = policy.responseLogprobs(tape, packed, { temperature: options.temperature, trainVision: options.trainVision });
+    const { dLogprob, stats } = lossOf(logprob, batch, index, scope);
+    tape.backward(logprob, carryingLoss(policy.home, dLogprob, stats, scope));
+    keep?.logprobs.push(logprob);
+    return stats;
+  } finally {
+    scope.dispose();
+  }
+}
+
+/** dLogprob + 0·loss, as one tiny matrix product: [N, 1] zeros times the [1, 1] loss, plus dLogprob. */
+function carryingLoss(home: Home, dLogprob: Tensor, stats: Tensor, scope: Lifetime): Tensor {
+  const rows = dLogprob.size;
+  const loss = scope.own(home.view(stats, 0, [1, 1]));
+  const column = scope.own(home.view(dLogprob, 0, [rows, 1]));
+  const sum = scope.own(home.kernels.linear(scope.own(home.zeros([rows, 1])), { format: "f32", out: 1, in: 1, values: loss }, null, column));
+  return scope.own(home.view(sum, 0, [rows]));
+}
+
+/** Log-probabilities of the rows' tokens, without gradients, one tensor a micro-batch; they live as long as `lifetime`. */
+export function responseLogprobs(policy: Policy, batches: readonly MicroBatch[], options: Pick<StepOptions, "temperature" | "features">, lifetime: Lifetime): Tensor[] {
+  return batches.map((batch) => {
+    const packed = policy.packBatch(packItems(batch), options.features);
+    const tape = lifetime.own(new Tape(policy.home, false));
+    const { logprob } = policy.responseLogprobs(tape, packed, { temperature: options.temperature, trainVision: false });
+    packed.dispose();
+    return logprob;
+  });
+}

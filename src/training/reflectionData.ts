@@ -1,0 +1,78 @@
+/**
+ * The data of stage 1 (SRPO, section 3.2): the policy answers by itself, a teacher that sees the ground truth writes the
+ * reflection, and the refined solution follows from it. About 30 % of the first answers should be right and 70 % wrong:
+ * answers beyond either share are passed over until twice as many as wanted have been seen; from then on whatever
+ * comes is taken, so that a policy that is nearly always right (or wrong) still gets its data, and the split is reported.
+ *
+ * Departs from the released records, which lack the second <think> block: ours have it (facts of the format).
+ */
+import { isRight } from "../srpo/grader";
+import { parseResponse } from "../srpo/format";
+import { teach } from "../srpo/teacher";
+import type { Problem } from "../tasks/problem";
+import { problemOf } from "../tasks/problems";
+import { problemRecord } from "./dataCursor";
+import type { DataProgress, ReflectionExample } from "./records";
+import type { StoredExample } from "./state";
+
+/** Share of right first answers that the paper aims at. */
+export const RIGHT_SHARE = 0.3;
+
+/** What the teacher makes of one own answer; null where the answer cannot be read. */
+export function reflect(problem: Problem, text: string): ReflectionExample | null {
+  const { firstSolution, firstAnswer } = parseResponse(text);
+  if (firstSolution === null || firstAnswer === null || firstAnswer === "" || firstSolution.think === "") return null;
+  const firstRight = isRight(firstAnswer, problem.answer, "equivalent");
+  const taught = teach({
+    readings: problem.readings, inferences: problem.inferences, answer: problem.answer,
+    firstThink: firstSolution.think, firstAnswer, firstRight,
+  });
+  return {
+    problem: problemRecord(problem), strategy: taught.strategy, firstRight, firstSolution, reflection: taught.reflection,
+    refinedSolution: { think: taught.refinedThink, answer: taught.refinedAnswer },
+  };
+}
+
+/** The whole response that SFT imitates, in the paper's format. */
+export function responseText({ firstSolution, reflection, refinedSolution }: Pick<ReflectionExample, "firstSolution" | "reflection" | "refinedSolution">): string {
+  return `<think> ${firstSolution.think} </think> <answer> ${firstSolution.answer} </answer> <reflection> ${reflection} </reflection> `
+    + `<think> ${refinedSolution.think} </think> <answer> ${refinedSolution.answer} </answer>`;
+}
+
+export function emptyProgress(wanted: number): DataProgress {
+  return { collected: 0, wanted, right: 0, wrong: 0, discarded: 0 };
+}
+
+/**
+ * Take what is still wanted of a chunk of own answers.
+ * @param seen answers sampled before this chunk
+ */
+export function takeExamples(progress: DataProgress, answers: readonly { readonly problem: Problem; readonly text: string }[], seen: number): { progress: DataProgress; taken: ReflectionExample[] } {
+  const wantedRight = Math.round(RIGHT_SHARE * progress.wanted);
+  const taken: ReflectionExample[] = [];
+  let { collected, right, wrong, discarded } = progress;
+  answers.forEach(({ problem, text }, index) => {
+    if (collected >= progress.wanted) return;
+    const example = reflect(problem, text);
+    if (example === null) {
+      discarded++;
+      return;
+    }
+    const anyShare = seen + index >= 2 * progress.wanted;
+    const room = example.firstRight ? right < wantedRight : wrong < progress.wanted - wantedRight;
+    if (!room && !anyShare) return;
+    collected++;
+    if (example.firstRight) right++;
+    else wrong++;
+    taken.push(example);
+  });
+  return { progress: { ...progress, collected, right, wrong, discarded }, taken };
+}
+
+export function storeExample({ problem, ...rest }: ReflectionExample): StoredExample {
+  return { ...rest, problem: problem.id };
+}
+
+export function recallExample({ problem, ...rest }: StoredExample): ReflectionExample {
+  return { ...rest, problem: problemRecord(problemOf(problem)) };
+}

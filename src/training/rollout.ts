@@ -1,0 +1,42 @@
+/**
+ * Phase 1, rollout: P prompts × G samples in one batch, the prompt computed once a group (src/policy/generate.ts).
+ * The draws depend on (seed, stream position, row, position) and on nothing else.
+ */
+import type { EncodedPrompt, FeatureBank } from "../policy/packing";
+import type { Policy } from "../policy/policy";
+import type { Problem } from "../tasks/problem";
+import type { SampledRow } from "./state";
+
+export interface SamplingOptions {
+  readonly groupSize: number;
+  /** 0 means greedy. */
+  readonly temperature: number;
+  readonly maxNewTokens: number;
+  readonly seed: number;
+  /** Position in the random streams (randomStreams.ts). */
+  readonly step: number;
+}
+
+/** The problem as the policy reads it: chat template, image patches, positions. */
+export function encodeProblem(policy: Policy, problem: Problem): EncodedPrompt {
+  return policy.encodePrompt(problem.question, problem.picture);
+}
+
+/** → one list of rows a prompt. */
+export async function sampleRows(policy: Policy, prompts: readonly EncodedPrompt[], features: FeatureBank | null, options: SamplingOptions): Promise<SampledRow[][]> {
+  const greedy = options.temperature === 0;
+  const { rows } = await policy.generate(prompts, {
+    groupSize: options.groupSize, temperature: lossTemperature(options.temperature), greedy,
+    maxNewTokens: options.maxNewTokens, seed: options.seed, step: options.step,
+  }, features);
+  const groups: SampledRow[][] = prompts.map(() => []);
+  for (const { prompt, tokens, logprobs, entropies, finished } of rows) {
+    groups[prompt]?.push({ tokens: [...tokens], logprobs: [...logprobs], entropies: [...entropies], finished });
+  }
+  return groups;
+}
+
+/** The temperature of log-probabilities: that of the sampling, and 1 for greedy sampling, where none is defined. */
+export function lossTemperature(temperature: number): number {
+  return temperature === 0 ? 1 : temperature;
+}

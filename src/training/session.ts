@@ -1,0 +1,289 @@
+/**
+ * A training run: base → reflection SFT → GRPO, in phases. One loop for the page, the worker and the command line:
+ *
+ *   base  rollout → score → normalise → (nothing is trained)
+ *   sft   rollout (one chunk of own answers and the teacher's reflections) until the data set is built, then update
+ *   grpo  rollout → score → normalise → update
+ *
+ * Departs from the paper's pipeline in being re-entrant: every phase ends in a state that `snapshot` can hold and
+ * `restore` continues bit for bit on the same home.
+ */
+import { heldOutProblems, requestedProblem, trainingProblems } from "./dataCursor";
+import { configure } from "./configure";
+import { evaluate, type EvaluationOptions } from "./evaluate";
+import { GroupStep } from "./groupStep";
+import { groupMetrics } from "./metrics";
+import { streamStep } from "./randomStreams";
+import type { DataProgress, EvaluationRecord, GroupRecord, Phase, ReflectionExample, Stage, StepMetrics } from "./records";
+import { storeExample } from "./reflectionData";
+import { Reference } from "./reference";
+import type { Scorer } from "./score";
+import type { Settings, SettingsPatch } from "./settings";
+import { ReflectionSft } from "./sft";
+import type { Snapshot } from "./snapshot";
+import type { SessionState } from "./state";
+import { StepRefused } from "./optimiserStep";
+import type { UpdateResult } from "./update";
+import type { Policy } from "../policy/policy";
+import { FAMILY_NAMES } from "../tasks/problems";
+import type { Problem } from "../tasks/problem";
+
+/** What one phase made. `step` counts from 1 and names the step the phase belongs to. */
+export type PhaseResult =
+  | { readonly kind: "groups"; readonly phase: Phase; readonly step: number; readonly groups: readonly GroupRecord[] }
+  | { readonly kind: "data"; readonly progress: DataProgress; readonly examples: readonly ReflectionExample[] }
+  | { readonly kind: "stepped"; readonly step: number; readonly metrics: StepMetrics; readonly groups: readonly GroupRecord[] };
+
+export interface SessionOptions {
+  readonly stage?: Stage;
+  /** Scores responses; the method's own by default. */
+  readonly scorer?: Scorer;
+  /** Milliseconds, for the timing metrics only. */
+  readonly now?: () => number;
+}
+
+/** KL of the first GRPO step against its reference must be 0 but for rounding: more means another policy. */
+const FIRST_KL_MAX = 1e-4;
+
+export class Session {
+  /** Group whose new log-probabilities come along after an update; null: none, which saves a forward pass. */
+  watched: number | null = null;
+  #settings: Settings;
+  #stage: Stage;
+  #step = 0;
+  #updates = 0;
+  #cursor: Record<Stage, number> = { base: 0, sft: 0, grpo: 0 };
+  #samples = 0;
+  #refusals = 0;
+  #history: StepMetrics[] = [];
+  #pending: GroupStep | null = null;
+  #sft: ReflectionSft;
+  readonly #reference: Reference;
+  readonly #now: () => number;
+
+  constructor(readonly policy: Policy, settings: Settings, private readonly options: SessionOptions = {}) {
+    this.#settings = settings;
+    this.#stage = options.stage ?? "base";
+    this.#sft = new ReflectionSft(policy, settings);
+    this.#reference = new Reference(policy, settings.freezeVision);
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  get stage(): Stage { return this.#stage; }
+  /** Finished steps of this stage. */
+  get step(): number { return this.#step; }
+  get settings(): Settings { return this.#settings; }
+  get history(): readonly StepMetrics[] { return this.#history; }
+  get refusals(): number { return this.#refusals; }
+  /** The groups of the step under way, or none. */
+  get groups(): readonly GroupRecord[] { return this.#pending?.groups ?? []; }
+  get dataProgress(): DataProgress { return this.#sft.progress; }
+  get examples(): readonly ReflectionExample[] { return this.#sft.examples; }
+  /** What `phase` will do. */
+  get nextPhase(): Phase {
+    if (this.#stage === "sft") return this.#sft.complete ? "update" : "rollout";
+    return this.#pending?.next ?? "rollout";
+  }
+
+  /** Training uses the new settings from the next step. @throws SettingsError, leaving the settings as they were. */
+  configure(patch: SettingsPatch): Settings {
+    const next = configure(this.#settings, patch);
+    if (next.freezeVision !== this.#settings.freezeVision) throw new Error("settings: freezeVision is fixed when a run opens (it decides which parameters have gradients); open the run anew to change it");
+    this.#settings = next;
+    return next;
+  }
+
+  /** Begin a stage with the current weights: step 0, fresh optimiser moments, no step under way. */
+  async enter(stage: Stage): Promise<void> {
+    this.drop();
+    const { theta } = await this.policy.parameters.state();
+    this.policy.parameters.restore({ theta, m: new Float32Array(theta.length), v: new Float32Array(theta.length) });
+    this.#reference.forget();
+    this.#stage = stage;
+    this.#step = 0;
+    this.#updates = 0;
+    this.#sft.dispose();
+    this.#sft = new ReflectionSft(this.policy, this.#settings);
+  }
+
+  /** Do the next phase. @throws StepRefused when the update is not finite: weights and counters stay, the step is dropped. */
+  phase(): Promise<PhaseResult> {
+    return this.#stage === "sft" ? this.sftPhase() : this.groupPhase();
+  }
+
+  /** Finish the step under way, or do a whole one. @param stop asked between phases; true leaves the step where it is */
+  async stepThrough(onPhase: (result: PhaseResult) => void = () => undefined, stop: () => boolean = () => false): Promise<StepMetrics | null> {
+    while (!stop()) {
+      const result = await this.phase();
+      onPhase(result);
+      if (result.kind === "stepped") return result.metrics;
+    }
+    return null;
+  }
+
+  /** Fresh samples of one held-out problem, scored and normalised; nothing is trained. */
+  async sample(family: string | null, greedy: boolean): Promise<GroupRecord> {
+    const known = FAMILY_NAMES.find((name) => name === family);
+    if (family !== null && known === undefined) throw new Error(`sample: there is no family "${family}"; expected one of ${FAMILY_NAMES.join(", ")}`);
+    return this.sampleProblem(requestedProblem(this.#samples, known === undefined ? this.#settings.families : [known]), greedy);
+  }
+
+  async sampleProblem(problem: Problem, greedy: boolean): Promise<GroupRecord> {
+    const settings = { ...this.#settings, temperature: greedy ? 0 : this.#settings.temperature };
+    const step = await GroupStep.rollout(this.policy, [problem], settings, streamStep("sample", this.#samples++));
+    try {
+      step.score(this.options.scorer);
+      step.normalise();
+      const [group] = step.groups;
+      if (group === undefined) throw new Error("sample: the rollout gave no group");
+      return group;
+    } finally {
+      step.dispose();
+    }
+  }
+
+  /** Accuracies on held-out problems at the run's temperature, or greedily. */
+  evaluate(count: number, options: EvaluationOptions = {}): Promise<EvaluationRecord> {
+    return evaluate(this.policy, heldOutProblems(count, this.#settings), this.#settings, { step: this.#step, stage: this.#stage }, options);
+  }
+
+  async snapshot(): Promise<Snapshot> {
+    const parameters = await this.policy.parameters.state();
+    return { state: this.state(), parameters, reference: this.#reference.theta };
+  }
+
+  /** Continue from a snapshot, bit for bit on the same home. @throws Error when it was taken of another policy. */
+  async restore(snapshot: Snapshot): Promise<void> {
+    const { state } = snapshot;
+    this.policy.parameters.restore(snapshot.parameters);
+    this.drop();
+    this.#settings = state.settings;
+    this.#stage = state.stage;
+    this.#step = state.step;
+    this.#updates = state.updates;
+    this.#cursor = { ...state.cursor };
+    this.#samples = state.samples;
+    this.#refusals = state.refusals;
+    this.#history = state.history.map((metrics) => ({ ...metrics }));
+    this.#sft.dispose();
+    this.#sft = new ReflectionSft(this.policy, state.settings, state);
+    this.#reference.recall(snapshot.reference);
+    this.#pending = state.pending === null ? null : GroupStep.recall(this.policy, state.pending, this.options.scorer);
+  }
+
+  /** Frees what the session holds on the device; the policy stays its owner's. */
+  dispose(): void {
+    this.drop();
+    this.#sft.dispose();
+    this.#reference.dispose();
+  }
+
+  private state(): SessionState {
+    return {
+      version: 1, stage: this.#stage, step: this.#step, updates: this.#updates, cursor: { ...this.#cursor },
+      chunks: this.#sft.chunks, samples: this.#samples, refusals: this.#refusals, settings: this.#settings,
+      pending: this.#pending?.store() ?? null, examples: this.#sft.examples.map(storeExample), progress: this.#sft.progress,
+      history: this.#history.map((metrics) => ({ ...metrics })),
+    };
+  }
+
+  private async groupPhase(): Promise<PhaseResult> {
+    const began = this.#now();
+    const elapsed = (): number => (this.#now() - began) / 1000;
+    const pending = this.#pending;
+    if (pending === null) {
+      const problems = this.take(this.#settings.grpo.prompts);
+      const step = await GroupStep.rollout(this.policy, problems, this.#settings, streamStep(this.#stage, this.#step));
+      step.rolloutSeconds = elapsed();
+      step.seconds = step.rolloutSeconds;
+      this.#pending = step;
+      return this.made("rollout", step);
+    }
+    const phase = pending.next;
+    switch (phase) {
+      case "score": pending.score(this.options.scorer); break;
+      case "normalise": pending.normalise(); break;
+      case "update": return this.finishGroups(pending, elapsed);
+      default: return phase satisfies never;
+    }
+    pending.seconds += elapsed();
+    return this.made(phase, pending);
+  }
+
+  private async finishGroups(pending: GroupStep, elapsed: () => number): Promise<PhaseResult> {
+    const update = this.#stage === "grpo" ? await this.refusable(() => this.updateGroups(pending)) : null;
+    const updateSeconds = elapsed();
+    if (update !== null && this.watched !== null) await pending.logprobsAfter(this.watched);
+    const { groups, settings } = pending;
+    const metrics: StepMetrics = {
+      step: this.#step + 1, stage: this.#stage, ...groupMetrics(groups),
+      ...(update === null ? {} : { ...updateMetrics(update), learning_rate: settings.grpo.learningRate, kl: update.referenceKl }),
+      step_time: pending.seconds + elapsed(), "time/rollout": pending.rolloutSeconds, "time/update": updateSeconds,
+    };
+    this.drop();
+    return this.finish(metrics, groups, update?.updates ?? 0);
+  }
+
+  private async updateGroups(pending: GroupStep): Promise<UpdateResult> {
+    const { beta } = pending.settings.grpo;
+    const first = beta > 0 && await this.#reference.ensure();
+    const update = await pending.update(this.#updates, beta > 0 ? this.#reference.policy : null);
+    if (first && Math.abs(update.referenceKl) > FIRST_KL_MAX) {
+      throw new Error(`the reference policy is not the policy that GRPO started from: KL ${update.referenceKl} at its first step, expected 0`);
+    }
+    return update;
+  }
+
+  private async sftPhase(): Promise<PhaseResult> {
+    if (!this.#sft.complete) {
+      const examples = await this.#sft.collect(this.take(this.#sft.chunkSize), this.#settings);
+      return { kind: "data", progress: this.#sft.progress, examples };
+    }
+    const began = this.#now();
+    const update = await this.refusable(() => this.#sft.update(this.#step, this.#updates, this.#settings));
+    const seconds = (this.#now() - began) / 1000;
+    return this.finish({
+      step: this.#step + 1, stage: "sft", ...updateMetrics(update), learning_rate: this.#sft.learningRate(this.#step, this.#settings),
+      num_tokens: update.tokens, step_time: seconds, "time/update": seconds,
+    }, [], update.updates);
+  }
+
+  /** An update that may be refused: then the step under way is dropped, and the next one takes other problems. */
+  private async refusable(update: () => Promise<UpdateResult>): Promise<UpdateResult> {
+    try {
+      return await update();
+    } catch (error) {
+      if (error instanceof StepRefused) {
+        this.#refusals++;
+        this.drop();
+      }
+      throw error;
+    }
+  }
+
+  private finish(metrics: StepMetrics, groups: readonly GroupRecord[], updates: number): PhaseResult {
+    this.#step++;
+    this.#updates += updates;
+    this.#history.push(metrics);
+    return { kind: "stepped", step: this.#step, metrics, groups };
+  }
+
+  private made(phase: Phase, { groups }: GroupStep): PhaseResult {
+    return { kind: "groups", phase, step: this.#step + 1, groups };
+  }
+
+  private take(count: number): Problem[] {
+    const problems = trainingProblems(this.#stage, this.#cursor[this.#stage], count, this.#settings);
+    this.#cursor[this.#stage] += count;
+    return problems;
+  }
+
+  private drop(): void {
+    this.#pending?.dispose();
+    this.#pending = null;
+  }
+}
+
+function updateMetrics(update: UpdateResult): Pick<StepMetrics, "loss" | "grad_norm" | "clip_ratio/low_mean" | "clip_ratio/high_mean"> {
+  return { loss: update.loss, grad_norm: update.gradNorm, "clip_ratio/low_mean": update.clippedLow, "clip_ratio/high_mean": update.clippedHigh };
+}

@@ -1,0 +1,110 @@
+/**
+ * Phase 4, update, for both stages.
+ *
+ * GRPO (DeepSeekMath eq. 3, with SRPO's clamps): the loss is Σ w·(clipped surrogate + β·k3) over response tokens; the
+ * weights w carry the aggregation (src/srpo/aggregation.ts) and are those of the whole step.
+ *
+ * With one inner epoch the old log-probabilities are those of this very forward pass: the ratio is 1 everywhere,
+ * nothing is ever clipped, and since the advantages of a group add up to 0 the reported loss is about 0.
+ * "loss 0, clip 0" is therefore how a healthy on-policy run looks: the gradient, A·∇log π, is not 0; watch grad_norm
+ * and the rewards instead. With more epochs the log-probabilities of the first forward are kept as the old ones.
+ * (The rollout's own log-probabilities do not serve as the old ones: the sampler's cached decode and the packed
+ * forward agree only to rounding.)
+ *
+ * SFT: negative log-likelihood, mean over all response tokens of the batch; the prompt carries no loss.
+ */
+import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Policy } from "../policy/policy";
+import { POLICY_LOSS_STATS, type PolicyLossOptions } from "../tensor/kernels";
+import { Lifetime } from "./lifetime";
+import { microBatches, perToken, type TrainingRow } from "./microBatch";
+import { optimiserStep, responseLogprobs, type LossOf, type StepOptions } from "./optimiserStep";
+
+export interface UpdateOptions extends StepOptions {
+  /** Responses in one forward and backward pass. */
+  readonly microBatchRows: number;
+}
+
+/** Means over the tokens trained on; `loss` as the trainers report it. */
+export interface UpdateResult {
+  readonly loss: number;
+  readonly gradNorm: number;
+  readonly tokens: number;
+  /** Mean k3 against the reference policy; 0 while β = 0. */
+  readonly referenceKl: number;
+  readonly clippedLow: number;
+  readonly clippedHigh: number;
+  /** Optimiser updates made (inner epochs). */
+  readonly updates: number;
+}
+
+export interface PolicyUpdateOptions extends UpdateOptions {
+  readonly loss: PolicyLossOptions;
+  /** Inner epochs over the same rollout. */
+  readonly epochs: number;
+  /** The frozen policy of the KL term; needed exactly when `loss.beta` > 0. */
+  readonly reference: Policy | null;
+}
+
+/**
+ * One GRPO step. One read-back for each inner epoch. The numbers returned are the last epoch's, `referenceKl` the first's.
+ * @throws StepRefused when a loss or gradient is not finite. With several epochs, those before the refused one stand.
+ */
+export async function policyUpdate(policy: Policy, rows: readonly TrainingRow[], options: PolicyUpdateOptions): Promise<UpdateResult> {
+  if (options.loss.beta > 0 && options.reference === null) throw new Error("policyUpdate: a KL weight above 0 needs a reference policy");
+  const { home } = policy;
+  const batches = microBatches(rows, options.microBatchRows);
+  const lifetime = new Lifetime();
+  try {
+    const reference = options.loss.beta > 0 && options.reference !== null ? responseLogprobs(options.reference, batches, options, lifetime) : [];
+    const old: Tensor[] = [];
+    const lossOf: LossOf = (logprob, batch, index, scope) => {
+      const advantage = perToken(batch, (row) => row.advantage);
+      const weight = perToken(batch, (row) => row.weight);
+      return home.kernels.policyLoss(
+        logprob, old[index] ?? logprob, reference[index] ?? logprob,
+        scope.own(home.upload(advantage, [advantage.length])), scope.own(home.upload(weight, [weight.length])), options.loss,
+      );
+    };
+    const results: UpdateResult[] = [];
+    for (let epoch = 0; epoch < options.epochs; epoch++) {
+      const kept: Tensor[] = [];
+      const keep = epoch === 0 && options.epochs > 1 ? { lifetime, logprobs: kept } : null;
+      const counted = { ...options, updates: options.updates + epoch };
+      const { stats, gradNorm } = await optimiserStep(policy, batches, counted, (logprob, batch, index, scope) => {
+        const { dLogprob, stats: sums } = lossOf(logprob, batch, index, scope);
+        return { dLogprob: scope.own(dLogprob), stats: sums };
+      }, keep);
+      old.push(...kept);
+      results.push({ ...policyMeans(stats), gradNorm, updates: epoch + 1 });
+    }
+    const last = results.at(-1);
+    if (last === undefined) throw new Error(`policyUpdate: epochs is ${options.epochs}; expected at least 1`);
+    return { ...last, referenceKl: results[0]?.referenceKl ?? 0 };
+  } finally {
+    lifetime.dispose();
+  }
+}
+
+function policyMeans(stats: readonly Float32Array[]): Omit<UpdateResult, "gradNorm" | "updates"> {
+  const sum = (name: (typeof POLICY_LOSS_STATS)[number]): number =>
+    stats.reduce((total, values) => total + (values[POLICY_LOSS_STATS.indexOf(name)] ?? 0), 0);
+  const tokens = sum("rows");
+  const share = (name: (typeof POLICY_LOSS_STATS)[number]): number => (tokens > 0 ? sum(name) / tokens : 0);
+  return { loss: sum("loss"), tokens, referenceKl: share("refKl"), clippedLow: share("clippedLow"), clippedHigh: share("clippedHigh") };
+}
+
+/** One SFT step: Σ −w·logprob with each row's weight. @throws StepRefused when the loss or gradient is not finite. */
+export async function sftUpdate(policy: Policy, rows: readonly TrainingRow[], options: UpdateOptions): Promise<UpdateResult> {
+  const { home } = policy;
+  const { stats, gradNorm } = await optimiserStep(policy, microBatches(rows, options.microBatchRows), options, (logprob, batch, _index, scope) => {
+    const minus = perToken(batch, (row) => -row.weight);
+    const gradient = scope.own(home.upload(minus, [minus.length]));
+    // Σ −w·logprob on the device: a [1, N] row times logprob as a [1, N] matrix.
+    const row = scope.own(home.view(gradient, 0, [1, minus.length]));
+    const column = scope.own(home.view(logprob, 0, [1, minus.length]));
+    return { dLogprob: gradient, stats: home.kernels.linear(row, { format: "f32", out: 1, in: minus.length, values: column }, null, null) };
+  });
+  const tokens = rows.reduce((sum, row) => sum + row.tokens.length, 0);
+  return { loss: stats.reduce((sum, [value]) => sum + (value ?? 0), 0), gradNorm, tokens, referenceKl: 0, clippedLow: 0, clippedHigh: 0, updates: 1 };
+}
