@@ -134,7 +134,7 @@ export function formatReasons(text: string, pattern: FormatPattern = "strict"): 
       reasons.push(`The ${title} block is empty.`);
     }
   });
-  return reasons;
+  return [...new Set(reasons)];
 }
 
 /** The voice at a character position, or null outside the blocks. */

@@ -36,7 +36,7 @@ describe("equivalent grader", () => {
     ["A or B or C", "A"], ["A or B", "A"], ["A, B, C", "A"], ["A/B", "A"], ["A and B", "B"], ["A B C D", "A"], ["ABCD", "A"], ["A. or B", "A"], ["A: B", "A"], ["(A) (B)", "A"], ["A. it is B", "B"],
     ["A) or maybe B)", "A"], ["not A", "A"], ["A.B", "A"], ["A|B", "A"],
     ["8 or 9", "8"], ["8, 9", "8"], ["8 9", "8"], ["8; 9", "9"], ["8 and 9", "8"], ["8 (or 9)", "8"], ["7 8 9", "8"], ["between 7 and 9", "8"], ["8 to 9", "8"], ["8-9", "8"], ["8 = 9", "9"], ["not 8", "8"],
-    ["8 or nine", "8"], ["8 maybe", "8"], ["\\boxed{8} \\boxed{9}", "8"], ["\\boxed{8", "8"], ["3, 5", "5, 3"], ["3, 5, 7", "3, 5"], ["red or blue", "red"], ["1,2,3", "123"], ["12,34", "1234"],
+    ["8 or nine", "8"], ["8 nine", "8"], ["8 <answer> 9", "8"], ["8 maybe", "8"], ["\\boxed{8} \\boxed{9}", "8"], ["\\boxed{8", "8"], ["3, 5", "5, 3"], ["3, 5, 7", "3, 5"], ["red or blue", "red"], ["1,2,3", "123"], ["12,34", "1234"],
     // no answer
     ["", "8"], ["  ", "8"], ["$", "8"], ["?", "8"], ["the", "8"], ["NaN", "NaN?"], ["Infinity", "8"], ["8".repeat(300), "8"], ["1e999999999", "8"], ["9".repeat(100), "9".repeat(99)],
   ])("%s does not answer %s", (response, truth) => expect(right(response, truth)).toBe(false));

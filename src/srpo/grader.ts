@@ -10,7 +10,8 @@
  * - units: may be missing on one side; on both they must be of one kind, known ones are converted (5 m = 500 cm);
  * - `x = 8` and "the answer is 8" answer 8; lists are compared member by member, and only where the truth is a list;
  * - anything else: same words, without case.
- * More than one `\boxed{}` with different contents, or an answer over 200 characters, is no answer.
+ * Where there is a `\boxed{}`, it is the answer and the text around it is not read; boxes with different contents, or an
+ * answer over 200 characters, are no answer.
  */
 import { exceedsOne, parseNumber, sameValue, times, timesPowerOfTen, type Rational } from "./number";
 import { readUnit, sameUnit, type Unit } from "./unit";

@@ -1,6 +1,6 @@
 /**
  * Units in answers. Known ones convert within their dimension; any other short noun ("apples", "red circles") is a unit that
- * only equals itself. Conjunctions and hedges are never units: "8 or 9" is not eight of something.
+ * only equals itself. Conjunctions, hedges and number words are never units: "8 or 9" is not eight of something.
  */
 import { parseNumber, type Rational } from "./number";
 
@@ -30,7 +30,7 @@ const BY_NAME: ReadonlyMap<string, Unit> = new Map(KNOWN.flatMap(([kind, names, 
   return names.split(" ").map((name): [string, Unit] => [name, unit]);
 }));
 
-const NEVER_UNITS = /^(or|and|to|not|but|maybe|either|neither|nor|is|than|if|perhaps|possibly|otherwise|vs|versus)$/;
+const NEVER_UNITS = /^(or|and|to|not|but|maybe|either|neither|nor|is|than|if|perhaps|possibly|otherwise|vs|versus|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)$/;
 
 /** A unit of at most three words, each of letters, the last with an optional power; null for anything else. */
 export function readUnit(text: string): Unit | null {
