@@ -2,7 +2,7 @@
  * The policy computes what transformers computes (golden/, made with transformers 5.18 and PEFT 0.21), on every home:
  * M-RoPE positions, image features, logits, loss, the gradient of every parameter, greedy tokens, and an adapter.
  */
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Home } from "../tensor/home";
 import { adapterTensorName, parseAdapterConfig } from "./lora";
 import { Checkpoint } from "./checkpoint";
@@ -28,19 +28,22 @@ async function loaded(home: Home, name: string, options: ModelOptions): Promise<
 }
 
 describe.each(HOMES)("on the $name home", ({ open: openHome }) => {
+  let home: Home;
+  beforeAll(async () => {
+    home = await openHome();
+  });
+  afterAll(() => home.dispose());
+
   it.each(["tiny_tied", "tiny_untied"])("%s: positions, features, logits, loss, every gradient and greedy tokens", async (name) => {
-    const home = await openHome();
     const model = await loaded(home, name, { trainable: "all" });
     const reports = await verifyModel(model, await open(`${name}/reference.safetensors`));
     expect(reports.filter((report) => !report.ok)).toEqual([]);
     expect(reports.map((report) => report.name)).toEqual(expect.arrayContaining(["position_ids", "rope_deltas", "image_features", "logits", "loss", "greedy"]));
     expect(reports.filter((report) => report.name.startsWith("grad.")).length).toBe(model.parameters.names().length);
     model.dispose();
-    await home.dispose();
   });
 
   it.each(["tiny_tied", "tiny_untied"])("%s: the adapter's logits, loss and gradients", async (name) => {
-    const home = await openHome();
     const config = await (await openDirectory(golden(`${name}/lora`))).read("adapter_config.json");
     const model = await loaded(home, name, { trainable: "none", lora: parseAdapterConfig(new TextDecoder().decode(config)) });
     const adapter = await open(`${name}/lora/adapter_model.safetensors`);
@@ -49,6 +52,5 @@ describe.each(HOMES)("on the $name home", ({ open: openHome }) => {
     expect(reports.filter((report) => !report.ok)).toEqual([]);
     expect(reports.length).toBe(2 + adapter.names().length);
     model.dispose();
-    await home.dispose();
   });
 });

@@ -1,6 +1,8 @@
 /** A prompt laid out once with all its responses gives what each response gives alone; and sampling gives the log-probabilities that training recomputes. */
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Home } from "../tensor/home";
 import { Tape } from "../tensor/tape";
+import { openWasmHome } from "../tensor/wasm/home";
 import type { VisionLanguageModel } from "./model";
 import type { PackedItem } from "./packing";
 import { END, nanoModel, prompt } from "./syntheticPrompts";
@@ -19,8 +21,14 @@ async function logprobs(model: VisionLanguageModel, items: readonly PackedItem[]
 const largestDifference = (a: readonly number[], b: readonly number[]): number => Math.max(...a.map((x, i) => Math.abs(x - (b[i] ?? NaN))));
 
 describe.each(HOMES)("on the $name home", ({ open }) => {
+  let home: Home;
+  beforeAll(async () => {
+    home = await open();
+  });
+  afterAll(() => home.dispose());
+
   it("shares a prompt between its responses without changing them", async () => {
-    const model = nanoModel(await open(), { trainable: "none" }, 0, 0.1);
+    const model = nanoModel(home, { trainable: "none" }, 0, 0.1);
     const items: PackedItem[] = [
       { prompt: prompt(model, 1, [10, 11, 12]), responses: [Int32Array.of(20, 21, 22, END), Int32Array.of(23), Int32Array.of(20, 24, 25)] },
       { prompt: prompt(model, 2, [13, 9]), responses: [Int32Array.of(30, 31), Int32Array.of(32, 33, 34, 35, END)] },
@@ -30,11 +38,11 @@ describe.each(HOMES)("on the $name home", ({ open }) => {
     for (const { prompt: p, responses } of items) for (const response of responses) alone.push(...(await logprobs(model, [{ prompt: p, responses: [response] }])));
     expect(together.length).toBe(15);
     expect(largestDifference(together, alone)).toBeLessThan(1e-5);
-    await model.home.dispose();
+    model.dispose();
   });
 
   it("samples with the log-probabilities that training recomputes, the same however rows are batched", async () => {
-    const model = nanoModel(await open(), { trainable: "none" }, 0, 0.1);
+    const model = nanoModel(home, { trainable: "none" }, 0, 0.1);
     const prompts = [prompt(model, 1, [10, 11, 12]), prompt(model, 2, [13, 9])];
     const options = { groupSize: 3, temperature: 1, maxNewTokens: 9, seed: 7, step: 3, stopTokens: [END] };
     const rollout = await model.generate(prompts, options, 0);
@@ -47,15 +55,13 @@ describe.each(HOMES)("on the $name home", ({ open }) => {
     if (second === undefined) throw new Error("two prompts were made");
     const again = await model.generate([second], { ...options, rowIds: Int32Array.of(3, 4, 5) }, 0);
     expect(again.rows.map((row) => [...row.tokens])).toEqual(rollout.rows.slice(3).map((row) => [...row.tokens]));
-    await model.home.dispose();
+    model.dispose();
   });
 });
 
 describe("generate", () => {
   it("stops early when all rows have finished, and cuts each after its stop token", async () => {
-    const wasm = HOMES.find((home) => home.name === "wasm");
-    if (wasm === undefined) throw new Error("the wasm home is tested");
-    const model = nanoModel(await wasm.open(), { trainable: "none" });
+    const model = nanoModel(await openWasmHome(), { trainable: "none" });
     const everyToken = Array.from({ length: 48 }, (_, token) => token);
     const rollout = await model.generate([prompt(model, 1, [10])], { groupSize: 4, temperature: 1, maxNewTokens: 64, seed: 0, step: 0, stopTokens: everyToken }, 0);
     expect(rollout.rows.every((row) => row.finished && row.tokens.length === 1)).toBe(true);
@@ -65,9 +71,7 @@ describe("generate", () => {
   });
 
   it("uses image features computed once", async () => {
-    const wasm = HOMES.find((home) => home.name === "wasm");
-    if (wasm === undefined) throw new Error("the wasm home is tested");
-    const model = nanoModel(await wasm.open(), { trainable: "none" }, 0, 0.1);
+    const model = nanoModel(await openWasmHome(), { trainable: "none" }, 0, 0.1);
     const [a, b] = [prompt(model, 1, [10]), prompt(model, 2, [11, 12])];
     const items = [{ prompt: b, responses: [Int32Array.of(20, 21)] }, { prompt: a, responses: [Int32Array.of(22)] }];
     const bank = model.featureBank([a, b]);

@@ -1,0 +1,65 @@
+/**
+ * Writing a policy as a Hugging Face folder that transformers opens as Qwen2_5_VLForConditionalGeneration:
+ * config.json, model.safetensors (float32, names as published), generation_config.json, and every other file of the
+ * folder it came from (tokenizer, preprocessor, chat template) as it was. An adapter is written as PEFT does.
+ */
+import type { ParameterSet } from "../tensor/parameters";
+import { parseJson, type PolicyConfig } from "./config";
+import { adapterConfigJson, type LoraAdapter } from "./lora";
+import { writeSafetensors } from "./safetensorsWriter";
+
+/** Files that `modelFolder` writes itself, or that would name shards that are no longer there. */
+const REPLACED = /(^|\/)([^/]*\.safetensors|model\.safetensors\.index\.json|config\.json|generation_config\.json)$/;
+
+/** Is this file carried over unchanged from the folder a policy was loaded from? */
+export function isPassedThrough(path: string): boolean {
+  return !path.includes("/") && !REPLACED.test(path);
+}
+
+/** config.json with the number format of what we write. */
+function float32Config(configText: string): Record<string, unknown> {
+  const json = parseJson(configText, "config.json");
+  if (typeof json !== "object" || json === null || Array.isArray(json)) throw new Error("config.json: expected an object.");
+  const kept = Object.entries(json).filter(([key]) => key !== "torch_dtype"); // the older name of dtype
+  return { ...Object.fromEntries(kept), dtype: "float32" };
+}
+
+/** Sampling defaults: temperature 1, nothing cut off, so that a folder samples as it was trained. */
+function generationConfig(config: PolicyConfig): Record<string, unknown> {
+  const { eosTokenIds, padTokenId } = config.text;
+  const eos = eosTokenIds.length === 1 ? eosTokenIds[0] : eosTokenIds;
+  return {
+    do_sample: true,
+    temperature: 1,
+    top_k: 0,
+    top_p: 1,
+    ...(eosTokenIds.length > 0 ? { eos_token_id: eos } : {}),
+    ...(padTokenId !== null ? { pad_token_id: padTokenId } : {}),
+  };
+}
+
+const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value, null, 2) + "\n");
+
+/** @param other files carried over from the folder the policy came from */
+export async function modelFolder(parameters: ParameterSet, config: PolicyConfig, configText: string, adapter: LoraAdapter | null, other: ReadonlyMap<string, Uint8Array>): Promise<Map<string, Uint8Array>> {
+  const adapterNames = new Set(adapter?.names() ?? []);
+  const tensors = [...(await parameters.readAll())]
+    .filter(([name]) => !adapterNames.has(name))
+    .map(([name, values]) => ({ name, shape: parameters.shapeOf(name), values }));
+  return new Map([
+    ...other,
+    ["config.json", json(float32Config(configText))],
+    ["generation_config.json", json(generationConfig(config))],
+    ["model.safetensors", writeSafetensors(tensors)],
+  ]);
+}
+
+/** The adapter alone: adapter_config.json and adapter_model.safetensors. */
+export async function adapterFolder(parameters: ParameterSet, adapter: LoraAdapter): Promise<Map<string, Uint8Array>> {
+  const all = await parameters.readAll();
+  const tensors = adapter.names().map((name) => ({ name, shape: parameters.shapeOf(name), values: all.get(name) ?? new Float32Array(0) }));
+  return new Map([
+    ["adapter_config.json", new TextEncoder().encode(adapterConfigJson(adapter.options))],
+    ["adapter_model.safetensors", writeSafetensors(tensors)],
+  ]);
+}
