@@ -20,7 +20,7 @@ describe("a problem", () => {
       for (const byte of makeProblem(family, "train", 1).picture.pixels) h = Math.imul(h ^ byte, 0x01000193);
       return (h >>> 0).toString(16);
     });
-    expect(digest).toEqual(["6bb274d2", "bc544da4", "3bf48f81", "90b2960f"]);
+    expect(digest).toEqual(["6bb274d2", "bc544da4", "74cd767b", "543539a1"]);
   });
 
   it("follows from its readings, step by step", () => {
@@ -74,7 +74,7 @@ describe("the split", () => {
         evaluation.add(makeParts(family, "eval", seed).facts);
       }
       for (const facts of evaluation) expect(training.has(facts)).toBe(false);
-      expect(evaluation.size, family).toBeGreaterThan(12);
+      expect(evaluation.size, family).toBeGreaterThan(100);
     }
   });
 

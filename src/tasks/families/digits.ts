@@ -13,7 +13,7 @@ function draw(first: number, op: Op, second: number, shift: number, colours: rea
   canvas.large(String(first), column, 1, colours[0]);
   canvas.large(op, shift * CELL + 1, CELL + 1, INK);
   canvas.large(String(second), column, CELL + 1, colours[1]);
-  canvas.rect(shift * CELL, 2 * CELL + 2, 2 * CELL, 1, INK);
+  canvas.rect(shift * CELL + 1, 2 * CELL + 2, 2 * CELL - 2, 1, INK);
   canvas.large("?", column, 2 * CELL + 6, INK);
   return canvas.picture();
 }
