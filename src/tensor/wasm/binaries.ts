@@ -15,7 +15,7 @@ const TFJS_BINARY = "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.w
 
 /** The binaries for where this code runs. Throws if one cannot be found. */
 export async function locateBinaries(): Promise<WasmBinaries> {
-  const inNode = typeof process !== "undefined" && typeof process.versions?.node === "string" && typeof window === "undefined";
+  const inNode = typeof process !== "undefined" && typeof process.versions?.node === "string";
   if (inNode) return nodeBinaries();
   const addresses = await import("./browserBinaries");
   const response = await fetch(addresses.kernels);

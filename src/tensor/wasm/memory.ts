@@ -47,7 +47,10 @@ export class WasmMemory {
     const backend = await findBackendFactory("wasm")();
     if (!(backend instanceof BackendWasm)) throw new Error("The TensorFlow.js backend registered as \"wasm\" is not tfjs-backend-wasm; two copies of TensorFlow.js may be loaded.");
     const { memory } = (backend.wasm as BackendWasm["wasm"] & EmscriptenModule).asm;
-    return new WasmMemory(backend, memory, await instantiateKernels(binaries.kernels, memory, onKernel));
+    const opened = new WasmMemory(backend, memory, await instantiateKernels(binaries.kernels, memory, onKernel));
+    const constants = engine().keep(opened.allocate([23]));
+    opened.exports.placeConstants(opened.pointer(constants));
+    return opened;
   }
 
   /** A new tensor with undefined contents. */

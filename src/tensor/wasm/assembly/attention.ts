@@ -179,6 +179,9 @@ function rangeCount(visible: usize, n: i32, second: i32, extend: i32): i32 {
   return count <= 0 ? 0 : count + (second ? extend : 0);
 }
 
+/** Query rows taken through one head before the next: their keys are mostly the same, and stay in the cache. */
+const ROW_BLOCK: i32 = 32;
+
 /**
  * q, k and v point at the first element of head 0; strides are bytes between rows.
  * `scores`: scratch of (longest visible count + 8) floats.
@@ -190,9 +193,9 @@ export function attention(
   const scale: f32 = <f32>(1.0 / Math.sqrt(<f64>headDim));
   const headBytes = <usize>headDim * 4;
   const strideOut = <usize>heads * headBytes;
-  for (let h = 0; h < heads; h++) {
+  for (let first = 0; first < rows; first += ROW_BLOCK) for (let h = 0; h < heads; h++) {
     const kvHead = <usize>(h * kvHeads / heads) * headBytes;
-    for (let n = 0; n < rows; n++) {
+    for (let n = first; n < min(rows, first + ROW_BLOCK); n++) {
       const start0 = <usize>rangeStart(visible, n, 0), count0 = rangeCount(visible, n, 0, extend);
       const start1 = <usize>rangeStart(visible, n, 1), count1 = rangeCount(visible, n, 1, extend);
       const count = count0 + count1;
@@ -244,9 +247,9 @@ export function attentionGrad(
   const scale4 = splat(scale);
   const headBytes = <usize>headDim * 4;
   const strideOut = <usize>heads * headBytes;
-  for (let h = 0; h < heads; h++) {
+  for (let first = 0; first < rows; first += ROW_BLOCK) for (let h = 0; h < heads; h++) {
     const kvHead = <usize>(h * kvHeads / heads) * headBytes;
-    for (let n = 0; n < rows; n++) {
+    for (let n = first; n < min(rows, first + ROW_BLOCK); n++) {
       const count0 = rangeCount(visible, n, 0, extend), count1 = rangeCount(visible, n, 1, extend);
       const count = count0 + count1;
       if (count == 0) continue;

@@ -1,4 +1,5 @@
-/** Everything the home calls. No static data, no allocator: pointers and scratch come from the caller. */
+/** Everything the home calls. No static data, no allocator: addresses and scratch come from the caller. */
+export { placeConstants } from "./math";
 export { linear, linearGradInput, linearGradWeight, loraApply, loraApplyGrad } from "./linear";
 export { attention, attentionGrad, longestVisible, visibleWithin } from "./attention";
 export { gelu, geluGrad, add, fill, swiglu, swigluGrad, rope } from "./elementwise";
