@@ -1,0 +1,44 @@
+/**
+ * Offline: whatever the page has loaded is kept and given again when the network is away. Built files carry a hash
+ * in their name and never change, so the cache answers first; everything else is asked of the network first.
+ */
+const CACHE = "srpo-playground-1";
+
+self.addEventListener("install", () => self.skipWaiting());
+
+self.addEventListener("activate", (event) => {
+  event.waitUntil(
+    caches.keys()
+      .then((names) => Promise.all(names.filter((name) => name !== CACHE).map((name) => caches.delete(name))))
+      .then(() => self.clients.claim()),
+  );
+});
+
+async function keep(request, response) {
+  if (response.ok && response.type === "basic" && response.status === 200) {
+    const cache = await caches.open(CACHE);
+    await cache.put(request, response.clone());
+  }
+  return response;
+}
+
+async function cacheFirst(request) {
+  return (await caches.match(request)) ?? keep(request, await fetch(request));
+}
+
+async function networkFirst(request) {
+  try {
+    return await keep(request, await fetch(request));
+  } catch (error) {
+    const kept = await caches.match(request, { ignoreSearch: request.mode === "navigate" });
+    if (kept) return kept;
+    throw error;
+  }
+}
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const address = new URL(request.url);
+  if (request.method !== "GET" || address.origin !== self.location.origin || request.headers.has("range")) return;
+  event.respondWith(/\/assets\/[^/]+-[\w-]{8}\.\w+$/.test(address.pathname) ? cacheFirst(request) : networkFirst(request));
+});

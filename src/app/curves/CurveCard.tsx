@@ -1,0 +1,80 @@
+/** A curve with its title, its values at the shared cursor (else the newest), and a text that says the same. */
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
+import type { EvaluationRecord, StepMetrics } from "../../worker/protocol";
+import { useView } from "../state/hooks";
+import { view } from "../state/view";
+import type { Curve } from "./definitions";
+
+const Plot = lazy(() => import("./Plot").then((module) => ({ default: module.Plot })));
+
+/** As in Plot, which is loaded later. */
+const LEFT = 34, RIGHT = 8;
+
+interface CurveCardProps {
+  readonly curve: Curve;
+  readonly rows: readonly StepMetrics[];
+  readonly span: readonly [number, number];
+  readonly evaluations: readonly EvaluationRecord[];
+}
+
+/** The row at a step, or the nearest one; rows are ordered by step. */
+function rowAt(rows: readonly StepMetrics[], step: number): StepMetrics | undefined {
+  let low = 0, high = rows.length - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((rows[middle]?.step ?? 0) < step) low = middle + 1; else high = middle;
+  }
+  const after = rows[low], before = rows[low - 1];
+  return after && before && step - before.step < after.step - step ? before : after;
+}
+
+function useSeen(): [React.RefObject<HTMLElement | null>, boolean] {
+  const element = useRef<HTMLElement>(null);
+  const [seen, setSeen] = useState(false);
+  useEffect(() => {
+    if (element.current === null) return;
+    const observer = new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) setSeen(true); }, { rootMargin: "200px" });
+    observer.observe(element.current);
+    return () => observer.disconnect();
+  }, []);
+  return [element, seen];
+}
+
+export function CurveCard({ curve, rows, span, evaluations }: CurveCardProps) {
+  const cursor = useView((state) => state.cursor);
+  const [element, seen] = useSeen();
+  const measured = useMemo(() => rows.filter((row) => curve.series.some(({ key }) => row[key] !== undefined)), [rows, curve]);
+  const height = curve.size === "large" ? 96 : 56;
+  const at = cursor === null ? measured.at(-1) : rowAt(measured, cursor);
+  const value = (row: StepMetrics | undefined, key: (typeof curve.series)[number]["key"]): string => { const found = row?.[key]; return found === undefined ? "–" : curve.show(found); };
+  const first = measured[0];
+  const last = measured.at(-1);
+  const text = first && last
+    ? `${curve.title}, steps ${first.step} to ${last.step}. ${curve.series.map(({ key, label }) => `${label || curve.title}: from ${value(first, key)} to ${value(last, key)}`).join("; ")}.`
+    : `${curve.title}: nothing measured yet.`;
+  const width = span[1] - span[0];
+  const move = (event: React.PointerEvent<HTMLElement>): void => {
+    const box = event.currentTarget.getBoundingClientRect();
+    const share = (event.clientX - box.left - LEFT) / Math.max(1, box.width - LEFT - RIGHT);
+    view.setState({ cursor: Math.round(span[0] + Math.min(1, Math.max(0, share)) * width) });
+  };
+  const share = cursor === null || width === 0 ? null : Math.min(1, Math.max(0, (cursor - span[0]) / width));
+  return (
+    <figure className={`curve is-${curve.size}`} ref={element} aria-label={text} role="img">
+      <figcaption aria-hidden="true">
+        <b>{curve.title}</b>
+        <ul className="tabular">
+          {curve.series.map(({ key, label, hue, dash }) => (
+            <li key={key}>{label && <><i className={dash ? "key is-dashed" : "key"} style={{ color: hue }} />{label}</>} <span>{value(at, key)}</span></li>
+          ))}
+        </ul>
+      </figcaption>
+      <div className="plot" style={{ height }} aria-hidden="true" onPointerMove={move} onPointerLeave={() => view.setState({ cursor: null })}>
+        {measured.length === 0 ? <p className="plot-empty">from the first step on</p> : seen && (
+          <Suspense fallback={null}><Plot curve={curve} rows={measured} span={span} height={height} evaluations={evaluations} /></Suspense>
+        )}
+        {share !== null && measured.length > 0 && <i className="plot-cursor" style={{ left: `calc(${LEFT}px + ${share} * (100% - ${LEFT + RIGHT}px))` }} />}
+      </div>
+    </figure>
+  );
+}

@@ -1,0 +1,61 @@
+/** The curves of the page: which metrics, in which order and hue, on which axis. */
+import type { Stage, StepMetrics } from "../../worker/protocol";
+import { number, percent } from "../state/words";
+
+export type MetricKey = Exclude<keyof StepMetrics, "step" | "stage">;
+
+export interface Series {
+  readonly key: MetricKey;
+  readonly label: string;
+  readonly hue: string;
+  /** Told apart without colour too. */
+  readonly dash?: string;
+}
+
+export interface Curve {
+  readonly title: string;
+  readonly unit: string;
+  readonly kind: "lines" | "stack";
+  readonly size: "large" | "small";
+  readonly series: readonly Series[];
+  /** Fixed ends of the axis; else from the data. */
+  readonly domain?: readonly [number, number];
+  /** Drawn around zero even where the data do not reach it. */
+  readonly fromZero?: boolean;
+  readonly show: (value: number) => string;
+  /** For stacks: whose extremes survive decimation. */
+  readonly leading?: MetricKey;
+  /** Said where the curve is 0 by nature. */
+  readonly note?: string;
+}
+
+const decimals = (digits: number) => (value: number): string => number(value, digits);
+const tokens = (value: number): string => number(value, 1);
+
+const GRPO: readonly Curve[] = [
+  { title: "Right answers", unit: "share of samples", kind: "lines", size: "large", domain: [0, 1], show: percent, series: [
+    { key: "accuracy/first", label: "first", hue: "var(--first)", dash: "5 3" }, { key: "accuracy/refined", label: "refined", hue: "var(--refined)" }] },
+  { title: "What reflecting did", unit: "share of samples", kind: "stack", size: "large", domain: [0, 1], show: percent, leading: "transitions/spoilt", series: [
+    { key: "transitions/kept", label: "kept", hue: "var(--kept)" }, { key: "transitions/fixed", label: "fixed", hue: "var(--fixed)" },
+    { key: "transitions/stillWrong", label: "still wrong", hue: "var(--still-wrong)" }, { key: "transitions/spoilt", label: "spoilt", hue: "var(--spoilt)" }] },
+  { title: "Reward by term", unit: "mean", kind: "lines", size: "large", show: decimals(2), fromZero: true, series: [
+    { key: "rewards/format", label: "format", hue: "var(--term-format)" }, { key: "rewards/accuracy", label: "accuracy", hue: "var(--term-accuracy)" },
+    { key: "rewards/effectiveness", label: "I_eff", hue: "var(--term-effectiveness)" }, { key: "rewards/reflectionFormat", label: "I_ref", hue: "var(--term-reflectionFormat)" },
+    { key: "rewards/length", label: "α·f_len", hue: "var(--term-length)" }] },
+  { title: "Length", unit: "tokens", kind: "lines", size: "small", fromZero: true, show: tokens, series: [
+    { key: "completions/mean_length", label: "all", hue: "var(--ink-2)" }, { key: "completions/reflection_length", label: "reflection", hue: "var(--reflection)" }] },
+  { title: "Entropy", unit: "nats a token", kind: "lines", size: "small", fromZero: true, show: decimals(3), series: [{ key: "entropy", label: "", hue: "var(--ink-2)" }] },
+  { title: "KL from the start", unit: "nats a token", kind: "lines", size: "small", fromZero: true, show: decimals(3), series: [{ key: "kl", label: "", hue: "var(--ink-2)" }] },
+  { title: "Gradient norm", unit: "before clipping", kind: "lines", size: "small", fromZero: true, show: decimals(2), series: [{ key: "grad_norm", label: "", hue: "var(--ink-2)" }] },
+  { title: "Flat groups", unit: "share", kind: "lines", size: "small", domain: [0, 1], show: percent, series: [{ key: "frac_reward_zero_std", label: "", hue: "var(--ink-2)" }] },
+  { title: "Reward", unit: "mean ", kind: "lines", size: "small", show: decimals(2), series: [{ key: "reward", label: "", hue: "var(--ink)" }] },
+];
+
+const SFT: readonly Curve[] = [
+  { title: "SFT loss", unit: "nats a token", kind: "lines", size: "large", fromZero: true, show: decimals(3), series: [{ key: "loss", label: "loss", hue: "var(--ink)" }] },
+  { title: "Gradient norm", unit: "before clipping", kind: "lines", size: "large", fromZero: true, show: decimals(2), series: [{ key: "grad_norm", label: "norm", hue: "var(--ink-2)" }] },
+  { title: "Learning rate", unit: "", kind: "lines", size: "large", fromZero: true, show: (value) => value.toExponential(1).replace("-", "−"), series: [{ key: "learning_rate", label: "rate", hue: "var(--ink-2)" }] },
+];
+
+/** The base stage trains nothing: it shows what GRPO would draw, empty or from a run before. */
+export const curvesOf = (stage: Stage): readonly Curve[] => (stage === "sft" ? SFT : GRPO);

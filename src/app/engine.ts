@@ -1,0 +1,35 @@
+/** The engine's door: the only place where the page starts the training worker. */
+import { startWorker } from "../worker/client";
+import type { TrainingClient } from "./state/client";
+
+/** @param onFault told when the worker fails as a program (a script that does not load, a message nobody can read) */
+export function openEngine(run: string, onFault: (error: Error) => void): TrainingClient {
+  const { client, terminate } = startWorker(run, onFault);
+  return {
+    send: (command) => client.send(command),
+    renew: (next) => client.renew(next),
+    subscribe: (listener) => client.subscribe(listener),
+    close: terminate,
+  };
+}
+
+/** A client that gathers commands until the real one is there. @param start must not reject */
+export function whenReady(start: () => Promise<TrainingClient>): TrainingClient {
+  const listeners = new Set<Parameters<TrainingClient["subscribe"]>[0]>();
+  let client: TrainingClient | null = null;
+  let closed = false;
+  const waiting: ((client: TrainingClient) => void)[] = [];
+  const whenStarted = (act: (client: TrainingClient) => void): void => { if (client === null) waiting.push(act); else act(client); };
+  void start().then((started) => {
+    if (closed) { started.close(); return; }
+    client = started;
+    started.subscribe((event) => { for (const listener of [...listeners]) listener(event); });
+    for (const act of waiting.splice(0)) act(started);
+  });
+  return {
+    send: (command) => whenStarted((each) => each.send(command)),
+    renew: (run) => whenStarted((each) => each.renew(run)),
+    subscribe(listener) { listeners.add(listener); return () => listeners.delete(listener); },
+    close() { closed = true; client?.close(); },
+  };
+}

@@ -1,0 +1,36 @@
+/** An advantage as a bar on the zero line that all rows share; where weights were moved, the old bar stays as an outline. */
+import { explainAdvantage } from "../../srpo/explain";
+import type { AdvantagePreset } from "../../srpo/types";
+import { Why } from "../parts/Why";
+import { number, signed } from "../state/words";
+
+interface AdvantageBarProps {
+  readonly advantage: number | null;
+  readonly ghost: number | null;
+  /** Every row's total, as the group was normalised. */
+  readonly totals: readonly (number | null)[];
+  readonly row: number;
+  readonly preset: AdvantagePreset;
+  /** |A| at the end of the bar. */
+  readonly reach: number;
+}
+
+export function AdvantageBar({ advantage, ghost, totals, row, preset, reach }: AdvantageBarProps) {
+  if (advantage === null) return <div className="advantage is-empty" aria-hidden="true" />;
+  const place = (value: number): React.CSSProperties => {
+    const width = (Math.abs(value) / reach) * 50;
+    return { left: `${value < 0 ? 50 - width : 50}%`, width: `${width}%` };
+  };
+  return (
+    <Why className="advantage" label={`Response ${row + 1}: advantage ${number(advantage)}`} explain={() => {
+      const { formula, substituted, sentence } = explainAdvantage(totals, row, preset);
+      return { title: `Advantage of response ${row + 1}`, formula, numbers: substituted, sentence };
+    }}>
+      <span className="advantage-bar" aria-hidden="true">
+        {ghost !== null && <i className="advantage-ghost" style={place(ghost)} />}
+        <i className={advantage < 0 ? "advantage-part is-negative" : "advantage-part"} style={place(advantage)} />
+      </span>
+      <span className="advantage-number">{signed(advantage)}{ghost !== null && <s className="ghost-number">{signed(ghost)}</s>}</span>
+    </Why>
+  );
+}

@@ -1,0 +1,60 @@
+/** The problem on show: its picture as the policy sees it, the question, the answer, and the way to the other problems. */
+import type { GroupRecord } from "../../worker/protocol";
+import { Icon } from "../parts/Icon";
+import { PixelPicture } from "../parts/PixelPicture";
+import { useGroups, useRun, useSession } from "../state/hooks";
+import { shown, type StepGroups } from "../state/groups";
+import { FAMILY_WORDS } from "../state/words";
+import { GroupSummary } from "./GroupSummary";
+import { PhaseLights } from "./PhaseLights";
+
+const PICTURE_SIDE = 176;
+
+function origin(step: StepGroups, now: number | null): string {
+  switch (step.origin) {
+    case "prepared": return "A prepared group, shown until the engine is ready";
+    case "sampled": return "Fresh samples; nothing is trained on them";
+    case "training": return now === null ? `Step ${step.step}` : `Looking back at step ${step.step}`;
+    default: return step.origin satisfies never;
+  }
+}
+
+export function ProblemHead({ group, step }: { readonly group: GroupRecord; readonly step: StepGroups }) {
+  const session = useSession();
+  const chosen = useGroups((state) => Math.min(state.chosen, (shown(state)?.groups.length ?? 1) - 1));
+  const lookedAt = useGroups((state) => state.lookedAt);
+  const stage = useRun((state) => state.stage);
+  const ready = useRun((state) => state.status === "ready");
+  const count = step.groups.length;
+  const choose = (by: number): void => session.live.groups.change((state) => ({ ...state, chosen: (chosen + by + count) % count }));
+  const { problem } = group;
+  return (
+    <div className="problem">
+      <PixelPicture picture={problem.picture} size={PICTURE_SIDE} alt={`The picture of the problem, ${problem.picture.width} by ${problem.picture.height} pixels: ${FAMILY_WORDS[problem.family] ?? problem.family}`} />
+      <div className="problem-text">
+        <p className="problem-kind">
+          {FAMILY_WORDS[problem.family] ?? problem.family}<span>{origin(step, lookedAt)}</span>
+          {lookedAt !== null && <button type="button" className="text-button" onClick={() => session.live.groups.change((state) => ({ ...state, lookedAt: null }))}>back to now</button>}
+        </p>
+        <h1 className="problem-question">{problem.question}</h1>
+        <p className="problem-answer">The right answer is <b>{problem.answer}</b></p>
+        <div className="problem-foot">
+          {count > 1 && (
+            <div className="problem-nav" role="group" aria-label="Problems of this step">
+              <button type="button" className="icon-button" onClick={() => choose(-1)} aria-label="Previous problem" title="Previous problem (P)"><Icon name="left" /></button>
+              <span className="tabular">problem {chosen + 1} of {count}</span>
+              <button type="button" className="icon-button" onClick={() => choose(1)} aria-label="Next problem" title="Next problem (N)"><Icon name="right" /></button>
+            </div>
+          )}
+          {stage === "grpo" || step.origin === "prepared" ? <PhaseLights /> : (
+            <div className="problem-nav">
+              <button type="button" className="button" disabled={!ready} onClick={() => session.sample(false)}><Icon name="dice" />Ask another</button>
+              <button type="button" className="button" disabled={!ready} onClick={() => session.sample(true)} title="Always the most probable word">Ask greedily</button>
+            </div>
+          )}
+        </div>
+      </div>
+      <GroupSummary step={step} group={group} />
+    </div>
+  );
+}

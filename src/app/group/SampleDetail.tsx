@@ -1,0 +1,41 @@
+/** The opened row: the response word for word with its tags, why its format failed, and every term with its reason. */
+import { explainTerm } from "../../srpo/explain";
+import type { SampleRecord, Settings } from "../../worker/protocol";
+import { scoreOf, type ShownRow } from "../state/rescoring";
+import { sumOf } from "../state/tokens";
+import { number, signed, TERMS } from "../state/words";
+import { Tokens } from "./Tokens";
+
+interface SampleDetailProps {
+  readonly sample: SampleRecord;
+  readonly shown: ShownRow;
+  readonly row: number;
+  readonly settings: Settings;
+}
+
+export function SampleDetail({ sample, shown: { facts, parts }, row, settings }: SampleDetailProps) {
+  const score = scoreOf(sample);
+  const entropy = sumOf(sample.entropies) / Math.max(1, sample.entropies.length);
+  return (
+    <tr className="detail">
+      <td colSpan={8}>
+        <p className="detail-text"><Tokens sample={sample} at={sample.tokens.map((_, at) => at)} clip={settings.grpo} label={`Response ${row + 1}, word for word`} /></p>
+        {score && score.formatReasons.length > 0 && <ul className="detail-flaws">{score.formatReasons.map((reason) => <li key={reason}>{reason}</li>)}</ul>}
+        {facts && parts && (
+          <dl className="detail-terms">
+            {TERMS.map(({ key, label }) => (
+              <div key={key}>
+                <dt><i className={`swatch term-${key}`} aria-hidden="true" />{label}</dt>
+                <dd><b>{signed(parts[key])}</b> {explainTerm(key, facts, settings.reward).sentence}</dd>
+              </div>
+            ))}
+          </dl>
+        )}
+        <p className="detail-numbers">
+          {sample.tokens.length} tokens · log p {number(sumOf(sample.logprobs))} · mean entropy {number(entropy, 3)} nats
+          {facts && <> · first think and answer {facts.baseTokens} tokens</>}
+        </p>
+      </td>
+    </tr>
+  );
+}

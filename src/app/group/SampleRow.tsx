@@ -1,0 +1,55 @@
+/** One response of the group, from its words to its push; opens to the whole text and every term. */
+import { useState } from "react";
+import type { SampleRecord, Settings } from "../../worker/protocol";
+import { TransitionChip } from "../parts/TransitionChip";
+import { errorOf, scoreOf, type ShownRow } from "../state/rescoring";
+import { AdvantageBar } from "./AdvantageBar";
+import { ProbabilityChange } from "./ProbabilityChange";
+import { RewardBar, type RewardScale } from "./RewardBar";
+import { SampleDetail } from "./SampleDetail";
+import { VoiceCell } from "./VoiceCell";
+
+export interface RowProps {
+  readonly sample: SampleRecord;
+  readonly shown: ShownRow;
+  readonly row: number;
+  readonly totals: readonly (number | null)[];
+  readonly settings: Settings;
+  readonly scale: RewardScale;
+  readonly reach: number;
+}
+
+export function SampleRow({ sample, shown, row, totals, settings, scale, reach }: RowProps) {
+  const [open, setOpen] = useState(false);
+  const score = scoreOf(sample);
+  const error = errorOf(sample);
+  const clip = settings.grpo;
+  const broken = score !== null && !score.wellFormed;
+  return (
+    <>
+      <tr className={`sample${open ? " is-open" : ""}${score?.transition ? ` is-${score.transition}` : ""}`}>
+        <th scope="row" className="cell-number">
+          <button type="button" className="row-toggle" aria-expanded={open} aria-label={`Response ${row + 1}: ${open ? "close" : "open"} the whole text`} onClick={() => setOpen(!open)}>{row + 1}</button>
+        </th>
+        <td className="cell-voice"><VoiceCell sample={sample} voice="first" row={row} right={score ? score.firstRight : null} clip={clip} /></td>
+        <td className="cell-voice"><VoiceCell sample={sample} voice="reflection" row={row} right={null} clip={clip} /></td>
+        <td className="cell-voice"><VoiceCell sample={sample} voice="refined" row={row} right={score?.refinedSolution ? score.refinedRight : null} clip={clip} /></td>
+        {error !== null ? (
+          <td className="cell-error" colSpan={4}><strong>Could not be scored.</strong> {error} It takes no part in this step.</td>
+        ) : (
+          <>
+            <td className="cell-chip">
+              {score && <TransitionChip transition={score.transition} />}
+              {broken && <span className="flaw" title={score.formatReasons.join(" ")}>format</span>}
+              {!sample.finished && <span className="flaw" title="The response ran into the length limit before it ended.">cut off</span>}
+            </td>
+            <td className="cell-reward"><RewardBar shown={shown} reward={settings.reward} scale={scale} row={row} /></td>
+            <td className="cell-advantage"><AdvantageBar advantage={shown.advantage} ghost={shown.ghostAdvantage} totals={totals} row={row} preset={settings.grpo.preset} reach={reach} /></td>
+            <td className="cell-probability"><ProbabilityChange sample={sample} row={row} /></td>
+          </>
+        )}
+      </tr>
+      {open && <SampleDetail sample={sample} shown={shown} row={row} settings={settings} />}
+    </>
+  );
+}

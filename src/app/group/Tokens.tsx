@@ -1,0 +1,52 @@
+/** Text as the tokens it is made of: point at one (or walk with the arrow keys) to see its probability. */
+import { Fragment, useState } from "react";
+import type { SampleRecord, Settings } from "../../worker/protocol";
+import { hideWhy, showWhy } from "../parts/Why";
+import { explainToken, separator } from "../state/tokens";
+
+interface TokensProps {
+  readonly sample: SampleRecord;
+  readonly at: readonly number[];
+  readonly clip: Pick<Settings["grpo"], "clipLow" | "clipHigh">;
+  readonly label: string;
+  readonly className?: string;
+}
+
+/** Below this probability a token is underlined: the places where sampling decided. */
+const UNSURE = 0.6;
+
+export function Tokens({ sample, at, clip, label, className = "" }: TokensProps) {
+  const [focused, setFocused] = useState<number | null>(null);
+  const between = separator(sample);
+
+  const show = (element: Element | null, index: number): void => { if (element) showWhy(explainToken(sample, index, clip), element); };
+  const walk = (container: HTMLElement, by: number): void => {
+    const place = Math.min(at.length - 1, Math.max(0, focused === null ? 0 : at.indexOf(focused) + by));
+    const next = at[place];
+    if (next === undefined) return;
+    setFocused(next);
+    show(container.querySelector(`[data-token="${next}"]`), next);
+  };
+
+  return (
+    <span className={`tokens ${className}`} tabIndex={0} role="group" aria-label={label} aria-describedby="why" data-arrows="own"
+      onPointerOver={(event) => {
+        const token = event.target instanceof HTMLElement ? event.target.dataset["token"] : undefined;
+        if (token !== undefined) show(event.target as HTMLElement, Number(token));
+      }}
+      onPointerLeave={hideWhy} onBlur={() => { setFocused(null); hideWhy(); }}
+      onKeyDown={(event) => {
+        if (event.key === "ArrowRight" || event.key === "ArrowLeft") { walk(event.currentTarget, event.key === "ArrowRight" ? 1 : -1); event.preventDefault(); }
+        if (event.key === "Escape") hideWhy();
+      }}>
+      {at.map((index) => (
+        <Fragment key={index}>
+          <span data-token={index} className={`token${Math.exp(sample.logprobs[index] ?? 0) < UNSURE ? " is-unsure" : ""}${focused === index ? " is-focused" : ""}`}>
+            {sample.tokens[index]}
+          </span>
+          {between}
+        </Fragment>
+      ))}
+    </span>
+  );
+}

@@ -1,0 +1,52 @@
+/** The page's head: name, stages, transport, where it runs, and the page's own switches. */
+import { Icon } from "../parts/Icon";
+import { useRun, useSession, useView } from "../state/hooks";
+import { encodeLink } from "../state/link";
+import { setTaste, view } from "../state/view";
+import { HomeBadge } from "./HomeBadge";
+import { StageStepper } from "./StageStepper";
+import { Transport } from "./Transport";
+
+export function toggleTheme(): void {
+  setTaste({ theme: document.documentElement.dataset["theme"] === "dark" ? "light" : "dark" });
+}
+
+function Mark() {
+  return (
+    <svg className="mark" width="26" height="26" viewBox="0 0 26 26" aria-hidden="true">
+      <rect x="2" y="3" width="14" height="5" rx="2.5" fill="var(--first)" />
+      <rect x="6" y="10.5" width="9" height="5" rx="2.5" fill="var(--reflection)" />
+      <rect x="2" y="18" width="22" height="5" rx="2.5" fill="var(--refined)" />
+    </svg>
+  );
+}
+
+export function Header() {
+  const session = useSession();
+  const theme = useView((state) => state.theme);
+  const settings = useRun((state) => state.wanted);
+  const share = async (): Promise<void> => {
+    const link = `${location.origin}${location.pathname}${encodeLink(settings)}`;
+    history.replaceState(null, "", link);
+    try {
+      await navigator.clipboard.writeText(link);
+      session.notify("info", "Link copied", link.includes("#") ? "It carries the settings that differ from the defaults." : "All settings are at their defaults, so it is the plain address.");
+    } catch (error) {
+      session.notify("info", "The link is in the address bar", `It could not be copied by itself: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
+  return (
+    <header className="header">
+      <p className="brand"><Mark /><b>SRPO</b> Playground</p>
+      <StageStepper />
+      <Transport />
+      <div className="header-end">
+        <HomeBadge />
+        <button type="button" className="icon-button only-narrow" onClick={() => view.setState({ sheet: true })} aria-label="Rewards and settings" title="Rewards and settings"><Icon name="sliders" /></button>
+        <button type="button" className="icon-button" onClick={() => void share()} aria-label="Copy a link to these settings" title="Copy a link to these settings"><Icon name="link" /></button>
+        <button type="button" className="icon-button" onClick={toggleTheme} aria-label="Light or dark" title={`Light or dark (T)${theme === "system" ? ", now as the system says" : ""}`}><Icon name="moon" /></button>
+        <button type="button" className="icon-button" onClick={() => view.setState({ help: true })} aria-label="Help" title="What do these buttons do? (?)"><Icon name="help" /></button>
+      </div>
+    </header>
+  );
+}

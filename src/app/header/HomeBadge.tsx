@@ -1,0 +1,57 @@
+/** Where the policy lives: home, adapter, speed; on demand what it cost to start and why better homes were passed over. */
+import { useId, useState } from "react";
+import { Icon } from "../parts/Icon";
+import { useRun } from "../state/hooks";
+import { HOME_WORDS, number } from "../state/words";
+
+const PROGRESS_WORDS = {
+  download: "Loading the policy", device: "Opening the device", selfTest: "Testing the kernels", load: "Placing the weights",
+  evaluate: "Evaluating", restore: "Restoring",
+} as const;
+
+const milliseconds = (value: number): string => (value >= 1000 ? `${number(value / 1000, 1)} s` : `${Math.round(value)} ms`);
+
+export function HomeBadge() {
+  const [open, setOpen] = useState(false);
+  const panel = useId();
+  const status = useRun((state) => state.status);
+  const progress = useRun((state) => state.progress);
+  const opened = useRun((state) => state.opened);
+  const seconds = useRun((state) => state.secondsPerStep);
+  if (opened === null || status === "starting") {
+    return (
+      <p className="badge is-starting" role="status">
+        <i className="badge-light" aria-hidden="true" />
+        {status === "failed" ? "The engine did not start" : progress ? PROGRESS_WORDS[progress.what] : "Starting the engine"}
+        {progress && progress.total > 0 && <progress max={progress.total} value={progress.done} aria-label={PROGRESS_WORDS[progress.what]} />}
+      </p>
+    );
+  }
+  const passed = opened.passedOver[0];
+  const { download, device, selfTest, load } = opened.costs;
+  return (
+    <div className="badge-place" onKeyDown={(event) => { if (event.key === "Escape") setOpen(false); }} onBlur={(event) => { if (!event.currentTarget.contains(event.relatedTarget)) setOpen(false); }}>
+      <button type="button" className={`badge is-${status} home-${opened.home}`} aria-expanded={open} aria-controls={panel} onClick={() => setOpen(!open)}>
+        <i className="badge-light" aria-hidden="true" />
+        <b>{status === "recovering" ? "Recovering" : HOME_WORDS[opened.home]}</b>
+        <span className="badge-adapter">{opened.adapter}</span>
+        {seconds !== null && <span className="badge-pace tabular">{seconds < 1 ? `${number(1 / seconds, 1)} steps/s` : `${number(seconds, 1)} s/step`}</span>}
+      </button>
+      <div id={panel} className="badge-panel" hidden={!open} tabIndex={-1}>
+        <h2><Icon name="chip" />Trained here, in this tab</h2>
+        <p>{HOME_WORDS[opened.home]} on {opened.adapter}. {(opened.parameters / 1e6).toFixed(2)} M parameters.{opened.features.length > 0 && ` Uses ${opened.features.join(", ")}.`}</p>
+        {passed && <p className="badge-passed"><b>{HOME_WORDS[passed.home]} was passed over:</b> {passed.why}</p>}
+        <table>
+          <caption>What it cost to start</caption>
+          <tbody>
+            <tr><th scope="row">Download</th><td>{milliseconds(download)}</td></tr>
+            <tr><th scope="row">Device</th><td>{milliseconds(device)}</td></tr>
+            <tr><th scope="row">Self-test against the reference</th><td>{milliseconds(selfTest)}</td></tr>
+            <tr><th scope="row">Weights</th><td>{milliseconds(load)}</td></tr>
+            <tr className="total"><th scope="row">Together</th><td>{milliseconds(download + device + selfTest + load)}</td></tr>
+          </tbody>
+        </table>
+      </div>
+    </div>
+  );
+}

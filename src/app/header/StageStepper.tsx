@@ -1,0 +1,27 @@
+/** The three stages in order; the one the run is in stands out, and any of them can be entered. */
+import { Fragment } from "react";
+import type { Stage } from "../../worker/protocol";
+import { useRun, useSession } from "../state/hooks";
+import { STAGE_WORDS } from "../state/words";
+
+const STAGES: readonly Stage[] = ["base", "sft", "grpo"];
+
+export function StageStepper() {
+  const session = useSession();
+  const stage = useRun((state) => state.stage);
+  const ready = useRun((state) => state.status === "ready");
+  const reached = STAGES.indexOf(stage);
+  return (
+    <nav className="stages" aria-label="Stage of training">
+      {STAGES.map((each, at) => (
+        <Fragment key={each}>
+          {at > 0 && <i className={`stage-line${at <= reached ? " is-done" : ""}`} aria-hidden="true" />}
+          <button type="button" className={`stage${each === stage ? " is-current" : at < reached ? " is-done" : ""}`} disabled={!ready}
+            aria-current={each === stage ? "step" : undefined} title={STAGE_WORDS[each].what} onClick={() => { if (each !== stage) session.stage(each); }}>
+            <span className="stage-number" aria-hidden="true">{at + 1}</span>{STAGE_WORDS[each].label}
+          </button>
+        </Fragment>
+      ))}
+    </nav>
+  );
+}

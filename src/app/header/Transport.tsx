@@ -1,0 +1,39 @@
+/** Reset, look back, play, step, sub-step, speed, and where the run is. */
+import { Icon } from "../parts/Icon";
+import { useGroups, useRun, useSession, useView } from "../state/hooks";
+import { plannedSteps } from "../state/run";
+import { setTaste, SPEEDS, type SpeedName } from "../state/view";
+
+export function Transport() {
+  const session = useSession();
+  const playing = useRun((state) => state.playing);
+  const ready = useRun((state) => state.status === "ready");
+  const stage = useRun((state) => state.stage);
+  const step = useRun((state) => state.step);
+  const planned = useRun((state) => plannedSteps(state.stage, state.settings));
+  const hasPast = useGroups((state) => state.past.length > 0);
+  const looking = useGroups((state) => state.lookedAt !== null);
+  const speed = useView((state) => state.speed);
+  const stepName = stage === "base" ? "Ask another question" : looking ? "Look one step forward (→)" : "One step (→)";
+  return (
+    <div className="transport" role="group" aria-label="Transport">
+      <button type="button" className="icon-button" disabled={!ready} onClick={session.reset} aria-label="Reset" title="Reset: back to the start of this run (R)"><Icon name="reset" /></button>
+      <button type="button" className="icon-button" disabled={!hasPast} onClick={session.back} aria-label="Look back one step" title="Look back one step (←)"><Icon name="back" /></button>
+      <button type="button" className="play" disabled={!ready} onClick={session.togglePlay} aria-pressed={playing} title="Play or pause (Space)">
+        <Icon name={playing ? "pause" : "play"} />{playing ? "Pause" : "Play"}
+      </button>
+      <button type="button" className="icon-button" disabled={!ready} onClick={() => (stage === "base" ? session.sample(false) : session.step())} aria-label={stepName} title={stepName}><Icon name="step" /></button>
+      <button type="button" className="icon-button is-wide" disabled={!ready || stage === "base"} onClick={session.phase} title="One phase only: rollout, score, normalise, update (⇧→)"><Icon name="phase" />Sub-step</button>
+      <label className="speed">
+        <span className="visually-hidden">Speed</span>
+        <select value={speed} onChange={(event) => {
+          setTaste({ speed: event.target.value as SpeedName });
+          if (playing) session.play();
+        }}>
+          {SPEEDS.map(({ name, label }) => <option key={name} value={name}>{label}</option>)}
+        </select>
+      </label>
+      <p className="step-count" aria-live="off"><span>step</span> <b>{step}</b>{planned !== null && <span>/ {planned}</span>}</p>
+    </div>
+  );
+}

@@ -1,0 +1,37 @@
+/** The page's start: stores, engine, prepared group, and React on top. */
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { openEngine, whenReady } from "./engine";
+import { downloadPolicy } from "./policy/exported";
+import { SessionContext } from "./state/hooks";
+import { decodeLink } from "./state/link";
+import { goOffline } from "./state/offline";
+import { fetchPrepared } from "./state/prepared";
+import { createSession } from "./state/session";
+import { followVisibility, keepAwake } from "./state/visibility";
+import { Page } from "./views/Page";
+import "./styles/index.css";
+
+const place = document.getElementById("root");
+if (place === null) throw new Error("index.html has no element with id \"root\".");
+
+/** A client whose engine starts later: commands wait for it. The page is drawn at once, with the prepared group. */
+const engine = whenReady(async () => {
+  if (import.meta.env.PROD) await goOffline(`${import.meta.env.BASE_URL}sw.js`);
+  return openEngine(crypto.randomUUID(), (error) => session.fault(error));
+});
+const session = createSession({ client: engine, onExported: (files) => downloadPolicy(files) });
+
+followVisibility(session);
+keepAwake(session);
+
+fetchPrepared(`${import.meta.env.BASE_URL}prepared.json`).then(
+  (group) => session.prepare(group),
+  (reason: unknown) => console.warn("There is no prepared group to show before the engine is ready.", reason),
+);
+
+const link = decodeLink(location.hash);
+if (!link.ok) session.notify("warning", "The link's settings were not used", `${link.why}. The defaults are used instead.`);
+session.open({ kind: "shipped", name: "base" }, { resume: true, settings: link.ok ? link.settings : {} });
+
+createRoot(place).render(<StrictMode><SessionContext value={session}><Page /></SessionContext></StrictMode>);

@@ -1,0 +1,58 @@
+/** Which policy the run starts from, and the way out for the trained one. */
+import { useEffect, useRef, useState } from "react";
+import { Icon } from "../parts/Icon";
+import { useRun, useSession } from "../state/hooks";
+import { policyFromDrop, policyFromPicker } from "./dropped";
+
+const SHIPPED = [
+  { name: "base", label: "the base" },
+  { name: "sft", label: "after reflection SFT" },
+  { name: "srpo", label: "after SRPO" },
+] as const;
+
+export function PolicyDoor() {
+  const session = useSession();
+  const ready = useRun((state) => state.status === "ready");
+  const [from, setFrom] = useState<string>("base");
+  const [dragging, setDragging] = useState(false);
+  const picker = useRef<HTMLInputElement>(null);
+
+  const openFiles = (reading: Promise<Parameters<typeof session.open>[0]>): void => {
+    reading.then((source) => { session.open(source); setFrom("own"); }, (error: unknown) => session.notify("error", "The folder could not be opened", error instanceof Error ? error.message : String(error)));
+  };
+
+  useEffect(() => {
+    const over = (event: DragEvent): void => { if (event.dataTransfer?.types.includes("Files")) { event.preventDefault(); setDragging(true); } };
+    const leave = (event: DragEvent): void => { if (event.relatedTarget === null) setDragging(false); };
+    const drop = (event: DragEvent): void => {
+      setDragging(false);
+      if (!event.dataTransfer || event.dataTransfer.items.length === 0) return;
+      event.preventDefault();
+      openFiles(policyFromDrop(event.dataTransfer.items));
+    };
+    addEventListener("dragover", over);
+    addEventListener("dragleave", leave);
+    addEventListener("drop", drop);
+    return () => { removeEventListener("dragover", over); removeEventListener("dragleave", leave); removeEventListener("drop", drop); };
+  });
+
+  return (
+    <div className="policy-door">
+      <label><span>Start from</span>
+        <select value={from} onChange={(event) => {
+          const shipped = SHIPPED.find(({ name }) => name === event.target.value);
+          if (shipped) { setFrom(shipped.name); session.open({ kind: "shipped", name: shipped.name }); }
+          if (event.target.value === "pick") picker.current?.click();
+        }}>
+          {SHIPPED.map(({ name, label }) => <option key={name} value={name}>{label}</option>)}
+          {from === "own" && <option value="own">your folder</option>}
+          <option value="pick">a checkpoint folder …</option>
+        </select>
+      </label>
+      <input ref={picker} type="file" className="visually-hidden" tabIndex={-1} aria-hidden="true" multiple {...{ webkitdirectory: "" }}
+        onChange={(event) => { if (event.target.files && event.target.files.length > 0) openFiles(policyFromPicker(event.target.files)); event.target.value = ""; }} />
+      <button type="button" className="button" disabled={!ready} onClick={session.exportPolicy} title="Download the trained policy as a Hugging Face folder"><Icon name="download" />Export</button>
+      {dragging && <div className="drop-veil" aria-hidden="true"><p><Icon name="folder" size={28} />Drop a Hugging Face checkpoint folder to train it here</p></div>}
+    </div>
+  );
+}

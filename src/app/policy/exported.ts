@@ -1,0 +1,21 @@
+/** The trained policy as a Hugging Face folder: into a directory where the browser can, else as one zip download. */
+import { zip } from "./zip";
+
+export interface PolicyFile {
+  readonly path: string;
+  readonly bytes: ArrayBuffer;
+}
+
+export function download(name: string, content: Blob): void {
+  const address = URL.createObjectURL(content);
+  const anchor = document.createElement("a");
+  anchor.href = address;
+  anchor.download = name;
+  anchor.click();
+  // The download has its own reference by the next task; a minute is generous.
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
+
+export function downloadPolicy(files: readonly PolicyFile[], name = "srpo-policy"): void {
+  download(`${name}.zip`, zip(files.map(({ path, bytes }) => ({ path: `${name}/${path}`, bytes: new Uint8Array(bytes) }))));
+}

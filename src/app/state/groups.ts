@@ -1,0 +1,82 @@
+/**
+ * The groups on show. The newest step's groups arrive phase by phase; a window of past steps is kept so
+ * that one can look back. What the visitor chose (problem, step) is never changed by new data.
+ */
+import type { Event, GroupRecord, Phase } from "../../worker/protocol";
+
+/** Groups of one step as far as its phases have come; `phase` null: prepared or sampled, nothing is trained on it. */
+export interface StepGroups {
+  readonly step: number;
+  readonly phase: Phase | null;
+  readonly groups: readonly GroupRecord[];
+  /** Where the group comes from, for the line above the table. */
+  readonly origin: "prepared" | "sampled" | "training";
+}
+
+export interface GroupsState {
+  readonly now: StepGroups | null;
+  /** Finished steps, oldest first, at most `LOOK_BACK`. */
+  readonly past: readonly StepGroups[];
+  /** Index of the problem on show within a step's groups. */
+  readonly chosen: number;
+  /** Null follows the newest; else the step looked back to. */
+  readonly lookedAt: number | null;
+}
+
+/** Sixteen groups of eight responses of sixty tokens are some 0.5 MB as objects: 40 steps stay below 20 MB. */
+export const LOOK_BACK = 40;
+
+/** Groups sampled by hand that can still be paged through. */
+const SAMPLED_KEPT = 16;
+
+export const initialGroups: GroupsState = { now: null, past: [], chosen: 0, lookedAt: null };
+
+export function shown(state: GroupsState): StepGroups | null {
+  if (state.lookedAt === null) return state.now;
+  return state.past.find((entry) => entry.step === state.lookedAt) ?? state.now;
+}
+
+export function shownGroup(state: GroupsState): GroupRecord | null {
+  const step = shown(state);
+  return step?.groups[Math.min(state.chosen, step.groups.length - 1)] ?? null;
+}
+
+/** Step `by` through the remembered steps; past the newest one follows the run again. */
+export function lookBack(state: GroupsState, by: -1 | 1): GroupsState {
+  const steps = state.past.map((entry) => entry.step);
+  if (steps.length === 0) return state;
+  const at = state.lookedAt === null ? steps.length : steps.indexOf(state.lookedAt);
+  const next = Math.max(0, at + by);
+  return { ...state, lookedAt: steps[next] ?? null };
+}
+
+function remember(state: GroupsState): readonly StepGroups[] {
+  const { now, past } = state;
+  if (now === null || now.phase !== "update") return past;
+  return [...past.filter((entry) => entry.step !== now.step), now].slice(-LOOK_BACK);
+}
+
+export function reduceGroups(state: GroupsState, event: Event): GroupsState {
+  switch (event.type) {
+    case "phase":
+      // SFT steps have no groups of samples; the group on show stays.
+      if (event.groups.length === 0) return state;
+      return {
+        ...state, past: event.phase === "rollout" ? remember(state) : state.past,
+        now: { step: event.step, phase: event.phase, groups: event.groups, origin: "training" },
+      };
+    case "sampled": {
+      const before = state.now?.origin === "sampled" ? state.now.groups : [];
+      const groups = [...before, event.group].slice(-SAMPLED_KEPT);
+      return { ...state, lookedAt: null, chosen: groups.length - 1, now: { step: state.now?.step ?? 0, phase: null, groups, origin: "sampled" } };
+    }
+    case "restored": case "stage":
+      return { ...state, lookedAt: null, past: event.type === "restored" ? state.past.filter((entry) => entry.step <= event.step) : [] };
+    case "opened":
+      return event.resumed ? state : { ...state, past: [], lookedAt: null };
+    case "progress": case "configured": case "playing": case "phaseStarted": case "stepped": case "data": case "evaluated":
+    case "snapshots": case "exported": case "deviceLost": case "refused": case "error":
+      return state;
+    default: return event satisfies never;
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Live data outside React. Events are reduced the moment they come, into plain states; the stores that React
+ * reads are written at most ten times a second, and not at all while the tab is hidden.
+ */
+import { createStore, type StoreApi } from "zustand/vanilla";
+import type { Event } from "../../worker/protocol";
+import { initialGroups, reduceGroups, type GroupsState } from "./groups";
+import { initialHistory, reduceHistory, type HistoryState } from "./history";
+import { initialReflections, reduceReflections, type ReflectionsState } from "./reflections";
+import { initialRun, reduceRun, type RunState } from "./run";
+
+/** Milliseconds between two writes to the stores: 10 Hz. */
+const FLUSH_INTERVAL = 100;
+
+interface Channel<State> {
+  readonly store: StoreApi<State>;
+  receive(event: Event): void;
+  flush(): void;
+  /** A change by the visitor: seen at once, and kept when the next event comes. */
+  change(update: (state: State) => State): void;
+}
+
+function channel<State extends object>(initial: State, reduce: (state: State, event: Event) => State): Channel<State> {
+  const store = createStore<State>(() => initial);
+  let pending = initial;
+  const flush = (): void => { if (pending !== store.getState()) store.setState(pending, true); };
+  return {
+    store,
+    receive: (event) => { pending = reduce(pending, event); },
+    flush,
+    change: (update) => { pending = update(pending); flush(); },
+  };
+}
+
+export interface Live {
+  readonly run: Channel<RunState>;
+  readonly groups: Channel<GroupsState>;
+  readonly history: Channel<HistoryState>;
+  readonly reflections: Channel<ReflectionsState>;
+  receive(event: Event): void;
+}
+
+/** `hidden` says whether anybody is looking; `now` in ms. Both are given so that tests need no browser. */
+export function createLive(hidden: () => boolean, now: () => number = () => performance.now()): Live & { flush(): void } {
+  const run = channel(initialRun, reduceRun);
+  const groups = channel(initialGroups, reduceGroups);
+  const history = channel(initialHistory, reduceHistory);
+  const reflections = channel(initialReflections, reduceReflections);
+  const channels = [run, groups, history, reflections];
+  let last = -Infinity;
+  let timer: ReturnType<typeof setTimeout> | null = null;
+
+  const flush = (): void => {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    if (hidden()) return;
+    last = now();
+    for (const each of channels) each.flush();
+  };
+
+  return {
+    run, groups, history, reflections, flush,
+    receive(event) {
+      for (const each of channels) each.receive(event);
+      timer ??= setTimeout(flush, Math.max(0, FLUSH_INTERVAL - (now() - last)));
+    },
+  };
+}

@@ -1,0 +1,78 @@
+/**
+ * Counterfactual re-scoring: the frozen group on show under the weights the sliders say now, by the method's own
+ * arithmetic (src/srpo), without the engine. What training used stays beside it as the ghost.
+ */
+import { groupAdvantages } from "../../srpo/advantage";
+import { contributions, rewardTerms, type ResponseFacts } from "../../srpo/reward";
+import { responseFacts } from "../../srpo/score";
+import type { RewardTerms } from "../../srpo/types";
+import type { GroupRecord, SampleRecord, SampleScore, Settings } from "../../worker/protocol";
+import type { TermKey } from "./words";
+
+/** One row under the weights on the sliders. Null parts were not made by the phases so far. */
+export interface ShownRow {
+  readonly facts: ResponseFacts | null;
+  readonly terms: RewardTerms | null;
+  /** What each term adds to the total. */
+  readonly parts: Readonly<Record<TermKey, number>> | null;
+  readonly advantage: number | null;
+  /** The total and advantage that training used, where they differ from what is shown. */
+  readonly ghostTotal: number | null;
+  readonly ghostAdvantage: number | null;
+}
+
+export interface ShownScores {
+  readonly rows: readonly ShownRow[];
+  /** As `groupAdvantages` takes them: null where scoring failed. */
+  readonly totals: readonly (number | null)[];
+  readonly normalised: { readonly mean: number; readonly std: number; readonly flat: boolean } | null;
+  /** True when the sliders differ from what this group was scored with. */
+  readonly moved: boolean;
+}
+
+export function scoreOf(sample: SampleRecord): SampleScore | null {
+  return sample.score && "terms" in sample.score ? sample.score : null;
+}
+
+export function errorOf(sample: SampleRecord): string | null {
+  return sample.score && "error" in sample.score ? sample.score.error : null;
+}
+
+/** Reading the text again costs a parse a row; the facts of a finished response never change. */
+const known = new WeakMap<SampleScore, ResponseFacts>();
+
+/** The facts behind a score: what the text says, with the lengths as the policy's tokenizer counted them. */
+export function factsOf(sample: SampleRecord, answer: string): ResponseFacts | null {
+  const score = scoreOf(sample);
+  if (score === null) return null;
+  const { lengthTokens, baseTokens } = score;
+  const facts = known.get(score) ?? { ...responseFacts(sample.text, answer), lengthTokens, baseTokens };
+  known.set(score, facts);
+  return facts;
+}
+
+const differs = (a: number, b: number): boolean => Math.abs(a - b) > 1e-9;
+
+/** `wanted` is what the controls say. The group's own scores become ghosts wherever they differ. */
+export function rescore({ problem, samples, normalised: before }: GroupRecord, wanted: Pick<Settings, "reward" | "grpo">): ShownScores {
+  const facts = samples.map((sample) => factsOf(sample, problem.answer));
+  const terms = facts.map((each) => each && rewardTerms(each, wanted.reward));
+  const totals = terms.map((each) => each && each.total);
+  const now = before ? groupAdvantages(totals, wanted.grpo.preset) : null;
+  const rows = samples.map((sample, row): ShownRow => {
+    const mine = terms[row] ?? null;
+    const trained = scoreOf(sample)?.terms.total;
+    const advantage = mine && now ? now.advantages[row] ?? 0 : null;
+    return {
+      facts: facts[row] ?? null, terms: mine, advantage,
+      parts: mine && contributions(mine, wanted.reward.variant),
+      ghostTotal: mine && trained !== undefined && differs(mine.total, trained) ? trained : null,
+      ghostAdvantage: advantage !== null && sample.advantage !== undefined && differs(advantage, sample.advantage) ? sample.advantage : null,
+    };
+  });
+  return {
+    rows, totals,
+    normalised: now && { mean: now.mean, std: now.std, flat: now.flat },
+    moved: rows.some(({ ghostTotal, ghostAdvantage }) => ghostTotal !== null || ghostAdvantage !== null),
+  };
+}

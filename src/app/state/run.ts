@@ -1,0 +1,124 @@
+/**
+ * Where the run stands: engine, stage, step, phase, settings, snapshots, notices. One pure reducer over the
+ * protocol's events; the page never infers what the worker did, it only repeats what the worker said.
+ */
+import { defaultSettings, type Event, type Phase, type Settings, type SettingsPatch, type SnapshotInfo, type Stage } from "../../worker/protocol";
+
+type Opened = Extract<Event, { type: "opened" }>;
+type ProgressEvent = Extract<Event, { type: "progress" }>;
+export type Home = Opened["home"];
+
+export type EngineStatus = "starting" | "ready" | "recovering" | "failed";
+
+/** A message that stays until it is dismissed or becomes untrue. */
+export interface Notice {
+  readonly id: number;
+  readonly kind: "info" | "warning" | "error";
+  readonly title: string;
+  readonly text: string;
+}
+
+export interface RunState {
+  readonly status: EngineStatus;
+  readonly progress: Pick<ProgressEvent, "what" | "done" | "total"> | null;
+  readonly opened: Pick<Opened, "home" | "adapter" | "features" | "costs" | "passedOver" | "parameters" | "resumed"> | null;
+  /** What training uses, as the worker last confirmed it. */
+  readonly settings: Settings;
+  /** What the controls show; differs from `settings` until the worker has confirmed. */
+  readonly wanted: Settings;
+  readonly stage: Stage;
+  readonly step: number;
+  readonly playing: boolean;
+  /** The phase that runs now. */
+  readonly running: Phase | null;
+  /** The last phase that finished in this step. */
+  readonly done: Phase | null;
+  readonly secondsPerStep: number | null;
+  readonly snapshots: readonly SnapshotInfo[];
+  readonly notices: readonly Notice[];
+  readonly nextNotice: number;
+}
+
+export const initialRun: RunState = {
+  status: "starting", progress: null, opened: null, settings: defaultSettings, wanted: defaultSettings,
+  stage: "base", step: 0, playing: false, running: null, done: null, secondsPerStep: null,
+  snapshots: [], notices: [], nextNotice: 1,
+};
+
+export const PHASES: readonly Phase[] = ["rollout", "score", "normalise", "update"];
+
+export function notify(state: RunState, kind: Notice["kind"], title: string, text: string): RunState {
+  const rest = state.notices.filter((notice) => notice.title !== title).slice(-2);
+  return { ...state, notices: [...rest, { id: state.nextNotice, kind, title, text }], nextNotice: state.nextNotice + 1 };
+}
+
+export function dismiss(state: RunState, id: number): RunState {
+  return { ...state, notices: state.notices.filter((notice) => notice.id !== id) };
+}
+
+/** Settings with a patch laid over them, one level deep, as the protocol's `configure` means it. */
+export function patchSettings(settings: Settings, patch: SettingsPatch): Settings {
+  return {
+    ...settings, ...patch,
+    reward: { ...settings.reward, ...patch.reward },
+    sft: { ...settings.sft, ...patch.sft },
+    grpo: { ...settings.grpo, ...patch.grpo },
+  };
+}
+
+/** How many steps the current stage is meant to take; the base stage has no end. */
+export function plannedSteps(stage: Stage, settings: Settings): number | null {
+  switch (stage) {
+    case "base": return null;
+    case "sft": return settings.sft.steps;
+    case "grpo": return settings.grpo.steps;
+    default: return stage satisfies never;
+  }
+}
+
+/** Smoothed over the last few steps, so that the badge does not flicker. */
+function pace(before: number | null, seconds: number | undefined): number | null {
+  if (seconds === undefined || seconds <= 0) return before;
+  return before === null ? seconds : 0.7 * before + 0.3 * seconds;
+}
+
+export function reduceRun(state: RunState, event: Event): RunState {
+  switch (event.type) {
+    case "progress":
+      return { ...state, progress: event.done >= event.total ? null : { what: event.what, done: event.done, total: event.total } };
+    case "opened": {
+      const { home, adapter, features, costs, passedOver, parameters, resumed, settings, stage, step } = event;
+      return {
+        ...state, status: "ready", progress: null, opened: { home, adapter, features, costs, passedOver, parameters, resumed },
+        settings, wanted: settings, stage, step, playing: false, running: null, done: null,
+        notices: state.notices.filter((notice) => notice.kind !== "error"),
+      };
+    }
+    case "configured": return { ...state, settings: event.settings };
+    case "playing": return { ...state, playing: event.playing, running: event.playing ? state.running : null };
+    case "stage": return { ...state, stage: event.stage, step: event.step, running: null, done: null, secondsPerStep: null };
+    case "phaseStarted":
+      return { ...state, running: event.phase, step: event.step, done: event.phase === "rollout" ? null : state.done };
+    case "phase": return { ...state, running: null, done: event.phase, step: event.step };
+    case "stepped":
+      return { ...state, step: event.metrics.step, stage: event.metrics.stage, running: null, secondsPerStep: pace(state.secondsPerStep, event.metrics.step_time) };
+    case "snapshots": return { ...state, snapshots: event.snapshots };
+    case "restored": return { ...state, status: "ready", stage: event.stage, step: event.step, running: null, done: null, progress: null };
+    case "deviceLost": {
+      const told = notify({ ...state, running: null }, event.recovering ? "warning" : "error",
+        event.recovering ? "The device was lost" : "The device did not come back",
+        event.recovering
+          ? `${event.message} Training goes on from the last snapshot on a new device (attempt ${event.attempt}).`
+          : `${event.message} Reload the page to start again from the last saved step.`);
+      return { ...told, status: event.recovering ? "recovering" : "failed", playing: event.recovering && state.playing };
+    }
+    case "refused":
+      return notify({ ...state, running: null }, "warning", `Step ${event.step} was refused`, `${event.message} The weights are those before it.`);
+    case "error": {
+      const told = notify({ ...state, progress: null, running: null }, "error", event.fatal ? "This run cannot go on" : "That did not work", event.message);
+      return event.fatal ? { ...told, status: "failed", playing: false } : told;
+    }
+    case "data": case "sampled": case "evaluated": case "exported": return state;
+    default: return event satisfies never;
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * What the visitor can do, in one place: every control and key calls one of these, and each becomes a command of
+ * the protocol. Play carries a beginner through the stages: base → reflection SFT → GRPO.
+ */
+import type { Event, GroupRecord, PolicySource, Settings, SettingsPatch, Stage } from "../../worker/protocol";
+import type { TrainingClient } from "./client";
+import { lookBack } from "./groups";
+import { createLive, type Live } from "./live";
+import { dismiss, notify, patchSettings, plannedSteps, type Home, type Notice } from "./run";
+import { SPEEDS, view } from "./view";
+
+type Exported = Extract<Event, { type: "exported" }>;
+
+export interface Session {
+  readonly live: Live & { flush(): void };
+  open(source: PolicySource, options?: { readonly home?: Home | null; readonly resume?: boolean; readonly settings?: SettingsPatch }): void;
+  togglePlay(): void;
+  /** Play at the speed chosen now; also while playing, to change the speed. */
+  play(): void;
+  pause(): void;
+  step(): void;
+  phase(): void;
+  reset(): void;
+  stage(stage: Stage): void;
+  sample(greedy: boolean): void;
+  evaluate(problems: number): void;
+  restore(snapshot: string): void;
+  configure(patch: SettingsPatch): void;
+  exportPolicy(): void;
+  loseDevice(): void;
+  back(): void;
+  /** The worker failed as a program: nothing more will come from it. */
+  fault(error: Error): void;
+  /** Show a group until the engine makes its own. */
+  prepare(group: GroupRecord): void;
+  notify(kind: Notice["kind"], title: string, text: string): void;
+  dismiss(id: number): void;
+  close(): void;
+}
+
+export interface SessionOptions {
+  readonly client: TrainingClient;
+  readonly onExported: (files: Exported["files"]) => void;
+  readonly hidden?: () => boolean;
+  readonly newRun?: () => string;
+}
+
+/** Milliseconds for which a moving slider is gathered into one command. */
+const CONFIGURE_DELAY = 120;
+
+export function createSession({ client, onExported, hidden = () => document.hidden, newRun = () => crypto.randomUUID() }: SessionOptions): Session {
+  const live = createLive(hidden);
+  /** True from play until the visitor pauses: the end of a stage then leads into the next. */
+  let carrying = false;
+  let waiting: SettingsPatch | null = null;
+  let timer: ReturnType<typeof setTimeout> | null = null;
+
+  // The newest state, also while the tab is hidden and the stores rest.
+  let stageNow: Stage = "base";
+  let stepNow = 0;
+  let settingsNow: Settings = live.run.store.getState().settings;
+
+  const send: TrainingClient["send"] = (command) => client.send(command);
+
+  const play = (): void => {
+    carrying = true;
+    const { speed } = view.getState();
+    const delay = SPEEDS.find((each) => each.name === speed)?.delay ?? 0;
+    if (stageNow === "base") send({ type: "stage", stage: "sft" });
+    const stage: Stage = stageNow === "base" ? "sft" : stageNow;
+    const planned = plannedSteps(stage, settingsNow);
+    // Past the plan, play goes on until paused.
+    const until = planned !== null && (stageNow === "base" || stepNow < planned) ? planned : null;
+    send({ type: "play", delay: stage === "sft" ? 0 : delay, until });
+  };
+
+  const pause = (): void => { carrying = false; send({ type: "pause" }); };
+
+  const carryOn = (): void => {
+    const planned = plannedSteps(stageNow, settingsNow);
+    if (!carrying || planned === null || stepNow < planned) return;
+    if (stageNow === "sft") {
+      stageNow = "grpo";
+      stepNow = 0;
+      send({ type: "stage", stage: "grpo" });
+      play();
+    } else carrying = false;
+  };
+
+  const sendSettings = (): void => {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    if (waiting !== null) send({ type: "configure", settings: waiting });
+    waiting = null;
+  };
+
+  const stop = client.subscribe((event) => {
+    live.receive(event);
+    switch (event.type) {
+      case "opened": stageNow = event.stage; stepNow = event.step; settingsNow = event.settings; break;
+      case "configured": settingsNow = event.settings; break;
+      case "stage": case "restored": stageNow = event.stage; stepNow = event.step; break;
+      case "stepped": stageNow = event.metrics.stage; stepNow = event.metrics.step; break;
+      case "playing": if (!event.playing) carryOn(); break;
+      case "exported": onExported(event.files); break;
+      case "progress": case "phaseStarted": case "phase": case "data": case "sampled": case "evaluated": case "snapshots":
+      case "deviceLost": case "refused": case "error": break;
+      default: event satisfies never;
+    }
+  });
+
+  // The worker measures each row's new log-probabilities only for the group that is looked at.
+  let watched = 0;
+  const stopWatching = live.groups.store.subscribe(({ chosen }) => {
+    if (chosen === watched) return;
+    watched = chosen;
+    send({ type: "watch", group: chosen });
+  });
+
+  return {
+    live,
+    open(source, { home = null, resume = false, settings } = {}) {
+      client.renew(newRun());
+      carrying = false;
+      live.run.change((state) => ({ ...state, status: "starting", progress: null, playing: false, wanted: settings ? patchSettings(state.wanted, settings) : state.wanted }));
+      send({ type: "open", source, settings: settings ?? live.run.store.getState().wanted, home, resume });
+      send({ type: "watch", group: watched });
+    },
+    togglePlay() {
+      sendSettings();
+      if (live.run.store.getState().playing) { pause(); return; }
+      live.groups.change((state) => ({ ...state, lookedAt: null }));
+      play();
+    },
+    play,
+    pause,
+    step() {
+      // While looking back, a step forward is a step towards now.
+      if (live.groups.store.getState().lookedAt !== null) { live.groups.change((state) => lookBack(state, 1)); return; }
+      sendSettings();
+      carrying = false;
+      send({ type: "step" });
+    },
+    phase() { sendSettings(); carrying = false; live.groups.change((state) => ({ ...state, lookedAt: null })); send({ type: "phase" }); },
+    reset() { carrying = false; send({ type: "reset" }); },
+    stage(stage) { carrying = false; send({ type: "stage", stage }); },
+    sample(greedy) { send({ type: "sample", family: null, greedy }); },
+    evaluate(problems) { send({ type: "evaluate", problems }); },
+    restore(snapshot) { carrying = false; send({ type: "restore", snapshot }); },
+    configure(patch) {
+      live.run.change((state) => ({ ...state, wanted: patchSettings(state.wanted, patch) }));
+      waiting = patchPatch(waiting, patch);
+      timer ??= setTimeout(sendSettings, CONFIGURE_DELAY);
+    },
+    exportPolicy() { send({ type: "export" }); },
+    loseDevice() { send({ type: "loseDevice" }); },
+    back() { live.groups.change((state) => lookBack(state, -1)); },
+    fault(error) {
+      live.run.change((state) => ({ ...notify(state, "error", "The training engine reported a fault", error.message), status: state.opened === null ? "failed" : state.status }));
+    },
+    prepare(group) {
+      live.groups.change((state) => (state.now === null ? { ...state, now: { step: 0, phase: null, groups: [group], origin: "prepared" } } : state));
+    },
+    notify(kind, title, text) { live.run.change((state) => notify(state, kind, title, text)); },
+    dismiss(id) { live.run.change((state) => dismiss(state, id)); },
+    close() { stop(); stopWatching(); sendSettings(); send({ type: "close" }); client.close(); },
+  };
+}
+
+/** Two patches as one, the later one winning. */
+function patchPatch(earlier: SettingsPatch | null, later: SettingsPatch): SettingsPatch {
+  if (earlier === null) return later;
+  return {
+    ...earlier, ...later,
+    ...(earlier.reward || later.reward ? { reward: { ...earlier.reward, ...later.reward } } : {}),
+    ...(earlier.sft || later.sft ? { sft: { ...earlier.sft, ...later.sft } } : {}),
+    ...(earlier.grpo || later.grpo ? { grpo: { ...earlier.grpo, ...later.grpo } } : {}),
+  };
+}

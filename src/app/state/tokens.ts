@@ -1,0 +1,59 @@
+/** A response as the table shows it: which tokens are thought, which are the answer, and what one token's numbers say. */
+import type { Voice } from "../../srpo/types";
+import type { SampleRecord, Settings } from "../../worker/protocol";
+import type { Explanation } from "../parts/Why";
+import { number } from "./words";
+
+export interface VoiceTokens {
+  /** Indices of the tokens of its think block (or of the reflection), tags left out. */
+  readonly text: readonly number[];
+  readonly answer: readonly number[];
+}
+
+const TAG = /^\s*<(\/?)(think|answer|reflection)>\s*$/;
+
+/** Tokens by voice, tags left out; tokens of no voice (the end token, stray text) stay out as well. */
+export function tokensByVoice(sample: SampleRecord): Readonly<Record<Voice, VoiceTokens>> {
+  const found: Record<Voice, { text: number[]; answer: number[] }> = {
+    first: { text: [], answer: [] }, reflection: { text: [], answer: [] }, refined: { text: [], answer: [] },
+  };
+  let block = "";
+  sample.tokens.forEach((token, at) => {
+    const tag = TAG.exec(token);
+    if (tag) { block = tag[1] === "/" ? "" : tag[2] ?? ""; return; }
+    const voice = sample.voices[at];
+    if (voice) found[voice][block === "answer" ? "answer" : "text"].push(at);
+  });
+  return found;
+}
+
+/** Word-level tokens stand apart; byte-pair tokens carry their own spaces. */
+export function separator(sample: SampleRecord): "" | " " {
+  return sample.tokens.some((token) => /^\s|\s$|^Ġ/.test(token)) ? "" : " ";
+}
+
+export const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
+
+/** How the update moved the log-probability of the whole response; null before it. */
+export function probabilityChange(sample: SampleRecord): { readonly before: number; readonly after: number } | null {
+  return sample.logprobsAfter ? { before: sumOf(sample.logprobs), after: sumOf(sample.logprobsAfter) } : null;
+}
+
+export function explainToken(sample: SampleRecord, at: number, { clipLow, clipHigh }: Pick<Settings["grpo"], "clipLow" | "clipHigh">): Explanation {
+  const before = sample.logprobs[at] ?? 0;
+  const entropy = sample.entropies[at] ?? 0;
+  const after = sample.logprobsAfter?.[at];
+  const title = `“${sample.tokens[at]?.trim() ?? ""}” · token ${at + 1} of ${sample.tokens.length}`;
+  const said = `log p = ${number(before, 3)} · p = ${number(100 * Math.exp(before), 1)} % · entropy ${number(entropy, 3)} nats`;
+  if (after === undefined) {
+    return { title, numbers: said, sentence: Math.exp(before) > 0.9 ? "The policy was sure of this word." : Math.exp(before) > 0.4 ? "Another word could have stood here." : "An unlikely word: sampling took a chance." };
+  }
+  const ratio = Math.exp(after - before);
+  const outside = ratio < 1 - clipLow ? "below" : ratio > 1 + clipHigh ? "above" : "inside";
+  return {
+    title,
+    formula: "ratio = exp(log p after − log p before)",
+    numbers: `${said}\nratio = exp(${number(after, 3)} − (${number(before, 3)})) = ${number(ratio, 3)} · clip [${number(1 - clipLow)}, ${number(1 + clipHigh)}]`,
+    sentence: `${ratio > 1.0005 ? "The update made this word more probable" : ratio < 0.9995 ? "The update made this word less probable" : "The update hardly moved this word"}; its ratio is ${outside} the clip.`,
+  };
+}

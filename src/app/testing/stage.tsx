@@ -1,0 +1,73 @@
+/**
+ * The page on a script instead of an engine, one state at a time: `stage.html?state=NAME`. Served only by the
+ * development server, for screenshots and for looking at states that are hard to reach; not part of the build.
+ */
+import { createRoot } from "react-dom/client";
+import { SessionContext } from "../state/hooks";
+import { createSession, type Session } from "../state/session";
+import { defaultSettings, type GroupRecord, type SampleRecord } from "../../worker/protocol";
+import { Page } from "../views/Page";
+import { view } from "../state/view";
+import "../styles/index.css";
+import { group } from "./fixture";
+import { ScriptedClient, type Script } from "./scripted-client";
+
+interface Scene {
+  readonly script: Script;
+  readonly play?: (session: Session, client: ScriptedClient) => void;
+}
+
+const fixture = (seed: number, skill: number): GroupRecord => group({ seed, skill, groupSize: 8, phase: "update", reward: defaultSettings.reward });
+const only = (client: ScriptedClient, change: GroupRecord): void => client.emit({ type: "phase", phase: "update", step: 37, groups: [change] });
+
+function withSamples(record: GroupRecord, change: (sample: SampleRecord, row: number) => SampleRecord): GroupRecord {
+  return { ...record, samples: record.samples.map(change) };
+}
+
+/** Every row like the first, so that the group is flat. */
+function flat(record: GroupRecord): GroupRecord {
+  const model = record.samples[0];
+  return model ? { ...withSamples(record, () => ({ ...model, advantage: 0 })), normalised: { mean: 1.6, std: 0, flat: true } } : record;
+}
+
+function long(record: GroupRecord): GroupRecord {
+  return withSamples(record, (sample, row) => {
+    if (row !== 2) return sample;
+    const at = sample.voices.indexOf("reflection") + 1;
+    const words = Array.from({ length: 90 }, (_, index) => ["check", "A", ";", "it", "is", "3", "not", "4", ";"][index % 9] ?? "");
+    const insert = <Value,>(list: readonly Value[], values: readonly Value[]): Value[] => [...list.slice(0, at), ...values, ...list.slice(at)];
+    return { ...sample, finished: false, tokens: insert(sample.tokens, words), voices: insert(sample.voices, words.map(() => "reflection" as const)), tokenIds: insert(sample.tokenIds, words.map(() => 1)), logprobs: insert(sample.logprobs, words.map(() => -0.7)), entropies: insert(sample.entropies, words.map(() => 0.5)) };
+  });
+}
+
+const SCENES: Readonly<Record<string, Scene>> = {
+  first: { script: { stuck: "download" }, play: (session) => session.prepare(fixture(3, 0.4)) },
+  base: { script: { stage: "base" } },
+  sft: { script: { stage: "sft" } },
+  sftTraining: { script: { stage: "sft", step: 140 } },
+  grpo: { script: { stage: "grpo", step: 37 } },
+  late: { script: { stage: "grpo", step: 5000 } },
+  step1: { script: { stage: "grpo", step: 1 } },
+  rollout: { script: { stage: "grpo", step: 37, pace: 10 }, play: (session) => session.phase() },
+  score: { script: { stage: "grpo", step: 37, pace: 5 }, play: (session) => { session.phase(); setTimeout(() => session.phase(), 100); } },
+  moved: { script: { stage: "grpo", step: 37 }, play: (session) => session.configure({ reward: { effectiveness: { kept: 0.6, fixed: 0.1, stillWrong: 0, spoilt: -0.8 }, accuracyWeight: 0.2 } }) },
+  wasm: { script: { stage: "grpo", step: 12, home: "wasm" } },
+  lost: { script: { stage: "grpo", step: 37 }, play: (session) => session.loseDevice() },
+  refused: { script: { stage: "grpo", step: 37 }, play: (_, client) => client.emit({ type: "refused", step: 38, message: "The gradient norm is not finite (NaN), from row 3 of problem 5." }) },
+  nothingRight: { script: { stage: "grpo", step: 37 }, play: (_, client) => only(client, withSamples(fixture(5, 0.1), (sample) => (sample.score && "terms" in sample.score ? { ...sample, score: { ...sample.score, firstRight: false, refinedRight: false, transition: "stillWrong" } } : sample))) },
+  flat: { script: { stage: "grpo", step: 37 }, play: (_, client) => only(client, flat(fixture(5, 0.95))) },
+  long: { script: { stage: "grpo", step: 37 }, play: (_, client) => only(client, long(fixture(8, 0.4))) },
+  failed: { script: { stage: "grpo", step: 37 }, play: (_, client) => only(client, withSamples(fixture(8, 0.5), (sample, row) => (row === 4 ? { ...sample, score: { error: "The grader could not read “1/0” as a number." } } : sample))) },
+};
+
+const query = new URLSearchParams(location.search);
+const scene = SCENES[query.get("state") ?? "grpo"] ?? SCENES["grpo"];
+const place = document.getElementById("root");
+if (scene === undefined || place === null) throw new Error("stage.html needs an element with id \"root\" and a scene.");
+
+const client = new ScriptedClient(scene.script);
+const session = createSession({ client, onExported: () => undefined, hidden: () => false });
+view.setState({ theme: query.get("theme") === "dark" ? "dark" : "light", firstLineSeen: query.get("state") !== "first" && query.get("state") !== "base" });
+session.open({ kind: "shipped", name: "base" });
+setTimeout(() => scene.play?.(session, client), 60);
+createRoot(place).render(<SessionContext value={session}><Page /></SessionContext>);

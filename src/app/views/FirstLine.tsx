@@ -1,0 +1,32 @@
+/** The one sentence of a first visit, and what is worth knowing about where the run is now. */
+import { Icon } from "../parts/Icon";
+import { useRun, useSession, useView } from "../state/hooks";
+import { HOME_WORDS } from "../state/words";
+import { setTaste } from "../state/view";
+
+export function FirstLine() {
+  const session = useSession();
+  const seen = useView((state) => state.firstLineSeen);
+  const opened = useRun((state) => state.opened);
+  const resumed = useRun((state) => state.opened?.resumed === true && !state.playing);
+  const step = useRun((state) => state.step);
+  const passed = opened?.passedOver.find(({ home }) => home === "webgpu");
+  if (!seen) {
+    return (
+      <div className="first-line">
+        <p>This small model looks at a picture, answers, reflects, and answers again. <b>Press play to teach it to reflect well.</b></p>
+        {passed && opened && <p className="first-line-home">Without WebGPU it trains on {HOME_WORDS[opened.home]}: the same, only slower.</p>}
+        <button type="button" className="icon-button" onClick={() => setTaste({ firstLineSeen: true })} aria-label="Hide this line"><Icon name="close" /></button>
+      </div>
+    );
+  }
+  if (resumed && step > 0) {
+    return (
+      <div className="first-line is-quiet">
+        <p>Welcome back: the run goes on from step {step}, as you left it.</p>
+        <button type="button" className="text-button" onClick={session.reset}>start over</button>
+      </div>
+    );
+  }
+  return null;
+}

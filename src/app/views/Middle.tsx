@@ -1,0 +1,31 @@
+/** The middle of the page: the group of the chosen problem, or the SFT data while they are built. */
+import { GroupTable } from "../group/GroupTable";
+import { ProblemHead } from "../group/ProblemHead";
+import { SftView } from "../sft/SftView";
+import { shown, shownGroup } from "../state/groups";
+import { useGroups, useRun } from "../state/hooks";
+
+export function Middle() {
+  const stage = useRun((state) => state.stage);
+  const settings = useRun((state) => state.wanted);
+  const failed = useRun((state) => state.status === "failed");
+  const step = useGroups(shown);
+  const group = useGroups(shownGroup);
+  const sampled = useGroups((state) => state.now?.origin === "sampled");
+  if (stage === "sft" && !sampled) return <main className="middle"><SftView /></main>;
+  if (step === null || group === null) {
+    return (
+      <main className="middle">
+        <div className="middle-empty">
+          <p>{failed ? "There is nothing to show: the engine did not start. The message above says why." : stage === "grpo" ? "Press play, or take one step: the first group appears with its rollout." : "A group appears here as soon as the policy has answered."}</p>
+        </div>
+      </main>
+    );
+  }
+  return (
+    <main className="middle">
+      <ProblemHead group={group} step={step} />
+      <GroupTable key={group.problem.id} group={group} settings={settings} onlyShown={step.origin !== "training"} />
+    </main>
+  );
+}

@@ -1,0 +1,68 @@
+/**
+ * Pictures of every view of the page: `npx tsx src/bench/screenshots.ts FOLDER [--only NAME,NAME]`.
+ * The states come from a script (src/app/testing), so that every run draws the same; `--built` pictures the built
+ * page (dist) with its real engine instead.
+ */
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { chromium, type Browser } from "playwright-core";
+import { createServer, preview } from "vite";
+
+const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
+const THEMES = ["light", "dark"] as const;
+const STATES = [
+  "first", "base", "sft", "sftTraining", "grpo", "late", "step1", "rollout", "score", "moved", "wasm", "lost", "refused", "nothingRight", "flat", "long", "failed",
+] as const;
+/** Pictured in every size and theme; the others once. */
+const EVERYWHERE: readonly string[] = ["first", "grpo", "sft"];
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: "string" }, built: { type: "boolean", default: false } } });
+const folder = positionals[0];
+if (folder === undefined) {
+  console.error("Say where the pictures go: npx tsx src/bench/screenshots.ts FOLDER [--only NAME,NAME] [--built]");
+  process.exit(2);
+}
+mkdirSync(folder, { recursive: true });
+
+const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => existsSync(path));
+const browser = await chromium.launch({
+  ...(executablePath === undefined ? {} : { executablePath }),
+  args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"],
+});
+
+async function picture(from: Browser, address: string, size: keyof typeof SIZES, theme: (typeof THEMES)[number], path: string, wait: number): Promise<void> {
+  const page = await from.newPage({ viewport: SIZES[size], colorScheme: theme, deviceScaleFactor: 1 });
+  page.on("pageerror", (error) => console.error(`${path}: ${error.message}`));
+  page.on("console", (message) => { if (message.type() === "error") console.error(`${path}: ${message.text()}`); });
+  await page.goto(address);
+  await page.waitForTimeout(wait);
+  await page.screenshot({ path, fullPage: size === "phone" });
+  await page.close();
+  console.log(path);
+}
+
+if (values.built) {
+  const server = await preview({ preview: { port: 0, open: false } });
+  const address = server.resolvedUrls?.local[0];
+  if (address === undefined) throw new Error("vite preview gave no address; build the page first: npx vite build");
+  for (const size of ["wide", "phone"] as const) for (const theme of THEMES) await picture(browser, address, size, theme, join(folder, `built-${size}-${theme}.png`), 15_000);
+  await server.close();
+} else {
+  const server = await createServer({ server: { port: 0, hmr: false }, logLevel: "warn" });
+  await server.listen();
+  const address = server.resolvedUrls?.local[0];
+  if (address === undefined) throw new Error("The development server gave no address.");
+  const wanted = values.only?.split(",");
+  for (const state of STATES) {
+    if (wanted && !wanted.includes(state)) continue;
+    for (const size of ["wide", "phone"] as const) {
+      for (const theme of THEMES) {
+        if (!EVERYWHERE.includes(state) && (size === "phone" || theme === "dark")) continue;
+        await picture(browser, `${address}src/app/testing/stage.html?state=${state}&theme=${theme}`, size, theme, join(folder, `${state}-${size}-${theme}.png`), 1500);
+      }
+    }
+  }
+  await server.close();
+}
+await browser.close();
