@@ -5,6 +5,9 @@
  */
 import { randomUniform } from "../tensor/random";
 import type { ParameterSet } from "../tensor/parameters";
+import { InMemoryFiles } from "./checkpointFiles";
+import { parsePreprocessorConfig, preprocessorConfigJson } from "./imageProcessor";
+import { nanoSpecialId, nanoTokenizerFiles, nanoVocabSize } from "./tokenizerNano";
 
 /** Token ids that a configuration must name. */
 export interface SpecialTokens {
@@ -70,6 +73,29 @@ export function nanoConfig(tokens: SpecialTokens): Record<string, unknown> {
   };
 }
 
+/** Pictures of 16×16 to 48×48 pixels are taken as they are (both sides multiples of 8). */
+const NANO_PIXELS = { min_pixels: 16 * 16, max_pixels: 48 * 48 };
+
+/** The folder of a nano policy but its weights: config.json, preprocessor_config.json, and a tokenizer of these words. */
+export function nanoFiles(words: readonly string[]): InMemoryFiles {
+  const config = nanoConfig({
+    vocabSize: nanoVocabSize(words),
+    imageToken: nanoSpecialId("<|image_pad|>"),
+    videoToken: nanoSpecialId("<|video_pad|>"),
+    visionStart: nanoSpecialId("<|vision_start|>"),
+    visionEnd: nanoSpecialId("<|vision_end|>"),
+    endOfText: nanoSpecialId("<|endoftext|>"),
+    endOfTurn: nanoSpecialId("<|im_end|>"),
+  });
+  const preprocessor = preprocessorConfigJson(parsePreprocessorConfig({ patch_size: 4, merge_size: 2, temporal_patch_size: 2, ...NANO_PIXELS }));
+  const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value, null, 2) + "\n");
+  return new InMemoryFiles(new Map([
+    ["config.json", bytes(config)],
+    ["preprocessor_config.json", bytes(preprocessor)],
+    ...nanoTokenizerFiles(words),
+  ]));
+}
+
 /** Two counter-based uniforms give one normal value (Box and Muller, 1958). */
 export function normalValues(count: number, seed: number, stream: number, std: number): Float32Array {
   return Float32Array.from({ length: count }, (_, i) => {
@@ -78,9 +104,11 @@ export function normalValues(count: number, seed: number, stream: number, std: n
   });
 }
 
-/** Draw every parameter of `parameters`. A tensor's values depend on the seed and its own place in the order of names. */
-export function initialise(parameters: ParameterSet, seed: number, std = 0.02): void {
+/** Draw the parameters (all, or `only` some). A tensor's values depend on the seed and its own place in the order of names. */
+export function initialise(parameters: ParameterSet, seed: number, options: { readonly std?: number; readonly only?: ReadonlySet<string> } = {}): void {
+  const std = options.std ?? 0.02;
   parameters.names().forEach((name, stream) => {
+    if (options.only !== undefined && !options.only.has(name)) return;
     const count = parameters.shapeOf(name).reduce((product, n) => product * n, 1);
     if (name.endsWith(".bias") || name.includes("lora_B")) parameters.write(name, new Float32Array(count));
     else if (parameters.shapeOf(name).length === 1) parameters.write(name, new Float32Array(count).fill(1));

@@ -7,7 +7,10 @@ import { z } from "zod";
 import type { Columns } from "../tensor/kernels";
 import type { LoraBlock } from "../tensor/ops/linear";
 import type { ParameterGroup, ParameterSet } from "../tensor/parameters";
+import type { CheckpointFiles } from "./checkpointFiles";
 import type { PolicyConfig, TextConfig } from "./config";
+import { Safetensors } from "./safetensors";
+import { readFloat32 } from "./safetensorsValues";
 
 export const LORA_TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"] as const;
 export type LoraTarget = (typeof LORA_TARGETS)[number];
@@ -68,6 +71,24 @@ export function adapterConfigJson(options: LoraOptions): string {
     use_rslora: options.rankStabilised,
   };
   return JSON.stringify(config, null, 2) + "\n";
+}
+
+/** The options of an adapter folder. */
+export async function readAdapterConfig(files: CheckpointFiles): Promise<LoraOptions> {
+  return parseAdapterConfig(new TextDecoder().decode(await files.read("adapter_config.json")));
+}
+
+/** Write an adapter folder's tensors into parameters made with its options. @throws Error naming a tensor that is missing or not of the model */
+export async function loadAdapter(parameters: ParameterSet, files: CheckpointFiles): Promise<void> {
+  const file = Safetensors.open(await files.read("adapter_model.safetensors"), "adapter_model.safetensors");
+  const missing = new Set(parameters.names().filter((name) => name.includes(".lora_")));
+  for (const stored of file.names()) {
+    const name = adapterTensorName(stored);
+    if (!parameters.has(name)) throw new Error(`adapter_model.safetensors: ${stored} belongs to no projection of this policy that adapter_config.json names.`);
+    parameters.write(name, readFloat32(file, stored));
+    missing.delete(name);
+  }
+  if (missing.size > 0) throw new Error(`adapter_model.safetensors lacks ${missing.size} tensors, e.g. ${[...missing][0]}.`);
 }
 
 interface Projection {

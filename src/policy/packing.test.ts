@@ -5,7 +5,7 @@ import { Tape } from "../tensor/tape";
 import { openWasmHome } from "../tensor/wasm/home";
 import type { VisionLanguageModel } from "./model";
 import type { PackedItem } from "./packing";
-import { END, nanoModel, prompt } from "./syntheticPrompts";
+import { END, smallModel, prompt } from "./syntheticPrompts";
 import { HOMES } from "./testHomes";
 
 async function logprobs(model: VisionLanguageModel, items: readonly PackedItem[]): Promise<number[]> {
@@ -28,7 +28,7 @@ describe.each(HOMES)("on the $name home", ({ open }) => {
   afterAll(() => home.dispose());
 
   it("shares a prompt between its responses without changing them", async () => {
-    const model = nanoModel(home, { trainable: "none" }, 0, 0.1);
+    const model = smallModel(home, { trainable: "none" });
     const items: PackedItem[] = [
       { prompt: prompt(model, 1, [10, 11, 12]), responses: [Int32Array.of(20, 21, 22, END), Int32Array.of(23), Int32Array.of(20, 24, 25)] },
       { prompt: prompt(model, 2, [13, 9]), responses: [Int32Array.of(30, 31), Int32Array.of(32, 33, 34, 35, END)] },
@@ -42,7 +42,7 @@ describe.each(HOMES)("on the $name home", ({ open }) => {
   });
 
   it("samples with the log-probabilities that training recomputes, the same however rows are batched", async () => {
-    const model = nanoModel(home, { trainable: "none" }, 0, 0.1);
+    const model = smallModel(home, { trainable: "none" });
     const prompts = [prompt(model, 1, [10, 11, 12]), prompt(model, 2, [13, 9])];
     const options = { groupSize: 3, temperature: 1, maxNewTokens: 9, seed: 7, step: 3, stopTokens: [END] };
     const rollout = await model.generate(prompts, options, 0);
@@ -61,7 +61,7 @@ describe.each(HOMES)("on the $name home", ({ open }) => {
 
 describe("generate", () => {
   it("stops early when all rows have finished, and cuts each after its stop token", async () => {
-    const model = nanoModel(await openWasmHome(), { trainable: "none" });
+    const model = smallModel(await openWasmHome(), { trainable: "none" });
     const everyToken = Array.from({ length: 48 }, (_, token) => token);
     const rollout = await model.generate([prompt(model, 1, [10])], { groupSize: 4, temperature: 1, maxNewTokens: 64, seed: 0, step: 0, stopTokens: everyToken }, 0);
     expect(rollout.rows.every((row) => row.finished && row.tokens.length === 1)).toBe(true);
@@ -71,7 +71,7 @@ describe("generate", () => {
   });
 
   it("uses image features computed once", async () => {
-    const model = nanoModel(await openWasmHome(), { trainable: "none" }, 0, 0.1);
+    const model = smallModel(await openWasmHome(), { trainable: "none" });
     const [a, b] = [prompt(model, 1, [10]), prompt(model, 2, [11, 12])];
     const items = [{ prompt: b, responses: [Int32Array.of(20, 21)] }, { prompt: a, responses: [Int32Array.of(22)] }];
     const bank = model.featureBank([a, b]);

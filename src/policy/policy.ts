@@ -1,0 +1,158 @@
+/**
+ * A policy: a Qwen2.5-VL model with its words and pictures. Everything that training, the runner and the page need;
+ * how the model computes is in model.ts, sampling in generate.ts, the layout of batches in packing.ts.
+ */
+import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Home } from "../tensor/home";
+import type { TokenLogprobs } from "../tensor/ops/rows";
+import type { ParameterSet } from "../tensor/parameters";
+import type { Tape } from "../tensor/tape";
+import { Checkpoint } from "./checkpoint";
+import type { CheckpointFiles } from "./checkpointFiles";
+import { parseConfig, type PolicyConfig } from "./config";
+import { initialise } from "./create";
+import { adapterFolder, isPassedThrough, modelFolder } from "./folder";
+import type { GenerateOptions, Rollout } from "./generate";
+import type { RgbImage } from "./imageProcessorPixels";
+import { loadAdapter, readAdapterConfig, type LoraOptions } from "./lora";
+import { VisionLanguageModel, type ModelOptions } from "./model";
+import type { EncodedPrompt, FeatureBank, PackedBatch, PackedItem } from "./packing";
+import { PromptEncoder } from "./promptEncoder";
+import type { PolicyTokenizer } from "./tokenizer";
+
+export type { CheckpointFiles } from "./checkpointFiles";
+export type { GenerateOptions, Rollout, RolloutRow } from "./generate";
+export type { RgbImage } from "./imageProcessorPixels";
+export type { LoraOptions } from "./lora";
+export type { EncodedPrompt, FeatureBank, PackedBatch, PackedItem } from "./packing";
+
+export interface LoadOptions extends Partial<ModelOptions> {
+  /** A new adapter (A random by `seed`, B zero); everything else is frozen. */
+  readonly lora?: LoraOptions | null;
+  /** A trained adapter in PEFT's layout; it is trained on. */
+  readonly adapter?: CheckpointFiles | null;
+  readonly seed?: number;
+}
+
+export class Policy {
+  private constructor(
+    readonly model: VisionLanguageModel,
+    /** config.json as it came. */
+    private readonly configText: string,
+    /** Files of the folder that are carried over when it is written again. */
+    private readonly otherFiles: ReadonlyMap<string, Uint8Array>,
+    /** Null for a folder without a tokenizer: such a policy takes ids only. */
+    private readonly encoder: PromptEncoder | null,
+  ) {}
+
+  /**
+   * Open a Hugging Face folder.
+   * @throws ConfigError, CheckpointError or SafetensorsError, each saying which file and what in it is wrong
+   */
+  static async load(home: Home, files: CheckpointFiles, options: LoadOptions = {}): Promise<Policy> {
+    const checkpoint = await Checkpoint.open(files);
+    const adapter = options.adapter ?? null;
+    const lora = adapter === null ? (options.lora ?? null) : await readAdapterConfig(adapter);
+    const model = new VisionLanguageModel(home, checkpoint.config, { ...options, trainable: options.trainable ?? "all", lora });
+    if (model.lora !== null) initialise(model.parameters, options.seed ?? 0, { only: new Set(model.lora.names()) });
+    for (const name of checkpoint.names()) model.parameters.write(name, checkpoint.read(name));
+    if (adapter !== null) await loadAdapter(model.parameters, adapter);
+    const other = new Map<string, Uint8Array>();
+    for (const path of files.list().filter(isPassedThrough)) other.set(path, await files.read(path));
+    return new Policy(model, checkpoint.configText, other, await PromptEncoder.open(files, checkpoint.config));
+  }
+
+  /**
+   * A new policy with random weights.
+   * @param files config.json, tokenizer and preprocessor, no weights: for a nano policy `nanoFiles(words)`
+   */
+  static async create(home: Home, files: CheckpointFiles, options: { readonly seed: number } & Partial<ModelOptions>): Promise<Policy> {
+    const configText = new TextDecoder().decode(await files.read("config.json"));
+    const config = parseConfig(configText);
+    const model = new VisionLanguageModel(home, config, { ...options, trainable: options.trainable ?? "all" });
+    initialise(model.parameters, options.seed);
+    const other = new Map<string, Uint8Array>();
+    for (const path of files.list().filter(isPassedThrough)) other.set(path, await files.read(path));
+    return new Policy(model, configText, other, await PromptEncoder.open(files, config));
+  }
+
+  get home(): Home {
+    return this.model.home;
+  }
+
+  get config(): PolicyConfig {
+    return this.model.config;
+  }
+
+  get parameters(): ParameterSet {
+    return this.model.parameters;
+  }
+
+  /** @throws Error when the folder has no tokenizer. */
+  get tokenizer(): PolicyTokenizer {
+    return this.prompts.tokenizer;
+  }
+
+  /** Chat template, token ids with one image token a merged cell, patches, positions. Host work only. */
+  encodePrompt(question: string, image: RgbImage): EncodedPrompt {
+    const { ids, images } = this.prompts.encode(question, image);
+    return this.model.encode(ids, images);
+  }
+
+  /** The tokens of a response as training data, the end-of-turn token included. */
+  encodeResponse(text: string): Int32Array {
+    return this.prompts.encodeResponse(text);
+  }
+
+  /** Image features without gradients, [cells, hidden], prompt after prompt, each in window order. The caller disposes. @throws Error without pictures */
+  imageFeatures(prompts: readonly EncodedPrompt[]): Tensor {
+    const features = this.model.features(prompts);
+    if (features === null) throw new Error("imageFeatures: none of the prompts has a picture.");
+    return features;
+  }
+
+  /** Image features made once for many batches and rollouts while the tower is frozen; null without pictures. The caller disposes. */
+  featureBank(prompts: readonly EncodedPrompt[]): FeatureBank | null {
+    return this.model.featureBank(prompts);
+  }
+
+  /** Sample `groupSize` responses a prompt, rows prompt-major. `features`: a bank that holds all prompts. */
+  generate(prompts: readonly EncodedPrompt[], options: GenerateOptions, features: FeatureBank | null = null): Promise<Rollout> {
+    const { eosTokenIds, padTokenId } = this.config.text;
+    const stopTokens = options.stopTokens ?? eosTokenIds;
+    return this.model.generate(prompts, { ...options, stopTokens }, padTokenId ?? stopTokens[0] ?? 0, features);
+  }
+
+  /** Prompts once, each followed by its responses, on the device. The caller disposes. */
+  packBatch(items: readonly PackedItem[], features: FeatureBank | null = null): PackedBatch {
+    return this.model.packBatch(items, features);
+  }
+
+  /**
+   * One row per response token, in order item → response → token. Differentiable in `logprob` only.
+   * The tensors live until `tape.dispose()`, past `tape.backward`.
+   */
+  responseLogprobs(tape: Tape, batch: PackedBatch, options: { readonly temperature: number; readonly trainVision: boolean }): TokenLogprobs {
+    return this.model.responseLogprobs(tape, batch, options);
+  }
+
+  /** The policy as a Hugging Face folder (float32). With an adapter: the base, unmerged; see `adapterFiles`. */
+  toFiles(): Promise<Map<string, Uint8Array>> {
+    return modelFolder(this.parameters, this.config, this.configText, this.model.lora, this.otherFiles);
+  }
+
+  /** The adapter as a PEFT folder. @throws Error when the policy has none. */
+  async adapterFiles(): Promise<Map<string, Uint8Array>> {
+    if (this.model.lora === null) throw new Error("This policy has no LoRA adapter.");
+    return adapterFolder(this.parameters, this.model.lora);
+  }
+
+  dispose(): void {
+    this.model.dispose();
+  }
+
+  private get prompts(): PromptEncoder {
+    if (this.encoder === null) throw new Error("The policy's folder has no tokenizer.json: it takes token ids only.");
+    return this.encoder;
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * From a question and a picture to token ids and patches: the folder's chat template, tokenizer and image processor
+ * put together, and checked to be of one make.
+ */
+import { ChatTemplate, expandImageTokens } from "./chatTemplate";
+import type { CheckpointFiles } from "./checkpointFiles";
+import { ConfigError, type PolicyConfig } from "./config";
+import { ImageProcessor, parsePreprocessorConfig } from "./imageProcessor";
+import type { RgbImage } from "./imageProcessorPixels";
+import { PolicyTokenizer } from "./tokenizer";
+import type { ImagePatches } from "./vision";
+
+const PREPROCESSOR_FILE = "preprocessor_config.json";
+
+export class PromptEncoder {
+  private constructor(
+    readonly tokenizer: PolicyTokenizer,
+    private readonly template: ChatTemplate,
+    private readonly processor: ImageProcessor,
+    private readonly config: PolicyConfig,
+  ) {}
+
+  /** Null when the folder has no tokenizer.json. @throws ConfigError when the preprocessor does not fit config.json */
+  static async open(files: CheckpointFiles, config: PolicyConfig): Promise<PromptEncoder | null> {
+    const present = files.list();
+    if (!present.includes("tokenizer.json")) return null;
+    const { patchSize, spatialMergeSize, temporalPatchSize } = config.vision;
+    const preprocessor = present.includes(PREPROCESSOR_FILE)
+      ? parsePreprocessorConfig(await files.read(PREPROCESSOR_FILE))
+      : parsePreprocessorConfig({ patch_size: patchSize, merge_size: spatialMergeSize, temporal_patch_size: temporalPatchSize });
+    for (const [key, theirs, ours] of [
+      ["patch_size", preprocessor.patchSize, patchSize],
+      ["merge_size", preprocessor.mergeSize, spatialMergeSize],
+      ["temporal_patch_size", preprocessor.temporalPatchSize, temporalPatchSize],
+    ] as const) {
+      if (theirs !== ours) throw new ConfigError(`${PREPROCESSOR_FILE}: ${key} is ${theirs}, but config.json's vision_config says ${ours}.`);
+    }
+    return new PromptEncoder(await PolicyTokenizer.open(files), await ChatTemplate.open(files), new ImageProcessor(preprocessor), config);
+  }
+
+  /** @throws TokenizerError for words outside the vocabulary, ImageSizeError for a picture that cannot be resized */
+  encode(question: string, image: RgbImage): { ids: Int32Array; images: ImagePatches[] } {
+    const { pixelValues, grid: [frames, height, width] } = this.processor.process(image);
+    const cells = (frames * height * width) / this.config.vision.spatialMergeSize ** 2;
+    const ids = this.tokenizer.encode(this.template.renderQuestion(question));
+    return { ids: expandImageTokens(ids, this.config.imageTokenId, [cells]), images: [{ patches: pixelValues, grid: { frames, height, width } }] };
+  }
+
+  /** A response as the policy would sample it: its tokens, then the token that ends the turn. */
+  encodeResponse(text: string): Int32Array {
+    const ids = this.tokenizer.encode(text);
+    const end = this.config.text.eosTokenIds[0] ?? this.tokenizer.eosTokenId;
+    if (end === undefined) throw new ConfigError("config.json: text_config.eos_token_id is missing, so a response has no end token.");
+    return Int32Array.of(...ids, end);
+  }
+}
