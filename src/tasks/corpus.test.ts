@@ -92,16 +92,22 @@ describe("the vocabulary", () => {
 describe("a taught response", () => {
   it("is at most 96 tokens long, its reflection as informative for right as for wrong answers", () => {
     const lengths = { right: [] as number[], wrong: [] as number[] };
+    const ratios = { concise: [] as number[], redundant: [] as number[] };
     for (let i = 0; i < 8000; i++) {
       const { problem, response } = corpusExample("noisy", 0, i);
       const { think, answer } = parts(response);
       const taught = teach({ ...problem, firstThink: think, firstAnswer: answer });
       const whole = `${response} <reflection> ${taught.reflection} </reflection> <think> ${taught.refinedThink} </think> <answer> ${taught.refinedAnswer} </answer>`;
       expect(whole.split(" ").length).toBeLessThanOrEqual(95);
+      const style = think.split(" ; ").length > problem.readings.length + problem.inferences.length ? "redundant" : "concise";
+      ratios[style].push(whole.split(" ").length / (think.split(" ").length + 1));
       lengths[answer === problem.answer ? "right" : "wrong"].push(taught.reflection.split(" ").length);
     }
     const mean = (list: readonly number[]): number => list.reduce((sum, n) => sum + n, 0) / list.length;
     expect(Math.abs(mean(lengths.right) - mean(lengths.wrong))).toBeLessThan(3);
     expect(Math.min(...lengths.right, ...lengths.wrong)).toBeGreaterThanOrEqual(9);
+    // f_len peaks at L / base = 2 and has fallen to 1/e at 2.5: in reach after a redundant first solution only.
+    expect(mean(ratios.redundant)).toBeCloseTo(2.2, 1);
+    expect(mean(ratios.concise)).toBeGreaterThan(3);
   });
 });
