@@ -169,6 +169,17 @@ describe("attention", () => {
     expect(Array.from(out?.subarray(8, 16) ?? [])).toEqual(Array(8).fill(0));
   });
 
+  it("takes neighbours together whose ranges begin alike but end apart", async () => {
+    const shape = { heads: 1, kvHeads: 1, headDim: 8, qOffset: 0, kOffset: 0, vOffset: 8 };
+    const visible = Int32Array.of(0, 40, 50, 51, 0, 1, 50, 90, 0, 3, 50, 52, 0, 40, 50, 90, 0, 40, 0, 0);
+    const [q, cache] = [noise(5 * 8, 1), noise(90 * 16, 2)];
+    const got = home.kernels.attention(up(q, 5, 8), up(cache, 90, 16), up(visible, 5, 4), shape);
+    const expected = attention(q, cache, visible, shape);
+    const [out, lse] = await read(got.out, got.lse);
+    expectClose(out ?? [], expected.out);
+    expectClose(lse ?? [], expected.lse);
+  });
+
   it("refuses ranges outside the rows", () => {
     const shape = { heads: 1, kvHeads: 1, headDim: 4, qOffset: 0, kOffset: 0, vOffset: 0 };
     expect(() => home.kernels.attention(home.zeros([1, 4]), home.zeros([2, 4]), up(Int32Array.of(0, 3, 0, 0), 1, 4), shape)).toThrow("outside the 2 rows");

@@ -9,6 +9,9 @@ type RowKernels = Pick<
   "rmsNorm" | "rmsNormGrad" | "rope" | "attention" | "attentionGrad" | "copyRows" | "swiglu" | "swigluGrad" | "gelu" | "geluGrad" | "add" | "fill"
 >;
 
+/** Scratch for the scores of four queries (assembly/attention.ts). */
+const scoreBytes = (longestVisible: number) => 16 * (longestVisible + 12) + 16;
+
 export function rowKernels(memory: WasmMemory): RowKernels {
   const wasm = memory.exports;
   const at = (tensor: Tensor | null): number => (tensor ? memory.pointer(tensor) : 0);
@@ -66,7 +69,7 @@ export function rowKernels(memory: WasmMemory): RowKernels {
       const [rows, kvWidth] = matrixOf("attention", "kv", kv);
       const { heads, kvHeads, headDim, qOffset, kOffset, vOffset, extend = 0 } = shape;
       expectHeads("attention", shape, qWidth, kvWidth);
-      const scratch = memory.scratch(4 * (visibleRows("attention", visible, n, rows, extend) + 8));
+      const scratch = memory.scratch(scoreBytes(visibleRows("attention", visible, n, rows, extend)));
       const [out, lse] = [memory.allocate([n, heads * headDim]), memory.allocate([n, heads])];
       wasm.attention(
         n, heads, kvHeads, headDim, at(q) + 4 * qOffset, 4 * qWidth, at(kv) + 4 * kOffset, at(kv) + 4 * vOffset, 4 * kvWidth,
@@ -83,14 +86,14 @@ export function rowKernels(memory: WasmMemory): RowKernels {
       expectShape("attentionGrad", "out", out, [n, heads * headDim]);
       expectShape("attentionGrad", "lse", lse, [n, heads]);
       expectShape("attentionGrad", "dOut", dOut, [n, heads * headDim]);
-      const longest = visibleRows("attentionGrad", visible, n, n, extend) + 8;
-      const scratch = memory.scratch(8 * longest);
+      const bytes = scoreBytes(visibleRows("attentionGrad", visible, n, n, extend));
+      const scratch = memory.scratch(2 * bytes);
       const dQkv = memory.allocate([n, width]);
       const [base, d] = [at(qkv), at(dQkv)];
       wasm.fill(dQkv.size, d, 0);
       wasm.attentionGrad(
         n, heads, kvHeads, headDim, base + 4 * qOffset, base + 4 * kOffset, base + 4 * vOffset, 4 * width, at(visible), extend,
-        at(out), at(lse), at(dOut), d + 4 * qOffset, d + 4 * kOffset, d + 4 * vOffset, scratch, scratch + 4 * longest,
+        at(out), at(lse), at(dOut), d + 4 * qOffset, d + 4 * kOffset, d + 4 * vOffset, scratch, scratch + bytes,
       );
       return dQkv;
     },
