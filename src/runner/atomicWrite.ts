@@ -1,0 +1,36 @@
+/** Files that are either the old or the new one, whenever the process is killed: write beside, sync, rename. */
+import { appendFile, mkdir, open, readFile, rename } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+export async function writeAtomically(path: string, content: Uint8Array | string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const beside = `${path}.${process.pid}.partial`;
+  const file = await open(beside, "w");
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(beside, path);
+}
+
+/** Write a folder file by file, each atomically. */
+export async function writeFolder(directory: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  for (const [path, bytes] of files) await writeAtomically(join(directory, path), bytes);
+}
+
+export async function appendLine(path: string, record: unknown): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await appendFile(path, `${JSON.stringify(record)}\n`);
+}
+
+/** The file's bytes, or null where there is none. Other failures (rights, a folder in its place) are thrown. */
+export async function readIfThere(path: string): Promise<Uint8Array | null> {
+  try {
+    return new Uint8Array(await readFile(path));
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    throw error;
+  }
+}

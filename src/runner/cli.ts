@@ -1,0 +1,55 @@
+/**
+ * The command line, `npm run srpo -- <command>`. Exit codes: 0 done, 1 done and found wanting (verify above tolerance) or
+ * failed, 2 the input was bad (one line on stderr says what).
+ */
+import { stripVTControlCharacters } from "node:util";
+import { defineCommand, renderUsage } from "citty";
+import { CheckpointError } from "../policy/checkpointFiles";
+import { SettingsError } from "../training/configure";
+import { SnapshotError } from "../training/snapshot";
+import type { RunnerCommand } from "./command";
+import { evalCommand } from "./commands/eval";
+import { sampleCommand } from "./commands/sample";
+import { scoreCommand } from "./commands/score";
+import { trainCommand } from "./commands/train";
+import { verifyCommand } from "./commands/verify";
+import { parseArguments, UsageError } from "./usage";
+
+const COMMANDS: Readonly<Record<string, RunnerCommand>> = {
+  train: trainCommand, sample: sampleCommand, score: scoreCommand, verify: verifyCommand, eval: evalCommand,
+};
+
+/** Errors that are about the input, not about us. */
+const INPUT_ERRORS = [UsageError, CheckpointError, SettingsError, SnapshotError];
+
+/** Run one command. → exit code */
+async function main([name, ...rest]: readonly string[]): Promise<number> {
+  if (name === undefined || name === "--help" || name === "-h") {
+    await help(null);
+    return name === undefined ? 2 : 0;
+  }
+  const command = COMMANDS[name];
+  if (command === undefined) throw new UsageError(`there is no command "${name}"; expected one of ${Object.keys(COMMANDS).join(", ")}`);
+  if (rest.includes("--help") || rest.includes("-h")) {
+    await help(name);
+    return 0;
+  }
+  return command.run(parseArguments(rest, command.flags));
+}
+
+async function help(name: string | null): Promise<void> {
+  const subCommands = Object.fromEntries(Object.entries(COMMANDS).map(([key, { description, flags }]) => [key, defineCommand({ meta: { name: key, description }, args: flags })]));
+  const root = defineCommand({ meta: { name: "npm run srpo --", description: "SRPO without the page" }, subCommands });
+  const command = name === null ? undefined : subCommands[name];
+  const usage = command === undefined ? await renderUsage(root) : await renderUsage(command, root);
+  process.stdout.write(`${process.stdout.isTTY ? usage : stripVTControlCharacters(usage)}\n`);
+}
+
+/** Printed as one line; → exit code */
+function report(error: unknown): number {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`srpo: ${message.replaceAll(/\s*\n\s*/g, " ")}\n`);
+  return INPUT_ERRORS.some((kind) => error instanceof kind) ? 2 : 1;
+}
+
+process.exitCode = await main(process.argv.slice(2)).catch(report);

@@ -1,0 +1,16 @@
+/** A command of the runner: its flags in citty's form (help is rendered from them) and what it does. */
+import type { ArgsDef } from "citty";
+import type { Arguments } from "./usage";
+
+export interface RunnerCommand {
+  readonly description: string;
+  readonly flags: ArgsDef;
+  /** → exit code */
+  run(args: Arguments): Promise<number>;
+}
+
+/** Flags that several commands share. */
+export const homeFlag = { type: "string", default: "wasm", valueHint: "webgpu|wasm|reference", description: "Where the policy lives" } as const;
+export const seedFlag = { type: "string", valueHint: "n", description: "Seed of all randomness" } as const;
+export const setFlag = { type: "string", valueHint: "path=value", description: "A setting, e.g. grpo.learningRate=1e-4; may be repeated. Also --reward.x v, --sft.x v, --grpo.x v" } as const;
+export const policyFlag = { type: "string", default: "public/policies/base", valueHint: "dir", description: "Policy folder (Hugging Face layout)" } as const;

@@ -1,0 +1,53 @@
+/** `eval`: accuracies, transitions and lengths of a policy on held-out problems. */
+import type { EvaluationRecord } from "../../training/records";
+import { Session } from "../../training/session";
+import { homeFlag, policyFlag, seedFlag, setFlag, type RunnerCommand } from "../command";
+import { openPolicy, settingsOf } from "../openPolicy";
+import { progressBar } from "../progress";
+
+export const evalCommand: RunnerCommand = {
+  description: "Evaluate a policy on held-out problems",
+  flags: {
+    policy: policyFlag,
+    problems: { type: "string", default: "192", valueHint: "n", description: "Held-out problems" },
+    samples: { type: "string", default: "1", valueHint: "n", description: "Samples a problem" },
+    greedy: { type: "boolean", description: "Most likely tokens instead of samples" },
+    seed: seedFlag,
+    home: homeFlag,
+    json: { type: "boolean", description: "One JSON line instead of a table" },
+    set: setFlag,
+  },
+  async run(args) {
+    const settings = settingsOf(args);
+    const problems = args.integer("problems", 1);
+    const samples = args.integer("samples", 1);
+    const opened = await openPolicy(args, args.text("policy"), "none");
+    const bar = progressBar("evaluate");
+    try {
+      const session = new Session(opened.policy, settings);
+      const evaluation = await session.evaluate(problems, { samples, greedy: args.boolean("greedy"), onProgress: (done, total) => bar.update(done, total) });
+      bar.stop();
+      process.stdout.write(args.boolean("json") ? `${JSON.stringify(evaluation)}\n` : table(evaluation));
+    } finally {
+      bar.stop();
+      await opened.close();
+    }
+    return 0;
+  },
+};
+
+function table(evaluation: EvaluationRecord): string {
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  const { kept, fixed, stillWrong, spoilt } = evaluation.transitions;
+  const rows: [string, string][] = [
+    ["problems × samples", `${evaluation.problems} × ${evaluation.samples / evaluation.problems}`],
+    ["first answer right", percent(evaluation.accuracyFirst)],
+    ["refined answer right", percent(evaluation.accuracyRefined)],
+    ["well formed", percent(evaluation.wellFormed)],
+    ["kept / fixed / still wrong / spoilt", [kept, fixed, stillWrong, spoilt].map(percent).join(" / ")],
+    ["mean length (tokens)", evaluation.meanLength.toFixed(1)],
+    ...Object.entries(evaluation.byFamily).map(([family, { first, refined }]): [string, string] => [`  ${family}: first / refined`, `${percent(first)} / ${percent(refined)}`]),
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join("");
+}

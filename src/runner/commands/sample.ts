@@ -1,0 +1,61 @@
+/** `sample`: groups of responses to held-out problems, scored; nothing is trained. */
+import { FAMILY_NAMES, problemOf } from "../../tasks/problems";
+import type { GroupRecord } from "../../training/records";
+import { Session } from "../../training/session";
+import { homeFlag, policyFlag, seedFlag, setFlag, type RunnerCommand } from "../command";
+import { openPolicy, settingsOf } from "../openPolicy";
+import { UsageError } from "../usage";
+
+export const sampleCommand: RunnerCommand = {
+  description: "Sample a group of responses to picture problems, with reward terms and advantages",
+  flags: {
+    policy: policyFlag,
+    family: { type: "string", valueHint: FAMILY_NAMES.join("|"), description: "Only problems of this family" },
+    problem: { type: "string", valueHint: "family:split:seed", description: "This very problem" },
+    count: { type: "string", default: "1", valueHint: "n", description: "Problems" },
+    greedy: { type: "boolean", description: "Most likely tokens instead of samples" },
+    seed: seedFlag,
+    home: homeFlag,
+    json: { type: "boolean", description: "One JSON line a group, without the picture" },
+    set: setFlag,
+  },
+  async run(args) {
+    const settings = settingsOf(args);
+    const count = args.integer("count", 1);
+    const family = args.optional("family") === null ? null : args.oneOf("family", FAMILY_NAMES);
+    const problem = problemNamed(args.optional("problem"));
+    const opened = await openPolicy(args, args.text("policy"), "none");
+    try {
+      const session = new Session(opened.policy, settings);
+      for (let i = 0; i < count; i++) {
+        const group = problem === null ? await session.sample(family, args.boolean("greedy")) : await session.sampleProblem(problem, args.boolean("greedy"));
+        process.stdout.write(args.boolean("json") ? `${JSON.stringify(plain(group))}\n` : text(group));
+      }
+    } finally {
+      await opened.close();
+    }
+    return 0;
+  },
+};
+
+function problemNamed(id: string | null): ReturnType<typeof problemOf> | null {
+  if (id === null) return null;
+  try {
+    return problemOf(id);
+  } catch (error) {
+    throw new UsageError(`--problem: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function plain({ problem: { picture: _picture, ...problem }, ...group }: GroupRecord): unknown {
+  return { problem, ...group };
+}
+
+function text({ problem, samples, normalised }: GroupRecord): string {
+  const head = `${problem.id}  ${problem.question}  (${problem.answer})  mean ${normalised?.mean.toFixed(3) ?? "?"} std ${normalised?.std.toFixed(3) ?? "?"}\n`;
+  return head + samples.map((sample, row) => {
+    const score = sample.score;
+    const verdict = score === undefined ? "" : "error" in score ? score.error : `${score.transition ?? "no transition"}  ${score.terms.total.toFixed(3)}  A ${sample.advantage?.toFixed(2) ?? ""}`;
+    return `  ${row + 1}. ${sample.text}\n     ${verdict}\n`;
+  }).join("");
+}

@@ -1,0 +1,34 @@
+/** A policy folder on disk, opened on a home named on the command line. */
+import { openDirectory } from "../policy/checkpointDirectory";
+import { Policy } from "../policy/policy";
+import type { Home } from "../tensor/home";
+import { configure } from "../training/configure";
+import { defaultSettings, type Settings } from "../training/settings";
+import { HOME_NAMES, openNodeHome } from "./nodeHomes";
+import type { Arguments } from "./usage";
+
+export interface OpenedPolicy {
+  readonly home: Home;
+  readonly policy: Policy;
+  close(): Promise<void>;
+}
+
+/** @param trainable "none" where nothing is trained: no gradients or moments are allocated */
+export async function openPolicy(args: Arguments, directory: string, trainable: "all" | "language" | "none"): Promise<OpenedPolicy> {
+  const homeName = args.oneOf("home", HOME_NAMES);
+  const files = await openDirectory(directory);
+  const home = await openNodeHome(homeName);
+  try {
+    const policy = await Policy.load(home, files, { trainable });
+    return { home, policy, close: async () => { policy.dispose(); await home.dispose(); } };
+  } catch (error) {
+    await home.dispose();
+    throw error;
+  }
+}
+
+/** Default settings with --set and --section flags, and --seed, laid over them. */
+export function settingsOf(args: Arguments, base: Settings = defaultSettings): Settings {
+  const settings = configure(base, args.settings);
+  return args.optional("seed") === null ? settings : { ...settings, seed: args.integer("seed", 0) };
+}

@@ -1,0 +1,69 @@
+/**
+ * Making the base: next-token training on the corpus of first solutions (src/tasks/corpus.ts), tower and decoder
+ * together, in two phases. **clean** teaches the policy to see; **noisy** teaches it to write carelessly what it
+ * sees well. What comes out answers right less than half of the time at T = 1, and almost always greedily: the
+ * base on which reflection has something to repair. No reflection is shown to it.
+ *
+ * Loss: mean negative log-likelihood of the response tokens. Learning rate: warm-up, plateau, linear decay over the
+ * last part of the clean phase; then a constant lower rate.
+ */
+import type { Policy } from "../policy/policy";
+import { corpusExample, type CorpusPhase } from "../tasks/corpus";
+import type { TrainingRow } from "./microBatch";
+import { encodeProblem } from "./rollout";
+import { responseTokens } from "./transcript";
+import { sftUpdate, type UpdateResult } from "./update";
+
+export interface PretrainingOptions {
+  readonly seed: number;
+  readonly cleanSteps: number;
+  readonly noisySteps: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  /** Steps of linear warm-up. */
+  readonly warmup: number;
+  /** Share of the clean phase over which the rate falls to `floor` of itself. */
+  readonly decayShare: number;
+  readonly floor: number;
+  /** Rate of the noisy phase, as a share of `learningRate`. */
+  readonly noisyShare: number;
+  readonly weightDecay: number;
+  readonly maxGradNorm: number;
+  readonly microBatchRows: number;
+}
+
+/** The shipped base is made with these. */
+export const DEFAULT_PRETRAINING: PretrainingOptions = {
+  seed: 0, cleanSteps: 1600, noisySteps: 300, batchSize: 64, learningRate: 1e-3, warmup: 100, decayShare: 0.3, floor: 0.2,
+  noisyShare: 0.5, weightDecay: 0.01, maxGradNorm: 1, microBatchRows: 32,
+};
+
+/** Phase of a 0-based step, counted over both phases. */
+export function phaseOf(step: number, options: PretrainingOptions): CorpusPhase {
+  return step < options.cleanSteps ? "clean" : "noisy";
+}
+
+export function pretrainingRate(step: number, options: PretrainingOptions): number {
+  const { learningRate, cleanSteps, decayShare, floor, warmup, noisyShare } = options;
+  if (step >= cleanSteps) return learningRate * noisyShare;
+  const rest = (cleanSteps - step) / (decayShare * cleanSteps);
+  return learningRate * Math.min(1, (step + 1) / warmup) * Math.min(1, Math.max(floor, rest));
+}
+
+/** Step number `step` (0-based, over both phases): a pure function of the policy's state, the options and the step. @throws StepRefused */
+export async function pretrainingStep(policy: Policy, step: number, options: PretrainingOptions): Promise<UpdateResult & { readonly learningRate: number; readonly phase: CorpusPhase }> {
+  const phase = phaseOf(step, options);
+  const first = (phase === "clean" ? step : step - options.cleanSteps) * options.batchSize;
+  const examples = Array.from({ length: options.batchSize }, (_, i) => {
+    const { problem, response } = corpusExample(phase, options.seed, first + i);
+    return { prompt: encodeProblem(policy, problem), tokens: responseTokens(policy, response) };
+  });
+  const total = examples.reduce((sum, { tokens }) => sum + tokens.length, 0);
+  const rows: TrainingRow[] = examples.map((example) => ({ ...example, weight: 1 / total, advantage: 1 }));
+  const learningRate = pretrainingRate(step, options);
+  const result = await sftUpdate(policy, rows, {
+    temperature: 1, trainVision: true, features: null, learningRate, weightDecay: options.weightDecay,
+    maxGradNorm: options.maxGradNorm, microBatchRows: options.microBatchRows, updates: step,
+  });
+  return { ...result, learningRate, phase };
+}

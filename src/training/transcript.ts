@@ -1,0 +1,41 @@
+/** Between token ids and the words that records show and scorers read. */
+import type { CheckpointFiles, Policy } from "../policy/policy";
+import { PolicyTokenizer } from "../policy/tokenizer";
+import { tokenVoices } from "../srpo/format";
+import type { CountTokens } from "../srpo/score";
+import type { Problem } from "../tasks/problem";
+import { problemRecord } from "./dataCursor";
+import type { GroupRecord, SampleRecord } from "./records";
+import type { SampledRow } from "./state";
+
+/** The response as text, its end token left out. */
+export function textOf({ tokenizer, config }: Policy, tokens: readonly number[]): string {
+  const last = tokens.at(-1);
+  const ended = last !== undefined && config.text.eosTokenIds.includes(last);
+  return tokenizer.decode(ended ? tokens.slice(0, -1) : tokens);
+}
+
+/** A response as tokens to train on, the end token included. */
+export function responseTokens(policy: Policy, text: string): Int32Array {
+  return policy.encodeResponse(text);
+}
+
+/** Counts a text in the policy's own tokens: what f_len is computed from. Words outside the vocabulary count as one. */
+export function tokenCounter({ tokenizer }: Pick<Policy, "tokenizer">): CountTokens {
+  return (text) => tokenizer.encode(text, { unknown: "replace" }).length;
+}
+
+/** The token counter of a folder, without its weights. */
+export async function loadTokenCounter(files: CheckpointFiles): Promise<CountTokens> {
+  return tokenCounter({ tokenizer: await PolicyTokenizer.open(files) });
+}
+
+export function groupRecord(policy: Policy, problem: Problem, rows: readonly SampledRow[]): GroupRecord {
+  return { problem: problemRecord(problem), samples: rows.map((row) => sampleRecord(policy, row)) };
+}
+
+function sampleRecord(policy: Policy, { tokens, logprobs, entropies, finished }: SampledRow): SampleRecord {
+  const text = textOf(policy, tokens);
+  const words = tokens.map((id) => policy.tokenizer.decode([id]));
+  return { text, tokens: words, tokenIds: tokens, logprobs, entropies, voices: tokenVoices(text, words), finished };
+}
