@@ -1,16 +1,25 @@
 /**
- * Attention over row ranges with an online softmax (Milakov & Gimelshein 2018; FlashAttention's recomputing
- * backward, Dao et al. 2022). One invocation holds one (query, head); in the backward pass one (query, head)
- * for dQ and one (key, kvHead) for dK and dV, so that every sum has one owner and a fixed order.
+ * Attention over row ranges with an online softmax (Milakov & Gimelshein 2018; recomputing backward as in
+ * FlashAttention, Dao et al. 2022). Every sum has one owner and a fixed order: no atomics.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { AttentionShape } from "../../kernels";
 import { read, write, type Dispatcher } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
 import type { Storage } from "../storage";
-import { backwardKeysCode, backwardQueriesCode, forwardCode, type HeadLayout } from "./attentionCode";
+import { backwardKeysCode, backwardQueriesCode, forwardCode, type HeadElement } from "./attentionCode";
 
-const SHAPE_PARAMS = { rows: "u32", heads: "u32", kvHeads: "u32", qColumns: "u32", kvColumns: "u32", qOffset: "u32", kOffset: "u32", vOffset: "u32", scale: "f32", extend: "i32" } as const;
+const PARAMS = {
+  heads: "u32", kvHeads: "u32", parts: "u32", qColumns: "u32", kvColumns: "u32",
+  qOffset: "u32", kOffset: "u32", vOffset: "u32", scale: "f32", extend: "i32",
+} as const;
+
+interface HeadLayout {
+  readonly element: HeadElement;
+  readonly threads: number;
+  readonly key: string;
+  readonly params: readonly number[];
+}
 
 export class AttentionKernels {
   constructor(
@@ -26,16 +35,14 @@ export class AttentionKernels {
     const { heads, headDim } = shape;
     const out = this.storage.allocate([rows, heads * headDim], "float32");
     const lse = this.storage.allocate([rows, heads], "float32");
-    const layout = headLayout(shape, qColumns, kvColumns);
-    const threads = this.threads();
-    const kernel = this.dispatcher.kernel(`attention ${layout.key}`, () => ({
-      buffers: [read("q", layout.element), read("kv", layout.element), read("visible", "i32"), write("out", layout.element), write("lse")],
-      params: SHAPE_PARAMS,
+    const { element, threads, key, params } = this.layout(shape, qColumns, kvColumns);
+    const kernel = this.dispatcher.kernel(`attention ${key}`, () => ({
+      buffers: [read("q", element), read("kv", element), read("visible", "i32"), write("out", element), write("lse")],
+      params: PARAMS,
       threads,
-      code: forwardCode(layout),
+      code: forwardCode(element),
     }));
-    const work = 4 * rows * keys * heads * headDim;
-    this.dispatcher.run(kernel, [q, kv, visible, out, lse], shapeParams(rows, qColumns, kvColumns, shape, layout), Math.ceil((rows * heads) / threads), work);
+    this.dispatcher.run(kernel, [q, kv, visible, out, lse], params, rows * heads, 4 * rows * keys * heads * headDim);
     return { out, lse };
   }
 
@@ -51,47 +58,39 @@ export class AttentionKernels {
     checkHeads("attentionGrad", shape, columns, columns);
     const dQkv = this.storage.allocate([rows, columns], "float32");
     const delta = this.storage.allocate([rows, heads], "float32");
-    const layout = headLayout(shape, columns, columns);
-    const { element } = layout;
-    const threads = this.threads();
-    const params = shapeParams(rows, columns, columns, shape, layout);
+    const { element, threads, key, params } = this.layout(shape, columns, columns);
     const work = 6 * rows * rows * heads * headDim;
-    const queries = this.dispatcher.kernel(`attentionGrad q ${layout.key}`, () => ({
+    const queries = this.dispatcher.kernel(`attentionGrad q ${key}`, () => ({
       buffers: [read("qkv", element), read("visible", "i32"), read("out", element), read("lse"), read("dOut", element), write("dQkv", element), write("delta")],
-      params: SHAPE_PARAMS,
+      params: PARAMS,
       threads,
-      code: backwardQueriesCode(layout),
+      code: backwardQueriesCode(element),
     }));
-    this.dispatcher.run(queries, [qkv, visible, out, lse, dOut, dQkv, delta], params, Math.ceil((rows * heads) / threads), work);
-    const keys = this.dispatcher.kernel(`attentionGrad kv ${layout.key}`, () => ({
+    this.dispatcher.run(queries, [qkv, visible, out, lse, dOut, dQkv, delta], params, rows * heads, work);
+    const keys = this.dispatcher.kernel(`attentionGrad kv ${key}`, () => ({
       buffers: [read("qkv", element), read("seenBy", "i32"), read("lse"), read("delta"), read("dOut", element), write("dQkv", element)],
-      params: SHAPE_PARAMS,
+      params: PARAMS,
       threads,
-      code: backwardKeysCode(layout),
+      code: backwardKeysCode(element),
     }));
-    this.dispatcher.run(keys, [qkv, seenBy, lse, delta, dOut, dQkv], params, Math.ceil((rows * kvHeads) / threads), work);
+    this.dispatcher.run(keys, [qkv, seenBy, lse, delta, dOut, dQkv], params, rows * kvHeads, work);
     delta.dispose();
     return dQkv;
   }
 
-  /** Few: the loops are long and a small batch must still fill the device. */
-  private threads(): number {
-    return Math.min(64, this.dispatcher.traits.elementThreads);
+  /** Parts of a head are vec4 where every offset and stride allows it; an invocation for each, at least a subgroup. */
+  private layout(shape: AttentionShape, qColumns: number, kvColumns: number): HeadLayout {
+    const { heads, kvHeads, headDim, qOffset, kOffset, vOffset, extend } = shape;
+    const aligned = [headDim, qOffset, kOffset, vOffset, qColumns, kvColumns].every((count) => count % 4 === 0);
+    const vector = aligned ? 4 : 1;
+    const parts = headDim / vector;
+    const least = this.dispatcher.traits.software ? 8 : 32;
+    const threads = Math.max(least, 2 ** Math.ceil(Math.log2(parts)));
+    if (threads > 256) throw new Error(`attention: heads of ${headDim} columns at unaligned offsets are too wide.`);
+    const element = aligned ? "vec4f" : "f32";
+    const params = [heads, kvHeads, parts, qColumns, kvColumns, qOffset, kOffset, vOffset].map((value, i) => (i < 3 ? value : value / vector));
+    return { element, threads, key: `${element} ${threads}`, params: [...params, 1 / Math.sqrt(headDim), extend ?? 0] };
   }
-}
-
-/** Heads are read as vec4 where every offset and stride allows it. */
-function headLayout(shape: AttentionShape, qColumns: number, kvColumns: number): HeadLayout {
-  const { headDim, qOffset, kOffset, vOffset } = shape;
-  const aligned = [headDim, qOffset, kOffset, vOffset, qColumns, kvColumns].every((count) => count % 4 === 0);
-  const vector = aligned ? 4 : 1;
-  return { key: `${headDim}${aligned ? "x4" : ""}`, headDim, vector, element: aligned ? "vec4f" : "f32" };
-}
-
-/** Columns and offsets in units of the layout's vector. */
-function shapeParams(rows: number, qColumns: number, kvColumns: number, shape: AttentionShape, { vector }: HeadLayout): number[] {
-  const { heads, kvHeads, headDim, qOffset, kOffset, vOffset, extend } = shape;
-  return [rows, heads, kvHeads, qColumns / vector, kvColumns / vector, qOffset / vector, kOffset / vector, vOffset / vector, 1 / Math.sqrt(headDim), extend ?? 0];
 }
 
 function checkHeads(kernel: string, shape: AttentionShape, qColumns: number, kvColumns: number): void {

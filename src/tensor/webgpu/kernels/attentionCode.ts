@@ -1,127 +1,155 @@
-/** WGSL of the attention kernels, for one head size and vector width. */
+/**
+ * WGSL of the attention kernels. A workgroup holds one (query, head), or one (key, kvHead) for dK and dV, and
+ * walks the rows it has to do with in tiles of THREADS: first each invocation makes the weight of one
+ * row, then each invocation adds up one part (vec4 or scalar) of the head over the tile. Loops have run-time bounds
+ * on purpose: unrolled, the shaders take half a minute to compile on a CPU adapter.
+ */
+import { ROW_MAX, ROW_SUM } from "./rowReduce";
 
-export interface HeadLayout {
-  readonly key: string;
-  readonly headDim: number;
-  readonly vector: 1 | 4;
-  /** "vec4f" or "f32". */
-  readonly element: string;
+/** `vec4f` where heads are aligned, else `f32`. */
+export type HeadElement = "vec4f" | "f32";
+
+const product = (element: HeadElement, a: string, b: string): string => (element === "vec4f" ? `dot(${a}, ${b})` : `${a} * ${b}`);
+
+/** Σ over the parts of a head of a[aStart + i] · b[bStart + i]. */
+const headDot = (name: string, element: HeadElement, a: string, b: string): string => `
+fn ${name}(aStart: u32, bStart: u32) -> f32 {
+  var sum = 0.0;
+  for (var i = 0u; i < params.parts; i++) { sum += ${product(element, `${a}[aStart + i]`, `${b}[bStart + i]`)}; }
+  return sum;
+}`;
+
+/** The rows that query `row` sees, counted through both ranges. */
+const VISIBLE = `
+struct Seen { first: u32, firstCount: u32, second: u32, count: u32 }
+fn seenRows(row: u32) -> Seen {
+  let a = visible[row * 4u]; let b = visible[row * 4u + 1u];
+  let c = visible[row * 4u + 2u]; let d = visible[row * 4u + 3u];
+  let firstCount = u32(max(0, b - a));
+  let secondCount = select(0u, u32(max(0, d + params.extend - c)), d > c);
+  return Seen(u32(a), firstCount, u32(c), firstCount + secondCount);
 }
+fn seenRow(s: Seen, i: u32) -> u32 { return select(s.second + i - s.firstCount, s.first + i, i < s.firstCount); }
+fn kvStart(row: u32, offset: u32, head: u32) -> u32 {
+  return row * params.kvColumns + offset + (head * params.kvHeads / params.heads) * params.parts;
+}`;
 
-/** A loop over the parts of a head, unrolled: part counts are small and registers need constant indices. */
-function each({ headDim, vector }: HeadLayout, statement: (part: number) => string): string {
-  return Array.from({ length: headDim / vector }, (_, part) => statement(part)).join("\n      ");
-}
-
-function dotSum(layout: HeadLayout, term: (part: number) => [string, string]): string {
-  const terms = Array.from({ length: layout.headDim / layout.vector }, (_, part) => {
-    const [a, b] = term(part);
-    return layout.vector === 4 ? `dot(${a}, ${b})` : `${a} * ${b}`;
-  });
-  return terms.join(" + ");
-}
-
-const constants = (layout: HeadLayout): string => `
-const PARTS = ${layout.headDim / layout.vector}u;
-// Where head h's key/value head begins in a row: kvHead · PARTS.
-fn kvStart(head: u32) -> u32 { return (head * params.kvHeads / params.heads) * PARTS; }`;
-
-/** Runs `body` for every row j that query `row` sees, in order. */
-const forVisible = (body: string): string => `
-  let seen = vec4i(visible[row * 4u], visible[row * 4u + 1u], visible[row * 4u + 2u], visible[row * 4u + 3u]);
-  let secondEnd = select(seen.w, seen.w + params.extend, seen.w > seen.z);
-  for (var range = 0u; range < 2u; range++) {
-    let start = u32(select(seen.x, seen.z, range == 1u));
-    let end = u32(max(0, select(seen.y, secondEnd, range == 1u)));
-    for (var j = start; j < end; j++) {
-      ${body}
-    }
-  }`;
-
-export function forwardCode(layout: HeadLayout): string {
-  const { element } = layout;
-  return `
-${constants(layout)}
-fn kernel(group: u32, lane: u32) {
-  let item = group * THREADS + lane;
-  let row = item / params.heads;
-  if (row >= params.rows) { return; }
-  let head = item % params.heads;
-  let qStart = row * params.qColumns + params.qOffset + head * PARTS;
-  ${each(layout, (i) => `let q${i} = q[qStart + ${i}u]; var o${i} = ${element}(0.0);`)}
+export const forwardCode = (element: HeadElement): string => `
+${ROW_MAX}
+${VISIBLE}
+${headDot("score", element, "q", "kv")}
+var<workgroup> weights: array<f32, THREADS>;
+fn kernel(pair: u32, lane: u32) {
+  let row = pair / params.heads;
+  let head = pair % params.heads;
+  let qStart = row * params.qColumns + params.qOffset + head * params.parts;
+  let seen = seenRows(row);
+  let part = min(lane, params.parts - 1u);
   var largest = -1e30;
   var total = 0.0;
-  ${forVisible(`
-      let k = j * params.kvColumns + params.kOffset + kvStart(head);
-      let v = j * params.kvColumns + params.vOffset + kvStart(head);
-      let score = params.scale * (${dotSum(layout, (i) => [`q${i}`, `kv[k + ${i}u]`])});
-      if (score > largest) {
-        let shrink = exp(largest - score);
-        largest = score;
-        total *= shrink;
-        ${each(layout, (i) => `o${i} *= shrink;`)}
-      }
-      let p = exp(score - largest);
+  var sum = ${element}(0.0);
+  for (var tile = 0u; tile < seen.count; tile += THREADS) {
+    let i = tile + lane;
+    var own = -1e30;
+    if (i < seen.count) { own = params.scale * score(qStart, kvStart(seenRow(seen, i), params.kOffset, head)); }
+    let newLargest = max(largest, rowMax(own, lane));
+    weights[lane] = select(0.0, exp(own - newLargest), i < seen.count);
+    workgroupBarrier();
+    let shrink = exp(largest - newLargest);
+    largest = newLargest;
+    total *= shrink;
+    sum *= shrink;
+    let length = min(THREADS, seen.count - tile);
+    for (var s = 0u; s < length; s++) {
+      let p = weights[s];
       total += p;
-      ${each(layout, (i) => `o${i} += p * kv[v + ${i}u];`)}`)}
-  let inverse = select(0.0, 1.0 / total, total > 0.0);
-  let at = item * PARTS;
-  ${each(layout, (i) => `out[at + ${i}u] = o${i} * inverse;`)}
-  lse[item] = select(0.0, largest + log(total), total > 0.0);
+      sum += p * kv[kvStart(seenRow(seen, tile + s), params.vOffset, head) + part];
+    }
+    workgroupBarrier();
+  }
+  if (lane < params.parts) { out[pair * params.parts + lane] = sum * select(0.0, 1.0 / total, total > 0.0); }
+  if (lane == 0u) { lse[pair] = select(0.0, largest + log(total), total > 0.0); }
 }`;
-}
 
 /** dQ of one (query, head), and delta = Σ dOut · out for the keys' pass. */
-export function backwardQueriesCode(layout: HeadLayout): string {
-  const { element } = layout;
-  return `
-${constants(layout)}
-fn kernel(group: u32, lane: u32) {
-  let item = group * THREADS + lane;
-  let row = item / params.heads;
-  if (row >= params.rows) { return; }
-  let head = item % params.heads;
-  let qStart = row * params.qColumns + params.qOffset + head * PARTS;
-  let at = item * PARTS;
-  ${each(layout, (i) => `let q${i} = qkv[qStart + ${i}u]; let d${i} = dOut[at + ${i}u]; var g${i} = ${element}(0.0);`)}
-  let own = ${dotSum(layout, (i) => [`d${i}`, `out[at + ${i}u]`])};
-  delta[item] = own;
-  let norm = lse[item];
-  ${forVisible(`
-      let k = j * params.kvColumns + params.kOffset + kvStart(head);
-      let v = j * params.kvColumns + params.vOffset + kvStart(head);
-      let p = exp(params.scale * (${dotSum(layout, (i) => [`q${i}`, `qkv[k + ${i}u]`])}) - norm);
-      let ds = p * params.scale * (${dotSum(layout, (i) => [`d${i}`, `qkv[v + ${i}u]`])} - own);
-      ${each(layout, (i) => `g${i} += ds * qkv[k + ${i}u];`)}`)}
-  ${each(layout, (i) => `dQkv[qStart + ${i}u] = g${i};`)}
+export const backwardQueriesCode = (element: HeadElement): string => `
+${ROW_SUM}
+${VISIBLE}
+${headDot("score", element, "qkv", "qkv")}
+${headDot("dValue", element, "dOut", "qkv")}
+var<workgroup> weights: array<f32, THREADS>;
+fn kernel(pair: u32, lane: u32) {
+  let row = pair / params.heads;
+  let head = pair % params.heads;
+  let qStart = row * params.qColumns + params.qOffset + head * params.parts;
+  let dStart = pair * params.parts;
+  let seen = seenRows(row);
+  let part = min(lane, params.parts - 1u);
+  var share = 0.0;
+  if (lane < params.parts) { share = ${product(element, "dOut[dStart + lane]", "out[dStart + lane]")}; }
+  let own = rowSum(share, lane);
+  let norm = lse[pair];
+  var sum = ${element}(0.0);
+  for (var tile = 0u; tile < seen.count; tile += THREADS) {
+    let i = tile + lane;
+    var ds = 0.0;
+    if (i < seen.count) {
+      let j = seenRow(seen, i);
+      let p = exp(params.scale * score(qStart, kvStart(j, params.kOffset, head)) - norm);
+      ds = p * params.scale * (dValue(dStart, kvStart(j, params.vOffset, head)) - own);
+    }
+    weights[lane] = ds;
+    workgroupBarrier();
+    let length = min(THREADS, seen.count - tile);
+    for (var s = 0u; s < length; s++) { sum += weights[s] * qkv[kvStart(seenRow(seen, tile + s), params.kOffset, head) + part]; }
+    workgroupBarrier();
+  }
+  if (lane < params.parts) { dQkv[qStart + lane] = sum; }
+  if (lane == 0u) { delta[pair] = own; }
 }`;
-}
 
 /** dK and dV of one (key, kvHead), summed over the queries that see it and the heads of its group. */
-export function backwardKeysCode(layout: HeadLayout): string {
-  const { element } = layout;
-  return `
-${constants(layout)}
-fn kernel(group: u32, lane: u32) {
-  let item = group * THREADS + lane;
-  let row = item / params.kvHeads;
-  if (row >= params.rows) { return; }
-  let kvHead = item % params.kvHeads;
+export const backwardKeysCode = (element: HeadElement): string => `
+${headDot("score", element, "qkv", "qkv")}
+${headDot("dValue", element, "dOut", "qkv")}
+var<workgroup> weights: array<f32, THREADS>;
+var<workgroup> slopes: array<f32, THREADS>;
+fn kernel(pair: u32, lane: u32) {
+  let row = pair / params.kvHeads;
+  let kvHead = pair % params.kvHeads;
   let perGroup = params.heads / params.kvHeads;
-  let kStart = row * params.kvColumns + params.kOffset + kvHead * PARTS;
-  let vStart = row * params.kvColumns + params.vOffset + kvHead * PARTS;
-  ${each(layout, (i) => `let k${i} = qkv[kStart + ${i}u]; let v${i} = qkv[vStart + ${i}u]; var dk${i} = ${element}(0.0); var dv${i} = ${element}(0.0);`)}
-  let end = u32(max(0, seenBy[row * 2u + 1u]));
-  for (var n = u32(seenBy[row * 2u]); n < end; n++) {
-    for (var head = kvHead * perGroup; head < (kvHead + 1u) * perGroup; head++) {
-      let pair = n * params.heads + head;
-      let q = n * params.qColumns + params.qOffset + head * PARTS;
-      let d = pair * PARTS;
-      let p = exp(params.scale * (${dotSum(layout, (i) => [`k${i}`, `qkv[q + ${i}u]`])}) - lse[pair]);
-      let ds = p * params.scale * (${dotSum(layout, (i) => [`v${i}`, `dOut[d + ${i}u]`])} - delta[pair]);
-      ${each(layout, (i) => `dv${i} += p * dOut[d + ${i}u]; dk${i} += ds * qkv[q + ${i}u];`)}
+  let kStart = row * params.kvColumns + params.kOffset + kvHead * params.parts;
+  let vStart = row * params.kvColumns + params.vOffset + kvHead * params.parts;
+  let first = seenBy[row * 2u];
+  let count = u32(max(0, seenBy[row * 2u + 1u] - first)) * perGroup;
+  let part = min(lane, params.parts - 1u);
+  var dk = ${element}(0.0);
+  var dv = ${element}(0.0);
+  for (var tile = 0u; tile < count; tile += THREADS) {
+    let i = tile + lane;
+    var p = 0.0;
+    var ds = 0.0;
+    if (i < count) {
+      let query = u32(first) + i / perGroup;
+      let head = kvHead * perGroup + i % perGroup;
+      let at = query * params.heads + head;
+      p = exp(params.scale * score(query * params.qColumns + params.qOffset + head * params.parts, kStart) - lse[at]);
+      ds = p * params.scale * (dValue(at * params.parts, vStart) - delta[at]);
     }
+    weights[lane] = p;
+    slopes[lane] = ds;
+    workgroupBarrier();
+    let length = min(THREADS, count - tile);
+    for (var s = 0u; s < length; s++) {
+      let query = u32(first) + (tile + s) / perGroup;
+      let head = kvHead * perGroup + (tile + s) % perGroup;
+      dv += weights[s] * dOut[(query * params.heads + head) * params.parts + part];
+      dk += slopes[s] * qkv[query * params.qColumns + params.qOffset + head * params.parts + part];
+    }
+    workgroupBarrier();
   }
-  ${each(layout, (i) => `dQkv[kStart + ${i}u] = dk${i}; dQkv[vStart + ${i}u] = dv${i};`)}
+  if (lane < params.parts) {
+    dQkv[kStart + lane] = dk;
+    dQkv[vStart + lane] = dv;
+  }
 }`;
-}

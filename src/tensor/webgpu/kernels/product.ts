@@ -47,6 +47,9 @@ const PARAMS: Readonly<Record<string, ParamType>> = {
   aColumns: "u32",
   weightColumns: "u32",
   columnTiles: "u32",
+  hasBias: "u32",
+  hasResidual: "u32",
+  accumulate: "u32",
 };
 
 export function product(dispatcher: Dispatcher, p: Product): void {
@@ -56,13 +59,12 @@ export function product(dispatcher: Dispatcher, p: Product): void {
   const aColumns = p.orientation === "TN" ? p.m : p.k;
   const alignedA = aColumns % 4 === 0;
   const alignedC = p.n % 4 === 0;
-  const options = `${p.bias ? "b" : ""}${p.residual ? "r" : ""}${p.accumulate ? "+" : ""}`;
-  const name = `linear ${p.orientation} ${p.b.access.key} ${shape.key} ${alignedA ? "a4" : "a1"} ${alignedC ? "c4" : "c1"} ${options}`;
+  const name = `linear ${p.orientation} ${p.b.access.key} ${shape.key} ${alignedA ? "a4" : "a1"} ${alignedC ? "c4" : "c1"}`;
   const kernel = dispatcher.kernel(name, (): KernelSpec => {
     const code: ProductCode = {
       orientation: p.orientation,
       loads: `${columns4("a4", "a", "params.aColumns", alignedA)}\n${p.b.access.code}`,
-      store: storeCode(alignedC, p.bias != null, p.residual != null, p.accumulate === true),
+      store: storeCode(alignedC),
     };
     return {
       buffers: productBuffers(p, alignedA, alignedC),
@@ -71,46 +73,33 @@ export function product(dispatcher: Dispatcher, p: Product): void {
       code: software ? registerTile(code, shape) : sharedTile(code, shape),
     };
   });
-  const operands: Operand[] = [p.a, ...p.b.operands];
-  if (p.bias) operands.push(p.bias);
-  if (p.residual) operands.push(p.residual);
-  operands.push(p.c);
+  // An absent operand's binding is taken by A: flags cost less than a pipeline for every combination.
+  const operands: Operand[] = [p.a, ...p.b.operands, p.bias ?? p.a, p.residual ?? p.a, p.c];
+  const flags = [p.bias ? 1 : 0, p.residual ? 1 : 0, p.accumulate ? 1 : 0];
   const weightColumns = p.orientation === "NT" ? p.k : p.n;
   const columnTiles = Math.ceil(p.n / shape.columns);
   const groups = Math.ceil(p.m / shape.rows) * columnTiles;
-  dispatcher.run(kernel, operands, [p.m, p.n, p.k, aColumns, weightColumns, columnTiles], groups, 2 * p.m * p.n * p.k);
+  dispatcher.run(kernel, operands, [p.m, p.n, p.k, aColumns, weightColumns, columnTiles, ...flags], groups, 2 * p.m * p.n * p.k);
 }
 
 function productBuffers(p: Product, alignedA: boolean, alignedC: boolean): BufferSpec[] {
   const elementC = alignedC ? "vec4f" : "f32";
-  const buffers = [read("a", alignedA ? "vec4f" : "f32"), ...p.b.access.buffers];
-  if (p.bias) buffers.push(read("bias", elementC));
-  if (p.residual) buffers.push(read("residual", elementC));
-  buffers.push(write("c", elementC));
-  return buffers;
+  return [read("a", alignedA ? "vec4f" : "f32"), ...p.b.access.buffers, read("bias", elementC), read("residual", elementC), write("c", elementC)];
 }
 
-function storeCode(aligned: boolean, bias: boolean, residual: boolean, accumulate: boolean): string {
-  const sum = (column: string, at: string): string =>
-    `${bias ? ` + bias[${column}]` : ""}${residual ? ` + residual[${at}]` : ""}${accumulate ? ` + c[${at}]` : ""}`;
-  if (aligned) {
-    return `
-fn store(m: u32, n: u32, value: vec4f) {
-  if (m < params.m && n < params.n) {
-    let at = (m * params.n + n) >> 2u;
-    c[at] = value${sum("n >> 2u", "at")};
-  }
-}`;
-  }
+function storeCode(aligned: boolean): string {
+  const unit = aligned ? "vec4f" : "f32";
   return `
+fn finish(at: u32, column: u32, value: ${unit}) {
+  var sum = value;
+  if (params.hasBias == 1u) { sum += bias[column]; }
+  if (params.hasResidual == 1u) { sum += residual[at]; }
+  if (params.accumulate == 1u) { sum += c[at]; }
+  c[at] = sum;
+}
 fn store(m: u32, n: u32, value: vec4f) {
-  if (m >= params.m) { return; }
-  for (var i = 0u; i < 4u; i++) {
-    let column = n + i;
-    if (column < params.n) {
-      let at = m * params.n + column;
-      c[at] = value[i]${sum("column", "at")};
-    }
-  }
+  if (m >= params.m || n >= params.n) { return; }
+  let at = m * params.n + n;
+  ${aligned ? "finish(at >> 2u, n >> 2u, value);" : "for (var i = 0u; i < min(4u, params.n - n); i++) { finish(at + i, n + i, value[i]); }"}
 }`;
 }
