@@ -49,6 +49,13 @@ describe("the wasm home", () => {
     small.dispose();
   });
 
+  it("says when its memory is full", () => {
+    const bytes = home.memoryBytes();
+    expect(() => home.zeros([1_100_000_000])).toThrow("needs 4400000000 bytes");
+    expect(() => home.zeros([1_050_000_000])).toThrow("Use a smaller batch");
+    expect(home.memoryBytes()).toBe(bytes);
+  });
+
   it("names what does not fit", () => {
     const x = home.zeros([2, 3]);
     const w = home.zeros([4, 5]);

@@ -4,7 +4,7 @@
  */
 import { engine, env, findBackendFactory, util, type Tensor } from "@tensorflow/tfjs-core";
 import { BackendWasm, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
-import type { DataType } from "../home";
+import { type DataType, KernelError } from "../home";
 import { locateBinaries } from "./binaries";
 import { instantiateKernels, type KernelExports } from "./kernelExports";
 
@@ -53,11 +53,20 @@ export class WasmMemory {
     return opened;
   }
 
-  /** A new tensor with undefined contents. */
+  /** A new tensor with undefined contents. Throws KernelError when the memory cannot hold it. */
   allocate(shape: readonly number[], dtype: DataType = "float32"): Tensor {
     if (this.closed) throw new Error("The wasm home is disposed; open a new one.");
-    this.liveBytes += 4 * util.sizeFromShape([...shape]);
-    return engine().makeTensorFromTensorInfo(this.backend.makeOutput([...shape], dtype), this.backend);
+    const bytes = 4 * util.sizeFromShape([...shape]);
+    const full = () => new KernelError(`A tensor of shape [${shape.join(", ")}] needs ${bytes} bytes; the wasm memory holds ${this.liveBytes} and cannot grow by that. Use a smaller batch.`);
+    // TensorFlow.js passes sizes on modulo 2^32 and takes address 0 for an answer: both are failures.
+    if (bytes >= 2 ** 32) throw full();
+    const tensor = engine().makeTensorFromTensorInfo(this.backend.makeOutput([...shape], dtype), this.backend);
+    this.liveBytes += bytes;
+    if (this.pointer(tensor) === 0) {
+      tensor.dispose();
+      throw full();
+    }
+    return tensor;
   }
 
   /** A tensor at `offset` elements into another's memory; disposing it frees nothing. */
