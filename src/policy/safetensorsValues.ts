@@ -1,4 +1,5 @@
 /** Elements of a safetensors tensor as JavaScript typed arrays: widening of half formats, narrowing checks of integers. */
+import { fromHalf } from "../tensor/packedWeight";
 import { elementBytes, SafetensorsError, type Safetensors, type SafetensorsDtype } from "./safetensors";
 
 /** A typed view needs an aligned offset; misaligned bytes are copied once. */
@@ -9,21 +10,11 @@ function aligned(bytes: Uint8Array, alignment: number): Uint8Array {
 const wide = new Uint32Array(1);
 const wideFloat = new Float32Array(wide.buffer);
 
-/** An IEEE half as a number. */
-function half(bits: number): number {
-  const exponent = (bits >>> 10) & 31;
-  const fraction = bits & 1023;
-  const sign = bits & 0x8000 ? -1 : 1;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
 let halfTable: Float32Array | null = null;
 
 /** All 65,536 halves, made on first use: widening is then one look-up an element. */
 function halves(): Float32Array {
-  halfTable ??= Float32Array.from({ length: 65536 }, (_, bits) => half(bits));
+  halfTable ??= Float32Array.from({ length: 65536 }, (_, bits) => fromHalf(bits));
   return halfTable;
 }
 
