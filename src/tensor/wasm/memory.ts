@@ -44,7 +44,10 @@ export class WasmMemory {
     if (!(await env().getAsync("WASM_HAS_SIMD_SUPPORT"))) throw new Error("This browser's WebAssembly has no SIMD; the wasm home needs it. Update the browser.");
     // Only the SIMD entry is used, but setWasmPaths wants all three.
     setWasmPaths({ "tfjs-backend-wasm.wasm": binaries.tfjs, "tfjs-backend-wasm-simd.wasm": binaries.tfjs, "tfjs-backend-wasm-threaded-simd.wasm": binaries.tfjs });
-    const backend = await findBackendFactory("wasm")();
+    // tfjs rejects with a bare { message } here, and sometimes with an Error.
+    const backend = await Promise.resolve(findBackendFactory("wasm")()).catch((cause: unknown) => {
+      throw new Error(`TensorFlow.js' wasm backend did not start from ${binaries.tfjs}. Check that this file is served.`, { cause });
+    });
     if (!(backend instanceof BackendWasm)) throw new Error("The TensorFlow.js backend registered as \"wasm\" is not tfjs-backend-wasm; two copies of TensorFlow.js may be loaded.");
     const { memory } = (backend.wasm as BackendWasm["wasm"] & EmscriptenModule).asm;
     const opened = new WasmMemory(backend, memory, await instantiateKernels(binaries.kernels, memory, onKernel));

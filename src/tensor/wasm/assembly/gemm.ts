@@ -1,7 +1,7 @@
 /**
  * Matrix products on 4 × 8 register tiles. The right operand is always packed first into panels of eight
  * columns, [ceil(n/8)][k][8] with zeros past the edge, so that f32, f16 and int4 weights, transposed or not,
- * share one inner loop (see packs.ts). The left operand is read in place (rows) or packed into [ceil(m/4)][k][4].
+ * share one inner loop (see packs.ts). The left operand is read by rows, in place or from a transposed copy.
  *
  * Blocking: 4·8 accumulators in registers; k in slabs of at most K_BLOCK so that a panel stays in the first
  * cache; rows in blocks whose left operand stays there too. Every sum runs over k in order, so the result
@@ -49,7 +49,7 @@ function finishTile(tile: usize, rows: i32, columns: i32, c: usize, ldc: usize, 
 
 /**
  * C [m, n] = A · B (+ bias [n]) (+ residual [m, n]), or += with `accumulate`.
- * Byte strides: lda between rows of A, ldk between its k, ldc and ldr between rows of C and residual.
+ * Byte strides: lda between rows of A, ldc and ldr between rows of C and residual.
  * `b`: packed panels, each `panelStride` bytes, beginning at the first k of this product. `tile`: 128 bytes of scratch.
  */
 function tiles(

@@ -80,7 +80,7 @@ export function rmsNormGrad(
   }
 }
 
-/** Smallest and largest allowed index check: −features ≤ id < vocabulary for all ids. */
+/** Whether −features ≤ id < vocabulary for all ids. */
 export function idsWithin(n: i32, ids: usize, vocabulary: i32, features: i32): bool {
   for (let i = 0; i < n; i++) {
     const id = load<i32>(ids + <usize>i * 4);
