@@ -12,10 +12,11 @@ import { createServer, preview } from "vite";
 const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
 const THEMES = ["light", "dark"] as const;
 const STATES = [
-  "first", "base", "sft", "sftTraining", "grpo", "late", "step1", "rollout", "score", "moved", "wasm", "lost", "refused", "nothingRight", "flat", "long", "failed",
+  "first", "base", "sft", "sftTraining", "grpo", "late", "step1", "rollout", "score", "moved", "wasm", "lost", "refused", "nothingRight", "flat", "long", "failed", "why", "open", "help", "sheet", "badge", "snapshot",
 ] as const;
 /** Pictured in every size and theme; the others once. */
-const EVERYWHERE: readonly string[] = ["first", "grpo", "sft"];
+const EVERYWHERE: readonly string[] = ["first", "grpo", "sft", "help"];
+const PHONE_ONLY: readonly string[] = ["sheet"];
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: "string" }, built: { type: "boolean", default: false } } });
 const folder = positionals[0];
@@ -37,6 +38,16 @@ async function picture(from: Browser, address: string, size: keyof typeof SIZES,
   page.on("console", (message) => { if (message.type() === "error") console.error(`${path}: ${message.text()}`); });
   await page.goto(address);
   await page.waitForTimeout(wait);
+  // Curves are drawn when they are first seen, and loaded last; a state without steps has none.
+  await page.evaluate(async () => {
+    for (const curve of document.querySelectorAll(".curve")) {
+      curve.scrollIntoView();
+      await new Promise((resolve) => { setTimeout(resolve, 60); });
+    }
+    for (const scrolled of [document.scrollingElement, document.querySelector(".curves")]) scrolled?.scrollTo(0, 0);
+  });
+  await page.waitForFunction(() => [...document.querySelectorAll(".plot")].every((plot) => plot.querySelector("svg, .plot-empty") !== null), undefined, { timeout: 30_000 });
+  await page.waitForTimeout(300);
   await page.screenshot({ path, fullPage: size === "phone" });
   await page.close();
   console.log(path);
@@ -58,7 +69,8 @@ if (values.built) {
     if (wanted && !wanted.includes(state)) continue;
     for (const size of ["wide", "phone"] as const) {
       for (const theme of THEMES) {
-        if (!EVERYWHERE.includes(state) && (size === "phone" || theme === "dark")) continue;
+        const usual = PHONE_ONLY.includes(state) ? "phone" : "wide";
+        if (!EVERYWHERE.includes(state) && (size !== usual || theme === "dark")) continue;
         await picture(browser, `${address}src/app/testing/stage.html?state=${state}&theme=${theme}`, size, theme, join(folder, `${state}-${size}-${theme}.png`), 1500);
       }
     }

@@ -44,7 +44,7 @@ export function CurveCard({ curve, rows, span, evaluations }: CurveCardProps) {
   const cursor = useView((state) => state.cursor);
   const [element, seen] = useSeen();
   const measured = useMemo(() => rows.filter((row) => curve.series.some(({ key }) => row[key] !== undefined)), [rows, curve]);
-  const height = curve.size === "large" ? 96 : 56;
+  const height = curve.size === "large" ? 92 : 44;
   const at = cursor === null ? measured.at(-1) : rowAt(measured, cursor);
   const value = (row: StepMetrics | undefined, key: (typeof curve.series)[number]["key"]): string => { const found = row?.[key]; return found === undefined ? "–" : curve.show(found); };
   const first = measured[0];
@@ -61,8 +61,8 @@ export function CurveCard({ curve, rows, span, evaluations }: CurveCardProps) {
   const share = cursor === null || width === 0 ? null : Math.min(1, Math.max(0, (cursor - span[0]) / width));
   return (
     <figure className={`curve is-${curve.size}`} ref={element} aria-label={text} role="img">
-      <figcaption aria-hidden="true">
-        <b>{curve.title}</b>
+      <figcaption aria-hidden="true" title={curve.size === "small" ? curve.unit : undefined}>
+        <b>{curve.title}<span>{curve.unit}</span></b>
         <ul className="tabular">
           {curve.series.map(({ key, label, hue, dash }) => (
             <li key={key}>{label && <><i className={dash ? "key is-dashed" : "key"} style={{ color: hue }} />{label}</>} <span>{value(at, key)}</span></li>

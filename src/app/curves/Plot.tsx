@@ -3,10 +3,11 @@ import { memo } from "react";
 import { Area, AreaChart, Line, LineChart, ReferenceDot, ResponsiveContainer, XAxis, YAxis } from "recharts";
 import type { EvaluationRecord, StepMetrics } from "../../worker/protocol";
 import { decimateLines, decimateRows, type Point } from "./decimate";
+import { percent } from "../state/words";
 import type { Curve, MetricKey } from "./definitions";
 
 /** Room for the axes, in CSS pixels; the cursor overlay counts on it. */
-export const MARGIN = { left: 34, right: 8, top: 6, bottom: 16 } as const;
+const MARGIN = { left: 34, right: 8, top: 6, bottom: 16 } as const;
 
 interface PlotProps {
   readonly curve: Curve;
@@ -17,15 +18,31 @@ interface PlotProps {
   readonly evaluations: readonly EvaluationRecord[];
 }
 
+/** Round steps inside the span, some four of them. */
+function roundSteps([first, last]: readonly [number, number]): number[] {
+  const rough = Math.max(1, (last - first) / 4);
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = ([1, 2, 5, 10].find((each) => each * power >= rough) ?? 10) * power;
+  const from = Math.ceil(first / step);
+  return Array.from({ length: Math.floor(last / step) - from + 1 }, (_, at) => (from + at) * step);
+}
+
+/** As short as an axis wants it: two digits that matter. */
+function tick(curve: Curve, value: number): string {
+  if (curve.show === percent) return `${Math.round(value * 100)}%`;
+  return value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(0).replace("-", "−") : String(Number(value.toPrecision(2))).replace("-", "−");
+}
+
 const TICK = { fontSize: 10, fill: "var(--ink-3)" } as const;
 
 export const Plot = memo(function Plot({ curve, rows, span, height, evaluations }: PlotProps) {
   const keys = curve.series.map(({ key }) => key);
   const points: readonly Point<MetricKey>[] = curve.kind === "stack" && curve.leading
     ? decimateRows<MetricKey>(rows, curve.leading) : decimateLines<MetricKey>(rows, keys);
+  const small = curve.size === "small";
   const single = rows.length === 1;
-  const x = <XAxis dataKey="step" type="number" domain={[span[0], span[1]]} allowDataOverflow tick={TICK} tickLine={false} axisLine={{ stroke: "var(--line)" }} height={MARGIN.bottom} tickMargin={2} tickCount={5} allowDecimals={false} interval="preserveStartEnd" />;
-  const y = <YAxis width={MARGIN.left} tick={TICK} tickLine={false} axisLine={false} tickCount={3} tickMargin={2} tickFormatter={curve.show}
+  const x = <XAxis dataKey="step" type="number" domain={[span[0], span[1]]} allowDataOverflow tick={small ? false : TICK} ticks={roundSteps(span)} tickLine={false} axisLine={{ stroke: "var(--line)" }} height={small ? 2 : MARGIN.bottom} tickMargin={2} interval="preserveStartEnd" />;
+  const y = <YAxis width={MARGIN.left} tick={TICK} tickLine={false} axisLine={false} tickCount={3} tickMargin={2} tickFormatter={(value: number) => tick(curve, value)}
     domain={curve.domain ? [curve.domain[0], curve.domain[1]] : curve.fromZero ? [(low: number) => Math.min(0, low), "auto"] : ["auto", "auto"]} />;
   const frame = { data: [...points], margin: { top: MARGIN.top, right: MARGIN.right, bottom: 0, left: 0 }, accessibilityLayer: false } as const;
   return (
@@ -33,7 +50,7 @@ export const Plot = memo(function Plot({ curve, rows, span, height, evaluations 
       {curve.kind === "stack" ? (
         <AreaChart {...frame}>
           {x}{y}
-          {curve.series.map(({ key, hue }) => <Area key={key} dataKey={(row: Point<MetricKey>) => row[key]} name={key} stackId="all" stroke={single ? hue : "var(--surface)"} strokeWidth={0.75} fill={hue} fillOpacity={1} isAnimationActive={false} dot={single ? { r: 2.5, fill: hue } : false} activeDot={false} type="linear" />)}
+          {curve.series.map(({ key, hue }) => <Area key={key} dataKey={(row: Point<MetricKey>) => row[key]} name={key} stackId="all" stroke={single ? hue : points.length > 150 ? "none" : "var(--surface)"} strokeWidth={0.75} fill={hue} fillOpacity={1} isAnimationActive={false} dot={single ? { r: 2.5, fill: hue } : false} activeDot={false} type="linear" />)}
         </AreaChart>
       ) : (
         <LineChart {...frame}>

@@ -25,8 +25,6 @@ export interface Curve {
   readonly show: (value: number) => string;
   /** For stacks: whose extremes survive decimation. */
   readonly leading?: MetricKey;
-  /** Said where the curve is 0 by nature. */
-  readonly note?: string;
 }
 
 const decimals = (digits: number) => (value: number): string => number(value, digits);
@@ -42,13 +40,14 @@ const GRPO: readonly Curve[] = [
     { key: "rewards/format", label: "format", hue: "var(--term-format)" }, { key: "rewards/accuracy", label: "accuracy", hue: "var(--term-accuracy)" },
     { key: "rewards/effectiveness", label: "I_eff", hue: "var(--term-effectiveness)" }, { key: "rewards/reflectionFormat", label: "I_ref", hue: "var(--term-reflectionFormat)" },
     { key: "rewards/length", label: "α·f_len", hue: "var(--term-length)" }] },
-  { title: "Length", unit: "tokens", kind: "lines", size: "small", fromZero: true, show: tokens, series: [
-    { key: "completions/mean_length", label: "all", hue: "var(--ink-2)" }, { key: "completions/reflection_length", label: "reflection", hue: "var(--reflection)" }] },
+  { title: "Reward", unit: "mean", kind: "lines", size: "small", show: decimals(2), series: [{ key: "reward", label: "", hue: "var(--ink)" }] },
+  { title: "Well formed", unit: "share", kind: "lines", size: "small", domain: [0, 1], show: percent, series: [{ key: "format/wellFormed", label: "", hue: "var(--ink-2)" }] },
+  { title: "Length", unit: "tokens", kind: "lines", size: "small", fromZero: true, show: tokens, series: [{ key: "completions/mean_length", label: "", hue: "var(--ink-2)" }] },
+  { title: "Reflection length", unit: "tokens", kind: "lines", size: "small", fromZero: true, show: tokens, series: [{ key: "completions/reflection_length", label: "", hue: "var(--reflection)" }] },
   { title: "Entropy", unit: "nats a token", kind: "lines", size: "small", fromZero: true, show: decimals(3), series: [{ key: "entropy", label: "", hue: "var(--ink-2)" }] },
-  { title: "KL from the start", unit: "nats a token", kind: "lines", size: "small", fromZero: true, show: decimals(3), series: [{ key: "kl", label: "", hue: "var(--ink-2)" }] },
+  { title: "KL", unit: "nats a token from the start", kind: "lines", size: "small", fromZero: true, show: decimals(3), series: [{ key: "kl", label: "", hue: "var(--ink-2)" }] },
   { title: "Gradient norm", unit: "before clipping", kind: "lines", size: "small", fromZero: true, show: decimals(2), series: [{ key: "grad_norm", label: "", hue: "var(--ink-2)" }] },
   { title: "Flat groups", unit: "share", kind: "lines", size: "small", domain: [0, 1], show: percent, series: [{ key: "frac_reward_zero_std", label: "", hue: "var(--ink-2)" }] },
-  { title: "Reward", unit: "mean ", kind: "lines", size: "small", show: decimals(2), series: [{ key: "reward", label: "", hue: "var(--ink)" }] },
 ];
 
 const SFT: readonly Curve[] = [

@@ -30,7 +30,7 @@ export function AdvantageBar({ advantage, ghost, totals, row, preset, reach }: A
         {ghost !== null && <i className="advantage-ghost" style={place(ghost)} />}
         <i className={advantage < 0 ? "advantage-part is-negative" : "advantage-part"} style={place(advantage)} />
       </span>
-      <span className="advantage-number">{signed(advantage)}{ghost !== null && <s className="ghost-number">{signed(ghost)}</s>}</span>
+      <span className={advantage < 0 ? "advantage-number is-negative" : "advantage-number"}>{signed(advantage)}{ghost !== null && <s className="ghost-number">{signed(ghost)}</s>}</span>
     </Why>
   );
 }

@@ -8,7 +8,7 @@ import { FAMILY_WORDS } from "../state/words";
 import { GroupSummary } from "./GroupSummary";
 import { PhaseLights } from "./PhaseLights";
 
-const PICTURE_SIDE = 176;
+const PICTURE_SIDE = 192;
 
 function origin(step: StepGroups, now: number | null): string {
   switch (step.origin) {

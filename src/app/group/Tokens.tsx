@@ -13,7 +13,20 @@ interface TokensProps {
 }
 
 /** Below this probability a token is underlined: the places where sampling decided. */
-const UNSURE = 0.6;
+const UNSURE = 0.5;
+
+/** Clauses of up to so many tokens are kept on one line: "3 + 5 = 8 ;". */
+const LONGEST_CLAUSE = 7;
+
+/** Tokens cut after each semicolon, so that lines break where thoughts do. */
+function clauses(sample: SampleRecord, at: readonly number[]): readonly (readonly number[])[] {
+  const cut: number[][] = [[]];
+  for (const index of at) {
+    cut.at(-1)?.push(index);
+    if (sample.tokens[index]?.trim() === ";") cut.push([]);
+  }
+  return cut.filter((clause) => clause.length > 0);
+}
 
 export function Tokens({ sample, at, clip, label, className = "" }: TokensProps) {
   const [focused, setFocused] = useState<number | null>(null);
@@ -39,13 +52,17 @@ export function Tokens({ sample, at, clip, label, className = "" }: TokensProps)
         if (event.key === "ArrowRight" || event.key === "ArrowLeft") { walk(event.currentTarget, event.key === "ArrowRight" ? 1 : -1); event.preventDefault(); }
         if (event.key === "Escape") hideWhy();
       }}>
-      {at.map((index) => (
-        <Fragment key={index}>
-          <span data-token={index} className={`token${Math.exp(sample.logprobs[index] ?? 0) < UNSURE ? " is-unsure" : ""}${focused === index ? " is-focused" : ""}`}>
-            {sample.tokens[index]}
-          </span>
-          {between}
-        </Fragment>
+      {clauses(sample, at).map((clause) => (
+        <span key={clause[0]} className={clause.length <= LONGEST_CLAUSE ? "clause" : undefined}>
+          {clause.map((index) => (
+            <Fragment key={index}>
+              <span data-token={index} className={`token${Math.exp(sample.logprobs[index] ?? 0) < UNSURE ? " is-unsure" : ""}${focused === index ? " is-focused" : ""}`}>
+                {sample.tokens[index]}
+              </span>
+              {between}
+            </Fragment>
+          ))}
+        </span>
       ))}
     </span>
   );

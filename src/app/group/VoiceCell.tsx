@@ -17,10 +17,10 @@ interface VoiceCellProps {
 
 export function VoiceCell({ sample, voice, row, right, clip }: VoiceCellProps) {
   const { text, answer } = tokensByVoice(sample)[voice];
-  const name = VOICES.find((each) => each.voice === voice)?.label ?? voice;
+  const { label: name, short } = VOICES.find((each) => each.voice === voice) ?? { label: voice, short: voice };
   const nothing = text.length === 0 && answer.length === 0;
   return (
-    <div className={`voice voice-${voice}`} data-label={name}>
+    <div className={`voice voice-${voice}`} data-label={short}>
       {nothing && <span className="voice-nothing">{voice === "reflection" ? "no reflection" : "nothing said"}</span>}
       {answer.length > 0 && (
         <span className={`answer ${right === null ? "" : right ? "is-right" : "is-wrong"}`}>

@@ -65,14 +65,14 @@ function Example({ example: { problem, strategy, firstRight, firstSolution, refl
         <PixelPicture picture={problem.picture} size={64} alt={FAMILY_WORDS[problem.family] ?? problem.family} />
         <p><b>{problem.question}</b><span>= {problem.answer}</span></p>
       </div>
-      <div className="voice voice-first" data-label="Its own first solution">
+      <div className="voice voice-first" data-label="First">
         <span className={`answer ${firstRight ? "is-right" : "is-wrong"}`}><Icon name={firstRight ? "check" : "cross"} size={11} />{firstSolution.answer}</span>
         <span className="thought">{firstSolution.think}</span>
       </div>
-      <div className="voice voice-reflection" data-label="The teacher's reflection">
+      <div className="voice voice-reflection" data-label="Teacher">
         <span className="strategy" title={what}>{label}</span><span className="thought">{reflection}</span>
       </div>
-      <div className="voice voice-refined" data-label="The refined solution">
+      <div className="voice voice-refined" data-label="Refined">
         <span className="answer is-right"><Icon name="check" size={11} />{refinedSolution.answer}</span>
         <span className="thought">{refinedSolution.think}</span>
       </div>

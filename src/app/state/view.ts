@@ -4,7 +4,7 @@ import { z } from "zod";
 
 export const SPEEDS = [
   { name: "slow", label: "Slow motion", delay: 1200 },
-  { name: "calm", label: "One phase at a time", delay: 350 },
+  { name: "calm", label: "Phase by phase", delay: 350 },
   { name: "full", label: "Full speed", delay: 0 },
 ] as const;
 export type SpeedName = (typeof SPEEDS)[number]["name"];

@@ -2,10 +2,10 @@
 import type { RewardTerms, Transition, Voice } from "../../srpo/types";
 import type { Phase, Stage } from "../../worker/protocol";
 
-export const VOICES: readonly { readonly voice: Voice; readonly label: string }[] = [
-  { voice: "first", label: "First solution" },
-  { voice: "reflection", label: "Reflection" },
-  { voice: "refined", label: "Refined solution" },
+export const VOICES: readonly { readonly voice: Voice; readonly label: string; readonly short: string }[] = [
+  { voice: "first", label: "First solution", short: "First" },
+  { voice: "reflection", label: "Reflection", short: "Reflection" },
+  { voice: "refined", label: "Refined solution", short: "Refined" },
 ];
 
 export const TRANSITION_WORDS: Readonly<Record<Transition, { readonly label: string; readonly first: boolean; readonly refined: boolean; readonly what: string }>> = {
@@ -53,4 +53,4 @@ export function signed(value: number, digits = 2): string {
   return text.startsWith("−") || Number(value.toFixed(digits)) === 0 ? text : `+${text}`;
 }
 
-export const percent = (fraction: number): string => `${Math.round(fraction * 100)} %`;
+export const percent = (fraction: number): string => `${Math.round(fraction * 100)}\u202f%`;

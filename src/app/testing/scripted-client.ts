@@ -38,7 +38,7 @@ export function metricsAt(stage: Stage, step: number): StepMetrics {
   return {
     step, stage, loss: noise(0.02), grad_norm: 0.4 + 0.5 * Math.exp(-step / 60) + noise(0.2), learning_rate: 2e-4,
     reward: 0.98 + 0.5 * t + noise(0.06), reward_std: 0.35 - 0.2 * t,
-    "rewards/format": 0.47 + 0.03 * t, "rewards/accuracy": first / 2, "rewards/effectiveness": 0.25 * kept + 0.5 * fixed - 0.25 * spoilt,
+    "format/wellFormed": 0.94 + 0.05 * t, "rewards/format": 0.47 + 0.03 * t, "rewards/accuracy": first / 2, "rewards/effectiveness": 0.25 * kept + 0.5 * fixed - 0.25 * spoilt,
     "rewards/reflectionFormat": 0.235 + 0.01 * t, "rewards/length": 0.055 + 0.03 * t + noise(0.008),
     "accuracy/first": first, "accuracy/refined": kept + fixed,
     "transitions/kept": kept, "transitions/fixed": fixed, "transitions/spoilt": spoilt, "transitions/stillWrong": Math.max(0, 1 - kept - fixed - spoilt),
