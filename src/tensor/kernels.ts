@@ -53,7 +53,7 @@ export interface SampleOptions {
   readonly step: number;
   /** Column of the output matrices that this call fills (0 for the first new token). */
   readonly position: number;
-  /** A row that has produced this token is done: later calls write `padToken`, logprob 0, entropy 0. */
+  /** A row that has produced this token is done: later calls write `padToken`, logprob 0, entropy 0. At most 8 of them. */
   readonly stopTokens: readonly number[];
   readonly padToken: number;
 }
