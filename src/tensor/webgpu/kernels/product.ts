@@ -36,7 +36,7 @@ export interface ProductCode {
   readonly orientation: Orientation;
   /** `a4(m, k)`: four k of row m (NT, NN); `a4(k, m)`: four m of row k (TN). `weight4` likewise for B. */
   readonly loads: string;
-  /** `store(m, n, value)`: four columns of C from n on, with the bias, residual and bounds. */
+  /** `storeTile(m, n, tile)`: 4 × 4 of C from (m, n) on, with the bias, residual and bounds. */
   readonly store: string;
 }
 
@@ -58,7 +58,8 @@ export function product(dispatcher: Dispatcher, p: Product): void {
   const shape = software ? registerTileShape(p) : sharedTileShape(p);
   const aColumns = p.orientation === "TN" ? p.m : p.k;
   const alignedA = aColumns % 4 === 0;
-  const alignedC = p.n % 4 === 0;
+  // CPU adapters store one value at a time in a loop: unrolled stores are most of a shader's compile time there.
+  const alignedC = p.n % 4 === 0 && !software;
   const name = `linear ${p.orientation} ${p.b.access.key} ${shape.key} ${alignedA ? "a4" : "a1"} ${alignedC ? "c4" : "c1"}`;
   const kernel = dispatcher.kernel(name, (): KernelSpec => {
     const code: ProductCode = {
@@ -97,9 +98,11 @@ fn finish(at: u32, column: u32, value: ${unit}) {
   if (params.accumulate == 1u) { sum += c[at]; }
   c[at] = sum;
 }
-fn store(m: u32, n: u32, value: vec4f) {
-  if (m >= params.m || n >= params.n) { return; }
-  let at = m * params.n + n;
-  ${aligned ? "finish(at >> 2u, n >> 2u, value);" : "for (var i = 0u; i < min(4u, params.n - n); i++) { finish(at + i, n + i, value[i]); }"}
+fn storeTile(m: u32, n: u32, tile: array<vec4f, 4>) {
+  var rows = tile;
+  for (var r = 0u; m + r < min(m + 4u, params.m); r++) {
+    let at = (m + r) * params.n + n;
+    ${aligned ? "if (n < params.n) { finish(at >> 2u, n >> 2u, rows[r]); }" : "for (var i = 0u; n + i < min(n + 4u, params.n); i++) { finish(at + i, n + i, rows[r][i]); }"}
+  }
 }`;
 }

@@ -14,52 +14,58 @@ export interface RegisterTileShape {
   readonly columns: number;
 }
 
-/** Four rows: eight run no faster (8 × 4 accumulators spill) and take three times as long to compile. */
-export function registerTileShape({ orientation, n }: Product): RegisterTileShape {
-  const rows = 4;
-  const threads = n <= 64 ? 8 : 32;
-  return { key: `registers${rows}x${threads}${orientation}`, threads, rows, columns: 4 * threads };
+/**
+ * 4 × 4 a lane, 8 lanes: eight rows run no faster (8 × 4 accumulators spill) and take three times as long to
+ * compile, which is a second a shader as it is; wider workgroups gain nothing.
+ */
+export function registerTileShape({ orientation }: Product): RegisterTileShape {
+  return { key: `registers${orientation}`, threads: 8, rows: ROWS.length, columns: 32 };
 }
 
+const ROWS = [0, 1, 2, 3] as const;
+
 export function registerTile({ orientation, loads, store }: ProductCode, shape: RegisterTileShape): string {
-  const rows = Array.from({ length: shape.rows }, (_, row) => row);
   return `
 ${loads}
 ${store}
 fn kernel(group: u32, lane: u32) {
   let m = (group / params.columnTiles) * ${shape.rows}u;
   let n = (group % params.columnTiles) * ${shape.columns}u + lane * 4u;
-  if (n >= params.n) { return; }
-  ${rows.map((r) => `var c${r} = vec4f(0.0);`).join(" ")}
-  ${orientation === "TN" ? "" : rows.map((r) => `let m${r} = min(m + ${r}u, params.m - 1u);`).join(" ")}
-  ${LOOPS[orientation](rows)}
-  ${rows.map((r) => `store(m + ${r}u, n, c${r});`).join("\n  ")}
+  ${ROWS.map((r) => `var c${r} = vec4f(0.0);`).join(" ")}
+  ${LOOPS[orientation]}
+  storeTile(m, n, array<vec4f, 4>(c0, c1, c2, c3));
 }`;
 }
 
-const LOOPS: Readonly<Record<Product["orientation"], (rows: readonly number[]) => string>> = {
-  NT: (rows) => `
+const clampedRows = ROWS.map((r) => `let m${r} = min(m + ${r}u, params.m - 1u);`).join(" ");
+const eachRow = (statement: (row: number) => string): string => ROWS.map(statement).join("\n    ");
+
+const LOOPS: Readonly<Record<Product["orientation"], string>> = {
+  NT: `
+  ${clampedRows}
   let last = params.n - 1u;
+  let n0 = min(n, last); let n1 = min(n + 1u, last); let n2 = min(n + 2u, last); let n3 = min(n + 3u, last);
   for (var k = 0u; k < params.k; k += 4u) {
-    let b0 = weight4(n, k);
-    let b1 = weight4(min(n + 1u, last), k);
-    let b2 = weight4(min(n + 2u, last), k);
-    let b3 = weight4(min(n + 3u, last), k);
-    ${rows.map((r) => `{ let a = a4(m${r}, k); c${r} += vec4f(dot(a, b0), dot(a, b1), dot(a, b2), dot(a, b3)); }`).join("\n    ")}
+    let b0 = weight4(n0, k);
+    let b1 = weight4(n1, k);
+    let b2 = weight4(n2, k);
+    let b3 = weight4(n3, k);
+    ${eachRow((r) => `{ let a = a4(m${r}, k); c${r} += vec4f(dot(a, b0), dot(a, b1), dot(a, b2), dot(a, b3)); }`)}
   }`,
-  NN: (rows) => `
+  NN: `
+  ${clampedRows}
   let last = params.k - 1u;
   for (var k = 0u; k < params.k; k += 4u) {
     let b0 = weight4(k, n);
     let b1 = weight4(min(k + 1u, last), n);
     let b2 = weight4(min(k + 2u, last), n);
     let b3 = weight4(min(k + 3u, last), n);
-    ${rows.map((r) => `{ let a = a4(m${r}, k); c${r} += a.x * b0 + a.y * b1 + a.z * b2 + a.w * b3; }`).join("\n    ")}
+    ${eachRow((r) => `{ let a = a4(m${r}, k); c${r} += a.x * b0 + a.y * b1 + a.z * b2 + a.w * b3; }`)}
   }`,
-  TN: (rows) => `
+  TN: `
   for (var k = 0u; k < params.k; k++) {
     let b = weight4(k, n);
-    ${rows.filter((r) => r % 4 === 0).map((r) => `let a${r} = a4(k, m + ${r}u);`).join(" ")}
-    ${rows.map((r) => `c${r} += a${r - (r % 4)}[${r % 4}u] * b;`).join("\n    ")}
+    let a = a4(k, m);
+    ${eachRow((r) => `c${r} += a[${r}u] * b;`)}
   }`,
 };

@@ -48,10 +48,7 @@ fn kernel(group: u32, lane: u32) {
     }
     workgroupBarrier();
   }
-  store(m0 + row, n0 + column, c0);
-  store(m0 + row + 1u, n0 + column, c1);
-  store(m0 + row + 2u, n0 + column, c2);
-  store(m0 + row + 3u, n0 + column, c3);
+  storeTile(m0 + row, n0 + column, array<vec4f, 4>(c0, c1, c2, c3));
 }`;
 }
 
