@@ -70,6 +70,28 @@ describe("generate", () => {
     await model.home.dispose();
   });
 
+  it("goes on without the rows that have finished, and samples the same", async () => {
+    const model = smallModel(await openWasmHome(), { trainable: "none" });
+    const prompts = [prompt(model, 1, [10]), prompt(model, 2, [11, 12, 13])];
+    const options = { groupSize: 8, temperature: 1, maxNewTokens: 40, seed: 5, step: 0 };
+    const stopTokens = [1, 11, 21, 31, 41];
+    const counted = async (stop: readonly number[]) => {
+      const before = model.home.counters.dispatches;
+      const seen: number[] = [];
+      const rollout = await model.generate(prompts, { ...options, stopTokens: stop, onToken: (position, tokens) => seen.push(position, tokens.length) }, 0);
+      return { rows: rollout.rows, seen, dispatches: model.home.counters.dispatches - before };
+    };
+    const endless = await counted([]);
+    const stopped = await counted(stopTokens);
+    const cut = endless.rows.map(({ tokens }) => [...tokens].slice(0, tokens.findIndex((token) => stopTokens.includes(token)) + 1 || 40));
+    expect(stopped.rows.map((row) => [...row.tokens])).toEqual(cut);
+    expect(new Set(cut.map((tokens) => tokens.length)).size).toBeGreaterThan(4); // they do end at different times
+    expect(endless.seen).toEqual(Array.from({ length: 40 }, (_, t) => [t, 16]).flat());
+    const difference = stopped.rows.map((row, i) => largestDifference([...row.logprobs], [...(endless.rows[i]?.logprobs ?? [])]));
+    expect(Math.max(...difference)).toBeLessThan(1e-5);
+    await model.home.dispose();
+  });
+
   it("uses image features computed once", async () => {
     const model = smallModel(await openWasmHome(), { trainable: "none" });
     const [a, b] = [prompt(model, 1, [10]), prompt(model, 2, [11, 12])];
