@@ -124,8 +124,9 @@ async function logitsReport(model: VisionLanguageModel, prompts: readonly Encode
 /** The mean cross-entropy over labels, and its gradient in every trainable parameter. */
 async function gradientReports(model: VisionLanguageModel, { sequences }: ReferenceInputs, file: Safetensors): Promise<TensorReport[]> {
   const { home, parameters } = model;
-  const items = sequences.map(({ ids, labels, images }) => {
+  const items = sequences.map(({ ids, labels, images }, row) => {
     const first = labels.findIndex((label) => label >= 0);
+    if (first < 2) throw new Error(`Reference file: the first label of sequence ${row} must stand at token 2 or later, found ${first < 0 ? "none" : first}.`);
     return { prompt: model.encode(ids.slice(0, first), images), responses: [ids.slice(first)] };
   });
   const labels = sequences.flatMap((sequence) => [...sequence.labels.slice(sequence.labels.findIndex((label) => label >= 0))]);
