@@ -34,7 +34,7 @@ export interface PretrainingOptions {
 
 /** The shipped base is made with these. */
 export const DEFAULT_PRETRAINING: PretrainingOptions = {
-  seed: 0, cleanSteps: 1600, noisySteps: 300, batchSize: 64, learningRate: 1e-3, warmup: 100, decayShare: 0.3, floor: 0.2,
+  seed: 0, cleanSteps: 1800, noisySteps: 300, batchSize: 64, learningRate: 1e-3, warmup: 100, decayShare: 0.3, floor: 0.2,
   noisyShare: 0.5, weightDecay: 0.01, maxGradNorm: 1, microBatchRows: 32,
 };
 

@@ -1,0 +1,259 @@
+/** A session: phases, stages, and above all that a snapshot at any phase continues bit for bit. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Policy } from "../policy/policy";
+import { scoreResponse } from "../srpo/score";
+import type { Home } from "../tensor/home";
+import type { ParameterState } from "../tensor/parameters";
+import { openReferenceHome } from "../tensor/reference/home";
+import { openWasmHome } from "../tensor/wasm/home";
+import { configure } from "./configure";
+import { StepRefused } from "./optimiserStep";
+import type { Stage } from "./records";
+import { Session, type PhaseResult } from "./session";
+import { defaultSettings, type SettingsPatch } from "./settings";
+import { decodeSnapshot, encodeSnapshot, type Snapshot } from "./snapshot";
+import { teachFormat, tinyPolicy } from "./tinyPolicy";
+
+const small: SettingsPatch = { maxNewTokens: 24, microBatchRows: 5, sft: { examples: 8, batchSize: 6, steps: 6 }, grpo: { prompts: 2, groupSize: 3 } };
+/** Rewards that differ between the samples of a policy that can do nothing yet: longer responses are better. */
+const byLength: typeof scoreResponse = (text, ...rest) => {
+  const score = scoreResponse(text, ...rest);
+  return { ...score, terms: { ...score.terms, total: text.length / 100 } };
+};
+
+/** A taught policy's weights, made once. */
+let taught: Float32Array;
+
+async function freshPolicy(home: Home): Promise<Policy> {
+  const policy = await tinyPolicy(home);
+  policy.parameters.restore({ theta: taught, m: new Float32Array(taught.length), v: new Float32Array(taught.length) });
+  return policy;
+}
+
+function sessionOn(policy: Policy, stage: Stage, patch: SettingsPatch = {}): Session {
+  return new Session(policy, configure(configure(defaultSettings, small), patch), { stage, scorer: byLength, now: () => 0 });
+}
+
+beforeAll(async () => {
+  const home = await openWasmHome();
+  const policy = await tinyPolicy(home);
+  await teachFormat(policy, 80);
+  taught = (await policy.parameters.state()).theta;
+  await home.dispose();
+});
+
+/** Compared as bytes: a failing deep comparison of arrays this long would take minutes to print. */
+function expectSameBits(a: ParameterState, b: ParameterState): void {
+  for (const key of ["theta", "m", "v"] as const) expect(Buffer.compare(Buffer.from(a[key].buffer), Buffer.from(b[key].buffer)), `${key} differs`).toBe(0);
+}
+
+/** Run `phases` phases, then go on from the snapshots before phases `at` and compare everything that comes out. */
+async function expectSameContinuation(home: Home, stage: Stage, patch: SettingsPatch, phases: number, at: readonly number[]): Promise<void> {
+  const policy = await freshPolicy(home);
+  const uninterrupted = sessionOn(policy, stage, patch);
+  const results: PhaseResult[] = [];
+  const snapshots: Snapshot[] = [];
+  for (let i = 0; i < phases; i++) {
+    snapshots.push(decodeSnapshot(encodeSnapshot(await uninterrupted.snapshot())));
+    results.push(await uninterrupted.phase());
+  }
+  const end = await uninterrupted.snapshot();
+  uninterrupted.dispose();
+  policy.dispose();
+
+  const other = await freshPolicy(home);
+  for (const begin of at) {
+    const resumed = sessionOn(other, "base", { seed: 99 });
+    const snapshot = snapshots[begin];
+    if (snapshot === undefined) throw new Error(`there is no phase ${begin}`);
+    await resumed.restore(snapshot);
+    for (let i = begin; i < phases; i++) expect(await resumed.phase()).toEqual(results[i]);
+    const arrived = await resumed.snapshot();
+    expect(arrived.state).toEqual(end.state);
+    expectSameBits(arrived.parameters, end.parameters);
+    resumed.dispose();
+  }
+  other.dispose();
+}
+
+describe("a snapshot at any phase restores to a bit-identical continuation", () => {
+  test.each<[Stage, SettingsPatch]>([["grpo", {}], ["grpo", { grpo: { beta: 0.1, epochs: 2 } }], ["grpo", { freezeVision: false }], ["sft", {}], ["base", {}]])("on the wasm home: %s %o", async (stage, patch) => {
+    const home = await openWasmHome();
+    await expectSameContinuation(home, stage, patch, stage === "sft" ? 4 : 8, [0, 1, 2, 3]);
+    await home.dispose();
+  });
+
+  test("on the reference home", async () => {
+    const home = await openReferenceHome();
+    const few: SettingsPatch = { maxNewTokens: 3, grpo: { prompts: 1, groupSize: 2 } };
+    await expectSameContinuation(home, "grpo", few, 5, [1, 3]);
+    await home.dispose();
+  });
+});
+
+describe("a step", () => {
+  let home: Home;
+  let policy: Policy;
+  beforeAll(async () => {
+    home = await openWasmHome();
+    policy = await freshPolicy(home);
+  });
+  afterAll(() => home.dispose());
+
+  test("one read-back a training step, and nothing is left on the device", async () => {
+    const session = sessionOn(policy, "grpo");
+    await session.stepThrough();
+    const bytes = home.memoryBytes();
+    for (let i = 0; i < 3; i++) await session.phase();
+    const before = home.counters.readbacks;
+    await session.phase();
+    expect(home.counters.readbacks - before).toBe(1);
+    expect(home.memoryBytes()).toBe(bytes);
+    session.dispose();
+  });
+
+  test("a scorer that fails makes an error of that row, not a reward of 0", async () => {
+    let calls = 0;
+    const session = new Session(policy, configure(defaultSettings, small), {
+      stage: "grpo",
+      scorer: (...args) => {
+        if (calls++ === 1) throw new Error("no verdict");
+        return byLength(...args);
+      },
+    });
+    for (let i = 0; i < 3; i++) await session.phase();
+    const [group] = session.groups;
+    expect(group?.samples[1]).toMatchObject({ score: { error: "the scorer failed: no verdict" }, advantage: 0 });
+    const rewards = group?.samples.flatMap(({ score }) => (score !== undefined && !("error" in score) ? [score.terms.total] : [])) ?? [];
+    expect(rewards).toHaveLength(2);
+    expect(group?.normalised?.mean).toBeCloseTo(rewards.reduce((a, b) => a + b, 0) / 2, 12);
+    const metrics = await session.stepThrough();
+    expect(metrics?.loss).toBeTypeOf("number");
+    session.dispose();
+  });
+
+  test("flat groups have advantage exactly 0, are counted, and move nothing", async () => {
+    const policy = await freshPolicy(home);
+    const session = new Session(policy, configure(defaultSettings, small), { stage: "grpo", scorer: (...args) => ({ ...scoreResponse(...args), terms: { ...scoreResponse(...args).terms, total: 0.7 } }) });
+    const before = await policy.parameters.state();
+    const metrics = await session.stepThrough();
+    expect(metrics).toMatchObject({ frac_reward_zero_std: 1, grad_norm: 0, loss: 0 });
+    expectSameBits(await policy.parameters.state(), before);
+    session.dispose();
+  });
+
+  test("the split into micro-batches changes nothing but the order of sums", async () => {
+    const thetas: Float32Array[] = [];
+    for (const microBatchRows of [1, 4, 32]) {
+      const fresh = await freshPolicy(home);
+      const session = sessionOn(fresh, "grpo", { microBatchRows });
+      await session.stepThrough();
+      thetas.push((await fresh.parameters.state()).m);
+      session.dispose();
+      fresh.dispose();
+    }
+    const largest = Math.max(...(thetas[0] ?? []).map(Math.abs));
+    for (const theta of thetas.slice(1)) expect(Math.max(...theta.map((x, i) => Math.abs(x - (thetas[0]?.[i] ?? 0))))).toBeLessThan(1e-5 * largest);
+  });
+
+  test("on-policy with one epoch: loss about 0 and nothing clipped, yet a gradient; with two epochs the ratio moves", async () => {
+    const once = sessionOn(await freshPolicy(home), "grpo", { grpo: { aggregation: "seq-mean-token-mean" } });
+    const metrics = await once.stepThrough();
+    expect(Math.abs(metrics?.loss ?? 1)).toBeLessThan(1e-6);
+    expect(metrics).toMatchObject({ "clip_ratio/low_mean": 0, "clip_ratio/high_mean": 0 });
+    expect(metrics?.grad_norm).toBeGreaterThan(0.01);
+    const twice = sessionOn(await freshPolicy(home), "grpo", { grpo: { epochs: 2, learningRate: 5e-4, clipLow: 0.02, clipHigh: 0.02 } });
+    const later = await twice.stepThrough();
+    expect(later?.loss).toBeLessThan(-1e-4);
+    expect((later?.["clip_ratio/low_mean"] ?? 0) + (later?.["clip_ratio/high_mean"] ?? 0)).toBeGreaterThan(0);
+  });
+
+  test("the KL to the reference is 0 at the first step and grows from there", async () => {
+    const session = sessionOn(await freshPolicy(home), "grpo", { grpo: { beta: 0.05, learningRate: 1e-3 } });
+    expect((await session.stepThrough())?.kl).toBeLessThan(1e-9);
+    expect((await session.stepThrough())?.kl).toBeGreaterThan(1e-6);
+    session.dispose();
+  });
+
+  test("a step that is not finite is refused: weights, moments and counters stay", async () => {
+    const fresh = await freshPolicy(home);
+    const session = sessionOn(fresh, "grpo");
+    await session.stepThrough();
+    for (let i = 0; i < 3; i++) await session.phase();
+    const state = await fresh.parameters.state();
+    const name = "model.norm.weight";
+    const sound = await fresh.parameters.read(name);
+    fresh.parameters.write(name, sound.map((_, i) => (i === 0 ? Infinity : 1)));
+    const broken = await fresh.parameters.state();
+    await expect(session.phase()).rejects.toThrow(StepRefused);
+    expectSameBits(await fresh.parameters.state(), broken);
+    expect(session.step).toBe(1);
+    expect(session.refusals).toBe(1);
+    expect(session.history).toHaveLength(1);
+    fresh.parameters.restore(state);
+    expect((await session.stepThrough())?.step).toBe(2);
+    session.dispose();
+  });
+
+  test("after an update the watched group's new log-probabilities come along: they rise where the advantage is positive", async () => {
+    const session = sessionOn(await freshPolicy(home), "grpo", { grpo: { learningRate: 2e-3 } });
+    session.watched = 1;
+    let groups: PhaseResult | null = null;
+    await session.stepThrough((result) => {
+      groups = result;
+    });
+    const result = groups as PhaseResult | null;
+    if (result?.kind !== "stepped") throw new Error("expected a finished step");
+    expect(result.groups[0]?.samples[0]?.logprobsAfter).toBeUndefined();
+    const moved = result.groups[1]?.samples.reduce((sum, sample) => sum + (sample.advantage ?? 0) * mean(sample.logprobs.map((before, i) => (sample.logprobsAfter?.[i] ?? NaN) - before)), 0);
+    expect(moved).toBeGreaterThan(0);
+    session.dispose();
+  });
+
+  test("settings changed during a step are used from the next", async () => {
+    const session = sessionOn(policy, "grpo");
+    await session.phase();
+    session.configure({ reward: { accuracyWeight: 9 }, grpo: { groupSize: 4 } });
+    await session.stepThrough();
+    expect(session.groups).toHaveLength(0);
+    await session.phase();
+    expect(session.groups[0]?.samples).toHaveLength(4);
+    expect(() => session.configure({ freezeVision: false })).toThrow(/fixed when a run opens/);
+    session.dispose();
+  });
+});
+
+describe("the stages", () => {
+  test("base → SFT → GRPO: the data is built by the policy and the teacher, and SFT lowers the loss", async () => {
+    const home = await openWasmHome();
+    const policy = await freshPolicy(home);
+    const session = new Session(policy, configure(defaultSettings, { ...small, sft: { examples: 24, batchSize: 16, steps: 30, learningRate: 5e-3 } }));
+    const looked = await session.stepThrough();
+    expect(looked?.loss).toBeUndefined();
+    await session.enter("sft");
+    const losses: number[] = [];
+    let written = 0;
+    for (let i = 0; i < 30; i++) {
+      const metrics = await session.stepThrough((result) => {
+        if (result.kind === "data") written += result.examples.length;
+      });
+      losses.push(metrics?.loss ?? NaN);
+    }
+    expect(written).toBe(24);
+    expect(session.dataProgress.right + session.dataProgress.wrong).toBe(24);
+    expect(losses.at(-1)).toBeLessThan(0.6 * (losses[0] ?? 0));
+    await session.enter("grpo");
+    expect(session.step).toBe(0);
+    const metrics = await session.stepThrough();
+    expect(metrics?.stage).toBe("grpo");
+    const evaluation = await session.evaluate(6, { batch: 4 });
+    expect(evaluation).toMatchObject({ problems: 6, samples: 6, stage: "grpo", step: 1 });
+    expect(await session.evaluate(6, { batch: 4 })).toEqual(evaluation);
+    session.dispose();
+    await home.dispose();
+  });
+});
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
