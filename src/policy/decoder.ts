@@ -84,7 +84,7 @@ export class Decoder {
 
   /**
    * All layers for generation, without gradients: keys and values go into the cache. `visible` [N, 4] counts
-   * input rows in prefill, cache rows afterwards. x [N, D] → [N, D], before the final norm.
+   * input rows in prefill, cache rows afterwards. x [N, D] → [N, D], before the final norm (prefill: of no use).
    */
   generateForward(tape: Tape, x: Tensor, angles: RopeTables, visible: Tensor, cache: KvCache): Tensor {
     const { kernels } = tape.home;
@@ -97,6 +97,10 @@ export class Decoder {
       const qkv = linear(tape, normed, layer.qkv);
       rope(tape, qkv, angles, this.shape);
       kernels.copyRows(qkv, { offset: kOffset, count: 2 * kvHeads * headDim }, cache.rows, cache.extend, kv);
+      if (cache.prefill && i === this.layers.length - 1) {
+        tape.release(normed, qkv);
+        return stream; // only the keys and values of a prompt are wanted: what comes after them is never read
+      }
       const { out, lse } = cache.prefill ? kernels.attention(qkv, qkv, visible, this.shape) : kernels.attention(qkv, kv, visible, cached);
       lse.dispose();
       tape.own(out);
