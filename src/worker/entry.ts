@@ -1,0 +1,75 @@
+/** The worker's entry: joins a host to the message port, the best home, IndexedDB and the page's own server. */
+import { InMemoryFiles, UrlFiles, type CheckpointFiles } from "../policy/checkpointFiles";
+import { openBestHome } from "../tensor/open";
+import { Host } from "./host";
+import type { Event, PolicySource } from "./protocol";
+import type { OpenHome } from "./run";
+import { IndexedDbStore, MemoryStore, type SnapshotStore } from "./store";
+
+const openHome: OpenHome = async (wanted, onProgress) => {
+  let mark = performance.now();
+  let deviceTime = 0;
+  const { home, passedOver } = await openBestHome({
+    ...(wanted === null ? {} : { prefer: wanted, only: true }),
+    onProgress: ({ stage }) => {
+      const now = performance.now();
+      if (stage === "opening") onProgress("device", 0, 1);
+      if (stage === "testing") {
+        deviceTime = now - mark;
+        onProgress("device", 1, 1);
+        onProgress("selfTest", 0, 1);
+      }
+      if (stage === "ready") onProgress("selfTest", 1, 1);
+      mark = stage === "ready" ? mark : now;
+    },
+  });
+  return { home, passedOver, deviceTime, selfTestTime: performance.now() - mark };
+};
+
+function filesOf(source: PolicySource, base: string | undefined): CheckpointFiles {
+  switch (source.kind) {
+    case "shipped": return new UrlFiles(new URL(`policies/${source.name}/`, base ?? self.location.href).href);
+    case "files": return new InMemoryFiles(new Map(source.files.map(({ path, bytes }) => [path, new Uint8Array(bytes)])));
+    default: return source satisfies never;
+  }
+}
+
+/** Private windows may forbid IndexedDB: then the run lives as long as the tab. */
+async function openStore(): Promise<{ readonly store: SnapshotStore; readonly refused: string | null }> {
+  try {
+    return { store: await IndexedDbStore.open(), refused: null };
+  } catch (error) {
+    return { store: new MemoryStore(), refused: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** 0 lets waiting messages be heard first; a message to oneself is not held back in hidden tabs, as timers are. */
+function sleep(ms: number): Promise<void> {
+  if (ms > 0) return new Promise((resolve) => setTimeout(resolve, ms));
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
+const send = (event: Event, transfer: Transferable[]): void => self.postMessage(event, { transfer });
+const waiting: unknown[] = [];
+self.onmessage = ({ data }: MessageEvent<unknown>) => void waiting.push(data);
+const { store, refused } = await openStore();
+let told = refused === null;
+const host = new Host({
+  openHome, filesOf, store, sleep,
+  now: () => performance.now(),
+  post: (event, transfer) => {
+    send(event, transfer);
+    if (told || event.type !== "opened") return;
+    told = true;
+    send({ run: event.run, type: "error", fatal: false, message: `This browser keeps nothing for this page (${refused ?? ""}): closing the tab loses the run.` }, []);
+  },
+});
+self.onmessage = ({ data }: MessageEvent<unknown>) => host.receive(data);
+for (const message of waiting) host.receive(message);
