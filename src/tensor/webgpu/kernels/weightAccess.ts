@@ -2,6 +2,7 @@
  * WGSL that reads four neighbouring columns of a weight matrix, whatever its format (layouts: kernels.ts).
  * `unpack2x16float` is core WGSL: packed halves need no shader-f16.
  */
+import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Weight } from "../../kernels";
 import { read, type BufferSpec, type Operand } from "../dispatch";
 
@@ -71,8 +72,8 @@ fn weight4(row: u32, column: u32) -> vec4f {
 
 /** Rows [firstRow, firstRow + rows) of a weight as operands of a kernel; firstRow must be a multiple of 64. */
 export function weightOperands(weight: Weight, firstRow = 0, rows = weight.out): Operand[] {
-  const part = (tensor: Operand & object, perRow: number): Operand =>
-    firstRow === 0 && rows === weight.out ? tensor : { tensor: "tensor" in tensor ? tensor.tensor : tensor, offset: firstRow * perRow, size: rows * perRow };
+  const part = (tensor: Tensor, perRow: number): Operand =>
+    firstRow === 0 && rows === weight.out ? tensor : { tensor, offset: firstRow * perRow, size: rows * perRow };
   switch (weight.format) {
     case "f32":
       return [part(weight.values, weight.in)];
