@@ -3,7 +3,7 @@ import { explainTerm } from "../../srpo/explain";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import { scoreOf, type ShownRow } from "../state/rescoring";
 import { sumOf } from "../state/tokens";
-import { number, signed, TERMS } from "../state/words";
+import { number, TERMS } from "../state/words";
 import { Tokens } from "./Tokens";
 
 interface SampleDetailProps {
@@ -13,7 +13,7 @@ interface SampleDetailProps {
   readonly settings: Settings;
 }
 
-export function SampleDetail({ sample, shown: { facts, parts }, row, settings }: SampleDetailProps) {
+export function SampleDetail({ sample, shown: { facts }, row, settings }: SampleDetailProps) {
   const score = scoreOf(sample);
   const entropy = sumOf(sample.entropies) / Math.max(1, sample.entropies.length);
   return (
@@ -21,12 +21,12 @@ export function SampleDetail({ sample, shown: { facts, parts }, row, settings }:
       <td colSpan={8}>
         <p className="detail-text"><Tokens sample={sample} at={sample.tokens.map((_, at) => at)} clip={settings.grpo} label={`Response ${row + 1}, word for word`} /></p>
         {score && score.formatReasons.length > 0 && <ul className="detail-flaws">{score.formatReasons.map((reason) => <li key={reason}>{reason}</li>)}</ul>}
-        {facts && parts && (
+        {facts && (
           <dl className="detail-terms">
             {TERMS.map(({ key, label }) => (
               <div key={key}>
                 <dt><i className={`swatch term-${key}`} aria-hidden="true" />{label}</dt>
-                <dd><b>{signed(parts[key])}</b> {explainTerm(key, facts, settings.reward).sentence}</dd>
+                <dd>{explainTerm(key, facts, settings.reward).sentence}</dd>
               </div>
             ))}
           </dl>

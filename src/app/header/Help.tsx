@@ -34,14 +34,14 @@ export function Help() {
           <p className="lead">A small model looks at a picture, answers, reflects on its answer, and answers again. SRPO teaches it to reflect well: it rewards reflections that keep right answers and fix wrong ones, and takes away for those that spoil.</p>
           <dl>{VOICES.map(({ voice, label }) => <div key={voice} className={`voice-${voice}`}><dt><Icon name={voice} size={14} />{label}</dt><dd>{voice === "first" ? "What it thinks and answers at first sight." : voice === "reflection" ? "What it says about its own answer." : "What it thinks and answers after that."}</dd></div>)}</dl>
           <dl>{TRANSITIONS.map((each) => <div key={each}><dt><TransitionChip transition={each} /></dt><dd>{TRANSITION_WORDS[each].what}</dd></div>)}</dl>
-          <h3>Three stages</h3>
-          <dl>{(["base", "sft", "grpo"] as const).map((stage) => <div key={stage}><dt>{STAGE_WORDS[stage].label}</dt><dd>{STAGE_WORDS[stage].what}</dd></div>)}</dl>
+          <h3>Keys</h3>
+          <dl className="keys">{BINDINGS.map(({ keys, what }) => <div key={keys}><dt><kbd>{keys}</kbd></dt><dd>{what}</dd></div>)}</dl>
         </section>
         <section>
           <h3>What do these buttons do?</h3>
           <dl>{BUTTONS.map(({ icon, name, what }) => <div key={name}><dt><Icon name={icon} />{name}</dt><dd>{what}</dd></div>)}</dl>
-          <h3>Keys</h3>
-          <dl className="keys">{BINDINGS.map(({ keys, what }) => <div key={keys}><dt><kbd>{keys}</kbd></dt><dd>{what}</dd></div>)}</dl>
+          <h3>Three stages</h3>
+          <dl>{(["base", "sft", "grpo"] as const).map((stage) => <div key={stage}><dt>{STAGE_WORDS[stage].label}</dt><dd>{STAGE_WORDS[stage].what}</dd></div>)}</dl>
           <p className="help-note">Point at, focus or tap any number to see where it comes from. Nothing leaves this tab: the model trains on your own machine.</p>
           <details className="developer">
             <summary>For developers</summary>

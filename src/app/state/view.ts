@@ -29,7 +29,8 @@ const STORAGE_KEY = "srpo-playground/taste";
 function readTaste(): Taste {
   const nothing = tasteSchema.parse({});
   try {
-    const text = localStorage.getItem(STORAGE_KEY);
+    // Outside a browser (tests) there is no storage at all.
+    const text = typeof localStorage === "undefined" ? null : localStorage.getItem(STORAGE_KEY);
     const parsed = tasteSchema.safeParse(text === null ? {} : JSON.parse(text));
     return parsed.success ? parsed.data : nothing;
   } catch (error) {

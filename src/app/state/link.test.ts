@@ -1,0 +1,34 @@
+import { describe, expect, test } from "vitest";
+import { defaultSettings } from "../../worker/protocol";
+import { decodeLink, encodeLink } from "./link";
+import { patchSettings } from "./run";
+
+describe("the share link", () => {
+  test("is empty for the defaults", () => {
+    expect(encodeLink(defaultSettings)).toBe("");
+    expect(decodeLink("")).toEqual({ ok: true, settings: {} });
+  });
+
+  test("carries only what was changed, and gives the same settings back", () => {
+    const settings = patchSettings(defaultSettings, { seed: 7, families: ["bars"], reward: { effectiveness: { kept: 0.25, fixed: 0.5, stillWrong: 0, spoilt: -1 } }, grpo: { groupSize: 12 } });
+    const link = encodeLink(settings);
+    expect(decodeURIComponent(link)).toBe('#v=1&s={"seed":7,"families":["bars"],"reward":{"effectiveness":{"spoilt":-1}},"grpo":{"groupSize":12}}');
+    expect(decodeLink(link)).toEqual({ ok: true, settings });
+  });
+
+  test.each([
+    ["another version", "#v=2&s={}", /another version/],
+    ["no JSON", "#v=1&s={seed", /no JSON/],
+    ["a value out of range", `#v=1&s=${encodeURIComponent('{"grpo":{"groupSize":1}}')}`, /groupSize/],
+    ["a value of another kind", `#v=1&s=${encodeURIComponent('{"temperature":"hot"}')}`, /temperature/],
+  ])("refuses %s and says why", (_, hash, why) => {
+    const decoded = decodeLink(hash);
+    expect(decoded.ok).toBe(false);
+    expect(decoded.ok ? "" : decoded.why).toMatch(why);
+  });
+
+  test("drops keys it does not know", () => {
+    const decoded = decodeLink(`#v=1&s=${encodeURIComponent('{"seed":3,"colour":"red"}')}`);
+    expect(decoded.ok && decoded.settings).toEqual({ ...defaultSettings, seed: 3 });
+  });
+});

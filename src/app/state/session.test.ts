@@ -1,0 +1,115 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { CommandBody } from "../../worker/client";
+import { defaultSettings } from "../../worker/protocol";
+import { ScriptedClient } from "../testing/scripted-client";
+import { createSession, type Session } from "./session";
+
+/** A scripted worker that also notes what it was told. */
+class NotingClient extends ScriptedClient {
+  readonly sent: CommandBody[] = [];
+  override send(command: CommandBody): void { this.sent.push(command); super.send(command); }
+}
+
+let hidden = false;
+let client: NotingClient;
+let session: Session;
+
+function start(script: ConstructorParameters<typeof ScriptedClient>[0]): void {
+  client = new NotingClient(script);
+  session = createSession({ client, onExported: () => undefined, hidden: () => hidden, newRun: () => "run" });
+  session.open({ kind: "shipped", name: "base" }, { settings: { grpo: { prompts: 1, groupSize: 2 }, sft: { steps: 4, examples: 64 } } });
+  vi.advanceTimersByTime(200);
+}
+
+const run = () => session.live.run.store.getState();
+
+beforeEach(() => { vi.useFakeTimers(); hidden = false; });
+afterEach(() => { session.close(); vi.useRealTimers(); });
+
+describe("the session", () => {
+  test("reports what the worker opened", () => {
+    start({ stage: "grpo", step: 3, home: "wasm" });
+    expect(run()).toMatchObject({ status: "ready", stage: "grpo", step: 3 });
+    expect(run().opened?.passedOver[0]?.home).toBe("webgpu");
+    expect(session.live.history.store.getState().rows.filter((row) => row.stage === "grpo")).toHaveLength(3);
+  });
+
+  test("a sub-step lights its phase, then shows only what that phase made", () => {
+    start({ stage: "grpo", pace: 500 });
+    session.phase();
+    vi.advanceTimersByTime(200);
+    expect(run().running).toBe("rollout");
+    vi.advanceTimersByTime(600);
+    expect(run()).toMatchObject({ running: null, done: "rollout" });
+    expect(session.live.groups.store.getState().now?.groups[0]?.samples[0]?.score).toBeUndefined();
+    session.phase();
+    vi.advanceTimersByTime(900);
+    expect(session.live.groups.store.getState().now?.groups[0]?.samples[0]?.score).toBeDefined();
+  });
+
+  test("play takes a beginner from the base through SFT into GRPO; pause stays where it is", () => {
+    start({ stage: "base", pace: 1 });
+    session.togglePlay();
+    vi.advanceTimersByTime(400);
+    expect(client.sent.filter(({ type }) => type === "stage")).toEqual([{ type: "stage", stage: "sft" }, { type: "stage", stage: "grpo" }]);
+    expect(run().stage).toBe("grpo");
+    session.pause();
+    vi.advanceTimersByTime(200);
+    expect(run().playing).toBe(false);
+  });
+
+  test("a moving slider is shown at once and sent as one command", () => {
+    start({ stage: "grpo" });
+    for (const lengthWeight of [0.2, 0.3, 0.4]) session.configure({ reward: { lengthWeight } });
+    session.configure({ temperature: 0.7 });
+    expect(run().wanted.reward.lengthWeight).toBe(0.4);
+    expect(run().settings.reward.lengthWeight).toBe(defaultSettings.reward.lengthWeight);
+    vi.advanceTimersByTime(500);
+    expect(client.sent.filter(({ type }) => type === "configure")).toEqual([{ type: "configure", settings: { reward: { lengthWeight: 0.4 }, temperature: 0.7 } }]);
+    expect(run().settings).toEqual(run().wanted);
+  });
+
+  test("draws at most ten times a second, and not at all in a hidden tab", () => {
+    start({ stage: "grpo", pace: 2 });
+    const drawn = vi.fn();
+    session.live.history.store.subscribe(drawn);
+    session.togglePlay();
+    vi.advanceTimersByTime(1000);
+    expect(drawn.mock.calls.length).toBeGreaterThan(5);
+    expect(drawn.mock.calls.length).toBeLessThanOrEqual(11);
+    hidden = true;
+    drawn.mockClear();
+    vi.advanceTimersByTime(500);
+    expect(drawn).not.toHaveBeenCalled();
+    hidden = false;
+    session.live.flush();
+    expect(drawn).toHaveBeenCalledTimes(1);
+  });
+
+  test("looking back never changes what the visitor chose, and stepping forward leads back to now", () => {
+    start({ stage: "grpo", pace: 1 });
+    session.togglePlay();
+    vi.advanceTimersByTime(400);
+    session.back();
+    const looked = session.live.groups.store.getState().lookedAt;
+    vi.advanceTimersByTime(200);
+    expect(looked).not.toBeNull();
+    expect(session.live.groups.store.getState().lookedAt).toBe(looked);
+    const before = client.sent.length;
+    session.step();
+    expect(client.sent).toHaveLength(before);
+  });
+
+  test("tells of a lost device, a refused step and a fatal error in words", () => {
+    start({ stage: "grpo", step: 5 });
+    session.loseDevice();
+    client.emit({ type: "refused", step: 6, message: "The loss is NaN." });
+    vi.advanceTimersByTime(200);
+    expect(run().status).toBe("recovering");
+    expect(run().notices.map(({ title }) => title)).toEqual(["The device was lost", "Step 6 was refused"]);
+    client.emit({ type: "error", message: "model.safetensors is truncated.", fatal: true });
+    vi.advanceTimersByTime(200);
+    expect(run().status).toBe("failed");
+    expect(run().notices.at(-1)?.text).toMatch(/truncated/);
+  });
+});
