@@ -16,7 +16,7 @@ const PAINT: Readonly<Record<ColourName, Colour>> = { red: [220, 38, 62], blue: 
 const KINDS: readonly Kind[] = COLOURS.flatMap((colour) => SHAPES.map((shape) => ({ colour, shape })));
 const CELLS = 16;
 /** Most of one asked kind. */
-const MOST = 6;
+const MOST = 5;
 
 function draw(cells: readonly (Kind | null)[]): Picture {
   const canvas = new Canvas();
@@ -55,7 +55,7 @@ export const shapes: TaskFamily = {
     const same = (kind: Kind, other: Kind): boolean => kind.colour === other.colour && kind.shape === other.shape;
     const others = KINDS.filter((kind) => !asked.some((one) => same(one, kind)));
     const filled: Kind[] = [...Array<Kind>(counts[0]).fill(asked[0]), ...Array<Kind>(counts[1]).fill(asked[1])];
-    const distractors = random.integer(1, Math.min(4, CELLS - filled.length));
+    const distractors = random.integer(1, Math.min(3, CELLS - filled.length));
     for (let i = 0; i < distractors; i++) filled.push(random.pick(others));
     const empty = Array<null>(CELLS - filled.length).fill(null);
     const cells = random.shuffle<Kind | null>([...filled, ...empty]);
