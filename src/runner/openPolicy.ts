@@ -5,7 +5,7 @@ import type { Home } from "../tensor/home";
 import { configure } from "../training/configure";
 import { defaultSettings, type Settings } from "../training/settings";
 import { HOME_NAMES, openNodeHome } from "./nodeHomes";
-import type { Arguments } from "./usage";
+import { UsageError, type Arguments } from "./usage";
 
 export interface OpenedPolicy {
   readonly home: Home;
@@ -19,11 +19,20 @@ export async function openPolicy(args: Arguments, directory: string, trainable: 
   const files = await openDirectory(directory);
   const home = await openNodeHome(homeName);
   try {
-    const policy = await Policy.load(home, files, { trainable });
+    const policy = await asInput(directory, Policy.load(home, files, { trainable }));
     return { home, policy, close: async () => { policy.dispose(); await home.dispose(); } };
   } catch (error) {
     await home.dispose();
     throw error;
+  }
+}
+
+/** Whatever keeps a folder from being loaded is a matter of the folder. @throws UsageError naming it */
+export async function asInput<T>(directory: string, loading: Promise<T>): Promise<T> {
+  try {
+    return await loading;
+  } catch (error) {
+    throw new UsageError(`${directory}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -20,7 +20,8 @@ export interface TrainPlan {
 }
 
 export interface TrainEvents {
-  onStep?(metrics: StepMetrics, planned: number): void;
+  /** Awaited, so that an evaluation sees the weights of this very step. */
+  onStep?(metrics: StepMetrics, planned: number): void | Promise<void>;
   onData?(collected: number, wanted: number): void;
   onRefused?(message: string): void;
 }
@@ -49,18 +50,19 @@ export class RunFolder {
     return parsed.data;
   }
 
-  async begin(plan: TrainPlan & { readonly policy: string }): Promise<void> {
-    await writeAtomically(this.planPath, `${JSON.stringify(plan, null, 2)}\n`);
+  /** The plan is written last: a folder with a plan has a snapshot to begin from. */
+  async begin(plan: TrainPlan & { readonly policy: string }, session: Session): Promise<void> {
+    await this.save(session);
     await writeAtomically(this.metrics, "");
+    await writeAtomically(this.planPath, `${JSON.stringify(plan, null, 2)}\n`);
   }
 
-  /** Restore the last snapshot, if there is one, and cut the metrics back to it. */
-  async restore(session: Session): Promise<boolean> {
+  /** Restore the last snapshot and cut the metrics back to it. @throws UsageError when there is none */
+  async restore(session: Session): Promise<void> {
     const bytes = await readIfThere(this.snapshotPath);
-    if (bytes === null) return false;
+    if (bytes === null) throw new UsageError(`${this.snapshotPath}: missing; the run cannot be continued`);
     await session.restore(decodeSnapshot(bytes));
     await writeAtomically(this.metrics, session.history.map((metrics) => `${JSON.stringify(metrics)}\n`).join(""));
-    return true;
   }
 
   async writePolicy(session: Session, name: string): Promise<void> {
@@ -104,7 +106,7 @@ async function trainStage(session: Session, stage: TrainedStage, saveEvery: numb
       if (result.kind !== "stepped") continue;
       refusals = 0;
       await appendLine(folder.metrics, result.metrics);
-      events.onStep?.(result.metrics, session.settings[stage].steps);
+      await events.onStep?.(result.metrics, session.settings[stage].steps);
       if (session.step % saveEvery === 0) await folder.save(session);
     } catch (error) {
       if (!(error instanceof StepRefused) || ++refusals >= MAX_REFUSALS) throw error;

@@ -1,11 +1,12 @@
 /** `train`: reflection SFT and GRPO without a page, resumable. */
+import { configure } from "../../training/configure";
 import { Session } from "../../training/session";
+import type { Settings, SettingsPatch } from "../../training/settings";
 import { homeFlag, policyFlag, seedFlag, setFlag, type RunnerCommand } from "../command";
 import { openPolicy, settingsOf } from "../openPolicy";
 import { progressBar } from "../progress";
 import { RunFolder, trainStages, type TrainedStage } from "../trainLoop";
 import { oneOf, UsageError, type Arguments } from "../usage";
-import type { Settings } from "../../training/settings";
 
 const STAGES: readonly TrainedStage[] = ["sft", "grpo"];
 const RECIPES = ["srpo", "grpo"] as const;
@@ -26,7 +27,7 @@ export const trainCommand: RunnerCommand = {
     steps: { type: "string", valueHint: "n", description: "Steps of the stage (with several stages: of the last)" },
     seed: seedFlag,
     home: homeFlag,
-    resume: { type: "boolean", description: "Go on with the run in --out from its last snapshot; its own settings hold" },
+    resume: { type: "boolean", description: "Go on with the run in --out from its last snapshot, under its own settings but for --steps and --set" },
     saveEvery: { type: "string", default: "10", valueHint: "n", description: "Steps between snapshots" },
     set: setFlag,
   },
@@ -42,9 +43,13 @@ export const trainCommand: RunnerCommand = {
     const session = new Session(opened.policy, settings);
     const bar = progressBar("train");
     try {
-      if (stored === null) await folder.begin(plan);
-      const resumed = resume && await folder.restore(session);
-      process.stderr.write(`${resumed ? "resumed at" : "training from"} ${session.stage} step ${session.step} on ${opened.home.description.name} (${opened.home.description.adapter}), ${opened.policy.parameters.trainableCount} trainable parameters\n`);
+      if (stored === null) {
+        await folder.begin(plan, session);
+      } else {
+        await folder.restore(session);
+        session.configure(stepsPatch(args, plan.stages, args.settings));
+      }
+      process.stderr.write(`${resume ? "resumed at" : "training from"} ${session.stage} step ${session.step} on ${opened.home.description.name} (${opened.home.description.adapter}), ${opened.policy.parameters.trainableCount} trainable parameters\n`);
       await trainStages(session, plan, folder, {
         onData: (collected, wanted) => bar.update(collected, wanted, "reflections"),
         onStep: (metrics, planned) => bar.update(metrics.step, planned, note(metrics.stage, metrics.loss, metrics["accuracy/first"], metrics["accuracy/refined"])),
@@ -69,10 +74,14 @@ function stagesOf(args: Arguments): [TrainedStage, ...TrainedStage[]] {
 function trainSettings(args: Arguments, stages: readonly TrainedStage[]): Settings {
   const settings = settingsOf(args);
   const recipe = args.oneOf("recipe", RECIPES);
-  const withReward = { ...settings, reward: { ...settings.reward, ...RECIPE_REWARD[recipe] } };
-  if (args.optional("steps") === null) return withReward;
-  const steps = args.integer("steps", 1);
-  return stages.at(-1) === "grpo" ? { ...withReward, grpo: { ...withReward.grpo, steps } } : { ...withReward, sft: { ...withReward.sft, steps } };
+  return configure({ ...settings, reward: { ...settings.reward, ...RECIPE_REWARD[recipe] } }, stepsPatch(args, stages, {}));
+}
+
+/** `patch` with --steps for the last stage, if given. */
+function stepsPatch(args: Arguments, stages: readonly TrainedStage[], patch: SettingsPatch): SettingsPatch {
+  const stage = stages.at(-1);
+  if (stage === undefined || args.optional("steps") === null) return patch;
+  return { ...patch, [stage]: { ...patch[stage], steps: args.integer("steps", 1) } };
 }
 
 function note(stage: string, loss: number | undefined, first: number | undefined, refined: number | undefined): string {

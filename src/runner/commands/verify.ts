@@ -7,6 +7,7 @@ import { Safetensors } from "../../policy/safetensors";
 import { verifyModel, type TensorReport } from "../../policy/verify";
 import { homeFlag, type RunnerCommand } from "../command";
 import { HOME_NAMES, openNodeHome } from "../nodeHomes";
+import { asInput } from "../openPolicy";
 import { UsageError } from "../usage";
 
 const REFERENCE = "reference.safetensors";
@@ -33,7 +34,7 @@ export const verifyCommand: RunnerCommand = {
     const adapterReference = adapter === null ? null : await openReference(named ?? join(adapter, REFERENCE));
     const home = await openNodeHome(homeName);
     try {
-      const policy = await Policy.load(home, files, { trainable: "all", adapter: adapterFiles });
+      const policy = await asInput(adapter ?? model, Policy.load(home, files, { trainable: "all", adapter: adapterFiles }));
       const reports = await verifyModel(policy.model, reference, adapterReference);
       policy.dispose();
       const ok = reports.every((report) => report.ok);
