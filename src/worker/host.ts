@@ -1,63 +1,55 @@
 /**
- * The worker's end of the protocol: owns one run and does what commands say, one at a time. Plays on promises and the
- * message loop (never requestAnimationFrame, which a hidden tab stops), so commands are heard between phases.
+ * The worker's end of the protocol: does what commands say, one at a time, with the one run it has. Plays on promises
+ * and the message loop (never requestAnimationFrame, which a hidden tab stops), so commands are heard between phases.
  *
  * A lost device: a new one is opened, the last kept state restored, and the work that failed done again; at most
- * three times without a finished step in between, and the page is told each time.
+ * three times without a finished step in between, and the page is told each time (runLifecycle.ts).
  */
 import { DeviceLostError } from "../tensor/home";
-import type { CheckpointFiles } from "../policy/checkpointFiles";
-import { configure } from "../training/configure";
 import { StepRefused } from "../training/optimiserStep";
 import type { PhaseResult } from "../training/session";
-import { defaultSettings } from "../training/settings";
 import type { Snapshot } from "../training/snapshot";
 import { GroupFeed } from "./groupFeed";
 import { Keeper } from "./keeper";
 import { parseCommand } from "./parse";
-import type { Command, Event, PolicySource, Stage } from "./protocol";
-import { closeRun, download, openRun, type OpenHome, type Run } from "./run";
+import type { Command, Event, Phase, Stage } from "./protocol";
+import type { Run } from "./run";
+import { FatalError, RunLifecycle, type EventBody, type LifecycleDependencies, type OpenCommand } from "./runLifecycle";
 import type { SnapshotStore } from "./store";
 
-export interface HostDependencies {
-  readonly openHome: OpenHome;
-  /** The folder that a source names; `base`: address that the shipped ones are relative to. */
-  readonly filesOf: (source: PolicySource, base: string | undefined) => CheckpointFiles;
+export interface HostDependencies extends LifecycleDependencies {
   readonly store: SnapshotStore;
   readonly post: (event: Event, transfer: Transferable[]) => void;
-  /** Milliseconds. */
-  readonly now: () => number;
   /** Resolves after `ms`; 0 lets waiting messages be heard. */
   readonly sleep: (ms: number) => Promise<void>;
 }
 
-type Open = Extract<Command, { type: "open" }>;
-type EventBody = Event extends infer E ? (E extends Event ? Omit<E, "run"> : never) : never;
-
+/** Commands that end playing, and a long step, at the next phase; a step or phase ends playing only. */
 const INTERRUPTING: ReadonlySet<Command["type"]> = new Set(["pause", "open", "stage", "reset", "restore", "close"]);
 const STEPPING: ReadonlySet<Command["type"]> = new Set(["step", "phase"]);
-const MAX_RECOVERIES = 3;
-/** Where a shipped policy's lesson goes on. */
-const STAGE_OF_SHIPPED: Readonly<Record<"base" | "sft" | "srpo", Stage>> = { base: "base", sft: "grpo", srpo: "grpo" };
 
 export class Host {
   /** The run that events speak of, and the one that commands are taken for: they differ while another run is being opened. */
   #id = "";
   #wanted = "";
-  #run: Run | null = null;
-  #opening: { readonly command: Open; readonly files: CheckpointFiles } | null = null;
   #queue: Promise<void> = Promise.resolve();
   /** Serialises everything that touches the session: phases of a playing run and commands between them. */
   #turn: Promise<void> = Promise.resolve();
   #playing: Promise<void> | null = null;
   #stopping = false;
-  #recoveries = 0;
   readonly #keeper: Keeper;
   readonly #feed: GroupFeed;
+  readonly #life: RunLifecycle;
 
   constructor(private readonly dependencies: HostDependencies) {
-    this.#keeper = new Keeper(dependencies.store, (error) => this.post({ type: "error", message: `This run is not being saved: ${error.message}`, fatal: false }));
-    this.#feed = new GroupFeed((post) => this.post({ type: "phase", ...post }), dependencies.now);
+    const post = (event: EventBody): void => this.post(event);
+    this.#keeper = new Keeper(dependencies.store, (error) => post({ type: "error", message: `This run is not being saved: ${error.message}`, fatal: false }));
+    this.#feed = new GroupFeed((groups) => post({ type: "phase", ...groups }), dependencies.now);
+    this.#life = new RunLifecycle(dependencies, this.#keeper, post, (run, message) => {
+      this.inTurn(async () => {
+        if (this.#life.isCurrent(run)) await this.recover(message);
+      }).catch((error: unknown) => this.fail(error, true));
+    });
   }
 
   /** A message from the page. Commands are done in order; one that fails is reported and does not stop the next. */
@@ -70,7 +62,6 @@ export class Host {
     }
     if (command.type === "open") this.#wanted = command.run;
     else if (command.run !== this.#wanted) return;
-    // These end playing at the next phase without waiting for their turn in the queue; all but another step also end a long step.
     if (INTERRUPTING.has(command.type) || (this.#playing !== null && STEPPING.has(command.type))) this.#stopping = true;
     this.#queue = this.#queue.then(() => this.handle(command).catch((error: unknown) => this.fail(error, command.type === "open")));
   }
@@ -113,74 +104,34 @@ export class Host {
         this.post({ type: "exported", files }, files.map((file) => file.bytes));
       });
       case "loseDevice": return this.inTurn(() => this.recover("The device was destroyed on request."));
-      case "close": return this.stopped(() => this.close());
+      case "close": return this.stopped(() => this.#life.close());
       default: return command satisfies never;
     }
   }
 
-  private async open(command: Open): Promise<void> {
+  private async open(command: OpenCommand): Promise<void> {
     await this.stop();
-    await this.close();
     this.#id = command.run;
     this.#stopping = false;
-    this.#recoveries = 0;
-    const { now, filesOf } = this.dependencies;
-    const began = now();
-    const files = await download(filesOf(command.source, command.base), (what, done, total) => this.post({ type: "progress", what, done, total }));
-    this.#opening = { command, files };
-    const resumed = command.resume && await this.resume(now() - began);
-    if (!resumed) {
-      await this.start(now() - began, null);
-      await this.#keeper.start(await this.run().session.snapshot());
-    }
-    this.postOpened(resumed);
-  }
-
-  /** Go on with the stored run. → false where there is none, or it cannot be used, which is said */
-  private async resume(downloadTime: number): Promise<boolean> {
-    try {
-      const kept = await this.#keeper.resume();
-      if (kept === null) return false;
-      await this.start(downloadTime, kept);
-      return true;
-    } catch (error) {
-      await this.close();
-      this.fail(new Error(`The stored run could not be continued, a fresh one is started: ${error instanceof Error ? error.message : String(error)}`), false);
-      return false;
-    }
-  }
-
-  /** Open a home, load the policy, and go on from `from` if given. */
-  private async start(downloadTime: number, from: Snapshot | null): Promise<void> {
-    if (this.#opening === null) throw new Error("no run is open; send open first");
-    const { command, files } = this.#opening;
-    const settings = from?.state.settings ?? configure(defaultSettings, command.settings);
-    const stage = command.source.kind === "shipped" ? STAGE_OF_SHIPPED[command.source.name] : "base";
-    const run = await openRun(this.dependencies.openHome, command.home, files, settings, stage, downloadTime, this.dependencies.now,
-      (what, done, total) => this.post({ type: "progress", what, done, total }));
-    run.session.watched = 0;
-    this.#run = run;
-    if (from !== null) await run.session.restore(from);
-    void run.opened.home.lost.then((error) => this.inTurn(async () => {
-      if (this.#run === run) await this.recover(error.message);
-    })).catch((error: unknown) => this.fail(error, true));
+    this.postOpened(await this.inTurn(() => this.#life.open(command)));
   }
 
   private postOpened(resumed: boolean): void {
-    const { opened: { home, passedOver }, policy, session, costs } = this.run();
+    const { opened: { home, passedOver }, policy, session, costs } = this.#life.run;
     const { adapter, features } = home.description;
     this.post({
       type: "opened", home: home.name, adapter, features, costs, passedOver, parameters: policy.parameters.count,
       settings: session.settings, stage: session.stage, step: session.step, resumed, history: session.history,
     });
-    this.post({ type: "snapshots", snapshots: [...this.#keeper.timeline] });
-    if (session.groups.length > 0) this.#feed.offer({ phase: madeBefore(session.nextPhase), step: session.step + 1, groups: session.groups }, true);
+    this.postSnapshots();
+    if (session.dataProgress.collected > 0) this.post({ type: "data", progress: session.dataProgress, examples: session.examples });
+    this.postGroupsUnderWay();
   }
 
   private async play(delay: number, until: number | null): Promise<void> {
     await this.stop();
     this.#stopping = false;
-    this.run();
+    this.#life.requireRun();
     this.post({ type: "playing", playing: true });
     this.#playing = this.playOn(delay, until).catch((error: unknown) => this.fail(error, false)).finally(() => {
       this.#playing = null;
@@ -199,7 +150,7 @@ export class Host {
 
   /** Has playing come to its end: the given step, else the stage's planned number of steps? */
   private arrived(step: number, until: number | null): boolean {
-    const { stage, settings } = this.run().session;
+    const { stage, settings } = this.#life.run.session;
     if (until !== null) return step >= until;
     return stage !== "base" && step === settings[stage].steps;
   }
@@ -229,8 +180,8 @@ export class Host {
       if (result.kind === "groups") return;
       await this.#keeper.keep(await session.snapshot());
       if (result.kind === "stepped") {
-        this.#recoveries = 0;
-        this.post({ type: "snapshots", snapshots: [...this.#keeper.timeline] });
+        this.#life.trust();
+        this.postSnapshots();
       }
     });
     return result;
@@ -255,7 +206,7 @@ export class Host {
       await this.#keeper.mark(snapshot, stage);
       this.#feed.clear();
       this.post({ type: "stage", stage, step: session.step });
-      this.post({ type: "snapshots", snapshots: [...this.#keeper.timeline] });
+      this.postSnapshots();
     });
   }
 
@@ -267,17 +218,28 @@ export class Host {
   }
 
   private postRestored(): void {
-    const { session } = this.run();
+    const { session } = this.#life.run;
     this.#feed.clear();
     this.post({ type: "restored", stage: session.stage, step: session.step, history: session.history });
+    this.postSnapshots();
+    this.postGroupsUnderWay();
+  }
+
+  private postSnapshots(): void {
     this.post({ type: "snapshots", snapshots: [...this.#keeper.timeline] });
+  }
+
+  /** The groups of a step that was restored half done. */
+  private postGroupsUnderWay(): void {
+    const { session } = this.#life.run;
+    if (session.groups.length > 0) this.#feed.offer({ phase: phaseBefore(session.nextPhase), step: session.step + 1, groups: session.groups }, true);
   }
 
   /** Do something with the run when its turn comes, again after a lost device. */
   private work(job: (run: Run) => Promise<void>): Promise<void> {
     return this.inTurn(async () => {
       for (;;) {
-        const run = this.run();
+        const run = this.#life.run;
         try {
           return await job(run);
         } catch (error) {
@@ -288,32 +250,16 @@ export class Host {
     });
   }
 
+  private async recover(message: string): Promise<void> {
+    const { otherHome } = await this.#life.recover(message);
+    if (otherHome) this.postOpened(true);
+    this.postRestored();
+  }
+
   private inTurn<T>(job: () => Promise<T>): Promise<T> {
     const result = this.#turn.then(job);
     this.#turn = result.then(() => undefined, () => undefined);
     return result;
-  }
-
-  /** A new device, with the last kept state on it. @throws Error after MAX_RECOVERIES without a finished step */
-  private async recover(message: string): Promise<void> {
-    const lost = this.run();
-    const before = lost.opened.home.name;
-    this.#run = null;
-    await closeRun(lost, true);
-    for (let failure = message; ;) {
-      const attempt = ++this.#recoveries;
-      const recovering = attempt <= MAX_RECOVERIES;
-      this.post({ type: "deviceLost", message: failure, recovering, attempt: Math.min(attempt, MAX_RECOVERIES) });
-      if (!recovering) throw new FatalError(`The device was lost ${MAX_RECOVERIES} times without a finished step: ${failure} Reload the page to go on from the last saved step.`);
-      try {
-        await this.start(0, this.#keeper.latest());
-        break;
-      } catch (error) {
-        failure = error instanceof Error ? error.message : String(error);
-      }
-    }
-    if (this.run().opened.home.name !== before) this.postOpened(true);
-    this.postRestored();
   }
 
   private async stop(): Promise<void> {
@@ -329,18 +275,6 @@ export class Host {
     await job();
   }
 
-  private async close(): Promise<void> {
-    const run = this.#run;
-    this.#run = null;
-    await this.#keeper.settled();
-    if (run !== null) await closeRun(run, false);
-  }
-
-  private run(): Run {
-    if (this.#run === null) throw new Error("no run is open; send open first");
-    return this.#run;
-  }
-
   private fail(error: unknown, fatal: boolean): void {
     this.post({ type: "error", message: error instanceof Error ? error.message : String(error), fatal: fatal || error instanceof FatalError });
   }
@@ -350,12 +284,13 @@ export class Host {
   }
 }
 
-/** The run cannot go on. */
-class FatalError extends Error {
-  override readonly name = "FatalError";
-}
-
-/** The phase whose results a resumed run shows: the one before the next. */
-function madeBefore(next: string): "rollout" | "score" | "normalise" {
-  return next === "score" ? "rollout" : next === "normalise" ? "score" : "normalise";
+/** The phase whose results stand while `next` is to come. */
+function phaseBefore(next: Phase): Phase {
+  switch (next) {
+    case "rollout": return "update";
+    case "score": return "rollout";
+    case "normalise": return "score";
+    case "update": return "normalise";
+    default: return next satisfies never;
+  }
 }

@@ -1,0 +1,139 @@
+/**
+ * The life of a run in the host: opened, resumed from what is stored, opened again on a new device, closed. Knows the one
+ * run there is, and the files it came from, so that a lost device needs no network.
+ */
+import type { CheckpointFiles } from "../policy/checkpointFiles";
+import { configure } from "../training/configure";
+import { defaultSettings } from "../training/settings";
+import type { Snapshot } from "../training/snapshot";
+import type { Keeper } from "./keeper";
+import type { Command, Event, PolicySource, Stage } from "./protocol";
+import { closeRun, download, openRun, type OpenHome, type OnProgress, type Run } from "./run";
+
+export type OpenCommand = Extract<Command, { type: "open" }>;
+/** An event without its run, which the host adds. */
+export type EventBody = Event extends infer E ? (E extends Event ? Omit<E, "run"> : never) : never;
+
+export interface LifecycleDependencies {
+  readonly openHome: OpenHome;
+  /** The folder that a source names; `base`: address that the shipped ones are relative to. */
+  readonly filesOf: (source: PolicySource, base: string | undefined) => CheckpointFiles;
+  /** Milliseconds. */
+  readonly now: () => number;
+}
+
+/** A device that is lost so often is given up. */
+const MAX_RECOVERIES = 3;
+/** Where a shipped policy's lesson goes on. */
+const STAGE_OF_SHIPPED: Readonly<Record<"base" | "sft" | "srpo", Stage>> = { base: "base", sft: "grpo", srpo: "grpo" };
+
+/** The run cannot go on. */
+export class FatalError extends Error {
+  override readonly name = "FatalError";
+}
+
+export class RunLifecycle {
+  #run: Run | null = null;
+  #opening: { readonly command: OpenCommand; readonly files: CheckpointFiles } | null = null;
+  #recoveries = 0;
+
+  /** @param onLost told when the device of the current run is lost while nothing is being computed */
+  constructor(
+    private readonly dependencies: LifecycleDependencies,
+    private readonly keeper: Keeper,
+    private readonly post: (event: EventBody) => void,
+    private readonly onLost: (run: Run, message: string) => void,
+  ) {}
+
+  /** @throws Error when no run is open */
+  get run(): Run {
+    if (this.#run === null) throw new Error("no run is open; send open first");
+    return this.#run;
+  }
+
+  /** @throws Error when no run is open */
+  requireRun(): void {
+    void this.run;
+  }
+
+  isCurrent(run: Run): boolean {
+    return this.#run === run;
+  }
+
+  /** A step was finished: the device is worth trusting again. */
+  trust(): void {
+    this.#recoveries = 0;
+  }
+
+  /** → whether a stored run was continued */
+  async open(command: OpenCommand): Promise<boolean> {
+    await this.close();
+    this.trust();
+    const { now, filesOf } = this.dependencies;
+    const began = now();
+    this.#opening = { command, files: await download(filesOf(command.source, command.base), this.progress) };
+    const downloadTime = now() - began;
+    if (command.resume && await this.resume(downloadTime)) return true;
+    await this.start(downloadTime, null);
+    await this.keeper.start(await this.run.session.snapshot());
+    return false;
+  }
+
+  /**
+   * A new device, with the last kept state on it.
+   * @throws FatalError after MAX_RECOVERIES without a finished step
+   */
+  async recover(message: string): Promise<{ readonly otherHome: boolean }> {
+    const lost = this.run;
+    this.#run = null;
+    await closeRun(lost, true);
+    for (let failure = message; ;) {
+      const attempt = ++this.#recoveries;
+      const recovering = attempt <= MAX_RECOVERIES;
+      this.post({ type: "deviceLost", message: failure, recovering, attempt: Math.min(attempt, MAX_RECOVERIES) });
+      if (!recovering) throw new FatalError(`The device was lost ${MAX_RECOVERIES} times without a finished step: ${failure} Reload the page to go on from the last saved step.`);
+      try {
+        await this.start(0, this.keeper.latest());
+        return { otherHome: this.run.opened.home.name !== lost.opened.home.name };
+      } catch (error) {
+        failure = error instanceof Error ? error.message : String(error);
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    const run = this.#run;
+    this.#run = null;
+    await this.keeper.settled();
+    if (run !== null) await closeRun(run, false);
+  }
+
+  /** Go on with the stored run. → false where there is none, or it cannot be used, which is said */
+  private async resume(downloadTime: number): Promise<boolean> {
+    try {
+      const kept = await this.keeper.resume();
+      if (kept === null) return false;
+      await this.start(downloadTime, kept);
+      return true;
+    } catch (error) {
+      await this.close();
+      this.post({ type: "error", fatal: false, message: `The stored run could not be continued, a fresh one is started: ${error instanceof Error ? error.message : String(error)}` });
+      return false;
+    }
+  }
+
+  /** Open a home, load the policy, and go on from `from` if given. */
+  private async start(downloadTime: number, from: Snapshot | null): Promise<void> {
+    if (this.#opening === null) throw new Error("no run is open; send open first");
+    const { command, files } = this.#opening;
+    const settings = from?.state.settings ?? configure(defaultSettings, command.settings);
+    const stage = command.source.kind === "shipped" ? STAGE_OF_SHIPPED[command.source.name] : "base";
+    const run = await openRun(this.dependencies.openHome, command.home, files, settings, stage, downloadTime, this.dependencies.now, this.progress);
+    run.session.watched = 0;
+    this.#run = run;
+    if (from !== null) await run.session.restore(from);
+    void run.opened.home.lost.then((error) => this.onLost(run, error.message));
+  }
+
+  private readonly progress: OnProgress = (what, done, total) => this.post({ type: "progress", what, done, total });
+}
