@@ -18,7 +18,8 @@ export function GroupSummary({ step, group }: { readonly step: StepGroups; reado
         <p className="figure voice-refined"><b>{scored ? percent(share((score) => score.refinedRight)) : "–"}</b>refined right</p>
       </div>
       <div className="summary-bar" aria-hidden="true">
-        {TRANSITIONS.map((each) => <i key={each} className={`fill-${each}`} style={{ flexGrow: share((score) => score.transition === each) }} />)}
+        {TRANSITIONS.map((each) => ({ each, part: share((score) => score.transition === each) })).filter(({ part }) => part > 0)
+          .map(({ each, part }) => <i key={each} className={`fill-${each}`} style={{ flexGrow: part }} />)}
       </div>
       <ul className="summary-transitions">
         {TRANSITIONS.map((each) => (

@@ -10,9 +10,9 @@ import { PhaseLights } from "./PhaseLights";
 
 const PICTURE_SIDE = 192;
 
-function origin(step: StepGroups, now: number | null): string {
+function origin(step: StepGroups, now: number | null, ready: boolean): string {
   switch (step.origin) {
-    case "prepared": return "A prepared group, shown until the engine is ready";
+    case "prepared": return ready ? "A prepared group, until the policy has answered" : "A prepared group, shown until the engine is ready";
     case "sampled": return "Fresh samples; nothing is trained on them";
     case "training": return now === null ? `Step ${step.step}` : `Looking back at step ${step.step}`;
     default: return step.origin satisfies never;
@@ -23,7 +23,6 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
   const session = useSession();
   const chosen = useGroups((state) => Math.min(state.chosen, (shown(state)?.groups.length ?? 1) - 1));
   const lookedAt = useGroups((state) => state.lookedAt);
-  const stage = useRun((state) => state.stage);
   const ready = useRun((state) => state.status === "ready");
   const count = step.groups.length;
   const choose = (by: number): void => session.live.groups.change((state) => ({ ...state, chosen: (chosen + by + count) % count }));
@@ -33,7 +32,7 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
       <PixelPicture picture={problem.picture} size={PICTURE_SIDE} alt={`The picture of the problem, ${problem.picture.width} by ${problem.picture.height} pixels: ${FAMILY_WORDS[problem.family] ?? problem.family}`} />
       <div className="problem-text">
         <p className="problem-kind">
-          {FAMILY_WORDS[problem.family] ?? problem.family}<span>{origin(step, lookedAt)}</span>
+          {FAMILY_WORDS[problem.family] ?? problem.family}<span>{origin(step, lookedAt, ready)}</span>
           {lookedAt !== null && <button type="button" className="text-button" onClick={() => session.live.groups.change((state) => ({ ...state, lookedAt: null }))}>back to now</button>}
         </p>
         <h1 className="problem-question">{problem.question}</h1>
@@ -46,12 +45,12 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
               <button type="button" className="icon-button" onClick={() => choose(1)} aria-label="Next problem" title="Next problem (N)"><Icon name="right" /></button>
             </div>
           )}
-          {stage === "grpo" || step.origin === "prepared" ? <PhaseLights /> : (
-            <div className="problem-nav">
+          {step.origin === "sampled" ? (
+            <div className="problem-ask">
               <button type="button" className="button" disabled={!ready} onClick={() => session.sample(false)}><Icon name="dice" />Ask another</button>
               <button type="button" className="button" disabled={!ready} onClick={() => session.sample(true)} title="Always the most probable word">Ask greedily</button>
             </div>
-          )}
+          ) : <PhaseLights />}
         </div>
       </div>
       <GroupSummary step={step} group={group} />

@@ -39,7 +39,7 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
         ) : (
           <>
             <td className="cell-chip">
-              {score && <TransitionChip transition={score.transition} />}
+              {score && <TransitionChip transition={score.transition} otherwise={score.firstSolution?.answer ? "one answer" : "no answer"} />}
               {broken && <span className="flaw" title={score.formatReasons.join(" ")}>format</span>}
               {!sample.finished && <span className="flaw" title="The response ran into the length limit before it ended.">cut off</span>}
             </td>

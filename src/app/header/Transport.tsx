@@ -8,13 +8,12 @@ export function Transport() {
   const session = useSession();
   const playing = useRun((state) => state.playing);
   const ready = useRun((state) => state.status === "ready");
-  const stage = useRun((state) => state.stage);
   const step = useRun((state) => state.step);
   const planned = useRun((state) => plannedSteps(state.stage, state.settings));
   const hasPast = useGroups((state) => state.past.length > 0);
   const looking = useGroups((state) => state.lookedAt !== null);
   const speed = useView((state) => state.speed);
-  const stepName = stage === "base" ? "Ask another question" : looking ? "Look one step forward (→)" : "One step (→)";
+  const stepName = looking ? "Look one step forward (→)" : "One step (→)";
   return (
     <div className="transport" role="group" aria-label="Transport">
       <button type="button" className="icon-button" disabled={!ready} onClick={session.reset} aria-label="Reset" title="Reset: back to the start of this run (R)"><Icon name="reset" /></button>
@@ -22,8 +21,8 @@ export function Transport() {
       <button type="button" className="play" disabled={!ready} onClick={session.togglePlay} aria-pressed={playing} title="Play or pause (Space)">
         <Icon name={playing ? "pause" : "play"} />{playing ? "Pause" : "Play"}
       </button>
-      <button type="button" className="icon-button" disabled={!ready} onClick={() => (stage === "base" ? session.sample(false) : session.step())} aria-label={stepName} title={stepName}><Icon name="step" /></button>
-      <button type="button" className="icon-button is-wide" disabled={!ready || stage === "base"} onClick={session.phase} title="One phase only: rollout, score, normalise, update (⇧→)"><Icon name="phase" />Sub-step</button>
+      <button type="button" className="icon-button" disabled={!ready} onClick={session.step} aria-label={stepName} title={stepName}><Icon name="step" /></button>
+      <button type="button" className="icon-button is-wide" disabled={!ready} onClick={session.phase} title="One phase only: rollout, score, normalise, update (⇧→)"><Icon name="phase" />Sub-step</button>
       <label className="speed">
         <span className="visually-hidden">Speed</span>
         <select value={speed} onChange={(event) => {

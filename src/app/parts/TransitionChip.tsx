@@ -3,8 +3,14 @@ import type { Transition } from "../../srpo/types";
 import { TRANSITION_WORDS } from "../state/words";
 import { Icon } from "./Icon";
 
-export function TransitionChip({ transition }: { readonly transition: Transition | null }) {
-  if (transition === null) return <span className="chip chip-none" title="There is no second answer to compare.">no second answer</span>;
+interface TransitionChipProps {
+  readonly transition: Transition | null;
+  /** Said where there are not two answers to compare. */
+  readonly otherwise?: string;
+}
+
+export function TransitionChip({ transition, otherwise = "one answer" }: TransitionChipProps) {
+  if (transition === null) return <span className="chip chip-none" title="There is no second answer to compare.">{otherwise}</span>;
   const { label, first, refined, what } = TRANSITION_WORDS[transition];
   return (
     <span className={`chip chip-${transition}`} title={what}>

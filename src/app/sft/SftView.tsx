@@ -23,7 +23,7 @@ export function SftView() {
   const right = progress?.right ?? 0;
   const wrong = progress?.wrong ?? 0;
   const share = right / Math.max(1, right + wrong);
-  const building = step === 0;
+  const building = step === 0 && (progress === null || collected < wanted);
   return (
     <section className="sft" aria-labelledby="sft-title">
       <header className="sft-head">

@@ -62,7 +62,7 @@ export function reduceGroups(state: GroupsState, event: Event): GroupsState {
       // SFT steps have no groups of samples; the group on show stays.
       if (event.groups.length === 0) return state;
       return {
-        ...state, past: event.phase === "rollout" ? remember(state) : state.past,
+        ...state, past: state.now !== null && event.step !== state.now.step ? remember(state) : state.past,
         now: { step: event.step, phase: event.phase, groups: event.groups, origin: "training" },
       };
     case "sampled": {
@@ -70,10 +70,11 @@ export function reduceGroups(state: GroupsState, event: Event): GroupsState {
       const groups = [...before, event.group].slice(-SAMPLED_KEPT);
       return { ...state, lookedAt: null, chosen: groups.length - 1, now: { step: state.now?.step ?? 0, phase: null, groups, origin: "sampled" } };
     }
-    case "restored": case "stage":
-      return { ...state, lookedAt: null, past: event.type === "restored" ? state.past.filter((entry) => entry.step <= event.step) : [] };
+    // Steps are counted from 1 in every stage: those of another stage would be mixed up with this one's.
+    case "stage": return { ...state, lookedAt: null, past: [] };
+    case "restored": return { ...state, lookedAt: null, past: state.past.filter((entry) => entry.step <= event.step) };
     case "opened":
-      return event.resumed ? state : { ...state, past: [], lookedAt: null };
+      return event.resumed ? state : { ...state, past: [], lookedAt: null, now: state.now?.origin === "prepared" ? state.now : null };
     case "progress": case "configured": case "playing": case "phaseStarted": case "stepped": case "data": case "evaluated":
     case "snapshots": case "exported": case "deviceLost": case "refused": case "error":
       return state;

@@ -27,6 +27,7 @@ export interface RunState {
   /** What the controls show; differs from `settings` until the worker has confirmed. */
   readonly wanted: Settings;
   readonly stage: Stage;
+  /** Steps finished in this stage. */
   readonly step: number;
   readonly playing: boolean;
   /** The phase that runs now. */
@@ -98,8 +99,8 @@ export function reduceRun(state: RunState, event: Event): RunState {
     case "playing": return { ...state, playing: event.playing, running: event.playing ? state.running : null };
     case "stage": return { ...state, stage: event.stage, step: event.step, running: null, done: null, secondsPerStep: null };
     case "phaseStarted":
-      return { ...state, running: event.phase, step: event.step, done: event.phase === "rollout" ? null : state.done };
-    case "phase": return { ...state, running: null, done: event.phase, step: event.step };
+      return { ...state, running: event.phase, done: event.phase === "rollout" ? null : state.done };
+    case "phase": return { ...state, running: null, done: event.phase };
     case "stepped":
       return { ...state, step: event.metrics.step, stage: event.metrics.stage, running: null, secondsPerStep: pace(state.secondsPerStep, event.metrics.step_time) };
     case "snapshots": return { ...state, snapshots: event.snapshots };

@@ -97,7 +97,13 @@ export function createSession({ client, onExported, hidden = () => document.hidd
   const stop = client.subscribe((event) => {
     live.receive(event);
     switch (event.type) {
-      case "opened": stageNow = event.stage; stepNow = event.step; settingsNow = event.settings; break;
+      case "opened":
+        stageNow = event.stage;
+        stepNow = event.step;
+        settingsNow = event.settings;
+        // The policy's own words take the place of the prepared group as soon as it can speak.
+        if (event.stage === "base" && event.step === 0) send({ type: "sample", family: null, greedy: false });
+        break;
       case "configured": settingsNow = event.settings; break;
       case "stage": case "restored": stageNow = event.stage; stepNow = event.step; break;
       case "stepped": stageNow = event.metrics.stage; stepNow = event.metrics.step; break;

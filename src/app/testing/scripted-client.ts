@@ -113,7 +113,7 @@ export class ScriptedClient implements TrainingClient {
       case "phase": { let once = true; this.next(0, () => { const go = once; once = false; return go; }); break; }
       case "reset": this.step = 0; this.phase = null; this.history = []; this.emit({ type: "restored", stage: this.stage, step: 0, history: [] }); break;
       case "restore": this.restore(command.snapshot); break;
-      case "sample": this.emit({ type: "sampled", group: this.group(++this.sampled, null) }); break;
+      case "sample": if (this.script.stuck === undefined) this.emit({ type: "sampled", group: this.group(++this.sampled, null) }); break;
       case "evaluate": this.emit({ type: "evaluated", evaluation: { step: this.step, stage: this.stage, problems: command.problems, samples: command.problems, accuracyFirst: 0.8, accuracyRefined: 0.82, wellFormed: 0.97, meanLength: 52, transitions: { kept: 0.75, fixed: 0.07, stillWrong: 0.13, spoilt: 0.05 }, byFamily: { bars: { first: 0.8, refined: 0.82 } } } }); break;
       case "export": this.emit({ type: "exported", files: [{ path: "config.json", bytes: new TextEncoder().encode("{}").buffer }] }); break;
       case "loseDevice": this.emit({ type: "deviceLost", message: "The device was destroyed on purpose.", recovering: true, attempt: 1 }); break;
@@ -145,7 +145,6 @@ export class ScriptedClient implements TrainingClient {
     this.snapshots = this.stage === "base" ? [] : [0, 25, 50, 100].filter((step) => step <= this.step).map((step) => ({ id: `${this.stage}-${step}`, stage: this.stage, step, bytes: 11_500_000 }));
     this.emit({ type: "snapshots", snapshots: this.snapshots });
     if (this.stage === "grpo" && this.step > 0) this.emit({ type: "phase", phase: "update", step: this.step, groups: this.groups("update") });
-    if (this.stage === "base") this.emit({ type: "sampled", group: this.group(7, null) });
     if (this.stage === "sft") this.data(this.step === 0 ? 1130 : 2048);
   }
 

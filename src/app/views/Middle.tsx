@@ -11,8 +11,7 @@ export function Middle() {
   const failed = useRun((state) => state.status === "failed");
   const step = useGroups(shown);
   const group = useGroups(shownGroup);
-  const sampled = useGroups((state) => state.now?.origin === "sampled");
-  if (stage === "sft" && !sampled) return <main className="middle"><SftView /></main>;
+  if (stage === "sft") return <main className="middle"><SftView /></main>;
   if (step === null || group === null) {
     return (
       <main className="middle">

@@ -16,7 +16,7 @@ import { Middle } from "./Middle";
 import { Notices } from "./Notices";
 
 function act(session: Session, action: Action): void {
-  const { status, stage } = session.live.run.store.getState();
+  const { status } = session.live.run.store.getState();
   const turn = (by: number): void => session.live.groups.change((state) => {
     const count = shown(state)?.groups.length ?? 1;
     return { ...state, chosen: (Math.min(state.chosen, count - 1) + by + count) % count };
@@ -33,7 +33,6 @@ function act(session: Session, action: Action): void {
   if (status !== "ready") return;
   if (action === "play") session.togglePlay();
   else if (action === "reset") session.reset();
-  else if (stage === "base") session.sample(false);
   else if (action === "step") session.step();
   else session.phase();
 }
