@@ -8,15 +8,15 @@ import { CheckpointError } from "../policy/checkpointFiles";
 import { SettingsError } from "../training/configure";
 import { SnapshotError } from "../training/snapshot";
 import type { RunnerCommand } from "./command";
-import { evalCommand } from "./commands/eval";
-import { sampleCommand } from "./commands/sample";
-import { scoreCommand } from "./commands/score";
-import { trainCommand } from "./commands/train";
-import { verifyCommand } from "./commands/verify";
 import { parseArguments, UsageError } from "./usage";
 
-const COMMANDS: Readonly<Record<string, RunnerCommand>> = {
-  train: trainCommand, sample: sampleCommand, score: scoreCommand, verify: verifyCommand, eval: evalCommand,
+/** Loaded when they are asked for: scoring needs no tensors, help needs no policy. */
+const COMMANDS: Readonly<Record<string, () => Promise<RunnerCommand>>> = {
+  train: async () => (await import("./commands/train")).trainCommand,
+  sample: async () => (await import("./commands/sample")).sampleCommand,
+  score: async () => (await import("./commands/score")).scoreCommand,
+  verify: async () => (await import("./commands/verify")).verifyCommand,
+  eval: async () => (await import("./commands/eval")).evalCommand,
 };
 
 /** Errors that are about the input, not about us. */
@@ -28,17 +28,19 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
     await help(null);
     return name === undefined ? 2 : 0;
   }
-  const command = COMMANDS[name];
-  if (command === undefined) throw new UsageError(`there is no command "${name}"; expected one of ${Object.keys(COMMANDS).join(", ")}`);
+  const load = COMMANDS[name];
+  if (load === undefined) throw new UsageError(`there is no command "${name}"; expected one of ${Object.keys(COMMANDS).join(", ")}`);
   if (rest.includes("--help") || rest.includes("-h")) {
     await help(name);
     return 0;
   }
+  const command = await load();
   return command.run(parseArguments(rest, command.flags));
 }
 
 async function help(name: string | null): Promise<void> {
-  const subCommands = Object.fromEntries(Object.entries(COMMANDS).map(([key, { description, flags }]) => [key, defineCommand({ meta: { name: key, description }, args: flags })]));
+  const loaded = await Promise.all(Object.entries(COMMANDS).map(async ([key, load]) => [key, await load()] as const));
+  const subCommands = Object.fromEntries(loaded.map(([key, { description, flags }]) => [key, defineCommand({ meta: { name: key, description }, args: flags })]));
   const root = defineCommand({ meta: { name: "npm run srpo --", description: "SRPO without the page" }, subCommands });
   const command = name === null ? undefined : subCommands[name];
   const usage = command === undefined ? await renderUsage(root) : await renderUsage(command, root);

@@ -18,7 +18,7 @@ import { writeAtomically } from "./atomicWrite";
 import { homeFlag, policyFlag, setFlag } from "./command";
 import { collectResults, learningTable, writeEvaluations, readEvaluations } from "./learningTable";
 import { HOME_NAMES, openNodeHome } from "./nodeHomes";
-import { settingsOf } from "./openPolicy";
+import { settingsOf } from "./settingsArguments";
 import { progressBar } from "./progress";
 import { RunFolder, trainStages, type TrainedStage } from "./trainLoop";
 import { oneOf, parseArguments, UsageError } from "./usage";

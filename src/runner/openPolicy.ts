@@ -2,8 +2,6 @@
 import { openDirectory } from "../policy/checkpointDirectory";
 import { Policy } from "../policy/policy";
 import type { Home } from "../tensor/home";
-import { configure } from "../training/configure";
-import { defaultSettings, type Settings } from "../training/settings";
 import { HOME_NAMES, openNodeHome } from "./nodeHomes";
 import { UsageError, type Arguments } from "./usage";
 
@@ -34,10 +32,4 @@ export async function asInput<T>(directory: string, loading: Promise<T>): Promis
   } catch (error) {
     throw new UsageError(`${directory}: ${error instanceof Error ? error.message : String(error)}`);
   }
-}
-
-/** Default settings with --set and --section flags, and --seed, laid over them. */
-export function settingsOf(args: Arguments, base: Settings = defaultSettings): Settings {
-  const settings = configure(base, args.settings);
-  return args.optional("seed") === null ? settings : { ...settings, seed: args.integer("seed", 0) };
 }

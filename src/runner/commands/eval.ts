@@ -2,7 +2,8 @@
 import type { EvaluationRecord } from "../../training/records";
 import { Session } from "../../training/session";
 import { homeFlag, policyFlag, seedFlag, setFlag, type RunnerCommand } from "../command";
-import { openPolicy, settingsOf } from "../openPolicy";
+import { openPolicy } from "../openPolicy";
+import { settingsOf } from "../settingsArguments";
 import { progressBar } from "../progress";
 
 export const evalCommand: RunnerCommand = {

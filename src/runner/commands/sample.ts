@@ -3,7 +3,8 @@ import { FAMILY_NAMES, problemOf } from "../../tasks/problems";
 import type { GroupRecord } from "../../training/records";
 import { Session } from "../../training/session";
 import { homeFlag, policyFlag, seedFlag, setFlag, type RunnerCommand } from "../command";
-import { openPolicy, settingsOf } from "../openPolicy";
+import { openPolicy } from "../openPolicy";
+import { settingsOf } from "../settingsArguments";
 import { UsageError } from "../usage";
 
 export const sampleCommand: RunnerCommand = {

@@ -6,7 +6,7 @@ import type { RewardTerms, RewardVariant } from "../../srpo/types";
 import { loadTokenCounter } from "../../training/transcript";
 import { setFlag, type RunnerCommand } from "../command";
 import { parseLines, readInput } from "../inputFile";
-import { settingsOf } from "../openPolicy";
+import { settingsOf } from "../settingsArguments";
 import { UsageError } from "../usage";
 
 const caseSchema = z.object({ id: z.union([z.string(), z.number()]), response: z.string(), answer: z.union([z.string(), z.number()]).transform(String) });

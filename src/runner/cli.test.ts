@@ -1,0 +1,170 @@
+/** The command line as a user runs it: spawned, with its exit codes, its one line of complaint, its resumable runs. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { copyFile, mkdtemp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { writeDirectory } from "../policy/checkpointDirectory";
+import { openWasmHome } from "../tensor/wasm/home";
+import { teachFormat, tinyPolicy } from "../training/tinyPolicy";
+
+const TINY = ["--set", "sft.examples=12", "--set", "sft.steps=4", "--sft.batchSize", "6", "--grpo.prompts=2", "--grpo.groupSize", "3", "--set", "maxNewTokens=16"];
+let folder: string;
+
+interface Outcome { readonly code: number | null; readonly out: string; readonly err: string }
+
+function start(args: readonly string[], script = "src/runner/cli.ts"): { readonly child: ChildProcess; readonly done: Promise<Outcome> } {
+  const child = spawn(process.execPath, ["--import", "tsx", script, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let out = "";
+  let err = "";
+  child.stdout.on("data", (chunk: Buffer) => void (out += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => void (err += chunk.toString()));
+  return { child, done: new Promise((resolve) => child.on("close", (code) => resolve({ code, out, err }))) };
+}
+
+const srpo = (...args: string[]): Promise<Outcome> => start(args).done;
+const inFolder = (name: string): string => join(folder, name);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "srpo-"));
+  const home = await openWasmHome();
+  const policy = await tinyPolicy(home);
+  await teachFormat(policy, 60);
+  await writeDirectory(inFolder("tiny"), await policy.toFiles());
+  await home.dispose();
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe("bad input: one clear line on stderr, exit 2", () => {
+  test.each<[string, string[], RegExp]>([
+    ["an unknown command", ["trian"], /no command "trian"/],
+    ["an unknown flag", ["score", "--imput", "x"], /unknown flag --imput/],
+    ["a missing file", ["score", "--input", "nowhere.jsonl"], /nowhere.jsonl: cannot be read/],
+    ["a bad value", ["score", "--input", "x", "--variant", "nicest"], /"nicest" is none of paper, official, official-verl/],
+    ["a bad setting", ["train", "--out", "x", "--set", "grpo.groupSize=1"], /grpo.groupSize/],
+    ["a folder that is no policy", ["eval", "--policy", "src"], /config.json/],
+  ])("%s", async (_what, args, message) => {
+    const { code, out, err } = await srpo(...args);
+    expect(err).toMatch(message);
+    expect(err.trim().split("\n")).toHaveLength(1);
+    expect(out).toBe("");
+    expect(code).toBe(2);
+  });
+});
+
+test("help lists the commands, and each command's flags", async () => {
+  const root = await srpo("--help");
+  expect(root.code).toBe(0);
+  for (const name of ["train", "sample", "score", "verify", "eval"]) expect(root.out).toContain(name);
+  const train = await srpo("train", "--help");
+  expect(train.out).toContain("--resume");
+});
+
+describe("score", () => {
+  test("one JSON line a case, with the vectors' keys and numbers", async () => {
+    const vectors = (await readFile("src/srpo/golden/reward_cases.jsonl", "utf8")).trim().split("\n").map((line): { id: string; paper: Record<string, number> } => JSON.parse(line));
+    const { code, out } = await srpo("score", "--input", "src/srpo/golden/reward_cases.jsonl", "--variant", "paper", "--tokens", "words");
+    expect(code).toBe(0);
+    const scored = out.trim().split("\n").map((line): Record<string, number | string> => JSON.parse(line));
+    expect(scored).toHaveLength(vectors.length);
+    scored.forEach((line, i) => {
+      expect(line["id"]).toBe(vectors[i]?.id);
+      for (const [key, value] of Object.entries(vectors[i]?.paper ?? {})) expect(line[key], `${line["id"]} ${key}`).toBeCloseTo(value, 9);
+    });
+  });
+
+  test("a line that is no case is named", async () => {
+    await writeFile(inFolder("bad.jsonl"), `{"id": 1, "response": "a", "answer": 2}\n{"id": 2}\n`);
+    const { code, err } = await srpo("score", "--input", inFolder("bad.jsonl"));
+    expect(code).toBe(2);
+    expect(err).toMatch(/bad.jsonl, line 2: response/);
+  });
+
+  test("lengths can be counted in the policy's tokens", async () => {
+    await writeFile(inFolder("one.jsonl"), `{"id": "x", "response": "<think> A = 1 </think> <answer> 1 </answer>", "answer": "1"}\n`);
+    const { out } = await srpo("score", "--input", inFolder("one.jsonl"), "--tokens", "policy", "--policy", inFolder("tiny"));
+    expect(JSON.parse(out)).toMatchObject({ id: "x", accuracy: 0.5 });
+    expect((await srpo("score", "--input", inFolder("one.jsonl"), "--tokens", "policy")).code).toBe(2);
+  });
+});
+
+describe("verify", () => {
+  const golden = "src/policy/golden/tiny_tied";
+
+  test("every tensor within tolerance: exit 0; another's numbers: exit 1", async () => {
+    const good = await srpo("verify", "--model", golden, "--home", "wasm", "--json");
+    expect(good.code).toBe(0);
+    expect(JSON.parse(good.out)).toMatchObject({ ok: true, home: "wasm" });
+    const wrong = inFolder("wrong");
+    await mkdir(wrong);
+    await copyFile(join(golden, "config.json"), join(wrong, "config.json"));
+    const weights = await readFile(join(golden, "model.safetensors"));
+    const at = weights.length - 64;
+    weights.writeFloatLE(weights.readFloatLE(at) + 1, at);
+    await writeFile(join(wrong, "model.safetensors"), weights);
+    const bad = await srpo("verify", "--model", wrong, "--reference", join(golden, "reference.safetensors"));
+    expect(bad.code).toBe(1);
+    expect(bad.out).toContain("TOO LARGE");
+  });
+
+  test("a truncated file is named", async () => {
+    const cut = inFolder("cut");
+    await mkdir(cut);
+    for (const name of ["config.json", "reference.safetensors"]) await copyFile(join(golden, name), join(cut, name));
+    await writeFile(join(cut, "model.safetensors"), (await readFile(join(golden, "model.safetensors"))).subarray(0, 5000));
+    const { code, err } = await srpo("verify", "--model", cut);
+    expect(code).toBe(2);
+    expect(err).toMatch(/model.safetensors/);
+  });
+});
+
+describe("train", () => {
+  /** Metrics without what a clock measures. */
+  async function metrics(run: string): Promise<unknown[]> {
+    const lines = (await readFile(join(run, "metrics.jsonl"), "utf8")).trim().split("\n");
+    return lines.map((line) => Object.fromEntries(Object.entries(JSON.parse(line) as Record<string, unknown>).filter(([key]) => !key.includes("time"))));
+  }
+
+  test("a killed run resumes to the same bits as one that was left alone", async () => {
+    const args = ["train", "--policy", inFolder("tiny"), "--seed", "3", "--steps", "30", "--save-every", "3", ...TINY];
+    const alone = await srpo(...args, "--out", inFolder("alone"));
+    expect(alone.code).toBe(0);
+    expect(alone.err).toMatch(/trainable parameters/);
+
+    const { child, done } = start([...args, "--out", inFolder("killed")]);
+    await untilLines(join(inFolder("killed"), "metrics.jsonl"), 12);
+    child.kill("SIGKILL");
+    await done;
+    expect((await srpo(...args, "--out", inFolder("killed"))).code).toBe(2);
+    const resumed = await srpo(...args, "--out", inFolder("killed"), "--resume");
+    expect(resumed.err).toMatch(/resumed at/);
+    expect(resumed.code).toBe(0);
+    expect(await metrics(inFolder("killed"))).toEqual(await metrics(inFolder("alone")));
+    expect(await readFile(join(inFolder("killed"), "grpo", "model.safetensors"))).toEqual(await readFile(join(inFolder("alone"), "grpo", "model.safetensors")));
+  });
+
+  test("what was trained can be evaluated and sampled", async () => {
+    const evaluated = await srpo("eval", "--policy", inFolder("tiny"), "--problems", "4", "--json", "--set", "maxNewTokens=16");
+    expect(JSON.parse(evaluated.out)).toMatchObject({ problems: 4, samples: 4 });
+    const sampled = await srpo("sample", "--policy", inFolder("tiny"), "--problem", "bars:eval:7", "--json", "--set", "grpo.groupSize=2", "--set", "maxNewTokens=16");
+    expect(JSON.parse(sampled.out)).toMatchObject({ problem: { id: "bars:eval:7" }, samples: [{}, {}] });
+  });
+});
+
+test("the learning runs make a table of every seed and arm", async () => {
+  const { code, out } = await start(["--policy", inFolder("tiny"), "--out", inFolder("runs"), "--seeds", "0", "--problems", "4", "--every", "2", "--grpo.steps", "2", ...TINY], "src/runner/experiment.ts").done;
+  expect(code).toBe(0);
+  for (const heading of ["### sft", "### full", "### no-ieff"]) expect(out).toContain(heading);
+  expect(JSON.parse(await readFile(join(inFolder("runs"), "learning.json"), "utf8"))).toHaveLength(3);
+});
+
+async function untilLines(path: string, count: number): Promise<void> {
+  for (;;) {
+    const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return "";
+      throw error;
+    });
+    if (text.split("\n").length > count) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
