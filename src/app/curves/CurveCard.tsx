@@ -44,7 +44,6 @@ export function CurveCard({ curve, rows, span, evaluations }: CurveCardProps) {
   const cursor = useView((state) => state.cursor);
   const [element, seen] = useSeen();
   const measured = useMemo(() => rows.filter((row) => curve.series.some(({ key }) => row[key] !== undefined)), [rows, curve]);
-  const height = curve.size === "large" ? 92 : 44;
   const at = cursor === null ? measured.at(-1) : rowAt(measured, cursor);
   const value = (row: StepMetrics | undefined, key: (typeof curve.series)[number]["key"]): string => { const found = row?.[key]; return found === undefined ? "–" : curve.show(found); };
   const first = measured[0];
@@ -69,9 +68,9 @@ export function CurveCard({ curve, rows, span, evaluations }: CurveCardProps) {
           ))}
         </ul>
       </figcaption>
-      <div className="plot" style={{ height }} aria-hidden="true" onPointerMove={move} onPointerLeave={() => view.setState({ cursor: null })}>
+      <div className="plot" aria-hidden="true" onPointerMove={move} onPointerLeave={() => view.setState({ cursor: null })}>
         {measured.length === 0 ? <p className="plot-empty">from the first step on</p> : seen && (
-          <Suspense fallback={null}><Plot curve={curve} rows={measured} span={span} height={height} evaluations={evaluations} /></Suspense>
+          <Suspense fallback={null}><Plot curve={curve} rows={measured} span={span} evaluations={evaluations} /></Suspense>
         )}
         {share !== null && measured.length > 0 && <i className="plot-cursor" style={{ left: `calc(${LEFT}px + ${share} * (100% - ${LEFT + RIGHT}px))` }} />}
       </div>

@@ -1,10 +1,17 @@
 /** All curves of the current stage on one axis of steps, with one cursor. */
 import { useMemo } from "react";
-import { useHistory, useRun, useView } from "../state/hooks";
+import { useHistory, useRun, useSession, useView } from "../state/hooks";
+import { percent } from "../state/words";
 import { CurveCard } from "./CurveCard";
 import { curvesOf } from "./definitions";
 
+/** Held-out problems of one evaluation. */
+const EVALUATION_PROBLEMS = 64;
+
 export function Curves() {
+  const session = useSession();
+  const idle = useRun((state) => state.status === "ready" && !state.playing);
+  const evaluating = useRun((state) => state.progress?.what === "evaluate");
   const stage = useRun((state) => state.stage);
   const rows = useHistory((state) => state.rows);
   const evaluations = useHistory((state) => state.evaluations);
@@ -15,13 +22,19 @@ export function Curves() {
   const held = useMemo(() => evaluations.filter((evaluation) => evaluation.stage === drawn), [evaluations, drawn]);
   const first = mine[0]?.step ?? 0;
   const last = mine.at(-1)?.step ?? 1;
-  const span = useMemo((): [number, number] => [Math.min(first, last - 1), last], [first, last]);
+  // One or two steps stand apart from the frame, so that their dots are whole.
+  const margin = mine.length <= 2 ? 0.5 : 0;
+  const span = useMemo((): [number, number] => [first - margin, Math.max(last, first) + margin], [first, last, margin]);
   return (
     <section className="curves" aria-label="Curves">
       <div className="curves-head">
         <h2>How it learns</h2>
         <span className="tabular">{mine.length === 0 ? "" : `step ${cursor ?? last}`}</span>
       </div>
+      <p className="curves-held tabular">
+        {held.length > 0 && <>held-out problems: first {percent(held.at(-1)?.accuracyFirst ?? 0)}, refined {percent(held.at(-1)?.accuracyRefined ?? 0)} </>}
+        <button type="button" className="text-button" disabled={!idle || evaluating} onClick={() => session.evaluate(EVALUATION_PROBLEMS)}>{evaluating ? "evaluating …" : held.length > 0 ? "again" : "evaluate on held-out problems"}</button>
+      </p>
       <div className="curve-grid">
         {curvesOf(drawn).map((curve) => <CurveCard key={curve.title} curve={curve} rows={mine} span={span} evaluations={held} />)}
       </div>

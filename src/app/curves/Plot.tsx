@@ -14,7 +14,6 @@ interface PlotProps {
   readonly rows: readonly StepMetrics[];
   /** First and last step on the axis. */
   readonly span: readonly [number, number];
-  readonly height: number;
   readonly evaluations: readonly EvaluationRecord[];
 }
 
@@ -35,7 +34,7 @@ function tick(curve: Curve, value: number): string {
 
 const TICK = { fontSize: 10, fill: "var(--ink-3)" } as const;
 
-export const Plot = memo(function Plot({ curve, rows, span, height, evaluations }: PlotProps) {
+export const Plot = memo(function Plot({ curve, rows, span, evaluations }: PlotProps) {
   const keys = curve.series.map(({ key }) => key);
   const points: readonly Point<MetricKey>[] = curve.kind === "stack" && curve.leading
     ? decimateRows<MetricKey>(rows, curve.leading) : decimateLines<MetricKey>(rows, keys);
@@ -46,7 +45,7 @@ export const Plot = memo(function Plot({ curve, rows, span, height, evaluations 
     domain={curve.domain ? [curve.domain[0], curve.domain[1]] : curve.fromZero ? [(low: number) => Math.min(0, low), "auto"] : ["auto", "auto"]} />;
   const frame = { data: [...points], margin: { top: MARGIN.top, right: MARGIN.right, bottom: 0, left: 0 }, accessibilityLayer: false } as const;
   return (
-    <ResponsiveContainer width="100%" height={height}>
+    <ResponsiveContainer width="100%" height="100%">
       {curve.kind === "stack" ? (
         <AreaChart {...frame}>
           {x}{y}

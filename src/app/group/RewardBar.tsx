@@ -46,7 +46,7 @@ export function RewardBar({ shown: { facts, terms, parts, ghostTotal }, reward, 
   const spoken = segments.map(({ label, value }) => `${label} ${signed(value)}`).join(", ");
   return (
     <div className="reward">
-      <div className="reward-bar" aria-hidden="true" onPointerLeave={hideWhy}>
+      <div className="reward-bar" aria-hidden="true" onPointerLeave={(event) => { if (event.pointerType === "mouse") hideWhy(); }}>
         <i className="reward-zero" style={{ left: at(0) }} />
         {segments.map(({ key, label, symbol, value, start }) => (
           <i key={key} className={`reward-part term-${key}${value < 0 ? " is-negative" : ""}`} style={{ left: at(start), width: share(Math.abs(value)) }}

@@ -47,7 +47,7 @@ export function Tokens({ sample, at, clip, label, className = "" }: TokensProps)
         const token = event.target instanceof HTMLElement ? event.target.dataset["token"] : undefined;
         if (token !== undefined) show(event.target as HTMLElement, Number(token));
       }}
-      onPointerLeave={hideWhy} onBlur={() => { setFocused(null); hideWhy(); }}
+      onPointerLeave={(event) => { if (event.pointerType === "mouse") hideWhy(); }} onBlur={() => { setFocused(null); hideWhy(); }}
       onKeyDown={(event) => {
         if (event.key === "ArrowRight" || event.key === "ArrowLeft") { walk(event.currentTarget, event.key === "ArrowRight" ? 1 : -1); event.preventDefault(); }
         if (event.key === "Escape") hideWhy();

@@ -47,7 +47,6 @@ export function Help() {
             <summary>For developers</summary>
             <p>Destroy the device on purpose, and watch training come back from the last snapshot.</p>
             <button type="button" className="button" disabled={opened === null} onClick={() => { close(); session.loseDevice(); }}>Lose the device</button>
-            <button type="button" className="button" disabled={opened === null} onClick={() => { close(); session.evaluate(64); }}>Evaluate on 64 held-out problems</button>
           </details>
         </section>
       </div>

@@ -37,7 +37,7 @@ export function Why({ explain, children, className = "", label }: WhyProps) {
   const show = (element: Element): void => showWhy(explain(), element);
   return (
     <button type="button" className={`why ${className}`} aria-label={label} aria-describedby="why"
-      onPointerEnter={(event) => show(event.currentTarget)} onPointerLeave={hideWhy}
+      onPointerEnter={(event) => show(event.currentTarget)} onPointerLeave={(event) => { if (event.pointerType === "mouse") hideWhy(); }}
       onFocus={(event) => show(event.currentTarget)} onBlur={hideWhy} onClick={(event) => show(event.currentTarget)}
       onKeyDown={(event) => { if (event.key === "Escape") hideWhy(); }}>
       {children}
@@ -61,7 +61,12 @@ export function WhyCard() {
   }, [anchor, explanation]);
   useLayoutEffect(() => {
     addEventListener("scroll", hideWhy, { capture: true, passive: true });
-    return () => removeEventListener("scroll", hideWhy, { capture: true });
+    // A tap elsewhere puts the card away; a tap on a number shows it again right after.
+    addEventListener("pointerdown", hideWhy, { capture: true });
+    return () => {
+      removeEventListener("scroll", hideWhy, { capture: true });
+      removeEventListener("pointerdown", hideWhy, { capture: true });
+    };
   }, []);
   return (
     <div id="why" role="tooltip" className="why-card" ref={card} hidden={explanation === null} style={place}>

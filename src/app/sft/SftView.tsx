@@ -43,10 +43,10 @@ export function SftView() {
           <i className="fill-wrong" style={{ width: `${(100 * wrong) / wanted}%` }} />
         </div>
         <ul className="sft-split tabular">
-          <li><i className="swatch fill-right" aria-hidden="true" /><b>{right.toLocaleString("en")}</b> right at first, to simplify <span>{percent(share)}</span></li>
-          <li><i className="swatch fill-wrong" aria-hidden="true" /><b>{wrong.toLocaleString("en")}</b> wrong at first, to correct <span>{percent(1 - share)}</span></li>
-          {progress !== null && progress.discarded > 0 && <li className="is-quiet"><b>{progress.discarded.toLocaleString("en")}</b> without a readable answer, left out</li>}
-          <li className="is-quiet">the paper: about {percent(PAPER_RIGHT)} right</li>
+          <li><i className="swatch fill-right" aria-hidden="true" /><b>{right.toLocaleString("en")}</b> right at first <span>{percent(share)}</span></li>
+          <li><i className="swatch fill-wrong" aria-hidden="true" /><b>{wrong.toLocaleString("en")}</b> wrong at first <span>{percent(1 - share)}</span></li>
+          {progress !== null && progress.discarded > 0 && <li className="is-quiet"><b>{progress.discarded.toLocaleString("en")}</b> unreadable, left out</li>}
+          <li className="is-quiet">in the paper {percent(PAPER_RIGHT)} right</li>
         </ul>
       </div>
       <div className="example-heads" aria-hidden="true"><span>Problem</span><span className="head-first"><Icon name="first" size={14} />Its own first solution</span><span className="head-reflection"><Icon name="reflection" size={14} />The teacher's reflection</span><span className="head-refined"><Icon name="refined" size={14} />The refined solution</span></div>

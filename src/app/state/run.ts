@@ -48,6 +48,8 @@ export const initialRun: RunState = {
 
 export const PHASES: readonly Phase[] = ["rollout", "score", "normalise", "update"];
 
+const LOST = "The device was lost";
+
 export function notify(state: RunState, kind: Notice["kind"], title: string, text: string): RunState {
   const rest = state.notices.filter((notice) => notice.title !== title).slice(-2);
   return { ...state, notices: [...rest, { id: state.nextNotice, kind, title, text }], nextNotice: state.nextNotice + 1 };
@@ -104,10 +106,14 @@ export function reduceRun(state: RunState, event: Event): RunState {
     case "stepped":
       return { ...state, step: event.metrics.step, stage: event.metrics.stage, running: null, secondsPerStep: pace(state.secondsPerStep, event.metrics.step_time) };
     case "snapshots": return { ...state, snapshots: event.snapshots };
-    case "restored": return { ...state, status: "ready", stage: event.stage, step: event.step, running: null, done: null, progress: null };
+    case "restored": {
+      const back = { ...state, status: "ready" as const, stage: event.stage, step: event.step, running: null, done: null, progress: null };
+      if (state.status !== "recovering") return back;
+      return notify({ ...back, notices: back.notices.filter(({ title }) => title !== LOST) }, "info", "Back on a new device", `The run goes on from step ${event.step}.`);
+    }
     case "deviceLost": {
       const told = notify({ ...state, running: null }, event.recovering ? "warning" : "error",
-        event.recovering ? "The device was lost" : "The device did not come back",
+        event.recovering ? LOST : "The device did not come back",
         event.recovering
           ? `${event.message} Training goes on from the last snapshot on a new device (attempt ${event.attempt}).`
           : `${event.message} Reload the page to start again from the last saved step.`);

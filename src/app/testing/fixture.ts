@@ -107,7 +107,7 @@ export function finish(problem: ProblemRecord, scored: readonly SampleRecord[], 
   const bare = ({ score: _score, ...sample }: SampleRecord): SampleRecord => sample;
   if (phase === "rollout") return { problem, samples: scored.map(bare) };
   if (phase === "score") return { problem, samples: scored };
-  const totals = scored.map(({ score }) => (score && "terms" in score ? score.terms.total : 0));
+  const totals = scored.map(({ score }) => (score && "terms" in score ? score.terms.total : null));
   const { advantages, mean, std, flat } = groupAdvantages(totals, "srpo");
   const samples = scored.map((sample, row): SampleRecord => {
     const advantage = advantages[row] ?? 0;

@@ -9,7 +9,7 @@ import { defaultSettings, type GroupRecord, type SampleRecord } from "../../work
 import { Page } from "../views/Page";
 import { view } from "../state/view";
 import "../styles/index.css";
-import { group } from "./fixture";
+import { finish, group, random } from "./fixture";
 import { ScriptedClient, type Script } from "./scripted-client";
 
 interface Scene {
@@ -18,7 +18,7 @@ interface Scene {
 }
 
 const fixture = (seed: number, skill: number): GroupRecord => group({ seed, skill, groupSize: 8, phase: "update", reward: defaultSettings.reward });
-const only = (client: ScriptedClient, change: GroupRecord): void => client.emit({ type: "phase", phase: "update", step: 37, groups: [change] });
+const only = (client: ScriptedClient, change: GroupRecord): void => client.emit({ type: "phase", phase: "update", step: 37, groups: [finish(change.problem, change.samples, "update", random(1))] });
 
 function withSamples(record: GroupRecord, change: (sample: SampleRecord, row: number) => SampleRecord): GroupRecord {
   return { ...record, samples: record.samples.map(change) };
@@ -27,7 +27,7 @@ function withSamples(record: GroupRecord, change: (sample: SampleRecord, row: nu
 /** Every row like the first, so that the group is flat. */
 function flat(record: GroupRecord): GroupRecord {
   const model = record.samples[0];
-  return model ? { ...withSamples(record, () => ({ ...model, advantage: 0 })), normalised: { mean: 1.6, std: 0, flat: true } } : record;
+  return model ? withSamples(record, () => model) : record;
 }
 
 function long(record: GroupRecord): GroupRecord {
