@@ -1,8 +1,8 @@
 /** Reset, look back, play, step, sub-step, speed, and where the run is. */
 import { Icon } from "../parts/Icon";
-import { useGroups, useRun, useSession, useView } from "../state/hooks";
+import { useGroups, useRun, useSession } from "../state/hooks";
 import { plannedSteps } from "../state/run";
-import { setTaste, SPEEDS, type SpeedName } from "../state/view";
+import { Speed } from "./Speed";
 
 export function Transport() {
   const session = useSession();
@@ -12,7 +12,6 @@ export function Transport() {
   const planned = useRun((state) => plannedSteps(state.stage, state.settings));
   const hasPast = useGroups((state) => state.past.length > 0);
   const looking = useGroups((state) => state.lookedAt !== null);
-  const speed = useView((state) => state.speed);
   const stepName = looking ? "Look one step forward (→)" : "One step (→)";
   return (
     <div className="transport" role="group" aria-label="Transport">
@@ -23,15 +22,7 @@ export function Transport() {
       </button>
       <button type="button" className="icon-button" disabled={!ready} onClick={session.step} aria-label={stepName} title={stepName}><Icon name="step" /></button>
       <button type="button" className="icon-button is-wide" disabled={!ready} onClick={session.phase} title="One phase only: rollout, score, normalise, update (⇧→)"><Icon name="phase" />Sub-step</button>
-      <label className="speed">
-        <span className="visually-hidden">Speed</span>
-        <select value={speed} onChange={(event) => {
-          setTaste({ speed: event.target.value as SpeedName });
-          if (playing) session.play();
-        }}>
-          {SPEEDS.map(({ name, label }) => <option key={name} value={name}>{label}</option>)}
-        </select>
-      </label>
+      <Speed />
       <p className="step-count" aria-live="off"><span>step</span> <b>{step}</b>{planned !== null && <span>/ {planned}</span>}</p>
     </div>
   );

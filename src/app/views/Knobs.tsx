@@ -2,6 +2,7 @@
 import { useEffect, useRef } from "react";
 import { RewardKnobs } from "../knobs/RewardKnobs";
 import { TrainingKnobs } from "../knobs/TrainingKnobs";
+import { Speed } from "../header/Speed";
 import { Icon } from "../parts/Icon";
 import { useView } from "../state/hooks";
 import { view } from "../state/view";
@@ -17,7 +18,7 @@ export function KnobSheet() {
   const close = (): void => view.setState({ sheet: false });
   return (
     <dialog className="sheet" ref={dialog} onClose={close} aria-label="Rewards and settings" onClick={(event) => { if (event.target === event.currentTarget) close(); }}>
-      {open && <div className="sheet-body"><button type="button" className="icon-button sheet-close" onClick={close} aria-label="Close"><Icon name="close" /></button><RewardKnobs /><TrainingKnobs /></div>}
+      {open && <div className="sheet-body"><button type="button" className="icon-button sheet-close" onClick={close} aria-label="Close"><Icon name="close" /></button><RewardKnobs /><Speed label="Speed" /><TrainingKnobs /></div>}
     </dialog>
   );
 }
