@@ -208,21 +208,30 @@ export class ParameterSet {
     return gradSquares;
   }
 
-  /** Bit-exact copies of weights and moments, in one round trip. */
+  /**
+   * Bit-exact copies of weights and moments, in one round trip. The padding that a home puts between views is left out, so
+   * that a state taken on one home (a lost WebGPU device) can be put back on another.
+   */
   async state(): Promise<ParameterState> {
     const { theta, m, v } = this.trainableBuffers();
     const [a, b, c] = await this.home.read([theta, m, v]);
-    return { theta: Float32Array.from(a ?? []), m: Float32Array.from(b ?? []), v: Float32Array.from(c ?? []) };
+    return { theta: this.withoutPadding(a), m: this.withoutPadding(b), v: this.withoutPadding(c) };
   }
 
-  /** Put a `state()` back. @throws Error when it was taken from another layout. */
+  /** Put a `state()` back, of this home or of another. @throws Error when it was taken of another policy */
   restore(state: ParameterState): void {
     const { theta, m, v } = this.trainableBuffers();
     for (const [what, into, values] of [["theta", theta, state.theta], ["m", m, state.m], ["v", v, state.v]] as const) {
-      if (values.length !== into.size) {
-        throw new Error(`ParameterSet.restore: ${what} has ${values.length} values, this policy's trainable buffer has ${into.size}; the snapshot is of another policy or set of trainable parameters.`);
+      if (values.length !== this.trainableCount) {
+        throw new Error(`ParameterSet.restore: ${what} has ${values.length} values, this policy has ${this.trainableCount} trainable ones; the snapshot is of another policy or set of trainable parameters.`);
       }
-      this.home.write(into, values, 0);
+      const padded = new Float32Array(into.size);
+      let start = 0;
+      for (const { offset, size } of this.trainableBounds()) {
+        padded.set(values.subarray(start, start + size), offset);
+        start += size;
+      }
+      this.home.write(into, padded, 0);
     }
   }
 
@@ -269,6 +278,22 @@ export class ParameterSet {
     if (bound.weight !== null) disposeWeight(bound.weight);
     bound.weight = packWeight(this.home, bound.pending.values, shape[0] ?? 0, shape[1] ?? 0, group.format ?? "f32");
     bound.pending = null;
+  }
+
+  private withoutPadding(flat: ArrayLike<number> | undefined): Float32Array {
+    const values = Float32Array.from(flat ?? []);
+    const compact = new Float32Array(this.trainableCount);
+    let start = 0;
+    for (const { offset, size } of this.trainableBounds()) {
+      compact.set(values.subarray(offset, offset + size), start);
+      start += size;
+    }
+    return compact;
+  }
+
+  /** In the order of the flat buffers. */
+  private trainableBounds(): Bound[] {
+    return [...this.bound.values()].filter(({ offset }) => offset >= 0);
   }
 
   private async readFloats(tensor: Tensor): Promise<Float32Array> {

@@ -6,6 +6,7 @@ import type { Home } from "../tensor/home";
 import type { ParameterState } from "../tensor/parameters";
 import { openReferenceHome } from "../tensor/reference/home";
 import { openWasmHome } from "../tensor/wasm/home";
+import { openNodeWebGpuHome } from "../tensor/webgpu/node";
 import { configure } from "./configure";
 import { StepRefused } from "./optimiserStep";
 import type { Stage } from "./records";
@@ -81,6 +82,26 @@ describe("a snapshot at any phase restores to a bit-identical continuation", () 
     const home = await openWasmHome();
     await expectSameContinuation(home, stage, patch, stage === "sft" ? 4 : 8, [0, 1, 2, 3]);
     await home.dispose();
+  });
+
+  test("on the WebGPU home", async () => {
+    const home = await openNodeWebGpuHome();
+    await expectSameContinuation(home, "grpo", { maxNewTokens: 12, grpo: { beta: 0.1 } }, 6, [1, 4]);
+    await home.dispose();
+  });
+
+  test("a snapshot taken on one home goes on on another: a lost WebGPU device may leave only wasm", async () => {
+    const [gpu, wasm] = [await openNodeWebGpuHome(), await openWasmHome()];
+    const session = sessionOn(await freshPolicy(gpu), "grpo");
+    for (let i = 0; i < 5; i++) await session.phase();
+    const snapshot = await session.snapshot();
+    const elsewhere = sessionOn(await freshPolicy(wasm), "base");
+    await elsewhere.restore(snapshot);
+    expectSameBits((await elsewhere.snapshot()).parameters, snapshot.parameters);
+    const [here, there] = [await session.stepThrough(), await elsewhere.stepThrough()];
+    expect(there?.grad_norm).toBeCloseTo(here?.grad_norm ?? NaN, 4);
+    await gpu.dispose();
+    await wasm.dispose();
   });
 
   test("on the reference home", async () => {

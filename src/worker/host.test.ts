@@ -149,6 +149,18 @@ describe("faults", () => {
     expect(only(await send(reloaded, { type: "step" }), "stepped")[0]?.metrics.grad_norm).toBe(went);
   });
 
+  test("a policy that the visitor dropped is stored with its run: a reload goes on with it", async () => {
+    const filesOf: HostDependencies["filesOf"] = (source) => {
+      if (source.kind !== "files") throw new Error("expected the dropped files");
+      return new InMemoryFiles(new Map(source.files.map(({ path, bytes }) => [path, new Uint8Array(bytes)])));
+    };
+    const dropped = await Promise.all(files.list().map(async (path) => ({ path, bytes: Uint8Array.from(await files.read(path)).buffer })));
+    const store = new MemoryStore();
+    await send(rig({ filesOf }, store), { ...open, source: { kind: "files", files: dropped } }, { type: "step" });
+    const [opened] = only(await send(rig({ filesOf }, store), { ...open, resume: true }), "opened");
+    expect(opened).toMatchObject({ resumed: true, step: 1, stage: "base" });
+  });
+
   test("a stored run that cannot be read is said, and a fresh one is started", async () => {
     const store = new MemoryStore();
     await store.put("latest", new Uint8Array([1, 2, 3]));

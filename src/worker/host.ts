@@ -15,10 +15,8 @@ import { parseCommand } from "./parse";
 import type { Command, Event, Phase, Stage } from "./protocol";
 import type { Run } from "./run";
 import { FatalError, RunLifecycle, type EventBody, type LifecycleDependencies, type OpenCommand } from "./runLifecycle";
-import type { SnapshotStore } from "./store";
 
 export interface HostDependencies extends LifecycleDependencies {
-  readonly store: SnapshotStore;
   readonly post: (event: Event, transfer: Transferable[]) => void;
   /** Resolves after `ms`; 0 lets waiting messages be heard. */
   readonly sleep: (ms: number) => Promise<void>;

@@ -9,6 +9,8 @@ import type { Snapshot } from "../training/snapshot";
 import type { Keeper } from "./keeper";
 import type { Command, Event, PolicySource, Stage } from "./protocol";
 import { closeRun, download, openRun, type OpenHome, type OnProgress, type Run } from "./run";
+import type { SnapshotStore } from "./store";
+import { storedSource, storeSource } from "./storedSource";
 
 export type OpenCommand = Extract<Command, { type: "open" }>;
 /** An event without its run, which the host adds. */
@@ -18,6 +20,7 @@ export interface LifecycleDependencies {
   readonly openHome: OpenHome;
   /** The folder that a source names; `base`: address that the shipped ones are relative to. */
   readonly filesOf: (source: PolicySource, base: string | undefined) => CheckpointFiles;
+  readonly store: SnapshotStore;
   /** Milliseconds. */
   readonly now: () => number;
 }
@@ -69,12 +72,10 @@ export class RunLifecycle {
   async open(command: OpenCommand): Promise<boolean> {
     await this.close();
     this.trust();
-    const { now, filesOf } = this.dependencies;
-    const began = now();
-    this.#opening = { command, files: await download(filesOf(command.source, command.base), this.progress) };
-    const downloadTime = now() - began;
-    if (command.resume && await this.resume(downloadTime)) return true;
+    if (command.resume && await this.resume(command)) return true;
+    const downloadTime = await this.fetch(command, command.source);
     await this.start(downloadTime, null);
+    await storeSource(this.dependencies.store, command.source);
     await this.keeper.start(await this.run.session.snapshot());
     return false;
   }
@@ -108,18 +109,27 @@ export class RunLifecycle {
     if (run !== null) await closeRun(run, false);
   }
 
-  /** Go on with the stored run. → false where there is none, or it cannot be used, which is said */
-  private async resume(downloadTime: number): Promise<boolean> {
+  /** Go on with the stored run, from the policy it came from. → false where there is none, or it cannot be used, which is said */
+  private async resume(command: OpenCommand): Promise<boolean> {
     try {
       const kept = await this.keeper.resume();
       if (kept === null) return false;
-      await this.start(downloadTime, kept);
+      const source = await storedSource(this.dependencies.store) ?? command.source;
+      await this.start(await this.fetch(command, source), kept);
       return true;
     } catch (error) {
       await this.close();
       this.post({ type: "error", fatal: false, message: `The stored run could not be continued, a fresh one is started: ${error instanceof Error ? error.message : String(error)}` });
       return false;
     }
+  }
+
+  /** Read the policy's files. → milliseconds */
+  private async fetch(command: OpenCommand, source: PolicySource): Promise<number> {
+    const { now, filesOf } = this.dependencies;
+    const began = now();
+    this.#opening = { command: { ...command, source }, files: await download(filesOf(source, command.base), this.progress) };
+    return now() - began;
   }
 
   /** Open a home, load the policy, and go on from `from` if given. */

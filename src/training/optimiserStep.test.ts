@@ -1,0 +1,46 @@
+/** The loss is watched as well as the gradient: an infinite loss with a finite gradient refuses the step on every home. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Policy } from "../policy/policy";
+import { problemAt } from "../tasks/problems";
+import type { Home } from "../tensor/home";
+import { openReferenceHome } from "../tensor/reference/home";
+import { openWasmHome } from "../tensor/wasm/home";
+import { openNodeWebGpuHome } from "../tensor/webgpu/node";
+import { microBatches, packItems, type TrainingRow } from "./microBatch";
+import { optimiserStep, StepRefused } from "./optimiserStep";
+import { encodeProblem } from "./rollout";
+import { tinyPolicy } from "./tinyPolicy";
+
+const OPTIONS = { temperature: 1, trainVision: false, features: null, learningRate: 1e-3, weightDecay: 0, maxGradNorm: 1, updates: 0 };
+
+describe.each([["wasm", openWasmHome], ["reference", openReferenceHome], ["webgpu", openNodeWebGpuHome]] as const)("on the %s home", (_name, open) => {
+  let home: Home;
+  let policy: Policy;
+  beforeAll(async () => {
+    home = await open();
+    policy = await tinyPolicy(home);
+  });
+  afterAll(() => home.dispose());
+
+  test.each([[2.5, false], [Infinity, true], [NaN, true]])("loss %d: refused %s", async (loss, refused) => {
+    const rows: TrainingRow[] = [{ prompt: encodeProblem(policy, problemAt("train", 0)), tokens: Int32Array.of(9, 8, 2), weight: 1, advantage: 1 }];
+    const before = await policy.parameters.state();
+    const step = optimiserStep(policy, microBatches(rows, 4), OPTIONS, (logprob, _batch, _index, scope) => ({
+      dLogprob: scope.own(home.upload(new Float32Array(logprob.size).fill(-1), [logprob.size])),
+      stats: home.upload(Float32Array.of(loss, 7), [2]),
+    }));
+    if (refused) await expect(step).rejects.toThrow(StepRefused);
+    else expect(await step).toMatchObject({ stats: [Float32Array.of(2.5, 7)] });
+    const moved = Buffer.compare(Buffer.from(before.theta.buffer), Buffer.from((await policy.parameters.state()).theta.buffer)) !== 0;
+    expect(moved).toBe(!refused);
+  });
+});
+
+test("neighbours with the same prompt share one copy of it in a batch", async () => {
+  const home = await openWasmHome();
+  const policy = await tinyPolicy(home);
+  const [a, b] = [encodeProblem(policy, problemAt("train", 0)), encodeProblem(policy, problemAt("train", 1))];
+  const row = (prompt: typeof a): TrainingRow => ({ prompt, tokens: Int32Array.of(1), weight: 1, advantage: 1 });
+  expect(packItems([row(a), row(a), row(b), row(a)]).map(({ responses }) => responses.length)).toEqual([2, 1, 1]);
+  await home.dispose();
+});
