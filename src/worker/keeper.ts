@@ -65,29 +65,34 @@ export class Keeper {
     const bytes = encodeSnapshot(snapshot);
     this.#latest = bytes;
     await this.#saving;
-    this.#saving = this.writing(() => this.store.put(LATEST, bytes));
     const { step, pending } = snapshot.state;
-    if (pending === null && step > 0 && step % this.#interval === 0) await this.markBytes(snapshot, bytes);
+    const marking = pending === null && step > 0 && step % this.#interval === 0 ? this.onTimeline(snapshot, bytes) : null;
+    this.#saving = this.writing(async () => {
+      await this.store.put(LATEST, bytes);
+      await marking?.();
+    });
   }
 
   /** Put a snapshot on the timeline. */
-  mark(snapshot: Snapshot, label?: string): Promise<void> {
-    return this.markBytes(snapshot, encodeSnapshot(snapshot), label);
+  async mark(snapshot: Snapshot, label?: string): Promise<void> {
+    await this.#saving;
+    const marking = this.onTimeline(snapshot, encodeSnapshot(snapshot), label);
+    if (marking !== null) this.#saving = this.writing(marking);
   }
 
-  private async markBytes({ state: { stage, step } }: Snapshot, bytes: Uint8Array<ArrayBuffer>, label?: string): Promise<void> {
+  /** List the snapshot. → what is left to write, or null where this very step is listed already */
+  private onTimeline({ state: { stage, step } }: Snapshot, bytes: Uint8Array<ArrayBuffer>, label?: string): (() => Promise<void>) | null {
     const last = this.#timeline.at(-1);
-    if (last !== undefined && last.stage === stage && last.step === step) return;
+    if (last !== undefined && last.stage === stage && last.step === step) return null;
     const id = `${stage}-${step}-${this.#count++}-${bytes.length}`;
-    await this.#saving;
     this.#timeline.push({ id, stage, step, bytes: bytes.length, ...(label === undefined ? {} : { label }) });
     const dropped = this.thin();
     const index = json(this.#timeline);
-    this.#saving = this.writing(async () => {
+    return async () => {
       await this.store.put(timelineKey(id), bytes);
       await this.store.put(TIMELINE, index);
       for (const gone of dropped) await this.store.delete(timelineKey(gone.id));
-    });
+    };
   }
 
   /** The last kept state, for a new device. @throws Error before the first */
