@@ -1,0 +1,59 @@
+/** A first visit: something to look at before the engine is ready, then WebGPU, in sane time. */
+import { describe, expect, test } from "vitest";
+import { visitors } from "./setup/playground";
+
+const { visit } = visitors({ webgpu: true });
+
+/** Milliseconds, generous for a software GPU on two busy cores. */
+const PREPARED_WITHIN = 15_000;
+const READY_WITHIN = 60_000;
+
+describe("the first visit", () => {
+  test("a prepared group can be read before the engine is ready, then the policy speaks on WebGPU", async () => {
+    const began = Date.now();
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => { release = resolve; });
+    const playground = await visit({
+      settings: null,
+      before: (page) => page.context().route("**/policies/**/model.safetensors", async (route) => { await held; await route.continue(); }),
+    });
+    const { page, table, advantages } = playground;
+
+    await playground.until("the prepared group", async () => await table.count() === 1, PREPARED_WITHIN);
+    expect(await page.getByRole("main").innerText()).toContain("shown until the engine is ready");
+    expect(await advantages.count(), "advantages of the prepared group").toBeGreaterThanOrEqual(4);
+    expect(await page.getByText("Press play to teach it to reflect well.").isVisible(), "the sentence of a first visit").toBe(true);
+    expect(await playground.button("Play").isDisabled(), "play before there is an engine").toBe(true);
+
+    release();
+    await playground.ready();
+    const waited = Date.now() - began;
+    expect(waited, "milliseconds until the engine was ready").toBeLessThan(READY_WITHIN);
+    expect(await playground.badge.innerText()).toMatch(/WebGPU\s+SwiftShader/);
+    await playground.until("the policy's own samples", async () => (await page.getByRole("main").innerText()).includes("Fresh samples"));
+  });
+
+  test("the badge opens to what was loaded and what it cost to start", async () => {
+    const playground = await visit();
+    await playground.ready();
+    await playground.badge.click();
+    const costs = playground.page.getByRole("table", { name: "What it cost to start" });
+    await costs.waitFor({ state: "visible", timeout: 5000 });
+    for (const row of ["Download", "Device", "Self-test", "Weights", "Together"]) expect(await costs.innerText()).toMatch(new RegExp(`${row}[^\\n]*\\s+[\\d.]+\\s*m?s`));
+    expect(await playground.page.getByRole("banner").innerText()).toMatch(/\d\.\d\d M parameters/);
+  });
+
+  test("every part of the page can be found by role and name, and every control has a name", async () => {
+    const playground = await visit();
+    await playground.ready();
+    const { page } = playground;
+    for (const [role, name] of [["navigation", "Stage of training"], ["group", "Transport"], ["complementary", "Rewards and settings"], ["region", "Curves"], ["region", "This step at a glance"]] as const) {
+      expect(await page.getByRole(role, { name, exact: true }).count(), `${role} "${name}"`).toBe(1);
+    }
+    for (const role of ["button", "slider", "combobox", "textbox", "checkbox", "link"] as const) {
+      const nameless = await page.getByRole(role, { name: /^\s*$/ }).count();
+      expect(nameless, `elements with role ${role} and without a name`).toBe(0);
+    }
+    expect(await page.getByRole("heading", { level: 1 }).count(), "headings of the first level").toBe(1);
+  });
+});
