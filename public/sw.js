@@ -1,6 +1,7 @@
 /**
  * Offline: whatever the page has loaded is kept and given again when the network is away. Built files carry a hash
  * in their name and never change, so the cache answers first; everything else is asked of the network first.
+ * Vary is ignored: some servers vary by Origin, which module scripts send and plain fetches do not; the files are the same.
  */
 const CACHE = "srpo-playground-1";
 
@@ -23,14 +24,14 @@ async function keep(request, response) {
 }
 
 async function cacheFirst(request) {
-  return (await caches.match(request)) ?? keep(request, await fetch(request));
+  return (await caches.match(request, { ignoreVary: true })) ?? keep(request, await fetch(request));
 }
 
 async function networkFirst(request) {
   try {
     return await keep(request, await fetch(request));
   } catch (error) {
-    const kept = await caches.match(request, { ignoreSearch: request.mode === "navigate" });
+    const kept = await caches.match(request, { ignoreSearch: request.mode === "navigate", ignoreVary: true });
     if (kept) return kept;
     throw error;
   }

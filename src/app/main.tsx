@@ -2,6 +2,7 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { openEngine, whenReady } from "./engine";
+import { Boundary } from "./parts/Boundary";
 import { downloadPolicy } from "./policy/exported";
 import { SessionContext } from "./state/hooks";
 import { decodeLink } from "./state/link";
@@ -34,4 +35,10 @@ const link = decodeLink(location.hash);
 if (!link.ok) session.notify("warning", "The link's settings were not used", `${link.why}. The defaults are used instead.`);
 session.open({ kind: "shipped", name: "base" }, { resume: true, settings: link.ok ? link.settings : {} });
 
-createRoot(place).render(<StrictMode><SessionContext value={session}><Page /></SessionContext></StrictMode>);
+createRoot(place).render(
+  <StrictMode>
+    <Boundary otherwise={(error) => <p className="broken" role="alert"><b>The page could not be drawn.</b> {error.message} Reload it to go on from the last saved step.</p>}>
+      <SessionContext value={session}><Page /></SessionContext>
+    </Boundary>
+  </StrictMode>,
+);

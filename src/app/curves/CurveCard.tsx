@@ -1,11 +1,19 @@
 /** A curve with its title, its values at the shared cursor (else the newest), and a text that says the same. */
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import type { EvaluationRecord, StepMetrics } from "../../worker/protocol";
+import { Boundary } from "../parts/Boundary";
 import { useView } from "../state/hooks";
 import { view } from "../state/view";
 import type { Curve } from "./definitions";
 
-const Plot = lazy(() => import("./Plot").then((module) => ({ default: module.Plot })));
+const load = () => import("./Plot").then((module) => ({ default: module.Plot }));
+const Plot = lazy(load);
+
+/** Fetch the drawing code when the browser has nothing better to do: the first step then draws at once, also offline. */
+export function preloadPlot(): void {
+  const fetchIt = (): void => { load().catch((reason: unknown) => console.warn("The curves' code could not be fetched ahead:", reason)); };
+  if ("requestIdleCallback" in window) requestIdleCallback(fetchIt, { timeout: 10_000 }); else setTimeout(fetchIt, 3000);
+}
 
 /** As in Plot, which is loaded later. */
 const LEFT = 34, RIGHT = 8;
@@ -70,7 +78,9 @@ export function CurveCard({ curve, rows, span, evaluations }: CurveCardProps) {
       </figcaption>
       <div className="plot" aria-hidden="true" onPointerMove={move} onPointerLeave={() => view.setState({ cursor: null })}>
         {measured.length === 0 ? <p className="plot-empty">from the first step on</p> : seen && (
-          <Suspense fallback={null}><Plot curve={curve} rows={measured} span={span} evaluations={evaluations} /></Suspense>
+          <Boundary otherwise={() => <p className="plot-empty">The drawing could not be loaded.</p>}>
+            <Suspense fallback={null}><Plot curve={curve} rows={measured} span={span} evaluations={evaluations} /></Suspense>
+          </Boundary>
         )}
         {share !== null && measured.length > 0 && <i className="plot-cursor" style={{ left: `calc(${LEFT}px + ${share} * (100% - ${LEFT + RIGHT}px))` }} />}
       </div>

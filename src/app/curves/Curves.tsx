@@ -1,8 +1,8 @@
 /** All curves of the current stage on one axis of steps, with one cursor. */
-import { useMemo } from "react";
+import { useEffect, useMemo } from "react";
 import { useHistory, useRun, useSession, useView } from "../state/hooks";
 import { percent } from "../state/words";
-import { CurveCard } from "./CurveCard";
+import { CurveCard, preloadPlot } from "./CurveCard";
 import { curvesOf } from "./definitions";
 
 /** Held-out problems of one evaluation. */
@@ -11,6 +11,8 @@ const EVALUATION_PROBLEMS = 64;
 export function Curves() {
   const session = useSession();
   const idle = useRun((state) => state.status === "ready" && !state.playing);
+  const opened = useRun((state) => state.opened !== null);
+  useEffect(() => { if (opened) preloadPlot(); }, [opened]);
   const evaluating = useRun((state) => state.progress?.what === "evaluate");
   const stage = useRun((state) => state.stage);
   const rows = useHistory((state) => state.rows);

@@ -6,10 +6,13 @@ import { PHASE_WORDS } from "../state/words";
 export function PhaseLights() {
   const running = useRun((state) => state.running);
   const done = useRun((state) => state.done);
+  const stage = useRun((state) => state.stage);
+  // The base stage asks and scores; it trains nothing.
+  const phases = stage === "base" ? PHASES.filter((phase) => phase !== "update") : PHASES;
   const reached = done === null ? -1 : PHASES.indexOf(done);
   return (
     <ol className="phases" aria-label="Phases of this step">
-      {PHASES.map((phase, at) => {
+      {phases.map((phase, at) => {
         const state = running === phase ? "is-running" : running !== "rollout" && at <= reached ? "is-done" : "";
         return (
           <li key={phase} className={state} title={PHASE_WORDS[phase].what} aria-current={running === phase ? "step" : undefined}>

@@ -2,7 +2,7 @@
 import type { Voice } from "../../srpo/types";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import { Icon } from "../parts/Icon";
-import { tokensByVoice } from "../state/tokens";
+import { strayTokens, tokensByVoice } from "../state/tokens";
 import { VOICES } from "../state/words";
 import { Tokens } from "./Tokens";
 
@@ -19,9 +19,11 @@ export function VoiceCell({ sample, voice, row, right, clip }: VoiceCellProps) {
   const { text, answer } = tokensByVoice(sample)[voice];
   const { label: name, short } = VOICES.find((each) => each.voice === voice) ?? { label: voice, short: voice };
   const nothing = text.length === 0 && answer.length === 0;
+  const stray = voice === "first" && nothing ? strayTokens(sample) : [];
   return (
     <div className={`voice voice-${voice}`} data-label={short}>
-      {nothing && <span className="voice-nothing">{voice === "reflection" ? "no reflection" : "nothing said"}</span>}
+      {stray.length > 0 && <Tokens sample={sample} at={stray} clip={clip} className="stray" label={`Response ${row + 1}, outside of every block`} />}
+      {nothing && stray.length === 0 && <span className="voice-nothing">{voice === "reflection" ? "no reflection" : "nothing said"}</span>}
       {answer.length > 0 && (
         <span className={`answer ${right === null ? "" : right ? "is-right" : "is-wrong"}`}>
           {right !== null && <Icon name={right ? "check" : "cross"} size={11} />}

@@ -2,7 +2,7 @@
  * The groups on show. The newest step's groups arrive phase by phase; a window of past steps is kept so
  * that one can look back. What the visitor chose (problem, step) is never changed by new data.
  */
-import type { Event, GroupRecord, Phase } from "../../worker/protocol";
+import type { Event, GroupRecord, Phase, Stage } from "../../worker/protocol";
 
 /** Groups of one step as far as its phases have come; `phase` null: prepared or sampled, nothing is trained on it. */
 export interface StepGroups {
@@ -14,6 +14,7 @@ export interface StepGroups {
 }
 
 export interface GroupsState {
+  readonly stage: Stage;
   readonly now: StepGroups | null;
   /** Finished steps, oldest first, at most `LOOK_BACK`. */
   readonly past: readonly StepGroups[];
@@ -29,7 +30,7 @@ export const LOOK_BACK = 40;
 /** Groups sampled by hand that can still be paged through. */
 const SAMPLED_KEPT = 16;
 
-export const initialGroups: GroupsState = { now: null, past: [], chosen: 0, lookedAt: null };
+export const initialGroups: GroupsState = { stage: "base", now: null, past: [], chosen: 0, lookedAt: null };
 
 export function shown(state: GroupsState): StepGroups | null {
   if (state.lookedAt === null) return state.now;
@@ -56,6 +57,13 @@ function remember(state: GroupsState): readonly StepGroups[] {
   return [...past.filter((entry) => entry.step !== now.step), now].slice(-LOOK_BACK);
 }
 
+/** Groups of the steps that the run still has. */
+function restored(state: GroupsState, stage: Stage, step: number): GroupsState {
+  if (stage !== state.stage) return { ...state, stage, lookedAt: null, past: [], now: null };
+  const past = remember(state).filter((entry) => entry.step <= step);
+  return { ...state, lookedAt: null, past, now: past.find((entry) => entry.step === step) ?? null };
+}
+
 export function reduceGroups(state: GroupsState, event: Event): GroupsState {
   switch (event.type) {
     case "phase":
@@ -71,10 +79,12 @@ export function reduceGroups(state: GroupsState, event: Event): GroupsState {
       return { ...state, lookedAt: null, chosen: groups.length - 1, now: { step: state.now?.step ?? 0, phase: null, groups, origin: "sampled" } };
     }
     // Steps are counted from 1 in every stage: those of another stage would be mixed up with this one's.
-    case "stage": return { ...state, lookedAt: null, past: [] };
-    case "restored": return { ...state, lookedAt: null, past: state.past.filter((entry) => entry.step <= event.step) };
-    case "opened":
-      return event.resumed ? state : { ...state, past: [], lookedAt: null, now: state.now?.origin === "prepared" ? state.now : null };
+    case "stage": return { ...state, stage: event.stage, lookedAt: null, past: [] };
+    case "restored": return restored(state, event.stage, event.step);
+    case "opened": return {
+      ...state, stage: event.stage, lookedAt: null,
+      past: event.resumed ? state.past : [], now: event.resumed || state.now?.origin === "prepared" ? state.now : null,
+    };
     case "progress": case "configured": case "playing": case "phaseStarted": case "stepped": case "data": case "evaluated":
     case "snapshots": case "exported": case "deviceLost": case "refused": case "error":
       return state;

@@ -23,7 +23,11 @@ export async function goOffline(script: string): Promise<void> {
   await Promise.race([controlled, waited, refused]);
 }
 
+/** Milliseconds until the page's own files are asked for again: nothing waits for this. */
+const LATER = 3000;
+
 async function keepLoaded(): Promise<void> {
+  await new Promise<void>((resolve) => { setTimeout(resolve, LATER); });
   const loaded = performance.getEntriesByType("resource").map(({ name }) => name).filter((name) => name.startsWith(location.origin));
   await Promise.all([location.href, ...loaded].map((address) => fetch(address, { cache: "force-cache" }).catch(report)));
 }

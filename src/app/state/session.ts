@@ -7,7 +7,7 @@ import type { TrainingClient } from "./client";
 import { lookBack } from "./groups";
 import { createLive, type Live } from "./live";
 import { dismiss, notify, patchSettings, plannedSteps, type Home, type Notice } from "./run";
-import { SPEEDS, view } from "./view";
+import { setTaste, SPEEDS, view } from "./view";
 
 type Exported = Extract<Event, { type: "exported" }>;
 
@@ -76,6 +76,11 @@ export function createSession({ client, onExported, hidden = () => document.hidd
 
   const pause = (): void => { carrying = false; send({ type: "pause" }); };
 
+  /** The policy's own words take the place of the prepared group as soon as it can speak. */
+  const greet = (): void => {
+    if (stageNow === "base" && stepNow === 0) send({ type: "sample", family: null, greedy: false });
+  };
+
   const carryOn = (): void => {
     const planned = plannedSteps(stageNow, settingsNow);
     if (!carrying || planned === null || stepNow < planned) return;
@@ -101,11 +106,14 @@ export function createSession({ client, onExported, hidden = () => document.hidd
         stageNow = event.stage;
         stepNow = event.step;
         settingsNow = event.settings;
-        // The policy's own words take the place of the prepared group as soon as it can speak.
-        if (event.stage === "base" && event.step === 0) send({ type: "sample", family: null, greedy: false });
+        greet();
         break;
       case "configured": settingsNow = event.settings; break;
-      case "stage": case "restored": stageNow = event.stage; stepNow = event.step; break;
+      case "stage": case "restored":
+        stageNow = event.stage;
+        stepNow = event.step;
+        greet();
+        break;
       case "stepped": stageNow = event.metrics.stage; stepNow = event.metrics.step; break;
       case "playing": if (!event.playing) carryOn(); break;
       case "exported": onExported(event.files); break;
@@ -136,6 +144,8 @@ export function createSession({ client, onExported, hidden = () => document.hidd
       sendSettings();
       if (live.run.store.getState().playing) { pause(); return; }
       live.groups.change((state) => ({ ...state, lookedAt: null }));
+      // Whoever has pressed play has read the line that asks for it.
+      if (!view.getState().firstLineSeen) setTaste({ firstLineSeen: true });
       play();
     },
     play,

@@ -27,6 +27,15 @@ export function tokensByVoice(sample: SampleRecord): Readonly<Record<Voice, Voic
   return found;
 }
 
+/** A special token such as the one that ends a turn: nothing anybody said. */
+const SPECIAL = /^<\|.*\|>$/;
+
+/** What a response says where it says nothing inside any block; empty as soon as one voice speaks. */
+export function strayTokens(sample: SampleRecord): readonly number[] {
+  if (sample.voices.some((voice) => voice !== null)) return [];
+  return sample.tokens.flatMap((token, at) => (SPECIAL.test(token) ? [] : [at]));
+}
+
 /** Word-level tokens stand apart; byte-pair tokens carry their own spaces. */
 export function separator(sample: SampleRecord): "" | " " {
   return sample.tokens.some((token) => /^\s|\s$|^Ġ/.test(token)) ? "" : " ";

@@ -44,6 +44,7 @@ export const view = createStore<ViewState>(() => ({ ...readTaste(), help: false,
 
 export function setTaste(taste: Partial<Taste>): void {
   view.setState(taste);
+  if (typeof localStorage === "undefined") return;
   const { theme, speed, firstLineSeen } = view.getState();
   try {
     localStorage.setItem(STORAGE_KEY, JSON.stringify({ theme, speed, firstLineSeen }));

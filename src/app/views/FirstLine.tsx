@@ -1,4 +1,5 @@
 /** The one sentence of a first visit, and what is worth knowing about where the run is now. */
+import { useState } from "react";
 import { Icon } from "../parts/Icon";
 import { useRun, useSession, useView } from "../state/hooks";
 import { HOME_WORDS } from "../state/words";
@@ -6,6 +7,7 @@ import { setTaste } from "../state/view";
 
 export function FirstLine() {
   const session = useSession();
+  const [homeLineClosed, setHomeLineClosed] = useState(false);
   const seen = useView((state) => state.firstLineSeen);
   const opened = useRun((state) => state.opened);
   const resumed = useRun((state) => state.opened?.resumed === true && !state.playing);
@@ -25,6 +27,14 @@ export function FirstLine() {
       <div className="first-line is-quiet">
         <p>Welcome back: the run goes on from step {step}, as you left it.</p>
         <button type="button" className="text-button" onClick={session.reset}>start over</button>
+      </div>
+    );
+  }
+  if (passed && opened && !homeLineClosed) {
+    return (
+      <div className="first-line is-quiet">
+        <p>Without WebGPU it trains on {HOME_WORDS[opened.home]}: the same, only slower. {passed.why}</p>
+        <button type="button" className="icon-button" onClick={() => setHomeLineClosed(true)} aria-label="Hide this line"><Icon name="close" /></button>
       </div>
     );
   }
