@@ -37,11 +37,8 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe("bad input: one clear line on stderr, exit 2", () => {
   test.each<[string, string[], RegExp]>([
-    ["an unknown command", ["trian"], /no command "trian"/],
     ["an unknown flag", ["score", "--imput", "x"], /unknown flag --imput/],
     ["a missing file", ["score", "--input", "nowhere.jsonl"], /nowhere.jsonl: cannot be read/],
-    ["a bad value", ["score", "--input", "x", "--variant", "nicest"], /"nicest" is none of paper, official, official-verl/],
-    ["a bad setting", ["train", "--out", "x", "--set", "grpo.groupSize=1"], /grpo.groupSize/],
     ["a folder that is no policy", ["eval", "--policy", "src"], /config.json/],
   ])("%s", async (_what, args, message) => {
     const { code, out, err } = await srpo(...args);
@@ -53,10 +50,9 @@ describe("bad input: one clear line on stderr, exit 2", () => {
 });
 
 test("help lists the commands, and each command's flags", async () => {
-  const root = await srpo("--help");
+  const [root, train] = await Promise.all([srpo("--help"), srpo("train", "--help")]);
   expect(root.code).toBe(0);
   for (const name of ["train", "sample", "score", "verify", "eval"]) expect(root.out).toContain(name);
-  const train = await srpo("train", "--help");
   expect(train.out).toContain("--resume");
 });
 
@@ -92,9 +88,6 @@ describe("verify", () => {
   const golden = "src/policy/golden/tiny_tied";
 
   test("every tensor within tolerance: exit 0; another's numbers: exit 1", async () => {
-    const good = await srpo("verify", "--model", golden, "--home", "wasm", "--json");
-    expect(good.code).toBe(0);
-    expect(JSON.parse(good.out)).toMatchObject({ ok: true, home: "wasm" });
     const wrong = inFolder("wrong");
     await mkdir(wrong);
     await copyFile(join(golden, "config.json"), join(wrong, "config.json"));
@@ -102,7 +95,12 @@ describe("verify", () => {
     const at = weights.length - 64;
     weights.writeFloatLE(weights.readFloatLE(at) + 1, at);
     await writeFile(join(wrong, "model.safetensors"), weights);
-    const bad = await srpo("verify", "--model", wrong, "--reference", join(golden, "reference.safetensors"));
+    const [good, bad] = await Promise.all([
+      srpo("verify", "--model", golden, "--home", "wasm", "--json"),
+      srpo("verify", "--model", wrong, "--reference", join(golden, "reference.safetensors")),
+    ]);
+    expect(good.code).toBe(0);
+    expect(JSON.parse(good.out)).toMatchObject({ ok: true, home: "wasm" });
     expect(bad.code).toBe(1);
     expect(bad.out).toContain("TOO LARGE");
   });
@@ -126,13 +124,13 @@ describe("train", () => {
   }
 
   test("a killed run resumes to the same bits as one that was left alone", async () => {
-    const args = ["train", "--policy", inFolder("tiny"), "--seed", "3", "--steps", "30", "--save-every", "3", ...TINY];
+    const args = ["train", "--policy", inFolder("tiny"), "--seed", "3", "--steps", "20", "--save-every", "3", ...TINY];
     const alone = await srpo(...args, "--out", inFolder("alone"));
     expect(alone.code).toBe(0);
     expect(alone.err).toMatch(/trainable parameters/);
 
     const { child, done } = start([...args, "--out", inFolder("killed")]);
-    await untilLines(join(inFolder("killed"), "metrics.jsonl"), 12);
+    await untilLines(join(inFolder("killed"), "metrics.jsonl"), 10);
     child.kill("SIGKILL");
     await done;
     expect((await srpo(...args, "--out", inFolder("killed"))).code).toBe(2);
@@ -144,9 +142,9 @@ describe("train", () => {
   });
 
   test("what was trained can be evaluated and sampled", async () => {
-    const evaluated = await srpo("eval", "--policy", inFolder("tiny"), "--problems", "4", "--json", "--set", "maxNewTokens=16");
+    const [evaluated, sampled] = await Promise.all([srpo("eval", "--policy", inFolder("tiny"), "--problems", "4", "--json", "--set", "maxNewTokens=16"),
+      srpo("sample", "--policy", inFolder("tiny"), "--problem", "bars:eval:7", "--json", "--set", "grpo.groupSize=2", "--set", "maxNewTokens=16")]);
     expect(JSON.parse(evaluated.out)).toMatchObject({ problems: 4, samples: 4 });
-    const sampled = await srpo("sample", "--policy", inFolder("tiny"), "--problem", "bars:eval:7", "--json", "--set", "grpo.groupSize=2", "--set", "maxNewTokens=16");
     expect(JSON.parse(sampled.out)).toMatchObject({ problem: { id: "bars:eval:7" }, samples: [{}, {}] });
   });
 });

@@ -244,6 +244,25 @@ describe("a step", () => {
   });
 });
 
+test("GRPO makes what is rewarded more likely", async () => {
+  const home = await openWasmHome();
+  const session = new Session(await freshPolicy(home), configure(defaultSettings, { maxNewTokens: 24, grpo: { prompts: 8, groupSize: 6, learningRate: 3e-3 } }), {
+    stage: "grpo",
+    // Reward: the share of words that are "=".
+    scorer: (text, ...rest) => {
+      const score = scoreResponse(text, ...rest);
+      const words = text.split(" ");
+      return { ...score, terms: { ...score.terms, total: words.filter((word) => word === "=").length / words.length } };
+    },
+  });
+  const rewards: number[] = [];
+  for (let i = 0; i < 25; i++) rewards.push((await session.stepThrough())?.reward ?? NaN);
+  expect(mean(rewards.slice(0, 2))).toBeLessThan(0.5);
+  expect(mean(rewards.slice(-3))).toBeGreaterThan(0.8);
+  session.dispose();
+  await home.dispose();
+});
+
 describe("the stages", () => {
   test("base → SFT → GRPO: the data is built by the policy and the teacher, and SFT lowers the loss", async () => {
     const home = await openWasmHome();
