@@ -174,8 +174,10 @@ export class Host {
         this.post({ type: "refused", step, message: error.message });
         return;
       }
+      if (result.kind === "groups") return this.report(result, every);
+      // Nothing is shown as done before what came before it is durable: a tab closed now loses this step at most.
+      await this.#keeper.settled();
       this.report(result, every);
-      if (result.kind === "groups") return;
       await this.#keeper.keep(await session.snapshot());
       if (result.kind === "stepped") {
         this.#life.trust();
