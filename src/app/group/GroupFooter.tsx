@@ -29,7 +29,7 @@ export function GroupFooter({ group, scores, settings, onlyShown }: GroupFooterP
   const { normalised, moved } = scores;
   const said = verdict(group, scores);
   return (
-    <footer className="group-footer" aria-live="polite">
+    <footer className="group-footer">
       {normalised && (
         <p className="group-formula">
           <Why label={`Group mean ${number(normalised.mean)}, standard deviation ${number(normalised.std)}`} explain={() => ({
@@ -44,7 +44,7 @@ export function GroupFooter({ group, scores, settings, onlyShown }: GroupFooterP
         </p>
       )}
       {said && <p className="group-verdict">{said}</p>}
-      {moved && <p className="group-moved">The weights were moved: these are the new numbers, the old ones stay as ghosts. {onlyShown ? "Training will use the new weights." : "Training will use this from the next step."}</p>}
+      {moved && <p className="group-moved" role="status">The weights were moved: these are the new numbers, the old ones stay as ghosts. {onlyShown ? "Training will use the new weights." : "Training will use this from the next step."}</p>}
     </footer>
   );
 }

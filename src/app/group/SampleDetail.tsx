@@ -19,7 +19,7 @@ export function SampleDetail({ sample, shown: { facts }, row, settings }: Sample
   return (
     <tr className="detail">
       <td colSpan={8}>
-        <p className="detail-text"><Tokens sample={sample} at={sample.tokens.map((_, at) => at)} clip={settings.grpo} label={`Response ${row + 1}, word for word`} /></p>
+        <p className="detail-text"><Tokens sample={sample} at={sample.tokens.map((_, at) => at)} clip={settings.grpo} label={`Response ${row + 1}, word for word`} reachable /></p>
         {score && score.formatReasons.length > 0 && <ul className="detail-flaws">{score.formatReasons.map((reason) => <li key={reason}>{reason}</li>)}</ul>}
         {facts && (
           <dl className="detail-terms">

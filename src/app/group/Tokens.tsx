@@ -10,6 +10,8 @@ interface TokensProps {
   readonly clip: Pick<Settings["grpo"], "clipLow" | "clipHigh">;
   readonly label: string;
   readonly className?: string;
+  /** In the order of the tab key: only in the opened row, which shows every token; else there would be dozens of stops. */
+  readonly reachable?: boolean;
 }
 
 /** Below this probability a token is underlined: the places where sampling decided. */
@@ -28,7 +30,7 @@ function clauses(sample: SampleRecord, at: readonly number[]): readonly (readonl
   return cut.filter((clause) => clause.length > 0);
 }
 
-export function Tokens({ sample, at, clip, label, className = "" }: TokensProps) {
+export function Tokens({ sample, at, clip, label, className = "", reachable = false }: TokensProps) {
   const [focused, setFocused] = useState<number | null>(null);
   const between = separator(sample);
 
@@ -42,7 +44,7 @@ export function Tokens({ sample, at, clip, label, className = "" }: TokensProps)
   };
 
   return (
-    <span className={`tokens ${className}`} tabIndex={0} role="group" aria-label={label} aria-describedby="why" data-arrows="own"
+    <span className={`tokens ${className}`} tabIndex={reachable ? 0 : -1} role="group" aria-label={label} aria-describedby="why" data-arrows="own"
       onPointerOver={(event) => {
         const token = event.target instanceof HTMLElement ? event.target.dataset["token"] : undefined;
         if (token !== undefined) show(event.target as HTMLElement, Number(token));
