@@ -8,7 +8,8 @@
  * last part of the clean phase; then a constant lower rate.
  */
 import type { Policy } from "../policy/policy";
-import { corpusExample, type CorpusPhase } from "../tasks/corpus";
+import { corpusExample, DEFAULT_CORPUS, type CorpusPhase } from "../tasks/corpus";
+import type { FamilyName } from "../tasks/problem";
 import type { TrainingRow } from "./microBatch";
 import { encodeProblem } from "./rollout";
 import { responseTokens } from "./transcript";
@@ -17,6 +18,8 @@ import { sftUpdate, type UpdateResult } from "./update";
 export interface PretrainingOptions {
   readonly seed: number;
   readonly cleanSteps: number;
+  /** From this step of the clean phase on, families that are learned late come up more often (`LATE_FAMILIES`). */
+  readonly lateFrom: number;
   readonly noisySteps: number;
   readonly batchSize: number;
   readonly learningRate: number;
@@ -34,9 +37,12 @@ export interface PretrainingOptions {
 
 /** The shipped base is made with these. */
 export const DEFAULT_PRETRAINING: PretrainingOptions = {
-  seed: 0, cleanSteps: 1800, noisySteps: 300, batchSize: 64, learningRate: 1e-3, warmup: 100, decayShare: 0.3, floor: 0.2,
+  seed: 0, cleanSteps: 1700, lateFrom: 900, noisySteps: 120, batchSize: 64, learningRate: 1e-3, warmup: 100, decayShare: 0.15, floor: 0.2,
   noisyShare: 0.5, weightDecay: 0.01, maxGradNorm: 1, microBatchRows: 32,
 };
+
+/** Turns of the families once reading digits is learned: half of the problems count shapes, a quarter read charts. */
+const LATE_FAMILIES: readonly FamilyName[] = ["shapes", "bars", "shapes", "geometry", "shapes", "bars", "shapes", "digits"];
 
 /** Phase of a 0-based step, counted over both phases. */
 export function phaseOf(step: number, options: PretrainingOptions): CorpusPhase {
@@ -54,8 +60,10 @@ export function pretrainingRate(step: number, options: PretrainingOptions): numb
 export async function pretrainingStep(policy: Policy, step: number, options: PretrainingOptions): Promise<UpdateResult & { readonly learningRate: number; readonly phase: CorpusPhase }> {
   const phase = phaseOf(step, options);
   const first = (phase === "clean" ? step : step - options.cleanSteps) * options.batchSize;
+  const late = phase === "clean" && step >= options.lateFrom;
+  const corpus = late ? { ...DEFAULT_CORPUS, families: LATE_FAMILIES } : DEFAULT_CORPUS;
   const examples = Array.from({ length: options.batchSize }, (_, i) => {
-    const { problem, response } = corpusExample(phase, options.seed, first + i);
+    const { problem, response } = corpusExample(phase, options.seed, first + i, corpus);
     return { prompt: encodeProblem(policy, problem), tokens: responseTokens(policy, response) };
   });
   const total = examples.reduce((sum, { tokens }) => sum + tokens.length, 0);
