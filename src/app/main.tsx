@@ -5,7 +5,7 @@ import { openEngine, whenReady } from "./engine";
 import { Boundary } from "./parts/Boundary";
 import { downloadPolicy } from "./policy/exported";
 import { SessionContext } from "./state/hooks";
-import { decodeLink } from "./state/link";
+import { decodeLink, isFreshLink } from "./state/link";
 import { goOffline } from "./state/offline";
 import { fetchPrepared } from "./state/prepared";
 import { createSession } from "./state/session";
@@ -33,7 +33,7 @@ fetchPrepared(`${import.meta.env.BASE_URL}prepared.json`).then(
 
 const link = decodeLink(location.hash);
 if (!link.ok) session.notify("warning", "The link's settings were not used", `${link.why}. The defaults are used instead.`);
-session.open({ kind: "shipped", name: "base" }, { resume: true, settings: link.ok ? link.settings : {} });
+session.open({ kind: "shipped", name: "base" }, { resume: !(link.ok && isFreshLink(location.hash, sessionStorage)), settings: link.ok ? link.settings : {} });
 
 createRoot(place).render(
   <StrictMode>

@@ -1,7 +1,7 @@
 /** The page's head: name, stages, transport, where it runs, and the page's own switches. */
 import { Icon } from "../parts/Icon";
 import { useRun, useSession, useView } from "../state/hooks";
-import { encodeLink } from "../state/link";
+import { encodeLink, isFreshLink } from "../state/link";
 import { setTaste, view } from "../state/view";
 import { HomeBadge } from "./HomeBadge";
 import { StageStepper } from "./StageStepper";
@@ -28,6 +28,8 @@ export function Header() {
   const share = async (): Promise<void> => {
     const link = `${location.origin}${location.pathname}${encodeLink(settings)}`;
     history.replaceState(null, "", link);
+    // This tab goes on with its own run when it is reloaded.
+    isFreshLink(location.hash, sessionStorage);
     try {
       await navigator.clipboard.writeText(link);
       session.notify("info", "Link copied", link.includes("#") ? "It carries the settings that differ from the defaults." : "All settings are at their defaults, so it is the plain address.");

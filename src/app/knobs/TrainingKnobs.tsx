@@ -65,7 +65,7 @@ export function TrainingKnobs() {
         <fieldset className="families"><legend>Problems</legend>
           {FAMILIES.map(({ name, label }) => <label key={name}><input type="checkbox" checked={settings.families.includes(name)} onChange={() => toggle(name)} />{label}</label>)}
         </fieldset>
-        <label className="choice"><input type="checkbox" checked={!settings.freezeVision} onChange={(event) => set({ freezeVision: !event.target.checked })} /><span>Train the vision tower too</span></label>
+        <label className="choice"><input type="checkbox" checked={!settings.freezeVision} onChange={(event) => set({ freezeVision: !event.target.checked })} /><span>Train the vision tower too <em>starts over</em></span></label>
         <NumberKnob label="Seed (from the next reset)" value={settings.seed} min={0} max={2 ** 31 - 1} onChange={(seed) => set({ seed })} />
       </details>
     </section>

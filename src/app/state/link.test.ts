@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { defaultSettings } from "../../worker/protocol";
-import { decodeLink, encodeLink } from "./link";
+import { decodeLink, encodeLink, isFreshLink } from "./link";
 import { patchSettings } from "./run";
 
 describe("the share link", () => {
@@ -25,6 +25,14 @@ describe("the share link", () => {
     const decoded = decodeLink(hash);
     expect(decoded.ok).toBe(false);
     expect(decoded.ok ? "" : decoded.why).toMatch(why);
+  });
+
+  test("starts a run of its own once, and lets a reload go on with it", () => {
+    const kept = new Map<string, string>();
+    const storage = { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, value: string) => void kept.set(key, value) };
+    expect(isFreshLink("", storage)).toBe(false);
+    expect(isFreshLink("#v=1&s={}", storage)).toBe(true);
+    expect(isFreshLink("#v=1&s={}", storage)).toBe(false);
   });
 
   test("drops keys it does not know", () => {

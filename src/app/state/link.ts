@@ -42,6 +42,18 @@ export function encodeLink(settings: Settings): string {
   return changed === undefined ? "" : `#v=${LINK_VERSION}&s=${encodeURIComponent(JSON.stringify(changed))}`;
 }
 
+const OPENED_KEY = "srpo-playground/opened-link";
+
+/**
+ * True the first time a tab meets this link: then a run starts under the link's settings. After that (a reload)
+ * the run that is stored goes on.
+ */
+export function isFreshLink(hash: string, storage: Pick<Storage, "getItem" | "setItem">): boolean {
+  if (hash === "" || storage.getItem(OPENED_KEY) === hash) return false;
+  storage.setItem(OPENED_KEY, hash);
+  return true;
+}
+
 export type DecodedLink = { readonly ok: true; readonly settings: SettingsPatch } | { readonly ok: false; readonly why: string };
 
 /** Settings of a link. Keys it does not know are dropped, values out of range are refused with the schema's words. */

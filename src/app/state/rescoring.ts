@@ -51,7 +51,9 @@ export function factsOf(sample: SampleRecord, answer: string): ResponseFacts | n
   return facts;
 }
 
-const differs = (a: number, b: number): boolean => Math.abs(a - b) > 1e-9;
+/** A ghost that reads like the number beside it would only puzzle: half of the last digit shown. */
+const VISIBLE = 0.005;
+const differs = (a: number, b: number, by = VISIBLE): boolean => Math.abs(a - b) >= by;
 
 /** `wanted` is what the controls say. The group's own scores become ghosts wherever they differ. */
 export function rescore({ problem, samples, normalised: before }: GroupRecord, wanted: Pick<Settings, "reward" | "grpo">): ShownScores {
@@ -73,6 +75,10 @@ export function rescore({ problem, samples, normalised: before }: GroupRecord, w
   return {
     rows, totals,
     normalised: now && { mean: now.mean, std: now.std, flat: now.flat },
-    moved: rows.some(({ ghostTotal, ghostAdvantage }) => ghostTotal !== null || ghostAdvantage !== null),
+    moved: rows.some(({ terms: mine }, row) => {
+      const sample = samples[row];
+      const trained = sample && scoreOf(sample);
+      return mine !== null && trained != null && differs(mine.total, trained.terms.total, 1e-9);
+    }),
   };
 }

@@ -69,6 +69,23 @@ describe("the session", () => {
     expect(run().settings).toEqual(run().wanted);
   });
 
+  test("what the controls show is used after a reset too", () => {
+    start({ stage: "grpo", step: 5 });
+    session.configure({ reward: { accuracyWeight: 0.1 } });
+    vi.advanceTimersByTime(200);
+    client.sent.length = 0;
+    session.reset();
+    expect(client.sent.map(({ type }) => type)).toEqual(["reset", "configure"]);
+    expect(client.sent[1]).toMatchObject({ settings: { reward: { accuracyWeight: 0.1 } } });
+  });
+
+  test("training other parameters opens the run anew", () => {
+    start({ stage: "grpo", step: 5 });
+    session.configure({ freezeVision: false });
+    expect(client.sent.at(-2)).toMatchObject({ type: "open", resume: false, settings: { freezeVision: false } });
+    expect(client.sent.some(({ type }) => type === "configure")).toBe(false);
+  });
+
   test("draws at most ten times a second, and not at all in a hidden tab", () => {
     start({ stage: "grpo", pace: 2 });
     const drawn = vi.fn();

@@ -52,6 +52,7 @@ export function createSession({ client, onExported, hidden = () => document.hidd
   const live = createLive(hidden);
   /** True from play until the visitor pauses: the end of a stage then leads into the next. */
   let carrying = false;
+  let source: PolicySource = { kind: "shipped", name: "base" };
   let waiting: SettingsPatch | null = null;
   let timer: ReturnType<typeof setTimeout> | null = null;
 
@@ -112,6 +113,8 @@ export function createSession({ client, onExported, hidden = () => document.hidd
       case "stage": case "restored":
         stageNow = event.stage;
         stepNow = event.step;
+        // A snapshot brings its own settings back; what the controls show is what training shall use.
+        if (event.type === "restored") send({ type: "configure", settings: live.run.store.getState().wanted });
         greet();
         break;
       case "stepped": stageNow = event.metrics.stage; stepNow = event.metrics.step; break;
@@ -131,10 +134,21 @@ export function createSession({ client, onExported, hidden = () => document.hidd
     send({ type: "watch", group: chosen });
   });
 
-  return {
+  /** What decides which parameters have gradients is fixed when a run opens. */
+  const reopen = (patch: SettingsPatch): void => {
+    if (source.kind === "files") {
+      live.run.change((state) => notify(state, "info", "Drop your folder again to change this", "Which parts are trained is decided when a run opens, and the page keeps no copy of your files."));
+      return;
+    }
+    live.run.change((state) => ({ ...state, wanted: patchSettings(state.wanted, patch) }));
+    session.open(source);
+  };
+
+  const session: Session = {
     live,
-    open(source, { home = null, resume = false, settings } = {}) {
+    open(from, { home = null, resume = false, settings } = {}) {
       client.renew(newRun());
+      source = from;
       carrying = false;
       live.run.change((state) => ({ ...state, status: "starting", progress: null, playing: false, wanted: settings ? patchSettings(state.wanted, settings) : state.wanted }));
       send({ type: "open", source, settings: settings ?? live.run.store.getState().wanted, home, resume });
@@ -164,6 +178,8 @@ export function createSession({ client, onExported, hidden = () => document.hidd
     evaluate(problems) { send({ type: "evaluate", problems }); },
     restore(snapshot) { carrying = false; send({ type: "restore", snapshot }); },
     configure(patch) {
+      const { freezeVision } = live.run.store.getState().wanted;
+      if (patch.freezeVision !== undefined && patch.freezeVision !== freezeVision) { reopen(patch); return; }
       live.run.change((state) => ({ ...state, wanted: patchSettings(state.wanted, patch) }));
       waiting = patchPatch(waiting, patch);
       timer ??= setTimeout(sendSettings, CONFIGURE_DELAY);
@@ -181,6 +197,7 @@ export function createSession({ client, onExported, hidden = () => document.hidd
     dismiss(id) { live.run.change((state) => dismiss(state, id)); },
     close() { stop(); stopWatching(); sendSettings(); send({ type: "close" }); client.close(); },
   };
+  return session;
 }
 
 /** Two patches as one, the later one winning. */
