@@ -20,7 +20,7 @@ describe("a problem", () => {
       for (const byte of makeProblem(family, "train", 1).picture.pixels) h = Math.imul(h ^ byte, 0x01000193);
       return (h >>> 0).toString(16);
     });
-    expect(digest).toEqual(["6bb274d2", "bc544da4", "74cd767b", "543539a1"]);
+    expect(digest).toEqual(["cdc386e3", "f19be04d", "74cd767b", "543539a1"]);
   });
 
   it("follows from its readings, step by step", () => {
@@ -47,7 +47,7 @@ describe("a problem", () => {
   it("shows the counts that its readings name", () => {
     for (let seed = 0; seed < 300; seed++) {
       const { facts, readings } = makeParts("shapes", "train", seed);
-      for (const { subject, value } of readings) expect(facts.split("/").filter((cell) => cell === subject)).toHaveLength(value);
+      for (const { subject, value } of readings) expect(facts.split("/")).toContain(`${value} ${subject}`);
     }
   });
 

@@ -8,8 +8,7 @@
  * last part of the clean phase; then a constant lower rate.
  */
 import type { Policy } from "../policy/policy";
-import { corpusExample, DEFAULT_CORPUS, type CorpusPhase } from "../tasks/corpus";
-import type { FamilyName } from "../tasks/problem";
+import { corpusExample, type CorpusPhase } from "../tasks/corpus";
 import type { TrainingRow } from "./microBatch";
 import { encodeProblem } from "./rollout";
 import { responseTokens } from "./transcript";
@@ -18,8 +17,6 @@ import { sftUpdate, type UpdateResult } from "./update";
 export interface PretrainingOptions {
   readonly seed: number;
   readonly cleanSteps: number;
-  /** From this step of the clean phase on, families that are learned late come up more often (`LATE_FAMILIES`). */
-  readonly lateFrom: number;
   readonly noisySteps: number;
   readonly batchSize: number;
   readonly learningRate: number;
@@ -37,12 +34,9 @@ export interface PretrainingOptions {
 
 /** The shipped base is made with these. */
 export const DEFAULT_PRETRAINING: PretrainingOptions = {
-  seed: 0, cleanSteps: 1700, lateFrom: 900, noisySteps: 120, batchSize: 64, learningRate: 1e-3, warmup: 100, decayShare: 0.15, floor: 0.2,
-  noisyShare: 0.5, weightDecay: 0.01, maxGradNorm: 1, microBatchRows: 32,
+  seed: 0, cleanSteps: 900, noisySteps: 100, batchSize: 64, learningRate: 1.5e-3, warmup: 100, decayShare: 0.2, floor: 0.2,
+  noisyShare: 1 / 3, weightDecay: 0.01, maxGradNorm: 1, microBatchRows: 32,
 };
-
-/** Turns of the families once reading digits is learned: half of the problems count shapes, a quarter read charts. */
-const LATE_FAMILIES: readonly FamilyName[] = ["shapes", "bars", "shapes", "geometry", "shapes", "bars", "shapes", "digits"];
 
 /** Phase of a 0-based step, counted over both phases. */
 export function phaseOf(step: number, options: PretrainingOptions): CorpusPhase {
@@ -60,10 +54,8 @@ export function pretrainingRate(step: number, options: PretrainingOptions): numb
 export async function pretrainingStep(policy: Policy, step: number, options: PretrainingOptions): Promise<UpdateResult & { readonly learningRate: number; readonly phase: CorpusPhase }> {
   const phase = phaseOf(step, options);
   const first = (phase === "clean" ? step : step - options.cleanSteps) * options.batchSize;
-  const late = phase === "clean" && step >= options.lateFrom;
-  const corpus = late ? { ...DEFAULT_CORPUS, families: LATE_FAMILIES } : DEFAULT_CORPUS;
   const examples = Array.from({ length: options.batchSize }, (_, i) => {
-    const { problem, response } = corpusExample(phase, options.seed, first + i, corpus);
+    const { problem, response } = corpusExample(phase, options.seed, first + i);
     return { prompt: encodeProblem(policy, problem), tokens: responseTokens(policy, response) };
   });
   const total = examples.reduce((sum, { tokens }) => sum + tokens.length, 0);

@@ -1,4 +1,4 @@
-/** Bar charts of four bars, heights 0–9: add, subtract or compare two of them. */
+/** Bar charts of four bars with data labels, heights 0–9: add, subtract or compare two of them. */
 import { Canvas, CELL, INK, LINE, PLACES, SIDE } from "../draw";
 import { infer, type TaskFamily } from "../family";
 import type { Inference, Picture } from "../problem";
@@ -6,7 +6,7 @@ import type { Inference, Picture } from "../problem";
 const LABELS = ["A", "B", "C", "D"] as const;
 const OPS: readonly Inference["op"][] = ["+", "-", "max", "min"];
 /** Row of the horizontal axis; one unit of height is two rows. */
-const AXIS = 23;
+const AXIS = 24;
 
 function draw(heights: readonly number[]): Picture {
   const canvas = new Canvas();
@@ -14,10 +14,11 @@ function draw(heights: readonly number[]): Picture {
   heights.forEach((height, i) => {
     const colour = PLACES[i] ?? INK;
     canvas.rect(i * CELL + 2, AXIS - 2 * height, 5, 2 * height, colour);
-    canvas.small(LABELS[i] ?? "?", i * CELL + 3, AXIS + 3, colour);
+    canvas.small(String(height), i * CELL + 3, 0, colour);
+    canvas.small(LABELS[i] ?? "?", i * CELL + 3, AXIS + 2, colour);
   });
   canvas.rect(0, AXIS, SIDE, 1, INK);
-  canvas.rect(0, 3, 1, AXIS - 3, INK);
+  canvas.rect(0, 6, 1, AXIS - 6, INK);
   return canvas.picture();
 }
 

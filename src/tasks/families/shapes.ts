@@ -1,4 +1,4 @@
-/** Coloured shapes on a grid of 4 × 4 cells: count two kinds that share colour or shape, and add or compare. */
+/** Pictographs: four rows of coloured shapes, one to four in a row. Count two kinds that share colour or shape, and add or compare. */
 import { Canvas, CELL, LINE, SIDE, type Colour } from "../draw";
 import { infer, type TaskFamily } from "../family";
 import type { Picture } from "../problem";
@@ -14,24 +14,27 @@ interface Kind {
 
 const PAINT: Readonly<Record<ColourName, Colour>> = { red: [220, 38, 62], blue: [37, 99, 235], yellow: [245, 180, 10] };
 const KINDS: readonly Kind[] = COLOURS.flatMap((colour) => SHAPES.map((shape) => ({ colour, shape })));
-const CELLS = 16;
-/** Most of one asked kind. */
-const MOST = 5;
+/** Rows of the pictograph, and the most shapes in one. */
+const ROWS = 4;
+const MOST = 4;
 
-function draw(cells: readonly (Kind | null)[]): Picture {
+interface Row {
+  readonly kind: Kind;
+  readonly count: number;
+}
+
+function drawShape(canvas: Canvas, { colour, shape }: Kind, x: number, y: number): void {
+  const paint = PAINT[colour];
+  if (shape === "circles") canvas.disc(x, y, 7, paint);
+  else if (shape === "squares") canvas.rect(x, y, 7, 7, paint);
+  else canvas.pyramid(x, y, 7, paint);
+}
+
+function draw(rows: readonly Row[]): Picture {
   const canvas = new Canvas();
-  for (const at of [7, 15, 23]) {
-    canvas.rect(at, 0, 1, SIDE, LINE);
-    canvas.rect(0, at, SIDE, 1, LINE);
-  }
-  cells.forEach((kind, i) => {
-    if (kind === null) return;
-    const x = (i % 4) * CELL;
-    const y = Math.floor(i / 4) * CELL;
-    const colour = PAINT[kind.colour];
-    if (kind.shape === "circles") canvas.disc(x, y, 7, colour);
-    else if (kind.shape === "squares") canvas.rect(x, y, 7, 7, colour);
-    else canvas.pyramid(x, y, 7, colour);
+  for (const at of [7, 15, 23]) canvas.rect(0, at, SIDE, 1, LINE);
+  rows.forEach(({ kind, count }, row) => {
+    for (let column = 0; column < count; column++) drawShape(canvas, kind, column * CELL, row * CELL);
   });
   return canvas.picture();
 }
@@ -49,26 +52,26 @@ export const shapes: TaskFamily = {
       { colour: c1, shape: s1 },
       byColour ? { colour: c2, shape: s1 } : { colour: c1, shape: s2 },
     ];
-    let counts: readonly [number, number] = [random.integer(0, MOST), random.integer(0, MOST)];
+    let counts: readonly [number, number] = [random.integer(1, MOST), random.integer(1, MOST)];
     if (compare && counts[0] < counts[1]) counts = [counts[1], counts[0]];
 
     const same = (kind: Kind, other: Kind): boolean => kind.colour === other.colour && kind.shape === other.shape;
-    const others = KINDS.filter((kind) => !asked.some((one) => same(one, kind)));
-    const filled: Kind[] = [...Array<Kind>(counts[0]).fill(asked[0]), ...Array<Kind>(counts[1]).fill(asked[1])];
-    const distractors = random.integer(1, Math.min(3, CELLS - filled.length));
-    for (let i = 0; i < distractors; i++) filled.push(random.pick(others));
-    const empty = Array<null>(CELLS - filled.length).fill(null);
-    const cells = random.shuffle<Kind | null>([...filled, ...empty]);
+    const others = random.shuffle(KINDS.filter((kind) => !asked.some((one) => same(one, kind))));
+    const rows = random.shuffle<Row>([
+      { kind: asked[0], count: counts[0] },
+      { kind: asked[1], count: counts[1] },
+      ...others.slice(0, ROWS - 2).map((kind) => ({ kind, count: random.integer(1, MOST) })),
+    ]);
 
     const more = compare ? "more " : "";
     const joint = compare ? "than" : "and";
     const pair = byColour ? `${c1} ${joint} ${c2} ${s1}` : `${c1} ${s1} ${joint} ${s2}`;
     return {
-      facts: cells.map((kind) => (kind === null ? "-" : `${kind.colour} ${kind.shape}`)).join("/"),
+      facts: rows.map(({ kind, count }) => `${count} ${kind.colour} ${kind.shape}`).join("/"),
       question: `how many ${more}${pair} ?`,
       readings: asked.map((kind, i) => ({ subject: `${kind.colour} ${kind.shape}`, value: counts[i] ?? 0 })),
       inferences: [infer(counts[0], compare ? "-" : "+", counts[1])],
-      draw: () => draw(cells),
+      draw: () => draw(rows),
     };
   },
 };
