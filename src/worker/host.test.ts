@@ -182,6 +182,13 @@ describe("faults", () => {
     expect(again?.metrics.grad_norm).toBe(only(sound.events, "stepped")[1]?.metrics.grad_norm);
   });
 
+  test("the group that is watched stays watched on a new device", async () => {
+    const page = rig();
+    const after = await send(page, open, { type: "watch", group: 1 }, { type: "loseDevice" }, { type: "step" });
+    const groups = only(after, "phase").at(-1)?.groups ?? [];
+    expect(groups.map(({ samples }) => samples[0]?.logprobsAfter !== undefined)).toEqual([false, true]);
+  });
+
   test("a device that is lost in the middle of playing: playing goes on", async () => {
     let reads = 0;
     const page = rig({ openHome: async () => ({ home: failingHome(await openWasmHome(), () => ++reads === 14), passedOver: [], deviceTime: 0, selfTestTime: 0 }) });
@@ -202,7 +209,8 @@ describe("faults", () => {
   });
 
   test("a policy folder that cannot be read is fatal, with a message that says what is wrong", async () => {
-    const events = await send(rig({ filesOf: () => new InMemoryFiles(new Map([["config.json", new TextEncoder().encode("{")]])) }), open);
+    const events = await send(rig({ filesOf: () => new InMemoryFiles(new Map([["config.json", new TextEncoder().encode("{")]])) }), open, { type: "watch", group: 0 });
+    expect(only(events, "error"), "what is watched needs no run, so nothing else fails").toHaveLength(1);
     expect(only(events, "error")[0]).toMatchObject({ fatal: true });
     expect(only(events, "error")[0]?.message).toMatch(/config.json/);
   });

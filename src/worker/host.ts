@@ -91,7 +91,7 @@ export class Host {
         return snapshot;
       }));
       case "configure": return this.work(async ({ session }) => this.post({ type: "configured", settings: session.configure(command.settings) }));
-      case "watch": return this.work(async ({ session }) => void (session.watched = command.group));
+      case "watch": return this.inTurn(async () => this.#life.watch(command.group));
       case "sample": return this.work(async ({ session }) => this.post({ type: "sampled", group: await session.sample(command.family, command.greedy) }));
       case "evaluate": return this.work(async ({ session }) => {
         const evaluation = await session.evaluate(command.problems, { onProgress: (done, total) => this.post({ type: "progress", what: "evaluate", done, total }) });

@@ -39,6 +39,8 @@ export class RunLifecycle {
   #run: Run | null = null;
   #opening: { readonly command: OpenCommand; readonly files: CheckpointFiles } | null = null;
   #recoveries = 0;
+  /** Group whose new log-probabilities are measured; outlives the run, since the page asks for it once. */
+  #watched: number | null = 0;
 
   /** @param onLost told when the device of the current run is lost while nothing is being computed */
   constructor(
@@ -57,6 +59,12 @@ export class RunLifecycle {
   /** @throws Error when no run is open */
   requireRun(): void {
     void this.run;
+  }
+
+  /** Also while no run is open: the next one will heed it. */
+  watch(group: number | null): void {
+    this.#watched = group;
+    if (this.#run !== null) this.#run.session.watched = group;
   }
 
   isCurrent(run: Run): boolean {
@@ -139,7 +147,7 @@ export class RunLifecycle {
     const settings = from?.state.settings ?? configure(defaultSettings, command.settings);
     const stage = command.source.kind === "shipped" ? STAGE_OF_SHIPPED[command.source.name] : "base";
     const run = await openRun(this.dependencies.openHome, command.home, files, settings, stage, downloadTime, this.dependencies.now, this.progress);
-    run.session.watched = 0;
+    run.session.watched = this.#watched;
     this.#run = run;
     if (from !== null) await run.session.restore(from);
     void run.opened.home.lost.then((error) => this.onLost(run, error.message));
