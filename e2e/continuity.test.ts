@@ -1,0 +1,126 @@
+/** What a visitor must not lose: the run when the tab closes, training when the device goes, settings in a link. */
+import { describe, expect, test } from "vitest";
+import { SMALL, visitors, type Playground } from "./setup/playground";
+
+const { visit, context } = visitors({ webgpu: true });
+
+const LONG = { ...SMALL, grpo: { prompts: 2, groupSize: 4, steps: 500 } };
+const rewardCurve = async ({ page }: Playground): Promise<string> => await page.getByRole("img", { name: /^Reward by term/ }).getAttribute("aria-label") ?? "";
+
+describe("coming back", () => {
+  test("after a reload the run goes on where it was, with its curves and its settings", async () => {
+    const playground = await visit({ settings: LONG });
+    await playground.ready();
+    await playground.enter("GRPO");
+    await playground.takeStep();
+    await playground.takeStep();
+    const before = await rewardCurve(playground);
+    // The write of the last step may still be under way for a moment: this is not a closed tab but a patient reader.
+    await playground.page.waitForTimeout(1000);
+    await playground.page.reload();
+    await playground.ready();
+    await playground.until("the stored run", async () => (await playground.stage()).includes("GRPO"));
+    expect(await playground.step(), "the step after the reload").toBe(2);
+    expect(await rewardCurve(playground), "the curve after the reload").toBe(before);
+    expect(await playground.page.getByRole("slider", { name: /^Group size/ }).inputValue(), "the group size of the run").toBe("4");
+    await playground.takeStep();
+    expect(await playground.step()).toBe(3);
+  });
+
+  test("closing the tab while it plays loses at most the last step", async () => {
+    const kept = await context();
+    const first = await visit({ settings: LONG, context: kept });
+    await first.ready();
+    await first.enter("GRPO");
+    await first.button("Play").click();
+    await first.reach(3);
+    const closedAt = await first.step();
+    await first.page.close();
+    const second = await visit({ settings: LONG, context: kept });
+    await second.ready();
+    await second.until("the stored run", async () => (await second.stage()).includes("GRPO"));
+    expect(await second.step(), `the step after closing the tab at step ${closedAt}`).toBeGreaterThanOrEqual(closedAt - 1);
+    await second.takeStep();
+  });
+
+  test("a page that has trained once trains without the network", async () => {
+    const playground = await visit({ settings: LONG });
+    await playground.ready();
+    await playground.until("the service worker to hold the page", () => playground.page.evaluate(() => navigator.serviceWorker.controller !== null));
+    await playground.enter("GRPO");
+    await playground.takeStep();
+    await playground.page.context().setOffline(true);
+    await playground.page.reload();
+    await playground.ready();
+    await playground.takeStep();
+    expect(await playground.step(), "the step taken without the network").toBe(2);
+  });
+});
+
+describe("a lost device", () => {
+  test("destroyed from the help's developer corner: said, recovered, and training goes on", async () => {
+    const playground = await visit({ settings: LONG });
+    await playground.ready();
+    await playground.enter("GRPO");
+    await playground.takeStep();
+    const help = await playground.openHelp();
+    await help.getByText("For developers").click();
+    await help.getByRole("button", { name: "Lose the device" }).click();
+    await playground.told(/device/i);
+    await playground.ready();
+    await playground.until("the last snapshot", async () => await playground.step() === 1 && (await playground.stage()).includes("GRPO"));
+    await playground.takeStep();
+    expect(await rewardCurve(playground), "the curve goes on").toContain("steps 1 to 2");
+    expect(await playground.badge.innerText()).toContain("WebGPU");
+  });
+
+  test("lost while it plays: training goes on by itself", async () => {
+    const playground = await visit({ settings: LONG });
+    await playground.ready();
+    await playground.enter("GRPO");
+    await playground.button("Play").click();
+    await playground.reach(1);
+    const help = await playground.openHelp();
+    await help.getByText("For developers").click();
+    await help.getByRole("button", { name: "Lose the device" }).click();
+    await playground.told(/device/i);
+    const at = await playground.step();
+    await playground.reach(at + 2);
+    expect(await playground.playing(), "still playing").toBe(true);
+    await playground.button("Pause").click();
+    await playground.until("play to end", async () => !await playground.playing());
+  });
+});
+
+describe("the share link", () => {
+  test("carries the changed settings to another visitor", async () => {
+    const sender = await visit();
+    await sender.ready();
+    await sender.page.getByRole("slider", { name: /^First answer right/ }).fill("0.8");
+    await sender.page.getByRole("slider", { name: "spoilt", exact: true }).fill("-0.6");
+    await sender.button("Copy a link to these settings").click();
+    await sender.told(/link/i);
+    const address = sender.page.url();
+    expect(decodeURIComponent(address)).toContain('"accuracyWeight":0.8');
+
+    const receiver = await visit({ settings: null });
+    // Another address with the same path would only be a jump within the page.
+    await receiver.page.goto("about:blank");
+    await receiver.page.goto(address);
+    await receiver.ready();
+    expect(await receiver.page.getByRole("slider", { name: /^First answer right/ }).inputValue()).toBe("0.8");
+    expect(await receiver.page.getByRole("slider", { name: "spoilt", exact: true }).inputValue()).toBe("-0.6");
+    expect(await receiver.page.getByRole("slider", { name: /^Group size/ }).inputValue()).toBe("4");
+    await receiver.enter("GRPO");
+    await receiver.takeStep();
+  });
+
+  test("that cannot be read is said, and the defaults are used", async () => {
+    const playground = await visit({ settings: { grpo: { groupSize: "many" } } });
+    const said = await playground.told(/link/i);
+    expect(said).toContain("The link's settings were not used");
+    expect(said).toMatch(/groupSize/);
+    await playground.ready();
+    expect(await playground.page.getByRole("slider", { name: /^Group size/ }).inputValue()).toBe("8");
+  });
+});
