@@ -84,13 +84,16 @@ const controls = (playground: Playground): [string, ReturnType<Playground["butto
 const question = ({ page }: Playground): [string, ReturnType<Playground["button"]>] => ["the question", page.getByRole("heading", { level: 1 })];
 
 describe("every view", () => {
-  test("before the engine is ready: the prepared group", async () => {
+  test("before the engine is ready: the prepared group, and under other weights", async () => {
     const playground = await visit({ settings: null, before: (page) => page.context().route("**/policies/**/model.safetensors", () => { /* never answered */ }) });
     await playground.until("the prepared group", async () => await playground.table.count() === 1);
-    await picture(playground, "first-visit", (each) => [...controls(each), question(each)]);
+    await picture(playground, "first-visit", (each) => [...controls(each), question(each), ["the first advantage", each.advantages.first()]]);
+    await playground.page.getByRole("slider", { name: /^First answer right/ }).fill("1");
+    await playground.page.getByRole("slider", { name: /^Format/ }).fill("0.1");
+    await picture(playground, "moved", (each) => [...controls(each), question(each), ["the first advantage", each.advantages.first()]]);
   });
 
-  test("base, reflection SFT, GRPO phase by phase, an opened row, moved weights, the badge, a snapshot, the help", async () => {
+  test("base, reflection SFT, GRPO phase by phase, an opened row, the badge, a snapshot, the help", async () => {
     const playground = await visit({ settings: { ...SMALL, maxNewTokens: 64, grpo: { prompts: 2, groupSize: 8, steps: 6 } } });
     const { page } = playground;
     await playground.ready();
@@ -114,11 +117,6 @@ describe("every view", () => {
     await page.getByRole("button", { name: /^Response 1: open the whole text/ }).click();
     await picture(playground, "grpo-row", (each) => [...controls(each), question(each)]);
     await page.getByRole("button", { name: /^Response 1: close the whole text/ }).click();
-
-    await page.getByRole("slider", { name: /^First answer right/ }).fill("1");
-    await page.getByRole("slider", { name: /^Format/ }).fill("0.1");
-    await picture(playground, "grpo-moved", (each) => [...controls(each), question(each)]);
-    await playground.button("defaults").click();
 
     await playground.badge.click();
     await picture(playground, "badge", (each) => [["the costs", each.page.getByRole("table", { name: "What it cost to start" })]]);
