@@ -8,8 +8,8 @@ export default defineConfig({
   build: { target: "es2022", chunkSizeWarningLimit: 1500 },
   test: {
     include: ["src/**/*.test.ts", "src/**/*.test.tsx", "e2e/**/*.test.ts"],
-    testTimeout: 60_000,
-    hookTimeout: 180_000,
+    testTimeout: 240_000,
+    hookTimeout: 300_000,
     pool: "forks",
     maxWorkers: 2,
   },

@@ -25,6 +25,8 @@ export interface StepOptions {
   readonly maxGradNorm: number;
   /** Optimiser updates of this stage so far. */
   readonly updates: number;
+  /** AdamW's second decay rate where it is not torch's 0.999. */
+  readonly beta2?: number;
 }
 
 /** The loss of one micro-batch. `scope` disposes what it owns after the backward pass. */
@@ -57,7 +59,7 @@ export async function optimiserStep(
     policy.parameters.zeroGrad();
     const stats = batches.map((batch, index) => results.own(accumulate(policy, batch, index, options, lossOf, keep)));
     const gradSquares = results.own(policy.parameters.adamw({
-      ...ADAMW, learningRate: options.learningRate, weightDecay: options.weightDecay,
+      ...ADAMW, beta2: options.beta2 ?? ADAMW.beta2, learningRate: options.learningRate, weightDecay: options.weightDecay,
       maxGradNorm: options.maxGradNorm, updateCount: options.updates + 1,
     }));
     const [squares, ...read] = await policy.home.read([gradSquares, ...stats]);

@@ -20,6 +20,8 @@ export interface PretrainingOptions {
   readonly noisySteps: number;
   readonly batchSize: number;
   readonly learningRate: number;
+  /** AdamW's second decay rate: gradients change too fast while the tower learns to see for torch's 0.999. */
+  readonly beta2: number;
   /** Steps of linear warm-up. */
   readonly warmup: number;
   /** Share of the clean phase over which the rate falls to `floor` of itself. */
@@ -34,8 +36,8 @@ export interface PretrainingOptions {
 
 /** The shipped base is made with these. */
 export const DEFAULT_PRETRAINING: PretrainingOptions = {
-  seed: 0, cleanSteps: 900, noisySteps: 100, batchSize: 64, learningRate: 1.5e-3, warmup: 100, decayShare: 0.2, floor: 0.2,
-  noisyShare: 1 / 3, weightDecay: 0.01, maxGradNorm: 1, microBatchRows: 32,
+  seed: 0, cleanSteps: 900, noisySteps: 100, batchSize: 64, learningRate: 1e-3, beta2: 0.95, warmup: 100, decayShare: 0.2, floor: 0.2,
+  noisyShare: 0.5, weightDecay: 0.01, maxGradNorm: 1, microBatchRows: 32,
 };
 
 /** Phase of a 0-based step, counted over both phases. */
@@ -63,7 +65,7 @@ export async function pretrainingStep(policy: Policy, step: number, options: Pre
   const learningRate = pretrainingRate(step, options);
   const result = await sftUpdate(policy, rows, {
     temperature: 1, trainVision: true, features: null, learningRate, weightDecay: options.weightDecay,
-    maxGradNorm: options.maxGradNorm, microBatchRows: options.microBatchRows, updates: step,
+    maxGradNorm: options.maxGradNorm, microBatchRows: options.microBatchRows, updates: step, beta2: options.beta2,
   });
   return { ...result, learningRate, phase };
 }

@@ -52,7 +52,7 @@ export const settingsSchema = z.object({
   seed: z.number().int().nonnegative().default(0),
   families: z.array(z.enum(["bars", "shapes", "geometry", "digits"])).nonempty().default(["bars", "shapes", "geometry", "digits"]),
   temperature: z.number().min(0).max(5).default(1),
-  maxNewTokens: z.number().int().positive().default(96),
+  maxNewTokens: z.number().int().positive().default(104),
   microBatchRows: z.number().int().positive().default(32),
   maxGradNorm: z.number().positive().default(1),
   freezeVision: z.boolean().default(true),
