@@ -30,7 +30,26 @@ describe("the first visit", () => {
     const waited = Date.now() - began;
     expect(waited, "milliseconds until the engine was ready").toBeLessThan(READY_WITHIN);
     expect(await playground.badge.innerText()).toMatch(/WebGPU\s+SwiftShader/);
+    expect(await playground.stage(), "where a first visit begins").toContain("GRPO");
     await playground.until("the policy's own samples", async () => (await page.getByRole("main").innerText()).includes("Fresh samples"));
+  });
+
+  test("begins in GRPO, after reflection SFT; going back means the base and its own answers", async () => {
+    const playground = await visit({ from: "sft" });
+    await playground.ready();
+    const start = playground.page.getByRole("combobox", { name: "Start from" });
+    expect(await playground.stage()).toContain("GRPO");
+    expect(await start.inputValue()).toBe("sft");
+
+    await playground.enter("Reflection SFT");
+    await playground.ready();
+    expect(await start.inputValue(), "what the SFT data are collected from").toBe("base");
+    await playground.enter("Base");
+    await playground.until("the base's own samples", async () => (await playground.page.getByRole("main").innerText()).includes("Fresh samples"));
+    await playground.page.reload();
+    await playground.ready();
+    expect(await playground.stage(), "the stage after a reload").toContain("Base");
+    expect(await start.inputValue(), "the start after a reload").toBe("base");
   });
 
   test("the badge opens to what was loaded and what it cost to start", async () => {

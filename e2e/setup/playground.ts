@@ -17,6 +17,8 @@ export const SMALL: LinkSettings = {
 };
 
 export interface VisitOptions {
+  /** The shipped policy the link starts from; not with the plain address. By default the base, from which every stage is still to come. */
+  readonly from?: "base" | "sft" | "srpo";
   /** Null: the plain address, which means the defaults. */
   readonly settings?: LinkSettings | null;
   readonly viewport?: { readonly width: number; readonly height: number };
@@ -33,7 +35,7 @@ const STEP_PATIENCE = 90_000;
 /** Longer than any single wait, so that a wait fails with its own words. */
 const TEST_PATIENCE = 240_000;
 
-export const link = (url: string, settings: LinkSettings): string => `${url}#v=1&s=${encodeURIComponent(JSON.stringify(settings))}`;
+export const link = (url: string, settings: LinkSettings, from: NonNullable<VisitOptions["from"]>): string => `${url}#v=1&from=${from}&s=${encodeURIComponent(JSON.stringify(settings))}`;
 
 export class Playground {
   /** What the console said at level error, and what the page threw. */
@@ -178,12 +180,12 @@ export function visitors(options: { readonly webgpu: boolean }): Visitors {
   return {
     get site() { return opened(); },
     context,
-    async visit({ settings = SMALL, before, context: given, ...look } = {}) {
+    async visit({ settings = SMALL, from = "base", before, context: given, ...look } = {}) {
       const page = await (given ?? await context(look)).newPage();
       const visit = new Playground(page);
       visits.push(visit);
       await before?.(page);
-      await page.goto(settings === null ? opened().url : link(opened().url, settings));
+      await page.goto(settings === null ? opened().url : link(opened().url, settings, from));
       return visit;
     },
   };

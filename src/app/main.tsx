@@ -9,6 +9,7 @@ import { decodeLink, isFreshLink } from "./state/link";
 import { goOffline } from "./state/offline";
 import { fetchPrepared } from "./state/prepared";
 import { createSession } from "./state/session";
+import { DEFAULT_START } from "./state/start";
 import { followVisibility, keepAwake } from "./state/visibility";
 import { Page } from "./views/Page";
 import "./styles/index.css";
@@ -33,7 +34,7 @@ fetchPrepared(`${import.meta.env.BASE_URL}prepared.json`).then(
 
 const link = decodeLink(location.hash);
 if (!link.ok) session.notify("warning", "The link's settings were not used", `${link.why}. The defaults are used instead.`);
-session.open({ kind: "shipped", name: "base" }, { resume: !(link.ok && isFreshLink(location.hash, sessionStorage)), settings: link.ok ? link.settings : {} });
+session.open({ kind: "shipped", name: link.ok ? link.from : DEFAULT_START }, { resume: !(link.ok && isFreshLink(location.hash, localStorage)), settings: link.ok ? link.settings : {} });
 
 createRoot(place).render(
   <StrictMode>

@@ -56,7 +56,7 @@ describe("a run", () => {
   test("opens, says which home and why others were passed over, and what it cost", async () => {
     const page = rig();
     const [opened] = only(await send(page, open), "opened");
-    expect(opened).toMatchObject({ home: "wasm", passedOver: [{ home: "webgpu", why: "no adapter" }], stage: "grpo", step: 0, resumed: false });
+    expect(opened).toMatchObject({ home: "wasm", passedOver: [{ home: "webgpu", why: "no adapter" }], stage: "grpo", step: 0, resumed: false, start: "sft" });
     expect(opened?.costs).toMatchObject({ device: 1, selfTest: 2 });
     expect(opened?.parameters).toBeGreaterThan(10_000);
     expect(page.faults).toEqual([]);

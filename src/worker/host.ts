@@ -119,7 +119,7 @@ export class Host {
     const { adapter, features } = home.description;
     this.post({
       type: "opened", home: home.name, adapter, features, costs, passedOver, parameters: policy.parameters.count,
-      settings: session.settings, stage: session.stage, step: session.step, resumed, history: session.history,
+      settings: session.settings, stage: session.stage, step: session.step, resumed, start: this.#life.start, history: session.history,
     });
     this.postSnapshots();
     if (session.dataProgress.collected > 0) this.post({ type: "data", progress: session.dataProgress, examples: session.examples });

@@ -14,9 +14,15 @@ export type { SampleRecord, SampleScore, ProblemRecord } from "../training/recor
 /** The schema of the settings and their defaults travel with the contract: both sides parse with the same one. */
 export { defaultSettings, settingsSchema } from "../training/settings";
 
+/** The policies that come with the page. */
+export const SHIPPED = ["base", "sft", "srpo"] as const;
+export type ShippedName = (typeof SHIPPED)[number];
+/** Where a shipped policy's lesson goes on. */
+export const STAGE_OF_SHIPPED: Readonly<Record<ShippedName, Stage>> = { base: "base", sft: "grpo", srpo: "grpo" };
+
 /** Where a run starts: a shipped policy by name, or a Hugging Face folder the visitor dropped. */
 export type PolicySource =
-  | { readonly kind: "shipped"; readonly name: "base" | "sft" | "srpo" }
+  | { readonly kind: "shipped"; readonly name: ShippedName }
   | { readonly kind: "files"; readonly files: readonly { readonly path: string; readonly bytes: ArrayBuffer }[] };
 
 export type Command = { readonly run: string } & (
@@ -59,6 +65,8 @@ export type Event = { readonly run: string } & (
       /** Why better homes were passed over, in order. */
       readonly passedOver: readonly { readonly home: HomeName; readonly why: string }[];
       readonly parameters: number; readonly settings: Settings; readonly stage: Stage; readonly step: number; readonly resumed: boolean;
+      /** What the run started from; after a resume, that of the stored run. "own": a dropped folder. */
+      readonly start: ShippedName | "own";
       readonly history: readonly StepMetrics[] }
   | { readonly type: "configured"; readonly settings: Settings }
   | { readonly type: "playing"; readonly playing: boolean }

@@ -7,7 +7,7 @@ import { configure } from "../training/configure";
 import { defaultSettings } from "../training/settings";
 import type { Snapshot } from "../training/snapshot";
 import type { Keeper } from "./keeper";
-import type { Command, Event, PolicySource, Stage } from "./protocol";
+import { STAGE_OF_SHIPPED, type Command, type Event, type PolicySource, type ShippedName } from "./protocol";
 import { closeRun, download, openRun, type OpenHome, type OnProgress, type Run } from "./run";
 import type { SnapshotStore } from "./store";
 import { storedSource, storeSource } from "./storedSource";
@@ -27,8 +27,6 @@ export interface LifecycleDependencies {
 
 /** A device that is lost so often is given up. */
 const MAX_RECOVERIES = 3;
-/** Where a shipped policy's lesson goes on. */
-const STAGE_OF_SHIPPED: Readonly<Record<"base" | "sft" | "srpo", Stage>> = { base: "base", sft: "grpo", srpo: "grpo" };
 
 /** The run cannot go on. */
 export class FatalError extends Error {
@@ -54,6 +52,13 @@ export class RunLifecycle {
   get run(): Run {
     if (this.#run === null) throw new Error("no run is open; send open first");
     return this.#run;
+  }
+
+  /** What the run started from. @throws Error when none was opened */
+  get start(): ShippedName | "own" {
+    if (this.#opening === null) throw new Error("no run is open; send open first");
+    const { source } = this.#opening.command;
+    return source.kind === "shipped" ? source.name : "own";
   }
 
   /** @throws Error when no run is open */
@@ -82,7 +87,7 @@ export class RunLifecycle {
     this.trust();
     if (command.resume && await this.resume(command)) return true;
     const downloadTime = await this.fetch(command, command.source);
-    await this.start(downloadTime, null);
+    await this.begin(downloadTime, null);
     await storeSource(this.dependencies.store, command.source);
     await this.keeper.start(await this.run.session.snapshot());
     return false;
@@ -102,7 +107,7 @@ export class RunLifecycle {
       this.post({ type: "deviceLost", message: failure, recovering, attempt: Math.min(attempt, MAX_RECOVERIES) });
       if (!recovering) throw new FatalError(`The device was lost ${MAX_RECOVERIES} times without a finished step: ${failure} Reload the page to go on from the last saved step.`);
       try {
-        await this.start(0, this.keeper.latest());
+        await this.begin(0, this.keeper.latest());
         return { otherHome: this.run.opened.home.name !== lost.opened.home.name };
       } catch (error) {
         failure = error instanceof Error ? error.message : String(error);
@@ -123,7 +128,7 @@ export class RunLifecycle {
       const kept = await this.keeper.resume();
       if (kept === null) return false;
       const source = await storedSource(this.dependencies.store) ?? command.source;
-      await this.start(await this.fetch(command, source), kept);
+      await this.begin(await this.fetch(command, source), kept);
       return true;
     } catch (error) {
       await this.close();
@@ -141,7 +146,7 @@ export class RunLifecycle {
   }
 
   /** Open a home, load the policy, and go on from `from` if given. */
-  private async start(downloadTime: number, from: Snapshot | null): Promise<void> {
+  private async begin(downloadTime: number, from: Snapshot | null): Promise<void> {
     if (this.#opening === null) throw new Error("no run is open; send open first");
     const { command, files } = this.#opening;
     const settings = from?.state.settings ?? configure(defaultSettings, command.settings);

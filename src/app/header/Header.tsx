@@ -25,14 +25,15 @@ export function Header() {
   const session = useSession();
   const theme = useView((state) => state.theme);
   const settings = useRun((state) => state.wanted);
+  const start = useRun((state) => state.start);
   const share = async (): Promise<void> => {
-    const link = `${location.origin}${location.pathname}${encodeLink(settings)}`;
+    const link = `${location.origin}${location.pathname}${encodeLink(settings, start)}`;
     history.replaceState(null, "", link);
-    // This tab goes on with its own run when it is reloaded.
-    isFreshLink(location.hash, sessionStorage);
+    // This browser has the run already: reloaded or followed again, the link goes on with it.
+    isFreshLink(location.hash, localStorage);
     try {
       await navigator.clipboard.writeText(link);
-      session.notify("info", "Link copied", link.includes("#") ? "It carries the settings that differ from the defaults." : "All settings are at their defaults, so it is the plain address.");
+      session.notify("info", "Link copied", link.includes("#") ? "It carries the start and the settings that differ from the defaults." : "Start and settings are the defaults, so it is the plain address.");
     } catch (error) {
       session.notify("info", "The link is in the address bar", `It could not be copied by itself: ${error instanceof Error ? error.message : String(error)}`);
     }

@@ -14,7 +14,7 @@ const BUTTONS = [
   { icon: "step", name: "Step", what: "One whole step, or the rest of the step under way." },
   { icon: "phase", name: "Sub-step", what: "One phase: rollout, score, normalise, update. Only what that phase made appears." },
   { icon: "back", name: "Look back", what: "The groups of earlier steps. To train on from an earlier step, restore a snapshot in the timeline." },
-  { icon: "link", name: "Link", what: "Copies an address with the settings you changed." },
+  { icon: "link", name: "Link", what: "Copies an address with the start and the settings you chose." },
 ] as const;
 
 export function Help() {

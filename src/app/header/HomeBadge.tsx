@@ -20,9 +20,9 @@ export function HomeBadge() {
   const seconds = useRun((state) => state.secondsPerStep);
   if (opened === null || status === "starting") {
     return (
-      <p className="badge is-starting" role="status">
+      <p className={`badge is-starting${status === "failed" ? " is-failed" : ""}`} role="status">
         <i className="badge-light" aria-hidden="true" />
-        {status === "failed" ? "The engine did not start" : progress ? PROGRESS_WORDS[progress.what] : "Starting the engine"}
+        {status === "failed" ? "No policy is open" : progress ? PROGRESS_WORDS[progress.what] : "Starting the engine"}
         {progress && progress.total > 0 && <progress max={progress.total} value={progress.done} aria-label={PROGRESS_WORDS[progress.what]} />}
       </p>
     );
@@ -34,7 +34,7 @@ export function HomeBadge() {
       <button type="button" className={`badge is-${status} home-${opened.home}`} aria-expanded={open} aria-controls={panel} onClick={() => setOpen(!open)}>
         <i className="badge-light" aria-hidden="true" />
         <b>{status === "recovering" ? "Recovering" : HOME_WORDS[opened.home]}</b>
-        <span className="badge-adapter">{opened.adapter}</span>
+        <span className="badge-adapter" title={opened.adapter}>{opened.adapter}</span>
         {seconds !== null && <span className="badge-pace tabular">{seconds < 1 ? `${number(1 / seconds, 1)} steps/s` : `${number(seconds, 1)} s/step`}</span>}
       </button>
       <div id={panel} className="badge-panel" hidden={!open} tabIndex={-1}>

@@ -2,23 +2,20 @@
 import { useEffect, useRef, useState } from "react";
 import { Icon } from "../parts/Icon";
 import { useRun, useSession } from "../state/hooks";
+import { SHIPPED, type ShippedName } from "../state/start";
 import { policyFromDrop, policyFromPicker } from "./dropped";
 
-const SHIPPED = [
-  { name: "base", label: "the base" },
-  { name: "sft", label: "after reflection SFT" },
-  { name: "srpo", label: "after SRPO" },
-] as const;
+const LABELS: Readonly<Record<ShippedName, string>> = { base: "the base", sft: "after reflection SFT", srpo: "after SRPO" };
 
 export function PolicyDoor() {
   const session = useSession();
   const ready = useRun((state) => state.status === "ready");
-  const [from, setFrom] = useState<string>("base");
+  const start = useRun((state) => state.start);
   const [dragging, setDragging] = useState(false);
   const picker = useRef<HTMLInputElement>(null);
 
   const openFiles = (reading: Promise<Parameters<typeof session.open>[0]>): void => {
-    reading.then((source) => { session.open(source); setFrom("own"); }, (error: unknown) => session.notify("error", "The folder could not be opened", error instanceof Error ? error.message : String(error)));
+    reading.then((source) => { session.open(source); }, (error: unknown) => session.notify("error", "The folder could not be opened", error instanceof Error ? error.message : String(error)));
   };
 
   useEffect(() => {
@@ -39,13 +36,13 @@ export function PolicyDoor() {
   return (
     <div className="policy-door">
       <label><span>Start from</span>
-        <select value={from} onChange={(event) => {
-          const shipped = SHIPPED.find(({ name }) => name === event.target.value);
-          if (shipped) { setFrom(shipped.name); session.open({ kind: "shipped", name: shipped.name }); }
+        <select value={start} onChange={(event) => {
+          const shipped = SHIPPED.find((name) => name === event.target.value);
+          if (shipped) session.open({ kind: "shipped", name: shipped });
           if (event.target.value === "pick") picker.current?.click();
         }}>
-          {SHIPPED.map(({ name, label }) => <option key={name} value={name}>{label}</option>)}
-          {from === "own" && <option value="own">your folder</option>}
+          {SHIPPED.map((name) => <option key={name} value={name}>{LABELS[name]}</option>)}
+          {start === "own" && <option value="own">your folder</option>}
           <option value="pick">a checkpoint folder …</option>
         </select>
       </label>

@@ -3,6 +3,7 @@
  * that one can look back. What the visitor chose (problem, step) is never changed by new data.
  */
 import type { Event, GroupRecord, Phase, Stage } from "../../worker/protocol";
+import { DEFAULT_START, stageOf } from "./start";
 
 /** Groups of one step as far as its phases have come; `phase` null: prepared or sampled, nothing is trained on it. */
 export interface StepGroups {
@@ -30,7 +31,7 @@ export const LOOK_BACK = 40;
 /** Groups sampled by hand that can still be paged through. */
 const SAMPLED_KEPT = 16;
 
-export const initialGroups: GroupsState = { stage: "base", now: null, past: [], chosen: 0, lookedAt: null };
+export const initialGroups: GroupsState = { stage: stageOf(DEFAULT_START), now: null, past: [], chosen: 0, lookedAt: null };
 
 export function shown(state: GroupsState): StepGroups | null {
   if (state.lookedAt === null) return state.now;

@@ -5,18 +5,25 @@ import { patchSettings } from "./run";
 
 describe("the share link", () => {
   test("is empty for the defaults", () => {
-    expect(encodeLink(defaultSettings)).toBe("");
-    expect(decodeLink("")).toEqual({ ok: true, settings: {} });
+    expect(encodeLink(defaultSettings, "sft")).toBe("");
+    expect(decodeLink("")).toEqual({ ok: true, settings: {}, from: "sft" });
   });
 
   test("carries only what was changed, and gives the same settings back", () => {
     const settings = patchSettings(defaultSettings, { seed: 7, families: ["bars"], reward: { effectiveness: { kept: 0.25, fixed: 0.5, stillWrong: 0, spoilt: -1 } }, grpo: { groupSize: 12 } });
-    const link = encodeLink(settings);
+    const link = encodeLink(settings, "sft");
     expect(decodeURIComponent(link)).toBe('#v=1&s={"seed":7,"families":["bars"],"reward":{"effectiveness":{"spoilt":-1}},"grpo":{"groupSize":12}}');
-    expect(decodeLink(link)).toEqual({ ok: true, settings });
+    expect(decodeLink(link)).toEqual({ ok: true, settings, from: "sft" });
+  });
+
+  test("says where to start where that is not the default; a folder of one's own stays at home", () => {
+    expect(encodeLink(defaultSettings, "base")).toBe("#v=1&from=base");
+    expect(decodeLink("#v=1&from=base")).toEqual({ ok: true, settings: defaultSettings, from: "base" });
+    expect(encodeLink(defaultSettings, "own")).toBe("");
   });
 
   test.each([
+    ["a start that is not shipped", "#v=1&from=elsewhere", /one of base, sft, srpo/],
     ["another version", "#v=2&s={}", /another version/],
     ["no JSON", "#v=1&s={seed", /no JSON/],
     ["a value out of range", `#v=1&s=${encodeURIComponent('{"grpo":{"groupSize":1}}')}`, /groupSize/],
@@ -27,7 +34,7 @@ describe("the share link", () => {
     expect(decoded.ok ? "" : decoded.why).toMatch(why);
   });
 
-  test("starts a run of its own once, and lets a reload go on with it", () => {
+  test("starts a run of its own once; a reload or another tab goes on with it", () => {
     const kept = new Map<string, string>();
     const storage = { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, value: string) => void kept.set(key, value) };
     expect(isFreshLink("", storage)).toBe(false);

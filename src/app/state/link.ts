@@ -1,14 +1,17 @@
 /**
- * The share link: only what differs from the defaults, and a version, in the address after "#".
+ * The share link: only what differs from the defaults (settings, and the policy to start from), and a version, in the
+ * address after "#".
  * Read by one schema; a link that does not parse is told to the visitor and then ignored.
  */
 import { z } from "zod";
 import { defaultSettings, settingsSchema, type Settings, type SettingsPatch } from "../../worker/protocol";
+import { DEFAULT_START, SHIPPED, type ShippedName, type Start } from "./start";
 
 export const LINK_VERSION = 1;
 
 const linkSchema = z.object({
   v: z.literal(LINK_VERSION, { error: `this link was made by another version (expected v=${LINK_VERSION})` }),
+  from: z.enum(SHIPPED, { error: `"from" must be one of ${SHIPPED.join(", ")}` }).default(DEFAULT_START),
   s: z.record(z.string(), z.unknown()).default({}),
 });
 
@@ -36,17 +39,20 @@ function merged(base: Tree, patch: Tree): Tree {
   return { ...base, ...Object.fromEntries(entries) };
 }
 
-/** "" for the defaults, else e.g. "#v=1&s=…" with the changed settings as JSON. */
-export function encodeLink(settings: Settings): string {
+/** "" for the defaults, else e.g. "#v=1&from=base&s=…" with the changed settings as JSON. A folder of one's own cannot be linked to. */
+export function encodeLink(settings: Settings, start: Start): string {
   const changed = difference(settings, defaultSettings);
-  return changed === undefined ? "" : `#v=${LINK_VERSION}&s=${encodeURIComponent(JSON.stringify(changed))}`;
+  const from = start === DEFAULT_START || start === "own" ? "" : `&from=${start}`;
+  const s = changed === undefined ? "" : `&s=${encodeURIComponent(JSON.stringify(changed))}`;
+  return from + s === "" ? "" : `#v=${LINK_VERSION}${from}${s}`;
 }
 
 const OPENED_KEY = "srpo-playground/opened-link";
 
 /**
- * True the first time a tab meets this link: then a run starts under the link's settings. After that (a reload)
- * the run that is stored goes on.
+ * True when this browser meets another link than the last time: then a run starts as the link says. Followed again, in
+ * this tab or another, the run that is stored goes on.
+ * @param storage shared by all tabs, as the stored run is
  */
 export function isFreshLink(hash: string, storage: Pick<Storage, "getItem" | "setItem">): boolean {
   if (hash === "" || storage.getItem(OPENED_KEY) === hash) return false;
@@ -54,15 +60,15 @@ export function isFreshLink(hash: string, storage: Pick<Storage, "getItem" | "se
   return true;
 }
 
-export type DecodedLink = { readonly ok: true; readonly settings: SettingsPatch } | { readonly ok: false; readonly why: string };
+export type DecodedLink = { readonly ok: true; readonly settings: SettingsPatch; readonly from: ShippedName } | { readonly ok: false; readonly why: string };
 
-/** Settings of a link. Keys it does not know are dropped, values out of range are refused with the schema's words. */
+/** Settings and start of a link. Keys it does not know are dropped, values out of range are refused with the schema's words. */
 export function decodeLink(hash: string): DecodedLink {
   const query = new URLSearchParams(hash.replace(/^#/, ""));
-  if (!query.has("v") && !query.has("s")) return { ok: true, settings: {} };
+  if (!["v", "from", "s"].some((key) => query.has(key))) return { ok: true, settings: {}, from: DEFAULT_START };
   try {
-    const link = linkSchema.parse({ v: Number(query.get("v")), s: JSON.parse(query.get("s") ?? "{}") as unknown });
-    return { ok: true, settings: settingsSchema.parse(merged(defaultSettings, link.s)) };
+    const link = linkSchema.parse({ v: Number(query.get("v") ?? LINK_VERSION), from: query.get("from") ?? undefined, s: JSON.parse(query.get("s") ?? "{}") as unknown });
+    return { ok: true, settings: settingsSchema.parse(merged(defaultSettings, link.s)), from: link.from };
   } catch (error) {
     return { ok: false, why: error instanceof z.ZodError ? z.prettifyError(error) : `its settings are no JSON (${String(error)})` };
   }

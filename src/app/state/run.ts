@@ -2,6 +2,7 @@
  * Where the run stands: engine, stage, step, phase, settings, snapshots, notices. One pure reducer over the
  * protocol's events; the page never infers what the worker did, it only repeats what the worker said.
  */
+import { DEFAULT_START, stageOf, type Start } from "./start";
 import { defaultSettings, type Event, type Phase, type Settings, type SettingsPatch, type SnapshotInfo, type Stage } from "../../worker/protocol";
 
 type Opened = Extract<Event, { type: "opened" }>;
@@ -26,6 +27,8 @@ export interface RunState {
   readonly settings: Settings;
   /** What the controls show; differs from `settings` until the worker has confirmed. */
   readonly wanted: Settings;
+  /** What the run started from, or while it opens, what was asked for. */
+  readonly start: Start;
   readonly stage: Stage;
   /** Steps finished in this stage. */
   readonly step: number;
@@ -42,7 +45,7 @@ export interface RunState {
 
 export const initialRun: RunState = {
   status: "starting", progress: null, opened: null, settings: defaultSettings, wanted: defaultSettings,
-  stage: "base", step: 0, playing: false, running: null, done: null, secondsPerStep: null,
+  start: DEFAULT_START, stage: stageOf(DEFAULT_START), step: 0, playing: false, running: null, done: null, secondsPerStep: null,
   snapshots: [], notices: [], nextNotice: 1,
 };
 
@@ -90,10 +93,10 @@ export function reduceRun(state: RunState, event: Event): RunState {
     case "progress":
       return { ...state, progress: event.done >= event.total ? null : { what: event.what, done: event.done, total: event.total } };
     case "opened": {
-      const { home, adapter, features, costs, passedOver, parameters, resumed, settings, stage, step } = event;
+      const { home, adapter, features, costs, passedOver, parameters, resumed, settings, start, stage, step } = event;
       return {
         ...state, status: "ready", progress: null, opened: { home, adapter, features, costs, passedOver, parameters, resumed },
-        settings, wanted: settings, stage, step, playing: false, running: null, done: null,
+        settings, wanted: settings, start, stage, step, playing: false, running: null, done: null,
         notices: state.notices.filter((notice) => notice.kind !== "error"),
       };
     }

@@ -14,10 +14,10 @@ let hidden = false;
 let client: NotingClient;
 let session: Session;
 
-function start(script: ConstructorParameters<typeof ScriptedClient>[0]): void {
+function start(script: ConstructorParameters<typeof ScriptedClient>[0], name: "base" | "sft" = "base"): void {
   client = new NotingClient(script);
   session = createSession({ client, onExported: () => undefined, hidden: () => hidden, newRun: () => "run" });
-  session.open({ kind: "shipped", name: "base" }, { settings: { grpo: { prompts: 1, groupSize: 2 }, sft: { steps: 4, examples: 64 } } });
+  session.open({ kind: "shipped", name }, { settings: { grpo: { prompts: 1, groupSize: 2 }, sft: { steps: 4, examples: 64 } } });
   vi.advanceTimersByTime(200);
 }
 
@@ -58,6 +58,32 @@ describe("the session", () => {
     expect(run().playing).toBe(false);
   });
 
+  test("a policy that begins in GRPO speaks at once, and play trains it there", () => {
+    start({}, "sft");
+    expect(run()).toMatchObject({ stage: "grpo", step: 0, start: "sft" });
+    expect(session.live.groups.store.getState().now?.origin).toBe("sampled");
+    session.togglePlay();
+    expect(client.sent.some(({ type }) => type === "stage")).toBe(false);
+    expect(client.sent.at(-1)).toMatchObject({ type: "play", until: defaultSettings.grpo.steps });
+  });
+
+  test("an earlier stage starts again from the base: its answers, and the SFT data made of them", () => {
+    start({}, "sft");
+    client.sent.length = 0;
+    session.stage("sft");
+    vi.advanceTimersByTime(200);
+    expect(client.sent.map(({ type }) => type)).toEqual(["open", "watch", "stage"]);
+    expect(client.sent[0]).toMatchObject({ source: { kind: "shipped", name: "base" }, resume: false, settings: { grpo: { groupSize: 2 } } });
+    expect(run()).toMatchObject({ start: "base", stage: "sft", step: 0 });
+
+    session.stage("grpo");
+    client.sent.length = 0;
+    session.stage("base");
+    vi.advanceTimersByTime(200);
+    expect(client.sent.map(({ type }) => type), "from a run that began at the base").toEqual(["reset", "configure", "sample"]);
+    expect(run()).toMatchObject({ start: "base", stage: "base", step: 0 });
+  });
+
   test("a moving slider is shown at once and sent as one command", () => {
     start({ stage: "grpo" });
     for (const lengthWeight of [0.2, 0.3, 0.4]) session.configure({ reward: { lengthWeight } });
@@ -75,7 +101,7 @@ describe("the session", () => {
     vi.advanceTimersByTime(200);
     client.sent.length = 0;
     session.reset();
-    expect(client.sent.map(({ type }) => type)).toEqual(["reset", "configure"]);
+    expect(client.sent.map(({ type }) => type)).toEqual(["reset", "configure", "sample"]);
     expect(client.sent[1]).toMatchObject({ settings: { reward: { accuracyWeight: 0.1 } } });
   });
 
@@ -84,6 +110,15 @@ describe("the session", () => {
     session.configure({ freezeVision: false });
     expect(client.sent.at(-2)).toMatchObject({ type: "open", resume: false, settings: { freezeVision: false } });
     expect(client.sent.some(({ type }) => type === "configure")).toBe(false);
+  });
+
+  test("opening another policy forgets where the last one lived, also when it fails", () => {
+    start({ stage: "grpo", step: 5 });
+    session.open({ kind: "files", files: [] });
+    expect(run()).toMatchObject({ status: "starting", opened: null, start: "own", stage: "base" });
+    client.emit({ type: "error", message: "config.json is no JSON.", fatal: true });
+    session.live.flush();
+    expect(run()).toMatchObject({ status: "failed", opened: null, start: "own" });
   });
 
   test("draws at most ten times a second, and not at all in a hidden tab", () => {

@@ -1,12 +1,14 @@
 /**
  * What the visitor can do, in one place: every control and key calls one of these, and each becomes a command of
- * the protocol. Play carries a beginner through the stages: base → reflection SFT → GRPO.
+ * the protocol. Play carries a beginner through the stages: base → reflection SFT → GRPO. A stage further on goes on
+ * with the current weights; an earlier one means what it says, and starts again from the base.
  */
 import type { Event, GroupRecord, PolicySource, Settings, SettingsPatch, Stage } from "../../worker/protocol";
 import type { TrainingClient } from "./client";
 import { lookBack } from "./groups";
 import { createLive, type Live } from "./live";
 import { dismiss, notify, patchSettings, plannedSteps, type Home, type Notice } from "./run";
+import { startOf, stageOf } from "./start";
 import { setTaste, SPEEDS, view } from "./view";
 
 type Exported = Extract<Event, { type: "exported" }>;
@@ -45,6 +47,9 @@ export interface SessionOptions {
   readonly newRun?: () => string;
 }
 
+const BASE: PolicySource = { kind: "shipped", name: "base" };
+const STAGES: readonly Stage[] = ["base", "sft", "grpo"];
+
 /** Milliseconds for which a moving slider is gathered into one command. */
 const CONFIGURE_DELAY = 120;
 
@@ -52,7 +57,8 @@ export function createSession({ client, onExported, hidden = () => document.hidd
   const live = createLive(hidden);
   /** True from play until the visitor pauses: the end of a stage then leads into the next. */
   let carrying = false;
-  let source: PolicySource = { kind: "shipped", name: "base" };
+  /** The stage to enter as soon as the way back to the base is done. */
+  let entering: Stage | null = null;
   let waiting: SettingsPatch | null = null;
   let timer: ReturnType<typeof setTimeout> | null = null;
 
@@ -79,7 +85,14 @@ export function createSession({ client, onExported, hidden = () => document.hidd
 
   /** The policy's own words take the place of the prepared group as soon as it can speak. */
   const greet = (): void => {
-    if (stageNow === "base" && stepNow === 0) send({ type: "sample", family: null, greedy: false });
+    if (stageNow !== "sft" && stepNow === 0 && !carrying) send({ type: "sample", family: null, greedy: false });
+  };
+
+  /** The run stands at its start, or at a snapshot. */
+  const arrived = (): void => {
+    if (entering === null) { greet(); return; }
+    send({ type: "stage", stage: entering });
+    entering = null;
   };
 
   const carryOn = (): void => {
@@ -107,21 +120,26 @@ export function createSession({ client, onExported, hidden = () => document.hidd
         stageNow = event.stage;
         stepNow = event.step;
         settingsNow = event.settings;
-        greet();
+        arrived();
         break;
       case "configured": settingsNow = event.settings; break;
-      case "stage": case "restored":
+      case "stage":
+        stageNow = event.stage;
+        stepNow = event.step;
+        break;
+      case "restored":
         stageNow = event.stage;
         stepNow = event.step;
         // A snapshot brings its own settings back; what the controls show is what training shall use.
-        if (event.type === "restored") send({ type: "configure", settings: live.run.store.getState().wanted });
-        greet();
+        send({ type: "configure", settings: live.run.store.getState().wanted });
+        arrived();
         break;
       case "stepped": stageNow = event.metrics.stage; stepNow = event.metrics.step; break;
       case "playing": if (!event.playing) carryOn(); break;
       case "exported": onExported(event.files); break;
       case "progress": case "phaseStarted": case "phase": case "data": case "sampled": case "evaluated": case "snapshots":
-      case "deviceLost": case "refused": case "error": break;
+      case "deviceLost": case "refused": break;
+      case "error": entering = null; break;
       default: event satisfies never;
     }
   });
@@ -136,22 +154,27 @@ export function createSession({ client, onExported, hidden = () => document.hidd
 
   /** What decides which parameters have gradients is fixed when a run opens. */
   const reopen = (patch: SettingsPatch): void => {
-    if (source.kind === "files") {
+    const { start } = live.run.store.getState();
+    if (start === "own") {
       live.run.change((state) => notify(state, "info", "Drop your folder again to change this", "Which parts are trained is decided when a run opens, and the page keeps no copy of your files."));
       return;
     }
     live.run.change((state) => ({ ...state, wanted: patchSettings(state.wanted, patch) }));
-    session.open(source);
+    session.open({ kind: "shipped", name: start });
   };
 
   const session: Session = {
     live,
     open(from, { home = null, resume = false, settings } = {}) {
       client.renew(newRun());
-      source = from;
       carrying = false;
-      live.run.change((state) => ({ ...state, status: "starting", progress: null, playing: false, wanted: settings ? patchSettings(state.wanted, settings) : state.wanted }));
-      send({ type: "open", source, settings: settings ?? live.run.store.getState().wanted, home, resume });
+      entering = null;
+      const start = startOf(from);
+      stageNow = stageOf(start);
+      stepNow = 0;
+      // Nothing of the run before is true any more, wherever this one is going to live.
+      live.run.change((state) => ({ ...state, status: "starting", progress: null, opened: null, start, stage: stageOf(start), step: 0, running: null, done: null, secondsPerStep: null, snapshots: [], playing: false, wanted: settings ? patchSettings(state.wanted, settings) : state.wanted }));
+      send({ type: "open", source: from, settings: settings ?? live.run.store.getState().wanted, home, resume });
       send({ type: "watch", group: watched });
     },
     togglePlay() {
@@ -173,7 +196,16 @@ export function createSession({ client, onExported, hidden = () => document.hidd
     },
     phase() { sendSettings(); carrying = false; live.groups.change((state) => ({ ...state, lookedAt: null })); send({ type: "phase" }); },
     reset() { carrying = false; send({ type: "reset" }); },
-    stage(stage) { carrying = false; send({ type: "stage", stage }); },
+    stage(stage) {
+      carrying = false;
+      if (STAGES.indexOf(stage) > STAGES.indexOf(stageNow)) { send({ type: "stage", stage }); return; }
+      const { start } = live.run.store.getState();
+      const next = stage === "base" ? null : stage;
+      // A run that began at a base (the visitor's own counts as one) only goes back to its start.
+      if (stageOf(start) === "base") { entering = next; session.reset(); return; }
+      session.open(BASE);
+      entering = next;
+    },
     sample(greedy) { send({ type: "sample", family: null, greedy }); },
     evaluate(problems) { send({ type: "evaluate", problems }); },
     restore(snapshot) { carrying = false; send({ type: "restore", snapshot }); },

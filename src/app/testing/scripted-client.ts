@@ -2,7 +2,7 @@
  * A client that plays a script instead of training: for tests and for drawing the page's states. It answers every
  * command with the events the worker would send; its numbers are invented and it says so in its adapter's name.
  */
-import { settingsSchema, type Event, type GroupRecord, type Phase, type ReflectionExample, type SnapshotInfo, type Stage, type StepMetrics } from "../../worker/protocol";
+import { settingsSchema, STAGE_OF_SHIPPED, type Event, type GroupRecord, type Phase, type PolicySource, type ReflectionExample, type SnapshotInfo, type Stage, type StepMetrics } from "../../worker/protocol";
 import type { CommandBody } from "../../worker/client";
 import type { TrainingClient } from "../state/client";
 import { PHASES, patchSettings } from "../state/run";
@@ -81,6 +81,9 @@ export class ScriptedClient implements TrainingClient {
   private snapshots: SnapshotInfo[] = [];
   private collected = 0;
   private sampled = 0;
+  private source: PolicySource = { kind: "shipped", name: "base" };
+  /** The script tells where the first run stands; what is opened after it begins at its own start. */
+  private opens = 0;
 
   constructor(private readonly script: Script = {}) {
     this.stage = script.stage ?? "base";
@@ -104,14 +107,17 @@ export class ScriptedClient implements TrainingClient {
 
   send(command: CommandBody): void {
     switch (command.type) {
-      case "open": this.settings = patchSettings(this.settings, command.settings); this.later(() => this.open(), 5); break;
+      case "open":
+        this.source = command.source;
+        if (this.opens++ > 0 || this.script.stage === undefined) { this.stage = this.startStage(); this.step = 0; this.phase = null; }
+        this.settings = patchSettings(this.settings, command.settings); this.later(() => this.open(), 5); break;
       case "configure": this.settings = patchSettings(this.settings, command.settings); this.emit({ type: "configured", settings: this.settings }); break;
       case "stage": this.stage = command.stage; this.step = 0; this.phase = null; this.emit({ type: "stage", stage: this.stage, step: 0 }); break;
       case "play": this.playing = true; this.emit({ type: "playing", playing: true }); this.next(command.delay, () => this.playing && (command.until === null || this.step < command.until)); break;
       case "pause": this.playing = false; this.emit({ type: "playing", playing: false }); break;
       case "step": { const at = this.step; this.next(0, () => this.step === at); break; }
       case "phase": { let once = true; this.next(0, () => { const go = once; once = false; return go; }); break; }
-      case "reset": this.step = 0; this.phase = null; this.history = []; this.emit({ type: "restored", stage: this.stage, step: 0, history: [] }); break;
+      case "reset": this.stage = this.startStage(); this.step = 0; this.phase = null; this.history = []; this.emit({ type: "restored", stage: this.stage, step: 0, history: [] }); break;
       case "restore": this.restore(command.snapshot); break;
       case "sample": if (this.script.stuck === undefined) this.emit({ type: "sampled", group: this.group(++this.sampled, null) }); break;
       case "evaluate": this.emit({ type: "evaluated", evaluation: { step: this.step, stage: this.stage, problems: command.problems, samples: command.problems, accuracyFirst: 0.8, accuracyRefined: 0.82, wellFormed: 0.97, meanLength: 52, transitions: { kept: 0.75, fixed: 0.07, stillWrong: 0.13, spoilt: 0.05 }, byFamily: { bars: { first: 0.8, refined: 0.82 } } } }); break;
@@ -122,6 +128,8 @@ export class ScriptedClient implements TrainingClient {
       default: command satisfies never;
     }
   }
+
+  private startStage(): Stage { return this.source.kind === "shipped" ? STAGE_OF_SHIPPED[this.source.name] : "base"; }
 
   private later(act: () => void, delay: number): void { this.timer = setTimeout(act, delay); }
 
@@ -139,7 +147,7 @@ export class ScriptedClient implements TrainingClient {
     this.history = historyTo(this.stage, this.step);
     this.emit({
       type: "opened", home, adapter: home === "webgpu" ? "scripted recording" : "SIMD, 1 thread", features: home === "webgpu" ? ["shader-f16", "subgroups"] : ["simd"],
-      costs: { download: 310, device: 95, selfTest: 180, load: 60 }, parameters: 956_416, settings: this.settings, stage: this.stage, step: this.step, resumed: false, history: this.history,
+      costs: { download: 310, device: 95, selfTest: 180, load: 60 }, parameters: 956_416, settings: this.settings, stage: this.stage, step: this.step, resumed: false, start: this.source.kind === "shipped" ? this.source.name : "own", history: this.history,
       passedOver: home === "webgpu" ? [] : [{ home: "webgpu", why: "This browser offers no WebGPU adapter (navigator.gpu is missing)." }],
     });
     this.snapshots = this.stage === "base" ? [] : [0, 25, 50, 100].filter((step) => step <= this.step).map((step) => ({ id: `${this.stage}-${step}`, stage: this.stage, step, bytes: 11_500_000 }));

@@ -74,6 +74,6 @@ if (scene === undefined || place === null) throw new Error("stage.html needs an 
 const client = new ScriptedClient(scene.script);
 const session = createSession({ client, onExported: () => undefined, hidden: () => false });
 view.setState({ theme: query.get("theme") === "dark" ? "dark" : "light", firstLineSeen: query.get("state") !== "first" && query.get("state") !== "base" });
-session.open({ kind: "shipped", name: "base" });
+session.open({ kind: "shipped", name: scene.script.stage === "base" || scene.script.stage === "sft" ? "base" : "sft" });
 setTimeout(() => scene.play?.(session, client), 60);
 createRoot(place).render(<SessionContext value={session}><Page /></SessionContext>);

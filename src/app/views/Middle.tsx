@@ -16,7 +16,7 @@ export function Middle() {
     return (
       <main className="middle">
         <div className="middle-empty">
-          <p>{failed ? "There is nothing to show: the engine did not start. The message above says why." : stage === "grpo" ? "Press play, or take one step: the first group appears with its rollout." : "A group appears here as soon as the policy has answered."}</p>
+          <p>{failed ? "There is nothing to show: no policy is open. The message above says why." : stage === "grpo" ? "Press play, or take one step: the first group appears with its rollout." : "A group appears here as soon as the policy has answered."}</p>
         </div>
       </main>
     );
