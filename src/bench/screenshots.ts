@@ -12,7 +12,7 @@ import { createServer, preview } from "vite";
 const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
 const THEMES = ["light", "dark"] as const;
 const STATES = [
-  "first", "base", "sft", "sftTraining", "grpo", "late", "step1", "rollout", "score", "moved", "wasm", "lost", "refused", "nothingRight", "flat", "long", "failed", "why", "open", "help", "sheet", "badge", "snapshot",
+  "first", "base", "sft", "sftTraining", "grpo", "late", "step1", "rollout", "score", "moved", "wasm", "lost", "refused", "nothingRight", "flat", "long", "malformed", "failed", "why", "open", "help", "sheet", "badge", "snapshot",
 ] as const;
 /** Pictured in every size and theme; the others once. */
 const EVERYWHERE: readonly string[] = ["first", "grpo", "sft", "help"];

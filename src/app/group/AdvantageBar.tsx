@@ -1,4 +1,4 @@
-/** An advantage as a bar on the zero line that all rows share; where weights were moved, the old bar stays as an outline. */
+/** An advantage as a bar on the zero line that all rows share, and its number beside it, clear of every bar; where weights were moved, the old bar stays as an outline. */
 import { explainAdvantage } from "../../srpo/explain";
 import type { AdvantagePreset } from "../../srpo/types";
 import { Why } from "../parts/Why";
@@ -16,7 +16,7 @@ interface AdvantageBarProps {
 }
 
 export function AdvantageBar({ advantage, ghost, totals, row, preset, reach }: AdvantageBarProps) {
-  if (advantage === null) return <div className="advantage is-empty" aria-hidden="true" />;
+  if (advantage === null) return <div className="advantage is-empty" aria-hidden="true"><span className="advantage-bar" /></div>;
   const place = (value: number): React.CSSProperties => {
     const width = (Math.abs(value) / reach) * 50;
     return { left: `${value < 0 ? 50 - width : 50}%`, width: `${width}%` };
@@ -30,7 +30,7 @@ export function AdvantageBar({ advantage, ghost, totals, row, preset, reach }: A
         {ghost !== null && <i className="advantage-ghost" style={place(ghost)} />}
         <i className={advantage < 0 ? "advantage-part is-negative" : "advantage-part"} style={place(advantage)} />
       </span>
-      <span className={advantage < 0 ? "advantage-number is-negative" : "advantage-number"}>{signed(advantage)}{ghost !== null && <s className="ghost-number">{signed(ghost)}</s>}</span>
+      <span className="advantage-number">{signed(advantage)}{ghost !== null && <s className="ghost-number">{signed(ghost)}</s>}</span>
     </Why>
   );
 }

@@ -2,16 +2,18 @@
 import type { GroupRecord, Settings } from "../../worker/protocol";
 import { Why } from "../parts/Why";
 import { scoreOf, type ShownScores } from "../state/rescoring";
-import { number } from "../state/words";
+import { changeDirection } from "../state/tokens";
+import { MOVED_BY_OTHERS, number } from "../state/words";
 
 function verdict(group: GroupRecord, scores: ShownScores): string | null {
   const scored = group.samples.flatMap((sample) => scoreOf(sample) ?? []);
   if (scored.length === 0) return null;
   const nothingRight = scored.every((score) => !score.firstRight && !score.refinedRight);
   if (scores.normalised?.flat) {
+    const moved = group.samples.some((sample) => changeDirection(sample) !== "same") ? ` ${MOVED_BY_OTHERS}` : "";
     return nothingRight
-      ? "Nothing is right and every reward is the same: no response is better than another, so this group teaches nothing. Its advantages are exactly 0."
-      : "Every reward is the same: no response is better than another, so this group teaches nothing. Its advantages are exactly 0.";
+      ? "Nothing is right and every reward is the same: no response is better than another, so this group teaches nothing. Its advantages are exactly 0." + moved
+      : "Every reward is the same: no response is better than another, so this group teaches nothing. Its advantages are exactly 0." + moved;
   }
   if (nothingRight) return "Nothing is right in this group. What still differs, such as format and length, is all that it can teach.";
   return null;

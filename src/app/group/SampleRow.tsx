@@ -3,6 +3,7 @@ import { useState } from "react";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import { TransitionChip } from "../parts/TransitionChip";
 import { errorOf, scoreOf, type ShownRow } from "../state/rescoring";
+import { tokensByVoice } from "../state/tokens";
 import { AdvantageBar } from "./AdvantageBar";
 import { ProbabilityChange } from "./ProbabilityChange";
 import { RewardBar, type RewardScale } from "./RewardBar";
@@ -25,13 +26,16 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
   const error = errorOf(sample);
   const clip = settings.grpo;
   const broken = score !== null && !score.wellFormed;
+  // Only what could be read was graded: words in an answer block that never ends have no mark, and the chip says so.
+  const readable = score !== null && (score.firstSolution?.answer ?? "") !== "";
+  const unread = score !== null && !readable && tokensByVoice(sample).first.answer.length > 0;
   return (
     <>
       <tr className={`sample${open ? " is-open" : ""}${score?.transition ? ` is-${score.transition}` : ""}`}>
         <th scope="row" className="cell-number">
           <button type="button" className="row-toggle" aria-expanded={open} aria-label={`Response ${row + 1}: ${open ? "close" : "open"} the whole text`} onClick={() => setOpen(!open)}>{row + 1}</button>
         </th>
-        <td className="cell-voice"><VoiceCell sample={sample} voice="first" row={row} right={score ? score.firstRight : null} clip={clip} /></td>
+        <td className="cell-voice"><VoiceCell sample={sample} voice="first" row={row} right={readable ? score.firstRight : null} unread={unread} clip={clip} /></td>
         <td className="cell-voice"><VoiceCell sample={sample} voice="reflection" row={row} right={null} clip={clip} /></td>
         <td className="cell-voice"><VoiceCell sample={sample} voice="refined" row={row} right={score?.refinedSolution ? score.refinedRight : null} clip={clip} /></td>
         {error !== null ? (
@@ -39,7 +43,7 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
         ) : (
           <>
             <td className="cell-chip">
-              {score && <TransitionChip transition={score.transition} otherwise={score.firstSolution?.answer ? "one answer" : "no answer"} />}
+              {score && <TransitionChip transition={score.transition} otherwise={readable ? "one answer" : unread ? "unreadable" : "no answer"} />}
               {broken && <span className="flaw" title={score.formatReasons.join(" ")}>format</span>}
               {!sample.finished && <span className="flaw" title="The response ran into the length limit before it ended.">cut off</span>}
             </td>

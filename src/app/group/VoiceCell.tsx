@@ -1,10 +1,15 @@
 /** One voice of one response: the answer first, because it is what one looks for, then the thought in small. */
+import type { FocusEvent } from "react";
 import type { Voice } from "../../srpo/types";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import { Icon } from "../parts/Icon";
-import { strayTokens, tokensByVoice } from "../state/tokens";
+import { hideWhy, showWhy } from "../parts/Why";
+import { separator, strayTokens, tokensByVoice } from "../state/tokens";
 import { VOICES } from "../state/words";
 import { Tokens } from "./Tokens";
+
+/** Letters of an answer beyond which a cell may be too narrow for it: then the whole is shown on focus too. */
+const LONG_ANSWER = 10;
 
 interface VoiceCellProps {
   readonly sample: SampleRecord;
@@ -12,22 +17,33 @@ interface VoiceCellProps {
   readonly row: number;
   /** Null where this voice gives no answer or nothing has been scored yet. */
   readonly right: boolean | null;
+  /** The answer's block never ends: its words are shown, but nobody could grade them. */
+  readonly unread?: boolean;
   readonly clip: Pick<Settings["grpo"], "clipLow" | "clipHigh">;
 }
 
-export function VoiceCell({ sample, voice, row, right, clip }: VoiceCellProps) {
+export function VoiceCell({ sample, voice, row, right, unread = false, clip }: VoiceCellProps) {
   const { text, answer } = tokensByVoice(sample)[voice];
   const { label: name, short } = VOICES.find((each) => each.voice === voice) ?? { label: voice, short: voice };
   const nothing = text.length === 0 && answer.length === 0;
+  const words = (at: readonly number[]): string => at.map((index) => sample.tokens[index] ?? "").join(separator(sample));
+  const whole = words(answer);
+  const title = `Response ${row + 1}, ${name.toLowerCase()}, answer`;
+  /** Reachable by key, unlike the dozens of short answers. */
+  const readWhole = {
+    tabIndex: 0, role: "note", "aria-label": `${title}: ${whole}`, onBlur: hideWhy,
+    onFocus: (event: FocusEvent<HTMLElement>) => { if (event.target === event.currentTarget) showWhy({ title, sentence: whole }, event.currentTarget); },
+  } as const;
   const stray = voice === "first" && nothing ? strayTokens(sample) : [];
   return (
-    <div className={`voice voice-${voice}`} data-label={short}>
+    <div className={`voice voice-${voice}`} data-label={short} title={text.length > 12 ? words(text) : undefined}>
       {stray.length > 0 && <Tokens sample={sample} at={stray} clip={clip} className="stray" label={`Response ${row + 1}, outside of every block`} />}
       {nothing && stray.length === 0 && <span className="voice-nothing">{voice === "reflection" ? "no reflection" : "nothing said"}</span>}
       {answer.length > 0 && (
-        <span className={`answer ${right === null ? "" : right ? "is-right" : "is-wrong"}`}>
+        <span className={`answer ${unread ? "is-unreadable" : right === null ? "" : right ? "is-right" : "is-wrong"}`} title={whole}
+          {...(whole.length > LONG_ANSWER ? readWhole : {})}>
           {right !== null && <Icon name={right ? "check" : "cross"} size={11} />}
-          <Tokens sample={sample} at={answer} clip={clip} label={`Response ${row + 1}, ${name.toLowerCase()}, answer${right === null ? "" : right ? ", right" : ", wrong"}`} />
+          <Tokens sample={sample} at={answer} clip={clip} label={`${title}${unread ? ", unreadable" : right === null ? "" : right ? ", right" : ", wrong"}`} />
         </span>
       )}
       {text.length > 0 && <Tokens sample={sample} at={text} clip={clip} className="thought" label={`Response ${row + 1}, ${name.toLowerCase()}`} />}

@@ -3,14 +3,20 @@ import type { Transition } from "../../srpo/types";
 import { TRANSITION_WORDS } from "../state/words";
 import { Icon } from "./Icon";
 
+const OTHERWISE = {
+  "one answer": "There is no second answer to compare.",
+  "no answer": "There is no answer to grade.",
+  unreadable: "The answer block never ends, so there is no answer to grade: it counts as wrong.",
+} as const;
+
 interface TransitionChipProps {
   readonly transition: Transition | null;
   /** Said where there are not two answers to compare. */
-  readonly otherwise?: string;
+  readonly otherwise?: keyof typeof OTHERWISE;
 }
 
 export function TransitionChip({ transition, otherwise = "one answer" }: TransitionChipProps) {
-  if (transition === null) return <span className="chip chip-none" title="There is no second answer to compare.">{otherwise}</span>;
+  if (transition === null) return <span className="chip chip-none" title={OTHERWISE[otherwise]}>{otherwise}</span>;
   const { label, first, refined, what } = TRANSITION_WORDS[transition];
   return (
     <span className={`chip chip-${transition}`} title={what}>

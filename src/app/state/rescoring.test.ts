@@ -29,6 +29,13 @@ describe("re-scoring the group on show", () => {
     });
   });
 
+  test("keeps an old value only where it is written differently from the new one", () => {
+    const { rows } = rescore(scored, patchSettings(defaultSettings, { reward: { lengthWeight: defaultSettings.reward.lengthWeight + 0.004 } }));
+    rows.forEach(({ terms, ghostTotal, advantage, ghostAdvantage }) => {
+      for (const [now, ghost] of [[terms?.total, ghostTotal], [advantage, ghostAdvantage]]) if (ghost != null) expect(ghost.toFixed(2)).not.toBe(now?.toFixed(2));
+    });
+  });
+
   test("parts add up to the total in every variant", () => {
     for (const variant of ["paper", "official", "official-verl"] as const) {
       for (const { parts, terms } of rescore(scored, patchSettings(defaultSettings, { reward: { variant } })).rows) {

@@ -7,7 +7,7 @@ import { contributions, rewardTerms, type ResponseFacts } from "../../srpo/rewar
 import { responseFacts } from "../../srpo/score";
 import type { RewardTerms } from "../../srpo/types";
 import type { GroupRecord, SampleRecord, SampleScore, Settings } from "../../worker/protocol";
-import type { TermKey } from "./words";
+import { number, type TermKey } from "./words";
 
 /** One row under the weights on the sliders. Null parts were not made by the phases so far. */
 export interface ShownRow {
@@ -16,7 +16,7 @@ export interface ShownRow {
   /** What each term adds to the total. */
   readonly parts: Readonly<Record<TermKey, number>> | null;
   readonly advantage: number | null;
-  /** The total and advantage that training used, where they differ from what is shown. */
+  /** The total and advantage that training used, where they differ from what is shown at the precision shown. */
   readonly ghostTotal: number | null;
   readonly ghostAdvantage: number | null;
 }
@@ -51,9 +51,8 @@ export function factsOf(sample: SampleRecord, answer: string): ResponseFacts | n
   return facts;
 }
 
-/** A ghost that reads like the number beside it would only puzzle: half of the last digit shown. */
-const VISIBLE = 0.005;
-const differs = (a: number, b: number, by = VISIBLE): boolean => Math.abs(a - b) >= by;
+/** A ghost that reads like the number beside it would only puzzle: they differ where they are written differently (and not by rounding alone). */
+const differs = (a: number, b: number): boolean => Math.abs(a - b) > 1e-6 && number(a) !== number(b);
 
 /** `wanted` is what the controls say. The group's own scores become ghosts wherever they differ. */
 export function rescore({ problem, samples, normalised: before }: GroupRecord, wanted: Pick<Settings, "reward" | "grpo">): ShownScores {
@@ -78,7 +77,7 @@ export function rescore({ problem, samples, normalised: before }: GroupRecord, w
     moved: rows.some(({ terms: mine }, row) => {
       const sample = samples[row];
       const trained = sample && scoreOf(sample);
-      return mine !== null && trained != null && differs(mine.total, trained.terms.total, 1e-9);
+      return mine !== null && trained != null && Math.abs(mine.total - trained.terms.total) >= 1e-9;
     }),
   };
 }

@@ -48,6 +48,27 @@ export function probabilityChange(sample: SampleRecord): { readonly before: numb
   return sample.logprobsAfter ? { before: sumOf(sample.logprobs), after: sumOf(sample.logprobsAfter) } : null;
 }
 
+/** Log-probability, nats: less than this is no movement worth an arrow. */
+const STILL = 0.0005;
+
+/** Which way the update moved the response; "same" before it. */
+export function changeDirection(sample: SampleRecord): "up" | "down" | "same" {
+  const change = probabilityChange(sample);
+  if (change === null) return "same";
+  const by = change.after - change.before;
+  return by > STILL ? "up" : by < -STILL ? "down" : "same";
+}
+
+/** What moved the response, where it was not its own advantage; "" where it was. */
+export function movedByOthers(sample: SampleRecord): string {
+  const direction = changeDirection(sample);
+  const { advantage } = sample;
+  if (direction === "same" || advantage === undefined) return "";
+  if (Math.abs(advantage) < 1e-9) return " Its own advantage is 0 and pushed nothing: the step's other groups, AdamW's momentum and the weights that all responses share moved it.";
+  if (advantage > 0 === (direction === "up")) return "";
+  return " Its own advantage pushes the other way: the step's other responses, AdamW's momentum and the weights that all of them share outweighed it.";
+}
+
 export function explainToken(sample: SampleRecord, at: number, { clipLow, clipHigh }: Pick<Settings["grpo"], "clipLow" | "clipHigh">): Explanation {
   const before = sample.logprobs[at] ?? 0;
   const entropy = sample.entropies[at] ?? 0;

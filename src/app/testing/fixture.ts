@@ -74,7 +74,7 @@ function respond(problem: ProblemRecord, skill: number, next: Random): { words: 
   return { words, voices };
 }
 
-function score(text: string, answer: string, reward: RewardConfig): SampleScore {
+export function score(text: string, answer: string, reward: RewardConfig): SampleScore {
   const { parsed: _parsed, facts: _facts, ...rest } = scoreResponse(text, answer, reward);
   return rest;
 }

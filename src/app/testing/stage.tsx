@@ -9,7 +9,7 @@ import { defaultSettings, type GroupRecord, type SampleRecord } from "../../work
 import { Page } from "../views/Page";
 import { view } from "../state/view";
 import "../styles/index.css";
-import { finish, group, random } from "./fixture";
+import { finish, group, random, score } from "./fixture";
 import { ScriptedClient, type Script } from "./scripted-client";
 
 interface Scene {
@@ -40,6 +40,17 @@ function long(record: GroupRecord): GroupRecord {
   });
 }
 
+/** Answers that never end, in the first row and the third; and a long one that does, in the second. */
+function malformed(record: GroupRecord): GroupRecord {
+  return withSamples(record, (sample, row) => {
+    if (row > 2) return sample;
+    const closed = row === 1;
+    const words = ["<think>", "A", "=", "3", "</think>", "<answer>", ...(row === 0 ? "80 * 30" : "80 * 30 = 2400 ; 12 + 9 = 21 ; 3 + 5 = 8 ; 80 * 30 = 2400").split(" "), ...(closed ? ["</answer>"] : [])];
+    const text = words.join(" ");
+    return { ...sample, text, tokens: words, voices: words.map(() => "first" as const), tokenIds: words.map(() => 1), logprobs: words.map(() => -0.4), entropies: words.map(() => 0.5), finished: closed, score: score(text, record.problem.answer, defaultSettings.reward) };
+  });
+}
+
 const SCENES: Readonly<Record<string, Scene>> = {
   first: { script: { stuck: "download" }, play: (session) => session.prepare(fixture(3, 0.4)) },
   base: { script: { stage: "base" } },
@@ -63,6 +74,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
   nothingRight: { script: { stage: "grpo", step: 37 }, play: (_, client) => only(client, withSamples(fixture(5, 0.1), (sample) => (sample.score && "terms" in sample.score ? { ...sample, score: { ...sample.score, firstRight: false, refinedRight: false, transition: "stillWrong" } } : sample))) },
   flat: { script: { stage: "grpo", step: 37 }, play: (_, client) => only(client, flat(fixture(5, 0.95))) },
   long: { script: { stage: "grpo", step: 37 }, play: (_, client) => only(client, long(fixture(8, 0.4))) },
+  malformed: { script: { stage: "grpo", step: 37 }, play: (_, client) => only(client, malformed(fixture(8, 0.4))) },
   failed: { script: { stage: "grpo", step: 37 }, play: (_, client) => only(client, withSamples(fixture(8, 0.5), (sample, row) => (row === 4 ? { ...sample, score: { error: "The grader could not read “1/0” as a number." } } : sample))) },
 };
 

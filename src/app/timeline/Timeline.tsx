@@ -48,7 +48,7 @@ export function Timeline() {
             <p><b>Step {chosen.step}</b>{chosen.label && <> · {chosen.label}</>} <span>{(chosen.bytes / 1e6).toFixed(1)} MB</span></p>
             <button type="button" className="button is-main" onClick={() => { session.restore(chosen.id); setChosen(null); }}>{chosen.step < step ? "Fork from here" : "Restore"}</button>
             <button type="button" className="icon-button" onClick={() => setChosen(null)} aria-label="Close"><Icon name="close" /></button>
-            {chosen.step < step && <p className="snapshot-warning">Steps {chosen.step + 1}–{step} are dropped from the run.</p>}
+            {chosen.step < step && <p className="snapshot-warning">{chosen.step + 1 === step ? `Step ${step} is` : `Steps ${chosen.step + 1}–${step} are`} dropped from the run.</p>}
           </div>
         )}
       </div>
