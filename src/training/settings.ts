@@ -23,7 +23,7 @@ export const rewardSchema = z.object({
 export const sftSchema = z.object({
   examples: z.number().int().positive().default(2048),
   batchSize: z.number().int().positive().default(64),
-  steps: z.number().int().positive().default(300),
+  steps: z.number().int().positive().default(200),
   learningRate: z.number().positive().default(1e-3),
   warmup: z.number().min(0).max(1).default(0.1),
   weightDecay: z.number().min(0).default(0),
