@@ -28,7 +28,9 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
   const broken = score !== null && !score.wellFormed;
   // Only what could be read was graded: words in an answer block that never ends have no mark, and the chip says so.
   const readable = score !== null && (score.firstSolution?.answer ?? "") !== "";
-  const unread = score !== null && !readable && tokensByVoice(sample).first.answer.length > 0;
+  const said = tokensByVoice(sample);
+  const unread = score !== null && !readable && said.first.answer.length > 0;
+  const unreadRefined = score !== null && score.refinedSolution === null && said.refined.answer.length > 0;
   return (
     <>
       <tr className={`sample${open ? " is-open" : ""}${score?.transition ? ` is-${score.transition}` : ""}`}>
@@ -37,7 +39,7 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
         </th>
         <td className="cell-voice"><VoiceCell sample={sample} voice="first" row={row} right={readable ? score.firstRight : null} unread={unread} clip={clip} /></td>
         <td className="cell-voice"><VoiceCell sample={sample} voice="reflection" row={row} right={null} clip={clip} /></td>
-        <td className="cell-voice"><VoiceCell sample={sample} voice="refined" row={row} right={score?.refinedSolution ? score.refinedRight : null} clip={clip} /></td>
+        <td className="cell-voice"><VoiceCell sample={sample} voice="refined" row={row} right={score?.refinedSolution ? score.refinedRight : null} unread={unreadRefined} clip={clip} /></td>
         {error !== null ? (
           <td className="cell-error" colSpan={4}><strong>Could not be scored.</strong> {error} It takes no part in this step.</td>
         ) : (

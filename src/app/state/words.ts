@@ -43,7 +43,7 @@ export const FAMILY_WORDS: Readonly<Record<string, string>> = { bars: "Bar chart
 export const HOME_WORDS = { webgpu: "WebGPU", wasm: "WebAssembly", reference: "Plain TensorFlow.js" } as const;
 
 /** Why a response without an advantage of its own became more or less probable all the same. */
-export const MOVED_BY_OTHERS = "The log p of its responses moved all the same: the step's other groups, AdamW's momentum and the weights that all responses share moved it.";
+export const MOVED_BY_OTHERS = "Log p moved all the same: the step's other groups, AdamW's momentum and shared weights move it too.";
 
 /** 2–3 decimals and a true minus sign, for tabular figures. */
 export function number(value: number, digits = 2): string {
