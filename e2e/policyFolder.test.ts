@@ -59,6 +59,7 @@ describe("a dropped policy folder", () => {
       truncateSync(join(path, weights), 100_000);
     }));
     expect(await playground.told(/model\.safetensors: tensor \S+/)).toContain("the file has only 100000");
+    expect(await playground.badge.count(), "badges of the home before").toBe(0);
     expect(await playground.notices.innerText(), "messages that follow from the first").not.toContain("no run is open");
 
     await drop(playground, policy("wrong-config", (path) => withConfig(path, (config) => { config["text_config"] = { ...config["text_config"] as object, intermediate_size: 64 }; })));
