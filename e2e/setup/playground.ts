@@ -30,10 +30,10 @@ export interface VisitOptions {
 }
 
 /** Milliseconds. Cold kernels on two busy cores are slow; these only bound a failure. */
-const ENGINE_PATIENCE = 120_000;
-const STEP_PATIENCE = 90_000;
+const ENGINE_PATIENCE = 240_000;
+const STEP_PATIENCE = 240_000;
 /** Longer than any single wait, so that a wait fails with its own words. */
-const TEST_PATIENCE = 240_000;
+const TEST_PATIENCE = 600_000;
 
 export const link = (url: string, settings: LinkSettings, from: NonNullable<VisitOptions["from"]>): string => `${url}#v=1&from=${from}&s=${encodeURIComponent(JSON.stringify(settings))}`;
 
