@@ -35,6 +35,8 @@ export class Host {
   #turn: Promise<void> = Promise.resolve();
   #playing: Promise<void> | null = null;
   #stopping = false;
+  /** Steps planned for the stage of the last finished phase; null in the base stage. Noted in the phase's turn, since afterwards the run may be on its way to another device. */
+  #planned: number | null = null;
   readonly #keeper: Keeper;
   readonly #feed: GroupFeed;
   readonly #life: RunLifecycle;
@@ -111,7 +113,7 @@ export class Host {
     await this.stop();
     this.#id = command.run;
     this.#stopping = false;
-    this.postOpened(await this.inTurn(() => this.#life.open(command)));
+    await this.inTurn(async () => this.postOpened(await this.#life.open(command)));
   }
 
   private postOpened(resumed: boolean): void {
@@ -129,7 +131,7 @@ export class Host {
   private async play(delay: number, until: number | null): Promise<void> {
     await this.stop();
     this.#stopping = false;
-    this.#life.requireRun();
+    await this.inTurn(async () => this.#life.requireRun());
     this.post({ type: "playing", playing: true });
     this.#playing = this.playOn(delay, until).catch((error: unknown) => this.fail(error, false)).finally(() => {
       this.#playing = null;
@@ -148,9 +150,7 @@ export class Host {
 
   /** Has playing come to its end: the given step, else the stage's planned number of steps? */
   private arrived(step: number, until: number | null): boolean {
-    const { stage, settings } = this.#life.run.session;
-    if (until !== null) return step >= until;
-    return stage !== "base" && step === settings[stage].steps;
+    return until === null ? step === this.#planned : step >= until;
   }
 
   private async stepThrough(): Promise<void> {
@@ -169,6 +169,7 @@ export class Host {
       this.post({ type: "phaseStarted", phase: session.nextPhase, step });
       try {
         result = await session.phase();
+        this.#planned = session.stage === "base" ? null : session.settings[session.stage].steps;
       } catch (error) {
         if (!(error instanceof StepRefused)) throw error;
         this.post({ type: "refused", step, message: error.message });
