@@ -1,6 +1,6 @@
 /**
  * Everything that decides a run. Parsed by one schema at every edge (link, message, file, command line);
- * defaults are the nano policy's, chosen by the measurements in docs/learning.md.
+ * defaults are the nano policy's; what a run with them learns is measured in docs/learning.md.
  */
 import { z } from "zod";
 import type { RewardConfig } from "../srpo/types";

@@ -11,14 +11,12 @@ import { dotRows, outerAdd, weightedSum } from "./attentionRows";
 import { dotTile, outerTile, weightedTile } from "./attentionTiles";
 import { exp4, laneMax, laneSum, log64, splat } from "./math";
 
-// @ts-ignore: decorator
 @inline
 function rangeStart(visible: usize, n: i32, second: i32): i32 {
   return load<i32>(visible + <usize>n * 16 + <usize>second * 8);
 }
 
 /** Number of rows in a range; `extend` lengthens a non-empty second one. */
-// @ts-ignore: decorator
 @inline
 function rangeCount(visible: usize, n: i32, second: i32, extend: i32): i32 {
   const at = visible + <usize>n * 16 + <usize>second * 8;

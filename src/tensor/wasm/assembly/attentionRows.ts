@@ -1,14 +1,12 @@
 /** One query row against many key or value rows, for any width: the pieces of attention.ts where queries come alone. */
 import { splat } from "./math";
 
-// @ts-ignore: decorator
 @inline
 export function madd(acc: v128, a: v128, b: v128): v128 {
   return f32x4.add(acc, f32x4.mul(a, b));
 }
 
 /** Sums of four vectors' lanes as one vector. */
-// @ts-ignore: decorator
 @inline
 export function reduce4(a: v128, b: v128, c: v128, d: v128): v128 {
   const ab = f32x4.add(i32x4.shuffle(a, b, 0, 4, 1, 5), i32x4.shuffle(a, b, 2, 6, 3, 7));

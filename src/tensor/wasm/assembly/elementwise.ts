@@ -5,7 +5,6 @@
 import { normalCdf4, exp4, sigmoid4, splat } from "./math";
 
 /** Up to four floats from p; missing lanes are 0. */
-// @ts-ignore: decorator
 @inline
 function tail4(p: usize, left: i32): v128 {
   return f32x4(
@@ -13,7 +12,6 @@ function tail4(p: usize, left: i32): v128 {
   );
 }
 
-// @ts-ignore: decorator
 @inline
 function storeTail(p: usize, v: v128, left: i32): void {
   store<f32>(p, f32x4.extract_lane(v, 0));
@@ -22,14 +20,12 @@ function storeTail(p: usize, v: v128, left: i32): void {
   if (left > 3) store<f32>(p, f32x4.extract_lane(v, 3), 12);
 }
 
-// @ts-ignore: decorator
 @inline
 function gelu4(x: v128): v128 {
   return f32x4.mul(x, normalCdf4(x));
 }
 
 /** d gelu / dx = Φ(x) + x·φ(x). */
-// @ts-ignore: decorator
 @inline
 function geluSlope4(x: v128): v128 {
   const density = f32x4.mul(splat(0.39894228040143268), exp4(f32x4.mul(splat(-0.5), f32x4.mul(x, x))));

@@ -9,13 +9,11 @@
  */
 import { splat } from "./math";
 
-// @ts-ignore: decorator
 @inline
 function madd(acc: v128, a: v128, b: v128): v128 {
   return f32x4.add(acc, f32x4.mul(a, b));
 }
 
-// @ts-ignore: decorator
 @inline
 function accumulate8(c: usize, lo: v128, hi: v128): void {
   v128.store(c, f32x4.add(v128.load(c), lo));

@@ -7,21 +7,18 @@
  * log, scalar f64: atanh series after splitting off the exponent, ~1e-15 relative; used once a row.
  */
 
-// @ts-ignore: decorator
 @inline
 export function splat(x: f32): v128 {
   return f32x4.splat(x);
 }
 
 /** Sum of four lanes, in the fixed order (0 + 2) + (1 + 3). */
-// @ts-ignore: decorator
 @inline
 export function laneSum(v: v128): f32 {
   const pair = f32x4.add(v, i32x4.shuffle(v, v, 2, 3, 2, 3));
   return f32x4.extract_lane(pair, 0) + f32x4.extract_lane(pair, 1);
 }
 
-// @ts-ignore: decorator
 @inline
 export function laneMax(v: v128): f32 {
   const pair = f32x4.max(v, i32x4.shuffle(v, v, 2, 3, 2, 3));
@@ -68,14 +65,12 @@ export function placeConstants(at: usize): void {
 }
 
 /** One step of Horner's rule: p·x + c. */
-// @ts-ignore: decorator
 @inline
 function horner(p: v128, x: v128, c: v128): v128 {
   return f32x4.add(f32x4.mul(p, x), c);
 }
 
 /** e^x on four lanes. Below −87.3 the result is 0; above 88.3 it saturates near the largest float; NaN stays NaN. */
-// @ts-ignore: decorator
 @inline
 export function exp4(x: v128): v128 {
   const k = constants;
@@ -95,14 +90,12 @@ export function exp4(x: v128): v128 {
   return v128.andnot(f32x4.mul(p, scale), f32x4.lt(x, v128.load32_splat(k, EXP_LOW)));
 }
 
-// @ts-ignore: decorator
 @inline
 export function exp1(x: f32): f32 {
   return f32x4.extract_lane(exp4(splat(x)), 0);
 }
 
 /** 1 / (1 + e^−x) on four lanes. */
-// @ts-ignore: decorator
 @inline
 export function sigmoid4(x: v128): v128 {
   const one = v128.load32_splat(constants, ONE);
@@ -110,7 +103,6 @@ export function sigmoid4(x: v128): v128 {
 }
 
 /** erfc(|z|) on four lanes, accurate in relative terms far into the tail. */
-// @ts-ignore: decorator
 @inline
 export function erfcAbs4(z: v128): v128 {
   const k = constants;
@@ -130,7 +122,6 @@ export function erfcAbs4(z: v128): v128 {
 }
 
 /** Standard normal distribution function Φ(x) on four lanes. */
-// @ts-ignore: decorator
 @inline
 export function normalCdf4(x: v128): v128 {
   const tail = f32x4.mul(splat(0.5), erfcAbs4(f32x4.mul(x, splat(0.70710678118654752))));

@@ -10,7 +10,6 @@ export const F16: i32 = 1;
 export const INT4: i32 = 2;
 
 /** Four halves in the low 16 bits of four lanes. */
-// @ts-ignore: decorator
 @inline
 function widen4(halves: v128): v128 {
   const magnitude = i32x4.shl(v128.and(halves, i32x4.splat(0x7fff)), 13);
@@ -18,7 +17,6 @@ function widen4(halves: v128): v128 {
   return v128.or(f32x4.mul(magnitude, splat(reinterpret<f32>(0x77800000))), sign);
 }
 
-// @ts-ignore: decorator
 @inline
 function widen(half: u32): f32 {
   return f32x4.extract_lane(widen4(i32x4.splat(half)), 0);

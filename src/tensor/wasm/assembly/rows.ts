@@ -3,7 +3,6 @@ import { laneSum, splat } from "./math";
 import { unpackRows } from "./packs";
 
 /** y += a · x over n floats. */
-// @ts-ignore: decorator
 @inline
 function addScaled(y: usize, x: usize, a: f32, n: i32): void {
   const end4 = <usize>(n & ~3) * 4;
@@ -14,7 +13,6 @@ function addScaled(y: usize, x: usize, a: f32, n: i32): void {
 }
 
 /** 1 / sqrt(mean(x²) + eps) of one row. */
-// @ts-ignore: decorator
 @inline
 function inverseRms(x: usize, d: i32, eps: f32): f32 {
   const end4 = <usize>(d & ~3) * 4;
