@@ -20,7 +20,7 @@ describe("a problem", () => {
       for (const byte of makeProblem(family, "train", 1).picture.pixels) h = Math.imul(h ^ byte, 0x01000193);
       return (h >>> 0).toString(16);
     });
-    expect(digest).toEqual(["cdc386e3", "f19be04d", "74cd767b", "543539a1"]);
+    expect(digest).toEqual(["cdc386e3", "14003d98", "74cd767b", "543539a1"]);
   });
 
   it("follows from its readings, step by step", () => {

@@ -14,6 +14,8 @@ interface Kind {
 
 const PAINT: Readonly<Record<ColourName, Colour>> = { red: [220, 38, 62], blue: [37, 99, 235], yellow: [245, 180, 10] };
 const KINDS: readonly Kind[] = COLOURS.flatMap((colour) => SHAPES.map((shape) => ({ colour, shape })));
+/** Tints of the columns, as a scale under the pictograph: how far a row reaches is how many it counts. */
+const COLUMNS: readonly Colour[] = [[255, 255, 255], [226, 232, 243], [198, 209, 231], [170, 186, 219]];
 /** Rows of the pictograph, and the most shapes in one. */
 const ROWS = 4;
 const MOST = 4;
@@ -32,6 +34,7 @@ function drawShape(canvas: Canvas, { colour, shape }: Kind, x: number, y: number
 
 function draw(rows: readonly Row[]): Picture {
   const canvas = new Canvas();
+  COLUMNS.forEach((tint, column) => canvas.rect(column * CELL, 0, CELL, SIDE, tint));
   for (const at of [7, 15, 23]) canvas.rect(0, at, SIDE, 1, LINE);
   rows.forEach(({ kind, count }, row) => {
     for (let column = 0; column < count; column++) drawShape(canvas, kind, column * CELL, row * CELL);
