@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { Checkpoint } from "./checkpoint";
 import { openDirectory, writeDirectory } from "./checkpointDirectory";
-import { InMemoryFiles, UrlFiles } from "./checkpointFiles";
+import { CheckpointError, InMemoryFiles, UrlFiles } from "./checkpointFiles";
 import { canonicalName, moduleName } from "./checkpointNames";
 import { Safetensors } from "./safetensors";
 import { writeSafetensors, type TensorToWrite } from "./safetensorsWriter";
@@ -24,8 +24,33 @@ const openTensors = (changed: readonly TensorToWrite[]) => openWith({ "model.saf
 test("a folder on disk: every expected tensor, read by either layout's name", async () => {
   const checkpoint = await Checkpoint.open(directory);
   expect(checkpoint.names()).toHaveLength(69);
-  expect(checkpoint.read("model.language_model.norm.weight")).toEqual(checkpoint.read("model.norm.weight"));
+  expect(await checkpoint.read("model.language_model.norm.weight")).toEqual(await checkpoint.read("model.norm.weight"));
   expect(checkpoint.entry("model.visual.patch_embed.proj.weight").shape).toEqual([24, 3, 2, 14, 14]);
+});
+
+test("a tensor in pieces of whole rows, no read longer than asked for, is the tensor", async () => {
+  const ranges: number[] = [];
+  const checkpoint = await Checkpoint.open({ ...directory, readRange: (path, from, to) => {
+    ranges.push(to - from);
+    return directory.readRange(path, from, to);
+  } });
+  ranges.length = 0;
+  const whole = new Float32Array(200 * 48).fill(NaN);
+  for await (const { firstRow, values } of checkpoint.pieces("lm_head.weight", 7 * 48 * 4 + 11)) whole.set(values, firstRow * 48);
+  expect(ranges).toEqual([...Array<number>(28).fill(7 * 48 * 4), 4 * 48 * 4]);
+  expect(whole).toEqual(await checkpoint.read("lm_head.weight"));
+});
+
+test("a file that shrinks after it was opened is named, with the tensor", async () => {
+  const checkpoint = await Checkpoint.open({ ...directory, readRange: async (path, from, to) => {
+    if (from > 50_000) throw new CheckpointError(`${path}: ends at byte 50000, expected bytes ${from} to ${to}.`);
+    return directory.readRange(path, from, to);
+  } });
+  const loading = async (): Promise<void> => {
+    for (const name of checkpoint.names()) await checkpoint.read(name);
+  };
+  await expect(loading()).rejects.toThrow(/^Tensor \S+: model\.safetensors: ends at byte 50000/);
+  await expect(directory.readRange("config.json", 0, 1e6)).rejects.toThrow(/config\.json: ends at byte \d+, expected bytes 0 to 1000000/);
 });
 
 test("names in the module layout are normalised, and back", async () => {
@@ -33,7 +58,7 @@ test("names in the module layout are normalised, and back", async () => {
   expect(renamed.some((t) => t.name.startsWith("model.language_model.layers."))).toBe(true);
   expect(renamed.map((t) => canonicalName(t.name))).toEqual(tensors.map((t) => t.name));
   const checkpoint = await openTensors(renamed);
-  expect(checkpoint.read("model.layers.0.mlp.up_proj.weight")).toEqual((await Checkpoint.open(directory)).read("model.layers.0.mlp.up_proj.weight"));
+  expect(await checkpoint.read("model.layers.0.mlp.up_proj.weight")).toEqual(await (await Checkpoint.open(directory)).read("model.layers.0.mlp.up_proj.weight"));
 });
 
 test("shards named by an index", async () => {
@@ -41,7 +66,7 @@ test("shards named by an index", async () => {
   const weight_map = Object.fromEntries(Object.entries(shards).flatMap(([file, held]) => held.map((t) => [t.name, file])));
   const written = Object.fromEntries(Object.entries(shards).map(([file, held]) => [file, writeSafetensors(held)]));
   const index = { "model.safetensors.index.json": json({ metadata: { total_size: 1 }, weight_map }) };
-  expect((await openWith({ ...index, ...written })).read("lm_head.weight")).toHaveLength(200 * 48);
+  expect(await (await openWith({ ...index, ...written })).read("lm_head.weight")).toHaveLength(200 * 48);
   await expect(openWith({ ...index, "a.safetensors": written["a.safetensors"]! })).rejects.toThrow("names the shard b.safetensors, which is not in the folder");
   const lying = { "model.safetensors.index.json": json({ weight_map: { ...weight_map, "lm_head.weight": "b.safetensors" } }) };
   await expect(openWith({ ...lying, ...written })).rejects.toThrow("places tensor lm_head.weight in b.safetensors, which does not hold it");
@@ -86,7 +111,7 @@ test("a written folder opens again", async () => {
   const at = await mkdtemp(join(tmpdir(), "checkpoint-"));
   try {
     await writeDirectory(join(at, "policy"), new Map([["config.json", config], ["model.safetensors", writeSafetensors(tensors)]]));
-    expect((await Checkpoint.open(await openDirectory(join(at, "policy")))).read("lm_head.weight")).toHaveLength(200 * 48);
+    expect(await (await Checkpoint.open(await openDirectory(join(at, "policy")))).read("lm_head.weight")).toHaveLength(200 * 48);
   } finally {
     await rm(at, { recursive: true });
   }

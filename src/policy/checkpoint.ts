@@ -1,23 +1,39 @@
 /**
  * Opening a Hugging Face folder: config.json, then either model.safetensors or the shards that
  * model.safetensors.index.json names; tensors under one canonical name, checked against the configuration
- * before anything is used, so that a config that fits no checkpoint is told at once and by name.
+ * before anything is used, so that a config that fits no checkpoint is told at once and by name. Opening reads
+ * headers only; tensors are read when they are asked for, in pieces of whole rows, so that a checkpoint of any
+ * size passes through a few MB of memory.
  */
 import { z } from "zod";
 import { CheckpointError, type CheckpointFiles } from "./checkpointFiles";
 import { canonicalName, expectedTensors, isIgnorable } from "./checkpointNames";
 import { parseConfig, parseJson, parseWith, type PolicyConfig } from "./config";
-import { Safetensors, type TensorEntry } from "./safetensors";
-import { readFloat32 } from "./safetensorsValues";
+import { elementBytes, headerLength, parseHeader, type SafetensorsHeader, type TensorEntry } from "./safetensors";
+import { toFloat32 } from "./safetensorsValues";
 
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string().regex(/^[^/\\]+\.safetensors$/, "expected the name of a .safetensors file in the same folder")) });
 
 const SINGLE_FILE = "model.safetensors";
 const INDEX_FILE = "model.safetensors.index.json";
 
+/** Bytes on disk that are read at a time. */
+export const PIECE_BYTES = 16 * 2 ** 20;
+
+interface Shard {
+  readonly file: string;
+  readonly header: SafetensorsHeader;
+}
+
 interface Located {
-  readonly file: Safetensors;
+  readonly file: string;
   readonly entry: TensorEntry;
+}
+
+/** Rows of a tensor (elements, for a vector) from `firstRow` of its first dimension on, as float32. */
+export interface TensorRows {
+  readonly firstRow: number;
+  readonly values: Float32Array;
 }
 
 /** At most so many names are listed in one message. */
@@ -28,30 +44,37 @@ function listed(names: readonly string[]): string {
   return names.slice(0, MOST_NAMES).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 }
 
-async function openShards(files: CheckpointFiles): Promise<Safetensors[]> {
+/** Read and check the header of one shard. @throws SafetensorsError */
+async function openShard(files: CheckpointFiles, file: string): Promise<Shard> {
+  const size = await files.size(file);
+  const length = headerLength(await files.readRange(file, 0, Math.min(8, size)), size, file);
+  return { file, header: parseHeader(await files.readRange(file, 8, 8 + length), size, file) };
+}
+
+async function openShards(files: CheckpointFiles): Promise<Shard[]> {
   const present = new Set(files.list());
-  if (present.has(SINGLE_FILE)) return [Safetensors.open(await files.read(SINGLE_FILE), SINGLE_FILE)];
+  if (present.has(SINGLE_FILE)) return [await openShard(files, SINGLE_FILE)];
   if (!present.has(INDEX_FILE)) throw new CheckpointError(`The folder holds neither ${SINGLE_FILE} nor ${INDEX_FILE}; it holds ${listed([...present]) || "nothing"}.`);
   const index = parseWith(indexSchema, parseJson(await files.read(INDEX_FILE), INDEX_FILE), INDEX_FILE, "");
-  const shards: Safetensors[] = [];
+  const shards: Shard[] = [];
   for (const name of [...new Set(Object.values(index.weight_map))].sort()) {
     if (!present.has(name)) throw new CheckpointError(`${INDEX_FILE} names the shard ${name}, which is not in the folder.`);
-    const shard = Safetensors.open(await files.read(name), name);
+    const shard = await openShard(files, name);
     for (const [tensor, at] of Object.entries(index.weight_map)) {
-      if (at === name && !shard.has(tensor)) throw new CheckpointError(`${INDEX_FILE} places tensor ${tensor} in ${name}, which does not hold it.`);
+      if (at === name && !shard.header.tensors.has(tensor)) throw new CheckpointError(`${INDEX_FILE} places tensor ${tensor} in ${name}, which does not hold it.`);
     }
     shards.push(shard);
   }
   return shards;
 }
 
-function locate(shards: readonly Safetensors[]): Map<string, Located> {
+function locate(shards: readonly Shard[]): Map<string, Located> {
   const located = new Map<string, Located>();
-  for (const file of shards) {
-    for (const [name, entry] of file.header.tensors) {
+  for (const { file, header } of shards) {
+    for (const [name, entry] of header.tensors) {
       const canonical = canonicalName(name);
       const other = located.get(canonical);
-      if (other) throw new CheckpointError(`${file.file}: tensor ${name} stands for ${canonical}, as ${other.entry.name} in ${other.file.file} does.`);
+      if (other) throw new CheckpointError(`${file}: tensor ${name} stands for ${canonical}, as ${other.entry.name} in ${other.file} does.`);
       located.set(canonical, { file, entry });
     }
   }
@@ -117,9 +140,38 @@ export class Checkpoint {
     return this.at(name).entry;
   }
 
-  /** Values as float32, by either layout's name. F32 tensors are views of the file: do not write to them. */
-  read(name: string): Float32Array {
+  /** Bytes of all tensors on disk that the model has. */
+  bytes(): number {
+    return this.names().reduce((sum, name) => sum + this.entry(name).end - this.entry(name).begin, 0);
+  }
+
+  /**
+   * A tensor row by row, by either layout's name, in pieces of at most `pieceBytes` bytes on disk (one row, if that is more).
+   * @throws CheckpointError or SafetensorsError naming file and tensor
+   */
+  async *pieces(name: string, pieceBytes = PIECE_BYTES): AsyncGenerator<TensorRows> {
     const { file, entry } = this.at(name);
-    return readFloat32(file, entry.name);
+    const rows = entry.shape[0] ?? 1;
+    const rowBytes = entry.shape.slice(1).reduce((product, n) => product * n, elementBytes(entry.dtype));
+    const step = Math.max(1, Math.floor(pieceBytes / rowBytes));
+    for (let firstRow = 0; firstRow < rows; firstRow += step) {
+      const end = Math.min(rows, firstRow + step);
+      const bytes = await this.bytesOf(file, entry, entry.begin + firstRow * rowBytes, entry.begin + end * rowBytes);
+      yield { firstRow, values: toFloat32(bytes, entry.dtype, `${file}: tensor ${entry.name}`) };
+    }
+  }
+
+  /** A whole tensor as float32, by either layout's name. F32 tensors may be views of the file: do not write to them. */
+  async read(name: string): Promise<Float32Array> {
+    const { file, entry } = this.at(name);
+    return toFloat32(await this.bytesOf(file, entry, entry.begin, entry.end), entry.dtype, `${file}: tensor ${entry.name}`);
+  }
+
+  private async bytesOf(file: string, entry: TensorEntry, from: number, to: number): Promise<Uint8Array> {
+    try {
+      return await this.files.readRange(file, from, to);
+    } catch (error) {
+      throw new CheckpointError(`Tensor ${entry.name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 }

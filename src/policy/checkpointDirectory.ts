@@ -1,5 +1,5 @@
 /** A checkpoint folder on disk. Node only: nothing that the page bundles may import this file. */
-import { readdir, readFile, writeFile, mkdir } from "node:fs/promises";
+import { open, readdir, readFile, stat, writeFile, mkdir, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError, type CheckpointFiles } from "./checkpointFiles";
 
@@ -14,16 +14,39 @@ export async function openDirectory(directory: string): Promise<CheckpointFiles>
   } catch (error) {
     throw new CheckpointError(`${directory}: not a readable folder (${reason(error)}).`);
   }
+  const reading = async <T>(path: string, act: (file: string) => Promise<T>): Promise<T> => {
+    const file = join(directory, path);
+    try {
+      return await act(file);
+    } catch (error) {
+      if (error instanceof CheckpointError) throw error;
+      throw new CheckpointError(`${file}: could not be read (${reason(error)}).`);
+    }
+  };
   return {
     list: () => [...names],
-    async read(path) {
+    read: (path) => reading(path, async (file) => new Uint8Array(await readFile(file))),
+    size: (path) => reading(path, async (file) => (await stat(file)).size),
+    readRange: (path, from, to) => reading(path, async (file) => {
+      const handle = await open(file);
       try {
-        return new Uint8Array(await readFile(join(directory, path)));
-      } catch (error) {
-        throw new CheckpointError(`${join(directory, path)}: could not be read (${reason(error)}).`);
+        return await readFully(handle, file, from, to);
+      } finally {
+        await handle.close();
       }
-    },
+    }),
   };
+}
+
+/** A read may give less than was asked for; only the end of the file may keep the rest back. */
+async function readFully(handle: FileHandle, file: string, from: number, to: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(to - from);
+  for (let at = 0; at < bytes.length; ) {
+    const { bytesRead } = await handle.read(bytes, at, bytes.length - at, from + at);
+    if (bytesRead === 0) throw new CheckpointError(`${file}: ends at byte ${from + at}, expected bytes ${from} to ${to}.`);
+    at += bytesRead;
+  }
+  return bytes;
 }
 
 /** Write a folder, creating it; existing files of the same names are replaced. */

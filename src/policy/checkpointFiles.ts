@@ -4,6 +4,16 @@ export interface CheckpointFiles {
   list(): string[];
   /** @throws CheckpointError when the file cannot be read. */
   read(path: string): Promise<Uint8Array>;
+  /** Length of a file in bytes. */
+  size(path: string): Promise<number>;
+  /** Bytes [from, to) of a file, so that a shard of many GB is never in memory as a whole. @throws CheckpointError when they are not all there */
+  readRange(path: string, from: number, to: number): Promise<Uint8Array>;
+}
+
+/** Bytes [from, to) of a file that is in memory. @throws CheckpointError when it is shorter */
+function part(bytes: Uint8Array, path: string, from: number, to: number): Uint8Array {
+  if (to > bytes.length) throw new CheckpointError(`${path}: ends at byte ${bytes.length}, expected bytes ${from} to ${to}.`);
+  return bytes.subarray(from, to);
 }
 
 /** A folder or file of a checkpoint that cannot be used; the message says which and what was expected. */
@@ -24,6 +34,14 @@ export class InMemoryFiles implements CheckpointFiles {
     if (!bytes) throw new CheckpointError(`${path}: not in the folder, which holds ${this.list().join(", ") || "nothing"}.`);
     return bytes;
   }
+
+  async size(path: string): Promise<number> {
+    return (await this.read(path)).length;
+  }
+
+  async readRange(path: string, from: number, to: number): Promise<Uint8Array> {
+    return part(await this.read(path), path, from, to);
+  }
 }
 
 /** What a folder written by this project holds; a URL cannot be listed, so `UrlFiles` assumes it. */
@@ -38,9 +56,13 @@ export const STANDARD_FILES = [
   "chat_template.jinja",
 ] as const;
 
-/** A folder behind a URL. Each file is fetched when it is first read. */
+/**
+ * A folder behind a URL. Each file is fetched whole when it is read (the page's policies are a few MB); one that is read
+ * by ranges is fetched once and kept.
+ */
 export class UrlFiles implements CheckpointFiles {
   private readonly base: string;
+  private readonly kept = new Map<string, Promise<Uint8Array>>();
 
   /** @param base address of the folder, with or without a final slash */
   constructor(
@@ -55,7 +77,11 @@ export class UrlFiles implements CheckpointFiles {
     return [...this.names];
   }
 
-  async read(path: string): Promise<Uint8Array> {
+  read(path: string): Promise<Uint8Array> {
+    return this.kept.get(path) ?? this.fetched(path);
+  }
+
+  private async fetched(path: string): Promise<Uint8Array> {
     const url = this.base + path;
     let response: Response;
     try {
@@ -67,5 +93,19 @@ export class UrlFiles implements CheckpointFiles {
     // A development server answers a missing file with the page itself.
     if (response.headers.get("content-type")?.startsWith("text/html")) throw new CheckpointError(`${url}: the server answered with an HTML page; the file is probably missing.`);
     return new Uint8Array(await response.arrayBuffer());
+  }
+
+  async size(path: string): Promise<number> {
+    return (await this.whole(path)).length;
+  }
+
+  async readRange(path: string, from: number, to: number): Promise<Uint8Array> {
+    return part(await this.whole(path), this.base + path, from, to);
+  }
+
+  private whole(path: string): Promise<Uint8Array> {
+    const bytes = this.read(path);
+    this.kept.set(path, bytes);
+    return bytes;
   }
 }

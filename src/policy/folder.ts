@@ -4,6 +4,7 @@
  * folder it came from (tokenizer, preprocessor, chat template) as it was. An adapter is written as PEFT does.
  */
 import type { ParameterSet } from "../tensor/parameters";
+import type { CheckpointFiles } from "./checkpointFiles";
 import { parseJson, type PolicyConfig } from "./config";
 import { adapterConfigJson, type LoraAdapter } from "./lora";
 import { writeSafetensors } from "./safetensorsWriter";
@@ -11,9 +12,17 @@ import { writeSafetensors } from "./safetensorsWriter";
 /** Files that `modelFolder` writes itself, or that would name shards that are no longer there. */
 const REPLACED = /(^|\/)([^/]*\.safetensors|model\.safetensors\.index\.json|config\.json|generation_config\.json)$/;
 
-/** Is this file carried over unchanged from the folder a policy was loaded from? */
-export function isPassedThrough(path: string): boolean {
-  return !path.includes("/") && !REPLACED.test(path);
+/** Larger files are weights in some other format (a tokenizer.json has about 10 MB): they are not carried along. */
+const LARGEST_CARRIED = 64 * 2 ** 20;
+
+/** The files that are carried over unchanged from the folder a policy was loaded from. */
+export async function carriedFiles(files: CheckpointFiles): Promise<Map<string, Uint8Array>> {
+  const carried = new Map<string, Uint8Array>();
+  for (const path of files.list()) {
+    if (path.includes("/") || REPLACED.test(path) || (await files.size(path)) > LARGEST_CARRIED) continue;
+    carried.set(path, await files.read(path));
+  }
+  return carried;
 }
 
 /** config.json with the number format of what we write. */

@@ -7,6 +7,7 @@ import type { Home } from "../tensor/home";
 import { loadAdapter, readAdapterConfig } from "./lora";
 import { Checkpoint } from "./checkpoint";
 import { openDirectory } from "./checkpointDirectory";
+import { loadWeights } from "./loadWeights";
 import { VisionLanguageModel, type ModelOptions } from "./model";
 import { Safetensors } from "./safetensors";
 import { HOMES } from "./testHomes";
@@ -22,7 +23,7 @@ async function open(path: string): Promise<Safetensors> {
 async function loaded(home: Home, name: string, options: ModelOptions): Promise<VisionLanguageModel> {
   const checkpoint = await Checkpoint.open(await openDirectory(golden(name)));
   const model = new VisionLanguageModel(home, checkpoint.config, options);
-  for (const tensor of checkpoint.names()) model.parameters.write(tensor, checkpoint.read(tensor));
+  await loadWeights(model.parameters, checkpoint);
   return model;
 }
 

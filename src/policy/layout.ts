@@ -3,12 +3,15 @@
  * for the kernels (q|k|v and gate|up stacked by rows), and which of them are trained.
  */
 import type { ParameterGroup, ParameterPart } from "../tensor/parameters";
-import type { WeightFormat } from "../tensor/packedWeight";
+import { fitsFormat, type WeightFormat } from "../tensor/packedWeight";
 import type { PolicyConfig } from "./config";
 
 export interface LayoutOptions {
   readonly trainable: "all" | "language" | "none";
-  /** Storage of frozen matrices (default f32). Norms, biases and the embedding table stay f32. */
+  /**
+   * Storage of frozen matrices (default f32). With int4 the embedding table, the head and the tower are f16; a matrix
+   * whose rows do not divide as its format needs takes the next wider one. Norms and biases stay f32.
+   */
   readonly frozenFormat?: WeightFormat;
 }
 
@@ -33,7 +36,8 @@ function languageGroups({ text }: PolicyConfig, options: LayoutOptions): Paramet
   const q = text.heads * text.headDim;
   const kv = text.kvHeads * text.headDim;
   const make = maker(options.trainable !== "none", options.frozenFormat);
-  const groups = [make.vector(key.embedding, [vocabSize, d])];
+  const wide = maker(options.trainable !== "none", halfAtLeast(options.frozenFormat));
+  const groups = [wide.matrix(key.embedding, [{ name: key.embedding, shape: [vocabSize, d] }])];
   for (let i = 0; i < text.layers; i++) {
     const layer = key.layer(i);
     groups.push(
@@ -47,14 +51,14 @@ function languageGroups({ text }: PolicyConfig, options: LayoutOptions): Paramet
     );
   }
   groups.push(make.vector(key.finalNorm, [d]));
-  if (!text.tieWordEmbeddings) groups.push(make.vector(key.head, [vocabSize, d]));
+  if (!text.tieWordEmbeddings) groups.push(wide.matrix(key.head, [{ name: key.head, shape: [vocabSize, d] }]));
   return groups;
 }
 
 function visionGroups({ vision }: PolicyConfig, options: LayoutOptions): ParameterGroup[] {
   const { hiddenSize: d, intermediateSize: f } = vision;
   const merged = d * vision.spatialMergeSize ** 2;
-  const make = maker(options.trainable === "all", options.frozenFormat);
+  const make = maker(options.trainable === "all", halfAtLeast(options.frozenFormat));
   const single = (name: string, shape: readonly number[]): ParameterGroup => make.matrix(name, [{ name, shape }]);
   const groups = [single(key.patchEmbed, [d, vision.inChannels, vision.temporalPatchSize, vision.patchSize, vision.patchSize])];
   for (let i = 0; i < vision.depth; i++) {
@@ -82,13 +86,19 @@ function visionGroups({ vision }: PolicyConfig, options: LayoutOptions): Paramet
   return groups;
 }
 
+/** Four bits are for the decoder's layers alone: the table, the head and the tower lose too much by them. */
+function halfAtLeast(format: WeightFormat | undefined): WeightFormat | undefined {
+  return format === "int4" ? "f16" : format;
+}
+
+const NARROWEST_FIRST: readonly WeightFormat[] = ["int4", "f16", "f32"];
+
 function maker(trainable: boolean, frozenFormat: WeightFormat | undefined) {
-  const format = frozenFormat ?? "f32";
+  const formats = NARROWEST_FIRST.slice(NARROWEST_FIRST.indexOf(frozenFormat ?? "f32"));
   return {
     matrix: (groupKey: string, parts: readonly ParameterPart[]): ParameterGroup => {
       const columns = parts[0]?.shape.slice(1).reduce((a, b) => a * b, 1) ?? 0;
-      const fits = columns % (format === "int4" ? 32 : 2) === 0;
-      return { key: groupKey, parts, trainable, format: fits ? format : "f32" };
+      return { key: groupKey, parts, trainable, format: formats.find((format) => fitsFormat(columns, format)) ?? "f32" };
     },
     /** One tensor that stays f32. */
     vector: (name: string, shape: readonly number[]): ParameterGroup => ({ key: name, parts: [{ name, shape }], trainable }),

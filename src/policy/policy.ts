@@ -11,9 +11,10 @@ import { Checkpoint } from "./checkpoint";
 import type { CheckpointFiles } from "./checkpointFiles";
 import { parseConfig, type PolicyConfig } from "./config";
 import { initialise } from "./create";
-import { adapterFolder, isPassedThrough, modelFolder } from "./folder";
+import { adapterFolder, carriedFiles, modelFolder } from "./folder";
 import type { GenerateOptions, Rollout } from "./generate";
 import type { RgbImage } from "./imageProcessorPixels";
+import { loadWeights, type OnLoaded } from "./loadWeights";
 import { loadAdapter, readAdapterConfig, type LoraOptions } from "./lora";
 import { VisionLanguageModel, type ModelOptions } from "./model";
 import type { EncodedPrompt, FeatureBank, PackedBatch, PackedItem } from "./packing";
@@ -32,6 +33,7 @@ export interface LoadOptions extends Partial<ModelOptions> {
   /** A trained adapter in PEFT's layout; it is trained on. */
   readonly adapter?: CheckpointFiles | null;
   readonly seed?: number;
+  readonly onLoaded?: OnLoaded;
 }
 
 export class Policy {
@@ -46,20 +48,26 @@ export class Policy {
   ) {}
 
   /**
-   * Open a Hugging Face folder.
+   * Open a Hugging Face folder. Nothing is on the device before the folder's files are known to fit together, and nothing stays there if loading fails.
    * @throws ConfigError, CheckpointError or SafetensorsError, each saying which file and what in it is wrong
    */
   static async load(home: Home, files: CheckpointFiles, options: LoadOptions = {}): Promise<Policy> {
     const checkpoint = await Checkpoint.open(files);
     const adapter = options.adapter ?? null;
     const lora = adapter === null ? (options.lora ?? null) : await readAdapterConfig(adapter);
+    // What is small and may fail comes before what is large.
+    const encoder = await PromptEncoder.open(files, checkpoint.config);
+    const other = await carriedFiles(files);
     const model = new VisionLanguageModel(home, checkpoint.config, { ...options, trainable: options.trainable ?? "all", lora });
-    if (model.lora !== null) initialise(model.parameters, options.seed ?? 0, { only: new Set(model.lora.names()) });
-    for (const name of checkpoint.names()) model.parameters.write(name, checkpoint.read(name));
-    if (adapter !== null) await loadAdapter(model.parameters, adapter);
-    const other = new Map<string, Uint8Array>();
-    for (const path of files.list().filter(isPassedThrough)) other.set(path, await files.read(path));
-    return new Policy(model, checkpoint.configText, other, await PromptEncoder.open(files, checkpoint.config));
+    try {
+      if (model.lora !== null) initialise(model.parameters, options.seed ?? 0, { only: new Set(model.lora.names()) });
+      await loadWeights(model.parameters, checkpoint, options.onLoaded);
+      if (adapter !== null) await loadAdapter(model.parameters, adapter);
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
+    return new Policy(model, checkpoint.configText, other, encoder);
   }
 
   /**
@@ -71,8 +79,7 @@ export class Policy {
     const config = parseConfig(configText);
     const model = new VisionLanguageModel(home, config, { ...options, trainable: options.trainable ?? "all" });
     initialise(model.parameters, options.seed);
-    const other = new Map<string, Uint8Array>();
-    for (const path of files.list().filter(isPassedThrough)) other.set(path, await files.read(path));
+    const other = await carriedFiles(files);
     return new Policy(model, configText, other, await PromptEncoder.open(files, config));
   }
 

@@ -7,6 +7,10 @@ import type { Home } from "./home";
 import type { Weight } from "./kernels";
 
 export type WeightFormat = Weight["format"];
+export type PackedFormat = Exclude<WeightFormat, "f32">;
+
+/** Rows must hold a multiple of this many values. */
+const ROW_UNIT: Readonly<Record<PackedFormat, number>> = { f16: 2, int4: 32 };
 
 const floats = new Float32Array(1);
 const bits = new Uint32Array(floats.buffer);
@@ -39,37 +43,90 @@ export function fromHalf(half: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-/** Upload `values` [out, columns] in the given format. @throws Error when the columns do not divide as the format needs. */
-export function packWeight(home: Home, values: Float32Array, out: number, columns: number, format: WeightFormat): Weight {
-  if (format === "f32") return { format, out, in: columns, values: home.upload(values, [out, columns]) };
-  const unit = format === "f16" ? 2 : 32;
-  if (columns % unit !== 0) throw new Error(`packWeight: ${format} needs rows of a multiple of ${unit} values, got ${columns}.`);
-  if (format === "f16") {
-    const words = new Int32Array(values.length / 2);
-    for (let w = 0; w < words.length; w++) words[w] = toHalf(values[2 * w] ?? 0) | (toHalf(values[2 * w + 1] ?? 0) << 16);
-    return { format, out, in: columns, packed: home.upload(words, [out, columns / 2]) };
-  }
-  const blocks = columns / 32;
+/** Rows of a matrix as the words that `Weight` lays out; `scales` is null but for int4. */
+export interface PackedRows {
+  readonly packed: Int32Array;
+  readonly scales: Int32Array | null;
+}
+
+/** Pack whole rows of `columns` values. Rows do not depend on each other, so a matrix may be packed piece by piece. @throws Error when the columns do not divide as the format needs */
+export function packRows(values: Float32Array, columns: number, format: PackedFormat): PackedRows {
+  const unit = ROW_UNIT[format];
+  if (columns % unit !== 0) throw new Error(`packRows: ${format} needs rows of a multiple of ${unit} values, got ${columns}.`);
+  return format === "f16" ? { packed: packHalves(values), scales: null } : packNibbles(values, columns);
+}
+
+function packHalves(values: Float32Array): Int32Array {
+  const words = new Int32Array(values.length / 2);
+  for (let w = 0; w < words.length; w++) words[w] = toHalf(values[2 * w]!) | (toHalf(values[2 * w + 1]!) << 16);
+  return words;
+}
+
+function packNibbles(values: Float32Array, columns: number): PackedRows {
+  const rows = values.length / columns;
   const scaleWords = Math.ceil(columns / 64);
-  const packed = new Int32Array((out * columns) / 8);
-  const scales = new Int32Array(out * scaleWords);
-  for (let row = 0; row < out; row++) {
-    for (let block = 0; block < blocks; block++) {
-      const start = row * columns + block * 32;
+  const packed = new Int32Array(values.length / 8);
+  const scales = new Int32Array(rows * scaleWords);
+  let at = 0; // word of `packed`
+  for (let row = 0; row < rows; row++) {
+    for (let start = 0; start < columns; start += 32) {
+      const first = row * columns + start;
       let largest = 0;
-      for (let i = 0; i < 32; i++) largest = Math.max(largest, Math.abs(values[start + i] ?? 0));
+      for (let i = first; i < first + 32; i++) largest = Math.max(largest, Math.abs(values[i]!));
       const half = toHalf(largest / 7);
       const scale = fromHalf(half);
-      const word = row * scaleWords + (block >> 1);
-      scales[word] = (scales[word] ?? 0) | (half << (16 * (block & 1)));
-      for (let i = 0; i < 32; i++) {
-        const level = scale === 0 ? 0 : Math.max(-7, Math.min(7, Math.round((values[start + i] ?? 0) / scale)));
-        const at = (start + i) >> 3;
-        packed[at] = (packed[at] ?? 0) | ((level + 8) << (4 * (i & 7)));
+      const word = row * scaleWords + (start >> 6);
+      scales[word] = scales[word]! | (half << (16 * ((start >> 5) & 1)));
+      for (let i = first; i < first + 32; i += 8, at++) {
+        let nibbles = 0;
+        for (let j = 0; j < 8; j++) {
+          const level = scale === 0 ? 0 : Math.max(-7, Math.min(7, Math.round(values[i + j]! / scale)));
+          nibbles |= (level + 8) << (4 * j);
+        }
+        packed[at] = nibbles;
       }
     }
   }
-  return { format, out, in: columns, packed: home.upload(packed, [out, columns / 8]), scales: home.upload(scales, [out, scaleWords]) };
+  return { packed, scales };
+}
+
+/** A weight of zeros, to be filled by `writeRows`. */
+export function emptyWeight(home: Home, out: number, columns: number, format: WeightFormat): Weight {
+  if (format === "f32") return { format, out, in: columns, values: home.zeros([out, columns]) };
+  if (columns % ROW_UNIT[format] !== 0) throw new Error(`emptyWeight: ${format} needs rows of a multiple of ${ROW_UNIT[format]} values, got ${columns}.`);
+  if (format === "f16") return { format, out, in: columns, packed: home.zeros([out, columns / 2], "int32") };
+  return { format, out, in: columns, packed: home.zeros([out, columns / 8], "int32"), scales: home.zeros([out, Math.ceil(columns / 64)], "int32") };
+}
+
+/** Overwrite rows of a weight from row `firstRow` on, packing them on the way. */
+export function writeRows(home: Home, weight: Weight, firstRow: number, values: Float32Array): void {
+  if (weight.format === "f32") return home.write(weight.values, values, firstRow * weight.in);
+  const { packed, scales } = packRows(values, weight.in, weight.format);
+  home.write(weight.packed, packed, (firstRow * weight.in) / (weight.format === "f16" ? 2 : 8));
+  if (weight.format === "int4" && scales !== null) home.write(weight.scales, scales, firstRow * Math.ceil(weight.in / 64));
+}
+
+/** Upload `values` [out, columns] in the given format. @throws Error when the columns do not divide as the format needs. */
+export function packWeight(home: Home, values: Float32Array, out: number, columns: number, format: WeightFormat): Weight {
+  if (format === "f32") return { format, out, in: columns, values: home.upload(values, [out, columns]) };
+  const { packed, scales } = packRows(values, columns, format);
+  if (format === "f16" || scales === null) return { format: "f16", out, in: columns, packed: home.upload(packed, [out, columns / 2]) };
+  return { format, out, in: columns, packed: home.upload(packed, [out, columns / 8]), scales: home.upload(scales, [out, Math.ceil(columns / 64)]) };
+}
+
+/** Bytes that a matrix takes in a format. */
+export function weightBytes(out: number, columns: number, format: WeightFormat): number {
+  switch (format) {
+    case "f32": return 4 * out * columns;
+    case "f16": return 2 * out * columns;
+    case "int4": return (out * columns) / 2 + 4 * out * Math.ceil(columns / 64);
+    default: return format satisfies never;
+  }
+}
+
+/** Can a matrix of such rows be kept in this format? */
+export function fitsFormat(columns: number, format: WeightFormat): boolean {
+  return format === "f32" || columns % ROW_UNIT[format] === 0;
 }
 
 /** Read a weight back as float32 [out · in] (what the kernels multiply with). */

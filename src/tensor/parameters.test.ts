@@ -46,6 +46,29 @@ describe.each([{ name: "reference", open: openReferenceHome }, { name: "wasm", o
     await home.dispose();
   });
 
+  it("takes a packed tensor row by row as it takes it whole", async () => {
+    const home = await open();
+    const wide = (): ParameterSet => new ParameterSet(home, [
+      { key: "w", parts: [{ name: "a", shape: [3, 4, 16] }, { name: "b", shape: [5, 64] }], trainable: false, format: "int4" },
+      { key: "h", parts: [{ name: "c", shape: [5, 6] }], trainable: false, format: "f16" },
+    ]);
+    const [whole, rows] = [wide(), wide()];
+    const values = { a: ramp(192, -7), b: ramp(320, -20), c: ramp(30) };
+    for (const [name, all] of Object.entries(values)) {
+      whole.write(name, all);
+      const columns = name === "c" ? 6 : 64;
+      for (let row = 0; row * columns < all.length; row += 2) {
+        if (row > 0) expect(() => rows.matrix(name === "c" ? "h" : "w")).toThrow("not loaded");
+        rows.writeRows(name, row, all.slice(row * columns, (row + 2) * columns));
+      }
+    }
+    for (const name of ["a", "b", "c"]) expect(await rows.read(name)).toEqual(await whole.read(name));
+    expect(() => rows.writeRows("b", 4, new Float32Array(128))).toThrow("no whole rows");
+    expect(() => rows.writeRows("b", 0, new Float32Array(63))).toThrow("no whole rows");
+    expect(rows.matrix("w").weight.format).toBe("int4");
+    await home.dispose();
+  });
+
   it("continues from a snapshot to the bit", async () => {
     const home = await open();
     const set = new ParameterSet(home, groups);

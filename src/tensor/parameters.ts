@@ -10,7 +10,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Home } from "./home";
 import type { AdamWOptions, Weight } from "./kernels";
-import { disposeWeight, packWeight, unpackWeight, type WeightFormat } from "./packedWeight";
+import { disposeWeight, emptyWeight, unpackWeight, writeRows, type WeightFormat } from "./packedWeight";
 
 export interface ParameterPart {
   /** Name on disk, e.g. "model.layers.0.self_attn.q_proj.weight". */
@@ -55,9 +55,9 @@ interface Bound {
   readonly offset: number;
   readonly value: Tensor | null;
   readonly grad: Tensor | null;
-  weight: Weight | null;
-  /** A packed group's parts, gathered on the host until all are there. */
-  pending: { readonly values: Float32Array; readonly missing: Set<string> } | null;
+  readonly weight: Weight | null;
+  /** A packed group's parts that have not been written to their last row; zeros would be no weights. */
+  readonly missing: Set<string>;
 }
 
 interface Slice { readonly bound: Bound; readonly part: ParameterPart; readonly offset: number; readonly size: number }
@@ -86,7 +86,7 @@ export class ParameterSet {
   private readonly m: Tensor | null;
   private readonly v: Tensor | null;
 
-  /** Allocates every group, filled with zeros (packed groups are made once all their parts are written). */
+  /** Allocates every group, filled with zeros (packed groups may be used once all their parts are written). */
   constructor(readonly home: Home, groups: readonly ParameterGroup[]) {
     const align = home.viewAlignment;
     let flat = 0;
@@ -128,7 +128,8 @@ export class ParameterSet {
   /** The matrix a kernel binds for group `key`. */
   matrix(key: string): MatrixParameter {
     const bound = this.group(key);
-    if (bound.weight === null) throw new Error(`Parameter group ${key} is not loaded yet, or is no matrix.`);
+    if (bound.weight === null) throw new Error(`Parameter group ${key} is no matrix.`);
+    if (bound.missing.size > 0) throw new Error(`Parameter group ${key} is not loaded yet: ${[...bound.missing].join(", ")} missing.`);
     return { weight: bound.weight, grad: bound.grad };
   }
 
@@ -150,7 +151,22 @@ export class ParameterSet {
       throw new Error(`Parameter ${name} has shape [${this.shapeOf(name).join(", ")}] = ${size} values, got ${values.length}.`);
     }
     if (bound.value !== null) this.home.write(bound.value, values, offset);
-    else this.writePacked(bound, name, values, offset);
+    else this.writePacked(bound, name, values, 0);
+  }
+
+  /**
+   * Set rows of one named tensor from row `firstRow` of its first dimension on, so that a tensor larger than the host's memory
+   * comes in pieces. Pieces of a packed tensor come in order: it counts as loaded with its last row.
+   * @throws Error when the values are no whole rows of it, or too many
+   */
+  writeRows(name: string, firstRow: number, values: Float32Array): void {
+    const { bound, part, offset, size } = this.slice(name);
+    const columns = sizeOf(part.shape.slice(1));
+    if (values.length % columns !== 0 || firstRow < 0 || firstRow * columns + values.length > size) {
+      throw new Error(`Parameter ${name} has shape [${part.shape.join(", ")}]; ${values.length} values from row ${firstRow} on are no whole rows of it.`);
+    }
+    if (bound.value !== null) this.home.write(bound.value, values, offset + firstRow * columns);
+    else this.writePacked(bound, name, values, firstRow);
   }
 
   /** Copy one named tensor to the host. */
@@ -256,8 +272,8 @@ export class ParameterSet {
     const bound: Bound = {
       group, shape, size: sizeOf(shape), offset, value,
       grad: grad !== null && offset >= 0 ? home.view(grad, offset, shape) : null,
-      weight: value !== null && columns !== undefined ? { format: "f32", out, in: columns, values: value } : null,
-      pending: null,
+      weight: columns === undefined ? null : value !== null ? { format: "f32", out, in: columns, values: value } : emptyWeight(home, out, columns, group.format ?? "f32"),
+      missing: new Set(packed ? group.parts.map((part) => part.name) : []),
     };
     this.bound.set(group.key, bound);
     let start = 0;
@@ -269,15 +285,12 @@ export class ParameterSet {
     }
   }
 
-  private writePacked(bound: Bound, name: string, values: Float32Array, offset: number): void {
-    const { group, shape } = bound;
-    bound.pending ??= { values: new Float32Array(bound.size), missing: new Set(group.parts.map((part) => part.name)) };
-    bound.pending.values.set(values, offset);
-    bound.pending.missing.delete(name);
-    if (bound.pending.missing.size > 0) return;
-    if (bound.weight !== null) disposeWeight(bound.weight);
-    bound.weight = packWeight(this.home, bound.pending.values, shape[0] ?? 0, shape[1] ?? 0, group.format ?? "f32");
-    bound.pending = null;
+  private writePacked(bound: Bound, name: string, values: Float32Array, firstRow: number): void {
+    const { offset, size } = this.slice(name);
+    const { weight } = bound;
+    if (weight === null) throw new Error(`Parameter ${name} is no packed matrix.`);
+    writeRows(this.home, weight, offset / weight.in + firstRow, values);
+    if (firstRow * weight.in + values.length === size) bound.missing.delete(name);
   }
 
   private withoutPadding(flat: ArrayLike<number> | undefined): Float32Array {

@@ -1,0 +1,40 @@
+/**
+ * The weights of a checkpoint, streamed from the folder to the device: read in pieces of whole rows, packed on the way
+ * if the parameters are, written in place. Host memory holds one piece in its three forms (as on disk, float32, packed),
+ * plus what the device has not yet taken over, which is waited for every `IN_FLIGHT_BYTES`.
+ */
+import type { ParameterSet } from "../tensor/parameters";
+import type { Checkpoint } from "./checkpoint";
+
+/** Float32 bytes handed to the device before it is waited for: its driver keeps a copy of each write until it is done. */
+const IN_FLIGHT_BYTES = 128 * 2 ** 20;
+
+/** Elements loaded of all that there are. */
+export type OnLoaded = (done: number, total: number) => void;
+
+/** @throws CheckpointError or SafetensorsError naming file and tensor; the parameters are then of no use */
+export async function loadWeights(parameters: ParameterSet, checkpoint: Checkpoint, onLoaded: OnLoaded = () => undefined): Promise<void> {
+  const { home } = parameters;
+  const names = checkpoint.names();
+  const total = names.reduce((sum, name) => sum + checkpoint.entry(name).shape.reduce((product, n) => product * n, 1), 0);
+  const marker = home.zeros([1]);
+  let inFlight = 0;
+  let done = 0;
+  try {
+    for (const name of names) {
+      for await (const { firstRow, values } of checkpoint.pieces(name)) {
+        parameters.writeRows(name, firstRow, values);
+        done += values.length;
+        inFlight += values.byteLength;
+        if (inFlight < IN_FLIGHT_BYTES) continue;
+        await home.read([marker]); // a read-back returns when everything before it has been done
+        inFlight = 0;
+        onLoaded(done, total);
+      }
+    }
+    await home.read([marker]);
+    onLoaded(done, total);
+  } finally {
+    marker.dispose();
+  }
+}
