@@ -7,7 +7,7 @@ import type { ParameterSet } from "../tensor/parameters";
 import type { CheckpointFiles } from "./checkpointFiles";
 import { parseJson, type PolicyConfig } from "./config";
 import { adapterConfigJson, type LoraAdapter } from "./lora";
-import { writeSafetensors } from "./safetensorsWriter";
+import { writeSafetensors, type TensorToWrite } from "./safetensorsWriter";
 
 /** Files that `modelFolder` writes itself, or that would name shards that are no longer there. */
 const REPLACED = /(^|\/)([^/]*\.safetensors|model\.safetensors\.index\.json|config\.json|generation_config\.json)$/;
@@ -65,8 +65,9 @@ export async function modelFolder(parameters: ParameterSet, config: PolicyConfig
 
 /** The adapter alone: adapter_config.json and adapter_model.safetensors. */
 export async function adapterFolder(parameters: ParameterSet, adapter: LoraAdapter): Promise<Map<string, Uint8Array>> {
-  const all = await parameters.readAll();
-  const tensors = adapter.names().map((name) => ({ name, shape: parameters.shapeOf(name), values: all.get(name) ?? new Float32Array(0) }));
+  // One by one: the base, which may be large, stays where it is.
+  const tensors: TensorToWrite[] = [];
+  for (const name of adapter.names()) tensors.push({ name, shape: parameters.shapeOf(name), values: await parameters.read(name) });
   return new Map([
     ["adapter_config.json", new TextEncoder().encode(adapterConfigJson(adapter.options))],
     ["adapter_model.safetensors", writeSafetensors(tensors)],

@@ -1,5 +1,4 @@
 /** The command line as a user runs it: spawned, with its exit codes, its one line of complaint, its resumable runs. */
-import { spawn, type ChildProcess } from "node:child_process";
 import { copyFile, mkdtemp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,20 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { writeDirectory } from "../policy/checkpointDirectory";
 import { openWasmHome } from "../tensor/wasm/home";
 import { teachFormat, tinyPolicy } from "../training/tinyPolicy";
+import { start, untilLines, type Outcome } from "./fixtures/spawned";
 
 const TINY = ["--set", "sft.examples=12", "--set", "sft.steps=4", "--sft.batchSize", "6", "--grpo.prompts=2", "--grpo.groupSize", "3", "--set", "maxNewTokens=16"];
 let folder: string;
-
-interface Outcome { readonly code: number | null; readonly out: string; readonly err: string }
-
-function start(args: readonly string[], script = "src/runner/cli.ts"): { readonly child: ChildProcess; readonly done: Promise<Outcome> } {
-  const child = spawn(process.execPath, ["--import", "tsx", script, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-  let out = "";
-  let err = "";
-  child.stdout.on("data", (chunk: Buffer) => void (out += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => void (err += chunk.toString()));
-  return { child, done: new Promise((resolve) => child.on("close", (code) => resolve({ code, out, err }))) };
-}
 
 const srpo = (...args: string[]): Promise<Outcome> => start(args).done;
 const inFolder = (name: string): string => join(folder, name);
@@ -155,14 +144,3 @@ test("the learning runs make a table of every seed and arm", async () => {
   for (const heading of ["### sft", "### full", "### no-ieff"]) expect(out).toContain(heading);
   expect(JSON.parse(await readFile(join(inFolder("runs"), "learning.json"), "utf8"))).toHaveLength(3);
 });
-
-async function untilLines(path: string, count: number): Promise<void> {
-  for (;;) {
-    const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return "";
-      throw error;
-    });
-    if (text.split("\n").length > count) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

@@ -13,6 +13,7 @@ import { parseArguments, UsageError } from "./usage";
 /** Loaded when they are asked for: scoring needs no tensors, help needs no policy. */
 const COMMANDS: Readonly<Record<string, () => Promise<RunnerCommand>>> = {
   train: async () => (await import("./commands/train")).trainCommand,
+  config: async () => (await import("./commands/config")).configCommand,
   sample: async () => (await import("./commands/sample")).sampleCommand,
   score: async () => (await import("./commands/score")).scoreCommand,
   verify: async () => (await import("./commands/verify")).verifyCommand,

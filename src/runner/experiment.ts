@@ -20,7 +20,8 @@ import { collectResults, learningTable, writeEvaluations, readEvaluations } from
 import { HOME_NAMES, openNodeHome } from "./nodeHomes";
 import { settingsOf } from "./settingsArguments";
 import { progressBar } from "./progress";
-import { RunFolder, trainStages, type TrainedStage } from "./trainLoop";
+import { planOf, RunFolder } from "./runFolder";
+import { trainStages, type TrainedStage } from "./trainLoop";
 import { oneOf, parseArguments, UsageError } from "./usage";
 
 /** What each arm changes of the reward. */
@@ -50,7 +51,7 @@ async function runPart(home: Home, { folder: path, stage, from, settings, proble
   const policy = await Policy.load(home, await openDirectory(from), { trainable: settings.freezeVision ? "language" : "all" });
   const session = new Session(policy, settings, { stage });
   const folder = new RunFolder(path);
-  const plan = { stages: [stage], saveEvery: 10, policy: from };
+  const plan = planOf({ stages: [stage], saveEvery: 10, policy: from });
   const bar = progressBar(path);
   const evaluations = new Map<number, EvaluationRecord>();
   const note = async (): Promise<void> => {

@@ -1,7 +1,7 @@
 /** A policy folder on disk, opened on a home named on the command line. */
 import { openDirectory } from "../policy/checkpointDirectory";
-import { Policy } from "../policy/policy";
-import type { Home } from "../tensor/home";
+import { Policy, type LoadOptions } from "../policy/policy";
+import type { Home, HomeName } from "../tensor/home";
 import { HOME_NAMES, openNodeHome } from "./nodeHomes";
 import { UsageError, type Arguments } from "./usage";
 
@@ -12,12 +12,15 @@ export interface OpenedPolicy {
 }
 
 /** @param trainable "none" where nothing is trained: no gradients or moments are allocated */
-export async function openPolicy(args: Arguments, directory: string, trainable: "all" | "language" | "none"): Promise<OpenedPolicy> {
-  const homeName = args.oneOf("home", HOME_NAMES);
+export function openPolicy(args: Arguments, directory: string, trainable: "all" | "language" | "none"): Promise<OpenedPolicy> {
+  return openPolicyOn(args.oneOf("home", HOME_NAMES), directory, { trainable });
+}
+
+export async function openPolicyOn(homeName: HomeName, directory: string, options: LoadOptions): Promise<OpenedPolicy> {
   const files = await openDirectory(directory);
   const home = await openNodeHome(homeName);
   try {
-    const policy = await asInput(directory, Policy.load(home, files, { trainable }));
+    const policy = await asInput(directory, Policy.load(home, files, options));
     return { home, policy, close: async () => { policy.dispose(); await home.dispose(); } };
   } catch (error) {
     await home.dispose();

@@ -29,6 +29,12 @@ export class Arguments {
     return typeof value === "string" ? value : null;
   }
 
+  /** What was said on the command line; null where the flag was left out, whatever its default. */
+  given(name: string): string | null {
+    const value = this.values.get(name);
+    return typeof value === "string" ? value : null;
+  }
+
   boolean(name: string): boolean {
     return this.values.get(name) === true;
   }

@@ -30,7 +30,8 @@ export class Reference {
     this.#theta = theta;
     if (this.#policy === null) {
       const files = new InMemoryFiles(await this.of.toFiles());
-      this.#policy = await Policy.load(this.of.home, files, { trainable: this.freezeVision ? "language" : "all" });
+      const lora = this.of.model.lora?.options ?? null;
+      this.#policy = await Policy.load(this.of.home, files, { trainable: this.freezeVision ? "language" : "all", lora });
       const zeros = new Float32Array(theta.length);
       this.#policy.parameters.restore({ theta, m: zeros, v: zeros });
     }

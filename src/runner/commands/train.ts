@@ -1,12 +1,15 @@
-/** `train`: reflection SFT and GRPO without a page, resumable. */
+/** `train`: reflection SFT and GRPO without a page, from flags or a run file, resumable. */
 import { configure } from "../../training/configure";
 import { Session } from "../../training/session";
-import type { Settings, SettingsPatch } from "../../training/settings";
+import { settingsSchema, type Settings, type SettingsPatch } from "../../training/settings";
 import { homeFlag, policyFlag, seedFlag, setFlag, type RunnerCommand } from "../command";
-import { openPolicy } from "../openPolicy";
-import { settingsOf } from "../settingsArguments";
+import { HOME_NAMES } from "../nodeHomes";
+import { openPolicyOn, type OpenedPolicy } from "../openPolicy";
 import { progressBar } from "../progress";
-import { RunFolder, trainStages, type TrainedStage } from "../trainLoop";
+import { defaultRunConfig, overlaid, readRunFile, type RunConfig } from "../runConfig";
+import { planOf, RunFolder, type RunPlan } from "../runFolder";
+import { settingsOf } from "../settingsArguments";
+import { trainStages, type TrainedStage } from "../trainLoop";
 import { oneOf, UsageError, type Arguments } from "../usage";
 
 const STAGES: readonly TrainedStage[] = ["sft", "grpo"];
@@ -18,37 +21,49 @@ const RECIPE_REWARD: Readonly<Record<(typeof RECIPES)[number], Partial<Settings[
   grpo: { effectivenessWeight: 0, reflectionFormatWeight: 0, lengthWeight: 0 },
 };
 
+/** What a run file and the flags say together. */
+interface Request {
+  /** The run file completed, its flags laid over it. */
+  readonly config: RunConfig;
+  /** The run file as it stands; empty without one. */
+  readonly given: Readonly<Record<string, unknown>>;
+}
+
 export const trainCommand: RunnerCommand = {
   description: "Train a policy: reflection SFT, then GRPO; writes metrics.jsonl, snapshots and the policies",
   flags: {
-    out: { type: "string", required: true, valueHint: "dir", description: "Folder of the run" },
+    config: { type: "string", valueHint: "run.json", description: "Run file (see srpo config); flags override it" },
+    out: { type: "string", valueHint: "dir", description: "Folder of the run" },
     policy: policyFlag,
     stage: { type: "string", default: "sft,grpo", valueHint: "sft|grpo|sft,grpo", description: "Stages, in order" },
     recipe: { type: "string", default: "srpo", valueHint: "srpo|grpo", description: "SRPO's whole reward, or the task reward alone" },
     steps: { type: "string", valueHint: "n", description: "Steps of the stage (with several stages: of the last)" },
     seed: seedFlag,
     home: homeFlag,
-    resume: { type: "boolean", description: "Go on with the run in --out from its last snapshot, under its own settings but for --steps and --set" },
+    resume: { type: "boolean", description: "Go on with the run in --out from its last snapshot, under its own settings but for --steps, --set and the settings in --config" },
     saveEvery: { type: "string", default: "10", valueHint: "n", description: "Steps between snapshots" },
     set: setFlag,
   },
   async run(args) {
-    const folder = new RunFolder(args.text("out"));
+    const request = await requestOf(args);
+    const { config } = request;
+    if (config.out === null) throw new UsageError("--out is needed, or the key out in --config: the folder of the run");
+    const folder = new RunFolder(config.out);
     const stored = await folder.plan();
     const resume = args.boolean("resume");
     if (stored !== null && !resume) throw new UsageError(`--out ${folder.path} holds a run already; give --resume to go on with it, or another folder`);
     if (stored === null && resume) throw new UsageError(`--resume: there is no run in ${folder.path}`);
-    const plan = stored ?? { stages: stagesOf(args), saveEvery: args.integer("saveEvery", 1), policy: args.text("policy") };
-    const settings = trainSettings(args, plan.stages);
-    const opened = await openPolicy(args, plan.policy, settings.freezeVision ? "language" : "all");
-    const session = new Session(opened.policy, settings);
+    if (stored !== null) refuseAnotherRun(stored, request);
+    const plan = stored ?? planOf(config);
+    const opened = await openFor(plan, args.given("home") === null ? plan.home : args.oneOf("home", HOME_NAMES), config.settings);
+    const session = new Session(opened.policy, config.settings);
     const bar = progressBar("train");
     try {
       if (stored === null) {
         await folder.begin(plan, session);
       } else {
         await folder.restore(session);
-        session.configure(stepsPatch(args, plan.stages, args.settings));
+        session.configure(resumedSettings(session.settings, request, args, plan.stages));
       }
       process.stderr.write(`${resume ? "resumed at" : "training from"} ${session.stage} step ${session.step} on ${opened.home.description.name} (${opened.home.description.adapter}), ${opened.policy.parameters.trainableCount} trainable parameters\n`);
       await trainStages(session, plan, folder, {
@@ -66,23 +81,60 @@ export const trainCommand: RunnerCommand = {
   },
 };
 
-function stagesOf(args: Arguments): [TrainedStage, ...TrainedStage[]] {
-  const [first, ...rest] = args.text("stage").split(",").map((name) => oneOf("stage", name.trim(), STAGES));
-  if (first === undefined || (first === "grpo" && rest.length > 0) || rest.length > 1) throw new UsageError(`--stage: "${args.text("stage")}" is none of sft, grpo, sft,grpo`);
-  return [first, ...rest];
+async function requestOf(args: Arguments): Promise<Request> {
+  const file = args.optional("config");
+  const { config, given } = file === null ? { config: defaultRunConfig, given: {} } : await readRunFile(file);
+  const stages = args.given("stage") === null ? config.stages : stagesOf(args.text("stage"));
+  const recipe = args.given("recipe") === null ? config.recipe : args.oneOf("recipe", RECIPES);
+  const settings = settingsOf(args, config.settings);
+  return {
+    given,
+    config: {
+      ...config, stages, recipe,
+      out: args.given("out") ?? config.out,
+      policy: args.given("policy") ?? config.policy,
+      home: args.given("home") === null ? config.home : args.oneOf("home", HOME_NAMES),
+      saveEvery: args.given("saveEvery") === null ? config.saveEvery : args.integer("saveEvery", 1),
+      settings: configure(configure(settings, { reward: RECIPE_REWARD[recipe] }), stepsPatch(args, stages)),
+    },
+  };
 }
 
-function trainSettings(args: Arguments, stages: readonly TrainedStage[]): Settings {
-  const settings = settingsOf(args);
-  const recipe = args.oneOf("recipe", RECIPES);
-  return configure({ ...settings, reward: { ...settings.reward, ...RECIPE_REWARD[recipe] } }, stepsPatch(args, stages, {}));
+/** A run goes on as what it is: the policy it began with, its stages, its adapter. @throws UsageError naming the key of the file that says otherwise */
+function refuseAnotherRun(stored: RunPlan, { config, given }: Request): void {
+  for (const key of ["policy", "stages", "lora"] as const) {
+    if (key in given && JSON.stringify(config[key]) !== JSON.stringify(stored[key])) {
+      throw new UsageError(`--resume: --config says ${key} ${JSON.stringify(config[key])}, the run in ${config.out} was begun with ${JSON.stringify(stored[key])}; leave it as it was, or begin another run in another --out`);
+    }
+  }
 }
 
-/** `patch` with --steps for the last stage, if given. */
-function stepsPatch(args: Arguments, stages: readonly TrainedStage[], patch: SettingsPatch): SettingsPatch {
+/** The run's own settings, with what the file and the flags say now laid over them. */
+function resumedSettings(own: Settings, { config, given }: Request, args: Arguments, stages: readonly TrainedStage[]): Settings {
+  const settings = configure(overlaid(settingsSchema, own, given["settings"] ?? {}), args.settings);
+  const recipe = args.given("recipe") !== null || "recipe" in given ? RECIPE_REWARD[config.recipe] : {};
+  return configure(configure(settings, { reward: recipe }), stepsPatch(args, stages));
+}
+
+function openFor(plan: RunPlan, home: RunPlan["home"], settings: Settings): Promise<OpenedPolicy> {
+  const { rank, ...lora } = plan.lora;
+  if (rank === 0) return openPolicyOn(home, plan.policy, { trainable: settings.freezeVision ? "language" : "all" });
+  if (!settings.freezeVision) throw new UsageError("lora.rank above 0 trains the adapter alone: settings.freezeVision must be true");
+  return openPolicyOn(home, plan.policy, { lora: { rank, ...lora, baseModel: plan.policy }, seed: settings.seed });
+}
+
+function stagesOf(text: string): RunConfig["stages"] {
+  const [first, second, ...rest] = text.split(",").map((name) => oneOf("stage", name.trim(), STAGES));
+  if (first === "sft" && second === "grpo" && rest.length === 0) return ["sft", "grpo"];
+  if (first === undefined || second !== undefined) throw new UsageError(`--stage: "${text}" is none of sft, grpo, sft,grpo`);
+  return [first];
+}
+
+/** --steps for the last stage, if given. */
+function stepsPatch(args: Arguments, stages: readonly TrainedStage[]): SettingsPatch {
   const stage = stages.at(-1);
-  if (stage === undefined || args.optional("steps") === null) return patch;
-  return { ...patch, [stage]: { ...patch[stage], steps: args.integer("steps", 1) } };
+  if (stage === undefined || args.optional("steps") === null) return {};
+  return { [stage]: { steps: args.integer("steps", 1) } };
 }
 
 function note(stage: string, loss: number | undefined, first: number | undefined, refined: number | undefined): string {

@@ -1,0 +1,76 @@
+/** A run from a file that trains an adapter: killed and resumed to the same bits, its result in PEFT's layout, checked after writing. */
+import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openDirectory, writeDirectory } from "../policy/checkpointDirectory";
+import { Policy } from "../policy/policy";
+import { Safetensors } from "../policy/safetensors";
+import type { Home } from "../tensor/home";
+import { openWasmHome } from "../tensor/wasm/home";
+import { teachFormat, tinyPolicy } from "../training/tinyPolicy";
+import { start, untilLines } from "./fixtures/spawned";
+import { reloadAdapter } from "./reloaded";
+
+let folder: string;
+let home: Home;
+const inFolder = (name: string): string => join(folder, name);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "srpo-adapter-"));
+  home = await openWasmHome();
+  const policy = await tinyPolicy(home);
+  await teachFormat(policy, 60);
+  await writeDirectory(inFolder("tiny"), await policy.toFiles());
+  policy.dispose();
+});
+afterAll(async () => {
+  await home.dispose();
+  await rm(folder, { recursive: true, force: true });
+});
+
+test("a killed adapter run resumes to the same bits, and its adapter opens again", async () => {
+  const config = {
+    policy: inFolder("tiny"), saveEvery: 2, lora: { rank: 2, alpha: 8, targets: ["q_proj", "down_proj"] },
+    settings: { seed: 5, maxNewTokens: 40, sft: { examples: 8, steps: 4, batchSize: 4 }, grpo: { steps: 12, prompts: 2, groupSize: 6, beta: 0.1, learningRate: 1e-3 } },
+  };
+  await writeFile(inFolder("run.json"), JSON.stringify(config));
+  const args = ["train", "--config", inFolder("run.json")];
+  const alone = await start([...args, "--out", inFolder("alone")]).done;
+  expect(alone.err).not.toMatch(/srpo:/);
+  expect(alone.code).toBe(0);
+
+  const { child, done } = start([...args, "--out", inFolder("killed")]);
+  await untilLines(join(inFolder("killed"), "metrics.jsonl"), 7);
+  child.kill("SIGKILL");
+  await done;
+  const resumed = await start([...args, "--out", inFolder("killed"), "--resume"]).done;
+  expect(resumed.err).toMatch(/resumed at/);
+  expect(resumed.code).toBe(0);
+  for (const stage of ["sft", "grpo"]) {
+    expect(await readFile(join(inFolder("killed"), stage, "adapter_model.safetensors"))).toEqual(await readFile(join(inFolder("alone"), stage, "adapter_model.safetensors")));
+  }
+
+  // Without this, a run in which nothing is learnt would pass for one that resumes well.
+  expect(await readFile(join(inFolder("alone"), "grpo", "adapter_model.safetensors"))).not.toEqual(await readFile(join(inFolder("alone"), "sft", "adapter_model.safetensors")));
+
+  const adapter = await openDirectory(join(inFolder("alone"), "grpo"));
+  expect(adapter.list()).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
+  const trained = Safetensors.open(await adapter.read("adapter_model.safetensors"), "adapter_model.safetensors");
+  expect(trained.names()).toContain("base_model.model.model.language_model.layers.1.mlp.down_proj.lora_B.weight");
+  expect(JSON.parse(new TextDecoder().decode(await adapter.read("adapter_config.json")))).toMatchObject({ r: 2, lora_alpha: 8, peft_type: "LORA", base_model_name_or_path: inFolder("tiny") });
+  const policy = await Policy.load(home, await openDirectory(inFolder("tiny")), { adapter });
+  await reloadAdapter(policy, join(inFolder("alone"), "grpo"));
+
+  // Another step's adapter in its place is noticed, and the trained values stay.
+  const before = (await policy.parameters.state()).theta;
+  await copyFile(join(inFolder("alone"), "sft", "adapter_model.safetensors"), join(inFolder("alone"), "grpo", "adapter_model.safetensors"));
+  await expect(reloadAdapter(policy, join(inFolder("alone"), "grpo"))).rejects.toThrow(/not those that were trained/);
+  expect((await policy.parameters.state()).theta).toEqual(before);
+  policy.dispose();
+
+  await writeFile(inFolder("run.json"), JSON.stringify({ ...config, lora: { ...config.lora, rank: 4 } }));
+  const other = await start([...args, "--out", inFolder("alone"), "--resume"]).done;
+  expect(other.err).toMatch(/lora .*"rank":4.* was begun with .*"rank":2/);
+  expect(other.code).toBe(2);
+});

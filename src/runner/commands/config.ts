@@ -1,0 +1,23 @@
+/** `config`: a complete run file with every default, or what each of its keys means. */
+import type { RunnerCommand } from "../command";
+import { configPaths, defaultRunConfig } from "../runConfig";
+import { explanationOf } from "../runConfigExplained";
+
+export const configCommand: RunnerCommand = {
+  description: "Print a complete run file for train --config, or explain its keys",
+  flags: {
+    explain: { type: "boolean", description: "What each key means, with its default" },
+  },
+  run(args) {
+    process.stdout.write(args.boolean("explain") ? explained() : `${JSON.stringify(defaultRunConfig, null, 2)}\n`);
+    return Promise.resolve(0);
+  },
+};
+
+function explained(): string {
+  return configPaths().map((dotted) => {
+    const value = dotted.split(".").reduce((at: unknown, name) => (typeof at === "object" && at !== null ? Reflect.get(at, name) : undefined), defaultRunConfig);
+    const section = typeof value === "object" && value !== null && !Array.isArray(value);
+    return `${dotted}${section ? "" : ` = ${JSON.stringify(value)}`}\n    ${explanationOf(dotted)}\n`;
+  }).join("");
+}

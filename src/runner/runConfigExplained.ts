@@ -1,0 +1,91 @@
+/** What every key of a run file means. The type asks for one sentence a key: a new setting without one does not compile. */
+import type { RunConfig } from "./runConfig";
+
+/** A sentence for each key; a section has one of its own under "". */
+export type Explained<T> = T extends readonly unknown[] ? string
+  : T extends object ? { readonly [K in keyof T]-?: Explained<NonNullable<T[K]>> } & { readonly "": string }
+    : string;
+
+export const EXPLAINED: Explained<RunConfig> = {
+  "": "A training run.",
+  policy: "Folder of the policy to start from, in Hugging Face layout (config.json, safetensors, tokenizer).",
+  out: "Folder of the run: snapshot, logs, what was trained. Needed here or as --out.",
+  home: "Where tensors live: webgpu (a GPU), wasm (the CPU), reference (plain and slow, for comparison).",
+  stages: "Stages in order: sft (learn to reflect from examples), grpo (reinforce what reflecting gains).",
+  recipe: "srpo: the whole reward. grpo: the task reward alone, every reflection term off.",
+  saveEvery: "Steps between snapshots; a killed run goes on from the last one.",
+  lora: {
+    "": "A low-rank adapter on the decoder; everything else is frozen.",
+    rank: "Rank r of the adapter; 0 trains the decoder in full, without one.",
+    alpha: "Numerator of the adapter's scale alpha / r.",
+    rankStabilised: "Scale by alpha / sqrt(r) instead (rsLoRA), for high ranks.",
+    targets: "Projections that get an adapter: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj.",
+  },
+  logs: {
+    "": "What is written beside metrics.jsonl.",
+    tensorboard: "Curves as a TensorBoard event file in tensorboard/.",
+    completions: "Each GRPO step's samples with every reward term as parquet in completions/.",
+  },
+  settings: {
+    "": "Everything that decides the course of training; --set path=value changes these.",
+    seed: "Seed of all randomness: the same seed on the same home gives the same run.",
+    families: "Families of built-in picture problems, in turn: bars, shapes, geometry, digits.",
+    temperature: "Sampling temperature, 0 to 5; 0 takes the likeliest token.",
+    maxNewTokens: "Longest response, in tokens.",
+    microBatchRows: "Responses that go through the model together; memory only, the result is the same.",
+    maxGradNorm: "The gradient is scaled down to this Euclidean norm.",
+    freezeVision: "Leave the vision tower as it is, and compute its features once.",
+    reward: {
+      "": "The reward of a response; the total is the sum of its terms.",
+      variant: "paper: the terms of the paper. official, official-verl: what the released scorers compute.",
+      formatWeight: "Reward of a well-formed response.",
+      accuracyWeight: "Reward of a right first answer.",
+      effectiveness: {
+        "": "Reward of what the reflection did to the answer.",
+        kept: "Right before and after.",
+        fixed: "Wrong before, right after.",
+        stillWrong: "Wrong before and after.",
+        spoilt: "Right before, wrong after.",
+      },
+      effectivenessWeight: "Factor on the four above; 0 turns them off.",
+      reflectionFormatWeight: "Reward of one non-empty reflection between the two answers.",
+      lengthWeight: "Factor on the length term, which favours a total length near its target.",
+      lengthShape: "Fall-off of the length term around its target: gaussian or laplace.",
+      targetFactor: "Target length, in lengths of the first solution.",
+      maxFactor: "Length at which the length term has fallen off, in lengths of the first solution.",
+    },
+    sft: {
+      "": "The first stage, supervised.",
+      examples: "Reflection examples to collect before training on them.",
+      batchSize: "Examples in one step.",
+      steps: "Steps of the supervised stage.",
+      learningRate: "Highest learning rate; it warms up, then falls along a cosine.",
+      warmup: "Share of the steps in which the learning rate rises, 0 to 1.",
+      weightDecay: "AdamW's weight decay.",
+    },
+    grpo: {
+      "": "The second stage, reinforcement.",
+      steps: "Steps of the reinforced stage.",
+      prompts: "Problems in one step.",
+      groupSize: "Responses sampled for each problem, compared with one another.",
+      learningRate: "Learning rate, constant.",
+      preset: "Whose advantages and numerics: srpo, trl, verl, easyr1, openrlhf.",
+      clipLow: "How far below 1 a token's probability ratio counts.",
+      clipHigh: "How far above 1 a token's probability ratio counts.",
+      ratioMax: "Clamp of the ratio before the clip.",
+      beta: "Weight of the KL term against the policy that the stage began with; 0 leaves it out.",
+      epochs: "Updates on one rollout; 1 stays on-policy.",
+      aggregation: "How token losses become one loss: seq-mean-token-mean, token-mean, seq-mean-token-sum-norm.",
+      onlineFilter: "Keep only groups whose mean accuracy lies between these two numbers, e.g. [0.1, 0.9]; null keeps all.",
+    },
+  },
+};
+
+/** The sentence of a dotted path. @throws Error when there is none */
+export function explanationOf(dotted: string): string {
+  let at: unknown = EXPLAINED;
+  for (const name of dotted.split(".")) at = typeof at === "object" && at !== null ? Reflect.get(at, name) : undefined;
+  if (typeof at === "object" && at !== null) at = Reflect.get(at, "");
+  if (typeof at !== "string") throw new Error(`run file: the key "${dotted}" is not explained`);
+  return at;
+}
