@@ -36,7 +36,7 @@ export async function reloadPolicy(policy: Policy, folder: string): Promise<void
   const trained = await policy.parameters.readAll();
   for (const name of checkpoint.names()) {
     const values = trained.get(name);
-    if (values === undefined || !sameBits(checkpoint.read(name), values)) throw new Error(`${folder}: read back, ${name} is not what was trained; the disk or the file is damaged. Resume the run to write it again`);
+    if (values === undefined || !sameBits(await checkpoint.read(name), values)) throw new Error(`${folder}: read back, ${name} is not what was trained; the disk or the file is damaged. Resume the run to write it again`);
   }
 }
 
