@@ -31,6 +31,8 @@ export interface AdapterTraits {
   readonly workPerDispatch: number;
   /** Dispatches recorded before they are submitted without being asked. */
   readonly dispatchesPerSubmit: number;
+  /** Bind at most so many bytes of a weight at once, where the device's own limit is no less. */
+  readonly weightBindingBytes: number;
 }
 
 export interface OpenedDevice {
@@ -71,8 +73,8 @@ export async function openDevice(gpu: GPU, powerPreference: GPUPowerPreference):
 
 export function adapterTraits(software: boolean): AdapterTraits {
   return software
-    ? { software, rowThreads: 8, elementThreads: 64, workPerDispatch: 1e9, dispatchesPerSubmit: 64 }
-    : { software, rowThreads: 64, elementThreads: 128, workPerDispatch: 1e10, dispatchesPerSubmit: 64 };
+    ? { software, rowThreads: 8, elementThreads: 64, workPerDispatch: 1e9, dispatchesPerSubmit: 64, weightBindingBytes: Infinity }
+    : { software, rowThreads: 64, elementThreads: 128, workPerDispatch: 1e10, dispatchesPerSubmit: 64, weightBindingBytes: Infinity };
 }
 
 function isSoftware(info: GPUAdapterInfo): boolean {

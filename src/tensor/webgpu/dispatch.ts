@@ -131,6 +131,11 @@ export class Dispatcher {
     for (const kernel of this.kernels.values()) kernel.bindGroups.clear();
   }
 
+  /** Bytes of a weight that are bound at once; a larger one is worked through in blocks of rows. */
+  get weightBindingBytes(): number {
+    return Math.min(this.bindingLimit, this.traits.weightBindingBytes);
+  }
+
   /** Largest number of 4-byte elements that one binding of a kernel can hold. */
   get maxBoundElements(): number {
     return Math.floor(this.bindingLimit / 4);
@@ -196,6 +201,8 @@ export class Dispatcher {
       bound = { buffer: whole.buffer, offset: whole.offset + 4 * operand.offset, size: Math.max(4, 4 * operand.size) };
     } else {
       bound = this.storage.binding(operand);
+      // A buffer may be larger than its tensor, and only the tensor need be bound.
+      if (bound.size > this.bindingLimit && 4 * operand.size <= this.bindingLimit) bound = { ...bound, size: 4 * operand.size };
     }
     if (bound.size > this.bindingLimit) {
       throw new Error(

@@ -20,6 +20,8 @@ export interface WebGpuHomeOptions {
   readonly powerPreference?: GPUPowerPreference;
   /** Kernel variants for a GPU on a CPU adapter or the reverse; for tests and measurements. */
   readonly kernelsFor?: "software" | "gpu";
+  /** Bind at most so many bytes of a weight at once, as an adapter with a lower limit would; for tests. */
+  readonly weightBindingBytes?: number;
 }
 
 let current: WebGpuHome | null = null;
@@ -32,7 +34,10 @@ export async function openWebGpuHome(options: WebGpuHomeOptions = {}): Promise<W
   }
   const opened = await openDevice(gpu, options.powerPreference ?? "high-performance");
   await current?.dispose();
-  const traits = options.kernelsFor ? adapterTraits(options.kernelsFor === "software") : opened.traits;
+  const traits = {
+    ...(options.kernelsFor ? adapterTraits(options.kernelsFor === "software") : opened.traits),
+    ...(options.weightBindingBytes === undefined ? {} : { weightBindingBytes: options.weightBindingBytes }),
+  };
   const backend = new HomeBackend(opened.device, opened.info);
   const home = new WebGpuHome({ ...opened, traits }, backend);
   current = home;

@@ -11,8 +11,12 @@ import type { BufferBinding, DataId, HomeBackend, TensorRecord } from "./backend
 const BINDING_ALIGNMENT = 256;
 export const VIEW_ALIGNMENT = BINDING_ALIGNMENT / 4;
 
-/** Recycled buffers are destroyed beyond this many bytes, or beyond what is in use, whichever is more. */
+/** Recycled buffers are destroyed beyond this many bytes, or beyond this share of what is in use, whichever is more. */
 const FREE_BYTES_KEPT = 256 * 2 ** 20;
+const FREE_SHARE_KEPT = 0.25;
+
+/** Tensors made by `zeros` are weights, caches and gradients: from this size on they get a buffer of their very size. */
+const EXACT_FROM_BYTES = 8 * 2 ** 20;
 
 interface View extends BufferBinding {
   /** The tensor data that owns the buffer. */
@@ -29,8 +33,9 @@ export class Storage {
   ) {}
 
   /** A tensor with undefined contents. */
-  allocate(shape: readonly number[], dtype: DataType): Tensor {
-    const size = bufferBytes(4 * util.sizeFromShape([...shape]));
+  allocate(shape: readonly number[], dtype: DataType, exactFrom = Infinity): Tensor {
+    const bytes = 4 * util.sizeFromShape([...shape]);
+    const size = bytes < exactFrom ? bufferBytes(bytes) : bytes;
     const limit = this.backend.device.limits.maxBufferSize;
     if (size > limit) {
       throw new Error(`A tensor [${shape.join(", ")}] needs ${size} bytes; this adapter's buffers hold at most ${limit}.`);
@@ -106,7 +111,7 @@ export class Storage {
   }
 
   zeros(shape: readonly number[], dtype: DataType): Tensor {
-    const tensor = this.allocate(shape, dtype);
+    const tensor = this.allocate(shape, dtype, EXACT_FROM_BYTES);
     const { buffer, offset, size } = this.binding(tensor);
     this.backend.copyEncoder().clearBuffer(buffer, offset, size);
     this.markUsed(tensor.dataId);
@@ -120,7 +125,7 @@ export class Storage {
   /** Frees recycled buffers when they outgrow what is in use. Called after a submit. Returns how many went. */
   trim(): number {
     const { numBytesUsed, numBytesAllocated } = this.backend.bufferManager;
-    const keep = Math.max(FREE_BYTES_KEPT, numBytesUsed);
+    const keep = Math.max(FREE_BYTES_KEPT, FREE_SHARE_KEPT * numBytesUsed);
     return numBytesAllocated - numBytesUsed > keep ? this.backend.trimFreeBuffers(keep / 2) : 0;
   }
 

@@ -8,7 +8,7 @@ import type { Weight } from "../../kernels";
 import { read, write, type Dispatcher, type Operand } from "../dispatch";
 import { expectShape, expectWeight, matrix } from "../shapes";
 import type { Storage } from "../storage";
-import { columns4, weightAccess, weightOperands } from "./weightAccess";
+import { columns4, rowBlocks, weightAccess, weightBlocks, weightOperands } from "./weightAccess";
 
 const LOOK_UP = `
 fn kernel(group: u32, lane: u32) {
@@ -19,7 +19,14 @@ fn kernel(group: u32, lane: u32) {
   if (row >= params.rows) { return; }
   let id = ids[row];
   var value: vec4f;
-  if (id >= 0) { value = weight4(u32(id), column); } else { value = feature4(u32(-1 - id), column); }
+  if (id >= 0) {
+    let tableRow = u32(id) - params.firstTableRow; // of another block: below 0 wraps around
+    if (tableRow >= params.tableRows) { return; }
+    value = weight4(tableRow, column);
+  } else {
+    if (params.firstTableRow > 0u) { return; }
+    value = feature4(u32(-1 - id), column);
+  }
   for (var i = 0u; i < min(4u, params.weightColumns - column); i++) { y[row * params.weightColumns + column + i] = value[i]; }
 }`;
 
@@ -43,15 +50,15 @@ fn kernel(group: u32, lane: u32) {
   let column = (group % params.columnGroups) * THREADS + lane;
   var link = chains[row];
   let id = ids[row];
-  if (column >= params.columns || (link & 0x80000000u) == 0u || id ${features ? ">= 0" : "< 0"}) { return; }
+  let targetRow = u32(${features ? "-1 - id" : "id"}) - params.firstRow; // of another block: below 0 wraps around
+  if (column >= params.columns || (link & 0x80000000u) == 0u || id ${features ? ">= 0" : "< 0"} || targetRow >= params.targetRows) { return; }
   var sum = dy[row * params.columns + column];
   link &= 0x7fffffffu;
   while (link != 0u) {
     sum += dy[link * params.columns + column];
     link = chains[link] & 0x7fffffffu;
   }
-  let at = u32(${features ? "-1 - id" : "id"}) * params.columns + column;
-  target_[at] += sum;
+  target_[targetRow * params.columns + column] += sum;
 }`;
 
 export class EmbeddingKernels {
@@ -71,15 +78,18 @@ export class EmbeddingKernels {
     const { elementThreads } = this.dispatcher.traits;
     const kernel = this.dispatcher.kernel(`embedding ${access.key}${features ? " features" : ""}`, () => ({
       buffers: [...access.buffers, ...(features ? [read("features", aligned ? "vec4f" : "f32")] : []), read("ids", "i32"), write("y")],
-      params: { rows: "u32", weightColumns: "u32" },
+      params: { rows: "u32", weightColumns: "u32", firstTableRow: "u32", tableRows: "u32" },
       threads: elementThreads,
       code: `
 ${access.code}
 ${features ? columns4("feature4", "features", "params.weightColumns", aligned) : "fn feature4(row: u32, column: u32) -> vec4f { return vec4f(0.0); }"}
 ${LOOK_UP}`,
     }));
-    const operands: Operand[] = [...weightOperands(table), ...(features ? [features] : []), ids, y];
-    this.dispatcher.run(kernel, operands, [rows, width], Math.ceil((rows * Math.ceil(width / 4)) / elementThreads));
+    const groups = Math.ceil((rows * Math.ceil(width / 4)) / elementThreads);
+    for (const block of weightBlocks(table, this.dispatcher.weightBindingBytes)) {
+      const operands: Operand[] = [...weightOperands(table, block.first, block.rows), ...(features ? [features] : []), ids, y];
+      this.dispatcher.run(kernel, operands, [rows, width, block.first, block.rows], groups);
+    }
     return y;
   }
 
@@ -107,11 +117,14 @@ ${LOOK_UP}`,
     const threads = this.dispatcher.traits.elementThreads;
     const kernel = this.dispatcher.kernel(`embeddingGrad ${features ? "features" : "table"}`, () => ({
       buffers: [read("dy"), read("ids", "i32"), read("chains", "u32"), write("target_")],
-      params: { columns: "u32", columnGroups: "u32" },
+      params: { columns: "u32", columnGroups: "u32", firstRow: "u32", targetRows: "u32" },
       threads,
       code: sumChains(features),
     }));
     const columnGroups = Math.ceil(columns / threads);
-    this.dispatcher.run(kernel, [dy, ids, chains, into], [columns, columnGroups], rows * columnGroups);
+    for (const block of rowBlocks(into.shape[0] ?? 0, 4 * columns, this.dispatcher.weightBindingBytes)) {
+      const target: Operand = block.first === 0 && block.rows === into.shape[0] ? into : { tensor: into, offset: block.first * columns, size: block.rows * columns };
+      this.dispatcher.run(kernel, [dy, ids, chains, target], [columns, columnGroups, block.first, block.rows], rows * columnGroups);
+    }
   }
 }

@@ -1,4 +1,7 @@
-/** Linear layers and their gradients (kernels.ts), on top of the matrix products. */
+/**
+ * Linear layers and their gradients (kernels.ts), on top of the matrix products. A weight larger than the adapter binds at
+ * once is worked through in blocks of its rows: of y's columns, or of the sum that makes dx.
+ */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Weight } from "../../kernels";
 import type { Dispatcher, Operand } from "../dispatch";
@@ -6,7 +9,7 @@ import { expectShape, expectWeight, matrix } from "../shapes";
 import type { Storage } from "../storage";
 import { addColumnSums } from "./columnSums";
 import { product } from "./product";
-import { weightAccess, weightOperands } from "./weightAccess";
+import { rowBlocks, weightAccess, weightBlocks, weightOperands, type RowBlock } from "./weightAccess";
 
 export class LinearKernels {
   constructor(
@@ -21,9 +24,12 @@ export class LinearKernels {
     if (bias) expectShape("linear", "bias", bias, [weight.out]);
     if (residual) expectShape("linear", "residual", residual, [rows, weight.out]);
     const y = this.storage.allocate([rows, weight.out], "float32");
-    product(this.dispatcher, {
-      orientation: "NT", m: rows, n: weight.out, k: weight.in, a: x, b: packed(weight), c: y, bias, residual,
-    });
+    for (const block of weightBlocks(weight, this.dispatcher.weightBindingBytes)) {
+      product(this.dispatcher, {
+        orientation: "NT", m: rows, n: block.rows, k: weight.in, a: x, b: packed(weight, block.first, block.rows),
+        c: fromColumn(y, block), cColumns: weight.out, bias: bias && fromColumn(bias, block), residual: residual && fromColumn(residual, block),
+      });
+    }
     return y;
   }
 
@@ -33,9 +39,12 @@ export class LinearKernels {
     expectWeight("linearGradInput", "weight", weight);
     if (add) expectShape("linearGradInput", "add", add, [rows, weight.in]);
     const dx = this.storage.allocate([rows, weight.in], "float32");
-    product(this.dispatcher, {
-      orientation: "NN", m: rows, n: weight.in, k: weight.out, a: dy, b: packed(weight), c: dx, residual: add,
-    });
+    for (const block of weightBlocks(weight, this.dispatcher.weightBindingBytes)) {
+      product(this.dispatcher, {
+        orientation: "NN", m: rows, n: weight.in, k: block.rows, a: dy, aPart: { columns: weight.out, first: block.first },
+        b: packed(weight, block.first, block.rows), c: dx, residual: block.first === 0 ? add : null, accumulate: block.first > 0,
+      });
+    }
     return dx;
   }
 
@@ -45,7 +54,10 @@ export class LinearKernels {
     expectShape("linearGradWeight", "dy", dy, [rows, outputs]);
     if (intoWeight) {
       expectShape("linearGradWeight", "intoWeight", intoWeight, [outputs, inputs]);
-      this.addOuterProducts(x, dy, intoWeight, rows, inputs, outputs);
+      for (const block of rowBlocks(outputs, 4 * inputs, this.dispatcher.weightBindingBytes)) {
+        const into = block.rows === outputs ? intoWeight : { tensor: intoWeight, offset: block.first * inputs, size: block.rows * inputs };
+        this.addOuterProducts(x, dy, into, rows, inputs, block.rows, { columns: outputs, first: block.first });
+      }
     }
     if (intoBias) {
       expectShape("linearGradWeight", "intoBias", intoBias, [outputs]);
@@ -53,14 +65,19 @@ export class LinearKernels {
     }
   }
 
-  /** into [outputs, inputs] += dyᵀ · x, both over `rows` rows. */
-  addOuterProducts(x: Operand, dy: Operand, into: Operand, rows: number, inputs: number, outputs: number): void {
+  /** into [outputs, inputs] += dyᵀ · x, both over `rows` rows; `dyPart`: the columns of dy that are meant, where it has more. */
+  addOuterProducts(x: Operand, dy: Operand, into: Operand, rows: number, inputs: number, outputs: number, dyPart?: { readonly columns: number; readonly first: number }): void {
     if (rows === 0) return;
     product(this.dispatcher, {
-      orientation: "TN", m: outputs, n: inputs, k: rows, a: dy,
+      orientation: "TN", m: outputs, n: inputs, k: rows, a: dy, ...(dyPart ? { aPart: dyPart } : {}),
       b: { access: weightAccess("f32", inputs % 4 === 0), operands: [x] }, c: into, accumulate: true,
     });
   }
+}
+
+/** A matrix (or vector) from the block's first column on; the whole tensor for the first block. */
+function fromColumn(tensor: Tensor, { first }: RowBlock): Operand {
+  return first === 0 ? tensor : { tensor, offset: first, size: tensor.size - first };
 }
 
 /** A weight, or 64-aligned rows of one, as the second operand of a product. */

@@ -9,7 +9,6 @@
  * for CPU adapters (productRegisters.ts), workgroup-memory tiles for GPUs (productTiles.ts). Sums run over
  * k in order, so results do not depend on scheduling.
  */
-import type { Tensor } from "@tensorflow/tfjs-core";
 import { read, write, type BufferSpec, type Dispatcher, type KernelSpec, type Operand, type ParamType } from "../dispatch";
 import { registerTile, registerTileShape } from "./productRegisters";
 import { sharedTile, sharedTileShape } from "./productTiles";
@@ -23,9 +22,13 @@ export interface Product {
   readonly n: number;
   readonly k: number;
   readonly a: Operand;
+  /** Where A is wider than the product: its row length, and the first column that is meant (a multiple of 64). */
+  readonly aPart?: { readonly columns: number; readonly first: number };
   readonly b: { readonly access: WeightAccess; readonly operands: readonly Operand[] };
   readonly c: Operand;
-  readonly bias?: Tensor | null;
+  /** Row length of C (and of the residual), where it is wider than the product; C and the residual then begin at its first column. */
+  readonly cColumns?: number;
+  readonly bias?: Operand | null;
   readonly residual?: Operand | null;
   /** C += instead of C =. */
   readonly accumulate?: boolean;
@@ -45,6 +48,8 @@ const PARAMS: Readonly<Record<string, ParamType>> = {
   n: "u32",
   k: "u32",
   aColumns: "u32",
+  aFirst: "u32",
+  cColumns: "u32",
   weightColumns: "u32",
   columnTiles: "u32",
   hasBias: "u32",
@@ -56,15 +61,19 @@ export function product(dispatcher: Dispatcher, p: Product): void {
   if (p.m === 0 || p.n === 0) return;
   const { software } = dispatcher.traits;
   const shape = software ? registerTileShape(p) : sharedTileShape(p);
-  const aColumns = p.orientation === "TN" ? p.m : p.k;
+  const aColumns = p.aPart?.columns ?? (p.orientation === "TN" ? p.m : p.k);
+  const cColumns = p.cColumns ?? p.n;
   const alignedA = aColumns % 4 === 0;
   // CPU adapters store one value at a time in a loop: unrolled stores are most of a shader's compile time there.
-  const alignedC = p.n % 4 === 0 && !software;
+  const alignedC = p.n % 4 === 0 && cColumns % 4 === 0 && !software;
   const name = `linear ${p.orientation} ${p.b.access.key} ${shape.key} ${alignedA ? "a4" : "a1"} ${alignedC ? "c4" : "c1"}`;
   const kernel = dispatcher.kernel(name, (): KernelSpec => {
     const code: ProductCode = {
       orientation: p.orientation,
-      loads: `${columns4("a4", "a", "params.aColumns", alignedA)}\n${p.b.access.code}`,
+      loads: `
+${columns4("wholeA4", "a", "params.aColumns", alignedA)}
+fn a4(row: u32, column: u32) -> vec4f { return wholeA4(row, params.aFirst + column); }
+${p.b.access.code}`,
       store: storeCode(alignedC),
     };
     return {
@@ -80,7 +89,7 @@ export function product(dispatcher: Dispatcher, p: Product): void {
   const weightColumns = p.orientation === "NT" ? p.k : p.n;
   const columnTiles = Math.ceil(p.n / shape.columns);
   const groups = Math.ceil(p.m / shape.rows) * columnTiles;
-  dispatcher.run(kernel, operands, [p.m, p.n, p.k, aColumns, weightColumns, columnTiles, ...flags], groups, 2 * p.m * p.n * p.k);
+  dispatcher.run(kernel, operands, [p.m, p.n, p.k, aColumns, p.aPart?.first ?? 0, cColumns, weightColumns, columnTiles, ...flags], groups, 2 * p.m * p.n * p.k);
 }
 
 function productBuffers(p: Product, alignedA: boolean, alignedC: boolean): BufferSpec[] {
@@ -101,7 +110,7 @@ fn finish(at: u32, column: u32, value: ${unit}) {
 fn storeTile(m: u32, n: u32, tile: array<vec4f, 4>) {
   var rows = tile;
   for (var r = 0u; m + r < min(m + 4u, params.m); r++) {
-    let at = (m + r) * params.n + n;
+    let at = (m + r) * params.cColumns + n;
     ${aligned ? "if (n < params.n) { finish(at >> 2u, n >> 2u, rows[r]); }" : "for (var i = 0u; n + i < min(n + 4u, params.n); i++) { finish(at + i, n + i, rows[r][i]); }"}
   }
 }`;

@@ -4,6 +4,7 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Weight } from "../../kernels";
+import { weightBytes } from "../../packedWeight";
 import { read, type BufferSpec, type Operand } from "../dispatch";
 
 export interface WeightAccess {
@@ -82,4 +83,25 @@ export function weightOperands(weight: Weight, firstRow = 0, rows = weight.out):
     case "int4":
       return [part(weight.packed, weight.in / 8), part(weight.scales, Math.ceil(weight.in / 64))];
   }
+}
+
+/** Rows of a matrix that lie behind one binding. */
+export interface RowBlock {
+  readonly first: number;
+  readonly rows: number;
+}
+
+/** Rows of bindable parts are multiples of this: they then begin at a multiple of the view alignment. */
+const ROW_STEP = 64;
+
+/** A matrix cut by rows into parts that an adapter can bind; one part, if it can bind the whole. */
+export function rowBlocks(rows: number, rowBytes: number, bindingBytes: number): RowBlock[] {
+  if (rows * rowBytes <= bindingBytes) return [{ first: 0, rows }];
+  const step = Math.max(ROW_STEP, Math.floor(bindingBytes / rowBytes / ROW_STEP) * ROW_STEP);
+  return Array.from({ length: Math.ceil(rows / step) }, (_, i) => ({ first: i * step, rows: Math.min(step, rows - i * step) }));
+}
+
+/** The bindable parts of a weight: a matrix larger than the adapter binds at once is worked through block by block. */
+export function weightBlocks(weight: Weight, bindingBytes: number): RowBlock[] {
+  return rowBlocks(weight.out, weightBytes(1, weight.in, weight.format), bindingBytes);
 }
