@@ -5,10 +5,12 @@
  * base on which reflection has something to repair. No reflection is shown to it.
  *
  * Loss: mean negative log-likelihood of the response tokens. Learning rate: warm-up, plateau, linear decay over the
- * last part of the clean phase; then a constant lower rate.
+ * last part of the clean phase; then a lower rate that falls again over the second half of the noisy phase.
  */
 import type { Policy } from "../policy/policy";
-import { corpusExample, type CorpusPhase } from "../tasks/corpus";
+import { corpusExample, DEFAULT_CORPUS, type CorpusPhase } from "../tasks/corpus";
+import type { FamilyName } from "../tasks/problem";
+import { FAMILY_NAMES } from "../tasks/problems";
 import type { TrainingRow } from "./microBatch";
 import { encodeProblem } from "./rollout";
 import { responseTokens } from "./transcript";
@@ -17,6 +19,8 @@ import { sftUpdate, type UpdateResult } from "./update";
 export interface PretrainingOptions {
   readonly seed: number;
   readonly cleanSteps: number;
+  /** Turns of the families in the clean phase, each from a step on (the last that applies holds): what is read already makes room for what is not. */
+  readonly turns: readonly { readonly from: number; readonly families: readonly FamilyName[] }[];
   readonly noisySteps: number;
   readonly batchSize: number;
   readonly learningRate: number;
@@ -27,7 +31,7 @@ export interface PretrainingOptions {
   /** Share of the clean phase over which the rate falls to `floor` of itself. */
   readonly decayShare: number;
   readonly floor: number;
-  /** Rate of the noisy phase, as a share of `learningRate`. */
+  /** Rate of the noisy phase's first half, as a share of `learningRate`. */
   readonly noisyShare: number;
   readonly weightDecay: number;
   readonly maxGradNorm: number;
@@ -36,7 +40,13 @@ export interface PretrainingOptions {
 
 /** The shipped base is made with these. */
 export const DEFAULT_PRETRAINING: PretrainingOptions = {
-  seed: 0, cleanSteps: 900, noisySteps: 100, batchSize: 64, learningRate: 1e-3, beta2: 0.95, warmup: 100, decayShare: 0.2, floor: 0.2,
+  seed: 0, cleanSteps: 1600, noisySteps: 200,
+  turns: [
+    { from: 0, families: FAMILY_NAMES },
+    { from: 300, families: ["bars", "shapes", "bars", "shapes", "geometry", "bars", "shapes", "digits"] },
+    { from: 400, families: ["bars", "shapes", "shapes", "geometry", "shapes", "shapes", "digits", "shapes"] },
+  ],
+  batchSize: 64, learningRate: 1e-3, beta2: 0.95, warmup: 100, decayShare: 0.2, floor: 0.2,
   noisyShare: 0.5, weightDecay: 0.01, maxGradNorm: 1, microBatchRows: 32,
 };
 
@@ -46,8 +56,8 @@ export function phaseOf(step: number, options: PretrainingOptions): CorpusPhase 
 }
 
 export function pretrainingRate(step: number, options: PretrainingOptions): number {
-  const { learningRate, cleanSteps, decayShare, floor, warmup, noisyShare } = options;
-  if (step >= cleanSteps) return learningRate * noisyShare;
+  const { learningRate, cleanSteps, noisySteps, decayShare, floor, warmup, noisyShare } = options;
+  if (step >= cleanSteps) return learningRate * noisyShare * Math.min(1, Math.max(floor, (2 * (cleanSteps + noisySteps - step)) / noisySteps));
   const rest = (cleanSteps - step) / (decayShare * cleanSteps);
   return learningRate * Math.min(1, (step + 1) / warmup) * Math.min(1, Math.max(floor, rest));
 }
@@ -56,8 +66,10 @@ export function pretrainingRate(step: number, options: PretrainingOptions): numb
 export async function pretrainingStep(policy: Policy, step: number, options: PretrainingOptions): Promise<UpdateResult & { readonly learningRate: number; readonly phase: CorpusPhase }> {
   const phase = phaseOf(step, options);
   const first = (phase === "clean" ? step : step - options.cleanSteps) * options.batchSize;
+  const families = phase === "clean" ? options.turns.findLast(({ from }) => from <= step)?.families : undefined;
+  const corpus = { ...DEFAULT_CORPUS, families: families ?? FAMILY_NAMES };
   const examples = Array.from({ length: options.batchSize }, (_, i) => {
-    const { problem, response } = corpusExample(phase, options.seed, first + i);
+    const { problem, response } = corpusExample(phase, options.seed, first + i, corpus);
     return { prompt: encodeProblem(policy, problem), tokens: responseTokens(policy, response) };
   });
   const total = examples.reduce((sum, { tokens }) => sum + tokens.length, 0);
