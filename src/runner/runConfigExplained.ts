@@ -62,10 +62,12 @@ export const EXPLAINED: Explained<RunConfig> = {
       learningRate: "Highest learning rate; it warms up, then falls along a cosine.",
       warmup: "Share of the steps in which the learning rate rises, 0 to 1.",
       weightDecay: "AdamW's weight decay.",
+      beta2: "AdamW's second decay rate.",
     },
     grpo: {
       "": "The second stage, reinforcement.",
       steps: "Steps of the reinforced stage.",
+      floor: "Share of the learning rate that is left at the last step; it falls over the second half. 1: constant.",
       prompts: "Problems in one step.",
       groupSize: "Responses sampled for each problem, compared with one another.",
       learningRate: "Learning rate, constant.",

@@ -84,12 +84,12 @@ export class GroupStep {
   }
 
   /** Phase update. @param reference the frozen policy of the KL term; null while β = 0 */
-  update(updates: number, reference: Policy | null): Promise<UpdateResult> {
+  update(updates: number, learningRate: number, reference: Policy | null): Promise<UpdateResult> {
     const { settings } = this;
     return policyUpdate(this.policy, trainingRows(this.#groups, this.prompts, settings), {
       loss: lossOptions(settings.grpo), epochs: settings.grpo.epochs, reference,
       temperature: lossTemperature(settings.temperature), trainVision: !settings.freezeVision, features: this.features,
-      learningRate: settings.grpo.learningRate, weightDecay: 0, maxGradNorm: settings.maxGradNorm,
+      learningRate, weightDecay: 0, maxGradNorm: settings.maxGradNorm,
       microBatchRows: settings.microBatchRows, updates,
     });
   }

@@ -15,3 +15,13 @@ export function cosineWithWarmup(step: number, total: number, warmupFraction: nu
   const progress = Math.min(1, (step - warmupSteps) / Math.max(1, total - warmupSteps));
   return 0.5 * (1 + Math.cos(Math.PI * progress));
 }
+
+/**
+ * Share of the peak learning rate at a 0-based step: 1 for the first half of `total` steps, then a line down to `floor`,
+ * and `floor` beyond. TRL's line falls from the first step; here the first half learns at full rate, and the second
+ * settles: at a constant rate the refined answers of a late policy swing by ten points from one evaluation to the next.
+ */
+export function heldThenFalling(step: number, total: number, floor: number): number {
+  const fallen = Math.min(1, Math.max(0, (2 * step) / total - 1));
+  return 1 - (1 - floor) * fallen;
+}

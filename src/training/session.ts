@@ -17,6 +17,7 @@ import { streamStep } from "./randomStreams";
 import type { DataProgress, EvaluationRecord, GroupRecord, Phase, ReflectionExample, Stage, StepMetrics } from "./records";
 import { storeExample } from "./reflectionData";
 import { Reference } from "./reference";
+import { heldThenFalling } from "./schedule";
 import type { Scorer } from "./score";
 import type { Settings, SettingsPatch } from "./settings";
 import { ReflectionSft } from "./sft";
@@ -217,17 +218,22 @@ export class Session {
     const { groups, settings } = pending;
     const metrics: StepMetrics = {
       step: this.#step + 1, stage: this.#stage, ...groupMetrics(groups),
-      ...(update === null ? {} : { ...updateMetrics(update), learning_rate: settings.grpo.learningRate, kl: update.referenceKl }),
+      ...(update === null ? {} : { ...updateMetrics(update), learning_rate: this.grpoRate(settings), kl: update.referenceKl }),
       step_time: pending.seconds + elapsed(), "time/rollout": pending.rolloutSeconds, "time/update": updateSeconds,
     };
     this.drop();
     return this.finish(metrics, groups, update?.updates ?? 0);
   }
 
+  /** Learning rate of the step under way. */
+  private grpoRate({ grpo }: Settings): number {
+    return grpo.learningRate * heldThenFalling(this.#step, grpo.steps, grpo.floor);
+  }
+
   private async updateGroups(pending: GroupStep): Promise<UpdateResult> {
     const { beta } = pending.settings.grpo;
     const first = beta > 0 && await this.#reference.ensure();
-    const update = await pending.update(this.#updates, beta > 0 ? this.#reference.policy : null);
+    const update = await pending.update(this.#updates, this.grpoRate(pending.settings), beta > 0 ? this.#reference.policy : null);
     if (first && Math.abs(update.referenceKl) > FIRST_KL_MAX) {
       throw new Error(`the reference policy is not the policy that GRPO started from: KL ${update.referenceKl} at its first step, expected 0`);
     }

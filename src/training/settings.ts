@@ -23,17 +23,22 @@ export const rewardSchema = z.object({
 export const sftSchema = z.object({
   examples: z.number().int().positive().default(2048),
   batchSize: z.number().int().positive().default(64),
-  steps: z.number().int().positive().default(200),
+  steps: z.number().int().positive().default(300),
   learningRate: z.number().positive().default(1e-3),
   warmup: z.number().min(0).max(1).default(0.1),
   weightDecay: z.number().min(0).default(0),
+  /** AdamW's second decay rate. torch's 0.999 remembers the large first gradients of a new format for the whole of so short a run. */
+  beta2: z.number().min(0).lt(1).default(0.95),
 });
 
 export const grpoSchema = z.object({
   steps: z.number().int().positive().default(150),
   prompts: z.number().int().positive().default(16),
   groupSize: z.number().int().min(2).default(8),
+  /** Holds for the first half of `steps`, then falls along a line to `floor` of itself, and stays there. */
   learningRate: z.number().positive().default(2e-4),
+  /** 1: a constant rate, as verl's default. */
+  floor: z.number().min(0).max(1).default(0.1),
   /** Advantages and numerics of this trainer. */
   preset: z.enum(["srpo", "trl", "verl", "easyr1", "openrlhf"]).default("srpo"),
   clipLow: z.number().positive().default(0.2),

@@ -85,7 +85,7 @@ export class ReflectionSft {
     return sftUpdate(this.policy, this.batch(prepared, step, settings), {
       temperature: 1, trainVision: !settings.freezeVision, features: prepared.features,
       learningRate: this.learningRate(step, settings), weightDecay: settings.sft.weightDecay, maxGradNorm: settings.maxGradNorm,
-      microBatchRows: settings.microBatchRows, updates,
+      microBatchRows: settings.microBatchRows, updates, beta2: settings.sft.beta2,
     });
   }
 
