@@ -79,6 +79,8 @@ export class ParameterSet {
   readonly trainableCount: number;
   /** Number of values, trainable or not. */
   readonly count: number;
+  /** Raised whenever a value changes, so that copies elsewhere know when they are out of date. */
+  #version = 0;
   private readonly bound = new Map<string, Bound>();
   private readonly slices = new Map<string, Slice>();
   private readonly theta: Tensor | null;
@@ -106,6 +108,10 @@ export class ParameterSet {
     const buffer = (): Tensor | null => (flat > 0 ? home.zeros([flat]) : null);
     [this.theta, this.grad, this.m, this.v] = [buffer(), buffer(), buffer(), buffer()];
     groups.forEach((group, i) => this.bind(group, offsets[i] ?? -1));
+  }
+
+  get version(): number {
+    return this.#version;
   }
 
   /** Names on disk, in order. */
@@ -150,6 +156,7 @@ export class ParameterSet {
     if (values.length !== size) {
       throw new Error(`Parameter ${name} has shape [${this.shapeOf(name).join(", ")}] = ${size} values, got ${values.length}.`);
     }
+    this.#version++;
     if (bound.value !== null) this.home.write(bound.value, values, offset);
     else this.writePacked(bound, name, values, 0);
   }
@@ -220,6 +227,7 @@ export class ParameterSet {
   adamw(options: AdamWOptions): Tensor {
     const { theta, grad, m, v } = this.trainableBuffers();
     const gradSquares = this.home.kernels.sumSquares(grad);
+    this.#version++;
     this.home.kernels.adamw(theta, grad, m, v, gradSquares, options);
     return gradSquares;
   }
@@ -241,14 +249,24 @@ export class ParameterSet {
       if (values.length !== this.trainableCount) {
         throw new Error(`ParameterSet.restore: ${what} has ${values.length} values, this policy has ${this.trainableCount} trainable ones; the snapshot is of another policy or set of trainable parameters.`);
       }
-      const padded = new Float32Array(into.size);
-      let start = 0;
-      for (const { offset, size } of this.trainableBounds()) {
-        padded.set(values.subarray(start, start + size), offset);
-        start += size;
-      }
-      this.home.write(into, padded, 0);
+      this.writePadded(into, values);
     }
+    this.#version++;
+  }
+
+  /** The trainable weights alone, or their accumulated gradient, laid out as in `state()`. One read-back. */
+  async readFlat(which: "theta" | "grad"): Promise<Float32Array> {
+    const [values] = await this.home.read([this.trainableBuffers()[which]]);
+    return this.withoutPadding(values);
+  }
+
+  /** Put weights or a gradient back that `readFlat` gave, here or of a replica. @throws Error when it is of another policy */
+  writeFlat(which: "theta" | "grad", values: Float32Array): void {
+    if (values.length !== this.trainableCount) {
+      throw new Error(`ParameterSet.writeFlat: ${which} has ${values.length} values, this policy has ${this.trainableCount} trainable ones; it is of another policy or set of trainable parameters.`);
+    }
+    if (which === "theta") this.#version++;
+    this.writePadded(this.trainableBuffers()[which], values);
   }
 
   dispose(): void {
@@ -293,8 +311,20 @@ export class ParameterSet {
     if (firstRow * weight.in + values.length === size) bound.missing.delete(name);
   }
 
+  private writePadded(into: Tensor, values: Float32Array): void {
+    if (into.size === values.length) return this.home.write(into, values, 0);
+    const padded = new Float32Array(into.size);
+    let start = 0;
+    for (const { offset, size } of this.trainableBounds()) {
+      padded.set(values.subarray(start, start + size), offset);
+      start += size;
+    }
+    this.home.write(into, padded, 0);
+  }
+
   private withoutPadding(flat: ArrayLike<number> | undefined): Float32Array {
-    const values = Float32Array.from(flat ?? []);
+    const values = flat instanceof Float32Array ? flat : Float32Array.from(flat ?? []);
+    if (values.length === this.trainableCount && values.byteLength === values.buffer.byteLength) return values;
     const compact = new Float32Array(this.trainableCount);
     let start = 0;
     for (const { offset, size } of this.trainableBounds()) {

@@ -5,6 +5,7 @@
 import type { Policy } from "../policy/policy";
 import type { FamilyName, Problem } from "../tasks/problem";
 import { mean, transitionShares } from "./metrics";
+import type { DataParallel } from "./parallel";
 import { streamStep } from "./randomStreams";
 import type { EvaluationRecord, SampleScore, Stage } from "./records";
 import { encodeProblem, sampleRows } from "./rollout";
@@ -19,12 +20,14 @@ export interface EvaluationOptions {
   readonly samples?: number;
   /** Problems sampled together, default 64. */
   readonly batch?: number;
+  /** Whom the problems are dealt to; the result is the same. */
+  readonly parallel?: DataParallel | null;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** @throws Error when the scorer fails: an evaluation with holes would not be comparable. */
 export async function evaluate(policy: Policy, problems: readonly Problem[], settings: Settings, at: { readonly step: number; readonly stage: Stage }, options: EvaluationOptions = {}): Promise<EvaluationRecord> {
-  const { greedy = false, samples = 1, batch = 64, onProgress } = options;
+  const { greedy = false, samples = 1, batch = 64, parallel = null, onProgress } = options;
   const scores: { readonly family: FamilyName; readonly score: SampleScore }[] = [];
   const count = tokenCounter(policy);
   for (let start = 0; start < problems.length; start += batch) {
@@ -32,7 +35,7 @@ export async function evaluate(policy: Policy, problems: readonly Problem[], set
     const rows = await sampleRows(policy, chunk.map((problem) => encodeProblem(policy, problem)), null, {
       groupSize: samples, temperature: greedy ? 0 : settings.temperature, maxNewTokens: settings.maxNewTokens,
       seed: settings.seed, step: streamStep("evaluate", start / batch),
-    });
+    }, parallel);
     chunk.forEach((problem, index) => rows[index]?.forEach((row) => {
       const score = scoreSample(textOf(policy, row.tokens), problem.answer, settings.reward, count);
       if ("error" in score) throw new Error(`evaluate: ${problem.id}: ${score.error}`);

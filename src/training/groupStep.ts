@@ -12,6 +12,7 @@ import { microBatches, type TrainingRow } from "./microBatch";
 import { normaliseGroups } from "./normalise";
 import { lossOptions, trainingRows } from "./objective";
 import { responseLogprobs } from "./optimiserStep";
+import type { DataParallel } from "./parallel";
 import type { GroupRecord, Phase } from "./records";
 import { encodeProblem, lossTemperature, sampleRows } from "./rollout";
 import { scoreGroups, type Scorer } from "./score";
@@ -38,12 +39,12 @@ export class GroupStep {
   }
 
   /** Phase rollout. `stream`: position in the random streams. */
-  static async rollout(policy: Policy, problems: readonly Problem[], settings: Settings, stream: number): Promise<GroupStep> {
+  static async rollout(policy: Policy, problems: readonly Problem[], settings: Settings, stream: number, parallel: DataParallel | null): Promise<GroupStep> {
     const prompts = problems.map((problem) => encodeProblem(policy, problem));
     const features = settings.freezeVision ? bankOf(policy, prompts) : null;
     try {
       const { temperature, maxNewTokens, seed, grpo: { groupSize } } = settings;
-      const rows = await sampleRows(policy, prompts, features, { groupSize, temperature, maxNewTokens, seed, step: stream });
+      const rows = await sampleRows(policy, prompts, features, { groupSize, temperature, maxNewTokens, seed, step: stream }, parallel);
       return new GroupStep(policy, settings, rows, problems, prompts, features);
     } catch (error) {
       features?.dispose();
@@ -84,13 +85,13 @@ export class GroupStep {
   }
 
   /** Phase update. @param reference the frozen policy of the KL term; null while β = 0 */
-  update(updates: number, learningRate: number, reference: Policy | null): Promise<UpdateResult> {
+  update(updates: number, learningRate: number, reference: Policy | null, parallel: DataParallel | null): Promise<UpdateResult> {
     const { settings } = this;
     return policyUpdate(this.policy, trainingRows(this.#groups, this.prompts, settings), {
       loss: lossOptions(settings.grpo), epochs: settings.grpo.epochs, reference,
       temperature: lossTemperature(settings.temperature), trainVision: !settings.freezeVision, features: this.features,
       learningRate, weightDecay: 0, maxGradNorm: settings.maxGradNorm,
-      microBatchRows: settings.microBatchRows, updates,
+      microBatchRows: settings.microBatchRows, updates, parallel,
     });
   }
 

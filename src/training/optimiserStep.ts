@@ -58,26 +58,35 @@ export async function optimiserStep(
   try {
     policy.parameters.zeroGrad();
     const stats = batches.map((batch, index) => results.own(accumulate(policy, batch, index, options, lossOf, keep)));
-    const gradSquares = results.own(policy.parameters.adamw({
-      ...ADAMW, beta2: options.beta2 ?? ADAMW.beta2, learningRate: options.learningRate, weightDecay: options.weightDecay,
-      maxGradNorm: options.maxGradNorm, updateCount: options.updates + 1,
-    }));
+    const gradSquares = results.own(applyGradient(policy, options));
     const [squares, ...read] = await policy.home.read([gradSquares, ...stats]);
-    const norm = Math.sqrt(squares?.[0] ?? Number.NaN);
-    const values = read.map((array) => Float32Array.from(array));
-    const loss = values.reduce((sum, array) => sum + (array[0] ?? Number.NaN), 0);
-    if (!Number.isFinite(norm) || !Number.isFinite(loss)) {
-      throw new StepRefused(`the step was refused: loss ${loss}, gradient norm ${norm}; expected finite numbers. The weights are those before it. Lower the learning rate, or go back to an earlier snapshot.`);
-    }
-    return { stats: values, gradNorm: norm };
+    return finiteStep(read.map((array) => Float32Array.from(array)), squares);
   } finally {
     results.dispose();
   }
 }
 
+/** AdamW with the accumulated gradient. → [1] sum of its squares: where that is not finite, nothing was written */
+export function applyGradient(policy: Policy, options: Omit<StepOptions, "features" | "temperature" | "trainVision">): Tensor {
+  return policy.parameters.adamw({
+    ...ADAMW, beta2: options.beta2 ?? ADAMW.beta2, learningRate: options.learningRate, weightDecay: options.weightDecay,
+    maxGradNorm: options.maxGradNorm, updateCount: options.updates + 1,
+  });
+}
+
+/** @throws StepRefused when a loss or the gradient is not finite */
+export function finiteStep(stats: Float32Array[], squares: ArrayLike<number> | undefined): { stats: Float32Array[]; gradNorm: number } {
+  const gradNorm = Math.sqrt(squares?.[0] ?? Number.NaN);
+  const loss = stats.reduce((sum, array) => sum + (array[0] ?? Number.NaN), 0);
+  if (!Number.isFinite(gradNorm) || !Number.isFinite(loss)) {
+    throw new StepRefused(`the step was refused: loss ${loss}, gradient norm ${gradNorm}; expected finite numbers. The weights are those before it. Lower the learning rate, or go back to an earlier snapshot.`);
+  }
+  return { stats, gradNorm };
+}
+
 /** Forward and backward of one micro-batch; its gradients are added to the parameters'. → stats */
-function accumulate(
-  policy: Policy, batch: MicroBatch, index: number, options: StepOptions, lossOf: LossOf,
+export function accumulate(
+  policy: Policy, batch: MicroBatch, index: number, options: Pick<StepOptions, "features" | "temperature" | "trainVision">, lossOf: LossOf,
   keep: { readonly lifetime: Lifetime; readonly logprobs: Tensor[] } | null,
 ): Tensor {
   const scope = new Lifetime();

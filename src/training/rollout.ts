@@ -5,6 +5,7 @@
 import type { EncodedPrompt, FeatureBank } from "../policy/packing";
 import type { Policy } from "../policy/policy";
 import type { Problem } from "../tasks/problem";
+import type { DataParallel } from "./parallel";
 import type { SampledRow } from "./state";
 
 export interface SamplingOptions {
@@ -22,13 +23,13 @@ export function encodeProblem(policy: Policy, problem: Problem): EncodedPrompt {
   return policy.encodePrompt(problem.question, problem.picture);
 }
 
-/** → one list of rows a prompt. */
-export async function sampleRows(policy: Policy, prompts: readonly EncodedPrompt[], features: FeatureBank | null, options: SamplingOptions): Promise<SampledRow[][]> {
-  const greedy = options.temperature === 0;
-  const { rows } = await policy.generate(prompts, {
-    groupSize: options.groupSize, temperature: lossTemperature(options.temperature), greedy,
+/** → one list of rows a prompt. @param parallel whom the prompts are dealt to; null: the policy alone, with the same result */
+export async function sampleRows(policy: Policy, prompts: readonly EncodedPrompt[], features: FeatureBank | null, options: SamplingOptions, parallel: DataParallel | null): Promise<SampledRow[][]> {
+  const generation = {
+    groupSize: options.groupSize, temperature: lossTemperature(options.temperature), greedy: options.temperature === 0,
     maxNewTokens: options.maxNewTokens, seed: options.seed, step: options.step,
-  }, features);
+  };
+  const rows = parallel === null ? (await policy.generate(prompts, generation, features)).rows : await parallel.rollout(prompts, generation, features);
   const groups: SampledRow[][] = prompts.map(() => []);
   for (const { prompt, tokens, logprobs, entropies, finished } of rows) {
     groups[prompt]?.push({ tokens: [...tokens], logprobs: [...logprobs], entropies: [...entropies], finished });

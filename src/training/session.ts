@@ -24,6 +24,7 @@ import { ReflectionSft } from "./sft";
 import type { Snapshot } from "./snapshot";
 import type { SessionState } from "./state";
 import { StepRefused } from "./optimiserStep";
+import type { DataParallel } from "./parallel";
 import type { UpdateResult } from "./update";
 import type { Policy } from "../policy/policy";
 import { FAMILY_NAMES } from "../tasks/problems";
@@ -41,6 +42,8 @@ export interface SessionOptions {
   readonly scorer?: Scorer;
   /** Milliseconds, for the timing metrics only. */
   readonly now?: () => number;
+  /** Replicas of the policy that share its work; their owner disposes them. The results do not depend on how many there are. */
+  readonly parallel?: DataParallel | null;
 }
 
 /** KL of the first GRPO step against its reference must be 0 but for rounding: more means another policy. */
@@ -61,11 +64,13 @@ export class Session {
   #sft: ReflectionSft;
   readonly #reference: Reference;
   readonly #now: () => number;
+  readonly #parallel: DataParallel | null;
 
   constructor(readonly policy: Policy, settings: Settings, private readonly options: SessionOptions = {}) {
     this.#settings = settings;
     this.#stage = options.stage ?? "base";
-    this.#sft = new ReflectionSft(policy, settings);
+    this.#parallel = options.parallel ?? null;
+    this.#sft = new ReflectionSft(policy, settings, this.#parallel);
     this.#reference = new Reference(policy, settings.freezeVision);
     this.#now = options.now ?? (() => performance.now());
   }
@@ -104,7 +109,7 @@ export class Session {
     this.#step = 0;
     this.#updates = 0;
     this.#sft.dispose();
-    this.#sft = new ReflectionSft(this.policy, this.#settings);
+    this.#sft = new ReflectionSft(this.policy, this.#settings, this.#parallel);
   }
 
   /** Do the next phase. @throws StepRefused when the update is not finite: weights and counters stay, the step is dropped. */
@@ -131,7 +136,7 @@ export class Session {
 
   async sampleProblem(problem: Problem, greedy: boolean): Promise<GroupRecord> {
     const settings = { ...this.#settings, temperature: greedy ? 0 : this.#settings.temperature };
-    const step = await GroupStep.rollout(this.policy, [problem], settings, streamStep("sample", this.#samples++));
+    const step = await GroupStep.rollout(this.policy, [problem], settings, streamStep("sample", this.#samples++), this.#parallel);
     try {
       step.score(this.options.scorer);
       step.normalise();
@@ -145,7 +150,7 @@ export class Session {
 
   /** Accuracies on held-out problems at the run's temperature, or greedily. */
   evaluate(count: number, options: EvaluationOptions = {}): Promise<EvaluationRecord> {
-    return evaluate(this.policy, heldOutProblems(count, this.#settings), this.#settings, { step: this.#step, stage: this.#stage }, options);
+    return evaluate(this.policy, heldOutProblems(count, this.#settings), this.#settings, { step: this.#step, stage: this.#stage }, { parallel: this.#parallel, ...options });
   }
 
   async snapshot(): Promise<Snapshot> {
@@ -167,7 +172,7 @@ export class Session {
     this.#refusals = state.refusals;
     this.#history = state.history.map((metrics) => ({ ...metrics }));
     this.#sft.dispose();
-    this.#sft = new ReflectionSft(this.policy, state.settings, state);
+    this.#sft = new ReflectionSft(this.policy, state.settings, this.#parallel, state);
     this.#reference.recall(snapshot.reference);
     this.#pending = state.pending === null ? null : GroupStep.recall(this.policy, state.pending, this.options.scorer);
   }
@@ -194,7 +199,7 @@ export class Session {
     const pending = this.#pending;
     if (pending === null) {
       const problems = this.take(this.#settings.grpo.prompts);
-      const step = await GroupStep.rollout(this.policy, problems, this.#settings, streamStep(this.#stage, this.#step));
+      const step = await GroupStep.rollout(this.policy, problems, this.#settings, streamStep(this.#stage, this.#step), this.#parallel);
       step.rolloutSeconds = elapsed();
       step.seconds = step.rolloutSeconds;
       this.#pending = step;
@@ -233,7 +238,7 @@ export class Session {
   private async updateGroups(pending: GroupStep): Promise<UpdateResult> {
     const { beta } = pending.settings.grpo;
     const first = beta > 0 && await this.#reference.ensure();
-    const update = await pending.update(this.#updates, this.grpoRate(pending.settings), beta > 0 ? this.#reference.policy : null);
+    const update = await pending.update(this.#updates, this.grpoRate(pending.settings), beta > 0 ? this.#reference.policy : null, this.#parallel);
     if (first && Math.abs(update.referenceKl) > FIRST_KL_MAX) {
       throw new Error(`the reference policy is not the policy that GRPO started from: KL ${update.referenceKl} at its first step, expected 0`);
     }

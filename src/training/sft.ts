@@ -8,6 +8,7 @@ import type { Policy } from "../policy/policy";
 import type { Problem } from "../tasks/problem";
 import { bankOf } from "./featureCache";
 import type { TrainingRow } from "./microBatch";
+import type { DataParallel } from "./parallel";
 import { permutation, streamStep } from "./randomStreams";
 import type { DataProgress, ReflectionExample } from "./records";
 import { emptyProgress, recallExample, responseText, takeExamples } from "./reflectionData";
@@ -30,7 +31,7 @@ export class ReflectionSft {
   #chunks: number;
   #prepared: Prepared | null = null;
 
-  constructor(private readonly policy: Policy, settings: Settings, from: Pick<SessionState, "examples" | "progress" | "chunks"> | null = null) {
+  constructor(private readonly policy: Policy, settings: Settings, private readonly parallel: DataParallel | null, from: Pick<SessionState, "examples" | "progress" | "chunks"> | null = null) {
     this.#examples = from?.examples.map(recallExample) ?? [];
     this.#progress = from?.progress ?? emptyProgress(settings.sft.examples);
     this.#chunks = from?.chunks ?? 0;
@@ -63,7 +64,7 @@ export class ReflectionSft {
   async collect(problems: readonly Problem[], settings: Settings): Promise<readonly ReflectionExample[]> {
     const prompts = problems.map((problem) => encodeProblem(this.policy, problem));
     const { temperature, maxNewTokens, seed } = settings;
-    const rows = await sampleRows(this.policy, prompts, null, { groupSize: 1, temperature, maxNewTokens, seed, step: streamStep("sft", this.#chunks) });
+    const rows = await sampleRows(this.policy, prompts, null, { groupSize: 1, temperature, maxNewTokens, seed, step: streamStep("sft", this.#chunks) }, this.parallel);
     const answers = problems.map((problem, index) => ({ problem, text: textOf(this.policy, rows[index]?.[0]?.tokens ?? []) }));
     const { progress, taken } = takeExamples(this.#progress, answers, this.#chunks * problems.length);
     if (taken.length === 0 && this.#progress.collected === 0 && this.#chunks >= 8) {
@@ -85,7 +86,7 @@ export class ReflectionSft {
     return sftUpdate(this.policy, this.batch(prepared, step, settings), {
       temperature: 1, trainVision: !settings.freezeVision, features: prepared.features,
       learningRate: this.learningRate(step, settings), weightDecay: settings.sft.weightDecay, maxGradNorm: settings.maxGradNorm,
-      microBatchRows: settings.microBatchRows, updates, beta2: settings.sft.beta2,
+      microBatchRows: settings.microBatchRows, updates, beta2: settings.sft.beta2, parallel: this.parallel,
     });
   }
 

@@ -17,10 +17,14 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Policy } from "../policy/policy";
 import { POLICY_LOSS_STATS, type PolicyLossOptions } from "../tensor/kernels";
 import { Lifetime } from "./lifetime";
-import { microBatches, perToken, type TrainingRow } from "./microBatch";
-import { optimiserStep, responseLogprobs, type LossOf, type StepOptions } from "./optimiserStep";
+import { likelihoodLoss, policyLoss } from "./loss";
+import { microBatches, type MicroBatch, type TrainingRow } from "./microBatch";
+import { optimiserStep, responseLogprobs, type StepOptions } from "./optimiserStep";
+import { parallelStep, type DataParallel } from "./parallel";
 
 export interface UpdateOptions extends StepOptions {
+  /** Compute micro-batches in parallel; null: one after the other on the policy's own home. */
+  readonly parallel?: DataParallel | null;
   /** Responses in one forward and backward pass. */
   readonly microBatchRows: number;
 }
@@ -52,38 +56,49 @@ export interface PolicyUpdateOptions extends UpdateOptions {
  */
 export async function policyUpdate(policy: Policy, rows: readonly TrainingRow[], options: PolicyUpdateOptions): Promise<UpdateResult> {
   if (options.loss.beta > 0 && options.reference === null) throw new Error("policyUpdate: a KL weight above 0 needs a reference policy");
-  const { home } = policy;
   const batches = microBatches(rows, options.microBatchRows);
   const lifetime = new Lifetime();
   try {
     const reference = options.loss.beta > 0 && options.reference !== null ? responseLogprobs(options.reference, batches, options, lifetime) : [];
-    const old: Tensor[] = [];
-    const lossOf: LossOf = (logprob, batch, index, scope) => {
-      const advantage = perToken(batch, (row) => row.advantage);
-      const weight = perToken(batch, (row) => row.weight);
-      return home.kernels.policyLoss(
-        logprob, old[index] ?? logprob, reference[index] ?? logprob,
-        scope.own(home.upload(advantage, [advantage.length])), scope.own(home.upload(weight, [weight.length])), options.loss,
-      );
-    };
-    const results: UpdateResult[] = [];
-    for (let epoch = 0; epoch < options.epochs; epoch++) {
-      const kept: Tensor[] = [];
-      const keep = epoch === 0 && options.epochs > 1 ? { lifetime, logprobs: kept } : null;
-      const counted = { ...options, updates: options.updates + epoch };
-      const { stats, gradNorm } = await optimiserStep(policy, batches, counted, (logprob, batch, index, scope) => {
-        const { dLogprob, stats: sums } = lossOf(logprob, batch, index, scope);
-        return { dLogprob: scope.own(dLogprob), stats: sums };
-      }, keep);
-      old.push(...kept);
-      results.push({ ...policyMeans(stats), gradNorm, updates: epoch + 1 });
-    }
+    const epochs = options.parallel ? await parallelEpochs(options.parallel, batches, reference, options) : await ownEpochs(policy, batches, reference, options, lifetime);
+    const results = epochs.map(({ stats, gradNorm }, epoch): UpdateResult => ({ ...policyMeans(stats), gradNorm, updates: epoch + 1 }));
     const last = results.at(-1);
     if (last === undefined) throw new Error(`policyUpdate: epochs is ${options.epochs}; expected at least 1`);
     return { ...last, referenceKl: results[0]?.referenceKl ?? 0 };
   } finally {
     lifetime.dispose();
   }
+}
+
+type Epoch = Awaited<ReturnType<typeof optimiserStep>>;
+
+/** Inner epochs on the policy's own home; the log-probabilities of the first forward stay on the device as the old ones. */
+async function ownEpochs(policy: Policy, batches: readonly MicroBatch[], reference: readonly Tensor[], options: PolicyUpdateOptions, lifetime: Lifetime): Promise<Epoch[]> {
+  const old: Tensor[] = [];
+  const results: Epoch[] = [];
+  for (let epoch = 0; epoch < options.epochs; epoch++) {
+    const kept: Tensor[] = [];
+    const keep = epoch === 0 && options.epochs > 1 ? { lifetime, logprobs: kept } : null;
+    results.push(await optimiserStep(policy, batches, { ...options, updates: options.updates + epoch }, (logprob, batch, index, scope) =>
+      policyLoss(policy.home, logprob, batch, old[index] ?? logprob, reference[index] ?? logprob, options.loss, scope), keep));
+    old.push(...kept);
+  }
+  return results;
+}
+
+/** The same over replicas: log-probabilities travel as plain arrays. */
+async function parallelEpochs(parallel: DataParallel, batches: readonly MicroBatch[], reference: readonly Tensor[], options: PolicyUpdateOptions): Promise<Epoch[]> {
+  const given = (await parallel.policy.home.read(reference)).map((values) => Float32Array.from(values));
+  let old: readonly (Float32Array | null)[] = [];
+  const results: Epoch[] = [];
+  for (let epoch = 0; epoch < options.epochs; epoch++) {
+    const keep = epoch === 0 && options.epochs > 1;
+    const { logprobs, ...result } = await parallelStep(parallel, batches, { ...options, updates: options.updates + epoch }, (index) =>
+      ({ kind: "policy", options: options.loss, old: old[index] ?? null, reference: given[index] ?? null }), keep);
+    if (keep) old = logprobs;
+    results.push(result);
+  }
+  return results;
 }
 
 function policyMeans(stats: readonly Float32Array[]): Omit<UpdateResult, "gradNorm" | "updates"> {
@@ -96,15 +111,10 @@ function policyMeans(stats: readonly Float32Array[]): Omit<UpdateResult, "gradNo
 
 /** One SFT step: Σ −w·logprob with each row's weight. @throws StepRefused when the loss or gradient is not finite. */
 export async function sftUpdate(policy: Policy, rows: readonly TrainingRow[], options: UpdateOptions): Promise<UpdateResult> {
-  const { home } = policy;
-  const { stats, gradNorm } = await optimiserStep(policy, microBatches(rows, options.microBatchRows), options, (logprob, batch, _index, scope) => {
-    const minus = perToken(batch, (row) => -row.weight);
-    const gradient = scope.own(home.upload(minus, [minus.length]));
-    // Σ −w·logprob on the device: a [1, N] row times logprob as a [1, N] matrix.
-    const row = scope.own(home.view(gradient, 0, [1, minus.length]));
-    const column = scope.own(home.view(logprob, 0, [1, minus.length]));
-    return { dLogprob: gradient, stats: home.kernels.linear(row, { format: "f32", out: 1, in: minus.length, values: column }, null, null) };
-  });
+  const batches = microBatches(rows, options.microBatchRows);
+  const { stats, gradNorm } = options.parallel
+    ? await parallelStep(options.parallel, batches, options, () => ({ kind: "likelihood" }))
+    : await optimiserStep(policy, batches, options, (logprob, batch, _index, scope) => likelihoodLoss(policy.home, logprob, batch, scope));
   const tokens = rows.reduce((sum, row) => sum + row.tokens.length, 0);
   return { loss: stats.reduce((sum, [value]) => sum + (value ?? 0), 0), gradNorm, tokens, referenceKl: 0, clippedLow: 0, clippedHigh: 0, updates: 1 };
 }
