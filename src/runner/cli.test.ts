@@ -130,6 +130,14 @@ describe("train", () => {
     expect(await readFile(join(inFolder("killed"), "grpo", "model.safetensors"))).toEqual(await readFile(join(inFolder("alone"), "grpo", "model.safetensors")));
   });
 
+  test("two workers train as three do, bit for bit", async () => {
+    const args = ["train", "--policy", inFolder("tiny"), "--stage", "grpo", "--seed", "3", "--steps", "2", "--set", "microBatchRows=2", ...TINY];
+    const [two, three] = await Promise.all([srpo(...args, "--workers", "2", "--out", inFolder("two")), srpo(...args, "--workers", "3", "--out", inFolder("three"))]);
+    expect(two.err).toMatch(/2 workers/);
+    expect([two.code, three.code]).toEqual([0, 0]);
+    expect(await readFile(join(inFolder("two"), "grpo", "model.safetensors"))).toEqual(await readFile(join(inFolder("three"), "grpo", "model.safetensors")));
+  });
+
   test("what was trained can be evaluated and sampled", async () => {
     const [evaluated, sampled] = await Promise.all([srpo("eval", "--policy", inFolder("tiny"), "--problems", "4", "--json", "--set", "maxNewTokens=16"),
       srpo("sample", "--policy", inFolder("tiny"), "--problem", "bars:eval:7", "--json", "--set", "grpo.groupSize=2", "--set", "maxNewTokens=16")]);

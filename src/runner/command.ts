@@ -14,3 +14,4 @@ export const homeFlag = { type: "string", default: "wasm", valueHint: "webgpu|wa
 export const seedFlag = { type: "string", valueHint: "n", description: "Seed of all randomness" } as const;
 export const setFlag = { type: "string", valueHint: "path=value", description: "A setting, e.g. grpo.learningRate=1e-4; may be repeated. Also --reward.x v, --sft.x v, --grpo.x v" } as const;
 export const policyFlag = { type: "string", default: "public/policies/base", valueHint: "dir", description: "Policy folder (Hugging Face layout)" } as const;
+export const workersFlag = { type: "string", default: "1", valueHint: "n", description: "Threads that compute, each with a copy of the policy (wasm home only); the same result with any number from 2 on" } as const;

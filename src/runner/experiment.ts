@@ -15,11 +15,12 @@ import type { EvaluationRecord } from "../training/records";
 import { Session } from "../training/session";
 import type { Settings } from "../training/settings";
 import { writeAtomically } from "./atomicWrite";
-import { homeFlag, policyFlag, setFlag } from "./command";
+import { homeFlag, policyFlag, setFlag, workersFlag } from "./command";
 import { collectResults, learningTable, writeEvaluations, readEvaluations } from "./learningTable";
 import { HOME_NAMES, openNodeHome } from "./nodeHomes";
 import { settingsOf } from "./settingsArguments";
 import { progressBar } from "./progress";
+import { openWorkers } from "./replicaThreads";
 import { planOf, RunFolder } from "./runFolder";
 import { trainStages, type TrainedStage } from "./trainLoop";
 import { oneOf, parseArguments, UsageError } from "./usage";
@@ -41,15 +42,18 @@ const flags: ArgsDef = {
   every: { type: "string", default: "25", valueHint: "n", description: "GRPO steps between evaluations" },
   report: { type: "boolean", description: "Only make the table from the results in --out" },
   home: homeFlag,
+  workers: workersFlag,
   set: setFlag,
 };
 
-interface Part { readonly folder: string; readonly stage: TrainedStage; readonly from: string; readonly settings: Settings; readonly problems: number; readonly every: number }
+interface Part { readonly folder: string; readonly stage: TrainedStage; readonly from: string; readonly settings: Settings; readonly problems: number; readonly every: number; readonly workers: number }
 
 /** Train one part of the experiment, or what is left of it, with evaluations along the way. */
-async function runPart(home: Home, { folder: path, stage, from, settings, problems, every }: Part): Promise<void> {
-  const policy = await Policy.load(home, await openDirectory(from), { trainable: settings.freezeVision ? "language" : "all" });
-  const session = new Session(policy, settings, { stage });
+async function runPart(home: Home, { folder: path, stage, from, settings, problems, every, workers }: Part): Promise<void> {
+  const trainable = settings.freezeVision ? "language" : "all";
+  const policy = await Policy.load(home, await openDirectory(from), { trainable });
+  const parallel = await openWorkers(policy, workers, trainable);
+  const session = new Session(policy, settings, { stage, parallel });
   const folder = new RunFolder(path);
   const plan = planOf({ stages: [stage], saveEvery: 10, policy: from });
   const bar = progressBar(path);
@@ -78,6 +82,7 @@ async function runPart(home: Home, { folder: path, stage, from, settings, proble
   } finally {
     bar.stop();
     session.dispose();
+    await parallel?.dispose();
     policy.dispose();
   }
 }
@@ -97,6 +102,7 @@ async function main(rawArgs: readonly string[]): Promise<number> {
   const arms = args.text("arms").split(",").map((arm) => oneOf("arms", arm, Object.keys(ARMS)));
   const problems = args.integer("problems", 1);
   const every = args.integer("every", 1);
+  const workers = args.integer("workers", 1);
   const base = settingsOf(args);
   if (!args.boolean("report")) {
     const home = await openNodeHome(args.oneOf("home", HOME_NAMES));
@@ -104,10 +110,10 @@ async function main(rawArgs: readonly string[]): Promise<number> {
       for (const seed of seeds) {
         const settings = { ...base, seed };
         const sft = join(out, `seed-${seed}`, "sft");
-        await runPart(home, { folder: sft, stage: "sft", from: args.text("policy"), settings, problems, every });
+        await runPart(home, { folder: sft, stage: "sft", from: args.text("policy"), settings, problems, every, workers });
         for (const arm of arms) {
           const armed = configure(settings, { reward: ARMS[arm] ?? {} });
-          await runPart(home, { folder: join(out, `seed-${seed}`, arm), stage: "grpo", from: join(sft, "sft"), settings: armed, problems, every });
+          await runPart(home, { folder: join(out, `seed-${seed}`, arm), stage: "grpo", from: join(sft, "sft"), settings: armed, problems, every, workers });
         }
       }
     } finally {

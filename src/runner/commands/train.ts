@@ -2,10 +2,11 @@
 import { configure } from "../../training/configure";
 import { Session } from "../../training/session";
 import { settingsSchema, type Settings, type SettingsPatch } from "../../training/settings";
-import { homeFlag, policyFlag, seedFlag, setFlag, type RunnerCommand } from "../command";
+import { homeFlag, policyFlag, seedFlag, setFlag, workersFlag, type RunnerCommand } from "../command";
 import { HOME_NAMES } from "../nodeHomes";
 import { openPolicyOn, type OpenedPolicy } from "../openPolicy";
 import { progressBar } from "../progress";
+import { openWorkers } from "../replicaThreads";
 import { defaultRunConfig, overlaid, readRunFile, type RunConfig } from "../runConfig";
 import { planOf, RunFolder, type RunPlan } from "../runFolder";
 import { settingsOf } from "../settingsArguments";
@@ -40,6 +41,7 @@ export const trainCommand: RunnerCommand = {
     steps: { type: "string", valueHint: "n", description: "Steps of the stage (with several stages: of the last)" },
     seed: seedFlag,
     home: homeFlag,
+    workers: workersFlag,
     resume: { type: "boolean", description: "Go on with the run in --out from its last snapshot, under its own settings but for --steps, --set and the settings in --config" },
     saveEvery: { type: "string", default: "10", valueHint: "n", description: "Steps between snapshots" },
     set: setFlag,
@@ -56,7 +58,9 @@ export const trainCommand: RunnerCommand = {
     if (stored !== null) refuseAnotherRun(stored, request);
     const plan = stored ?? planOf(config);
     const opened = await openFor(plan, args.given("home") === null ? plan.home : args.oneOf("home", HOME_NAMES), config.settings);
-    const session = new Session(opened.policy, config.settings);
+    const workers = args.integer("workers", 1);
+    const parallel = await openWorkers(opened.policy, workers, config.settings.freezeVision ? "language" : "all");
+    const session = new Session(opened.policy, config.settings, { parallel });
     const bar = progressBar("train");
     try {
       if (stored === null) {
@@ -65,7 +69,7 @@ export const trainCommand: RunnerCommand = {
         await folder.restore(session);
         session.configure(resumedSettings(session.settings, request, args, plan.stages));
       }
-      process.stderr.write(`${resume ? "resumed at" : "training from"} ${session.stage} step ${session.step} on ${opened.home.description.name} (${opened.home.description.adapter}), ${opened.policy.parameters.trainableCount} trainable parameters\n`);
+      process.stderr.write(`${resume ? "resumed at" : "training from"} ${session.stage} step ${session.step} on ${opened.home.description.name} (${opened.home.description.adapter}), ${workers === 1 ? "1 worker" : `${workers} workers`}, ${opened.policy.parameters.trainableCount} trainable parameters\n`);
       await trainStages(session, plan, folder, {
         onData: (collected, wanted) => bar.update(collected, wanted, "reflections"),
         onStep: (metrics, planned) => bar.update(metrics.step, planned, note(metrics.stage, metrics.loss, metrics["accuracy/first"], metrics["accuracy/refined"])),
@@ -74,6 +78,7 @@ export const trainCommand: RunnerCommand = {
     } finally {
       bar.stop();
       session.dispose();
+      await parallel?.dispose();
       await opened.close();
     }
     process.stdout.write(`${folder.path}\n`);
