@@ -20,8 +20,7 @@ const INDEX_FILE = "model.safetensors.index.json";
 /** Bytes on disk that are read at a time. */
 export const PIECE_BYTES = 16 * 2 ** 20;
 
-/** A safetensors file of the folder, its header read. */
-export interface Shard {
+interface Shard {
   readonly file: string;
   readonly header: SafetensorsHeader;
 }
@@ -106,8 +105,6 @@ export class Checkpoint {
     readonly config: PolicyConfig,
     /** config.json as it was, for writing it back unchanged. */
     readonly configText: string,
-    /** The weight files, in order of their names. */
-    readonly shards: readonly Shard[],
     private readonly located: ReadonlyMap<string, Located>,
   ) {}
 
@@ -118,10 +115,9 @@ export class Checkpoint {
     if (!files.list().includes("config.json")) throw new CheckpointError(`The folder holds no config.json; it holds ${listed(files.list()) || "nothing"}. Is it a Hugging Face checkpoint?`);
     const configText = new TextDecoder().decode(await files.read("config.json"));
     const config = parseConfig(configText);
-    const shards = await openShards(files);
-    const located = locate(shards);
+    const located = locate(await openShards(files));
     checkAgainstConfig(located, config);
-    return new Checkpoint(files, config, configText, shards, located);
+    return new Checkpoint(files, config, configText, located);
   }
 
   /** Canonical names (`model.layers…`, `visual…`, `lm_head.weight` unless tied), in the order of the model. */

@@ -3,6 +3,7 @@ import { InMemoryFiles, UrlFiles, type CheckpointFiles } from "../policy/checkpo
 import { openBestHome } from "../tensor/open";
 import { Host } from "./host";
 import type { Event, PolicySource } from "./protocol";
+import { replicasOnWorkers } from "./replicaWorkers";
 import type { OpenHome } from "./run";
 import { IndexedDbStore, MemoryStore, type SnapshotStore } from "./store";
 
@@ -62,7 +63,7 @@ self.onmessage = ({ data }: MessageEvent<unknown>) => void waiting.push(data);
 const { store, refused } = await openStore();
 let told = refused === null;
 const host = new Host({
-  openHome, filesOf, store, sleep,
+  openHome, openReplicas: replicasOnWorkers, filesOf, store, sleep,
   now: () => performance.now(),
   post: (event, transfer) => {
     send(event, transfer);

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { InMemoryFiles } from "../policy/checkpointFiles";
 import { DeviceLostError, type Home } from "../tensor/home";
 import { openWasmHome } from "../tensor/wasm/home";
+import type { Replica } from "../training/replica";
 import { teachFormat, tinyPolicy } from "../training/tinyPolicy";
 import { WorkerClient, type CommandBody, type Port } from "./client";
 import { Host, type HostDependencies } from "./host";
@@ -30,7 +31,7 @@ function rig(overrides: Partial<HostDependencies> = {}, store: SnapshotStore = n
   let toPage: (message: unknown) => void = () => undefined;
   const host = new Host({
     openHome: async () => ({ home: await openWasmHome(), passedOver: [{ home: "webgpu", why: "no adapter" }], deviceTime: 1, selfTestTime: 2 }),
-    filesOf: () => files, store, now: () => performance.now(), sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    openReplicas: async () => [], filesOf: () => files, store, now: () => performance.now(), sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     post: (event) => toPage(structuredClone(event)),
     ...overrides,
   });
@@ -133,6 +134,32 @@ describe("a run", () => {
     page.host.receive({ run: "older", type: "step" });
     await page.host.idle();
     expect(page.events).toHaveLength(before);
+  });
+});
+
+describe("replicas", () => {
+  /** A replica that answers no job: the policy itself does its work. */
+  const broken: Replica = {
+    load: () => Promise.resolve(), gradient: () => Promise.reject(new Error("out of memory.")), rollout: () => Promise.reject(new Error("out of memory.")), dispose: () => Promise.resolve(),
+  };
+  const adapters = (events: readonly Event[]): string[] => events.flatMap((event) => (event.type === "opened" || event.type === "adapter" ? [event.adapter] : []));
+
+  test("one that fails is told, leaves the badge, and changes nothing", async () => {
+    const alone = rig();
+    const [expected] = only(await send(alone, open, { type: "step" }), "stepped");
+    const page = rig({ openReplicas: async () => [broken] });
+    const events = await send(page, open, { type: "step" });
+    expect(adapters(events)).toEqual(["SIMD, 2 workers", "SIMD, 1 thread"]);
+    expect(only(events, "error").map(({ message }) => message)).toEqual([expect.stringMatching(/out of memory.*goes on with one worker/)]);
+    expect(only(events, "stepped")[0]?.metrics.grad_norm).toBe(expected?.metrics.grad_norm);
+  });
+
+  test("where none can be started the run opens with one worker and says why", async () => {
+    const page = rig({ openReplicas: () => Promise.reject(new Error("workers are forbidden here.")) });
+    const events = await send(page, open, { type: "step" });
+    expect(adapters(events)).toEqual(["SIMD, 1 thread"]);
+    expect(only(events, "error")[0]).toMatchObject({ fatal: false, message: expect.stringMatching(/second worker.*forbidden/) as string });
+    expect(only(events, "stepped")).toHaveLength(1);
   });
 });
 

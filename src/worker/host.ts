@@ -13,7 +13,7 @@ import { GroupFeed } from "./groupFeed";
 import { Keeper } from "./keeper";
 import { parseCommand } from "./parse";
 import type { Command, Event, Phase, Stage } from "./protocol";
-import type { Run } from "./run";
+import { adapterOf, type Run } from "./run";
 import { FatalError, RunLifecycle, type EventBody, type LifecycleDependencies, type OpenCommand } from "./runLifecycle";
 
 export interface HostDependencies extends LifecycleDependencies {
@@ -118,7 +118,8 @@ export class Host {
 
   private postOpened(resumed: boolean): void {
     const { opened: { home, passedOver }, policy, session, costs } = this.#life.run;
-    const { adapter, features } = home.description;
+    const { features } = home.description;
+    const adapter = adapterOf(this.#life.run);
     this.post({
       type: "opened", home: home.name, adapter, features, costs, passedOver, parameters: policy.parameters.count,
       settings: session.settings, stage: session.stage, step: session.step, resumed, start: this.#life.start, history: session.history,

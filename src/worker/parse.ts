@@ -51,6 +51,7 @@ export function parseCommand(message: unknown): Command {
 const EVENT_FIELDS: { readonly [T in Event["type"]]: Readonly<Record<string, "string" | "number" | "boolean" | "object" | "array">> } = {
   progress: { what: "string", done: "number", total: "number" },
   opened: { home: "string", adapter: "string", features: "array", costs: "object", passedOver: "array", parameters: "number", settings: "object", stage: "string", step: "number", resumed: "boolean", start: "string", history: "array" },
+  adapter: { adapter: "string" },
   configured: { settings: "object" },
   playing: { playing: "boolean" },
   stage: { stage: "string", step: "number" },

@@ -68,6 +68,8 @@ export type Event = { readonly run: string } & (
       /** What the run started from; after a resume, that of the stored run. "own": a dropped folder. */
       readonly start: ShippedName | "own";
       readonly history: readonly StepMetrics[] }
+  /** What the badge says has changed: a worker was lost. */
+  | { readonly type: "adapter"; readonly adapter: string }
   | { readonly type: "configured"; readonly settings: Settings }
   | { readonly type: "playing"; readonly playing: boolean }
   | { readonly type: "stage"; readonly stage: Stage; readonly step: number }

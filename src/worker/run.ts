@@ -5,6 +5,8 @@
 import { InMemoryFiles, type CheckpointFiles } from "../policy/checkpointFiles";
 import { Policy } from "../policy/policy";
 import type { Home, HomeName } from "../tensor/home";
+import { DataParallel } from "../training/parallel";
+import type { Replica } from "../training/replica";
 import { Session } from "../training/session";
 import type { Settings } from "../training/settings";
 import type { Stage, StartCosts } from "./protocol";
@@ -21,11 +23,19 @@ export interface OpenedHome {
 /** @param wanted null: the first that passes its self-test, in the order webgpu, wasm, reference */
 export type OpenHome = (wanted: HomeName | null, onProgress: (what: "device" | "selfTest", done: number, total: number) => void) => Promise<OpenedHome>;
 
+/** Copies of a policy on the wasm home that share its work. */
+export type OpenReplicas = (policy: Policy, trainable: "all" | "language") => Promise<readonly Replica[]>;
+
+/** Told what is wrong with the replicas; training goes on with those that are left. */
+export type OnReplicas = (message: string) => void;
+
 export type OnProgress = (what: "download" | "device" | "selfTest" | "load", done: number, total: number) => void;
 
 export interface Run {
   readonly opened: OpenedHome;
   readonly policy: Policy;
+  /** On the wasm home; null on others. */
+  readonly parallel: DataParallel | null;
   readonly session: Session;
   readonly costs: StartCosts;
 }
@@ -42,23 +52,41 @@ export async function download(files: CheckpointFiles, onProgress: OnProgress): 
   return new InMemoryFiles(read);
 }
 
-export async function openRun(openHome: OpenHome, wanted: HomeName | null, files: CheckpointFiles, settings: Settings, stage: Stage, downloadTime: number, now: () => number, onProgress: OnProgress): Promise<Run> {
+export async function openRun(openHome: OpenHome, wanted: HomeName | null, files: CheckpointFiles, settings: Settings, stage: Stage, downloadTime: number, now: () => number, onProgress: OnProgress, openReplicas: OpenReplicas, onReplicas: OnReplicas): Promise<Run> {
   const opened = await openHome(wanted, onProgress);
   try {
     const began = now();
     onProgress("load", 0, 1);
-    const policy = await Policy.load(opened.home, files, { trainable: settings.freezeVision ? "language" : "all" });
+    const trainable = settings.freezeVision ? "language" : "all";
+    const policy = await Policy.load(opened.home, files, { trainable });
+    const parallel = opened.home.name === "wasm" ? await replicated(policy, trainable, openReplicas, onReplicas) : null;
     onProgress("load", 1, 1);
     const costs = { download: downloadTime, device: opened.deviceTime, selfTest: opened.selfTestTime, load: now() - began };
-    return { opened, policy, session: new Session(policy, settings, { stage, now }), costs };
+    return { opened, policy, parallel, session: new Session(policy, settings, { stage, now, parallel }), costs };
   } catch (error) {
     await opened.home.dispose();
     throw error;
   }
 }
 
+/** A policy that cannot be replicated trains alone, with the same result. */
+async function replicated(policy: Policy, trainable: "all" | "language", openReplicas: OpenReplicas, onLost: OnReplicas): Promise<DataParallel> {
+  const replicas = await openReplicas(policy, trainable).catch((error: unknown) => {
+    onLost(`A second worker could not be started: ${error instanceof Error ? error.message : String(error)} Training goes on with one.`);
+    return [];
+  });
+  return new DataParallel(policy, replicas, { onLost });
+}
+
+/** What the badge says: the home's adapter, and how many workers compute where there are several. */
+export function adapterOf({ opened, parallel }: Run): string {
+  const { adapter } = opened.home.description;
+  return parallel === null || parallel.workers === 1 ? adapter : `SIMD, ${parallel.workers} workers`;
+}
+
 /** Give everything back. On a lost device the tensors are gone already, and only the home is closed. */
-export async function closeRun({ session, policy, opened }: Run, lost: boolean): Promise<void> {
+export async function closeRun({ session, policy, parallel, opened }: Run, lost: boolean): Promise<void> {
+  await parallel?.dispose();
   if (!lost) {
     session.dispose();
     policy.dispose();

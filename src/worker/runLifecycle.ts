@@ -8,7 +8,7 @@ import { defaultSettings } from "../training/settings";
 import type { Snapshot } from "../training/snapshot";
 import type { Keeper } from "./keeper";
 import { STAGE_OF_SHIPPED, type Command, type Event, type PolicySource, type ShippedName } from "./protocol";
-import { closeRun, download, openRun, type OpenHome, type OnProgress, type Run } from "./run";
+import { adapterOf, closeRun, download, openRun, type OpenHome, type OpenReplicas, type OnProgress, type Run } from "./run";
 import type { SnapshotStore } from "./store";
 import { storedSource, storeSource } from "./storedSource";
 
@@ -18,6 +18,7 @@ export type EventBody = Event extends infer E ? (E extends Event ? Omit<E, "run"
 
 export interface LifecycleDependencies {
   readonly openHome: OpenHome;
+  readonly openReplicas: OpenReplicas;
   /** The folder that a source names; `base`: address that the shipped ones are relative to. */
   readonly filesOf: (source: PolicySource, base: string | undefined) => CheckpointFiles;
   readonly store: SnapshotStore;
@@ -151,12 +152,18 @@ export class RunLifecycle {
     const { command, files } = this.#opening;
     const settings = from?.state.settings ?? configure(defaultSettings, command.settings);
     const stage = command.source.kind === "shipped" ? STAGE_OF_SHIPPED[command.source.name] : "base";
-    const run = await openRun(this.dependencies.openHome, command.home, files, settings, stage, downloadTime, this.dependencies.now, this.progress);
+    const run = await openRun(this.dependencies.openHome, command.home, files, settings, stage, downloadTime, this.dependencies.now, this.progress, this.dependencies.openReplicas, this.replicas);
     run.session.watched = this.#watched;
     this.#run = run;
     if (from !== null) await run.session.restore(from);
     void run.opened.home.lost.then((error) => this.onLost(run, error.message));
   }
+
+  /** A replica was given up, or none could be had. */
+  private readonly replicas = (message: string): void => {
+    this.post({ type: "error", fatal: false, message });
+    if (this.#run !== null) this.post({ type: "adapter", adapter: adapterOf(this.#run) });
+  };
 
   private readonly progress: OnProgress = (what, done, total) => this.post({ type: "progress", what, done, total });
 }

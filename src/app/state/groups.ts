@@ -86,7 +86,7 @@ export function reduceGroups(state: GroupsState, event: Event): GroupsState {
       ...state, stage: event.stage, lookedAt: null,
       past: event.resumed ? state.past : [], now: event.resumed || state.now?.origin === "prepared" ? state.now : null,
     };
-    case "progress": case "configured": case "playing": case "phaseStarted": case "stepped": case "data": case "evaluated":
+    case "progress": case "adapter": case "configured": case "playing": case "phaseStarted": case "stepped": case "data": case "evaluated":
     case "snapshots": case "exported": case "deviceLost": case "refused": case "error":
       return state;
     default: return event satisfies never;

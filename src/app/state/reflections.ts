@@ -17,7 +17,7 @@ export function reduceReflections(state: ReflectionsState, event: Event): Reflec
     case "data":
       return { progress: event.progress, examples: [...[...event.examples].reverse(), ...state.examples].slice(0, KEPT) };
     case "opened": return event.resumed ? state : initialReflections;
-    case "progress": case "configured": case "playing": case "stage": case "phaseStarted": case "phase": case "stepped": case "sampled":
+    case "progress": case "adapter": case "configured": case "playing": case "stage": case "phaseStarted": case "phase": case "stepped": case "sampled":
     case "evaluated": case "snapshots": case "restored": case "exported": case "deviceLost": case "refused": case "error":
       return state;
     default: return event satisfies never;

@@ -100,6 +100,7 @@ export function reduceRun(state: RunState, event: Event): RunState {
         notices: state.notices.filter((notice) => notice.kind !== "error"),
       };
     }
+    case "adapter": return { ...state, opened: state.opened && { ...state.opened, adapter: event.adapter } };
     case "configured": return { ...state, settings: event.settings };
     case "playing": return { ...state, playing: event.playing, running: event.playing ? state.running : null };
     case "stage": return { ...state, stage: event.stage, step: event.step, running: null, done: null, secondsPerStep: null };

@@ -137,7 +137,7 @@ export function createSession({ client, onExported, hidden = () => document.hidd
       case "stepped": stageNow = event.metrics.stage; stepNow = event.metrics.step; break;
       case "playing": if (!event.playing) carryOn(); break;
       case "exported": onExported(event.files); break;
-      case "progress": case "phaseStarted": case "phase": case "data": case "sampled": case "evaluated": case "snapshots":
+      case "progress": case "adapter": case "phaseStarted": case "phase": case "data": case "sampled": case "evaluated": case "snapshots":
       case "deviceLost": case "refused": break;
       case "error": entering = null; break;
       default: event satisfies never;
