@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { nanoFiles } from "../policy/create";
 import { Policy } from "../policy/policy";
 
+import type { DataParallel } from "../training/parallel";
 import { DEFAULT_PRETRAINING, pretrainingStep, type PretrainingOptions } from "../training/pretraining";
 import { evaluate } from "../training/evaluate";
 import { defaultSettings } from "../training/settings";
@@ -13,9 +14,11 @@ import { RESPONSE_TAGS } from "../srpo/tags";
 import { problemAt } from "../tasks/problems";
 import { VOCABULARY } from "../tasks/vocabulary";
 import { appendLine, readIfThere, writeAtomically, writeFolder } from "./atomicWrite";
+import { workersFlag } from "./command";
 import { HOME_NAMES, openNodeHome } from "./nodeHomes";
 import { packTrainingState, unpackTrainingState } from "./pretrainState";
 import { progressBar } from "./progress";
+import { openWorkers } from "./replicaThreads";
 import { parseArguments, UsageError, type Arguments } from "./usage";
 
 /** Steps between two saved states, and between two evaluations. */
@@ -30,18 +33,19 @@ const FLAGS = {
   cleanSteps: { type: "string", default: String(DEFAULT_PRETRAINING.cleanSteps), description: "Steps on the clean corpus" },
   noisySteps: { type: "string", default: String(DEFAULT_PRETRAINING.noisySteps), description: "Steps on the noisy corpus" },
   home: { type: "string", default: "wasm", description: "webgpu, wasm or reference" },
+  workers: workersFlag,
 } as const;
 
-async function evaluateBase(policy: Policy, step: number, seed: number, log: string): Promise<string> {
+async function evaluateBase(policy: Policy, parallel: DataParallel | null, step: number, seed: number, log: string): Promise<string> {
   const problems = Array.from({ length: HELD_OUT }, (_, i) => problemAt("eval", i));
   const settings = { ...defaultSettings, seed };
-  const sampled = await evaluate(policy, problems, settings, { step, stage: "base" });
-  const greedy = await evaluate(policy, problems, settings, { step, stage: "base" }, { greedy: true });
+  const sampled = await evaluate(policy, problems, settings, { step, stage: "base" }, { parallel });
+  const greedy = await evaluate(policy, problems, settings, { step, stage: "base" }, { greedy: true, parallel });
   await appendLine(log, { step, sampled: { first: sampled.accuracyFirst, ...sampled.byFamily }, greedy: { first: greedy.accuracyFirst, ...greedy.byFamily } });
   return `right at T = 1: ${(100 * sampled.accuracyFirst).toFixed(1)} %, greedily: ${(100 * greedy.accuracyFirst).toFixed(1)} %`;
 }
 
-async function train(policy: Policy, args: Arguments, options: PretrainingOptions): Promise<void> {
+async function train(policy: Policy, parallel: DataParallel | null, args: Arguments, options: PretrainingOptions): Promise<void> {
   const folder = args.text("run");
   const log = join(folder, "pretrain.jsonl");
   const statePath = join(folder, "state.safetensors");
@@ -57,17 +61,17 @@ async function train(policy: Policy, args: Arguments, options: PretrainingOption
   try {
     while (step < total) {
       const started = performance.now();
-      const { loss, gradNorm, tokens, learningRate, phase } = await pretrainingStep(policy, step, options);
+      const { loss, gradNorm, tokens, learningRate, phase } = await pretrainingStep(policy, step, options, parallel);
       step++;
       await appendLine(log, { step, phase, loss, grad_norm: gradNorm, learning_rate: learningRate, num_tokens: tokens, step_time: (performance.now() - started) / 1000 });
       bar.update(step, total, `${phase}, loss ${loss.toFixed(3)}`);
       if (step % SAVE_EVERY === 0) await writeAtomically(statePath, packTrainingState(step, await policy.parameters.state(), options));
-      if (step % EVALUATE_EVERY === 0 && step < total) bar.update(step, total, await evaluateBase(policy, step, options.seed, log));
+      if (step % EVALUATE_EVERY === 0 && step < total) bar.update(step, total, await evaluateBase(policy, parallel, step, options.seed, log));
     }
   } finally {
     bar.stop();
   }
-  process.stdout.write(`step ${total}: ${await evaluateBase(policy, total, options.seed, log)}\n`);
+  process.stdout.write(`step ${total}: ${await evaluateBase(policy, parallel, total, options.seed, log)}\n`);
   await writeFolder(args.text("out"), await policy.toFiles());
   process.stdout.write(`written to ${args.text("out")}\n`);
 }
@@ -80,7 +84,12 @@ async function main(): Promise<number> {
   const home = await openNodeHome(args.oneOf("home", HOME_NAMES));
   try {
     const policy = await Policy.create(home, nanoFiles([...RESPONSE_TAGS, ...VOCABULARY]), { seed: options.seed });
-    await train(policy, args, options);
+    const parallel = await openWorkers(policy, args.integer("workers", 1), "all");
+    try {
+      await train(policy, parallel, args, options);
+    } finally {
+      await parallel?.dispose();
+    }
   } finally {
     await home.dispose();
   }

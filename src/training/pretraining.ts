@@ -12,6 +12,7 @@ import { corpusExample, DEFAULT_CORPUS, type CorpusPhase } from "../tasks/corpus
 import type { FamilyName } from "../tasks/problem";
 import { FAMILY_NAMES } from "../tasks/problems";
 import type { TrainingRow } from "./microBatch";
+import type { DataParallel } from "./parallel";
 import { encodeProblem } from "./rollout";
 import { responseTokens } from "./transcript";
 import { sftUpdate, type UpdateResult } from "./update";
@@ -63,7 +64,7 @@ export function pretrainingRate(step: number, options: PretrainingOptions): numb
 }
 
 /** Step number `step` (0-based, over both phases): a pure function of the policy's state, the options and the step. @throws StepRefused */
-export async function pretrainingStep(policy: Policy, step: number, options: PretrainingOptions): Promise<UpdateResult & { readonly learningRate: number; readonly phase: CorpusPhase }> {
+export async function pretrainingStep(policy: Policy, step: number, options: PretrainingOptions, parallel: DataParallel | null = null): Promise<UpdateResult & { readonly learningRate: number; readonly phase: CorpusPhase }> {
   const phase = phaseOf(step, options);
   const first = (phase === "clean" ? step : step - options.cleanSteps) * options.batchSize;
   const families = phase === "clean" ? options.turns.findLast(({ from }) => from <= step)?.families : undefined;
@@ -77,7 +78,7 @@ export async function pretrainingStep(policy: Policy, step: number, options: Pre
   const learningRate = pretrainingRate(step, options);
   const result = await sftUpdate(policy, rows, {
     temperature: 1, trainVision: true, features: null, learningRate, weightDecay: options.weightDecay,
-    maxGradNorm: options.maxGradNorm, microBatchRows: options.microBatchRows, updates: step, beta2: options.beta2,
+    maxGradNorm: options.maxGradNorm, microBatchRows: options.microBatchRows, updates: step, beta2: options.beta2, parallel,
   });
   return { ...result, learningRate, phase };
 }
