@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { benchArguments, help } from "./arguments";
+import { BENCHMARKS } from "./results";
+
+test("names, then flags; without names all benchmarks", () => {
+  expect(benchArguments(["matmul", "rollout", "--home", "webgpu", "--quick"])).toEqual({ names: ["matmul", "rollout"], home: "webgpu", json: null, quick: true });
+  expect(benchArguments(["--json=out.json"])).toEqual({ names: BENCHMARKS, home: "wasm", json: "out.json", quick: false });
+});
+
+test.each<[string[], RegExp]>([
+  [["sleep"], /there is no benchmark "sleep"; expected one of matmul, /],
+  [["matmul", "--home", "cuda"], /--home: "cuda" is none of webgpu, wasm, reference/],
+  [["--json"], /--json needs a value/],
+  [["--json", "no/such/folder/x.json"], /--json: there is no folder no\/such\/folder/],
+  [["--fast"], /unknown flag --fast; known: --home, --json, --quick/],
+  [["--quick", "matmul"], /"matmul" is not expected here/],
+])("%j is refused", (args, message) => {
+  expect(() => benchArguments(args)).toThrow(message);
+});
+
+test("the help names every benchmark", () => {
+  const text = help(BENCHMARKS.map((name) => ({ name, description: `measures ${name}` })));
+  for (const name of BENCHMARKS) expect(text).toContain(`measures ${name}`);
+});

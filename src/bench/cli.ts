@@ -1,0 +1,53 @@
+/**
+ * `npm run bench`: measures us and our peers side by side, prints a table a benchmark and writes JSON. Exit codes: 0 done,
+ * 1 failed, 2 the input was bad (one line on stderr says what).
+ */
+import { writeFileSync } from "node:fs";
+import { arch, cpus, platform, release } from "node:os";
+import { UsageError } from "../runner/usage";
+import { benchArguments, help } from "./arguments";
+import type { Benchmark } from "./benchmark";
+import { matmul } from "./benchmarks/matmul";
+import { rollout } from "./benchmarks/rollout";
+import { trainStep } from "./benchmarks/trainStep";
+import { section } from "./report";
+import { reportSchema, type Absent, type BenchmarkName, type Measurement } from "./results";
+
+const ALL: Readonly<Record<BenchmarkName, Benchmark>> = { matmul, "train-step": trainStep, rollout };
+
+/** → exit code */
+async function main(rawArgs: readonly string[]): Promise<number> {
+  if (rawArgs.includes("--help") || rawArgs.includes("-h")) {
+    console.log(help(Object.values(ALL)));
+    return 0;
+  }
+  const { names, home, json, quick } = benchArguments(rawArgs);
+  const measurements: Measurement[] = [];
+  const absent: Absent[] = [];
+  const adapters: Record<string, string> = {};
+  const onProgress = (what: string): void => {
+    if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${what} …`);
+  };
+  for (const name of names) {
+    const outcome = await ALL[name].run({ home, quick, onProgress });
+    if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
+    measurements.push(...outcome.measurements);
+    absent.push(...outcome.absent);
+    Object.assign(adapters, outcome.adapters);
+    console.log(section(name, home, outcome.adapters["ours"] ?? "", outcome.measurements, outcome.absent, outcome.notes));
+  }
+  if (json !== null) {
+    const machine = { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, platform: `${platform()} ${release()} ${arch()}`, node: process.versions.node, adapters };
+    const report = reportSchema.parse({ version: 1, date: new Date().toISOString(), quick, machine, measurements, absent });
+    writeFileSync(json, `${JSON.stringify(report, null, 1)}\n`);
+  }
+  return 0;
+}
+
+function report(error: unknown): number {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`bench: ${message.replaceAll(/\s*\n\s*/g, " ")}\n`);
+  return error instanceof UsageError ? 2 : 1;
+}
+
+process.exitCode = await main(process.argv.slice(2)).catch(report);

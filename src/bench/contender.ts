@@ -1,0 +1,65 @@
+/**
+ * Who takes part in a benchmark, and what is asked of them. A *party* is a library on one backend (ours, stock TensorFlow.js,
+ * jax-js); given a *job* it becomes a contender that does units of that work. Parties know no clock but their own and
+ * nothing of each other: interleaving and comparing is lab.ts' business.
+ */
+import { z } from "zod";
+import type { HomeName } from "../tensor/home";
+import type { Counts } from "./results";
+
+export const PARTIES = ["ours", "tfjs", "jax-js"] as const;
+export type PartyName = (typeof PARTIES)[number];
+
+const size = z.int().positive();
+
+/** Sizes of a text decoder of the policy's family; head dimension = hidden / heads, one key/value head a query head, tied embeddings. */
+export const decoderShapeSchema = z.object({ vocabulary: size, hidden: size, intermediate: size, layers: size, heads: size });
+export type DecoderShape = z.output<typeof decoderShapeSchema>;
+
+/** Work that can be asked of a party, as plain data: it crosses a process border. */
+export const jobSchema = z.discriminatedUnion("kind", [
+  /** One matrix product over `rows` rows of a layer `inner` → `outer`. */
+  z.object({ kind: z.literal("product"), form: z.enum(["forward", "inputGradient", "weightGradient"]), rows: size, inner: size, outer: size }),
+  /** Forward, backward, clip and AdamW over `rows` sequences of `length` tokens. */
+  z.object({ kind: z.literal("train"), shape: decoderShapeSchema, rows: size, length: size }),
+  /** `groupSize` responses of exactly `newTokens` tokens to each of `prompts` prompts of `promptLength` tokens, at T = 1. */
+  z.object({ kind: z.literal("rollout"), shape: decoderShapeSchema, prompts: size, groupSize: size, promptLength: size, newTokens: size }),
+]);
+export type Job = z.output<typeof jobSchema>;
+export type JobOf<K extends Job["kind"]> = Extract<Job, { kind: K }>;
+
+/** Some units of work, measured by whoever did them. */
+export interface Run {
+  /** Until results could be used. */
+  readonly milliseconds: number;
+  /** Until the calling thread was free again, where that is another time. */
+  readonly hostMilliseconds: number | null;
+  /** Of all units together, but for `bytesHeld`. */
+  readonly counts: Counts;
+}
+
+export interface Contender {
+  /** Numbers by which contenders are seen to do the same work. Asked once, before any run. */
+  check(): Promise<readonly number[]>;
+  run(units: number): Promise<Run>;
+  close(): Promise<void>;
+}
+
+export interface Party {
+  readonly name: PartyName;
+  /** e.g. "lavapipe (CPU)", "SIMD, 1 thread". */
+  readonly adapter: string;
+  /** @throws Error when this party cannot do the job */
+  open(job: Job): Promise<Contender>;
+  close(): Promise<void>;
+}
+
+/** The party in this process. Loaded when asked for: TensorFlow.js and jax-js never meet in one process of a benchmark. */
+export async function openParty(name: PartyName, home: HomeName): Promise<Party> {
+  switch (name) {
+    case "ours": return (await import("./ours/party")).openOurs(home);
+    case "tfjs": return (await import("./peers/tfjs/party")).openTfjs(home);
+    case "jax-js": return (await import("./peers/jax/party")).openJax(home);
+    default: return name satisfies never;
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * A party in a process of its own: one library's compiled code, memory and threads cannot help or hinder another's, and a
+ * peer that crashes is a peer that is absent. The process answers one question at a time; while another party is measured it
+ * waits without work. What it writes to stderr is kept for the case that it dies.
+ */
+import { fork, type ChildProcess } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { z } from "zod";
+import type { HomeName } from "../tensor/home";
+import { jobSchema, PARTIES, type Contender, type Job, type Party, type PartyName, type Run } from "./contender";
+import { countsSchema } from "./results";
+
+export const questionSchema = z.discriminatedUnion("ask", [
+  z.object({ ask: z.literal("party"), name: z.enum(PARTIES), home: z.enum(["webgpu", "wasm", "reference"]) }),
+  z.object({ ask: z.literal("open"), job: jobSchema }),
+  z.object({ ask: z.literal("check") }),
+  z.object({ ask: z.literal("run"), units: z.int().positive() }),
+  z.object({ ask: z.literal("close") }),
+  z.object({ ask: z.literal("end") }),
+]);
+export type Question = z.output<typeof questionSchema>;
+
+const runSchema = z.object({ milliseconds: z.number(), hostMilliseconds: z.number().nullable(), counts: countsSchema }) satisfies z.ZodType<Run, unknown>;
+const answerSchema = z.union([z.object({ result: z.unknown() }), z.object({ error: z.string() })]);
+export type Answer = z.input<typeof answerSchema>;
+
+/** Longest wait for one answer; a cold compiler on a busy machine is slow, but not endless. */
+const PATIENCE_MS = 15 * 60_000;
+const KEPT_STDERR = 2000;
+
+/** @throws Error when the party cannot be opened, with its own reason */
+export async function isolatedParty(name: PartyName, home: HomeName): Promise<Party> {
+  const child = fork(fileURLToPath(new URL("./partyProcess.ts", import.meta.url)), [], { execArgv: ["--import", "tsx"], serialization: "advanced", stdio: ["ignore", "pipe", "pipe", "ipc"] });
+  const ask = asker(child, name);
+  try {
+    const { adapter } = z.object({ adapter: z.string() }).parse(await ask({ ask: "party", name, home }));
+    return {
+      name,
+      adapter,
+      open: async (job: Job) => {
+        await ask({ ask: "open", job });
+        return contender(ask);
+      },
+      close: () => end(child, ask),
+    };
+  } catch (error) {
+    child.kill();
+    throw error;
+  }
+}
+
+type Ask = (question: Question) => Promise<unknown>;
+
+function contender(ask: Ask): Contender {
+  return {
+    check: async () => z.array(z.number()).parse(await ask({ ask: "check" })),
+    run: async (units) => runSchema.parse(await ask({ ask: "run", units })),
+    close: async () => void await ask({ ask: "close" }),
+  };
+}
+
+function asker(child: ChildProcess, name: string): Ask {
+  let stderr = "";
+  child.stderr?.on("data", (text: Buffer) => { stderr = (stderr + text.toString()).slice(-KEPT_STDERR); });
+  child.stdout?.resume();
+  return (question) => new Promise((resolve, reject) => {
+    const timer = setTimeout(() => finish(new Error(`${name} did not answer "${question.ask}" within ${PATIENCE_MS / 60_000} minutes`)), PATIENCE_MS);
+    const finish = (outcome: unknown): void => {
+      clearTimeout(timer);
+      child.off("message", onMessage);
+      child.off("exit", onExit);
+      if (outcome instanceof Error) reject(outcome);
+      else resolve(outcome);
+    };
+    const onMessage = (message: unknown): void => {
+      const answer = answerSchema.parse(message);
+      finish("error" in answer ? new Error(answer.error) : answer.result);
+    };
+    const onExit = (code: number | null, signal: string | null): void => finish(new Error(`${name} ended (${signal ?? `exit code ${code}`}): ${lastError(stderr)}`));
+    child.on("message", onMessage);
+    child.on("exit", onExit);
+    child.send(question);
+  });
+}
+
+/** The line of a crash that says why. */
+function lastError(stderr: string): string {
+  const lines = stderr.split("\n").map((line) => line.trim());
+  return lines.findLast((line) => /error/i.test(line)) ?? lines.findLast((line) => line !== "") ?? "it said nothing";
+}
+
+async function end(child: ChildProcess, ask: Ask): Promise<void> {
+  const gone = new Promise<void>((resolve) => { child.once("exit", () => resolve()); });
+  await ask({ ask: "end" });
+  child.kill();
+  await gone;
+}

@@ -1,0 +1,45 @@
+/** Our own tensors, policy and training, as the page and the runner use them. */
+import { openNodeHome } from "../../runner/nodeHomes";
+import type { Home, HomeName } from "../../tensor/home";
+import type { Contender, Job, Party, Run } from "../contender";
+import { openProduct } from "./product";
+import { openRollout } from "./rollout";
+import { openTraining } from "./training";
+
+export async function openOurs(name: HomeName): Promise<Party> {
+  const home = await openNodeHome(name);
+  return {
+    name: "ours",
+    adapter: home.description.adapter,
+    open: (job) => openJob(home, job),
+    close: () => home.dispose(),
+  };
+}
+
+function openJob(home: Home, job: Job): Promise<Contender> {
+  switch (job.kind) {
+    case "product": return openProduct(home, job);
+    case "train": return openTraining(home, job);
+    case "rollout": return openRollout(home, job);
+    default: return job satisfies never;
+  }
+}
+
+/** Time and counters of `work`. The host's share is the time until `work` first waits: everything is recorded by then. */
+export async function measured(home: Home, work: () => Promise<unknown>): Promise<Run> {
+  const before = { ...home.counters };
+  const began = performance.now();
+  const done = work();
+  const hostMilliseconds = performance.now() - began;
+  await done;
+  const milliseconds = performance.now() - began;
+  const { dispatches, submits, readbacks, bytesUploaded, bytesRead } = home.counters;
+  return {
+    milliseconds,
+    hostMilliseconds: home.name === "webgpu" ? hostMilliseconds : null,
+    counts: {
+      dispatches: dispatches - before.dispatches, submits: submits - before.submits, readbacks: readbacks - before.readbacks,
+      bytesUploaded: bytesUploaded - before.bytesUploaded, bytesRead: bytesRead - before.bytesRead, bytesHeld: home.memoryBytes(),
+    },
+  };
+}

@@ -1,0 +1,31 @@
+/** Our sampling of groups: prompts once a group, KV cache, sampling on the device, one read-back. */
+import type { GenerateOptions, Rollout } from "../../policy/policy";
+import type { Home } from "../../tensor/home";
+import type { Contender, JobOf } from "../contender";
+import { randomTokens } from "../workload";
+import { measured } from "./party";
+import { workloadPolicy } from "./training";
+
+export async function openRollout(home: Home, { shape, prompts: count, groupSize, promptLength, newTokens }: JobOf<"rollout">): Promise<Contender> {
+  const policy = await workloadPolicy(home, shape, "none");
+  const ids = randomTokens(shape, count, promptLength, 1);
+  const prompts = Array.from({ length: count }, (_, i) => policy.model.encode(ids.slice(i * promptLength, (i + 1) * promptLength), []));
+  let step = 0;
+  const generate = (greedy: boolean): Promise<Rollout> => {
+    const options: GenerateOptions = { groupSize, temperature: 1, greedy, maxNewTokens: newTokens, seed: 0, step: step++, stopTokens: [] };
+    return policy.generate(prompts, options);
+  };
+  return {
+    /** Greedy tokens and log-probabilities of the first response to each prompt. */
+    async check() {
+      const { rows } = await generate(true);
+      return rows.filter((_, row) => row % groupSize === 0).flatMap(({ tokens, logprobs }) => [...tokens, ...logprobs]);
+    },
+    run: (units) => measured(home, async () => {
+      for (let i = 0; i < units; i++) await generate(false);
+    }),
+    async close() {
+      policy.dispose();
+    },
+  };
+}

@@ -1,0 +1,50 @@
+/** Our training step as the session takes it: packing on the host, forward, backward, clip and AdamW, one read-back. */
+import { Policy } from "../../policy/policy";
+import type { Home } from "../../tensor/home";
+import { sftUpdate, type UpdateResult } from "../../training/update";
+import type { TrainingRow } from "../../training/microBatch";
+import type { Contender, DecoderShape, JobOf } from "../contender";
+import { CHECKED_STEPS, decoderFolder, decoderWeights, OPTIMISER, randomTokens } from "../workload";
+import { measured } from "./party";
+
+/** A policy with the workload's weights. */
+export async function workloadPolicy(home: Home, shape: DecoderShape, trainable: "language" | "none"): Promise<Policy> {
+  const policy = await Policy.create(home, decoderFolder(shape), { seed: 0, trainable });
+  for (const [name, { values }] of decoderWeights(shape, 0)) policy.parameters.write(name, values);
+  return policy;
+}
+
+/** Each sequence as a prompt of two tokens and its response: the rows of the packed batch are the tokens but the last. */
+export function trainingRows(policy: Policy, { shape, rows, length }: JobOf<"train">): TrainingRow[] {
+  const tokens = randomTokens(shape, rows, length + 1, 0);
+  return Array.from({ length: rows }, (_, row) => {
+    const sequence = tokens.slice(row * (length + 1), (row + 1) * (length + 1));
+    return { prompt: policy.model.encode(sequence.slice(0, 2), []), tokens: sequence.slice(2), weight: 1 / (rows * (length - 1)), advantage: 1 };
+  });
+}
+
+export async function openTraining(home: Home, job: JobOf<"train">): Promise<Contender> {
+  const policy = await workloadPolicy(home, job.shape, "language");
+  const rows = trainingRows(policy, job);
+  let updates = 0;
+  const step = (): Promise<UpdateResult> => sftUpdate(policy, rows, {
+    temperature: 1, trainVision: false, features: null, learningRate: OPTIMISER.learningRate, weightDecay: OPTIMISER.weightDecay,
+    maxGradNorm: OPTIMISER.maxGradNorm, microBatchRows: 32, updates: updates++,
+  });
+  return {
+    async check() {
+      const numbers: number[] = [];
+      for (let i = 0; i < CHECKED_STEPS; i++) {
+        const { loss, gradNorm } = await step();
+        numbers.push(loss, gradNorm);
+      }
+      return numbers;
+    },
+    run: (units) => measured(home, async () => {
+      for (let i = 0; i < units; i++) await step();
+    }),
+    async close() {
+      policy.dispose();
+    },
+  };
+}

@@ -1,0 +1,65 @@
+/** What the benchmarks stand on: all parties do the same work, on shapes small enough for a test. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openParty, type Job, type Party } from "./contender";
+import { requireSame } from "./race";
+
+const SHAPE = { vocabulary: 40, hidden: 32, intermediate: 48, layers: 2, heads: 2 };
+const TRAIN: Job = { kind: "train", shape: SHAPE, rows: 3, length: 9 };
+const ROLLOUT: Job = { kind: "rollout", shape: SHAPE, prompts: 2, groupSize: 3, promptLength: 6, newTokens: 5 };
+const PRODUCTS: readonly Job[] = (["forward", "inputGradient", "weightGradient"] as const).map((form) => ({ kind: "product", form, rows: 7, inner: 12, outer: 9 }));
+const TOLERANCE = 1e-3;
+
+let ours: Party;
+let tfjs: Party;
+let jax: Party;
+beforeAll(async () => {
+  ours = await openParty("ours", "wasm");
+  tfjs = await openParty("tfjs", "wasm");
+  jax = await openParty("jax-js", "wasm");
+});
+afterAll(async () => {
+  for (const party of [jax, tfjs, ours]) await party.close();
+});
+
+async function checked(party: Party, job: Job): Promise<readonly number[]> {
+  const contender = await party.open(job);
+  try {
+    return await contender.check();
+  } finally {
+    await contender.close();
+  }
+}
+
+test("three training steps: loss and gradient norm of stock TensorFlow.js and jax-js are ours", async () => {
+  const expected = await checked(ours, TRAIN);
+  expect(expected).toHaveLength(6);
+  expect(expected[4], "the third loss").toBeLessThan((expected[0] ?? 0) - 0.2);
+  requireSame(await checked(tfjs, TRAIN), expected, TOLERANCE);
+  requireSame(await checked(jax, TRAIN), expected, TOLERANCE);
+});
+
+test("a greedy rollout: tokens and log-probabilities of the tfjs decode loop are ours", async () => {
+  requireSame(await checked(tfjs, ROLLOUT), await checked(ours, ROLLOUT), TOLERANCE);
+});
+
+test("each form of the product", async () => {
+  for (const job of PRODUCTS) {
+    const expected = await checked(ours, job);
+    requireSame(await checked(tfjs, job), expected, TOLERANCE);
+    requireSame(await checked(jax, job), expected, TOLERANCE);
+  }
+});
+
+test("a run says how long it took and what was asked of the home", async () => {
+  const contender = await ours.open(TRAIN);
+  const { milliseconds, counts } = await contender.run(2);
+  await contender.close();
+  expect(milliseconds).toBeGreaterThan(0);
+  expect(counts.readbacks, "read-backs of two steps").toBe(2);
+});
+
+test("other numbers are refused, and so is another count of them", () => {
+  expect(() => requireSame([1, 2.01], [1, 2], TOLERANCE)).toThrow(/checked number 1 is 2.01, expected 2 within 0.001/);
+  expect(() => requireSame([1, Number.NaN], [1, 2], TOLERANCE)).toThrow(/checked number 1 is NaN/);
+  expect(() => requireSame([1], [1, 2], TOLERANCE)).toThrow(/1 checked numbers, expected 2/);
+});

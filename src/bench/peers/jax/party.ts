@@ -1,0 +1,58 @@
+/** jax-js as a party, on its wasm or WebGPU backend. */
+import { defaultDevice, init, type Device } from "@jax-js/jax";
+import type { HomeName } from "../../../tensor/home";
+import { nodeGpu } from "../../../tensor/webgpu/node";
+import type { Contender, Job, Party, Run } from "../../contender";
+import { countGpuCalls, type GpuCalls } from "../gpuCalls";
+import { openProduct } from "./product";
+import { openTraining } from "./training";
+
+export async function openJax(home: HomeName): Promise<Party> {
+  const device = deviceOf(home);
+  let calls: GpuCalls | null = null;
+  if (device === "webgpu") {
+    await nodeGpu();
+    // jax-js looks into the browser's name while it is loaded; Node's navigator has none before version 21.
+    if (!("userAgent" in navigator)) Object.defineProperty(navigator, "userAgent", { value: "Node.js", configurable: true });
+    calls = countGpuCalls();
+  }
+  if (!(await init(device)).includes(device)) throw new Error(`jax-js does not start its ${device} backend in Node ${process.versions.node}.`);
+  defaultDevice(device);
+  return { name: "jax-js", adapter: device === "wasm" ? "SIMD, 1 thread" : device, open: async (job) => openJob(calls, job), close: async () => undefined };
+}
+
+function deviceOf(home: HomeName): Device {
+  switch (home) {
+    case "webgpu": return "webgpu";
+    case "wasm": return "wasm";
+    case "reference": throw new Error("jax-js has no plain backend worth comparing with the reference home.");
+    default: return home satisfies never;
+  }
+}
+
+function openJob(calls: GpuCalls | null, job: Job): Contender {
+  switch (job.kind) {
+    case "product": return openProduct(calls, job);
+    case "train": return openTraining(calls, job);
+    case "rollout": throw new Error("jax-js is compared in the product and the training step.");
+    default: return job satisfies never;
+  }
+}
+
+/** Time and GPU calls of `units` times `work`. The host's share is the time until a single `work` first waits. */
+export async function measured(calls: GpuCalls | null, units: number, work: () => Promise<unknown>): Promise<Run> {
+  const before = calls === null ? null : { ...calls };
+  const began = performance.now();
+  let host = 0;
+  for (let i = 0; i < units; i++) {
+    const done = work();
+    if (i === 0) host = performance.now() - began;
+    await done;
+  }
+  const milliseconds = performance.now() - began;
+  const counts = calls === null || before === null ? {} : {
+    dispatches: calls.dispatches - before.dispatches, submits: calls.submits - before.submits,
+    readbacks: calls.readbacks - before.readbacks, bytesUploaded: calls.bytesUploaded - before.bytesUploaded,
+  };
+  return { milliseconds, hostMilliseconds: calls === null || units > 1 ? null : host, counts };
+}

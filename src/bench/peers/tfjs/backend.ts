@@ -1,0 +1,70 @@
+/**
+ * TensorFlow.js as it comes, on one of its backends. The WebGPU one is opened with the features and limits of its own base.js,
+ * which registers nothing when it is imported before `navigator.gpu` is there.
+ */
+import { createRequire } from "node:module";
+import * as tf from "@tensorflow/tfjs-core";
+import "@tensorflow/tfjs-backend-cpu";
+import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
+import { splitVGradConfig } from "@tensorflow/tfjs-core/dist/gradients/SplitV_grad";
+import { registerAutodiff } from "../../../tensor/reference/autodiff";
+import type { HomeName } from "../../../tensor/home";
+import { nodeGpu } from "../../../tensor/webgpu/node";
+import { countGpuCalls, type GpuCalls } from "../gpuCalls";
+
+const LIMITS = [
+  "maxComputeWorkgroupStorageSize", "maxComputeWorkgroupsPerDimension", "maxStorageBufferBindingSize", "maxBufferSize", "maxComputeWorkgroupSizeX", "maxComputeInvocationsPerWorkgroup",
+] as const;
+
+export interface OpenedTfjs {
+  readonly adapter: string;
+  /** Null where there is no GPU to count on. */
+  readonly calls: GpuCalls | null;
+  close(): void;
+}
+
+/** Makes the backend of a home's name TensorFlow.js' active one; the reference home's is "cpu". */
+export async function openTfjsBackend(home: HomeName): Promise<OpenedTfjs> {
+  // tfjs-core ships its gradients unregistered.
+  registerAutodiff();
+  tf.registerGradient(splitVGradConfig);
+  switch (home) {
+    case "webgpu": return openWebGpu();
+    case "wasm": {
+      const simd = createRequire(import.meta.url).resolve("@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm");
+      tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
+      setWasmPaths({ "tfjs-backend-wasm.wasm": simd, "tfjs-backend-wasm-simd.wasm": simd, "tfjs-backend-wasm-threaded-simd.wasm": simd });
+      await activate("wasm");
+      return { adapter: "SIMD, 1 thread", calls: null, close: () => undefined };
+    }
+    case "reference":
+      await activate("cpu");
+      return { adapter: "JavaScript, 1 thread", calls: null, close: () => undefined };
+    default: return home satisfies never;
+  }
+}
+
+async function openWebGpu(): Promise<OpenedTfjs> {
+  const gpu = await nodeGpu();
+  const calls = countGpuCalls();
+  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  if (adapter === null) throw new Error("WebGPU offers no adapter; see npm run bench -- --help.");
+  const device = await adapter.requestDevice({
+    requiredFeatures: adapter.features.has("timestamp-query") ? ["timestamp-query"] : [],
+    requiredLimits: Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]])),
+  });
+  const errors: string[] = [];
+  device.addEventListener("uncapturederror", ({ error }) => {
+    errors.push(error.message);
+    throw new Error(`TensorFlow.js' WebGPU backend computed nothing: ${error.message}`);
+  });
+  if (tf.findBackendFactory("webgpu")) tf.removeBackend("webgpu");
+  tf.registerBackend("webgpu", () => new WebGPUBackend(device, adapter.info));
+  await activate("webgpu");
+  return { adapter: adapter.info.description || adapter.info.vendor, calls, close: () => device.destroy() };
+}
+
+async function activate(name: string): Promise<void> {
+  if (!(await tf.setBackend(name))) throw new Error(`TensorFlow.js' backend ${name} did not start.`);
+}

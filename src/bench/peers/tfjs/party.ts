@@ -1,0 +1,42 @@
+/** Stock TensorFlow.js as a party. */
+import * as tf from "@tensorflow/tfjs-core";
+import type { HomeName } from "../../../tensor/home";
+import type { Contender, Job, Party, Run } from "../../contender";
+import { openTfjsBackend, type OpenedTfjs } from "./backend";
+import { openProduct } from "./product";
+import { openRollout } from "./rollout";
+import { openTraining } from "./training";
+
+export async function openTfjs(home: HomeName): Promise<Party> {
+  const opened = await openTfjsBackend(home);
+  return {
+    name: "tfjs",
+    adapter: opened.adapter,
+    open: async (job) => openJob(opened, job),
+    close: async () => opened.close(),
+  };
+}
+
+function openJob(opened: OpenedTfjs, job: Job): Contender {
+  switch (job.kind) {
+    case "product": return openProduct(opened, job);
+    case "train": return openTraining(opened, job);
+    case "rollout": return openRollout(opened, job);
+    default: return job satisfies never;
+  }
+}
+
+/** Time and GPU calls of `units` times `work`. The host's share is the time until a single `work` first waits. */
+export async function measured({ calls }: OpenedTfjs, units: number, work: () => Promise<unknown>): Promise<Run> {
+  const before = { ...calls };
+  const began = performance.now();
+  let host = 0;
+  for (let i = 0; i < units; i++) {
+    const done = work();
+    if (i === 0) host = performance.now() - began;
+    await done;
+  }
+  const milliseconds = performance.now() - began;
+  const counts = Object.fromEntries(Object.entries(calls ?? {}).map(([name, count]) => [name, count - (Reflect.get(before, name) as number)]));
+  return { milliseconds, hostMilliseconds: calls === null || units > 1 ? null : host, counts: { ...counts, bytesHeld: tf.memory().numBytes } };
+}

@@ -1,0 +1,101 @@
+/**
+ * Contenders against each other: seen to do the same work, warmed up, then measured in turn, repetition after repetition.
+ */
+import type { Contender, Run } from "./contender";
+import type { Counts } from "./results";
+import { median, medianRatio, spread, type Spread } from "./statistics";
+
+export interface Entrant {
+  readonly name: string;
+  readonly contender: Contender;
+}
+
+export interface RaceOptions {
+  readonly repetitions: number;
+  /** Units of one repetition are as many as take about this long, at most `maxUnits`. */
+  readonly repetitionMs: number;
+  readonly maxUnits: number;
+  /** Largest difference of a checked number between contenders. */
+  readonly tolerance: number;
+}
+
+export interface Placing {
+  readonly name: string;
+  /** Milliseconds of one unit. */
+  readonly milliseconds: Spread;
+  /** Time over the first entrant's. */
+  readonly ratio: number;
+  /** Of one unit. */
+  readonly counts: Counts;
+  readonly hostMicrosecondsPerDispatch: number | null;
+}
+
+/** A contender that was left out, and why. */
+export interface Dropout {
+  readonly name: string;
+  readonly why: string;
+}
+
+/**
+ * The first entrant is the one that others are compared with. An entrant that fails or does other work drops out.
+ * @throws Error when the first entrant fails
+ */
+export async function race(entrants: readonly Entrant[], options: RaceOptions): Promise<{ readonly placings: Placing[]; readonly dropouts: Dropout[] }> {
+  const [first] = entrants;
+  if (first === undefined) throw new Error("race: there is nobody to measure.");
+  const expected = await first.contender.check();
+  const dropouts: Dropout[] = [];
+  const running: { readonly name: string; readonly contender: Contender; readonly units: number; readonly runs: Run[] }[] = [];
+  for (const { name, contender } of entrants) {
+    try {
+      if (contender !== first.contender) requireSame(await contender.check(), expected, options.tolerance);
+      running.push({ name, contender, units: await suitableUnits(contender, options), runs: [] });
+    } catch (error) {
+      if (contender === first.contender) throw error;
+      dropouts.push({ name, why: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  for (let i = 0; i < options.repetitions; i++) {
+    for (const { contender, units, runs } of running) runs.push(await contender.run(units));
+  }
+  const perUnit = running.map(({ runs, units }) => runs.map((run) => run.milliseconds / units));
+  const placings = running.map(({ name, runs, units }, i) => ({
+    name, milliseconds: spread(perUnit[i] ?? []), ratio: medianRatio(perUnit[i] ?? [], perUnit[0] ?? []),
+    counts: countsOfUnit(runs, units), hostMicrosecondsPerDispatch: hostTime(runs),
+  }));
+  return { placings, dropouts };
+}
+
+/** @throws Error naming the first number that differs */
+export function requireSame(numbers: readonly number[], expected: readonly number[], tolerance: number): void {
+  if (numbers.length !== expected.length) throw new Error(`does other work: ${numbers.length} checked numbers, expected ${expected.length}`);
+  const wrong = numbers.findIndex((value, i) => !(Math.abs(value - (expected[i] ?? Number.NaN)) <= tolerance));
+  if (wrong >= 0) throw new Error(`does other work: checked number ${wrong} is ${numbers[wrong]}, expected ${expected[wrong]} within ${tolerance}`);
+}
+
+/** Warms up, and finds how many units make a repetition of the wished length. */
+async function suitableUnits(contender: Contender, { repetitionMs, maxUnits }: RaceOptions): Promise<number> {
+  await contender.run(1);
+  if (maxUnits === 1) return 1;
+  let units = 1;
+  for (;;) {
+    const { milliseconds } = await contender.run(units);
+    const wanted = Math.min(maxUnits, Math.max(1, Math.round((units * repetitionMs) / Math.max(milliseconds, 1e-3))));
+    // Short runs are mostly waiting: only a run that is near the wished length says how long a unit takes.
+    if (wanted <= 4 * units) return wanted;
+    units = wanted;
+  }
+}
+
+function countsOfUnit(runs: readonly Run[], units: number): Counts {
+  const names = ["dispatches", "submits", "readbacks", "bytesUploaded", "bytesRead", "bytesHeld"] as const;
+  return Object.fromEntries(names.flatMap((name) => {
+    const values = runs.flatMap(({ counts }) => counts[name] ?? []);
+    return values.length === 0 ? [] : [[name, median(values) / (name === "bytesHeld" ? 1 : units)]];
+  }));
+}
+
+function hostTime(runs: readonly Run[]): number | null {
+  const times = runs.flatMap(({ hostMilliseconds, counts: { dispatches } }) => (hostMilliseconds === null || !dispatches ? [] : [(1000 * hostMilliseconds) / dispatches]));
+  return times.length === 0 ? null : median(times);
+}

@@ -1,0 +1,76 @@
+/**
+ * What a run of the benchmarks leaves behind: flat records, one a contender and workload, which tables are made from and
+ * which `--json` writes. Two runs are compared by joining on benchmark, home, workload and contender.
+ */
+import { z } from "zod";
+
+export const BENCHMARKS = ["matmul", "train-step", "rollout"] as const;
+export type BenchmarkName = (typeof BENCHMARKS)[number];
+
+const count = z.number().nonnegative();
+
+const spreadSchema = z.object({ median: z.number(), q1: z.number(), q3: z.number(), repetitions: z.int().positive() });
+
+/** What one unit of work cost besides time; a peer that cannot be counted leaves numbers out. */
+export const countsSchema = z.object({
+  dispatches: count.optional(),
+  submits: count.optional(),
+  readbacks: count.optional(),
+  bytesUploaded: count.optional(),
+  bytesRead: count.optional(),
+  /** Device memory held after the unit. */
+  bytesHeld: count.optional(),
+});
+export type Counts = z.output<typeof countsSchema>;
+
+export const measurementSchema = z.object({
+  benchmark: z.enum(BENCHMARKS),
+  home: z.enum(["webgpu", "wasm", "reference"]),
+  /** What was done, e.g. "nano, 32 × 64 tokens". */
+  workload: z.string().min(1),
+  /** Who did it, e.g. "ours", "tfjs", "jax-js". */
+  contender: z.string().min(1),
+  /** Time of one unit of work. */
+  milliseconds: spreadSchema,
+  /** Units of work a second, or a rate that follows from the time. */
+  rate: z.object({ value: z.number(), unit: z.string() }).optional(),
+  /** This contender's time over ours: median over interleaved repetitions; 1 for ours. */
+  ratio: z.number().positive().optional(),
+  counts: countsSchema.optional(),
+  /** Time of the calling thread until everything is handed over, over dispatches. */
+  hostMicrosecondsPerDispatch: z.number().nonnegative().optional(),
+  /** Memory traffic and arithmetic that the definition of the work needs at least, and their share of what the device was measured to do. */
+  needs: z.object({ bytes: count, flops: count, ofBandwidth: count, ofPeak: count }).optional(),
+});
+export type Measurement = z.output<typeof measurementSchema>;
+
+/** A contender that could not take part, and why. */
+const absentSchema = z.object({ benchmark: z.enum(BENCHMARKS), home: z.enum(["webgpu", "wasm", "reference"]), workload: z.string(), contender: z.string(), why: z.string() });
+export type Absent = z.output<typeof absentSchema>;
+
+export const reportSchema = z.object({
+  version: z.literal(1),
+  /** ISO 8601. */
+  date: z.string(),
+  quick: z.boolean(),
+  machine: z.object({ cpu: z.string(), cores: z.int().positive(), platform: z.string(), node: z.string(), adapters: z.record(z.string(), z.string()) }),
+  measurements: z.array(measurementSchema),
+  absent: z.array(absentSchema),
+});
+export type Report = z.output<typeof reportSchema>;
+
+/** A report read from a file. @throws Error naming the file and the first key that is wrong */
+export function parseReport(text: string, file: string): Report {
+  const parsed = reportSchema.safeParse(json(text, file));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new Error(`${file}: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}; expected a report written by npm run bench -- --json`);
+}
+
+function json(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${file}: not valid JSON (${error instanceof Error ? error.message : String(error)})`);
+  }
+}
