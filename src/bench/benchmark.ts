@@ -2,7 +2,7 @@
 import type { HomeName } from "../tensor/home";
 import type { Job, Party, PartyName } from "./contender";
 import { isolatedParty } from "./isolation";
-import { race, type Dropout, type Placing, type RaceOptions } from "./race";
+import { race, type Dropout, type Entrant, type Placing, type RaceOptions } from "./race";
 import type { Absent, BenchmarkName, Measurement } from "./results";
 
 export interface Setting {
@@ -28,53 +28,66 @@ export interface Benchmark {
   run(setting: Setting): Promise<Outcome>;
 }
 
+/** One who is to be measured: under this name in the tables, each name in a process of its own. */
+export interface Runner {
+  readonly name: string;
+  readonly party: PartyName;
+  readonly job: Job;
+}
+
 export interface Workload {
   /** e.g. "nano, 32 × 64 tokens". */
   readonly title: string;
-  readonly job: Job;
   /** What a second's worth of units is counted in, e.g. { perUnit: 2048, unit: "tokens/s" }. */
   readonly rate: { readonly perUnit: number; readonly unit: string };
-  /** Parties that do this workload, ours first; all of them if absent. */
-  readonly parties?: readonly PartyName[];
+  /** The first is the one that the others are compared with; it is ours. */
+  readonly runners: readonly Runner[];
 }
 
-/** Race the parties over each workload. @throws Error when our own party fails */
-export async function raceParties(benchmark: BenchmarkName, { home, onProgress }: Setting, names: readonly PartyName[], workloads: readonly Workload[], options: RaceOptions): Promise<Outcome> {
+/** The same job for each of these parties. */
+export function each(job: Job, parties: readonly PartyName[]): readonly Runner[] {
+  return parties.map((party) => ({ name: party, party, job }));
+}
+
+/** Race the runners of each workload. @throws Error when one of our own fails */
+export async function raceAll(benchmark: BenchmarkName, { home, onProgress }: Setting, workloads: readonly Workload[], options: RaceOptions): Promise<Outcome> {
   const absent: Absent[] = [];
   const measurements: Measurement[] = [];
-  const parties: Party[] = [];
+  const parties = new Map<string, Party>();
   const leftOut = (workload: string, { name, why }: Dropout): void => void absent.push({ benchmark, home, workload, contender: name, why });
   try {
-    for (const name of names) {
+    for (const [name, party] of new Map(workloads.flatMap(({ runners }) => runners.map((runner) => [runner.name, runner.party] as const)))) {
       onProgress(`opening ${name} on ${home}`);
       try {
-        parties.push(await isolatedParty(name, home));
+        parties.set(name, await isolatedParty(party, home));
       } catch (error) {
-        if (name === "ours") throw error;
-        leftOut("all", { name, why: error instanceof Error ? error.message : String(error) });
+        if (party === "ours") throw error;
+        leftOut("all", { name, why: reason(error) });
       }
     }
-    for (const { title, job, rate, parties: wanted } of workloads) {
+    for (const { title, rate, runners } of workloads) {
       onProgress(`${benchmark}: ${title}`);
-      const { placings, dropouts } = await raceOnce(parties.filter(({ name }) => wanted?.includes(name) ?? true), job, options);
+      const { placings, dropouts } = await raceOnce(runners, parties, options);
       dropouts.forEach((dropout) => leftOut(title, dropout));
       measurements.push(...placings.map((placing) => measurement(benchmark, home, title, placing, rate)));
     }
-    return { measurements, absent, adapters: Object.fromEntries(parties.map(({ name, adapter }) => [name, adapter])), notes: [] };
+    return { measurements, absent, adapters: Object.fromEntries([...parties].map(([name, { adapter }]) => [name, adapter])), notes: [] };
   } finally {
-    await Promise.allSettled(parties.map((party) => party.close()));
+    await Promise.allSettled([...parties.values()].map((party) => party.close()));
   }
 }
 
-async function raceOnce(parties: readonly Party[], job: Job, options: RaceOptions): Promise<{ readonly placings: readonly Placing[]; readonly dropouts: readonly Dropout[] }> {
+async function raceOnce(runners: readonly Runner[], parties: ReadonlyMap<string, Party>, options: RaceOptions): Promise<{ readonly placings: readonly Placing[]; readonly dropouts: readonly Dropout[] }> {
   const early: Dropout[] = [];
-  const entrants = [];
-  for (const party of parties) {
+  const entrants: Entrant[] = [];
+  for (const { name, job } of runners) {
+    const party = parties.get(name);
+    if (party === undefined) continue;
     try {
-      entrants.push({ name: party.name, contender: await party.open(job) });
+      entrants.push({ name, contender: await party.open(job) });
     } catch (error) {
       if (party.name === "ours") throw error;
-      early.push({ name: party.name, why: error instanceof Error ? error.message : String(error) });
+      early.push({ name, why: reason(error) });
     }
   }
   try {
@@ -84,6 +97,8 @@ async function raceOnce(parties: readonly Party[], job: Job, options: RaceOption
     await Promise.allSettled(entrants.map(({ contender }) => contender.close()));
   }
 }
+
+const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function measurement(benchmark: BenchmarkName, home: HomeName, workload: string, placing: Placing, rate: Workload["rate"]): Measurement {
   const { name, milliseconds, ratio, counts, hostMicrosecondsPerDispatch } = placing;

@@ -7,13 +7,17 @@ import { arch, cpus, platform, release } from "node:os";
 import { UsageError } from "../runner/usage";
 import { benchArguments, help } from "./arguments";
 import type { Benchmark } from "./benchmark";
+import { grpoStep } from "./benchmarks/grpoStep";
+import { kernels } from "./benchmarks/kernels";
 import { matmul } from "./benchmarks/matmul";
 import { rollout } from "./benchmarks/rollout";
+import { startup } from "./benchmarks/startup";
 import { trainStep } from "./benchmarks/trainStep";
 import { section } from "./report";
 import { reportSchema, type Absent, type BenchmarkName, type Measurement } from "./results";
+import { targetResults, targetTable } from "./targets";
 
-const ALL: Readonly<Record<BenchmarkName, Benchmark>> = { matmul, "train-step": trainStep, rollout };
+const ALL: Readonly<Record<BenchmarkName, Benchmark>> = { matmul, kernels, "train-step": trainStep, rollout, "grpo-step": grpoStep, startup };
 
 /** → exit code */
 async function main(rawArgs: readonly string[]): Promise<number> {
@@ -36,6 +40,8 @@ async function main(rawArgs: readonly string[]): Promise<number> {
     Object.assign(adapters, outcome.adapters);
     console.log(section(name, home, outcome.adapters["ours"] ?? "", outcome.measurements, outcome.absent, outcome.notes));
   }
+  const targets = targetResults({ measurements, quick, adapter: adapters["ours"] ?? "" });
+  if (targets.length > 0) console.log(`## Targets\n\n${targetTable(targets)}\n`);
   if (json !== null) {
     const machine = { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, platform: `${platform()} ${release()} ${arch()}`, node: process.versions.node, adapters };
     const report = reportSchema.parse({ version: 1, date: new Date().toISOString(), quick, machine, measurements, absent });

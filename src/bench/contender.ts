@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import type { HomeName } from "../tensor/home";
+import { KERNEL_NAMES } from "./kernelWork";
 import type { Counts } from "./results";
 
 export const PARTIES = ["ours", "tfjs", "jax-js"] as const;
@@ -24,6 +25,12 @@ export const jobSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("train"), shape: decoderShapeSchema, rows: size, length: size }),
   /** `groupSize` responses of exactly `newTokens` tokens to each of `prompts` prompts of `promptLength` tokens, at T = 1. */
   z.object({ kind: z.literal("rollout"), shape: decoderShapeSchema, prompts: size, groupSize: size, promptLength: size, newTokens: size }),
+  /** One call of a kernel at the nano policy's sizes (kernelWork.ts). */
+  z.object({ kind: z.literal("kernel"), name: z.enum(KERNEL_NAMES) }),
+  /** Copying so many bytes from one place of the device's memory to another. */
+  z.object({ kind: z.literal("copy"), bytes: size }),
+  /** A whole GRPO step of a session on a shipped policy: rollout, score, normalise, update. */
+  z.object({ kind: z.literal("grpo"), policy: z.string(), prompts: size, groupSize: size, maxNewTokens: size, workers: size }),
 ]);
 export type Job = z.output<typeof jobSchema>;
 export type JobOf<K extends Job["kind"]> = Extract<Job, { kind: K }>;

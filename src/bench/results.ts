@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 
-export const BENCHMARKS = ["matmul", "train-step", "rollout"] as const;
+export const BENCHMARKS = ["matmul", "kernels", "train-step", "rollout", "grpo-step", "startup"] as const;
 export type BenchmarkName = (typeof BENCHMARKS)[number];
 
 const count = z.number().nonnegative();

@@ -1,6 +1,6 @@
 /** The matrix products of a training step: forward x·Wᵀ, gradient of the input dy·W, gradient of the weight dyᵀ·x (accumulated). */
 import type { Benchmark, Workload } from "../benchmark";
-import { raceParties } from "../benchmark";
+import { each, raceAll } from "../benchmark";
 
 const FORMS = [["forward", "x·Wᵀ"], ["inputGradient", "dy·W"], ["weightGradient", "dyᵀ·x"]] as const;
 /** [rows, inner, outer]: the nano policy's qkv, gate|up and down over a micro-batch, and one large enough to show the limit. */
@@ -13,9 +13,9 @@ export const matmul: Benchmark = {
   run(setting) {
     const workloads = (setting.quick ? QUICK : SIZES).flatMap(([rows, inner, outer]) => FORMS.map(([form, title]): Workload => ({
       title: `${title}, ${rows} rows, ${inner} → ${outer}`,
-      job: { kind: "product", form, rows, inner, outer },
+      runners: each({ kind: "product", form, rows, inner, outer }, ["ours", "tfjs", "jax-js"]),
       rate: { perUnit: (2 * rows * inner * outer) / 1e9, unit: "GFLOP/s" },
     })));
-    return raceParties("matmul", setting, ["ours", "tfjs", "jax-js"], workloads, { repetitions: setting.quick ? 5 : 9, repetitionMs: setting.quick ? 30 : 100, maxUnits: 200, tolerance: 1e-3 });
+    return raceAll("matmul", setting, workloads, { repetitions: setting.quick ? 5 : 9, repetitionMs: setting.quick ? 30 : 100, maxUnits: 200, tolerance: 1e-3 });
   },
 };

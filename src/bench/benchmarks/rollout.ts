@@ -1,19 +1,26 @@
-/** Sampling groups of responses, each exactly as long as allowed: prompts, KV cache, sampling at T = 1, tokens and log-probabilities read. */
-import type { Benchmark, Workload } from "../benchmark";
-import { raceParties } from "../benchmark";
+/**
+ * Sampling groups of responses, each exactly as long as allowed: prompts, KV cache, sampling at T = 1, tokens and log-probabilities
+ * read. How the cost grows with the size of the group is measured on our side alone.
+ */
+import { each, raceAll, type Benchmark, type Workload } from "../benchmark";
+import type { PartyName } from "../contender";
 import { nanoShape } from "../workload";
+
+const PROMPT_LENGTH = 32;
 
 export const rollout: Benchmark = {
   name: "rollout",
-  description: "sampling groups with a KV cache on the nano decoder",
+  description: "sampling groups with a KV cache on the nano decoder, and how it grows with the group",
   async run(setting) {
     const shape = await nanoShape();
-    const sizes = setting.quick ? [[2, 4, 16]] as const : [[1, 8, 64], [4, 8, 64]] as const;
-    const workloads = sizes.map(([prompts, groupSize, newTokens]): Workload => ({
-      title: `nano, ${prompts} × ${groupSize} responses of ${newTokens}`,
-      job: { kind: "rollout", shape, prompts, groupSize, promptLength: 32, newTokens },
+    const sampled = (prompts: number, groupSize: number, newTokens: number, prefix: string, parties: readonly PartyName[]): Workload => ({
+      title: `${prefix}nano, ${prompts} × ${groupSize} responses of ${newTokens}`,
       rate: { perUnit: prompts * groupSize * newTokens, unit: "tokens/s" },
-    }));
-    return raceParties("rollout", setting, ["ours", "tfjs"], workloads, { repetitions: setting.quick ? 3 : 5, repetitionMs: 0, maxUnits: 1, tolerance: 1e-3 });
+      runners: each({ kind: "rollout", shape, prompts, groupSize, promptLength: PROMPT_LENGTH, newTokens }, parties),
+    });
+    const growth = [1, 4, 16, 64].map((groupSize) => sampled(1, groupSize, 64, "growth: ", ["ours"]));
+    // The last workload is the one that targets are set for.
+    const workloads = setting.quick ? [sampled(2, 4, 16, "", ["ours", "tfjs"])] : [...growth, sampled(1, 8, 64, "", ["ours", "tfjs"]), sampled(4, 8, 64, "", ["ours", "tfjs"])];
+    return raceAll("rollout", setting, workloads, { repetitions: setting.quick ? 3 : 5, repetitionMs: 0, maxUnits: 1, tolerance: 1e-3 });
   },
 };

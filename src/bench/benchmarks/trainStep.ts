@@ -1,23 +1,39 @@
 /**
  * One step of supervised training on the nano policy's decoder: forward, backward, clip by global norm, AdamW. Our side packs and
- * uploads the batch anew in every step, as the session does; the peers' inputs lie on the device already.
+ * uploads the batch anew in every step, as the session does; the peers' inputs lie on the device already. How the cost grows with
+ * sequence length and model size is measured on our side alone.
  */
-import type { Benchmark, Workload } from "../benchmark";
-import { raceParties } from "../benchmark";
+import { each, raceAll, type Benchmark, type Workload } from "../benchmark";
+import type { DecoderShape } from "../contender";
 import { nanoShape } from "../workload";
 
 const LENGTH = 64;
+/** Growth is measured at this many sequences. */
+const GROWTH_ROWS = 8;
 
 export const trainStep: Benchmark = {
   name: "train-step",
-  description: "forward, backward, clip and AdamW on the nano decoder",
+  description: "forward, backward, clip and AdamW on the nano decoder, and how it grows with length and width",
   async run(setting) {
-    const shape = await nanoShape();
-    const workloads = (setting.quick ? [8] : [8, 32]).map((rows): Workload => ({
+    const nano = await nanoShape();
+    const compared = (rows: number): Workload => ({
       title: `nano, ${rows} × ${LENGTH} tokens`,
-      job: { kind: "train", shape, rows, length: LENGTH },
       rate: { perUnit: rows * LENGTH, unit: "tokens/s" },
-    }));
-    return raceParties("train-step", setting, ["ours", "tfjs", "jax-js"], workloads, { repetitions: setting.quick ? 3 : 5, repetitionMs: 0, maxUnits: 1, tolerance: 1e-3 });
+      runners: each({ kind: "train", shape: nano, rows, length: LENGTH }, ["ours", "tfjs", "jax-js"]),
+    });
+    const grown = (name: string, shape: DecoderShape, length: number): Workload => ({
+      title: `growth: ${name}, ${GROWTH_ROWS} × ${length} tokens`,
+      rate: { perUnit: GROWTH_ROWS * length, unit: "tokens/s" },
+      runners: each({ kind: "train", shape, rows: GROWTH_ROWS, length }, ["ours"]),
+    });
+    const growth = [
+      ...[32, 64, 128, 256].map((length) => grown("nano", nano, length)),
+      grown("half as wide", { ...nano, hidden: nano.hidden / 2, intermediate: nano.intermediate / 2, heads: nano.heads / 2 }, LENGTH),
+      grown("twice as deep", { ...nano, layers: 2 * nano.layers }, LENGTH),
+      grown("twice as wide", { ...nano, hidden: 2 * nano.hidden, intermediate: 2 * nano.intermediate, heads: 2 * nano.heads }, LENGTH),
+    ];
+    // The last workload is the one that targets are set for.
+    const workloads = setting.quick ? [compared(8)] : [...growth, compared(8), compared(32)];
+    return raceAll("train-step", setting, workloads, { repetitions: setting.quick ? 3 : 5, repetitionMs: 0, maxUnits: 1, tolerance: 1e-3 });
   },
 };

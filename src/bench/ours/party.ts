@@ -2,6 +2,9 @@
 import { openNodeHome } from "../../runner/nodeHomes";
 import type { Home, HomeName } from "../../tensor/home";
 import type { Contender, Job, Party, Run } from "../contender";
+import { openCopy } from "./copy";
+import { openGrpo } from "./grpo";
+import { openKernel } from "./kernel";
 import { openProduct } from "./product";
 import { openRollout } from "./rollout";
 import { openTraining } from "./training";
@@ -21,6 +24,9 @@ function openJob(home: Home, job: Job): Promise<Contender> {
     case "product": return openProduct(home, job);
     case "train": return openTraining(home, job);
     case "rollout": return openRollout(home, job);
+    case "kernel": return openKernel(home, job);
+    case "copy": return openCopy(home, job);
+    case "grpo": return openGrpo(home, job);
     default: return job satisfies never;
   }
 }

@@ -34,7 +34,10 @@ function openJob(calls: GpuCalls | null, job: Job): Contender {
   switch (job.kind) {
     case "product": return openProduct(calls, job);
     case "train": return openTraining(calls, job);
-    case "rollout": throw new Error("jax-js is compared in the product and the training step.");
+    case "rollout":
+    case "kernel":
+    case "copy":
+    case "grpo": throw new Error("jax-js is compared in the product and the training step.");
     default: return job satisfies never;
   }
 }

@@ -1,0 +1,40 @@
+/**
+ * Copying memory, as fast as the device's own means do it: the yardstick of the kernels' traffic. On WebGPU a buffer copy; for the
+ * wasm and reference homes the engine's memory move, one thread.
+ */
+import type { Home } from "../../tensor/home";
+import { WebGpuHome } from "../../tensor/webgpu/home";
+import type { Contender, JobOf } from "../contender";
+import { measured } from "./party";
+
+export async function openCopy(home: Home, { bytes }: JobOf<"copy">): Promise<Contender> {
+  if (home instanceof WebGpuHome) return gpuCopy(home, bytes);
+  const from = new Float32Array(bytes / 4).fill(1);
+  const to = new Float32Array(bytes / 4);
+  return {
+    check: async () => [],
+    run: (units) => measured(home, async () => {
+      for (let i = 0; i < units; i++) to.set(from);
+    }),
+    close: async () => undefined,
+  };
+}
+
+function gpuCopy(home: WebGpuHome, bytes: number): Contender {
+  const { device } = home;
+  const buffer = (): GPUBuffer => device.createBuffer({ size: bytes, usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+  const [from, to] = [buffer(), buffer()];
+  return {
+    check: async () => [],
+    run: (units) => measured(home, () => {
+      const encoder = device.createCommandEncoder();
+      for (let i = 0; i < units; i++) encoder.copyBufferToBuffer(from, 0, to, 0, bytes);
+      device.queue.submit([encoder.finish()]);
+      return device.queue.onSubmittedWorkDone();
+    }),
+    async close() {
+      from.destroy();
+      to.destroy();
+    },
+  };
+}

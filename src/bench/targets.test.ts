@@ -1,0 +1,32 @@
+import { expect, test } from "vitest";
+import type { Measurement } from "./results";
+import { targetResults } from "./targets";
+
+const row = (part: Partial<Measurement>): Measurement => ({
+  benchmark: "train-step", home: "webgpu", workload: "nano, 32 × 64 tokens", contender: "ours", milliseconds: { median: 3000, q1: 3000, q3: 3000, repetitions: 5 }, ...part,
+});
+const results = (measurements: Measurement[], adapter = "lavapipe (CPU)", quick = false): Record<string, [string, number, boolean]> =>
+  Object.fromEntries(targetResults({ measurements, adapter, quick }).map(({ what, wanted, measured, met }) => [what, [wanted, measured, met]]));
+
+test("ratios at least, counts and times at most; the adapter decides which bound holds", () => {
+  const step = [row({ counts: { dispatches: 301, readbacks: 1 } }), row({ contender: "tfjs", ratio: 4 })];
+  expect(results(step)).toEqual({
+    "WebGPU training step against stock TensorFlow.js, lavapipe": ["≥ 3×", 4, true],
+    "dispatches of a WebGPU training step": ["≤ 300", 301, false],
+    "read-backs of a training step": ["≤ 1", 1, true],
+  });
+  expect(results(step, "SwiftShader (CPU)")).toMatchObject({ "WebGPU training step against stock TensorFlow.js, SwiftShader": ["≥ 5×", 4, false] });
+});
+
+test("a rollout's dispatches are counted a token; two workers are compared with one", () => {
+  expect(results([row({ benchmark: "rollout", workload: "nano, 4 × 8 responses of 64", counts: { dispatches: 2560 } })])).toMatchObject({
+    "dispatches of a decoded token": ["≤ 45", 40, true], "dispatches of a decoded token and layer": ["≤ 9", 10, false],
+  });
+  expect(results([row({ home: "wasm", contender: "ours, 2 workers", ratio: 0.5 }), row({ home: "wasm", benchmark: "grpo-step", contender: "ours, 2 workers" })])).toEqual({
+    "two workers against one, wasm training step": ["≥ 1.7×", 2, true], "GRPO step on the wasm home with two workers": ["≤ 2.5 s", 3, false],
+  });
+});
+
+test("a quick run tells about no target", () => {
+  expect(results([row({ counts: { dispatches: 1 } })], "lavapipe (CPU)", true)).toEqual({});
+});
