@@ -62,7 +62,7 @@ export function targetResults(run: Run): TargetResult[] {
   return TARGETS.flatMap(({ what, bound, direction, unit, measured }) => {
     const value = measured(run);
     if (value === null) return [];
-    return [{ what, wanted: `${direction === "least" ? "≥" : "≤"} ${figure(bound)}${unit}`, measured: value, met: direction === "least" ? value >= bound : value <= bound }];
+    return [{ what, wanted: `${direction === "least" ? "≥" : "≤"} ${bound}${unit}`, measured: value, met: direction === "least" ? value >= bound : value <= bound }];
   });
 }
 
