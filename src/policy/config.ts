@@ -5,7 +5,9 @@
  */
 import { z } from "zod";
 
-const size = z.int().positive();
+/** Beyond any member of the family by far: a larger number is a mistake or malice, and would be walked through layer by layer. */
+const size = z.int().positive().max(2 ** 24);
+const count = z.int().positive().max(1024);
 const tokenId = z.int().nonnegative();
 /** Patch sizes may be written as one number or one per axis; only equal axes are supported. */
 const squareSize = z.union([size, z.array(size).min(1).refine((s) => s.every((v) => v === s[0]), "axes of unequal size are not supported").transform((s) => s[0] as number)]);
@@ -22,7 +24,7 @@ const textSchema = z.looseObject({
   vocab_size: size.default(152064),
   hidden_size: size.default(8192),
   intermediate_size: size.default(29568),
-  num_hidden_layers: size.default(80),
+  num_hidden_layers: count.default(80),
   num_attention_heads: size.default(64),
   num_key_value_heads: size.nullable().default(8),
   head_dim: size.nullish(),
@@ -40,7 +42,7 @@ const textSchema = z.looseObject({
 });
 
 const visionSchema = z.looseObject({
-  depth: size.default(32),
+  depth: count.default(32),
   hidden_size: size.default(3584),
   hidden_act: z.literal("silu").default("silu"),
   intermediate_size: size.default(3420),

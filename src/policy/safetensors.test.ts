@@ -89,6 +89,7 @@ const hostile: [string, () => unknown, RegExp][] = [
   ["a hole between tensors", () => open({ a: entry("F32", [1], 0, 4), b: entry("F32", [1], 8, 12) }, 12), /4 bytes between tensor a and tensor b belong to no tensor/],
   ["bytes after the last tensor", () => open({ a: entry("F32", [1], 0, 4) }, 9), /5 bytes after tensor a belong to no tensor/],
   ["a name given twice", () => open(`{"w":${JSON.stringify(entry("F32", [1], 0, 4))},"\\u0077":${JSON.stringify(entry("F32", [1], 0, 4))}}`, 4), /tensor w is named twice/],
+  ["a key given twice", () => open('{"w":{"dtype":"F32","shape":[1],"dtype":"F32","data_offsets":[0,4]}}', 4), /tensor w: dtype is given twice/],
   ["metadata that is not text", () => open({ __metadata__: { a: 1 } }), /__metadata__ must map strings to strings/],
   ["an entry that is no object", () => open({ w: 5 }), /tensor w: entry: /],
 ];

@@ -55,23 +55,25 @@ export function headerLength(first: Uint8Array, fileBytes: number, file: string)
   return Number(length);
 }
 
-/** Scan the header's top-level keys for repeats, which JSON.parse would silently merge. */
-function refuseDuplicateNames(json: string, file: string): void {
-  const seen = new Set<string>();
-  let depth = 0;
+/** Scan the header's keys for repeats within one object, which JSON.parse would silently merge. */
+function refuseDuplicateKeys(json: string, file: string): void {
+  const seen: Set<string>[] = []; // of each object or list that is open
+  let tensor = "";
   for (let i = 0; i < json.length; i++) {
     const c = json[i];
-    if (c === "{" || c === "[") depth++;
-    else if (c === "}" || c === "]") depth--;
+    if (c === "{" || c === "[") seen.push(new Set());
+    else if (c === "}" || c === "]") seen.pop();
     else if (c === '"') {
       const start = i++;
       while (i < json.length && json[i] !== '"') i += json[i] === "\\" ? 2 : 1;
       let after = i + 1;
       while (after < json.length && /\s/.test(json[after]!)) after++;
-      if (depth !== 1 || json[after] !== ":") continue;
-      const name: unknown = JSON.parse(json.slice(start, i + 1));
-      if (seen.has(String(name))) throw new SafetensorsError(`${file}: tensor ${String(name)} is named twice in the header.`);
-      seen.add(String(name));
+      if (json[after] !== ":") continue;
+      const key = String(JSON.parse(json.slice(start, i + 1)));
+      const known = seen.at(-1);
+      if (known?.has(key)) throw new SafetensorsError(seen.length === 1 ? `${file}: tensor ${key} is named twice in the header.` : `${file}: tensor ${tensor}: ${key} is given twice.`);
+      known?.add(key);
+      if (seen.length === 1) tensor = key;
     }
   }
 }
@@ -120,7 +122,7 @@ export function parseHeader(header: Uint8Array, fileBytes: number, file: string)
     throw new SafetensorsError(`${file}: the header is not valid JSON (${error instanceof Error ? error.message : String(error)}).`);
   }
   if (typeof raw !== "object" || raw === null || Array.isArray(raw)) throw new SafetensorsError(`${file}: the header is not a JSON object.`);
-  refuseDuplicateNames(json, file);
+  refuseDuplicateKeys(json, file);
   const dataStart = 8 + header.length;
   const tensors = new Map<string, TensorEntry>();
   let metadata: Readonly<Record<string, string>> = {};

@@ -5,16 +5,18 @@
  *
  * Error of a tensor: largest |ours − theirs| over its largest |theirs|. Integers must be equal.
  */
-import { Tape } from "../tensor/tape";
 import { canonicalName } from "./checkpointNames";
 import type { VisionLanguageModel } from "./model";
 import type { EncodedPrompt } from "./packing";
 import { referenceInputs, type ReferenceInputs } from "./reference";
 import type { Safetensors } from "./safetensors";
 import { readFloat32, readInt32 } from "./safetensorsValues";
+import { featuresOf, greedyOf, logitsOf, lossAndGradients } from "./verifyOutputs";
 
 export const FORWARD_TOLERANCE = 1e-4;
 export const GRADIENT_TOLERANCE = 1e-3;
+/** Of packed weights, against a reference that multiplies with the same values in f32. */
+export const PACKED_TOLERANCE = 1e-3;
 
 export interface TensorReport {
   readonly name: string;
@@ -83,80 +85,61 @@ function positionReports(prompts: readonly EncodedPrompt[], { sequences, length,
 }
 
 async function featureReports(model: VisionLanguageModel, prompts: readonly EncodedPrompt[], file: Safetensors): Promise<TensorReport[]> {
-  const features = model.features(prompts);
-  if (features === null) return [];
-  const [values] = await model.home.read([features]);
-  features.dispose();
-  const width = model.config.vision.outHiddenSize;
-  const ordered = new Float32Array(values?.length ?? 0);
-  let first = 0;
-  for (const prompt of prompts) {
-    const places = model.placeOf(prompt);
-    places.forEach((place, cell) => {
-      const from = (first + place) * width;
-      ordered.set((values ?? new Float32Array(0)).subarray(from, from + width), (first + cell) * width);
-    });
-    first += places.length;
-  }
-  return [report("image_features", relativeError(ordered, readFloat32(file, "image_features")), FORWARD_TOLERANCE)];
+  const ours = await featuresOf(model, prompts);
+  return ours === null ? [] : [report("image_features", relativeError(ours, readFloat32(file, "image_features")), FORWARD_TOLERANCE)];
 }
 
 /** Logits of every real token; padded rows are not compared. */
 async function logitsReport(model: VisionLanguageModel, prompts: readonly EncodedPrompt[], { sequences, length }: ReferenceInputs, file: Safetensors): Promise<TensorReport> {
-  // A one-token response makes packed rows of exactly the prompt's tokens.
-  const batch = model.packBatch(prompts.map((prompt) => ({ prompt, responses: [Int32Array.of(0)] })));
-  const logits = model.logits(batch);
-  const [ours] = await model.home.read([logits]);
-  logits.dispose();
-  batch.dispose();
+  const ours = await logitsOf(model, prompts);
   const vocab = model.config.text.vocabSize;
   const theirs = readFloat32(file, "logits");
-  const real = sequences.map(({ offset, ids }, row) => theirs.subarray((row * length + offset) * vocab, (row * length + offset + ids.length) * vocab));
-  const joined = new Float32Array(real.reduce((sum, part) => sum + part.length, 0));
+  const joined = new Float32Array(sequences.reduce((sum, { ids }) => sum + ids.length * vocab, 0));
   let at = 0;
-  for (const part of real) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return report("logits", relativeError(ours ?? [], joined), FORWARD_TOLERANCE);
+  sequences.forEach(({ offset, ids }, row) => {
+    joined.set(theirs.subarray((row * length + offset) * vocab, (row * length + offset + ids.length) * vocab), at);
+    at += ids.length * vocab;
+  });
+  return report("logits", relativeError(ours, joined), FORWARD_TOLERANCE);
 }
 
-/** The mean cross-entropy over labels, and its gradient in every trainable parameter. */
-async function gradientReports(model: VisionLanguageModel, { sequences }: ReferenceInputs, file: Safetensors): Promise<TensorReport[]> {
-  const { home, parameters } = model;
-  const items = sequences.map(({ ids, labels, images }, row) => {
-    const first = labels.findIndex((label) => label >= 0);
-    if (first < 2) throw new Error(`Reference file: the first label of sequence ${row} must stand at token 2 or later, found ${first < 0 ? "none" : first}.`);
-    return { prompt: model.encode(ids.slice(0, first), images), responses: [ids.slice(first)] };
-  });
-  const labels = sequences.flatMap((sequence) => [...sequence.labels.slice(sequence.labels.findIndex((label) => label >= 0))]);
-  const count = labels.filter((label) => label >= 0).length;
-  const weights = Float32Array.from(labels, (label) => (label >= 0 ? 1 / count : 0));
-  const batch = model.packBatch(items);
-  const tape = new Tape(home, true);
-  const { logprob } = model.responseLogprobs(tape, batch, { temperature: 1, trainVision: true });
-  const [logprobs] = await home.read([logprob]);
-  const loss = -weights.reduce((sum, weight, i) => sum + weight * (logprobs?.[i] ?? NaN), 0);
-  const dLogprob = home.upload(weights.map((w) => -w), [weights.length]);
-  parameters.zeroGrad();
-  tape.backward(logprob, dLogprob);
-  tape.dispose();
-  dLogprob.dispose();
-  batch.dispose();
-  const ours = await parameters.readAllGrads();
+async function gradientReports(model: VisionLanguageModel, inputs: ReferenceInputs, file: Safetensors): Promise<TensorReport[]> {
+  const { loss, gradients } = await lossAndGradients(model, inputs);
   const theirs = new Map(file.names().filter((name) => name.startsWith("grad.")).map((name) => [canonicalName(name.slice(5)), name]));
   return [
     report("loss", relativeError([loss], readFloat32(file, "loss")), FORWARD_TOLERANCE),
-    ...[...ours].map(([name, grad]) => {
+    ...[...gradients].map(([name, grad]) => {
       const reference = theirs.get(name);
       return report(`grad.${name}`, reference === undefined ? Infinity : relativeError(grad, readFloat32(file, reference)), GRADIENT_TOLERANCE);
     }),
-    ...[...theirs.keys()].filter((name) => !ours.has(name)).map((name) => report(`grad.${name}`, Infinity, GRADIENT_TOLERANCE)),
+    ...[...theirs.keys()].filter((name) => !gradients.has(name)).map((name) => report(`grad.${name}`, Infinity, GRADIENT_TOLERANCE)),
   ];
 }
 
 async function greedyReport(model: VisionLanguageModel, prompts: readonly EncodedPrompt[], file: Safetensors): Promise<TensorReport> {
-  const maxNewTokens = file.entry("greedy").shape[1] ?? 0;
-  const rollout = await model.generate(prompts, { groupSize: 1, temperature: 1, greedy: true, maxNewTokens, seed: 0, step: 0, stopTokens: [] }, 0);
-  return report("greedy", differing(rollout.rows.flatMap((row) => [...row.tokens]), readInt32(file, "greedy")), 0);
+  const theirs = readInt32(file, "greedy");
+  return report("greedy", differing(await greedyOf(model, prompts, theirs.length / prompts.length), theirs), 0);
+}
+
+/**
+ * Compare a model of packed (f16, int4) weights with one that holds the values they stand for in f32: what is left is the
+ * error of the kernels that unpack, not of the packing. Gradients are compared where both have an adapter.
+ * @param dequantised takes the packed model's values; its own are lost
+ */
+export async function verifyPacked(packed: VisionLanguageModel, dequantised: VisionLanguageModel, reference: Safetensors, greedyTokens = 16): Promise<TensorReport[]> {
+  for (const name of packed.parameters.names()) dequantised.parameters.write(name, await packed.parameters.read(name));
+  const inputs = referenceInputs(reference, packed.config);
+  const prompts = (model: VisionLanguageModel): EncodedPrompt[] => inputs.sequences.map((sequence) => model.encode(sequence.ids, sequence.images));
+  const [ours, theirs] = [prompts(packed), prompts(dequantised)];
+  const near = (name: string, a: ArrayLike<number>, b: ArrayLike<number>): TensorReport => report(name, relativeError(a, b), PACKED_TOLERANCE);
+  const reports: TensorReport[] = [];
+  const [features, features32] = [await featuresOf(packed, ours), await featuresOf(dequantised, theirs)];
+  if (features !== null && features32 !== null) reports.push(near("image_features", features, features32));
+  reports.push(near("logits", await logitsOf(packed, ours), await logitsOf(dequantised, theirs)));
+  if (packed.parameters.trainableCount > 0) {
+    const [a, b] = [await lossAndGradients(packed, inputs), await lossAndGradients(dequantised, inputs)];
+    reports.push(near("loss", [a.loss], [b.loss]), ...[...a.gradients].map(([name, grad]) => near(`grad.${name}`, grad, b.gradients.get(name) ?? [])));
+  }
+  reports.push(report("greedy", differing(await greedyOf(packed, ours, greedyTokens), await greedyOf(dequantised, theirs, greedyTokens)), 0));
+  return reports;
 }

@@ -18,6 +18,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<RunnerCommand>>> = {
   score: async () => (await import("./commands/score")).scoreCommand,
   verify: async () => (await import("./commands/verify")).verifyCommand,
   eval: async () => (await import("./commands/eval")).evalCommand,
+  inspect: async () => (await import("./commands/inspect")).inspectCommand,
+  synth: async () => (await import("./commands/synth")).synthCommand,
 };
 
 /** Errors that are about the input, not about us. */

@@ -2,7 +2,8 @@
 import type { Home, HomeName } from "../tensor/home";
 import { openReferenceHome } from "../tensor/reference/home";
 import { openWasmHome } from "../tensor/wasm/home";
-import { openNodeWebGpuHome } from "../tensor/webgpu/node";
+import { adapterLimits, type AdapterLimits } from "../tensor/webgpu/device";
+import { nodeGpu, openNodeWebGpuHome } from "../tensor/webgpu/node";
 
 export const HOME_NAMES: readonly HomeName[] = ["webgpu", "wasm", "reference"];
 
@@ -11,6 +12,16 @@ export function openNodeHome(name: HomeName): Promise<Home> {
     case "webgpu": return openNodeWebGpuHome();
     case "wasm": return openWasmHome();
     case "reference": return openReferenceHome();
+    default: return name satisfies never;
+  }
+}
+
+/** What a home can hold, without opening it. */
+export async function homeLimits(name: HomeName): Promise<AdapterLimits> {
+  switch (name) {
+    case "webgpu": return adapterLimits(await nodeGpu());
+    case "wasm": return { adapter: "SIMD, 1 thread, 4 GiB of memory in all", bufferBytes: 2 ** 32, bindingBytes: 2 ** 32 };
+    case "reference": return { adapter: "plain TensorFlow.js", bufferBytes: Infinity, bindingBytes: Infinity };
     default: return name satisfies never;
   }
 }

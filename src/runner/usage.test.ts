@@ -17,6 +17,13 @@ test("flags in both spellings, switches, defaults", () => {
   expect([args.text("out"), args.text("home"), args.integer("saveEvery", 1), args.boolean("json")]).toEqual(["runs/a", "wasm", 5, true]);
 });
 
+test("a word stands for the positional flag", () => {
+  const positional = { dir: { type: "positional", required: true }, json: { type: "boolean" } } as const;
+  expect(parseArguments(["--json", "a/b"], positional).text("dir")).toBe("a/b");
+  expect(() => parseArguments(["a", "b"], positional)).toThrow('"b" is not expected here');
+  expect(() => parseArguments(["--json"], positional)).toThrow("DIR is needed");
+});
+
 test("settings by --set and by their section, laid over the defaults", () => {
   const args = parseArguments([
     "--out", "x", "--seed", "7", "--set", "grpo.learningRate=1e-4", "--set", "reward.effectiveness.spoilt=-0.5", "--reward.effectivenessWeight", "0",

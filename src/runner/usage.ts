@@ -50,7 +50,7 @@ export class Arguments {
 }
 
 /**
- * Read raw arguments: --flag value, --flag=value, --switch, and settings by --set path=value or --section.path value.
+ * Read raw arguments: --flag value, --flag=value, --switch, words that stand for a positional flag, and settings by --set path=value or --section.path value.
  * @throws UsageError on an unknown flag, a flag without its value, a missing required flag, or a stray word
  */
 export function parseArguments(rawArgs: readonly string[], flags: ArgsDef): Arguments {
@@ -58,7 +58,12 @@ export function parseArguments(rawArgs: readonly string[], flags: ArgsDef): Argu
   const values = new Map<string, string | true>();
   for (let i = 0; i < rawArgs.length; i++) {
     const word = rawArgs[i] ?? "";
-    if (!word.startsWith("--")) throw new UsageError(`"${word}" is not expected here; flags begin with --, see --help`);
+    if (!word.startsWith("--")) {
+      const place = Object.keys(flags).find((key) => flags[key]?.type === "positional" && !values.has(key));
+      if (place === undefined) throw new UsageError(`"${word}" is not expected here; flags begin with --, see --help`);
+      values.set(place, word);
+      continue;
+    }
     const equals = word.indexOf("=");
     const name = word.slice(2, equals < 0 ? undefined : equals);
     const key = camelCase(name);
@@ -77,7 +82,7 @@ export function parseArguments(rawArgs: readonly string[], flags: ArgsDef): Argu
     else values.set(key, value);
   }
   const missing = Object.entries(flags).find(([key, flag]) => flag.required === true && !values.has(key));
-  if (missing !== undefined) throw new UsageError(`--${kebabCase(missing[0])} is needed; see --help`);
+  if (missing !== undefined) throw new UsageError(`${missing[1].type === "positional" ? missing[0].toUpperCase() : `--${kebabCase(missing[0])}`} is needed; see --help`);
   return new Arguments(values, flags, patch);
 }
 

@@ -1,16 +1,21 @@
-/** `verify`: does a checkpoint compute here what a reference file says it computes elsewhere? */
+/**
+ * `verify`: does a checkpoint compute here what a reference file says it computes elsewhere? With --packing, do its packed
+ * weights compute what the values they stand for compute in float32 (on the wasm home, on the file's inputs)?
+ */
 import { join } from "node:path";
 import { readFile } from "node:fs/promises";
 import { openDirectory } from "../../policy/checkpointDirectory";
 import { Policy } from "../../policy/policy";
 import { Safetensors } from "../../policy/safetensors";
-import { verifyModel, type TensorReport } from "../../policy/verify";
+import { verifyModel, verifyPacked, type TensorReport } from "../../policy/verify";
+import type { Home } from "../../tensor/home";
 import { homeFlag, type RunnerCommand } from "../command";
 import { HOME_NAMES, openNodeHome } from "../nodeHomes";
 import { asInput } from "../openPolicy";
 import { UsageError } from "../usage";
 
 const REFERENCE = "reference.safetensors";
+const PACKINGS = ["f32", "f16", "int4"] as const;
 
 export const verifyCommand: RunnerCommand = {
   description: "Compare forward, gradients and greedy tokens with a reference file; exit 1 above tolerance",
@@ -18,6 +23,7 @@ export const verifyCommand: RunnerCommand = {
     model: { type: "string", required: true, valueHint: "dir", description: "Policy folder" },
     adapter: { type: "string", valueHint: "dir", description: "LoRA adapter folder (PEFT layout)" },
     reference: { type: "string", valueHint: "file", description: `Reference file; by default ${REFERENCE} of --adapter, else of --model` },
+    packing: { type: "string", default: "f32", valueHint: PACKINGS.join("|"), description: "Storage of the weights; packed ones are compared with their own values in f32, to 1e-3" },
     home: homeFlag,
     json: { type: "boolean", description: "One JSON object instead of a table" },
   },
@@ -31,20 +37,32 @@ export const verifyCommand: RunnerCommand = {
     const own = adapter === null && named !== null ? named : join(model, REFERENCE);
     // An adapter's file has outputs only: its inputs are those of the model's reference.
     const reference = await openReference(own);
-    const adapterReference = adapter === null ? null : await openReference(named ?? join(adapter, REFERENCE));
+    const packing = args.oneOf("packing", PACKINGS);
+    const adapterReference = adapter === null || packing !== "f32" ? null : await openReference(named ?? join(adapter, REFERENCE));
     const home = await openNodeHome(homeName);
+    const open = (on: Home, frozenFormat: typeof packing): Promise<Policy> =>
+      asInput(adapter ?? model, Policy.load(on, files, { trainable: packing === "f32" ? "all" : "none", frozenFormat, adapter: adapterFiles }));
     try {
-      const policy = await asInput(adapter ?? model, Policy.load(home, files, { trainable: "all", adapter: adapterFiles }));
-      const reports = await verifyModel(policy.model, reference, adapterReference);
+      const policy = await open(home, packing);
+      const reports = packing === "f32" ? await verifyModel(policy.model, reference, adapterReference) : await withHome("wasm", async (other) => verifyPacked(policy.model, (await open(other, "f32")).model, reference));
       policy.dispose();
       const ok = reports.every((report) => report.ok);
-      process.stdout.write(args.boolean("json") ? `${JSON.stringify({ model, adapter, home: homeName, ok, tensors: reports.map(plain) })}\n` : table(reports, ok));
+      process.stdout.write(args.boolean("json") ? `${JSON.stringify({ model, adapter, packing, home: homeName, ok, tensors: reports.map(plain) })}\n` : table(reports, ok));
       return ok ? 0 : 1;
     } finally {
       await home.dispose();
     }
   },
 };
+
+async function withHome<T>(name: "wasm", use: (home: Home) => Promise<T>): Promise<T> {
+  const home = await openNodeHome(name);
+  try {
+    return await use(home);
+  } finally {
+    await home.dispose();
+  }
+}
 
 async function openReference(path: string): Promise<Safetensors> {
   let bytes: Uint8Array;

@@ -71,6 +71,23 @@ export async function openDevice(gpu: GPU, powerPreference: GPUPowerPreference):
   };
 }
 
+/** What an adapter can hold, without opening a device on it. */
+export interface AdapterLimits {
+  readonly adapter: string;
+  /** Largest buffer, in bytes: no tensor can be larger. */
+  readonly bufferBytes: number;
+  /** Largest part of a buffer that one kernel binds; larger weights are worked through in blocks of rows. */
+  readonly bindingBytes: number;
+}
+
+/** @throws Error when there is no adapter */
+export async function adapterLimits(gpu: GPU): Promise<AdapterLimits> {
+  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  if (!adapter) throw new Error("WebGPU offers no adapter: requestAdapter() returned null.");
+  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  return { adapter: adapterLabel(adapter.info, isSoftware(adapter.info)), bufferBytes: maxBufferSize, bindingBytes: maxStorageBufferBindingSize };
+}
+
 export function adapterTraits(software: boolean): AdapterTraits {
   return software
     ? { software, rowThreads: 8, elementThreads: 64, workPerDispatch: 1e9, dispatchesPerSubmit: 64, weightBindingBytes: Infinity }

@@ -1,0 +1,88 @@
+/** The plan's arithmetic against the family's published sizes, and against what a home really holds. */
+import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
+import type { Home } from "../tensor/home";
+import { Tape } from "../tensor/tape";
+import { openWasmHome } from "../tensor/wasm/home";
+import { openDirectory } from "./checkpointDirectory";
+import { parseConfig } from "./config";
+import { LORA_TARGETS, type LoraOptions } from "./lora";
+import { layerRowValues, planMemory } from "./memoryPlan";
+import { Policy } from "./policy";
+import { shapeConfig, type ShapeName } from "./shapes";
+
+const lora = (rank: number): LoraOptions => ({ rank, alpha: 32, rankStabilised: false, targets: LORA_TARGETS, baseModel: null });
+const usual = { trainable: "none", lora: lora(16), groupSize: 8, promptTokens: 700, imageTokens: 700, completionTokens: 1024, microBatch: 1 } as const;
+
+/** Parameters; weights in GB as f16, and as int4 layers + f16 head and tower; f16 KV bytes a token; LoRA r16; MB of one layer at 1.7k rows in half precision. */
+const PUBLISHED: [ShapeName, number, number, number, number, number, number][] = [
+  ["3b", 3_754_622_976, 7.5, 3.5, 36_864, 29.9, 170],
+  ["7b", 8_292_166_656, 16.6, 7.2, 57_344, 40.4, 295],
+  ["32b", 33_452_718_336, 66.9, 22.1, 262_144, 134, 427],
+];
+
+test.each(PUBLISHED)("%s: the published sizes", (shape, parameters, half, four, kv, adapter, layer) => {
+  const config = parseConfig(shapeConfig(shape, "bfloat16"));
+  const plan = (frozenFormat: "f16" | "int4") => planMemory(config, { ...usual, frozenFormat });
+  const { text } = config;
+  expect(planMemory(config, { ...usual, lora: null }).parameters).toBe(parameters);
+  expect(Math.abs(plan("f16").frozenWeights / 1e9 - half)).toBeLessThan(0.06);
+  expect(Math.abs(plan("int4").frozenWeights / 1e9 - four)).toBeLessThan(0.06);
+  expect(plan("f16").kvCacheOfToken).toBe(2 * kv); // ours is float32
+  expect(Math.abs(plan("f16").trained / 1e6 - adapter)).toBeLessThan(0.5);
+  // The table counts halves, the incoming stream and its gradient too, and no log-sum-exp.
+  const values = layerRowValues(text, 0) - text.heads + 2 * text.hiddenSize;
+  expect(Math.abs((2 * 1700 * values) / 1e6 / layer - 1)).toBeLessThan(0.01);
+});
+
+describe("what the wasm home holds", () => {
+  let home: Home;
+  beforeAll(async () => {
+    home = await openWasmHome();
+  });
+  afterAll(() => home.dispose());
+  const folder = new URL("./golden/tiny_tied/", import.meta.url).pathname;
+
+  it.each(["f32", "f16", "int4"] as const)("weights in %s and the adapter's state, to the byte", async (frozenFormat) => {
+    const before = home.memoryBytes();
+    const policy = await Policy.load(home, await openDirectory(folder), { trainable: "none", frozenFormat, lora: lora(4) });
+    const plan = planMemory(policy.config, { ...usual, lora: lora(4), frozenFormat });
+    expect(home.memoryBytes() - before).toBe(plan.frozenWeights + plan.trainedState);
+    expect(plan.trained).toBe(policy.parameters.trainableCount);
+    policy.dispose();
+    expect(home.memoryBytes()).toBe(before);
+  });
+
+  it("the KV cache of a group, and the activations that a tape keeps", async () => {
+    const policy = await Policy.load(home, await openDirectory(folder), { trainable: "none", lora: lora(4) });
+    const { text } = policy.config;
+    const prompt = policy.model.encode(Int32Array.from({ length: 30 }, (_, i) => 10 + i), []);
+    const plan = planMemory(policy.config, { ...usual, lora: lora(4), groupSize: 4, promptTokens: 30, imageTokens: 0, completionTokens: 40 });
+    const generating = async (): Promise<number> => {
+      const before = home.memoryBytes();
+      let most = 0;
+      const onToken = (): void => void (most = Math.max(most, home.memoryBytes() - before));
+      await policy.generate([prompt], { groupSize: 4, temperature: 1, maxNewTokens: 40, seed: 0, step: 0, stopTokens: [], onToken });
+      return most;
+    };
+    const training = (): number => {
+      const batch = policy.packBatch([{ prompt, responses: [Int32Array.from({ length: 40 }, (_, i) => 50 + i)] }]);
+      const before = home.memoryBytes();
+      const tape = new Tape(home, true);
+      policy.responseLogprobs(tape, batch, { temperature: 1, trainVision: false });
+      const kept = home.memoryBytes() - before;
+      tape.dispose();
+      batch.dispose();
+      return kept;
+    };
+    await generating(); // the kernels' scratch grows on first use and stays
+    training();
+    const cached = await generating();
+    expect(cached).toBeGreaterThanOrEqual(plan.kvCache);
+    expect(cached).toBeLessThan(1.5 * plan.kvCache); // with the tables of the rows
+    const forward = 4 * (text.layers * 70 * layerRowValues(text, 4) + 70 * text.hiddenSize + 2 * 40 * text.hiddenSize);
+    expect(training() / forward).toBeCloseTo(1, 1);
+    expect(plan.activations).toBeGreaterThan(forward);
+    expect(plan.activationsRecomputed).toBeLessThan(plan.activations);
+    policy.dispose();
+  });
+});

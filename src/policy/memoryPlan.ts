@@ -1,0 +1,105 @@
+/**
+ * What a policy takes on the device, by arithmetic on its configuration alone, before anything is loaded: weights, what is
+ * trained with its gradient and moments, the KV cache of a group, activations of an update. Weights, adapter and cache are
+ * exact; activations count what the tape keeps of a layer (decoder.ts) and are an upper bound in the backward pass.
+ * Logits are in no line: training folds them block by block (kernels.ts, `tokenLogprobs`).
+ */
+import { weightBytes } from "../tensor/packedWeight";
+import type { ParameterGroup } from "../tensor/parameters";
+import type { PolicyConfig, TextConfig } from "./config";
+import { parameterGroups, type LayoutOptions } from "./layout";
+import { LoraAdapter, type LoraOptions } from "./lora";
+
+const FLOAT = 4;
+/** theta, gradient and AdamW's two moments. */
+const BUFFERS_OF_TRAINED = 4;
+
+export interface PlanOptions extends LayoutOptions {
+  /** An adapter is trained and everything else frozen. */
+  readonly lora: LoraOptions | null;
+  readonly groupSize: number;
+  readonly promptTokens: number;
+  /** Of them, tokens that stand for the picture. */
+  readonly imageTokens: number;
+  readonly completionTokens: number;
+  /** Responses that one micro-batch of an update takes (their prompt is there once). */
+  readonly microBatch: number;
+}
+
+/** Bytes, but for `parameters` and `trained`. */
+export interface MemoryPlan {
+  readonly parameters: number;
+  readonly trained: number;
+  readonly frozenWeights: number;
+  /** The trained values, their gradient and moments. */
+  readonly trainedState: number;
+  readonly kvCacheOfToken: number;
+  readonly kvCache: number;
+  /** One decode step: the logits of the rows being written. */
+  readonly decode: number;
+  readonly visionTower: number;
+  /** An update whose tape keeps every layer. */
+  readonly activations: number;
+  /** An update that keeps each layer's input and makes the rest again in the backward pass. */
+  readonly activationsRecomputed: number;
+  readonly largestWeight: { readonly key: string; readonly bytes: number };
+  /** What is on the device at the worst moment. */
+  readonly peak: number;
+  readonly peakRecomputed: number;
+}
+
+const sizeOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
+const countOf = (group: ParameterGroup): number => group.parts.reduce((sum, part) => sum + sizeOf(part.shape), 0);
+
+/** Device bytes of a frozen group. */
+function groupBytes(group: ParameterGroup): number {
+  const [first] = group.parts;
+  if (first === undefined || first.shape.length === 1) return FLOAT * countOf(group);
+  const rows = group.parts.reduce((sum, part) => sum + (part.shape[0] ?? 1), 0);
+  return weightBytes(rows, sizeOf(first.shape.slice(1)), group.format ?? "f32");
+}
+
+/** Values that one row leaves in one layer of the forward pass: two norms, q|k|v, attention and its log-sum-exp, the middle and end of the residual stream, gate|up, their product, and the adapter's inner rows. */
+export function layerRowValues(text: TextConfig, loraRank: number): number {
+  const q = text.heads * text.headDim;
+  const kv = text.kvHeads * text.headDim;
+  return 4 * text.hiddenSize + (q + 2 * kv) + q + text.heads + 3 * text.intermediateSize + 7 * loraRank;
+}
+
+/** Gradients alive at once inside a layer: of gate|up, of their product, of the two halves of the stream. */
+function gradientRowValues(text: TextConfig): number {
+  return 3 * text.intermediateSize + 2 * text.hiddenSize;
+}
+
+export function planMemory(config: PolicyConfig, options: PlanOptions): MemoryPlan {
+  const { text, vision } = config;
+  const base = parameterGroups(config, options.lora === null ? options : { ...options, trainable: "none" });
+  const groups = options.lora === null ? base : [...base, ...LoraAdapter.groups(config, options.lora)];
+  const frozen = groups.filter((group) => !group.trainable);
+  const trained = groups.filter((group) => group.trainable).reduce((sum, group) => sum + countOf(group), 0);
+  const frozenWeights = frozen.reduce((sum, group) => sum + groupBytes(group), 0);
+  const trainedState = FLOAT * BUFFERS_OF_TRAINED * trained;
+  const largest = groups.map((group) => ({ key: group.key, bytes: groupBytes(group) })).reduce((a, b) => (b.bytes > a.bytes ? b : a));
+
+  const kvCacheOfToken = FLOAT * text.layers * 2 * text.kvHeads * text.headDim; // generate.ts keeps them in float32
+  const kvCache = kvCacheOfToken * (options.promptTokens - 1 + options.groupSize * options.completionTokens);
+  const decode = FLOAT * options.groupSize * text.vocabSize;
+  const patches = options.imageTokens * vision.spatialMergeSize ** 2;
+  const visionTower = FLOAT * patches * (3 * vision.hiddenSize + 3 * vision.intermediateSize);
+
+  const rows = options.promptTokens + options.microBatch * options.completionTokens;
+  const layer = layerRowValues(text, options.lora?.rank ?? 0);
+  const ends = rows * text.hiddenSize + 2 * options.microBatch * options.completionTokens * text.hiddenSize; // the embedded rows; the chosen ones, and normed
+  const backward = rows * gradientRowValues(text);
+  const activations = FLOAT * (text.layers * rows * layer + ends + backward);
+  const activationsRecomputed = FLOAT * (text.layers * rows * text.hiddenSize + rows * layer + ends + backward);
+
+  const still = frozenWeights + trainedState;
+  const generating = kvCache + decode;
+  return {
+    parameters: groups.reduce((sum, group) => sum + countOf(group), 0), trained, frozenWeights, trainedState, kvCacheOfToken, kvCache, decode, visionTower,
+    activations, activationsRecomputed, largestWeight: largest,
+    peak: still + Math.max(generating, visionTower, trained > 0 ? activations : 0),
+    peakRecomputed: still + Math.max(generating, visionTower, trained > 0 ? activationsRecomputed : 0),
+  };
+}

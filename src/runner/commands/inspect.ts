@@ -1,0 +1,109 @@
+/** `inspect`: what a checkpoint is, and what it would take on this machine's adapter, before anything is loaded. */
+import { Checkpoint } from "../../policy/checkpoint";
+import { openDirectory } from "../../policy/checkpointDirectory";
+import type { PolicyConfig } from "../../policy/config";
+import { LORA_TARGETS } from "../../policy/lora";
+import { planMemory, type MemoryPlan, type PlanOptions } from "../../policy/memoryPlan";
+import type { AdapterLimits } from "../../tensor/webgpu/device";
+import { byteCount, readableBytes } from "../bytes";
+import { homeFlag, type RunnerCommand } from "../command";
+import { HOME_NAMES, homeLimits } from "../nodeHomes";
+import { asInput } from "../openPolicy";
+
+const TRAIN = ["lora", "language", "all", "none"] as const;
+const PACKINGS = ["f32", "f16", "int4"] as const;
+
+export const inspectCommand: RunnerCommand = {
+  description: "Architecture, parameters and memory plan of a checkpoint; reads headers only. Exit 1 when --memory is too little",
+  flags: {
+    dir: { type: "positional", required: true, description: "Checkpoint folder" },
+    packing: { type: "string", default: "f16", valueHint: PACKINGS.join("|"), description: "Storage of frozen weights; int4 keeps table, head and tower in f16" },
+    train: { type: "string", default: "lora", valueHint: TRAIN.join("|"), description: "What is trained" },
+    rank: { type: "string", default: "16", valueHint: "n", description: "LoRA rank, on all linear layers of the decoder" },
+    group: { type: "string", default: "8", valueHint: "n", description: "Responses a prompt" },
+    prompt: { type: "string", default: "700", valueHint: "n", description: "Prompt tokens, the picture's included" },
+    image: { type: "string", valueHint: "n", description: "Of them, tokens of the picture (default: all)" },
+    completion: { type: "string", default: "1024", valueHint: "n", description: "Response tokens" },
+    microBatch: { type: "string", default: "1", valueHint: "n", description: "Responses that an update takes at once" },
+    memory: { type: "string", valueHint: "24GB", description: "Memory of the device, to say whether the plan fits" },
+    home: { ...homeFlag, default: "webgpu" },
+    json: { type: "boolean", description: "One JSON object" },
+  },
+  async run(args) {
+    const directory = args.text("dir");
+    const checkpoint = await asInput(directory, openDirectory(directory).then((files) => Checkpoint.open(files)));
+    const train = args.oneOf("train", TRAIN);
+    const prompt = args.integer("prompt", 1);
+    const options: PlanOptions = {
+      trainable: train === "lora" ? "none" : train,
+      frozenFormat: args.oneOf("packing", PACKINGS),
+      lora: train === "lora" ? { rank: args.integer("rank", 1), alpha: 32, rankStabilised: false, targets: LORA_TARGETS, baseModel: null } : null,
+      groupSize: args.integer("group", 1),
+      promptTokens: prompt,
+      imageTokens: args.optional("image") === null ? prompt : args.integer("image", 0),
+      completionTokens: args.integer("completion", 1),
+      microBatch: args.integer("microBatch", 1),
+    };
+    const memory = args.optional("memory");
+    const available = memory === null ? null : byteCount("memory", memory);
+    const plan = planMemory(checkpoint.config, options);
+    const limits = await homeLimits(args.oneOf("home", HOME_NAMES));
+    const fits = plan.largestWeight.bytes <= limits.bufferBytes && (available === null || plan.peak <= available);
+    const report = { directory, config: checkpoint.config, parametersOnDisk: elements(checkpoint), bytesOnDisk: checkpoint.bytes(), numberFormats: numberFormats(checkpoint), options, plan, limits, available, fits };
+    process.stdout.write(args.boolean("json") ? `${JSON.stringify(report)}\n` : text(report));
+    return fits ? 0 : 1;
+  },
+};
+
+interface Report {
+  readonly directory: string;
+  readonly config: PolicyConfig;
+  readonly parametersOnDisk: number;
+  readonly bytesOnDisk: number;
+  readonly numberFormats: readonly string[];
+  readonly options: PlanOptions;
+  readonly plan: MemoryPlan;
+  readonly limits: AdapterLimits;
+  readonly available: number | null;
+  readonly fits: boolean;
+}
+
+function elements(checkpoint: Checkpoint): number {
+  return checkpoint.names().reduce((sum, name) => sum + checkpoint.entry(name).shape.reduce((product, n) => product * n, 1), 0);
+}
+
+function numberFormats(checkpoint: Checkpoint): string[] {
+  return [...new Set(checkpoint.names().map((name) => checkpoint.entry(name).dtype))];
+}
+
+function text({ directory, config: { text: t, vision: v }, parametersOnDisk, bytesOnDisk, numberFormats: formats, options, plan, limits, available, fits }: Report): string {
+  const { groupSize, promptTokens, completionTokens, microBatch, frozenFormat } = options;
+  const size = (bytes: number): string => readableBytes(bytes).padStart(10);
+  const blocks = Math.ceil(plan.largestWeight.bytes / limits.bindingBytes);
+  const training = plan.trained > 0;
+  const lines = [
+    `${directory}: Qwen2.5-VL, ${parametersOnDisk.toLocaleString("en")} parameters, ${readableBytes(bytesOnDisk)} in ${formats.join(" and ")}`,
+    `  decoder  ${t.layers} layers × ${t.hiddenSize}, ${t.heads} heads (${t.kvHeads} key/value) of ${t.headDim}, MLP ${t.intermediateSize}, vocabulary ${t.vocabSize}${t.tieWordEmbeddings ? ", head tied" : ""}`,
+    `  tower    ${v.depth} blocks × ${v.hiddenSize}, ${v.heads} heads, MLP ${v.intermediateSize}, patches of ${v.patchSize} px, windows of ${v.windowSize} px`,
+    `memory plan on ${limits.adapter}`,
+    `  ${size(plan.frozenWeights)}  frozen weights in ${frozenFormat ?? "f32"}`,
+    ...(training ? [`  ${size(plan.trainedState)}  ${plan.trained.toLocaleString("en")} trained values, their gradient and moments`] : []),
+    `  ${size(plan.kvCache)}  KV cache, ${plan.kvCacheOfToken.toLocaleString("en")} bytes a token: ${promptTokens} of the prompt, ${groupSize} × ${completionTokens} of responses`,
+    `  ${size(plan.decode)}  logits of one decode step, ${groupSize} rows`,
+    `  ${size(plan.visionTower)}  vision tower over ${options.imageTokens} image tokens`,
+    ...(training ? [
+      `  ${size(plan.activations)}  activations of an update of ${microBatch} response${microBatch === 1 ? "" : "s"}, all layers kept`,
+      `  ${size(plan.activationsRecomputed)}  … layer by layer recomputed`,
+      `  ${size(0)}  logits in training: never held`,
+    ] : []),
+    `  ${size(plan.peak)}  at the worst moment${training ? `, all layers kept; ${readableBytes(plan.peakRecomputed)} recomputed` : ""}`,
+    `largest weight: ${plan.largestWeight.key}, ${readableBytes(plan.largestWeight.bytes)}; this adapter holds ${limit(limits.bufferBytes)} in a buffer and binds ${limit(limits.bindingBytes)} at once${blocks > 1 ? `: worked through in ${blocks} blocks of rows` : ""}`,
+  ];
+  if (plan.largestWeight.bytes > limits.bufferBytes) lines.push("does not fit: the largest weight is more than a buffer holds; choose a narrower --packing");
+  else if (available !== null) lines.push(fits ? `fits into ${readableBytes(available)}` : `does not fit into ${readableBytes(available)}: lower --group, --completion or --micro-batch, or choose a narrower --packing`);
+  return `${lines.join("\n")}\n`;
+}
+
+function limit(bytes: number): string {
+  return Number.isFinite(bytes) ? readableBytes(bytes) : "any size";
+}
