@@ -1,5 +1,6 @@
 /** A command of the runner: its flags in citty's form (help is rendered from them) and what it does. */
 import type { ArgsDef } from "citty";
+import { WEIGHT_FORMATS } from "../tensor/packedWeight";
 import type { Arguments } from "./usage";
 
 export interface RunnerCommand {
@@ -15,3 +16,4 @@ export const seedFlag = { type: "string", valueHint: "n", description: "Seed of 
 export const setFlag = { type: "string", valueHint: "path=value", description: "A setting, e.g. grpo.learningRate=1e-4; may be repeated. Also --reward.x v, --sft.x v, --grpo.x v" } as const;
 export const policyFlag = { type: "string", default: "public/policies/base", valueHint: "dir", description: "Policy folder (Hugging Face layout)" } as const;
 export const workersFlag = { type: "string", default: "1", valueHint: "n", description: "Threads that compute, each with a copy of the policy (wasm home only); the same result with any number from 2 on" } as const;
+export const packingFlag = { type: "string", default: "f32", valueHint: WEIGHT_FORMATS.join("|"), description: "Storage of frozen weights; int4 keeps table, head and tower in f16" } as const;

@@ -2,6 +2,7 @@
 import { openDirectory } from "../policy/checkpointDirectory";
 import { Policy, type LoadOptions } from "../policy/policy";
 import type { Home, HomeName } from "../tensor/home";
+import { WEIGHT_FORMATS } from "../tensor/packedWeight";
 import { HOME_NAMES, openNodeHome } from "./nodeHomes";
 import { UsageError, type Arguments } from "./usage";
 
@@ -11,9 +12,10 @@ export interface OpenedPolicy {
   close(): Promise<void>;
 }
 
-/** @param trainable "none" where nothing is trained: no gradients or moments are allocated */
+/** @param trainable "none" where nothing is trained: no gradients or moments are allocated. A command with a packing flag has its weights packed. */
 export function openPolicy(args: Arguments, directory: string, trainable: "all" | "language" | "none"): Promise<OpenedPolicy> {
-  return openPolicyOn(args.oneOf("home", HOME_NAMES), directory, { trainable });
+  const frozenFormat = args.optional("packing") === null ? "f32" : args.oneOf("packing", WEIGHT_FORMATS);
+  return openPolicyOn(args.oneOf("home", HOME_NAMES), directory, { trainable, frozenFormat });
 }
 
 export async function openPolicyOn(homeName: HomeName, directory: string, options: LoadOptions): Promise<OpenedPolicy> {

@@ -7,6 +7,7 @@ import type { Home } from "./home";
 import type { Weight } from "./kernels";
 
 export type WeightFormat = Weight["format"];
+export const WEIGHT_FORMATS = ["f32", "f16", "int4"] as const satisfies readonly WeightFormat[];
 export type PackedFormat = Exclude<WeightFormat, "f32">;
 
 /** Rows must hold a multiple of this many values. */

@@ -1,7 +1,7 @@
 /** `eval`: accuracies, transitions and lengths of a policy on held-out problems. */
 import type { EvaluationRecord } from "../../training/records";
 import { Session } from "../../training/session";
-import { homeFlag, policyFlag, seedFlag, setFlag, type RunnerCommand } from "../command";
+import { homeFlag, packingFlag, policyFlag, seedFlag, setFlag, type RunnerCommand } from "../command";
 import { openPolicy } from "../openPolicy";
 import { settingsOf } from "../settingsArguments";
 import { progressBar } from "../progress";
@@ -14,6 +14,7 @@ export const evalCommand: RunnerCommand = {
     samples: { type: "string", default: "1", valueHint: "n", description: "Samples a problem" },
     greedy: { type: "boolean", description: "Most likely tokens instead of samples" },
     seed: seedFlag,
+    packing: packingFlag,
     home: homeFlag,
     json: { type: "boolean", description: "One JSON line instead of a table" },
     set: setFlag,

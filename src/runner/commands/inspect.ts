@@ -4,20 +4,20 @@ import { openDirectory } from "../../policy/checkpointDirectory";
 import type { PolicyConfig } from "../../policy/config";
 import { LORA_TARGETS } from "../../policy/lora";
 import { planMemory, type MemoryPlan, type PlanOptions } from "../../policy/memoryPlan";
+import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
 import type { AdapterLimits } from "../../tensor/webgpu/device";
 import { byteCount, readableBytes } from "../bytes";
-import { homeFlag, type RunnerCommand } from "../command";
+import { homeFlag, packingFlag, type RunnerCommand } from "../command";
 import { HOME_NAMES, homeLimits } from "../nodeHomes";
 import { asInput } from "../openPolicy";
 
 const TRAIN = ["lora", "language", "all", "none"] as const;
-const PACKINGS = ["f32", "f16", "int4"] as const;
 
 export const inspectCommand: RunnerCommand = {
   description: "Architecture, parameters and memory plan of a checkpoint; reads headers only. Exit 1 when --memory is too little",
   flags: {
     dir: { type: "positional", required: true, description: "Checkpoint folder" },
-    packing: { type: "string", default: "f16", valueHint: PACKINGS.join("|"), description: "Storage of frozen weights; int4 keeps table, head and tower in f16" },
+    packing: { ...packingFlag, default: "f16" },
     train: { type: "string", default: "lora", valueHint: TRAIN.join("|"), description: "What is trained" },
     rank: { type: "string", default: "16", valueHint: "n", description: "LoRA rank, on all linear layers of the decoder" },
     group: { type: "string", default: "8", valueHint: "n", description: "Responses a prompt" },
@@ -36,7 +36,7 @@ export const inspectCommand: RunnerCommand = {
     const prompt = args.integer("prompt", 1);
     const options: PlanOptions = {
       trainable: train === "lora" ? "none" : train,
-      frozenFormat: args.oneOf("packing", PACKINGS),
+      frozenFormat: args.oneOf("packing", WEIGHT_FORMATS),
       lora: train === "lora" ? { rank: args.integer("rank", 1), alpha: 32, rankStabilised: false, targets: LORA_TARGETS, baseModel: null } : null,
       groupSize: args.integer("group", 1),
       promptTokens: prompt,

@@ -2,7 +2,7 @@
 import { FAMILY_NAMES, problemOf } from "../../tasks/problems";
 import type { GroupRecord } from "../../training/records";
 import { Session } from "../../training/session";
-import { homeFlag, policyFlag, seedFlag, setFlag, type RunnerCommand } from "../command";
+import { homeFlag, packingFlag, policyFlag, seedFlag, setFlag, type RunnerCommand } from "../command";
 import { openPolicy } from "../openPolicy";
 import { settingsOf } from "../settingsArguments";
 import { UsageError } from "../usage";
@@ -16,6 +16,7 @@ export const sampleCommand: RunnerCommand = {
     count: { type: "string", default: "1", valueHint: "n", description: "Problems" },
     greedy: { type: "boolean", description: "Most likely tokens instead of samples" },
     seed: seedFlag,
+    packing: packingFlag,
     home: homeFlag,
     json: { type: "boolean", description: "One JSON line a group, without the picture" },
     set: setFlag,

@@ -9,13 +9,13 @@ import { Policy } from "../../policy/policy";
 import { Safetensors } from "../../policy/safetensors";
 import { verifyModel, verifyPacked, type TensorReport } from "../../policy/verify";
 import type { Home } from "../../tensor/home";
-import { homeFlag, type RunnerCommand } from "../command";
+import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
+import { homeFlag, packingFlag, type RunnerCommand } from "../command";
 import { HOME_NAMES, openNodeHome } from "../nodeHomes";
 import { asInput } from "../openPolicy";
 import { UsageError } from "../usage";
 
 const REFERENCE = "reference.safetensors";
-const PACKINGS = ["f32", "f16", "int4"] as const;
 
 export const verifyCommand: RunnerCommand = {
   description: "Compare forward, gradients and greedy tokens with a reference file; exit 1 above tolerance",
@@ -23,7 +23,7 @@ export const verifyCommand: RunnerCommand = {
     model: { type: "string", required: true, valueHint: "dir", description: "Policy folder" },
     adapter: { type: "string", valueHint: "dir", description: "LoRA adapter folder (PEFT layout)" },
     reference: { type: "string", valueHint: "file", description: `Reference file; by default ${REFERENCE} of --adapter, else of --model` },
-    packing: { type: "string", default: "f32", valueHint: PACKINGS.join("|"), description: "Storage of the weights; packed ones are compared with their own values in f32, to 1e-3" },
+    packing: { ...packingFlag, description: "Storage of the weights; packed ones are compared with their own values in f32, to 1e-3" },
     home: homeFlag,
     json: { type: "boolean", description: "One JSON object instead of a table" },
   },
@@ -37,7 +37,7 @@ export const verifyCommand: RunnerCommand = {
     const own = adapter === null && named !== null ? named : join(model, REFERENCE);
     // An adapter's file has outputs only: its inputs are those of the model's reference.
     const reference = await openReference(own);
-    const packing = args.oneOf("packing", PACKINGS);
+    const packing = args.oneOf("packing", WEIGHT_FORMATS);
     const adapterReference = adapter === null || packing !== "f32" ? null : await openReference(named ?? join(adapter, REFERENCE));
     const home = await openNodeHome(homeName);
     const open = (on: Home, frozenFormat: typeof packing): Promise<Policy> =>

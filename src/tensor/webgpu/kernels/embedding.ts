@@ -88,7 +88,9 @@ ${LOOK_UP}`,
     const groups = Math.ceil((rows * Math.ceil(width / 4)) / elementThreads);
     for (const block of weightBlocks(table, this.dispatcher.weightBindingBytes)) {
       const operands: Operand[] = [...weightOperands(table, block.first, block.rows), ...(features ? [features] : []), ids, y];
-      this.dispatcher.run(kernel, operands, [rows, width, block.first, block.rows], groups);
+      // The last block takes every id from its first on, so that each row is written whatever its id.
+      const isLast = block.first + block.rows === table.out;
+      this.dispatcher.run(kernel, operands, [rows, width, block.first, isLast ? Math.min(2 ** 32 - 1, 2 ** 32 - block.first) : block.rows], groups);
     }
     return y;
   }
