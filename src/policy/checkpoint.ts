@@ -20,7 +20,8 @@ const INDEX_FILE = "model.safetensors.index.json";
 /** Bytes on disk that are read at a time. */
 export const PIECE_BYTES = 16 * 2 ** 20;
 
-interface Shard {
+/** A safetensors file of the folder, its header read. */
+export interface Shard {
   readonly file: string;
   readonly header: SafetensorsHeader;
 }
@@ -105,6 +106,8 @@ export class Checkpoint {
     readonly config: PolicyConfig,
     /** config.json as it was, for writing it back unchanged. */
     readonly configText: string,
+    /** The weight files, in order of their names. */
+    readonly shards: readonly Shard[],
     private readonly located: ReadonlyMap<string, Located>,
   ) {}
 
@@ -115,9 +118,10 @@ export class Checkpoint {
     if (!files.list().includes("config.json")) throw new CheckpointError(`The folder holds no config.json; it holds ${listed(files.list()) || "nothing"}. Is it a Hugging Face checkpoint?`);
     const configText = new TextDecoder().decode(await files.read("config.json"));
     const config = parseConfig(configText);
-    const located = locate(await openShards(files));
+    const shards = await openShards(files);
+    const located = locate(shards);
     checkAgainstConfig(located, config);
-    return new Checkpoint(files, config, configText, located);
+    return new Checkpoint(files, config, configText, shards, located);
   }
 
   /** Canonical names (`model.layers…`, `visual…`, `lm_head.weight` unless tied), in the order of the model. */

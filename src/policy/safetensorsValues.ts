@@ -1,5 +1,5 @@
 /** Elements of a safetensors tensor as JavaScript typed arrays: widening of half formats, narrowing checks of integers. */
-import { fromHalf } from "../tensor/packedWeight";
+import { fromHalf, toHalf } from "../tensor/packedWeight";
 import { elementBytes, SafetensorsError, type Safetensors, type SafetensorsDtype } from "./safetensors";
 
 /** A typed view needs an aligned offset; misaligned bytes are copied once. */
@@ -95,6 +95,17 @@ export function toBfloat16(values: Float32Array): Uint8Array {
     wideFloat[0] = values[i]!;
     const bits = wide[0]!;
     out[i] = (bits & 0x7fffffff) > 0x7f800000 ? (bits >>> 16) | 0x40 : (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+  }
+  return new Uint8Array(out.buffer);
+}
+
+/** IEEE halves as stored on disk, rounded to nearest even. @throws SafetensorsError where a finite value is too large for one */
+export function toFloat16(values: Float32Array, where: string): Uint8Array {
+  const out = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    const half = toHalf(values[i]!);
+    if ((half & 0x7fff) === 0x7c00 && Number.isFinite(values[i])) throw new SafetensorsError(`${where}: the value ${values[i]} does not fit 16 bits (at most 65504).`);
+    out[i] = half;
   }
   return new Uint8Array(out.buffer);
 }

@@ -1,0 +1,64 @@
+/** `merge`: a policy folder with an adapter's update in its weights, for whatever reads Hugging Face folders. */
+import { mkdir, open, readdir, rename } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { openDirectory } from "../../policy/checkpointDirectory";
+import { mergedFolder, type MergedFile } from "../../policy/merge";
+import type { RunnerCommand } from "../command";
+import { asInput } from "../openPolicy";
+import { progressBar } from "../progress";
+import { UsageError } from "../usage";
+
+const MB = 2 ** 20;
+
+export const mergeCommand: RunnerCommand = {
+  description: "Merge a LoRA adapter into its policy: a Hugging Face folder in the policy's own number format",
+  flags: {
+    model: { type: "string", required: true, valueHint: "dir", description: "Policy folder that the adapter was trained on" },
+    adapter: { type: "string", required: true, valueHint: "dir", description: "LoRA adapter folder (PEFT layout)" },
+    out: { type: "string", required: true, valueHint: "dir", description: "Folder to write; must be empty or not there" },
+  },
+  async run(args) {
+    const [model, adapter, out] = [args.text("model"), args.text("adapter"), args.text("out")];
+    await refuseOccupied(out);
+    const baseFiles = await openDirectory(model);
+    const files = await asInput(`${adapter} on ${model}`, mergedFolder(baseFiles, await openDirectory(adapter)));
+    await mkdir(out, { recursive: true });
+    const total = files.reduce((sum, file) => sum + file.bytes, 0);
+    const bar = progressBar("merge");
+    let done = 0;
+    try {
+      for (const file of files) {
+        await writePieces(join(out, file.path), file, (bytes) => bar.update(Math.round((done += bytes) / MB), Math.ceil(total / MB), "MB"));
+      }
+    } finally {
+      bar.stop();
+    }
+    process.stdout.write(`${resolve(out)}\n`);
+    return 0;
+  },
+};
+
+/** @throws UsageError when the folder holds anything */
+async function refuseOccupied(out: string): Promise<void> {
+  const held = await readdir(out).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw new UsageError(`--out ${out}: ${error.message}`);
+  });
+  if (held.length > 0) throw new UsageError(`--out ${out} holds ${held.length} files already, e.g. ${held[0]}; give an empty or a new folder`);
+}
+
+/** Write a file piece by piece beside its place, sync, and put it there. */
+async function writePieces(path: string, file: MergedFile, onBytes: (bytes: number) => void): Promise<void> {
+  const beside = `${path}.${process.pid}.partial`;
+  const handle = await open(beside, "w");
+  try {
+    for await (const piece of file.pieces()) {
+      await handle.writeFile(piece);
+      onBytes(piece.length);
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(beside, path);
+}
