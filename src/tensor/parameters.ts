@@ -172,6 +172,7 @@ export class ParameterSet {
     if (values.length % columns !== 0 || firstRow < 0 || firstRow * columns + values.length > size) {
       throw new Error(`Parameter ${name} has shape [${part.shape.join(", ")}]; ${values.length} values from row ${firstRow} on are no whole rows of it.`);
     }
+    this.#version++;
     if (bound.value !== null) this.home.write(bound.value, values, offset + firstRow * columns);
     else this.writePacked(bound, name, values, firstRow);
   }
