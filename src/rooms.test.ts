@@ -13,7 +13,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   training: ["srpo", "tasks", "policy", "tensor"],
   worker: ["training", "policy", "srpo", "tensor", "tasks"],
   app: ["worker", "srpo"],
-  runner: ["training", "policy", "srpo", "tasks", "tensor"],
+  // The worker's protocol, host and codec: `srpo serve` is a worker that lives in Node.
+  runner: ["worker", "training", "policy", "srpo", "tasks", "tensor"],
   bench: ["srpo", "tasks", "tensor", "policy", "training", "worker", "app", "runner"],
 };
 /** What the page may take from the worker: the contract and its client, never the engine behind them. */

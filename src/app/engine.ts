@@ -1,10 +1,16 @@
-/** The engine's door: the only place where the page starts the training worker. */
-import { startWorker } from "../worker/client";
+/** The engine's door: the only place where the page starts the training worker, or joins a run that lives in the runner. */
+import { joinRunner, startWorker, type Engine } from "../worker/client";
 import type { TrainingClient } from "./state/client";
 
-/** @param onFault told when the worker fails as a program (a script that does not load, a message nobody can read) */
-export function openEngine(run: string, onFault: (error: Error) => void): TrainingClient {
-  const { client, terminate } = startWorker(run, onFault);
+/**
+ * @param token of a served run to join; null: train in this tab
+ * @param onFault told when the engine fails as a program (a script that does not load, a message nobody can read)
+ */
+export function openEngine(run: string, token: string | null, onFault: (error: Error) => void): TrainingClient {
+  return asTrainingClient(token === null ? startWorker(run, onFault) : joinRunner(token, run, onFault));
+}
+
+function asTrainingClient({ client, terminate }: Engine): TrainingClient {
   return {
     send: (command) => client.send(command),
     renew: (next) => client.renew(next),

@@ -5,7 +5,7 @@ import { openEngine, whenReady } from "./engine";
 import { Boundary } from "./parts/Boundary";
 import { downloadPolicy } from "./policy/exported";
 import { SessionContext } from "./state/hooks";
-import { decodeLink, isFreshLink } from "./state/link";
+import { decodeLink, isFreshLink, servedToken } from "./state/link";
 import { goOffline } from "./state/offline";
 import { fetchPrepared } from "./state/prepared";
 import { createSession } from "./state/session";
@@ -17,24 +17,32 @@ import "./styles/index.css";
 const place = document.getElementById("root");
 if (place === null) throw new Error("index.html has no element with id \"root\".");
 
+const token = servedToken(location.hash);
+
 /** A client whose engine starts later: commands wait for it. The page is drawn at once, with the prepared group. */
 const engine = whenReady(async () => {
-  if (import.meta.env.PROD) await goOffline(`${import.meta.env.BASE_URL}sw.js`);
-  return openEngine(crypto.randomUUID(), (error) => session.fault(error));
+  // The runner's page is there exactly as long as the runner.
+  if (import.meta.env.PROD && token === null) await goOffline(`${import.meta.env.BASE_URL}sw.js`);
+  return openEngine(crypto.randomUUID(), token, (error) => session.fault(error));
 });
 const session = createSession({ client: engine, onExported: (files) => downloadPolicy(files) });
 
 followVisibility(session);
 keepAwake(session);
 
-fetchPrepared(`${import.meta.env.BASE_URL}prepared.json`).then(
+if (token === null) fetchPrepared(`${import.meta.env.BASE_URL}prepared.json`).then(
   (group) => session.prepare(group),
   (reason: unknown) => console.warn("There is no prepared group to show before the engine is ready.", reason),
 );
 
-const link = decodeLink(location.hash);
-if (!link.ok) session.notify("warning", "The link's settings were not used", `${link.why}. The defaults are used instead.`);
-session.open({ kind: "shipped", name: link.ok ? link.from : DEFAULT_START }, { resume: !(link.ok && isFreshLink(location.hash, localStorage)), settings: link.ok ? link.settings : {} });
+if (token !== null) {
+  // The runner has opened the policy already: to open means to join, and what is asked for here is not heard.
+  session.open({ kind: "files", files: [] }, { resume: true });
+} else {
+  const link = decodeLink(location.hash);
+  if (!link.ok) session.notify("warning", "The link's settings were not used", `${link.why}. The defaults are used instead.`);
+  session.open({ kind: "shipped", name: link.ok ? link.from : DEFAULT_START }, { resume: !(link.ok && isFreshLink(location.hash, localStorage)), settings: link.ok ? link.settings : {} });
+}
 
 createRoot(place).render(
   <StrictMode>

@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<RunnerCommand>>> = {
   eval: async () => (await import("./commands/eval")).evalCommand,
   inspect: async () => (await import("./commands/inspect")).inspectCommand,
   synth: async () => (await import("./commands/synth")).synthCommand,
+  serve: async () => (await import("./commands/serve")).serveCommand,
 };
 
 /** Errors that are about the input, not about us. */

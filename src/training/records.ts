@@ -13,6 +13,8 @@ export interface ProblemRecord {
   readonly id: string;
   readonly family: FamilyName;
   readonly picture: Picture;
+  /** Size of the picture that the policy sees, where `picture` is a smaller preview of it. */
+  readonly fullSize?: { readonly width: number; readonly height: number };
   readonly question: string;
   readonly answer: string;
 }
@@ -29,6 +31,8 @@ export interface SampleRecord {
   readonly voices: readonly (Voice | null)[];
   /** False when the response ran into the length limit. */
   readonly finished: boolean;
+  /** Where this record is a preview: the arrays above hold the first tokens only, and this is what all of them come to. */
+  readonly whole?: { readonly tokens: number; readonly logprob: number; readonly entropy: number; readonly logprobAfter?: number };
   /** phase score */
   readonly score?: SampleScore | { readonly error: string };
   /** phase normalise */

@@ -5,6 +5,7 @@
  */
 import type { Command, Event } from "./protocol";
 import { parseEvent } from "./parse";
+import { RunnerPort, SOCKET_PATH, SUBPROTOCOL, TOKEN_PREFIX } from "./runnerPort";
 
 /** A message channel to a host. */
 export interface Port {
@@ -80,8 +81,23 @@ function isType<T extends Event["type"]>(event: Event, type: T): event is Extrac
   return event.type === type;
 }
 
+/** What the page holds of an engine: a client, and the way to end it. */
+export interface Engine { readonly client: WorkerClient; readonly terminate: () => void }
+
+/**
+ * A client for the run that the runner serves at the page's own address.
+ * @param token from the link that `srpo serve` printed
+ */
+export function joinRunner(token: string, run: string, onFault: (error: Error) => void): Engine {
+  const address = new URL(SOCKET_PATH, location.href);
+  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+  address.hash = "";
+  const port = new RunnerPort(() => new WebSocket(address, [SUBPROTOCOL, `${TOKEN_PREFIX}${token}`]), onFault);
+  return { client: new WorkerClient(port, run, onFault), terminate: () => port.end() };
+}
+
 /** Start the training worker and a client for it. The worker's own failures (a script that does not load) reach `onFault`. */
-export function startWorker(run: string, onFault: (error: Error) => void): { readonly client: WorkerClient; readonly terminate: () => void } {
+export function startWorker(run: string, onFault: (error: Error) => void): Engine {
   const worker = new Worker(new URL("./entry.ts", import.meta.url), { type: "module", name: "srpo-training" });
   worker.onerror = (event) => onFault(new Error(`The training worker failed: ${event.message || "its script could not be loaded"}`));
   worker.onmessageerror = () => onFault(new Error("A message from the training worker could not be read."));

@@ -104,6 +104,7 @@ export class Host {
         this.post({ type: "exported", files }, files.map((file) => file.bytes));
       });
       case "loseDevice": return this.inTurn(() => this.recover("The device was destroyed on request."));
+      case "steer": return;
       case "close": return this.stopped(() => this.#life.close());
       default: return command satisfies never;
     }

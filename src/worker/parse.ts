@@ -1,7 +1,7 @@
 /**
  * Both ends of the wire check what arrives, once, here. Commands drive training, so they are parsed field by
  * field; settings patches are checked by the settings schema when they are merged (src/training/configure.ts).
- * Events carry tens of thousands of numbers ten times a second from our own worker, so for them the envelope
+ * Events carry tens of thousands of numbers ten times a second from our own worker or runner, so for them the envelope
  * and the fields that decide control flow are checked and the arrays are taken as they are.
  */
 import { z } from "zod";
@@ -31,6 +31,7 @@ const commandSchema = z.discriminatedUnion("type", [
   z.object({ run, type: z.literal("evaluate"), problems: z.int().positive().max(10_000) }),
   z.object({ run, type: z.literal("export") }),
   z.object({ run, type: z.literal("loseDevice") }),
+  z.object({ run, type: z.literal("steer") }),
   z.object({ run, type: z.literal("close") }),
 ]) satisfies z.ZodType<Command>;
 
@@ -52,6 +53,8 @@ const EVENT_FIELDS: { readonly [T in Event["type"]]: Readonly<Record<string, "st
   progress: { what: "string", done: "number", total: "number" },
   opened: { home: "string", adapter: "string", features: "array", costs: "object", passedOver: "array", parameters: "number", settings: "object", stage: "string", step: "number", resumed: "boolean", start: "string", history: "array" },
   adapter: { adapter: "string" },
+  connection: { state: "string", message: "string" },
+  steering: { steering: "boolean" },
   configured: { settings: "object" },
   playing: { playing: "boolean" },
   stage: { stage: "string", step: "number" },
@@ -73,7 +76,7 @@ function isEvent(message: unknown): message is Event {
   if (typeof message !== "object" || message === null) return false;
   const fields = message as Readonly<Record<string, unknown>>;
   const type = fields["type"];
-  if (typeof type !== "string" || !(type in EVENT_FIELDS) || typeof fields["run"] !== "string") return false;
+  if (typeof type !== "string" || !Object.hasOwn(EVENT_FIELDS, type) || typeof fields["run"] !== "string") return false;
   return Object.entries(EVENT_FIELDS[type as Event["type"]]).every(([key, kind]) => {
     const value = fields[key];
     return kind === "array" ? Array.isArray(value) : typeof value === kind && value !== null;

@@ -53,8 +53,18 @@ export type Command = { readonly run: string } & (
   | { readonly type: "export" }
   /** Destroy the GPU device on purpose, to see the recovery. */
   | { readonly type: "loseDevice" }
+  /** Of a run with several tabs: from now on this one steers and the others watch. A worker's only page always steers. */
+  | { readonly type: "steer" }
   | { readonly type: "close" }
 );
+
+/** A run that lives in the runner, outside this tab. */
+export interface ServedRun {
+  /** The policy's folder. */
+  readonly policy: string;
+  /** Does this tab steer, or does it watch another one do so? */
+  readonly steering: boolean;
+}
 
 /** What it cost to start, in milliseconds. */
 export interface StartCosts { readonly download: number; readonly device: number; readonly selfTest: number; readonly load: number }
@@ -67,7 +77,13 @@ export type Event = { readonly run: string } & (
       readonly parameters: number; readonly settings: Settings; readonly stage: Stage; readonly step: number; readonly resumed: boolean;
       /** What the run started from; after a resume, that of the stored run. "own": a dropped folder. */
       readonly start: ShippedName | "own";
-      readonly history: readonly StepMetrics[] }
+      readonly history: readonly StepMetrics[];
+      /** Present when the run lives in the runner (`srpo serve`). */
+      readonly served?: ServedRun }
+  /** The line to the runner: lost and being tried again (an `opened` follows when it is back), or refused for good. */
+  | { readonly type: "connection"; readonly state: "lost" | "refused"; readonly message: string }
+  /** Whether this tab steers the served run has changed. */
+  | { readonly type: "steering"; readonly steering: boolean }
   /** What the badge says has changed: a worker was lost. */
   | { readonly type: "adapter"; readonly adapter: string }
   | { readonly type: "configured"; readonly settings: Settings }
@@ -83,7 +99,9 @@ export type Event = { readonly run: string } & (
   | { readonly type: "evaluated"; readonly evaluation: EvaluationRecord }
   | { readonly type: "snapshots"; readonly snapshots: readonly SnapshotInfo[] }
   | { readonly type: "restored"; readonly stage: Stage; readonly step: number; readonly history: readonly StepMetrics[] }
-  | { readonly type: "exported"; readonly files: readonly { readonly path: string; readonly bytes: ArrayBuffer }[] }
+  | { readonly type: "exported"; readonly files: readonly { readonly path: string; readonly bytes: ArrayBuffer }[];
+      /** The runner's folder that the policy was written to, where it is too large to be sent; `files` is empty then. */
+      readonly writtenTo?: string }
   | { readonly type: "deviceLost"; readonly message: string; readonly recovering: boolean; readonly attempt: number }
   /** A step was refused (not finite); the weights are those before it. */
   | { readonly type: "refused"; readonly step: number; readonly message: string }

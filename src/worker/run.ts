@@ -40,6 +40,11 @@ export interface Run {
   readonly costs: StartCosts;
 }
 
+/** Opens the policy of a run. */
+export type LoadPolicy = (home: Home, files: CheckpointFiles, settings: Settings) => Promise<Policy>;
+
+export const loadPolicy: LoadPolicy = (home, files, settings) => Policy.load(home, files, { trainable: settings.freezeVision ? "language" : "all" });
+
 /** Read every file of a folder once, so that a lost device needs no network. */
 export async function download(files: CheckpointFiles, onProgress: OnProgress): Promise<InMemoryFiles> {
   const names = files.list();
@@ -52,13 +57,29 @@ export async function download(files: CheckpointFiles, onProgress: OnProgress): 
   return new InMemoryFiles(read);
 }
 
-export async function openRun(openHome: OpenHome, wanted: HomeName | null, files: CheckpointFiles, settings: Settings, stage: Stage, downloadTime: number, now: () => number, onProgress: OnProgress, openReplicas: OpenReplicas, onReplicas: OnReplicas): Promise<Run> {
+export interface RunOptions {
+  readonly openHome: OpenHome;
+  readonly load: LoadPolicy;
+  /** Null: the best that opens. */
+  readonly wanted: HomeName | null;
+  readonly files: CheckpointFiles;
+  readonly settings: Settings;
+  readonly stage: Stage;
+  /** Milliseconds. */
+  readonly downloadTime: number;
+  readonly now: () => number;
+  readonly onProgress: OnProgress;
+  readonly openReplicas: OpenReplicas;
+  readonly onReplicas: OnReplicas;
+}
+
+export async function openRun({ openHome, load, wanted, files, settings, stage, downloadTime, now, onProgress, openReplicas, onReplicas }: RunOptions): Promise<Run> {
   const opened = await openHome(wanted, onProgress);
   try {
     const began = now();
     onProgress("load", 0, 1);
+    const policy = await load(opened.home, files, settings);
     const trainable = settings.freezeVision ? "language" : "all";
-    const policy = await Policy.load(opened.home, files, { trainable });
     const parallel = opened.home.name === "wasm" ? await replicated(policy, trainable, openReplicas, onReplicas) : null;
     onProgress("load", 1, 1);
     const costs = { download: downloadTime, device: opened.deviceTime, selfTest: opened.selfTestTime, load: now() - began };

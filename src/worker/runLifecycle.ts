@@ -8,7 +8,7 @@ import { defaultSettings } from "../training/settings";
 import type { Snapshot } from "../training/snapshot";
 import type { Keeper } from "./keeper";
 import { STAGE_OF_SHIPPED, type Command, type Event, type PolicySource, type ShippedName } from "./protocol";
-import { adapterOf, closeRun, download, openRun, type OpenHome, type OpenReplicas, type OnProgress, type Run } from "./run";
+import { adapterOf, closeRun, download, loadPolicy, openRun, type LoadPolicy, type OpenHome, type OpenReplicas, type OnProgress, type Run } from "./run";
 import type { SnapshotStore } from "./store";
 import { storedSource, storeSource } from "./storedSource";
 
@@ -21,6 +21,12 @@ export interface LifecycleDependencies {
   readonly openReplicas: OpenReplicas;
   /** The folder that a source names; `base`: address that the shipped ones are relative to. */
   readonly filesOf: (source: PolicySource, base: string | undefined) => CheckpointFiles;
+  /** By default the whole policy, its vision tower as the settings say. */
+  readonly load?: LoadPolicy;
+  /** The files are at hand at any time (a folder on this machine): none is kept in memory. */
+  readonly filesAtHand?: boolean;
+  /** A stored run that cannot be continued is not replaced by a fresh one: opening fails. */
+  readonly protectStored?: boolean;
   readonly store: SnapshotStore;
   /** Milliseconds. */
   readonly now: () => number;
@@ -133,6 +139,7 @@ export class RunLifecycle {
       return true;
     } catch (error) {
       await this.close();
+      if (this.dependencies.protectStored === true) throw error;
       this.post({ type: "error", fatal: false, message: `The stored run could not be continued, a fresh one is started: ${error instanceof Error ? error.message : String(error)}` });
       return false;
     }
@@ -140,9 +147,10 @@ export class RunLifecycle {
 
   /** Read the policy's files. → milliseconds */
   private async fetch(command: OpenCommand, source: PolicySource): Promise<number> {
-    const { now, filesOf } = this.dependencies;
+    const { now, filesOf, filesAtHand = false } = this.dependencies;
     const began = now();
-    this.#opening = { command: { ...command, source }, files: await download(filesOf(source, command.base), this.progress) };
+    const files = filesOf(source, command.base);
+    this.#opening = { command: { ...command, source }, files: filesAtHand ? files : await download(files, this.progress) };
     return now() - began;
   }
 
@@ -152,7 +160,8 @@ export class RunLifecycle {
     const { command, files } = this.#opening;
     const settings = from?.state.settings ?? configure(defaultSettings, command.settings);
     const stage = command.source.kind === "shipped" ? STAGE_OF_SHIPPED[command.source.name] : "base";
-    const run = await openRun(this.dependencies.openHome, command.home, files, settings, stage, downloadTime, this.dependencies.now, this.progress, this.dependencies.openReplicas, this.replicas);
+    const { openHome, load = loadPolicy, now, openReplicas } = this.dependencies;
+    const run = await openRun({ openHome, load, wanted: command.home, files, settings, stage, downloadTime, now, onProgress: this.progress, openReplicas, onReplicas: this.replicas });
     run.session.watched = this.#watched;
     this.#run = run;
     if (from !== null) await run.session.restore(from);

@@ -1,6 +1,7 @@
 /** All curves of the current stage on one axis of steps, with one cursor. */
 import { useEffect, useMemo } from "react";
 import { useHistory, useRun, useSession, useView } from "../state/hooks";
+import { canSteer } from "../state/run";
 import { percent } from "../state/words";
 import { CurveCard, preloadPlot } from "./CurveCard";
 import { curvesOf } from "./definitions";
@@ -10,7 +11,7 @@ const EVALUATION_PROBLEMS = 64;
 
 export function Curves() {
   const session = useSession();
-  const idle = useRun((state) => state.status === "ready" && !state.playing);
+  const idle = useRun((state) => canSteer(state) && !state.playing);
   const opened = useRun((state) => state.opened !== null);
   useEffect(() => { if (opened) preloadPlot(); }, [opened]);
   const evaluating = useRun((state) => state.progress?.what === "evaluate");

@@ -4,11 +4,14 @@ import { Icon } from "../parts/Icon";
 import { PixelPicture } from "../parts/PixelPicture";
 import { useGroups, useRun, useSession } from "../state/hooks";
 import { shown, type StepGroups } from "../state/groups";
+import { canSteer } from "../state/run";
 import { FAMILY_WORDS } from "../state/words";
 import { GroupSummary } from "./GroupSummary";
 import { PhaseLights } from "./PhaseLights";
 
 const PICTURE_SIDE = 192;
+/** Letters of a question beyond which it is set as text, not as a headline. */
+const LONG_QUESTION = 70;
 
 function origin(step: StepGroups, now: number | null, ready: boolean): string {
   switch (step.origin) {
@@ -23,19 +26,20 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
   const session = useSession();
   const chosen = useGroups((state) => Math.min(state.chosen, (shown(state)?.groups.length ?? 1) - 1));
   const lookedAt = useGroups((state) => state.lookedAt);
-  const ready = useRun((state) => state.status === "ready");
+  const ready = useRun(canSteer);
   const count = step.groups.length;
   const choose = (by: number): void => session.live.groups.change((state) => ({ ...state, chosen: (chosen + by + count) % count }));
   const { problem } = group;
+  const size = problem.fullSize ?? problem.picture;
   return (
     <div className="problem">
-      <PixelPicture picture={problem.picture} size={PICTURE_SIDE} alt={`The picture of the problem, ${problem.picture.width} by ${problem.picture.height} pixels: ${FAMILY_WORDS[problem.family] ?? problem.family}`} />
+      <PixelPicture picture={problem.picture} size={PICTURE_SIDE} alt={`The picture of the problem, ${size.width} by ${size.height} pixels: ${FAMILY_WORDS[problem.family] ?? problem.family}`} />
       <div className="problem-text">
         <p className="problem-kind">
           {FAMILY_WORDS[problem.family] ?? problem.family}<span>{origin(step, lookedAt, ready)}</span>
           {lookedAt !== null && <button type="button" className="text-button" onClick={() => session.live.groups.change((state) => ({ ...state, lookedAt: null }))}>back to now</button>}
         </p>
-        <h1 className="problem-question">{problem.question}</h1>
+        <h1 className={problem.question.length > LONG_QUESTION ? "problem-question is-long" : "problem-question"}>{problem.question}</h1>
         <p className="problem-answer">The right answer is <b>{problem.answer}</b></p>
         <div className="problem-foot">
           {count > 1 ? (

@@ -2,7 +2,7 @@
 import { explainTerm } from "../../srpo/explain";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import { scoreOf, type ShownRow } from "../state/rescoring";
-import { sumOf } from "../state/tokens";
+import { wholeOf } from "../state/tokens";
 import { number, TERMS } from "../state/words";
 import { Tokens } from "./Tokens";
 
@@ -15,7 +15,7 @@ interface SampleDetailProps {
 
 export function SampleDetail({ sample, shown: { facts }, row, settings }: SampleDetailProps) {
   const score = scoreOf(sample);
-  const entropy = sumOf(sample.entropies) / Math.max(1, sample.entropies.length);
+  const whole = wholeOf(sample);
   return (
     <tr className="detail">
       <td colSpan={8}>
@@ -32,7 +32,7 @@ export function SampleDetail({ sample, shown: { facts }, row, settings }: Sample
           </dl>
         )}
         <p className="detail-numbers">
-          {sample.tokens.length} tokens · log p {number(sumOf(sample.logprobs))} · mean entropy {number(entropy, 3)} nats
+          {whole.tokens} tokens{whole.tokens > sample.tokens.length && ` (the first ${sample.tokens.length} are shown)`} · log p {number(whole.logprob)} · mean entropy {number(whole.entropy / Math.max(1, whole.tokens), 3)} nats
           {facts && <> · first think and answer {facts.baseTokens} tokens</>}
         </p>
       </td>

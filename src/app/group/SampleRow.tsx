@@ -37,9 +37,9 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
         <th scope="row" className="cell-number">
           <button type="button" className="row-toggle" aria-expanded={open} aria-label={`Response ${row + 1}: ${open ? "close" : "open"} the whole text`} onClick={() => setOpen(!open)}>{row + 1}</button>
         </th>
-        <td className="cell-voice"><VoiceCell sample={sample} voice="first" row={row} right={readable ? score.firstRight : null} unread={unread} clip={clip} /></td>
-        <td className="cell-voice"><VoiceCell sample={sample} voice="reflection" row={row} right={null} clip={clip} /></td>
-        <td className="cell-voice"><VoiceCell sample={sample} voice="refined" row={row} right={score?.refinedSolution ? score.refinedRight : null} unread={unreadRefined} clip={clip} /></td>
+        <td className="cell-voice"><VoiceCell sample={sample} voice="first" row={row} right={readable ? score.firstRight : null} unread={unread} clip={clip} open={open} /></td>
+        <td className="cell-voice"><VoiceCell sample={sample} voice="reflection" row={row} right={null} clip={clip} open={open} /></td>
+        <td className="cell-voice"><VoiceCell sample={sample} voice="refined" row={row} right={score?.refinedSolution ? score.refinedRight : null} unread={unreadRefined} clip={clip} open={open} /></td>
         {error !== null ? (
           <td className="cell-error" colSpan={4}><strong>Could not be scored.</strong> {error} It takes no part in this step.</td>
         ) : (

@@ -11,6 +11,12 @@ import { Tokens } from "./Tokens";
 /** Letters of an answer beyond which a cell may be too narrow for it: then the whole is shown on focus too. */
 const LONG_ANSWER = 10;
 
+/** Tokens of a thought drawn in a closed row, which has three lines: a long response would be thousands of elements. */
+const CLOSED_TOKENS = 60;
+
+/** Tokens of a tooltip. */
+const TITLE_TOKENS = 200;
+
 interface VoiceCellProps {
   readonly sample: SampleRecord;
   readonly voice: Voice;
@@ -20,11 +26,14 @@ interface VoiceCellProps {
   /** The answer's block never ends: its words are shown, but nobody could grade them. */
   readonly unread?: boolean;
   readonly clip: Pick<Settings["grpo"], "clipLow" | "clipHigh">;
+  /** The row is open: everything is shown. */
+  readonly open: boolean;
 }
 
-export function VoiceCell({ sample, voice, row, right, unread = false, clip }: VoiceCellProps) {
+export function VoiceCell({ sample, voice, row, right, unread = false, clip, open }: VoiceCellProps) {
   const { text, answer } = tokensByVoice(sample)[voice];
   const { label: name, short } = VOICES.find((each) => each.voice === voice) ?? { label: voice, short: voice };
+  const thought = open ? text : text.slice(0, CLOSED_TOKENS);
   const nothing = text.length === 0 && answer.length === 0;
   const words = (at: readonly number[]): string => at.map((index) => sample.tokens[index] ?? "").join(separator(sample));
   const whole = words(answer);
@@ -36,8 +45,8 @@ export function VoiceCell({ sample, voice, row, right, unread = false, clip }: V
   } as const;
   const stray = voice === "first" && nothing ? strayTokens(sample) : [];
   return (
-    <div className={`voice voice-${voice}`} data-label={short} title={text.length > 12 ? words(text) : undefined}>
-      {stray.length > 0 && <Tokens sample={sample} at={stray} clip={clip} className="stray" label={`Response ${row + 1}, outside of every block`} />}
+    <div className={`voice voice-${voice}`} data-label={short} title={text.length > 12 ? words(text.slice(0, TITLE_TOKENS)) : undefined}>
+      {stray.length > 0 && <Tokens sample={sample} at={open ? stray : stray.slice(0, CLOSED_TOKENS)} clip={clip} className="stray" label={`Response ${row + 1}, outside of every block`} />}
       {nothing && stray.length === 0 && <span className="voice-nothing">{voice === "reflection" ? "no reflection" : "nothing said"}</span>}
       {answer.length > 0 && (
         <span className={`answer ${unread ? "is-unreadable" : right === null ? "" : right ? "is-right" : "is-wrong"}`} title={whole}
@@ -46,7 +55,7 @@ export function VoiceCell({ sample, voice, row, right, unread = false, clip }: V
           <Tokens sample={sample} at={answer} clip={clip} label={`${title}${unread ? ", unreadable" : right === null ? "" : right ? ", right" : ", wrong"}`} />
         </span>
       )}
-      {text.length > 0 && <Tokens sample={sample} at={text} clip={clip} className="thought" label={`Response ${row + 1}, ${name.toLowerCase()}`} />}
+      {thought.length > 0 && <Tokens sample={sample} at={thought} clip={clip} className="thought" label={`Response ${row + 1}, ${name.toLowerCase()}`} />}
     </div>
   );
 }

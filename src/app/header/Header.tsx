@@ -26,6 +26,7 @@ export function Header() {
   const theme = useView((state) => state.theme);
   const settings = useRun((state) => state.wanted);
   const start = useRun((state) => state.start);
+  const served = useRun((state) => state.served !== null);
   const share = async (): Promise<void> => {
     const link = `${location.origin}${location.pathname}${encodeLink(settings, start)}`;
     history.replaceState(null, "", link);
@@ -46,7 +47,8 @@ export function Header() {
       <div className="header-end">
         <HomeBadge />
         <button type="button" className="icon-button only-narrow" onClick={() => view.setState({ sheet: true })} aria-label="Rewards and settings" title="Rewards and settings"><Icon name="sliders" /></button>
-        <button type="button" className="icon-button" onClick={() => void share()} aria-label="Copy a link to these settings" title="Copy a link to these settings"><Icon name="link" /></button>
+        {/* The address of a served run holds its token, and its policy is on one machine only. */}
+        {!served && <button type="button" className="icon-button" onClick={() => void share()} aria-label="Copy a link to these settings" title="Copy a link to these settings"><Icon name="link" /></button>}
         <button type="button" className="icon-button" onClick={toggleTheme} aria-label="Light or dark" title={`Light or dark (T)${theme === "system" ? ", now as the system says" : ""}`}><Icon name="moon" /></button>
         <button type="button" className="icon-button" onClick={() => view.setState({ help: true })} aria-label="Help" title="What do these buttons do? (?)"><Icon name="help" /></button>
       </div>

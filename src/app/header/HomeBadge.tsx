@@ -18,6 +18,7 @@ export function HomeBadge() {
   const progress = useRun((state) => state.progress);
   const opened = useRun((state) => state.opened);
   const seconds = useRun((state) => state.secondsPerStep);
+  const served = useRun((state) => state.served);
   if (opened === null || status === "starting") {
     return (
       <p className={`badge is-starting${status === "failed" ? " is-failed" : ""}`} role="status">
@@ -27,18 +28,21 @@ export function HomeBadge() {
       </p>
     );
   }
+  const where = status === "recovering" ? "Recovering" : status === "disconnected" ? "Disconnected" : served ? "Node" : HOME_WORDS[opened.home];
+  const place = served ? `${opened.adapter} · ${served.policy}` : opened.adapter;
   const passed = opened.passedOver[0];
   const { download, device, selfTest, load } = opened.costs;
   return (
     <div className="badge-place" onKeyDown={(event) => { if (event.key === "Escape") setOpen(false); }} onBlur={(event) => { if (!event.currentTarget.contains(event.relatedTarget)) setOpen(false); }}>
       <button type="button" className={`badge is-${status} home-${opened.home}`} aria-expanded={open} aria-controls={panel} onClick={() => setOpen(!open)}>
         <i className="badge-light" aria-hidden="true" />
-        <b>{status === "recovering" ? "Recovering" : HOME_WORDS[opened.home]}</b>
-        <span className="badge-adapter" title={opened.adapter}>{opened.adapter}</span>
+        <b>{where}</b>
+        <span className="badge-adapter" title={place}>{place}</span>
         {seconds !== null && <span className="badge-pace tabular">{seconds < 1 ? `${number(1 / seconds, 1)} steps/s` : `${number(seconds, 1)} s/step`}</span>}
       </button>
       <div id={panel} className="badge-panel" hidden={!open} tabIndex={-1}>
-        <h2><Icon name="chip" />Trained here, in this tab</h2>
+        <h2><Icon name="chip" />{served ? "Trained by the runner" : "Trained here, in this tab"}</h2>
+        {served && <p>The run lives in a Node process on your machine and goes on when this tab is closed. Its policy came from {served.policy}.</p>}
         <p>{HOME_WORDS[opened.home]} on {opened.adapter}. {(opened.parameters / 1e6).toFixed(2)} M parameters.{opened.features.length > 0 && ` Uses ${opened.features.join(", ")}.`}</p>
         {passed && <p className="badge-passed"><b>{HOME_WORDS[passed.home]} was passed over:</b> {passed.why}</p>}
         <table>

@@ -2,6 +2,7 @@
 import { Fragment } from "react";
 import type { Stage } from "../../worker/protocol";
 import { useRun, useSession } from "../state/hooks";
+import { canSteer } from "../state/run";
 import { STAGE_WORDS } from "../state/words";
 
 const STAGES: readonly Stage[] = ["base", "sft", "grpo"];
@@ -9,7 +10,7 @@ const STAGES: readonly Stage[] = ["base", "sft", "grpo"];
 export function StageStepper() {
   const session = useSession();
   const stage = useRun((state) => state.stage);
-  const ready = useRun((state) => state.status === "ready");
+  const ready = useRun(canSteer);
   const reached = STAGES.indexOf(stage);
   return (
     <nav className="stages" aria-label="Stage of training">

@@ -1,13 +1,13 @@
 /** Reset, look back, play, step, sub-step, speed, and where the run is. */
 import { Icon } from "../parts/Icon";
 import { useGroups, useRun, useSession } from "../state/hooks";
-import { plannedSteps } from "../state/run";
+import { canSteer, plannedSteps } from "../state/run";
 import { Speed } from "./Speed";
 
 export function Transport() {
   const session = useSession();
   const playing = useRun((state) => state.playing);
-  const ready = useRun((state) => state.status === "ready");
+  const ready = useRun(canSteer);
   const step = useRun((state) => state.step);
   const planned = useRun((state) => plannedSteps(state.stage, state.settings));
   const hasPast = useGroups((state) => state.past.length > 0);

@@ -23,6 +23,7 @@ export function TrainingKnobs() {
   const session = useSession();
   const settings = useRun((state) => state.wanted);
   const stage = useRun((state) => state.stage);
+  const served = useRun((state) => state.served !== null);
   const set = session.configure;
   const { grpo, sft } = settings;
   const original = defaultSettings;
@@ -50,7 +51,7 @@ export function TrainingKnobs() {
         <NumberKnob label="Clip above" value={grpo.clipHigh} min={0.01} max={5} step={0.01} onChange={(clipHigh) => set({ grpo: { clipHigh } })} />
         <NumberKnob label="KL weight β" value={grpo.beta} min={0} max={1} step={0.001} onChange={(beta) => set({ grpo: { beta } })} />
         <NumberKnob label="Epochs a rollout" value={grpo.epochs} min={1} max={8} onChange={(epochs) => set({ grpo: { epochs } })} />
-        <NumberKnob label="Longest response" value={settings.maxNewTokens} min={16} max={512} onChange={(maxNewTokens) => set({ maxNewTokens })} />
+        <NumberKnob label="Longest response" value={settings.maxNewTokens} min={16} max={served ? 8192 : 512} onChange={(maxNewTokens) => set({ maxNewTokens })} />
         <NumberKnob label="Largest gradient norm" value={settings.maxGradNorm} min={0.01} max={100} step={0.01} onChange={(maxGradNorm) => set({ maxGradNorm })} />
         <label className="choice"><span>Numerics of</span>
           <select value={grpo.preset} onChange={(event) => { const preset = PRESETS.find((each) => each === event.target.value); if (preset) set({ grpo: { preset } }); }}>

@@ -1,10 +1,10 @@
-/** A problem's picture, each pixel a crisp square, exactly as the policy receives it. */
+/** A problem's picture, each pixel a crisp square, exactly as the policy receives it; one with more pixels than the place has is scaled down. */
 import { useEffect, useRef } from "react";
 import type { ProblemRecord } from "../../worker/protocol";
 
 interface PixelPictureProps {
   readonly picture: ProblemRecord["picture"];
-  /** Side in CSS pixels. */
+  /** Longer side in CSS pixels. */
   readonly size: number;
   readonly alt: string;
 }
@@ -24,5 +24,6 @@ export function PixelPicture({ picture, size, alt }: PixelPictureProps) {
     }
     context.putImageData(image, 0, 0);
   }, [width, height, pixels]);
-  return <canvas ref={canvas} className="picture" width={width} height={height} style={{ width: size, height: (size * height) / width }} role="img" aria-label={alt} />;
+  const scale = size / Math.max(width, height);
+  return <canvas ref={canvas} className={scale < 1 ? "picture is-fine" : "picture"} width={width} height={height} style={{ width: scale * width, height: scale * height }} role="img" aria-label={alt} />;
 }

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from "react";
 import { Icon } from "../parts/Icon";
 import { useRun, useSession } from "../state/hooks";
+import { canSteer } from "../state/run";
 import { SHIPPED, type ShippedName } from "../state/start";
 import { policyFromDrop, policyFromPicker } from "./dropped";
 
@@ -9,8 +10,9 @@ const LABELS: Readonly<Record<ShippedName, string>> = { base: "the base", sft: "
 
 export function PolicyDoor() {
   const session = useSession();
-  const ready = useRun((state) => state.status === "ready");
+  const ready = useRun(canSteer);
   const start = useRun((state) => state.start);
+  const served = useRun((state) => state.served);
   const [dragging, setDragging] = useState(false);
   const picker = useRef<HTMLInputElement>(null);
 
@@ -18,7 +20,9 @@ export function PolicyDoor() {
     reading.then((source) => { session.open(source); }, (error: unknown) => session.notify("error", "The folder could not be opened", error instanceof Error ? error.message : String(error)));
   };
 
+  const fixed = served !== null;
   useEffect(() => {
+    if (fixed) return;
     const over = (event: DragEvent): void => { if (event.dataTransfer?.types.includes("Files")) { event.preventDefault(); setDragging(true); } };
     const leave = (event: DragEvent): void => { if (event.relatedTarget === null) setDragging(false); };
     const drop = (event: DragEvent): void => {
@@ -35,7 +39,8 @@ export function PolicyDoor() {
 
   return (
     <div className="policy-door">
-      <label><span>Start from</span>
+      {served !== null && <p className="policy-served" title={served.policy}><span>Policy</span> {served.policy}</p>}
+      {served === null && <label><span>Start from</span>
         <select value={start} onChange={(event) => {
           const shipped = SHIPPED.find((name) => name === event.target.value);
           if (shipped) session.open({ kind: "shipped", name: shipped });
@@ -45,7 +50,7 @@ export function PolicyDoor() {
           {start === "own" && <option value="own">your folder</option>}
           <option value="pick">a checkpoint folder …</option>
         </select>
-      </label>
+      </label>}
       <input ref={picker} type="file" className="visually-hidden" tabIndex={-1} aria-hidden="true" multiple {...{ webkitdirectory: "" }}
         onChange={(event) => { if (event.target.files && event.target.files.length > 0) openFiles(policyFromPicker(event.target.files)); event.target.value = ""; }} />
       <button type="button" className="button" disabled={!ready} onClick={session.exportPolicy} title="Download the trained policy as a Hugging Face folder"><Icon name="download" />Export</button>

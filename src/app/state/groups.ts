@@ -27,6 +27,8 @@ export interface GroupsState {
 
 /** Sixteen groups of eight responses of sixty tokens are some 0.5 MB as objects: 40 steps stay below 20 MB. */
 export const LOOK_BACK = 40;
+/** Tokens of all steps looked back to: a larger policy's long responses let fewer steps be kept. */
+const LOOK_BACK_TOKENS = 600_000;
 
 /** Groups sampled by hand that can still be paged through. */
 const SAMPLED_KEPT = 16;
@@ -55,7 +57,19 @@ export function lookBack(state: GroupsState, by: -1 | 1): GroupsState {
 function remember(state: GroupsState): readonly StepGroups[] {
   const { now, past } = state;
   if (now === null || now.phase !== "update") return past;
-  return [...past.filter((entry) => entry.step !== now.step), now].slice(-LOOK_BACK);
+  const kept = [...past.filter((entry) => entry.step !== now.step), now].slice(-LOOK_BACK);
+  let tokens = 0;
+  const first = kept.findLastIndex((entry) => (tokens += tokensOf(entry)) > LOOK_BACK_TOKENS);
+  return kept.slice(Math.min(first + 1, kept.length - 1));
+}
+
+/** Every step is asked about once a step of the run: counted once. */
+const counted = new WeakMap<StepGroups, number>();
+
+function tokensOf(step: StepGroups): number {
+  const known = counted.get(step) ?? step.groups.reduce((sum, { samples }) => samples.reduce((all, sample) => all + sample.tokens.length, sum), 0);
+  counted.set(step, known);
+  return known;
 }
 
 /** Groups of the steps that the run still has. */
@@ -82,11 +96,13 @@ export function reduceGroups(state: GroupsState, event: Event): GroupsState {
     // Steps are counted from 1 in every stage: those of another stage would be mixed up with this one's.
     case "stage": return { ...state, stage: event.stage, lookedAt: null, past: [] };
     case "restored": return restored(state, event.stage, event.step);
+    // A run that was joined again may have been rewound meanwhile: steps beyond its own are gone.
     case "opened": return {
       ...state, stage: event.stage, lookedAt: null,
-      past: event.resumed ? state.past : [], now: event.resumed || state.now?.origin === "prepared" ? state.now : null,
+      past: event.resumed && state.stage === event.stage ? state.past.filter((entry) => entry.step <= event.step) : [],
+      now: event.resumed || state.now?.origin === "prepared" ? state.now : null,
     };
-    case "progress": case "adapter": case "configured": case "playing": case "phaseStarted": case "stepped": case "data": case "evaluated":
+    case "connection": case "steering": case "progress": case "adapter": case "configured": case "playing": case "phaseStarted": case "stepped": case "data": case "evaluated":
     case "snapshots": case "exported": case "deviceLost": case "refused": case "error":
       return state;
     default: return event satisfies never;

@@ -23,7 +23,7 @@ export function reduceHistory(state: HistoryState, event: Event): HistoryState {
       evaluations: state.evaluations.filter((evaluation) => evaluation.stage !== event.stage || evaluation.step <= event.step),
     };
     case "evaluated": return { ...state, evaluations: [...state.evaluations, event.evaluation] };
-    case "progress": case "adapter": case "configured": case "playing": case "stage": case "phaseStarted": case "phase": case "data": case "sampled":
+    case "connection": case "steering": case "progress": case "adapter": case "configured": case "playing": case "stage": case "phaseStarted": case "phase": case "data": case "sampled":
     case "snapshots": case "exported": case "deviceLost": case "refused": case "error":
       return state;
     default: return event satisfies never;

@@ -47,6 +47,18 @@ export function encodeLink(settings: Settings, start: Start): string {
   return from + s === "" ? "" : `#v=${LINK_VERSION}${from}${s}`;
 }
 
+/** 128 bits in base64url, as `srpo serve` prints them. */
+const TOKEN = /^[\w-]{22}$/;
+
+/**
+ * The token of a link to a served run (`#run=…`), which is served at the page's own address; null for any other link. A
+ * token that was cut in copying becomes "-", which the runner refuses in words.
+ */
+export function servedToken(hash: string): string | null {
+  const token = new URLSearchParams(hash.replace(/^#/, "")).get("run");
+  return token === null || TOKEN.test(token) ? token : "-";
+}
+
 const OPENED_KEY = "srpo-playground/opened-link";
 
 /**

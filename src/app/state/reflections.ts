@@ -16,8 +16,9 @@ export function reduceReflections(state: ReflectionsState, event: Event): Reflec
   switch (event.type) {
     case "data":
       return { progress: event.progress, examples: [...[...event.examples].reverse(), ...state.examples].slice(0, KEPT) };
-    case "opened": return event.resumed ? state : initialReflections;
-    case "progress": case "adapter": case "configured": case "playing": case "stage": case "phaseStarted": case "phase": case "stepped": case "sampled":
+    // A runner sends again what it has; a worker goes on from what it has sent.
+    case "opened": return event.resumed && event.served === undefined ? state : initialReflections;
+    case "connection": case "steering": case "progress": case "adapter": case "configured": case "playing": case "stage": case "phaseStarted": case "phase": case "stepped": case "sampled":
     case "evaluated": case "snapshots": case "restored": case "exported": case "deviceLost": case "refused": case "error":
       return state;
     default: return event satisfies never;

@@ -3,13 +3,14 @@
  * protocol's events; the page never infers what the worker did, it only repeats what the worker said.
  */
 import { DEFAULT_START, stageOf, type Start } from "./start";
-import { defaultSettings, type Event, type Phase, type Settings, type SettingsPatch, type SnapshotInfo, type Stage } from "../../worker/protocol";
+import { defaultSettings, type Event, type Phase, type Settings, type SettingsPatch, type ServedRun, type SnapshotInfo, type Stage } from "../../worker/protocol";
 
 type Opened = Extract<Event, { type: "opened" }>;
 type ProgressEvent = Extract<Event, { type: "progress" }>;
 export type Home = Opened["home"];
 
-export type EngineStatus = "starting" | "ready" | "recovering" | "failed";
+/** "disconnected": the run lives in the runner, and the line to it is lost for now. */
+export type EngineStatus = "starting" | "ready" | "recovering" | "disconnected" | "failed";
 
 /** A message that stays until it is dismissed or becomes untrue. */
 export interface Notice {
@@ -23,6 +24,8 @@ export interface RunState {
   readonly status: EngineStatus;
   readonly progress: Pick<ProgressEvent, "what" | "done" | "total"> | null;
   readonly opened: Pick<Opened, "home" | "adapter" | "features" | "costs" | "passedOver" | "parameters" | "resumed"> | null;
+  /** Null: the run lives in this tab. */
+  readonly served: ServedRun | null;
   /** What training uses, as the worker last confirmed it. */
   readonly settings: Settings;
   /** What the controls show; differs from `settings` until the worker has confirmed. */
@@ -44,7 +47,7 @@ export interface RunState {
 }
 
 export const initialRun: RunState = {
-  status: "starting", progress: null, opened: null, settings: defaultSettings, wanted: defaultSettings,
+  status: "starting", progress: null, opened: null, served: null, settings: defaultSettings, wanted: defaultSettings,
   start: DEFAULT_START, stage: stageOf(DEFAULT_START), step: 0, playing: false, running: null, done: null, secondsPerStep: null,
   snapshots: [], notices: [], nextNotice: 1,
 };
@@ -52,6 +55,10 @@ export const initialRun: RunState = {
 export const PHASES: readonly Phase[] = ["rollout", "score", "normalise", "update"];
 
 const LOST = "The device was lost";
+const LINE_LOST = "The connection to the runner is lost";
+
+/** May this tab tell the run what to do now? */
+export const canSteer = ({ status, served }: RunState): boolean => status === "ready" && (served === null || served.steering);
 
 export function notify(state: RunState, kind: Notice["kind"], title: string, text: string): RunState {
   const rest = state.notices.filter((notice) => notice.title !== title).slice(-2);
@@ -93,15 +100,26 @@ export function reduceRun(state: RunState, event: Event): RunState {
     case "progress":
       return { ...state, progress: event.done >= event.total ? null : { what: event.what, done: event.done, total: event.total } };
     case "opened": {
-      const { home, adapter, features, costs, passedOver, parameters, resumed, settings, start, stage, step } = event;
+      const { home, adapter, features, costs, passedOver, parameters, resumed, settings, start, stage, step, served = null } = event;
       return {
         ...state, status: "ready", progress: null, opened: { home, adapter, features, costs, passedOver, parameters, resumed },
-        settings, wanted: settings, start, stage, step, playing: false, running: null, done: null,
-        notices: state.notices.filter((notice) => notice.kind !== "error"),
+        served, settings, wanted: settings, start, stage, step, playing: false, running: null, done: null,
+        notices: state.notices.filter((notice) => notice.kind !== "error" && notice.title !== LINE_LOST),
       };
     }
     case "adapter": return { ...state, opened: state.opened && { ...state.opened, adapter: event.adapter } };
-    case "configured": return { ...state, settings: event.settings };
+    case "connection": {
+      const alone = { ...state, playing: false, running: null, progress: null };
+      if (event.state === "refused") return notify({ ...alone, status: "failed" }, "error", "The runner refused this page", event.message);
+      return notify({ ...alone, status: state.opened === null ? "starting" : "disconnected" }, "warning", LINE_LOST, `${event.message} It is tried again until it answers; what plays there goes on without this page.`);
+    }
+    case "steering": {
+      if (state.served === null || state.served.steering === event.steering) return state;
+      const told = event.steering ? notify(state, "info", "This tab steers the run", "The others watch.") : notify(state, "info", "This tab watches", "Another tab steers the run now.");
+      return { ...told, served: { ...state.served, steering: event.steering } };
+    }
+    // A tab that watches shows what the one that steers has chosen.
+    case "configured": return { ...state, settings: event.settings, wanted: state.served?.steering === false ? event.settings : state.wanted };
     case "playing": return { ...state, playing: event.playing, running: event.playing ? state.running : null };
     case "stage": return { ...state, stage: event.stage, step: event.step, running: null, done: null, secondsPerStep: null };
     case "phaseStarted":

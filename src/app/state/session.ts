@@ -3,6 +3,7 @@
  * the protocol. Play carries a beginner through the stages: base → reflection SFT → GRPO. A stage further on goes on
  * with the current weights; an earlier one means what it says, and starts again from the base.
  */
+import type { CommandBody } from "../../worker/client";
 import type { Event, GroupRecord, PolicySource, Settings, SettingsPatch, Stage } from "../../worker/protocol";
 import type { TrainingClient } from "./client";
 import { lookBack } from "./groups";
@@ -30,6 +31,8 @@ export interface Session {
   configure(patch: SettingsPatch): void;
   exportPolicy(): void;
   loseDevice(): void;
+  /** Of a served run that several tabs show: steer it from here. */
+  steer(): void;
   back(): void;
   /** The worker failed as a program: nothing more will come from it. */
   fault(error: Error): void;
@@ -50,6 +53,9 @@ export interface SessionOptions {
 const BASE: PolicySource = { kind: "shipped", name: "base" };
 const STAGES: readonly Stage[] = ["base", "sft", "grpo"];
 
+/** What a tab that only watches may send. */
+const WATCHING: ReadonlySet<CommandBody["type"]> = new Set(["open", "watch", "steer", "close"]);
+
 /** Milliseconds for which a moving slider is gathered into one command. */
 const CONFIGURE_DELAY = 120;
 
@@ -67,7 +73,13 @@ export function createSession({ client, onExported, hidden = () => document.hidd
   let stepNow = 0;
   let settingsNow: Settings = live.run.store.getState().settings;
 
-  const send: TrainingClient["send"] = (command) => client.send(command);
+  let served = false;
+  let steering = true;
+
+  const send: TrainingClient["send"] = (command) => {
+    if (steering || WATCHING.has(command.type)) client.send(command);
+    else session.notify("info", "This tab watches", "Another tab steers the run; “Steer from here” takes over.");
+  };
 
   const play = (): void => {
     carrying = true;
@@ -85,7 +97,8 @@ export function createSession({ client, onExported, hidden = () => document.hidd
 
   /** The policy's own words take the place of the prepared group as soon as it can speak. */
   const greet = (): void => {
-    if (stageNow !== "sft" && stepNow === 0 && !carrying) send({ type: "sample", family: null, greedy: false });
+    // A served run is joined, not begun: nothing is asked of it that nobody asked for.
+    if (!served && stageNow !== "sft" && stepNow === 0 && !carrying) send({ type: "sample", family: null, greedy: false });
   };
 
   /** The run stands at its start, or at a snapshot. */
@@ -120,7 +133,14 @@ export function createSession({ client, onExported, hidden = () => document.hidd
         stageNow = event.stage;
         stepNow = event.step;
         settingsNow = event.settings;
+        served = event.served !== undefined;
+        steering = event.served?.steering ?? true;
+        if (!steering) carrying = false;
         arrived();
+        break;
+      case "steering":
+        steering = event.steering;
+        if (!steering) carrying = false;
         break;
       case "configured": settingsNow = event.settings; break;
       case "stage":
@@ -131,13 +151,16 @@ export function createSession({ client, onExported, hidden = () => document.hidd
         stageNow = event.stage;
         stepNow = event.step;
         // A snapshot brings its own settings back; what the controls show is what training shall use.
-        send({ type: "configure", settings: live.run.store.getState().wanted });
+        if (steering) send({ type: "configure", settings: live.run.store.getState().wanted });
         arrived();
         break;
       case "stepped": stageNow = event.metrics.stage; stepNow = event.metrics.step; break;
       case "playing": if (!event.playing) carryOn(); break;
-      case "exported": onExported(event.files); break;
-      case "progress": case "adapter": case "phaseStarted": case "phase": case "data": case "sampled": case "evaluated": case "snapshots":
+      case "exported":
+        if (event.writtenTo === undefined) onExported(event.files);
+        else session.notify("info", "The policy was written on the runner's machine", `It is in ${event.writtenTo}: too large to be sent here.`);
+        break;
+      case "connection": case "progress": case "adapter": case "phaseStarted": case "phase": case "data": case "sampled": case "evaluated": case "snapshots":
       case "deviceLost": case "refused": break;
       case "error": entering = null; break;
       default: event satisfies never;
@@ -155,6 +178,10 @@ export function createSession({ client, onExported, hidden = () => document.hidd
   /** What decides which parameters have gradients is fixed when a run opens. */
   const reopen = (patch: SettingsPatch): void => {
     const { start } = live.run.store.getState();
+    if (served) {
+      session.notify("info", "Fixed for this run", "Which parts are trained is decided when the runner opens the policy: stop it and begin another run with srpo serve --set freezeVision=…");
+      return;
+    }
     if (start === "own") {
       live.run.change((state) => notify(state, "info", "Drop your folder again to change this", "Which parts are trained is decided when a run opens, and the page keeps no copy of your files."));
       return;
@@ -169,6 +196,7 @@ export function createSession({ client, onExported, hidden = () => document.hidd
       client.renew(newRun());
       carrying = false;
       entering = null;
+      steering = true;
       const start = startOf(from);
       stageNow = stageOf(start);
       stepNow = 0;
@@ -218,6 +246,7 @@ export function createSession({ client, onExported, hidden = () => document.hidd
     },
     exportPolicy() { send({ type: "export" }); },
     loseDevice() { send({ type: "loseDevice" }); },
+    steer() { send({ type: "steer" }); },
     back() { live.groups.change((state) => lookBack(state, -1)); },
     fault(error) {
       live.run.change((state) => ({ ...notify(state, "error", "The training engine reported a fault", error.message), status: state.opened === null ? "failed" : state.status }));

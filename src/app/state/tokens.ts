@@ -43,9 +43,16 @@ export function separator(sample: SampleRecord): "" | " " {
 
 export const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
 
+/** What all tokens of a response come to, also where the record shows the first of them only. */
+export function wholeOf(sample: SampleRecord): NonNullable<SampleRecord["whole"]> {
+  const { tokens, logprobs, entropies, logprobsAfter } = sample;
+  return sample.whole ?? { tokens: tokens.length, logprob: sumOf(logprobs), entropy: sumOf(entropies), ...(logprobsAfter ? { logprobAfter: sumOf(logprobsAfter) } : {}) };
+}
+
 /** How the update moved the log-probability of the whole response; null before it. */
 export function probabilityChange(sample: SampleRecord): { readonly before: number; readonly after: number } | null {
-  return sample.logprobsAfter ? { before: sumOf(sample.logprobs), after: sumOf(sample.logprobsAfter) } : null;
+  const { logprob, logprobAfter } = wholeOf(sample);
+  return logprobAfter === undefined ? null : { before: logprob, after: logprobAfter };
 }
 
 /** Log-probability, nats: less than this is no movement worth an arrow. */
@@ -73,7 +80,7 @@ export function explainToken(sample: SampleRecord, at: number, { clipLow, clipHi
   const before = sample.logprobs[at] ?? 0;
   const entropy = sample.entropies[at] ?? 0;
   const after = sample.logprobsAfter?.[at];
-  const title = `“${sample.tokens[at]?.trim() ?? ""}” · token ${at + 1} of ${sample.tokens.length}`;
+  const title = `“${sample.tokens[at]?.trim() ?? ""}” · token ${at + 1} of ${wholeOf(sample).tokens}`;
   const said = `log p = ${number(before, 3)} · p = ${number(100 * Math.exp(before), 1)} % · entropy ${number(entropy, 3)} nats`;
   if (after === undefined) {
     return { title, numbers: said, sentence: Math.exp(before) > 0.9 ? "The policy was sure of this word." : Math.exp(before) > 0.4 ? "Another word could have stood here." : "An unlikely word: sampling took a chance." };

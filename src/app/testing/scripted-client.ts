@@ -123,7 +123,7 @@ export class ScriptedClient implements TrainingClient {
       case "evaluate": this.emit({ type: "evaluated", evaluation: { step: this.step, stage: this.stage, problems: command.problems, samples: command.problems, accuracyFirst: 0.8, accuracyRefined: 0.82, wellFormed: 0.97, meanLength: 52, transitions: { kept: 0.75, fixed: 0.07, stillWrong: 0.13, spoilt: 0.05 }, byFamily: { bars: { first: 0.8, refined: 0.82 } } } }); break;
       case "export": this.emit({ type: "exported", files: [{ path: "config.json", bytes: new TextEncoder().encode("{}").buffer }] }); break;
       case "loseDevice": this.emit({ type: "deviceLost", message: "The device was destroyed on purpose.", recovering: true, attempt: 1 }); break;
-      case "watch": break;
+      case "watch": case "steer": break;
       case "close": this.close(); break;
       default: command satisfies never;
     }

@@ -12,7 +12,18 @@ export function FirstLine() {
   const opened = useRun((state) => state.opened);
   const resumed = useRun((state) => state.opened?.resumed === true && !state.playing);
   const step = useRun((state) => state.step);
+  const served = useRun((state) => state.served);
+  const ready = useRun((state) => state.status === "ready");
   const passed = opened?.passedOver.find(({ home }) => home === "webgpu");
+  if (served !== null) {
+    if (served.steering) return null;
+    return (
+      <div className="first-line is-quiet">
+        <p>This tab watches: another one steers the run. Rewards moved here only show what they would do.</p>
+        <button type="button" className="text-button" disabled={!ready} onClick={session.steer}>Steer from here</button>
+      </div>
+    );
+  }
   if (!seen) {
     return (
       <div className="first-line">

@@ -7,6 +7,7 @@ import { WhyCard } from "../parts/Why";
 import { shown } from "../state/groups";
 import { useSession } from "../state/hooks";
 import { actionOf, ownsKey, type Action } from "../state/keyboard";
+import { canSteer } from "../state/run";
 import type { Session } from "../state/session";
 import { applyTheme, view } from "../state/view";
 import { Timeline } from "../timeline/Timeline";
@@ -16,7 +17,6 @@ import { Middle } from "./Middle";
 import { Notices } from "./Notices";
 
 function act(session: Session, action: Action): void {
-  const { status } = session.live.run.store.getState();
   const turn = (by: number): void => session.live.groups.change((state) => {
     const count = shown(state)?.groups.length ?? 1;
     return { ...state, chosen: (Math.min(state.chosen, count - 1) + by + count) % count };
@@ -30,7 +30,7 @@ function act(session: Session, action: Action): void {
     case "play": case "step": case "phase": case "reset": break;
     default: action satisfies never;
   }
-  if (status !== "ready") return;
+  if (!canSteer(session.live.run.store.getState())) return;
   if (action === "play") session.togglePlay();
   else if (action === "reset") session.reset();
   else if (action === "step") session.step();

@@ -1,0 +1,109 @@
+/** `serve`: a run in Node that the page watches and steers. */
+import { join } from "node:path";
+import { openDirectory } from "../../policy/checkpointDirectory";
+import { MAX_EVENT_BYTES } from "../../worker/codec";
+import type { Stage } from "../../worker/protocol";
+import { writeFolder } from "../atomicWrite";
+import { seedFlag, setFlag, type RunnerCommand } from "../command";
+import { HOME_NAMES } from "../nodeHomes";
+import { BuiltPage } from "../serve/builtPage";
+import { newToken } from "../serve/guard";
+import { HOST_RUN, Hub } from "../serve/hub";
+import { nodeHost } from "../serve/openNodeRun";
+import { ServedFolder, type ServedRecord } from "../serve/runFolder";
+import { serveRun } from "../serve/server";
+import { settingsOf } from "../settingsArguments";
+import { UsageError, type Arguments } from "../usage";
+
+const STAGES: readonly Stage[] = ["base", "sft", "grpo"];
+const DEFAULT_POLICY = "public/policies/base";
+/** Room in the largest event for names and lengths around an exported policy's bytes. */
+const LARGEST_EXPORT = MAX_EVENT_BYTES - 2 ** 20;
+
+const log = (line: string): void => void process.stderr.write(`serve: ${line}\n`);
+
+export const serveCommand: RunnerCommand = {
+  description: "Train in Node, watched and steered from the page: prints one link to open",
+  flags: {
+    policy: { type: "string", valueHint: "dir", description: `Policy folder (Hugging Face layout); by default that of the run in --run, else ${DEFAULT_POLICY}` },
+    run: { type: "string", default: "runs/serve", valueHint: "dir", description: "Folder of the run: snapshots and metrics.jsonl. A run that is there is continued" },
+    port: { type: "string", default: "0", valueHint: "n", description: "Port on 127.0.0.1; 0: any free one" },
+    home: { type: "string", valueHint: HOME_NAMES.join("|"), description: "Where the policy lives; by default the first that passes its self-test" },
+    stage: { type: "string", valueHint: STAGES.join("|"), description: "Stage that a fresh run begins in (default base)" },
+    loraRank: { type: "string", valueHint: "r", description: "Train a LoRA adapter of this rank (alpha 2r, all projections of the language model) instead of the weights" },
+    page: { type: "string", default: "dist", valueHint: "dir", description: "The built page" },
+    seed: seedFlag,
+    set: setFlag,
+  },
+  async run(args) {
+    const port = args.integer("port", 0);
+    if (port > 65_535) throw new UsageError(`--port: ${port} is above 65535`);
+    const home = args.optional("home") === null ? null : args.oneOf("home", HOME_NAMES);
+    const stage = args.optional("stage") === null ? "base" : args.oneOf("stage", STAGES);
+    const settings = settingsOf(args);
+    const page = await BuiltPage.open(args.text("page"));
+    const folder = await ServedFolder.take(args.text("run"), (error) => log(`metrics.jsonl is not being written: ${error.message}`));
+    try {
+      const resume = await folder.holdsRun();
+      const record = recordOf(args, await folder.record(), folder.path);
+      const files = await openDirectory(record.policy);
+      const hub = new Hub({
+        policy: record.policy, largestExport: LARGEST_EXPORT,
+        command: (command) => host.receive(command),
+        write: async (written) => {
+          const directory = join(folder.path, "policy");
+          await writeFolder(directory, written);
+          return directory;
+        },
+      });
+      const host = nodeHost({
+        record, files, store: folder.store,
+        post: (event) => {
+          hub.post(event);
+          folder.follow(event);
+          if (event.type === "error" || event.type === "refused" || event.type === "deviceLost") log(event.message);
+        },
+      });
+      log(`opening ${record.policy}${resume ? `, to continue the run in ${folder.path}` : ""} …`);
+      host.receive({ run: HOST_RUN, type: "open", source: { kind: "files", files: [] }, settings, home, resume });
+      host.receive({ run: HOST_RUN, type: "watch", group: null });
+      await host.idle();
+      if (hub.standing.opened === null) throw new UsageError(hub.standing.failed?.message ?? `${record.policy} could not be opened`);
+      await folder.writeRecord(record);
+      if (!resume && stage !== "base") host.receive({ run: HOST_RUN, type: "stage", stage });
+      if (resume && Object.keys(args.settings).length > 0) host.receive({ run: HOST_RUN, type: "configure", settings: args.settings });
+      await host.idle();
+
+      const { opened } = hub.standing;
+      const server = await serveRun({ page, hub, token: newToken(), port, log });
+      log(`${opened.home} (${opened.adapter}), ${opened.stage} step ${hub.standing.opened.step}; the run is kept in ${folder.path}. Open this link; Ctrl-C ends`);
+      process.stdout.write(`${server.link}\n`);
+      await interrupted();
+      log("stopping after the phase under way …");
+      host.receive({ run: HOST_RUN, type: "close" });
+      await host.idle();
+      await server.close();
+    } finally {
+      await folder.release();
+    }
+    return 0;
+  },
+};
+
+/** What to open: as the run in the folder was, or as asked. @throws UsageError where the two differ */
+function recordOf(args: Arguments, stored: ServedRecord | null, run: string): ServedRecord {
+  const policy = args.optional("policy");
+  const loraRank = args.optional("loraRank") === null ? null : args.integer("loraRank", 1);
+  if (stored === null) return { policy: policy ?? DEFAULT_POLICY, loraRank };
+  if (policy !== null && policy !== stored.policy) throw new UsageError(`--policy: the run in ${run} was begun with ${stored.policy}; leave --policy out to continue it, or choose another --run`);
+  if (loraRank !== null && loraRank !== stored.loraRank) throw new UsageError(`--lora-rank: the run in ${run} was begun ${stored.loraRank === null ? "without an adapter" : `with rank ${stored.loraRank}`}; leave it out to continue it, or choose another --run`);
+  return stored;
+}
+
+/** Resolves at the first Ctrl-C or SIGTERM; the second ends the process at once, as usual. */
+function interrupted(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once("SIGINT", resolve);
+    process.once("SIGTERM", resolve);
+  });
+}

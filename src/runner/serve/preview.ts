@@ -1,0 +1,85 @@
+/**
+ * What of a group goes to a tab. A nano policy's groups go as they are. A full-size policy answers in thousands of tokens
+ * over megapixel pictures: then the group that the tab looks at goes whole as far as the bound allows, of the others the
+ * beginning of each response, and pictures at the size they are drawn. Texts, scores, advantages and the sums over all
+ * tokens are always whole: no number in the table comes from a preview.
+ */
+import type { Picture } from "../../tasks/problem";
+import type { GroupRecord, ProblemRecord, ReflectionExample, SampleRecord } from "../../worker/protocol";
+import type { EventBody } from "../../worker/runLifecycle";
+
+/** Tokens of one message; up to so many, nothing is cut. */
+export const TOKENS_A_MESSAGE = 32_768;
+/** Tokens of each response in the groups that are not looked at. */
+export const PREVIEW_TOKENS = 96;
+/** Pixels of a picture's longer side: twice what the page draws. */
+export const PREVIEW_SIDE = 384;
+
+/** The event as a tab gets it that looks at group `watched` of a step. */
+export function previewOf(event: EventBody, watched: number | null): EventBody {
+  switch (event.type) {
+    case "phase": return { ...event, groups: previewGroups(event.groups, watched ?? 0) };
+    case "sampled": return { ...event, group: previewGroups([event.group], 0)[0] ?? event.group };
+    case "data": return { ...event, examples: event.examples.map((example): ReflectionExample => ({ ...example, problem: previewProblem(example.problem) })) };
+    default: return event;
+  }
+}
+
+const tokensOf = ({ samples }: GroupRecord): number => samples.reduce((sum, sample) => sum + sample.tokens.length, 0);
+
+function previewGroups(groups: readonly GroupRecord[], watched: number): readonly GroupRecord[] {
+  const fits = groups.reduce((sum, group) => sum + tokensOf(group), 0) <= TOKENS_A_MESSAGE;
+  const looked = Math.min(watched, groups.length - 1);
+  return groups.map((group, index) => {
+    const { problem, samples } = group;
+    const shown = fits ? Number.POSITIVE_INFINITY : index === looked ? Math.floor(TOKENS_A_MESSAGE / Math.max(1, samples.length)) : PREVIEW_TOKENS;
+    return { ...group, problem: previewProblem(problem), samples: samples.map((sample) => previewSample(sample, shown)) };
+  });
+}
+
+function previewSample(sample: SampleRecord, shown: number): SampleRecord {
+  const { tokens, tokenIds, logprobs, entropies, voices, logprobsAfter } = sample;
+  if (tokens.length <= shown) return sample;
+  return {
+    ...sample,
+    tokens: tokens.slice(0, shown), tokenIds: tokenIds.slice(0, shown), logprobs: logprobs.slice(0, shown), entropies: entropies.slice(0, shown), voices: voices.slice(0, shown),
+    ...(logprobsAfter ? { logprobsAfter: logprobsAfter.slice(0, shown) } : {}),
+    whole: { tokens: tokens.length, logprob: sum(logprobs), entropy: sum(entropies), ...(logprobsAfter ? { logprobAfter: sum(logprobsAfter) } : {}) },
+  };
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
+/** A picture comes back in every phase of its step, as the same object. */
+const shrunk = new WeakMap<Picture, Picture>();
+
+function previewProblem(problem: ProblemRecord): ProblemRecord {
+  const { picture } = problem;
+  const { width, height } = picture;
+  if (Math.max(width, height) <= PREVIEW_SIDE) return problem;
+  const small = shrunk.get(picture) ?? shrink(picture);
+  shrunk.set(picture, small);
+  return { ...problem, picture: small, fullSize: { width, height } };
+}
+
+/** Each pixel the mean of the box it covers. */
+export function shrink({ width, height, pixels }: Picture): Picture {
+  const scale = PREVIEW_SIDE / Math.max(width, height);
+  const w = Math.max(1, Math.round(width * scale));
+  const h = Math.max(1, Math.round(height * scale));
+  const out = new Uint8Array(w * h * 3);
+  for (let y = 0; y < h; y++) {
+    const top = Math.floor((y * height) / h);
+    const bottom = Math.max(top + 1, Math.floor(((y + 1) * height) / h));
+    for (let x = 0; x < w; x++) {
+      const left = Math.floor((x * width) / w);
+      const right = Math.max(left + 1, Math.floor(((x + 1) * width) / w));
+      for (let c = 0; c < 3; c++) {
+        let total = 0;
+        for (let v = top; v < bottom; v++) for (let u = left; u < right; u++) total += pixels[(v * width + u) * 3 + c] ?? 0;
+        out[(y * w + x) * 3 + c] = Math.round(total / ((bottom - top) * (right - left)));
+      }
+    }
+  }
+  return { width: w, height: h, pixels: out };
+}

@@ -1,0 +1,146 @@
+/**
+ * Messages of the protocol as bytes, for a socket: JSON, and behind it what JSON is bad at. Little-endian:
+ *
+ *   "SRP1" · u32 length · JSON in UTF-8 · for each part: u32 length · bytes
+ *
+ * A part stands for an ArrayBuffer, a typed array, or a list of numbers (a response's log-probabilities, say), which is
+ * packed in the narrowest element type that holds every value exactly: what is decoded equals what was encoded, as with a
+ * structured clone. In the JSON `{"$part": [index, kind]}` marks its place; numbers that JSON lacks (NaN, ±Infinity, −0)
+ * are `{"$number": "NaN"}`.
+ */
+
+/** A command is small; a tab that sends more is cut off. */
+export const MAX_COMMAND_BYTES = 64 * 2 ** 10;
+/** The largest event, an exported policy; larger ones are written on the runner's disk instead. */
+export const MAX_EVENT_BYTES = 256 * 2 ** 20;
+
+/** Bytes that are no message: says what is wrong with them. */
+export class CodecError extends Error {
+  override readonly name = "CodecError";
+}
+
+const MAGIC = 0x31505253; // "SRP1"
+const MAX_DEPTH = 32;
+const MAX_PARTS = 2 ** 20;
+/** Shorter lists of numbers stay in the JSON. */
+const SHORT = 8;
+
+/** Typed arrays, by the name that stands in the JSON. */
+const ARRAYS = { u8: Uint8Array, i32: Int32Array, f32: Float32Array, f64: Float64Array } as const;
+type ArrayKind = keyof typeof ARRAYS;
+/** `buffer`: an ArrayBuffer; `n-i32` and the like: a plain list of numbers in that element type. */
+type PartKind = "buffer" | ArrayKind | `n-${ArrayKind}`;
+
+const isKind = (kind: unknown): kind is PartKind => typeof kind === "string" && (kind === "buffer" || Object.hasOwn(ARRAYS, kind.replace(/^n-/, "")));
+
+export function encodeMessage(message: unknown): Uint8Array<ArrayBuffer> {
+  const parts: Uint8Array[] = [];
+  const json = new TextEncoder().encode(JSON.stringify(pack(message, parts)));
+  const length = 8 + json.length + parts.reduce((sum, part) => sum + 4 + part.length, 0);
+  const bytes = new Uint8Array(length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, MAGIC, true);
+  view.setUint32(4, json.length, true);
+  bytes.set(json, 8);
+  let offset = 8 + json.length;
+  for (const part of parts) {
+    view.setUint32(offset, part.length, true);
+    bytes.set(part, offset + 4);
+    offset += 4 + part.length;
+  }
+  return bytes;
+}
+
+function pack(value: unknown, parts: Uint8Array[]): unknown {
+  const part = (kind: PartKind, bytes: Uint8Array): unknown => ({ $part: [parts.push(bytes) - 1, kind] });
+  if (typeof value === "number") return Number.isFinite(value) && !Object.is(value, -0) ? value : { $number: Object.is(value, -0) ? "-0" : String(value) };
+  if (typeof value !== "object" || value === null) return value;
+  if (value instanceof ArrayBuffer) return part("buffer", new Uint8Array(value));
+  for (const kind of ["u8", "i32", "f32", "f64"] as const) {
+    if (value instanceof ARRAYS[kind]) return part(kind, new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+  }
+  if (Array.isArray(value)) {
+    const list: readonly unknown[] = value;
+    if (list.length < SHORT || !isNumbers(list)) return list.map((each) => pack(each, parts));
+    const kind = narrowest(list);
+    return part(`n-${kind}`, new Uint8Array(ARRAYS[kind].from(list).buffer));
+  }
+  if (ArrayBuffer.isView(value) || Object.getPrototypeOf(value) !== Object.prototype) throw new CodecError(`a ${value.constructor.name} cannot be sent; expected plain data, ArrayBuffer, or ${Object.values(ARRAYS).map(({ name }) => name).join(", ")}`);
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => {
+    if (key === "$part" || key === "$number") throw new CodecError(`a key "${key}" cannot be sent: it marks the codec's own places`);
+    return [key, pack(entry, parts)];
+  }));
+}
+
+const isNumbers = (list: readonly unknown[]): list is readonly number[] => list.every((each) => typeof each === "number");
+
+/** The narrowest of u8, i32, f32, f64 that holds every number exactly. */
+function narrowest(list: readonly number[]): ArrayKind {
+  const whole = list.every((each) => (each | 0) === each && !Object.is(each, -0));
+  if (whole) return list.every((each) => each >= 0 && each < 256) ? "u8" : "i32";
+  return list.every((each) => Object.is(Math.fround(each), each)) ? "f32" : "f64";
+}
+
+/**
+ * The message in `bytes`. Nothing larger than `bytes` itself is ever allocated for a part.
+ * @throws CodecError saying what is wrong: above `limit` bytes, not a message, cut short, parts that do not fit
+ */
+export function decodeMessage(bytes: Uint8Array, limit: number): unknown {
+  if (bytes.length > limit) throw new CodecError(`${bytes.length} bytes, expected at most ${limit}`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 8 || view.getUint32(0, true) !== MAGIC) throw new CodecError(`${bytes.length} bytes that do not begin with "SRP1"`);
+  const end = 8 + view.getUint32(4, true);
+  if (end > bytes.length) throw new CodecError(`cut short: its JSON ends at ${end}, the message at ${bytes.length} bytes`);
+  const parts: Uint8Array[] = [];
+  for (let offset = end; offset < bytes.length;) {
+    if (offset + 4 > bytes.length) throw new CodecError(`cut short: ${bytes.length - offset} stray bytes at its end`);
+    const next = offset + 4 + view.getUint32(offset, true);
+    if (next > bytes.length) throw new CodecError(`cut short: part ${parts.length} ends at ${next}, the message at ${bytes.length} bytes`);
+    if (parts.push(bytes.subarray(offset + 4, next)) > MAX_PARTS) throw new CodecError(`more than ${MAX_PARTS} parts`);
+    offset = next;
+  }
+  const unused = new Set(parts.keys());
+  const message = unpack(parse(bytes.subarray(8, end)), parts, unused, 0);
+  if (unused.size > 0) throw new CodecError(`${unused.size} of ${parts.length} parts have no place in its JSON`);
+  return message;
+}
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    const json: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return json;
+  } catch (cause) {
+    throw new CodecError(`its JSON cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+function unpack(value: unknown, parts: readonly Uint8Array[], unused: Set<number>, depth: number): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (depth > MAX_DEPTH) throw new CodecError(`nested more than ${MAX_DEPTH} levels deep`);
+  if (Array.isArray(value)) return value.map((each: unknown) => unpack(each, parts, unused, depth + 1));
+  if ("$part" in value) return unpackPart(value.$part, parts, unused);
+  if ("$number" in value) return unpackNumber(value.$number);
+  // fromEntries defines properties: a key "__proto__" stays an ordinary one.
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, unpack(entry, parts, unused, depth + 1)]));
+}
+
+function unpackPart(place: unknown, parts: readonly Uint8Array[], unused: Set<number>): unknown {
+  const [index, kind]: readonly unknown[] = Array.isArray(place) ? place : [];
+  const bytes = typeof index === "number" ? parts[index] : undefined;
+  if (bytes === undefined || typeof index !== "number" || !isKind(kind) || !unused.delete(index)) throw new CodecError(`a place for part ${JSON.stringify(place)}: of no known kind, not there, or taken twice`);
+  // A copy begins at 0, where every element type may begin.
+  const buffer = bytes.slice().buffer;
+  if (kind === "buffer") return buffer;
+  const list = kind.startsWith("n-");
+  const type = ARRAYS[(list ? kind.slice(2) : kind) as ArrayKind];
+  if (buffer.byteLength % type.BYTES_PER_ELEMENT !== 0) throw new CodecError(`part ${index} has ${buffer.byteLength} bytes, no whole number of ${kind} elements`);
+  const array = new type(buffer);
+  return list ? Array.from(array) : array;
+}
+
+function unpackNumber(text: unknown): number {
+  if (text === "NaN") return Number.NaN;
+  if (text === "Infinity" || text === "-Infinity") return Number(text);
+  if (text === "-0") return -0;
+  throw new CodecError(`$number ${JSON.stringify(text)}: expected NaN, Infinity, -Infinity or -0`);
+}
