@@ -27,6 +27,8 @@ export interface VisitOptions {
   readonly context?: BrowserContext;
   /** Done before the page is asked for, e.g. to hold up a file. */
   readonly before?: (page: Page) => Promise<unknown>;
+  /** This very address, e.g. the link of a served run. */
+  readonly at?: string;
 }
 
 /** Milliseconds. Cold kernels on two busy cores are slow; these only bound a failure. */
@@ -48,7 +50,7 @@ export class Playground {
     this.errors = watchErrors(page);
     this.transport = page.getByRole("group", { name: "Transport" });
     this.notices = page.getByRole("status").filter({ has: page.getByRole("button", { name: /^Dismiss/ }) });
-    this.badge = page.getByRole("banner").getByRole("button", { name: /^(WebGPU|WebAssembly|Plain TensorFlow\.js|Recovering)/ });
+    this.badge = page.getByRole("banner").getByRole("button", { name: /^(WebGPU|WebAssembly|Plain TensorFlow\.js|Recovering|Node|Disconnected)/ });
   }
 
   button(name: string | RegExp): Locator {
@@ -180,12 +182,12 @@ export function visitors(options: { readonly webgpu: boolean }): Visitors {
   return {
     get site() { return opened(); },
     context,
-    async visit({ settings = SMALL, from = "base", before, context: given, ...look } = {}) {
+    async visit({ settings = SMALL, from = "base", before, context: given, at, ...look } = {}) {
       const page = await (given ?? await context(look)).newPage();
       const visit = new Playground(page);
       visits.push(visit);
       await before?.(page);
-      await page.goto(settings === null ? opened().url : link(opened().url, settings, from));
+      await page.goto(at ?? (settings === null ? opened().url : link(opened().url, settings, from)));
       return visit;
     },
   };

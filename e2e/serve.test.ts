@@ -1,0 +1,77 @@
+/** `srpo serve`: a run in Node, opened by its link, stepped from the page, watched by a second tab, found again. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { visitors } from "./setup/playground";
+
+const { visit, context } = visitors({ webgpu: false });
+/** Milliseconds for the runner to open the policy: bounds a failure only. */
+const OPENING = 120_000;
+
+let folder = "";
+let runner: ChildProcess;
+let link = "";
+/** What the terminal says. */
+let said = "";
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "srpo-serve-"));
+  const settings = ["maxNewTokens=24", "grpo.prompts=1", "grpo.groupSize=4", "grpo.steps=100"].flatMap((each) => ["--set", each]);
+  runner = spawn(process.execPath, ["--import", "tsx", "src/runner/cli.ts", "serve", "--policy", "public/policies/sft", "--run", folder, "--home", "wasm", "--stage", "grpo", ...settings], { stdio: ["ignore", "pipe", "pipe"] });
+  runner.stderr?.on("data", (chunk: Buffer) => void (said += chunk.toString()));
+  link = await new Promise<string>((resolve, reject) => {
+    setTimeout(() => reject(new Error(`srpo serve printed no link. It said: ${said}`)), OPENING).unref();
+    runner.once("exit", (code) => reject(new Error(`srpo serve ended with ${code}. It said: ${said}`)));
+    runner.stdout?.on("data", (chunk: Buffer) => resolve(chunk.toString().trim()));
+  });
+});
+
+afterAll(async () => {
+  runner.kill("SIGKILL");
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe("a run in Node", () => {
+  test("is stepped from its link, watched by a second tab, found again, and missed when it ends", async () => {
+    expect(link).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/#run=[\w-]{22}$/);
+    const kept = await context();
+    const first = await visit({ at: link, context: kept });
+    await first.ready();
+    expect((await first.badge.innerText()).replace(/\s+/g, " ")).toMatch(/^Node .+ · public\/policies\/sft/);
+    expect(await first.stage()).toContain("GRPO");
+    await first.takeStep();
+    expect(await first.advantages.count(), "advantages of the group").toBe(4);
+    expect(await first.probabilities.count(), "rows that say how the update moved them").toBe(4);
+    expect((await readFile(join(folder, "metrics.jsonl"), "utf8")).trim().split("\n"), "lines of metrics.jsonl").toHaveLength(1);
+
+    const second = await visit({ at: link, context: kept });
+    await second.until("the second tab to watch", async () => await second.button("Steer from here").count() === 1);
+    expect(await second.step(), "the step the second tab finds").toBe(1);
+    expect(await second.advantages.count(), "advantages in the second tab").toBe(4);
+    expect(await second.button("One step (→)").isDisabled(), "a step from the tab that watches").toBe(true);
+
+    await first.button("Play").click();
+    await second.reach(2);
+    await first.page.close();
+    await second.until("the wheel", async () => await second.button("Pause").isEnabled());
+    await second.reach(await second.step() + 1);
+    await second.button("Pause").click();
+    await second.until("play to end", async () => !await second.playing());
+
+    const at = await second.step();
+    await second.page.reload();
+    await second.ready();
+    expect(await second.step(), "the step after a reload").toBe(at);
+    expect(await second.page.getByRole("img", { name: /^Reward by term/ }).getAttribute("aria-label"), "the curves after a reload").toContain(`steps 1 to ${at}`);
+
+    runner.kill("SIGINT");
+    expect(await second.told(/runner/)).toContain("The connection to the runner is lost");
+    expect(await second.badge.innerText()).toContain("Disconnected");
+    expect(said).toContain("a tab joined and steers");
+    // A browser says on its console that nobody answers, which is what was wanted here.
+    second.errors.splice(0, second.errors.length, ...second.errors.filter((error) => !error.includes("ERR_CONNECTION_REFUSED")));
+    await second.page.close();
+  });
+});
