@@ -100,7 +100,8 @@ export class Host {
         this.post({ type: "evaluated", evaluation });
       });
       case "export": return this.work(async ({ policy }) => {
-        const files = [...await policy.toFiles()].map(([path, bytes]) => ({ path, bytes: Uint8Array.from(bytes).buffer }));
+        const written = policy.model.lora === null ? await policy.toFiles() : await policy.adapterFiles();
+        const files = [...written].map(([path, bytes]) => ({ path, bytes: Uint8Array.from(bytes).buffer }));
         this.post({ type: "exported", files }, files.map((file) => file.bytes));
       });
       case "loseDevice": return this.inTurn(() => this.recover("The device was destroyed on request."));

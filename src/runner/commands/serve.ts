@@ -2,21 +2,25 @@
 import { join } from "node:path";
 import { openDirectory } from "../../policy/checkpointDirectory";
 import { MAX_EVENT_BYTES } from "../../worker/codec";
+import { configure } from "../../training/configure";
+import type { HomeName } from "../../tensor/home";
+import type { Settings } from "../../training/settings";
 import type { Stage } from "../../worker/protocol";
 import { writeFolder } from "../atomicWrite";
 import { seedFlag, setFlag, type RunnerCommand } from "../command";
 import { HOME_NAMES } from "../nodeHomes";
+import { defaultRunConfig, readRunFile } from "../runConfig";
 import { BuiltPage } from "../serve/builtPage";
 import { newToken } from "../serve/guard";
 import { HOST_RUN, Hub } from "../serve/hub";
 import { nodeHost } from "../serve/openNodeRun";
-import { ServedFolder, type ServedRecord } from "../serve/runFolder";
+import { ServedFolder, type ServedRecord } from "../serve/servedFolder";
 import { serveRun } from "../serve/server";
 import { settingsOf } from "../settingsArguments";
 import { UsageError, type Arguments } from "../usage";
+import { RECIPE_REWARD } from "./train";
 
 const STAGES: readonly Stage[] = ["base", "sft", "grpo"];
-const DEFAULT_POLICY = "public/policies/base";
 /** Room in the largest event for names and lengths around an exported policy's bytes. */
 const LARGEST_EXPORT = MAX_EVENT_BYTES - 2 ** 20;
 
@@ -25,12 +29,12 @@ const log = (line: string): void => void process.stderr.write(`serve: ${line}\n`
 export const serveCommand: RunnerCommand = {
   description: "Train in Node, watched and steered from the page: prints one link to open",
   flags: {
-    policy: { type: "string", valueHint: "dir", description: `Policy folder (Hugging Face layout); by default that of the run in --run, else ${DEFAULT_POLICY}` },
-    run: { type: "string", default: "runs/serve", valueHint: "dir", description: "Folder of the run: snapshots and metrics.jsonl. A run that is there is continued" },
+    config: { type: "string", valueHint: "run.json", description: "Run file (see srpo config); flags override it" },
+    policy: { type: "string", valueHint: "dir", description: `Policy folder (Hugging Face layout); by default that of the run in --run, else ${defaultRunConfig.policy}` },
+    run: { type: "string", valueHint: "dir", description: "Folder of the run: snapshots and metrics.jsonl (default runs/serve). A run that is there is continued" },
     port: { type: "string", default: "0", valueHint: "n", description: "Port on 127.0.0.1; 0: any free one" },
     home: { type: "string", valueHint: HOME_NAMES.join("|"), description: "Where the policy lives; by default the first that passes its self-test" },
     stage: { type: "string", valueHint: STAGES.join("|"), description: "Stage that a fresh run begins in (default base)" },
-    loraRank: { type: "string", valueHint: "r", description: "Train a LoRA adapter of this rank (alpha 2r, all projections of the language model) instead of the weights" },
     page: { type: "string", default: "dist", valueHint: "dir", description: "The built page" },
     seed: seedFlag,
     set: setFlag,
@@ -38,14 +42,12 @@ export const serveCommand: RunnerCommand = {
   async run(args) {
     const port = args.integer("port", 0);
     if (port > 65_535) throw new UsageError(`--port: ${port} is above 65535`);
-    const home = args.optional("home") === null ? null : args.oneOf("home", HOME_NAMES);
-    const stage = args.optional("stage") === null ? "base" : args.oneOf("stage", STAGES);
-    const settings = settingsOf(args);
+    const { run, home, stage, settings, asked } = await requestOf(args);
     const page = await BuiltPage.open(args.text("page"));
-    const folder = await ServedFolder.take(args.text("run"), (error) => log(`metrics.jsonl is not being written: ${error.message}`));
+    const folder = await ServedFolder.take(run, (error) => log(`metrics.jsonl is not being written: ${error.message}`));
     try {
       const resume = await folder.holdsRun();
-      const record = recordOf(args, await folder.record(), folder.path);
+      const record = recordOf(asked, await folder.record(), folder.path);
       const files = await openDirectory(record.policy);
       const hub = new Hub({
         policy: record.policy, largestExport: LARGEST_EXPORT,
@@ -90,13 +92,41 @@ export const serveCommand: RunnerCommand = {
   },
 };
 
+interface Request {
+  /** The run's folder. */
+  readonly run: string;
+  /** Null: the first that passes its self-test. */
+  readonly home: HomeName | null;
+  readonly stage: Stage;
+  readonly settings: Settings;
+  /** Only what the flags or the run file say. */
+  readonly asked: Partial<ServedRecord>;
+}
+
+async function requestOf(args: Arguments): Promise<Request> {
+  const file = args.optional("config");
+  const { config, given } = file === null ? { config: defaultRunConfig, given: {} } : await readRunFile(file);
+  const policy = args.optional("policy") ?? ("policy" in given ? config.policy : null);
+  const home = args.optional("home") === null ? null : args.oneOf("home", HOME_NAMES);
+  const settings = configure(settingsOf(args, config.settings), { reward: RECIPE_REWARD[config.recipe] });
+  if (config.lora.rank > 0 && !settings.freezeVision) throw new UsageError("lora.rank above 0 trains the adapter alone: settings.freezeVision must be true");
+  return {
+    run: args.optional("run") ?? config.out ?? "runs/serve",
+    home: home ?? ("home" in given ? config.home : null),
+    stage: args.optional("stage") !== null ? args.oneOf("stage", STAGES) : "stages" in given ? config.stages[0] : "base",
+    settings,
+    asked: { ...(policy === null ? {} : { policy }), ...("lora" in given ? { lora: config.lora } : {}) },
+  };
+}
+
 /** What to open: as the run in the folder was, or as asked. @throws UsageError where the two differ */
-function recordOf(args: Arguments, stored: ServedRecord | null, run: string): ServedRecord {
-  const policy = args.optional("policy");
-  const loraRank = args.optional("loraRank") === null ? null : args.integer("loraRank", 1);
-  if (stored === null) return { policy: policy ?? DEFAULT_POLICY, loraRank };
-  if (policy !== null && policy !== stored.policy) throw new UsageError(`--policy: the run in ${run} was begun with ${stored.policy}; leave --policy out to continue it, or choose another --run`);
-  if (loraRank !== null && loraRank !== stored.loraRank) throw new UsageError(`--lora-rank: the run in ${run} was begun ${stored.loraRank === null ? "without an adapter" : `with rank ${stored.loraRank}`}; leave it out to continue it, or choose another --run`);
+function recordOf(asked: Partial<ServedRecord>, stored: ServedRecord | null, run: string): ServedRecord {
+  if (stored === null) return { policy: asked.policy ?? defaultRunConfig.policy, lora: asked.lora ?? defaultRunConfig.lora };
+  for (const key of ["policy", "lora"] as const) {
+    if (asked[key] !== undefined && JSON.stringify(asked[key]) !== JSON.stringify(stored[key])) {
+      throw new UsageError(`the run in ${run} was begun with ${key} ${JSON.stringify(stored[key])}, not ${JSON.stringify(asked[key])}; leave it out to continue the run, or choose another --run`);
+    }
+  }
   return stored;
 }
 

@@ -17,7 +17,7 @@ const STAGES: readonly TrainedStage[] = ["sft", "grpo"];
 const RECIPES = ["srpo", "grpo"] as const;
 
 /** Plain GRPO is SRPO's loop on the task reward alone: format and first answer. */
-const RECIPE_REWARD: Readonly<Record<(typeof RECIPES)[number], Partial<Settings["reward"]>>> = {
+export const RECIPE_REWARD: Readonly<Record<(typeof RECIPES)[number], Partial<Settings["reward"]>>> = {
   srpo: {},
   grpo: { effectivenessWeight: 0, reflectionFormatWeight: 0, lengthWeight: 0 },
 };

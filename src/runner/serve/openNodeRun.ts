@@ -1,7 +1,6 @@
 /** A worker's host in Node: homes by Dawn, wasm or the reference, a policy folder on disk, snapshots in the run's folder. */
 import { setImmediate as nextTurn, setTimeout as after } from "node:timers/promises";
 import type { CheckpointFiles } from "../../policy/checkpointFiles";
-import { LORA_TARGETS } from "../../policy/lora";
 import { Policy } from "../../policy/policy";
 import type { HomeName } from "../../tensor/home";
 import { selfTest } from "../../tensor/selfTest";
@@ -11,7 +10,7 @@ import type { LoadPolicy, OpenHome } from "../../worker/run";
 import type { SnapshotStore } from "../../worker/store";
 import { HOME_NAMES, openNodeHome } from "../nodeHomes";
 import { asInput } from "../openPolicy";
-import type { ServedRecord } from "./runFolder";
+import type { ServedRecord } from "./servedFolder";
 
 /** A home that has passed its self-test: the one that is wanted, else the first of webgpu, wasm, reference that does. */
 export const openTestedHome: OpenHome = async (wanted, onProgress) => {
@@ -39,10 +38,11 @@ export const openTestedHome: OpenHome = async (wanted, onProgress) => {
   throw new Error(`No home for the policy could be opened. ${passedOver.map(({ home, why }) => `${home}: ${why}`).join(" ")}`);
 };
 
-/** PEFT's usual scale: alpha is twice the rank. */
-function loadFrom({ policy, loraRank }: ServedRecord): LoadPolicy {
-  const lora = loraRank === null ? null : { rank: loraRank, alpha: 2 * loraRank, rankStabilised: false, targets: LORA_TARGETS, baseModel: policy };
-  return (home, files, settings) => asInput(policy, Policy.load(home, files, { trainable: settings.freezeVision ? "language" : "all", lora }));
+/** With a rank, an adapter alone is trained; without one, the weights that the settings say. */
+function loadFrom({ policy, lora }: ServedRecord): LoadPolicy {
+  return (home, files, settings) => asInput(policy, Policy.load(home, files, lora.rank === 0
+    ? { trainable: settings.freezeVision ? "language" : "all" }
+    : { lora: { ...lora, baseModel: policy }, seed: settings.seed }));
 }
 
 export interface NodeRunOptions {

@@ -8,9 +8,10 @@ import { z } from "zod";
 import { LATEST, type SnapshotStore } from "../../worker/store";
 import type { Event } from "../../worker/protocol";
 import { appendLine, readIfThere, writeAtomically } from "../atomicWrite";
+import { loraSchema } from "../runConfig";
 import { UsageError } from "../usage";
 
-const recordSchema = z.object({ policy: z.string().min(1), loraRank: z.int().positive().nullable().default(null) });
+const recordSchema = z.object({ policy: z.string().min(1), lora: loraSchema.prefault({}) });
 /** What a run was opened with: it can only be continued with the same. */
 export type ServedRecord = z.output<typeof recordSchema>;
 
@@ -50,7 +51,7 @@ export class ServedFolder {
     const lock = join(path, "serve.lock");
     if (!await written(lock)) {
       const holder = Number(await readFile(lock, "utf8"));
-      if (isAlive(holder)) throw new UsageError(`--run ${path}: process ${holder} serves this run already; stop it, or choose another folder`);
+      if (isAlive(holder)) throw new UsageError(`--run ${path}: process ${holder} serves this run already; stop it, or choose another folder (if that process is something else, remove ${lock})`);
       await unlink(lock);
       if (!await written(lock)) throw new UsageError(`--run ${path}: another process has just begun to serve this run`);
     }

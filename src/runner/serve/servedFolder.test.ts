@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { LATEST } from "../../worker/store";
-import { ServedFolder } from "./runFolder";
+import { loraSchema } from "../runConfig";
+import { ServedFolder } from "./servedFolder";
 
 let folder: string;
 const fail = (error: Error): void => { throw error; };
@@ -39,9 +40,10 @@ test("what the run was opened with is found again, also of a run of srpo train",
   const served = await ServedFolder.take(folder, fail);
   expect(await served.record()).toBeNull();
   await writeFile(join(folder, "plan.json"), JSON.stringify({ stages: ["grpo"], saveEvery: 1, policy: "policies/trained" }));
-  expect(await served.record()).toEqual({ policy: "policies/trained", loraRank: null });
-  await served.writeRecord({ policy: "policies/own", loraRank: 8 });
-  expect(await served.record()).toEqual({ policy: "policies/own", loraRank: 8 });
+  expect(await served.record()).toEqual({ policy: "policies/trained", lora: loraSchema.parse({}) });
+  const own = { policy: "policies/own", lora: loraSchema.parse({ rank: 8 }) };
+  await served.writeRecord(own);
+  expect(await served.record()).toEqual(own);
   await writeFile(join(folder, "serve.json"), "{}");
   await expect(served.record()).rejects.toThrow(/serve\.json: policy is not as expected/);
 });
