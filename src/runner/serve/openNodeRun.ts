@@ -55,7 +55,7 @@ export interface NodeRunOptions {
 
 export function nodeHost({ record, files, store, post }: NodeRunOptions): Host {
   return new Host({
-    openHome: openTestedHome, load: loadFrom(record), filesOf: () => files, filesAtHand: true, protectStored: true, store, post,
+    openHome: openTestedHome, openReplicas: async () => [], load: loadFrom(record), filesOf: () => files, filesAtHand: true, protectStored: true, store, post,
     now: () => performance.now(),
     // An immediate lets what has come in through the socket be heard.
     sleep: async (ms) => void await (ms > 0 ? after(ms) : nextTurn()),
