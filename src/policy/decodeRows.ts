@@ -6,6 +6,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Home } from "../tensor/home";
 import type { SampleBuffers } from "../tensor/kernels";
+import type { RopeTables } from "../tensor/ops/attention";
 import { writeAngles, type MropeFrequencies } from "./mrope";
 import type { EncodedPrompt } from "./packing";
 
@@ -50,8 +51,12 @@ export interface DecodeStretch {
   readonly cacheRows: Tensor;
   /** Cache rows seen at step 0 [R, 4]. */
   readonly visible: Tensor;
-  /** Rotary angles of step t [R, headDim/2], views to be disposed. */
-  angles(t: number): { cos: Tensor; sin: Tensor };
+  /** Rotary angles of all steps to come [steps·R, headDim/2], step by step. */
+  readonly angles: RopeTables;
+  /** Row of `angles` at which step t begins. */
+  angleRow(t: number): number;
+  /** All of the stretch's tensors, in a fixed order. */
+  readonly tensors: readonly Tensor[];
   dispose(): void;
 }
 
@@ -64,9 +69,9 @@ export function openStretch(home: Home, frequencies: MropeFrequencies, rows: rea
     return tensor;
   };
   const upload = (values: readonly number[]): Tensor => hold(home.upload(Int32Array.from(values), [count]));
-  const table = angleTable(home, frequencies, rows, firstStep, maxNewTokens);
-  hold(table.cos);
-  hold(table.sin);
+  const angles = angleTable(home, frequencies, rows, firstStep, maxNewTokens);
+  hold(angles.cos);
+  hold(angles.sin);
   const visible = Int32Array.from(rows.flatMap((row) => [row.promptStart, row.promptEnd, row.cacheRow, row.cacheRow + 1]));
   return {
     rows,
@@ -81,16 +86,15 @@ export function openStretch(home: Home, frequencies: MropeFrequencies, rows: rea
     },
     cacheRows: upload(rows.map((row) => row.cacheRow)),
     visible: hold(home.upload(visible, [count, 4])),
-    angles: (t) => {
-      const offset = (t - firstStep) * table.stride;
-      return { cos: home.view(table.cos, offset, table.shape), sin: home.view(table.sin, offset, table.shape) };
-    },
+    angles,
+    angleRow: (t) => (t - firstStep) * count,
+    tensors,
     dispose: () => tensors.forEach((tensor) => tensor.dispose()),
   };
 }
 
-/** cos and sin of all steps to come, each step beginning where a view may begin. */
-function angleTable(home: Home, frequencies: MropeFrequencies, rows: readonly DecodeRow[], firstStep: number, maxNewTokens: number): { cos: Tensor; sin: Tensor; stride: number; shape: readonly number[] } {
+/** cos and sin of all steps to come. */
+function angleTable(home: Home, frequencies: MropeFrequencies, rows: readonly DecodeRow[], firstStep: number, maxNewTokens: number): RopeTables {
   const half = frequencies.inverse.length;
   const steps = maxNewTokens - firstStep;
   // Rows share positions: each angle is computed once.
@@ -99,15 +103,17 @@ function angleTable(home: Home, frequencies: MropeFrequencies, rows: readonly De
   const cosAt = new Float32Array(span * half);
   const sinAt = new Float32Array(span * half);
   for (let i = 0; i < span; i++) writeAngles(frequencies, [lowest + i, lowest + i, lowest + i], cosAt, sinAt, i * half);
-  const stride = Math.ceil((rows.length * half) / home.viewAlignment) * home.viewAlignment;
-  const cos = new Float32Array(steps * stride);
-  const sin = new Float32Array(steps * stride);
+  const cos = new Float32Array(steps * rows.length * half);
+  const sin = new Float32Array(steps * rows.length * half);
+  let at = 0;
   for (let step = 0; step < steps; step++) {
-    rows.forEach((row, i) => {
+    for (const row of rows) {
       const from = (row.firstPosition + firstStep + step - lowest) * half;
-      cos.set(cosAt.subarray(from, from + half), step * stride + i * half);
-      sin.set(sinAt.subarray(from, from + half), step * stride + i * half);
-    });
+      cos.set(cosAt.subarray(from, from + half), at);
+      sin.set(sinAt.subarray(from, from + half), at);
+      at += half;
+    }
   }
-  return { cos: home.upload(cos, [cos.length]), sin: home.upload(sin, [sin.length]), stride, shape: [rows.length, half] };
+  const shape = [steps * rows.length, half];
+  return { cos: home.upload(cos, shape), sin: home.upload(sin, shape) };
 }

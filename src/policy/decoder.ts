@@ -24,6 +24,8 @@ export interface KvCache {
   readonly prefill: boolean;
   /** Decode step: added to `rows` and to the ends of the second visible ranges. */
   readonly extend: number;
+  /** Row of the angle tables that the first input row takes (0 in prefill). */
+  readonly angleRow: number;
 }
 
 interface Layer {
@@ -88,15 +90,14 @@ export class Decoder {
    */
   generateForward(tape: Tape, x: Tensor, angles: RopeTables, visible: Tensor, cache: KvCache): Tensor {
     const { kernels } = tape.home;
-    const { heads, kvHeads, headDim, kOffset } = this.shape;
+    const { heads, kvHeads, headDim } = this.shape;
     const cached: AttentionShape = { heads, kvHeads, headDim, qOffset: 0, kOffset: 0, vOffset: kvHeads * headDim, extend: cache.extend };
     return this.layers.reduce((stream, layer, i) => {
       const kv = cache.layers[i];
       if (kv === undefined) throw new Error(`The KV cache has ${cache.layers.length} layers, the decoder ${this.layers.length}.`);
       const normed = rmsNorm(tape, stream, layer.norm1, this.config.rmsNormEps);
       const qkv = linear(tape, normed, layer.qkv);
-      rope(tape, qkv, angles, this.shape);
-      kernels.copyRows(qkv, { offset: kOffset, count: 2 * kvHeads * headDim }, cache.rows, cache.extend, kv);
+      kernels.ropeToCache(qkv, angles.cos, angles.sin, cache.angleRow, this.shape, cache.rows, cache.extend, kv);
       if (cache.prefill && i === this.layers.length - 1) {
         tape.release(normed, qkv);
         return stream; // only the keys and values of a prompt are wanted: what comes after them is never read

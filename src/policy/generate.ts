@@ -6,7 +6,7 @@
  * look every `DONE_CHECK` tokens which rows have finished: when enough have, the others go on without them.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Home } from "../tensor/home";
+import type { Home, Recorder } from "../tensor/home";
 import { Tape } from "../tensor/tape";
 import type { Decoder, KvCache } from "./decoder";
 import { decodeRows, openStretch, type DecodeStretch } from "./decodeRows";
@@ -53,6 +53,7 @@ export interface Rollout {
 
 export interface GeneratorModel {
   readonly home: Home;
+  readonly recorder: Recorder;
   readonly decoder: Decoder;
   readonly numLayers: number;
   readonly imageToken: number;
@@ -159,25 +160,29 @@ function prefill(model: GeneratorModel, prompts: readonly EncodedPrompt[], featu
   const tape = new Tape(home, false);
   const upload = (values: Float32Array | Int32Array, shape: readonly number[]): Tensor => tape.keep(home.upload(values, shape));
   const angles = { cos: upload(cos, [n, half]), sin: upload(sin, [n, half]) };
-  const cache: KvCache = { layers, rows: upload(Int32Array.from({ length: n }, (_, i) => i), [n]), prefill: true, extend: 0 };
+  const cache: KvCache = { layers, rows: upload(Int32Array.from({ length: n }, (_, i) => i), [n]), prefill: true, extend: 0, angleRow: 0 };
   const x = decoder.embed(tape, upload(ids, [n]), features);
   decoder.generateForward(tape, x, angles, upload(visible, [n, 4]), cache);
   tape.dispose();
 }
 
+/**
+ * One token for every row of a stretch. All that differs between its steps are the four numbers of `changing`, so that
+ * a home that records replays one recording for the whole stretch.
+ */
 function decodeStep(model: GeneratorModel, t: number, stretch: DecodeStretch, layers: readonly Tensor[], options: ResolvedOptions): void {
   const { home, decoder } = model;
-  const tape = new Tape(home, false);
-  const angles = stretch.angles(t);
-  const cache: KvCache = { layers, rows: stretch.cacheRows, prefill: false, extend: t };
-  const x = decoder.generateForward(tape, decoder.embed(tape, stretch.buffers.next, null), angles, stretch.visible, cache);
-  const normed = decoder.finalNorm(tape, x);
-  const logits = tape.own(home.kernels.linear(normed, decoder.head.weight, null, null));
-  home.kernels.sample(logits, stretch.buffers, {
-    temperature: options.temperature, greedy: options.greedy ?? false, topK: options.topK ?? 0, seed: options.seed,
-    step: options.step, position: t, stopTokens: options.stopTokens, padToken: model.padToken,
+  const { temperature, greedy = false, topK = 0, stopTokens, seed, step } = options;
+  const sampling = { temperature, greedy, topK, stopTokens, padToken: model.padToken };
+  const changing = { extend: t, angleRow: stretch.angleRow(t), position: t, seed, step };
+  model.recorder.run(`decode ${JSON.stringify(sampling)}`, [...stretch.tensors, ...layers], changing, () => {
+    const tape = new Tape(home, false);
+    const cache: KvCache = { layers, rows: stretch.cacheRows, prefill: false, extend: t, angleRow: changing.angleRow };
+    const x = decoder.generateForward(tape, decoder.embed(tape, stretch.buffers.next, null), stretch.angles, stretch.visible, cache);
+    const normed = decoder.finalNorm(tape, x);
+    const logits = tape.own(home.kernels.linear(normed, decoder.head.weight, null, null));
+    home.kernels.sample(logits, stretch.buffers, { ...sampling, seed, step, position: t });
+    tape.dispose();
+    return [];
   });
-  tape.dispose();
-  angles.cos.dispose();
-  angles.sin.dispose();
 }

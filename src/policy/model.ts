@@ -3,7 +3,7 @@
  * words and pixels are Policy's business (policy.ts).
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Home } from "../tensor/home";
+import type { Home, Recorder } from "../tensor/home";
 import { chooseRows, tokenLogprobs, type TokenLogprobs } from "../tensor/ops/rows";
 import { ParameterSet } from "../tensor/parameters";
 import { Tape } from "../tensor/tape";
@@ -22,9 +22,15 @@ export interface ModelOptions extends LayoutOptions {
   readonly lora?: LoraOptions | null;
 }
 
+/** Recordings are host memory and bind groups: their tensors share one arena. */
+const RECORDINGS_KEPT = 8;
+
 export class VisionLanguageModel {
   readonly parameters: ParameterSet;
   readonly lora: LoraAdapter | null;
+  /** Training steps, for whoever trains this model: a recording for each shape of batch. */
+  readonly trainingSteps: Recorder;
+  private readonly decodeSteps: Recorder;
   private readonly frequencies: MropeFrequencies;
   /** Window order of every prompt's pictures, remembered because prompts are packed again and again. */
   private readonly placesOf = new WeakMap<EncodedPrompt, Int32Array>();
@@ -36,6 +42,8 @@ export class VisionLanguageModel {
     const base = parameterGroups(config, lora === null ? options : { ...options, trainable: "none" });
     this.parameters = new ParameterSet(home, lora === null ? base : [...base, ...LoraAdapter.groups(config, lora)]);
     this.lora = lora === null ? null : new LoraAdapter(config, lora, this.parameters);
+    this.trainingSteps = home.recorder(RECORDINGS_KEPT);
+    this.decodeSteps = home.recorder(RECORDINGS_KEPT);
     this.frequencies = mropeFrequencies(config.text.headDim, config.text.ropeTheta, config.text.mropeSection);
   }
 
@@ -101,7 +109,7 @@ export class VisionLanguageModel {
     const firstRows = bank?.firstRow ?? this.firstRows([...new Set(prompts)]);
     try {
       const model = {
-        home: this.home, decoder: this.layers.decoder, numLayers: this.config.text.layers,
+        home: this.home, recorder: this.decodeSteps, decoder: this.layers.decoder, numLayers: this.config.text.layers,
         imageToken: this.config.imageTokenId, padToken, frequencies: this.frequencies,
       };
       return await generateRollout(model, prompts, bank?.tensor ?? null, prompts.map((prompt) => this.places(prompt, firstRows)), options);
@@ -120,6 +128,8 @@ export class VisionLanguageModel {
   }
 
   dispose(): void {
+    this.trainingSteps.dispose();
+    this.decodeSteps.dispose();
     this.parameters.dispose();
   }
 

@@ -10,7 +10,7 @@
  * through this interface, so a policy never asks where it lives.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Kernels } from "./kernels";
+import type { ChangingOptions, Kernels } from "./kernels";
 
 export type HomeName = "webgpu" | "wasm" | "reference";
 
@@ -33,6 +33,27 @@ export interface HomeCounters {
 }
 
 export type DataType = "float32" | "int32";
+
+/**
+ * Runs one piece of work again and again. Where the home records (`Home.records`), the first run with given shapes
+ * keeps the sequence of dispatches, and later ones replay it without running `body`: a fraction of the host's time.
+ * Elsewhere every run calls `body`. The results are the same to the bit either way.
+ */
+export interface Recorder {
+  /**
+   * @param key names the work and every number baked into it that is neither a shape nor in `changing`
+   *   (a temperature, a clip range): another key is another recording
+   * @param inputs every tensor that `body` uses and that may be another one next time, each with memory of its own.
+   *   What else `body` uses (weights, gradients) must stay where it is: a replay finds it disposed and throws
+   * @param changing options that `body` hands to kernels and that may differ from run to run
+   * @param body calls kernels, `zeros` and `view`; no `upload`, `write` or `read`. Disposes all it allocates but what it returns
+   * @returns tensors as `body` returns them, new in every run; the caller disposes them
+   */
+  run(key: string, inputs: readonly Tensor[], changing: ChangingOptions, body: () => readonly Tensor[]): readonly Tensor[];
+
+  /** Forget all recordings and free their memory. */
+  dispose(): void;
+}
 
 export interface Home {
   readonly name: HomeName;
@@ -64,6 +85,12 @@ export interface Home {
    * recorded so far. Rejects with DeviceLostError when the device is gone.
    */
   read(tensors: readonly Tensor[]): Promise<(Float32Array | Int32Array)[]>;
+
+  /** Do recorders replay? Then batches are worth padding to few shapes; elsewhere padding only costs. */
+  readonly records: boolean;
+
+  /** A recorder of up to `kept` recordings, the least recently used going first. The caller disposes it. */
+  recorder(kept: number): Recorder;
 
   /** Submit recorded work without waiting (no-op on wasm and reference). */
   flush(): void;

@@ -108,6 +108,24 @@ export interface AdamWOptions {
   readonly maxGradNorm: number;
 }
 
+/**
+ * Options that may take other values when recorded kernels are replayed (home.ts `Recorder`). Each is the option of that
+ * name of every kernel in the recording that takes one.
+ */
+export interface ChangingOptions {
+  /** `AttentionShape.extend`, and `extend` of copyRows and ropeToCache. */
+  readonly extend?: number;
+  /** Of ropeToCache. */
+  readonly angleRow?: number;
+  /** Of sample. */
+  readonly seed?: number;
+  readonly step?: number;
+  readonly position?: number;
+  /** Of adamw. */
+  readonly learningRate?: number;
+  readonly updateCount?: number;
+}
+
 export interface Kernels {
   /**
    * Rows of `table` [V, D] chosen by `ids` [N]; an id −1−k takes row k of `features` [F, D] instead
@@ -156,6 +174,13 @@ export interface Kernels {
 
   /** KV cache: row r of x, columns `columns`, is copied to row `rows[r] + extend` of `into` [C, columns.count]. rows [N] int32; negative: skipped. */
   copyRows(x: Tensor, columns: Columns, rows: Tensor, extend: number, into: Tensor): void;
+
+  /**
+   * The decode step's `rope` and `copyRows` in one: queries and keys of a fused qkv [N, (heads + 2·kvHeads)·headDim] (laid
+   * out q|k|v) are rotated in place, then k|v of row r is copied to row `rows[r] + extend` of `into` [C, 2·kvHeads·headDim];
+   * negative: skipped. Row r has the angles of row `angleRow + r` of cos, sin [≥ angleRow + N, headDim/2].
+   */
+  ropeToCache(intoQkv: Tensor, cos: Tensor, sin: Tensor, angleRow: number, shape: AttentionShape, rows: Tensor, extend: number, into: Tensor): void;
 
   /** gateUp [N, 2F] laid out gate|up → silu(gate)·up [N, F] */
   swiglu(gateUp: Tensor): Tensor;

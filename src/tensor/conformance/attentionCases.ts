@@ -94,6 +94,20 @@ function* cachedAttentionCases(): Generator<[string, CaseBody]> {
   }
 }
 
+function* ropeToCacheCases(): Generator<[string, CaseBody]> {
+  for (const [heads, kvHeads, headDim, extend, angleRow] of [[4, 2, 8, 0, 0], [1, 1, 6, 3, 5], [4, 4, 32, 1, 10]] as const) {
+    yield [`ropeToCache of ${heads} heads over ${kvHeads}, ${headDim} columns, extend ${extend}, angles from row ${angleRow}`, (p) => {
+      const angles = p.normal(((angleRow + 5) * headDim) / 2, 3);
+      const [cos, sin] = [p.floats(angles.map(Math.cos), [angleRow + 5, headDim / 2]), p.floats(angles.map(Math.sin), [angleRow + 5, headDim / 2])];
+      const qkv = p.random([5, (heads + 2 * kvHeads) * headDim]);
+      const into = p.random([14, 2 * kvHeads * headDim]);
+      p.kernels.ropeToCache(qkv, cos, sin, angleRow, fused(heads, kvHeads, headDim), p.integers([4, -1, 0, 9, -3]), extend, into);
+      p.compare("qkv", qkv, "forward");
+      p.compare("into", into, "forward");
+    }];
+  }
+}
+
 function* ropeCases(): Generator<[string, CaseBody]> {
   for (const [rows, heads, headDim, width] of [[5, 3, 6, 18], [9, 2, 16, 48], [3, 4, 128, 1024], [1, 1, 2, 5]] as const) {
     for (const inverse of [false, true]) {
@@ -112,4 +126,5 @@ export function* attentionCases(): Generator<[string, CaseBody]> {
   yield* selfAttentionCases();
   yield* cachedAttentionCases();
   yield* ropeCases();
+  yield* ropeToCacheCases();
 }

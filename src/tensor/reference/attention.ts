@@ -71,7 +71,7 @@ function rotate(x: tf.Tensor3D, cos: tf.Tensor, sin: tf.Tensor): tf.Tensor {
   return tf.concat([tf.sub(tf.mul(a, c), tf.mul(b, s)), tf.add(tf.mul(b, c), tf.mul(a, s))], 2);
 }
 
-export const attentionKernels: Pick<Kernels, "rope" | "attention" | "attentionGrad" | "copyRows"> = {
+export const attentionKernels: Pick<Kernels, "rope" | "attention" | "attentionGrad" | "copyRows" | "ropeToCache"> = {
   rope(intoX, cos, sin, heads, headDim, inverse) {
     const rows = sizeOf(intoX, 0);
     const width = sizeOf(intoX, 1);
@@ -113,5 +113,15 @@ export const attentionKernels: Pick<Kernels, "rope" | "attention" | "attentionGr
       const start = r * width + columns.offset;
       target.set(source.subarray(start, start + columns.count), (row + extend) * columns.count);
     });
+  },
+
+  ropeToCache(intoQkv, cos, sin, angleRow, shape, rows, extend, into) {
+    const { heads, kvHeads, headDim, kOffset } = shape;
+    const count = sizeOf(intoQkv, 0);
+    expectShape("ropeToCache", "intoQkv", intoQkv, [count, (heads + 2 * kvHeads) * headDim]);
+    if (angleRow < 0 || angleRow + count > sizeOf(cos, 0)) throw new Error(`ropeToCache: rows ${angleRow} to ${angleRow + count} lie outside cos [${cos.shape.join(", ")}].`);
+    const angles = (table: tf.Tensor): tf.Tensor => tf.slice(table, [angleRow, 0], [count, headDim / 2]);
+    attentionKernels.rope(intoQkv, angles(cos), angles(sin), heads + kvHeads, headDim, false);
+    attentionKernels.copyRows(intoQkv, { offset: kOffset, count: 2 * kvHeads * headDim }, rows, extend, into);
   },
 };

@@ -5,6 +5,7 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
+import { directRecorder } from "../directRecorder";
 import type { DataType, Home, HomeCounters } from "../home";
 import type { Kernels } from "../kernels";
 import { attentionKernels } from "./attention";
@@ -54,6 +55,7 @@ function wrapped(counters: HomeCounters): Kernels {
     attention: (...a) => run(() => c.attention(...a)),
     attentionGrad: (...a) => run(() => c.attentionGrad(...a)),
     copyRows: (...a) => run(() => c.copyRows(...a)),
+    ropeToCache: (...a) => run(() => c.ropeToCache(...a)),
     swiglu: (...a) => run(() => c.swiglu(...a)),
     swigluGrad: (...a) => run(() => c.swigluGrad(...a)),
     gelu: (...a) => run(() => c.gelu(...a)),
@@ -89,6 +91,8 @@ export async function openReferenceHome(): Promise<Home> {
     kernels: wrapped(counters),
     counters,
     viewAlignment: 1,
+    records: false,
+    recorder: () => directRecorder,
 
     zeros(shape, dtype: DataType = "float32") {
       const size = sizeFromShape(shape);

@@ -4,6 +4,7 @@
  * the same inputs give the same bits on every machine.
  */
 import { type Tensor, util } from "@tensorflow/tfjs-core";
+import { directRecorder } from "../directRecorder";
 import type { Home, HomeCounters } from "../home";
 import type { Kernels } from "../kernels";
 import { matrixKernels } from "./matrixKernels";
@@ -36,6 +37,8 @@ export async function openWasmHome(): Promise<Home> {
     kernels,
     counters,
     viewAlignment: 1,
+    records: false,
+    recorder: () => directRecorder,
     lost: new Promise(() => undefined),
 
     zeros(shape, dtype = "float32") {

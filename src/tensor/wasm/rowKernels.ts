@@ -6,7 +6,7 @@ import type { WasmMemory } from "./memory";
 
 type RowKernels = Pick<
   Kernels,
-  "rmsNorm" | "rmsNormGrad" | "rope" | "attention" | "attentionGrad" | "copyRows" | "swiglu" | "swigluGrad" | "gelu" | "geluGrad" | "add" | "fill"
+  "rmsNorm" | "rmsNormGrad" | "rope" | "attention" | "attentionGrad" | "copyRows" | "ropeToCache" | "swiglu" | "swigluGrad" | "gelu" | "geluGrad" | "add" | "fill"
 >;
 
 /** Scratch for the scores of four queries (assembly/attention.ts). */
@@ -106,6 +106,24 @@ export function rowKernels(memory: WasmMemory): RowKernels {
       const capacity = into.shape[0] ?? 0;
       if (!wasm.copyRows(n, at(x) + 4 * columns.offset, 4 * width, 4 * columns.count, at(rows), extend, at(into), capacity)) {
         throw new Error(`copyRows: a row number plus ${extend} lies outside the ${capacity} rows of into`);
+      }
+    },
+
+    ropeToCache(intoQkv, cos, sin, angleRow, shape, rows, extend, into) {
+      const { heads, kvHeads, headDim, kOffset } = shape;
+      const [n, width] = matrixOf("ropeToCache", "intoQkv", intoQkv);
+      expectShape("ropeToCache", "intoQkv", intoQkv, [n, (heads + 2 * kvHeads) * headDim]);
+      expectShape("ropeToCache", "cos", cos, [-1, headDim / 2]);
+      expectShape("ropeToCache", "sin", sin, cos.shape);
+      expectShape("ropeToCache", "rows", rows, [n], "int32");
+      const columns = 2 * kvHeads * headDim;
+      expectShape("ropeToCache", "into", into, [-1, columns]);
+      if (angleRow < 0 || angleRow + n > (cos.shape[0] ?? 0)) throw new Error(`ropeToCache: rows ${angleRow} to ${angleRow + n} lie outside cos [${cos.shape.join(", ")}]`);
+      const skipped = 4 * angleRow * (headDim / 2);
+      wasm.rope(n, 4 * width, at(intoQkv), at(cos) + skipped, at(sin) + skipped, heads + kvHeads, headDim, 0);
+      const capacity = into.shape[0] ?? 0;
+      if (!wasm.copyRows(n, at(intoQkv) + 4 * kOffset, 4 * width, 4 * columns, at(rows), extend, at(into), capacity)) {
+        throw new Error(`ropeToCache: a row number plus ${extend} lies outside the ${capacity} rows of into`);
       }
     },
 

@@ -6,6 +6,7 @@
  * What is changed against the stock backend, per instance:
  *  - `submitQueue` first uploads the parameters of our recorded dispatches (see dispatch.ts);
  *  - `tensorToBinding` binds a view at its offset (stock binds every tensor's buffer from byte 0);
+ *  - `disposeData` tells us, so that the arena gets its buffers back (see arena.ts);
  *  - `read` goes through our packed read-back, so `tensor.data()` is right for views and padded buffers.
  */
 import { env, type DataType, type TensorInfo } from "@tensorflow/tfjs-core";
@@ -53,6 +54,8 @@ export interface BackendHooks {
   beforeSubmit(): void;
   afterSubmit(): void;
   stockDispatch(): void;
+  /** The last tensor over this data is being disposed. */
+  disposing(id: DataId): void;
   bindingOf(id: DataId): BufferBinding;
   read(id: DataId): Promise<Float32Array | Int32Array>;
 }
@@ -85,6 +88,12 @@ export class HomeBackend extends WebGPUBackend {
   override runWebGPUProgram(...args: Parameters<WebGPUBackend["runWebGPUProgram"]>): TensorInfo {
     this.hooks?.stockDispatch();
     return super.runWebGPUProgram(...args);
+  }
+
+  override disposeData(id: DataId, force = false): boolean {
+    const { tensorMap } = this.internals;
+    if (tensorMap.has(id) && (force || tensorMap.get(id).refCount <= 1)) this.hooks?.disposing(id);
+    return super.disposeData(id, force);
   }
 
   override async read(id: DataId): Promise<Float32Array | Int32Array | Uint8Array> {

@@ -4,7 +4,8 @@
  * opening another one (after a loss, say) disposes of the one before.
  */
 import { engine, findBackendFactory, registerBackend, removeBackend, setBackend, type Tensor } from "@tensorflow/tfjs-core";
-import type { DataType, DeviceLostError, Home, HomeCounters, HomeDescription } from "../home";
+import { directRecorder } from "../directRecorder";
+import type { DataType, DeviceLostError, Home, HomeCounters, HomeDescription, Recorder } from "../home";
 import type { Kernels } from "../kernels";
 import { HomeBackend } from "./backend";
 import { adapterTraits, openDevice, type OpenedDevice } from "./device";
@@ -12,6 +13,7 @@ import { Dispatcher } from "./dispatch";
 import { Faults } from "./faults";
 import { webGpuKernels } from "./kernels";
 import { Readback } from "./readback";
+import { WebGpuRecorder } from "./recorder";
 import { Storage, VIEW_ALIGNMENT } from "./storage";
 
 export interface WebGpuHomeOptions {
@@ -22,6 +24,8 @@ export interface WebGpuHomeOptions {
   readonly kernelsFor?: "software" | "gpu";
   /** Bind at most so many bytes of a weight at once, as an adapter with a lower limit would; for tests. */
   readonly weightBindingBytes?: number;
+  /** false: run every step's code anew instead of replaying recorded steps; for tests and measurements. Default true. */
+  readonly record?: boolean;
 }
 
 let current: WebGpuHome | null = null;
@@ -39,7 +43,7 @@ export async function openWebGpuHome(options: WebGpuHomeOptions = {}): Promise<W
     ...(options.weightBindingBytes === undefined ? {} : { weightBindingBytes: options.weightBindingBytes }),
   };
   const backend = new HomeBackend(opened.device, opened.info);
-  const home = new WebGpuHome({ ...opened, traits }, backend);
+  const home = new WebGpuHome({ ...opened, traits }, backend, options.record ?? true);
   current = home;
   if (findBackendFactory("webgpu")) removeBackend("webgpu");
   registerBackend("webgpu", () => backend);
@@ -62,8 +66,9 @@ export class WebGpuHome implements Home {
   private readonly readback: Readback;
   private readonly faults: Faults;
   private disposed = false;
+  private recorders = 0;
 
-  constructor(opened: OpenedDevice, private readonly backend: HomeBackend) {
+  constructor(opened: OpenedDevice, private readonly backend: HomeBackend, readonly records: boolean) {
     this.device = opened.device;
     this.description = opened.description;
     this.faults = new Faults(opened.device);
@@ -79,7 +84,11 @@ export class WebGpuHome implements Home {
         this.counters.submits++;
         if (this.storage.trim() > 0) this.dispatcher.forgetBindGroups();
       },
-      stockDispatch: () => this.counters.dispatches++,
+      stockDispatch: () => {
+        if (this.storage.recording) throw new Error("A stock TensorFlow.js operation cannot be recorded; use the home's kernels.");
+        this.counters.dispatches++;
+      },
+      disposing: (id) => this.storage.arena.giveBack(id),
       bindingOf: (id) => this.storage.bindingOf(id),
       read: async (id) => {
         const { dtype, shape } = backend.internals.tensorMap.get(id);
@@ -93,16 +102,21 @@ export class WebGpuHome implements Home {
 
   zeros(shape: readonly number[], dtype: DataType = "float32"): Tensor {
     this.faults.check();
-    return this.storage.zeros(shape, dtype);
+    if (!this.storage.recording) return this.storage.zeros(shape, dtype);
+    const tensor = this.storage.allocate(shape, dtype);
+    this.kernels.fill(tensor, 0); // a dispatch, so that it is replayed
+    return tensor;
   }
 
   upload(values: Float32Array | Int32Array, shape: readonly number[]): Tensor {
     this.faults.check();
+    this.refuseWhileRecording("upload");
     return this.storage.upload(values, shape);
   }
 
   write(tensor: Tensor, values: Float32Array | Int32Array, offset = 0): void {
     this.faults.check();
+    this.refuseWhileRecording("write");
     this.storage.write(tensor, values, offset);
   }
 
@@ -110,10 +124,25 @@ export class WebGpuHome implements Home {
     return this.storage.view(flat, offset, shape);
   }
 
-  read(tensors: readonly Tensor[]): Promise<(Float32Array | Int32Array)[]> {
+  async read(tensors: readonly Tensor[]): Promise<(Float32Array | Int32Array)[]> {
+    this.refuseWhileRecording("read");
     return this.readback.read(
       tensors.map((tensor) => ({ binding: this.storage.binding(tensor), size: tensor.size, integer: tensor.dtype !== "float32" })),
     );
+  }
+
+  recorder(kept: number): Recorder {
+    if (!this.records) return directRecorder;
+    this.recorders++;
+    let open = true;
+    return new WebGpuRecorder(this.backend, this.storage, this.dispatcher, this.faults, kept, () => {
+      if (!open || this.disposed) return;
+      open = false;
+      this.recorders--;
+      if (this.recorders > 0) return;
+      this.backend.submitRecorded();
+      this.storage.arena.clear();
+    });
   }
 
   flush(): void {
@@ -122,6 +151,10 @@ export class WebGpuHome implements Home {
 
   memoryBytes(): number {
     return this.storage.bytes();
+  }
+
+  private refuseWhileRecording(what: string): void {
+    if (this.storage.recording) throw new Error(`${what} inside recorded work would be left out of its replays: make the tensor before, and name it among the inputs.`);
   }
 
   /** Destroys the device as a driver reset would: `lost` settles and reads reject. For tests and drills. */

@@ -38,6 +38,7 @@ export function webGpuKernels(dispatcher: Dispatcher, storage: Storage): Kernels
     loraApplyGrad: (...args) => lora.loraApplyGrad(...args),
     rope: (...args) => rows.rope(...args),
     copyRows: (...args) => rows.copyRows(...args),
+    ropeToCache: (...args) => rows.ropeToCache(...args),
     attention: (...args) => attention.attention(...args),
     attentionGrad: (...args) => attention.attentionGrad(...args),
     swiglu: (...args) => pointwise.swiglu(...args),

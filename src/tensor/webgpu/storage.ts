@@ -5,6 +5,7 @@
  */
 import { engine, util, type Tensor } from "@tensorflow/tfjs-core";
 import type { DataType, HomeCounters } from "../home";
+import { Arena } from "./arena";
 import type { BufferBinding, DataId, HomeBackend, TensorRecord } from "./backend";
 
 /** Byte offsets of bindings must be multiples of 256 on every adapter (minStorageBufferOffsetAlignment ≤ 256). */
@@ -24,24 +25,46 @@ interface View extends BufferBinding {
 }
 
 export class Storage {
+  /** Tensors are being made by work that is recorded: they live in the arena. */
+  recording = false;
+  readonly arena: Arena;
   private readonly views = new WeakMap<DataId, View>();
   private readonly usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
   constructor(
     private readonly backend: HomeBackend,
     private readonly counters: HomeCounters,
-  ) {}
+  ) {
+    this.arena = new Arena(
+      (bytes) => backend.bufferManager.acquireBuffer(bytes, this.usage),
+      (buffer) => backend.bufferManager.releaseBuffer(buffer),
+    );
+  }
 
   /** A tensor with undefined contents. */
   allocate(shape: readonly number[], dtype: DataType, exactFrom = Infinity): Tensor {
-    const bytes = 4 * util.sizeFromShape([...shape]);
-    const size = bytes < exactFrom ? bufferBytes(bytes) : bytes;
+    const needed = 4 * util.sizeFromShape([...shape]);
+    const bytes = needed < exactFrom ? bufferBytes(needed) : needed;
+    return this.recording ? this.allocateInArena(shape, dtype, bytes) : this.allocateBytes(shape, dtype, bytes);
+  }
+
+  /** A tensor with undefined contents in a buffer of `size` bytes, at least what its shape needs. */
+  allocateBytes(shape: readonly number[], dtype: DataType, size: number): Tensor {
     const limit = this.backend.device.limits.maxBufferSize;
     if (size > limit) {
       throw new Error(`A tensor [${shape.join(", ")}] needs ${size} bytes; this adapter's buffers hold at most ${limit}.`);
     }
     const buffer = this.backend.bufferManager.acquireBuffer(size, this.usage);
     return this.wrap(shape, dtype, { values: null, dtype, shape, refCount: 1, resource: buffer });
+  }
+
+  /** A tensor of the arena becomes its holder's: its buffer is freed with it. → its buffer; null if it was none of the arena's */
+  keepForGood(tensor: Tensor): BufferBinding | null {
+    const buffer = this.arena.leave(tensor.dataId);
+    if (buffer === undefined) return null;
+    this.views.delete(tensor.dataId);
+    this.backend.internals.tensorMap.get(tensor.dataId).external = false;
+    return { buffer, offset: 0, size: buffer.size };
   }
 
   view(flat: Tensor, offset: number, shape: readonly number[]): Tensor {
@@ -55,9 +78,19 @@ export class Storage {
     const base = this.binding(flat);
     const dtype: DataType = flat.dtype === "int32" ? "int32" : "float32";
     const tensor = this.wrap(shape, dtype, { values: null, dtype, shape, refCount: 1, resource: base.buffer, external: true });
-    const owner = this.views.get(flat.dataId)?.owner ?? flat.dataId;
+    const owner = this.ownerOf(flat.dataId);
     this.views.set(tensor.dataId, { buffer: base.buffer, offset: base.offset + 4 * offset, size: Math.max(4, 4 * elements), owner });
     return tensor;
+  }
+
+  /** The tensor data that owns the buffer: that of the flat tensor for a view. */
+  ownerOf(id: DataId): DataId {
+    return this.views.get(id)?.owner ?? id;
+  }
+
+  isAlive(id: DataId): boolean {
+    const { tensorMap } = this.backend.internals;
+    return tensorMap.has(id) && tensorMap.get(id).refCount > 0;
   }
 
   /** Where a tensor lies; uploads it first if tfjs still holds it on the CPU. */
@@ -104,7 +137,7 @@ export class Storage {
     const expected = tensor.dtype === "int32" ? Int32Array : Float32Array;
     if (!(values instanceof expected)) throw new Error(`write: a ${tensor.dtype} tensor takes a ${expected.name}.`);
     const binding = this.binding(tensor);
-    const owner = this.views.get(tensor.dataId)?.owner ?? tensor.dataId;
+    const owner = this.ownerOf(tensor.dataId);
     const owned = this.backend.internals.commandQueueOwnedIds;
     if (owned.has(owner) || owned.has(tensor.dataId)) this.backend.submitRecorded();
     this.writeBuffer(binding, values, offset);
@@ -112,6 +145,7 @@ export class Storage {
 
   zeros(shape: readonly number[], dtype: DataType): Tensor {
     const tensor = this.allocate(shape, dtype, EXACT_FROM_BYTES);
+    if (tensor.size === 0) return tensor;
     const { buffer, offset, size } = this.binding(tensor);
     this.backend.copyEncoder().clearBuffer(buffer, offset, size);
     this.markUsed(tensor.dataId);
@@ -127,6 +161,14 @@ export class Storage {
     const { numBytesUsed, numBytesAllocated } = this.backend.bufferManager;
     const keep = Math.max(FREE_BYTES_KEPT, FREE_SHARE_KEPT * numBytesUsed);
     return numBytesAllocated - numBytesUsed > keep ? this.backend.trimFreeBuffers(keep / 2) : 0;
+  }
+
+  private allocateInArena(shape: readonly number[], dtype: DataType, size: number): Tensor {
+    const buffer = this.arena.take(size);
+    const tensor = this.wrap(shape, dtype, { values: null, dtype, shape, refCount: 1, resource: buffer, external: true });
+    this.views.set(tensor.dataId, { buffer, offset: 0, size, owner: tensor.dataId });
+    this.arena.lend(buffer, tensor.dataId);
+    return tensor;
   }
 
   private writeBuffer(binding: BufferBinding, values: Float32Array | Int32Array, offset: number): void {

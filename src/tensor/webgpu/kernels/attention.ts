@@ -3,8 +3,8 @@
  * FlashAttention, Dao et al. 2022). Every sum has one owner and a fixed order: no atomics.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { AttentionShape } from "../../kernels";
-import { read, write, type Dispatcher } from "../dispatch";
+import type { AttentionShape, ChangingOptions } from "../../kernels";
+import { read, write, type Dispatcher, type Params } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
 import type { Storage } from "../storage";
 import { backwardKeysCode, backwardQueriesCode, forwardCode, type HeadElement } from "./attentionCode";
@@ -18,7 +18,7 @@ interface HeadLayout {
   readonly element: HeadElement;
   readonly threads: number;
   readonly key: string;
-  readonly params: readonly number[];
+  readonly params: Params;
 }
 
 export class AttentionKernels {
@@ -89,7 +89,7 @@ export class AttentionKernels {
     if (threads > 256) throw new Error(`attention: heads of ${headDim} columns at unaligned offsets are too wide.`);
     const element = aligned ? "vec4f" : "f32";
     const params = [heads, kvHeads, parts, qColumns, kvColumns, qOffset, kOffset, vOffset].map((value, i) => (i < 3 ? value : value / vector));
-    return { element, threads, key: `${element} ${threads}`, params: [...params, 1 / Math.sqrt(headDim), extend ?? 0] };
+    return { element, threads, key: `${element} ${threads}`, params: (changing: ChangingOptions) => [...params, 1 / Math.sqrt(headDim), changing.extend ?? extend ?? 0] };
   }
 }
 

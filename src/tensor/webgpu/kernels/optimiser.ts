@@ -4,7 +4,7 @@
  * is not finite makes the sum a NaN by its bits, and a sum that is not finite makes AdamW write nothing.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { AdamWOptions } from "../../kernels";
+import type { AdamWOptions, ChangingOptions } from "../../kernels";
 import { read, write, type Dispatcher, type Operand } from "../dispatch";
 import { expectShape, expectSize } from "../shapes";
 import type { Storage } from "../storage";
@@ -100,17 +100,17 @@ export class OptimiserKernels {
       threads,
       code: ADAMW,
     }));
-    // Bias corrections in double precision on the host: 1 − β2^t loses everything in f32.
-    const stepSize = o.learningRate / (1 - o.beta1 ** o.updateCount);
-    const inverseRoot2 = 1 / Math.sqrt(1 - o.beta2 ** o.updateCount);
-    const options = [
-      o.beta1, 1 - o.beta1, o.beta2, 1 - o.beta2, 1 - o.learningRate * o.weightDecay, stepSize, inverseRoot2, o.epsilon, Math.min(o.maxGradNorm, 3e38),
-    ];
+    const params = (count: number) => ({ learningRate = o.learningRate, updateCount = o.updateCount }: ChangingOptions): number[] => {
+      // Bias corrections in double precision on the host: 1 − β2^t loses everything in f32.
+      const stepSize = learningRate / (1 - o.beta1 ** updateCount);
+      const inverseRoot2 = 1 / Math.sqrt(1 - o.beta2 ** updateCount);
+      return [count, o.beta1, 1 - o.beta1, o.beta2, 1 - o.beta2, 1 - learningRate * o.weightDecay, stepSize, inverseRoot2, o.epsilon, Math.min(o.maxGradNorm, 3e38)];
+    };
     const part = boundPart(this.dispatcher, 64);
     for (let offset = 0; offset < size; offset += part) {
       const count = Math.min(part, size - offset);
       const flat = [intoTheta, grad, intoM, intoV].map((tensor) => partOf(tensor, offset, count));
-      this.dispatcher.run(kernel, [...flat, gradSquares], [count, ...options], Math.ceil(count / (4 * threads)));
+      this.dispatcher.run(kernel, [...flat, gradSquares], params(count), Math.ceil(count / (4 * threads)));
     }
   }
 

@@ -1,6 +1,6 @@
-/** Kernels that move or turn rows in place: rotary position embedding and the KV cache's row copy. */
+/** Kernels that move or turn rows in place: rotary position embedding, the KV cache's row copy, and both in one. */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Columns } from "../../kernels";
+import type { AttentionShape, ChangingOptions, Columns } from "../../kernels";
 import { read, write, type Dispatcher } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
 
@@ -32,6 +32,37 @@ fn kernel(group: u32, lane: u32) {
   if (goal < 0) { return; }
   let column = item % params.count;
   into[(u32(goal) + params.extend) * params.count + column] = x[row * params.width + params.offset + column];
+}`;
+
+/** One item turns (queries, keys) or copies (values) a pair of columns, and stores it in the cache unless it is a query's. */
+const ROPE_TO_CACHE = `
+fn kernel(group: u32, lane: u32) {
+  let item = group * THREADS + lane;
+  let perRow = (params.heads + 2u * params.kvHeads) * params.half;
+  let row = item / perRow;
+  if (row >= params.rows) { return; }
+  let head = (item % perRow) / params.half;
+  let i = item % params.half;
+  let column = head * 2u * params.half + i;
+  let first = row * 2u * perRow + column;
+  let second = first + params.half;
+  var a = qkv[first];
+  var b = qkv[second];
+  if (head < params.heads + params.kvHeads) {
+    let angle = (params.angleRow + row) * params.half + i;
+    let c = cosines[angle];
+    let s = sines[angle];
+    let turned = a * c - b * s;
+    b = b * c + a * s;
+    a = turned;
+    qkv[first] = a;
+    qkv[second] = b;
+  }
+  let goal = rows[row];
+  if (head < params.heads || goal < 0) { return; }
+  let at = (u32(goal) + params.extend) * 4u * params.kvHeads * params.half + column - params.heads * 2u * params.half;
+  into[at] = a;
+  into[at + params.half] = b;
 }`;
 
 export class RowKernels {
@@ -69,6 +100,31 @@ export class RowKernels {
       threads,
       code: COPY_ROWS,
     }));
-    this.dispatcher.run(kernel, [x, rows, into], [count, width, columns.offset, columns.count, extend], Math.ceil((count * columns.count) / threads));
+    const params = (changing: ChangingOptions): number[] => [count, width, columns.offset, columns.count, changing.extend ?? extend];
+    this.dispatcher.run(kernel, [x, rows, into], params, Math.ceil((count * columns.count) / threads));
+  }
+
+  ropeToCache(intoQkv: Tensor, cos: Tensor, sin: Tensor, angleRow: number, shape: AttentionShape, rows: Tensor, extend: number, into: Tensor): void {
+    const { heads, kvHeads, headDim } = shape;
+    const [count] = matrix("ropeToCache", "intoQkv", intoQkv);
+    expectShape("ropeToCache", "intoQkv", intoQkv, [count, (heads + 2 * kvHeads) * headDim]);
+    if (shape.qOffset !== 0 || shape.kOffset !== heads * headDim || shape.vOffset !== (heads + kvHeads) * headDim || headDim % 2 !== 0) {
+      throw new Error(`ropeToCache: qkv must be laid out q|k|v with an even headDim, got ${JSON.stringify(shape)}.`);
+    }
+    const half = headDim / 2;
+    expectShape("ropeToCache", "cos", cos, [-1, half]);
+    expectShape("ropeToCache", "sin", sin, cos.shape);
+    if (angleRow < 0 || angleRow + count > (cos.shape[0] ?? 0)) throw new Error(`ropeToCache: rows ${angleRow} to ${angleRow + count} lie outside cos [${cos.shape.join(", ")}].`);
+    expectShape("ropeToCache", "rows", rows, [count]);
+    expectShape("ropeToCache", "into", into, [-1, 2 * kvHeads * headDim]);
+    const threads = this.dispatcher.traits.elementThreads;
+    const kernel = this.dispatcher.kernel("ropeToCache", () => ({
+      buffers: [write("qkv"), read("cosines"), read("sines"), read("rows", "i32"), write("into")],
+      params: { rows: "u32", heads: "u32", kvHeads: "u32", half: "u32", angleRow: "u32", extend: "u32" },
+      threads,
+      code: ROPE_TO_CACHE,
+    }));
+    const params = (changing: ChangingOptions): number[] => [count, heads, kvHeads, half, changing.angleRow ?? angleRow, changing.extend ?? extend];
+    this.dispatcher.run(kernel, [intoQkv, cos, sin, rows, into], params, Math.ceil((count * (heads + 2 * kvHeads) * half) / threads));
   }
 }

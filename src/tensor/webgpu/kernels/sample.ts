@@ -4,7 +4,7 @@
  * each invocation owns a contiguous run of tokens, so cumulative sums follow token order.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { SampleBuffers, SampleOptions } from "../../kernels";
+import type { ChangingOptions, SampleBuffers, SampleOptions } from "../../kernels";
 import { read, write, type Dispatcher, type ParamType } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
 import { ROW_MAX, ROW_SUM, rowReduction } from "./rowReduce";
@@ -139,7 +139,10 @@ export class SampleKernels {
       code: sampleCode(topK > 0),
     }));
     const stops = Array.from({ length: MAX_STOP_TOKENS }, (_, i) => stopTokens[i] ?? -1);
-    const params = [vocabulary, capacity, position, seed, step, topK, greedy ? 1 : 0, padToken, 1 / temperature, stopTokens.length, ...stops];
+    const params = (changing: ChangingOptions): number[] => [
+      vocabulary, capacity, changing.position ?? position, changing.seed ?? seed, changing.step ?? step,
+      topK, greedy ? 1 : 0, padToken, 1 / temperature, stopTokens.length, ...stops,
+    ];
     this.dispatcher.run(kernel, [logits, buffers.tokens, buffers.logprobs, buffers.entropies, buffers.next, buffers.done, buffers.rowIds], params, rows);
   }
 }

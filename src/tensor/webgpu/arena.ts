@@ -1,0 +1,63 @@
+/**
+ * Memory for what comes and goes inside recorded work. A tensor disposed there gives its buffer back to the arena, never
+ * to tfjs' pool: a later replay writes into that buffer again, and it must not be somebody else's by then. Within a
+ * recording, buffers are reused as soon as they are given back, in the order of the dispatches. Recordings run one after
+ * another on the device's queue and leave nothing behind in the arena, so that all of a home's share one.
+ */
+import type { DataId } from "./backend";
+
+/** A free buffer is taken for a tensor of at least this part of it. */
+const LEAST_FILL = 0.5;
+
+export class Arena {
+  private free: GPUBuffer[] = [];
+  private readonly lent = new Map<DataId, GPUBuffer>();
+
+  constructor(
+    private readonly acquire: (bytes: number) => GPUBuffer,
+    private readonly release: (buffer: GPUBuffer) => void,
+  ) {}
+
+  /** The smallest free buffer that fits, or a new one. `lend` says for which tensor. */
+  take(bytes: number): GPUBuffer {
+    let best = -1;
+    this.free.forEach(({ size }, i) => {
+      if (size >= bytes && LEAST_FILL * size <= bytes && size < (this.free[best]?.size ?? Infinity)) best = i;
+    });
+    return (best >= 0 ? this.free.splice(best, 1)[0] : undefined) ?? this.acquire(bytes);
+  }
+
+  lend(buffer: GPUBuffer, id: DataId): void {
+    this.lent.set(id, buffer);
+  }
+
+  has(id: DataId): boolean {
+    return this.lent.has(id);
+  }
+
+  /** Tensors that have not given their buffers back. */
+  get lentCount(): number {
+    return this.lent.size;
+  }
+
+  /** The tensor is gone; nothing happens if it is none of the arena's. */
+  giveBack(id: DataId): void {
+    const buffer = this.lent.get(id);
+    if (buffer === undefined) return;
+    this.lent.delete(id);
+    this.free.push(buffer);
+  }
+
+  /** The tensor keeps its buffer for good. */
+  leave(id: DataId): GPUBuffer | undefined {
+    const buffer = this.lent.get(id);
+    this.lent.delete(id);
+    return buffer;
+  }
+
+  /** Hand all free buffers over to the pool. No work that uses them may be left to submit. */
+  clear(): void {
+    for (const buffer of this.free) this.release(buffer);
+    this.free = [];
+  }
+}

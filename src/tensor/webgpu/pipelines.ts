@@ -1,0 +1,115 @@
+/**
+ * Compiled kernels. Every kernel is written for a one-dimensional range of workgroups (`kernel(group, lane)`); the
+ * dispatcher lays that range out over x and y, and tells in the parameters' first word where a piece of it begins.
+ */
+import { KernelError } from "../home";
+import { MAX_PARAMS, SLOT_BYTES, type ParamType } from "./parameterRing";
+
+/** `r` read-only, `w` read and written. */
+export interface BufferSpec {
+  readonly name: string;
+  readonly access: "r" | "w";
+  /** WGSL element type of the runtime array. */
+  readonly element: string;
+}
+
+export interface KernelSpec {
+  readonly buffers: readonly BufferSpec[];
+  readonly params: Readonly<Record<string, ParamType>>;
+  /** Invocations of a workgroup; `THREADS` in WGSL. */
+  readonly threads: number;
+  /**
+   * WGSL with `fn kernel(group: u32, lane: u32)`: `group` is the same for all invocations of a workgroup
+   * and always inside the range that was asked for, `lane` is in [0, THREADS).
+   */
+  readonly code: string;
+}
+
+export interface Kernel {
+  readonly name: string;
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  readonly buffers: readonly BufferSpec[];
+  readonly paramTypes: readonly ParamType[];
+  readonly bindGroups: Map<string, GPUBindGroup>;
+}
+
+interface Layout {
+  readonly layout: GPUBindGroupLayout;
+  readonly pipelineLayout: GPUPipelineLayout;
+}
+
+export const read = (name: string, element = "f32"): BufferSpec => ({ name, access: "r", element });
+export const write = (name: string, element = "f32"): BufferSpec => ({ name, access: "w", element });
+
+export class Pipelines {
+  private readonly kernels = new Map<string, Kernel>();
+  private readonly layouts = new Map<string, Layout>();
+
+  constructor(private readonly device: GPUDevice) {}
+
+  /** The compiled kernel called `name`; `spec` is asked once. Everything baked into the code belongs in the name. */
+  kernel(name: string, spec: () => KernelSpec): Kernel {
+    const known = this.kernels.get(name);
+    if (known) return known;
+    const made = this.compile(name, spec());
+    this.kernels.set(name, made);
+    return made;
+  }
+
+  /** Buffers were destroyed: bind groups that hold them must go. */
+  forgetBindGroups(): void {
+    for (const kernel of this.kernels.values()) kernel.bindGroups.clear();
+  }
+
+  private compile(name: string, spec: KernelSpec): Kernel {
+    const paramTypes = Object.values(spec.params);
+    if (paramTypes.length > MAX_PARAMS) throw new KernelError(`Kernel ${name} has more than ${MAX_PARAMS} parameters.`);
+    const { layout, pipelineLayout } = this.layout(spec.buffers.map((buffer) => buffer.access).join(""));
+    const module = this.device.createShaderModule({ label: name, code: shaderCode(spec) });
+    const pipeline = this.device.createComputePipeline({ label: name, layout: pipelineLayout, compute: { module, entryPoint: "main" } });
+    return { name, pipeline, layout, buffers: spec.buffers, paramTypes, bindGroups: new Map() };
+  }
+
+  /** Explicit layouts, one for each pattern of accesses: an automatic layout drops bindings the code does not use. */
+  private layout(accesses: string): Layout {
+    const known = this.layouts.get(accesses);
+    if (known) return known;
+    const entries: GPUBindGroupLayoutEntry[] = [...accesses].map((access, binding) => ({
+      binding,
+      visibility: GPUShaderStage.COMPUTE,
+      buffer: { type: access === "w" ? "storage" : "read-only-storage" },
+    }));
+    entries.push({
+      binding: accesses.length,
+      visibility: GPUShaderStage.COMPUTE,
+      buffer: { type: "uniform", hasDynamicOffset: true, minBindingSize: SLOT_BYTES },
+    });
+    const layout = this.device.createBindGroupLayout({ label: `kernel ${accesses}`, entries });
+    const made = { layout, pipelineLayout: this.device.createPipelineLayout({ label: `kernel ${accesses}`, bindGroupLayouts: [layout] }) };
+    this.layouts.set(accesses, made);
+    return made;
+  }
+}
+
+function shaderCode(spec: KernelSpec): string {
+  const params = Object.entries(spec.params).map(([name, type]) => `  ${name}: ${type},`);
+  const bindings = spec.buffers.map(
+    ({ name, access, element }, i) =>
+      `@group(0) @binding(${i}) var<storage, ${access === "w" ? "read_write" : "read"}> ${name}: array<${element}>;`,
+  );
+  return `
+struct Params {
+  firstGroup: u32,
+${params.join("\n")}
+}
+${bindings.join("\n")}
+@group(0) @binding(${spec.buffers.length}) var<uniform> params: Params;
+const THREADS = ${spec.threads}u;
+${spec.code}
+@compute @workgroup_size(${spec.threads})
+fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) lane: u32) {
+  kernel(params.firstGroup + at.x + at.y * count.x, lane);
+}
+`;
+}

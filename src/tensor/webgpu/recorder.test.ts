@@ -1,0 +1,184 @@
+/** Recorded work: replays give what the work itself gives, with fewer steps of the host, and refuse what they cannot repeat. */
+import * as tf from "@tensorflow/tfjs-core";
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Home, Recorder } from "../home";
+import type { ChangingOptions } from "../kernels";
+import type { WebGpuHome } from "./home";
+import { openNodeWebGpuHome } from "./node";
+
+let home: WebGpuHome;
+beforeAll(async () => {
+  home = await openNodeWebGpuHome();
+});
+afterAll(() => home.dispose());
+
+const floats = (...values: number[]): Float32Array => Float32Array.from(values);
+
+/** y = gelu(x + x) summed onto `sum`, which stays where it is; z = y + zeros. */
+function work(on: Home, x: Tensor, sum: Tensor): readonly Tensor[] {
+  const { kernels } = on;
+  const doubled = kernels.add(x, x);
+  const y = kernels.gelu(doubled);
+  doubled.dispose();
+  const rows = on.view(y, 0, [1, y.size]);
+  const row = on.view(sum, 0, [1, sum.size]);
+  const one = on.zeros([1, 1]);
+  kernels.fill(one, 1);
+  kernels.linearGradWeight(rows, one, row, null); // sum += y
+  one.dispose();
+  const zeros = on.zeros(x.shape);
+  const z = kernels.add(y, zeros);
+  zeros.dispose();
+  rows.dispose();
+  row.dispose();
+  y.dispose();
+  return [z];
+}
+
+async function runs(recorder: Recorder, inputs: readonly Float32Array[]): Promise<number[][]> {
+  const sum = home.zeros([3]);
+  const results: Tensor[] = [];
+  for (const values of inputs) {
+    const x = home.upload(values, [3]);
+    results.push(...recorder.run("work", [x], {}, () => work(home, x, sum)));
+    x.dispose();
+    // Memory of the recording must not be lent to others in between.
+    home.upload(floats(9, 9, 9), [3]).dispose();
+  }
+  const read = await home.read([...results, sum]);
+  tf.dispose([...results, sum]);
+  return read.map((values) => [...values]);
+}
+
+describe("recorded work", () => {
+  it("gives the same bits as the work itself, from new inputs into new outputs", async () => {
+    const inputs = [floats(1, -2, 0.5), floats(3, 0.1, -1), floats(0, 7, 2), floats(-0.3, 0.2, 4)];
+    const recorder = home.recorder(4);
+    const replayed = await runs(recorder, inputs);
+    recorder.dispose();
+    const direct: Recorder = { run: (_key, _inputs, _changing, body) => body(), dispose: () => undefined };
+    expect(replayed).toEqual(await runs(direct, inputs));
+  });
+
+  it("replays into one submit, whatever the number of dispatches", async () => {
+    const recorder = home.recorder(1);
+    const body = (x: Tensor): readonly Tensor[] => {
+      let y = home.kernels.add(x, x);
+      for (let i = 0; i < 199; i++) {
+        const next = home.kernels.gelu(y);
+        y.dispose();
+        y = next;
+      }
+      return [y];
+    };
+    const x = home.upload(floats(50, 60), [2]);
+    const [first] = recorder.run("long", [x], {}, () => body(x));
+    home.flush();
+    const start = { ...home.counters };
+    const bytes = home.memoryBytes();
+    const [second] = recorder.run("long", [x], {}, () => { throw new Error("the work was run again"); });
+    expect(home.counters.dispatches - start.dispatches).toBe(200);
+    expect(home.counters.submits - start.submits).toBe(1);
+    expect(home.memoryBytes()).toBeLessThanOrEqual(bytes + 256); // the new output
+    const [a, b] = await home.read([first ?? x, second ?? x]);
+    expect([...(b ?? [])]).toEqual([...(a ?? [])]);
+    tf.dispose([x, first ?? x, second ?? x]);
+    recorder.dispose();
+  });
+
+  it("gives options their values of the moment", async () => {
+    const recorder = home.recorder(1);
+    const rows = home.upload(Int32Array.of(0), [1]);
+    const into = home.zeros([5, 2]);
+    for (const extend of [0, 3, 1]) {
+      const x = home.upload(floats(extend + 1, extend), [1, 2]);
+      recorder.run("copy", [x, rows, into], { extend }, () => {
+        home.kernels.copyRows(x, { offset: 0, count: 2 }, rows, extend, into);
+        return [];
+      });
+      x.dispose();
+    }
+    const [values] = await home.read([into]);
+    expect([...(values ?? [])]).toEqual([1, 0, 2, 1, 0, 0, 4, 3, 0, 0]);
+    tf.dispose([rows, into]);
+    recorder.dispose();
+  });
+
+  it("records anew for other shapes and other keys, and forgets the least recently used", () => {
+    const recorder = home.recorder(2);
+    let recorded = 0;
+    const run = (key: string, size: number): void => {
+      const x = home.zeros([size]);
+      tf.dispose([...recorder.run(key, [x], {}, () => (recorded++, [home.kernels.gelu(x)]))]);
+      x.dispose();
+    };
+    for (const [key, size] of [["a", 4], ["a", 4], ["a", 5], ["a", 4], ["b", 4], ["a", 4], ["a", 5]] as const) run(key, size);
+    expect(recorded).toBe(4);
+    recorder.dispose();
+  });
+
+  it("gives its memory back when the last recorder goes", async () => {
+    const x = home.zeros([1000]);
+    await home.read([x]);
+    const sizes: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const recorder = home.recorder(1);
+      tf.dispose([...recorder.run("k", [x], {}, () => work1000(x))]);
+      recorder.dispose();
+      sizes.push(home.memoryBytes());
+    }
+    expect(sizes[2]).toBe(sizes[0]);
+    x.dispose();
+
+    function work1000(input: Tensor): readonly Tensor[] {
+      const y = home.kernels.gelu(input);
+      const z = home.kernels.gelu(y);
+      y.dispose();
+      return [z];
+    }
+  });
+
+  it("refuses what a replay could not repeat", () => {
+    const x = home.zeros([2]);
+    const attempt = (changing: ChangingOptions, body: () => readonly Tensor[]): (() => unknown) => () => {
+      const recorder = home.recorder(1);
+      try {
+        return recorder.run("attempt", [x], changing, body);
+      } finally {
+        recorder.dispose();
+      }
+    };
+    expect(attempt({}, () => [home.upload(floats(1), [1])])).toThrow(/upload inside recorded work/);
+    expect(attempt({}, () => (home.write(x, floats(1)), []))).toThrow(/write inside recorded work/);
+    expect(attempt({}, () => [tf.neg(x)])).toThrow(/stock/);
+    expect(attempt({}, () => [x])).toThrow(/did not allocate/);
+    expect(attempt({}, () => (home.kernels.gelu(x), []))).toThrow(/left 1 tensors/);
+    const rows = home.upload(Int32Array.of(0), [1]);
+    const into = home.zeros([4, 2]);
+    const copy = (): readonly Tensor[] => (home.kernels.copyRows(home.view(x, 0, [1, 2]), { offset: 0, count: 2 }, rows, 1, into), []);
+    expect(attempt({ extend: 2 }, copy)).toThrow(/other options/);
+    expect(() => home.recorder(1).run("twice", [x, home.view(x, 0, [1])], {}, () => [])).toThrow(/share memory/);
+
+    const recorder = home.recorder(1);
+    const weight = home.zeros([2]);
+    const body = (): readonly Tensor[] => [home.kernels.add(x, weight)];
+    tf.dispose([...recorder.run("captured", [x], {}, body)]);
+    weight.dispose();
+    home.flush();
+    expect(() => recorder.run("captured", [x], {}, body)).toThrow(/disposed since/);
+    recorder.dispose();
+    tf.dispose([x, rows, into]);
+  });
+
+  it("can be left out", async () => {
+    const direct = await openNodeWebGpuHome({ record: false });
+    const x = direct.upload(floats(1, 2), [2]);
+    let ran = 0;
+    const recorder = direct.recorder(1);
+    for (let i = 0; i < 2; i++) tf.dispose([...recorder.run("k", [x], {}, () => (ran++, [direct.kernels.gelu(x)]))]);
+    expect(ran).toBe(2);
+    expect(direct.records).toBe(false);
+    await direct.dispose();
+  });
+});

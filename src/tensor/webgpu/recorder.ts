@@ -1,0 +1,186 @@
+/**
+ * Recorded steps. The first run of a piece of work keeps its dispatches with their bind groups; a replay puts them into
+ * one pass of one encoder, with one upload of parameters and one submit, and runs none of the work's own code.
+ *
+ * What may differ from run to run:
+ *  - inputs, the caller's tensors: dispatches that bind one get the bind group for the new one;
+ *  - outputs, tensors that outlive the work: each run makes new ones (of tfjs' pool), bound in the same way;
+ *  - options in `ChangingOptions`, which kernels give as functions: their parameters are encoded anew.
+ * Everything in between lives in the arena and stays where it was; weights and gradients are bound as they were found,
+ * and a replay refuses to go on when one of them has been disposed.
+ */
+import type { Tensor } from "@tensorflow/tfjs-core";
+import type { DataType, Recorder } from "../home";
+import type { ChangingOptions } from "../kernels";
+import type { BufferBinding, DataId, HomeBackend } from "./backend";
+import type { Dispatch, Dispatcher } from "./dispatch";
+import type { Faults } from "./faults";
+import { slotWords } from "./parameterRing";
+import type { Storage } from "./storage";
+
+interface Output {
+  readonly shape: readonly number[];
+  readonly dtype: DataType;
+  readonly bytes: number;
+}
+
+/** A dispatch whose bind group depends on inputs or outputs. */
+interface Rebound {
+  readonly index: number;
+  /** For each binding the place among inputs and outputs whose memory it shows, or −1. */
+  readonly places: readonly number[];
+}
+
+interface Recording {
+  /** As last replayed. */
+  readonly dispatches: Dispatch[];
+  /** Inputs, then outputs, as they were when recorded: bindings are relative to them. */
+  readonly first: readonly BufferBinding[];
+  readonly outputs: readonly Output[];
+  readonly rebound: readonly Rebound[];
+  /** The bindings of the dispatches in `rebound`, as recorded. */
+  readonly recorded: readonly (readonly BufferBinding[])[];
+  /** Dispatches with options that may change. */
+  readonly variable: readonly number[];
+  /** Tensor data that must not have gone. */
+  readonly captured: readonly DataId[];
+  bound: readonly BufferBinding[];
+}
+
+interface Trace {
+  readonly dispatches: Dispatch[];
+  readonly owners: Set<DataId>;
+}
+
+export class WebGpuRecorder implements Recorder {
+  /** Least recently used first. */
+  private readonly recordings = new Map<string, Recording>();
+
+  constructor(
+    private readonly backend: HomeBackend,
+    private readonly storage: Storage,
+    private readonly dispatcher: Dispatcher,
+    private readonly faults: Faults,
+    private readonly kept: number,
+    private readonly onDispose: () => void,
+  ) {}
+
+  run(key: string, inputs: readonly Tensor[], changing: ChangingOptions, body: () => readonly Tensor[]): readonly Tensor[] {
+    this.faults.check();
+    if (this.dispatcher.listener !== null) throw new Error(`Recording ${key} was begun inside another recording.`);
+    const signature = `${key} ${inputs.map(({ dtype, shape }) => `${dtype}[${shape.join(",")}]`).join(" ")}`;
+    const known = this.recordings.get(signature);
+    this.recordings.delete(signature);
+    if (known !== undefined) {
+      this.recordings.set(signature, known);
+      return this.replay(key, known, inputs, changing);
+    }
+    const { recording, outputs } = this.record(key, inputs, changing, body);
+    this.recordings.set(signature, recording);
+    for (const oldest of this.recordings.keys()) {
+      if (this.recordings.size <= this.kept) break;
+      this.recordings.delete(oldest);
+    }
+    return outputs;
+  }
+
+  dispose(): void {
+    this.recordings.clear();
+    this.onDispose();
+  }
+
+  private record(key: string, inputs: readonly Tensor[], changing: ChangingOptions, body: () => readonly Tensor[]): { recording: Recording; outputs: readonly Tensor[] } {
+    const { arena } = this.storage;
+    const trace: Trace = { dispatches: [], owners: new Set() };
+    const inputBindings = inputs.map((tensor) => this.storage.binding(tensor));
+    if (new Set(inputBindings.map(({ buffer }) => buffer)).size < inputs.length) throw new Error(`Recording ${key}: two inputs share memory.`);
+    const before = arena.lentCount;
+    this.storage.recording = true;
+    this.dispatcher.listener = {
+      changing,
+      dispatched: (dispatch, owners) => {
+        refuseOtherOptions(key, dispatch, changing);
+        trace.dispatches.push(dispatch);
+        for (const owner of owners) if (!arena.has(owner)) trace.owners.add(owner);
+      },
+    };
+    let outputs: readonly Tensor[];
+    try {
+      outputs = body();
+    } finally {
+      this.dispatcher.listener = null;
+      this.storage.recording = false;
+    }
+    const made = outputs.map((tensor): Output & { binding: BufferBinding } => {
+      const binding = this.storage.keepForGood(tensor);
+      if (binding === null) throw new Error(`Recording ${key} returned a tensor [${tensor.shape.join(", ")}] that it did not allocate.`);
+      return { shape: [...tensor.shape], dtype: tensor.dtype === "int32" ? "int32" : "float32", bytes: binding.buffer.size, binding };
+    });
+    if (arena.lentCount > before) throw new Error(`Recording ${key} left ${arena.lentCount - before} tensors undisposed.`);
+    const inputOwners = new Set(inputs.map((tensor) => this.storage.ownerOf(tensor.dataId)));
+    const places = [...inputBindings, ...made.map(({ binding }) => binding)];
+    const rebound = trace.dispatches.flatMap(({ bindings }, index): Rebound[] => {
+      const shown = bindings.map(({ buffer }) => places.findIndex((place) => place.buffer === buffer));
+      return shown.some((place) => place >= 0) ? [{ index, places: shown }] : [];
+    });
+    return {
+      outputs,
+      recording: {
+        dispatches: trace.dispatches,
+        first: places, outputs: made, rebound,
+        recorded: rebound.map(({ index }) => trace.dispatches[index]?.bindings ?? []),
+        variable: trace.dispatches.flatMap(({ params }, index) => (typeof params === "function" ? [index] : [])),
+        captured: [...trace.owners].filter((owner) => !inputOwners.has(owner)),
+        bound: places,
+      },
+    };
+  }
+
+  private replay(key: string, recording: Recording, inputs: readonly Tensor[], changing: ChangingOptions): readonly Tensor[] {
+    for (const id of recording.captured) {
+      if (!this.storage.isAlive(id)) throw new Error(`Recording ${key} uses a tensor that has been disposed since; it belongs among the inputs.`);
+    }
+    const outputs = recording.outputs.map(({ shape, dtype, bytes }) => this.storage.allocateBytes(shape, dtype, bytes));
+    this.rebind(recording, [...inputs, ...outputs].map((tensor) => this.storage.binding(tensor)));
+    this.change(recording, changing);
+    this.dispatcher.replay(recording.dispatches);
+    this.backend.submitRecorded();
+    return outputs;
+  }
+
+  private rebind(recording: Recording, now: readonly BufferBinding[]): void {
+    const moved = now.map(({ buffer, offset }, i) => buffer !== recording.bound[i]?.buffer || offset !== recording.bound[i]?.offset);
+    if (!moved.includes(true)) return;
+    recording.bound = now;
+    recording.rebound.forEach(({ index, places }, i) => {
+      const dispatch = recording.dispatches[index];
+      if (dispatch === undefined || !places.some((place) => moved[place] === true)) return;
+      const bindings = (recording.recorded[i] ?? []).map((binding, b): BufferBinding => {
+        const place = places[b] ?? -1;
+        const [first, here] = [recording.first[place], now[place]];
+        if (first === undefined || here === undefined) return binding;
+        return { buffer: here.buffer, offset: here.offset + binding.offset - first.offset, size: binding.size };
+      });
+      recording.dispatches[index] = { ...dispatch, bindings, bindGroup: this.dispatcher.bindGroup(dispatch.kernel, bindings) };
+    });
+  }
+
+  private change(recording: Recording, changing: ChangingOptions): void {
+    for (const index of recording.variable) {
+      const dispatch = recording.dispatches[index];
+      if (dispatch === undefined || typeof dispatch.params !== "function") continue;
+      const words = slotWords(dispatch.words[0] ?? 0, dispatch.kernel.paramTypes, dispatch.params(changing));
+      recording.dispatches[index] = { ...dispatch, words };
+    }
+  }
+}
+
+/** A kernel was given another value for an option than the recording's: a replay would give it the recording's. */
+function refuseOtherOptions(key: string, { kernel, params }: Dispatch, changing: ChangingOptions): void {
+  if (typeof params !== "function") return;
+  const given = params({});
+  const replayed = params(changing);
+  if (given.some((value, i) => value !== replayed[i])) {
+    throw new Error(`Recording ${key}: ${kernel.name} was given other options than the recording's ${JSON.stringify(changing)}.`);
+  }
+}
