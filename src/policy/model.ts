@@ -72,14 +72,15 @@ export class VisionLanguageModel {
     return { tensor, firstRow: this.firstRows(distinct), dispose: () => tensor.dispose() };
   }
 
-  packBatch(items: readonly PackedItem[], features: FeatureBank | null = null): PackedBatch {
+  /** @param padded up to one of few sizes, so that a recorded step serves many batches (packing.ts) */
+  packBatch(items: readonly PackedItem[], features: FeatureBank | null = null, padded = false): PackedBatch {
     const prompts = [...new Set(items.map((item) => item.prompt))];
     const firstRows = features?.firstRow ?? this.firstRows(prompts);
     const packed = packRows(items, {
       imageToken: this.config.imageTokenId,
       frequencies: this.frequencies,
       places: (prompt) => this.places(prompt, firstRows),
-    });
+    }, padded);
     return uploadBatch(this.home, items, packed, features === null ? this.visionOf(prompts) : null, features);
   }
 

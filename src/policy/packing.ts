@@ -6,6 +6,9 @@
  * so that every response row predicts exactly one response token, and the prompt's rows directly precede all rows that
  * see them (kernels.ts `attentionGrad` needs the rows that see a key to be contiguous). Equal, token for token, to
  * running each prompt+response alone.
+ *
+ * Where steps are recorded, a batch is padded up to one of few sizes, so that few recordings serve all batches: padding
+ * rows see nothing, are seen by nobody, have no target, and so add exact zeros to every gradient.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Home } from "../tensor/home";
@@ -49,14 +52,14 @@ export interface PackedRows {
   readonly visible: Int32Array; // [N, 4]
   readonly seenBy: Int32Array; // [N, 2]
   readonly to: Int32Array; // [N], response token predicted by the row, or −1
-  readonly from: Int32Array; // [R], row that predicts the response token
-  readonly targets: Int32Array; // [R]
+  readonly from: Int32Array; // [R], row that predicts the response token, or −1
+  readonly targets: Int32Array; // [R], −1 for padding
 }
 
 /** A packed batch on the device. */
 export interface PackedBatch {
   readonly rowCount: number;
-  /** R: one per response token, in order item → response → token. */
+  /** R: one per response token, in order item → response → token, then padding. */
   readonly tokenCount: number;
   /** Length of every response in order. */
   readonly responseLengths: readonly number[];
@@ -68,6 +71,8 @@ export interface PackedBatch {
   /** The pictures, when their features are to be computed with the batch; else they come from `features`. */
   readonly vision: VisionBatch | null;
   readonly features: FeatureBank | null;
+  /** All tensors of the batch, the features among them, in a fixed order. */
+  readonly tensors: readonly Tensor[];
   dispose(): void;
 }
 
@@ -83,16 +88,23 @@ export interface PackingModel {
   readonly places: (prompt: EncodedPrompt) => FeaturePlaces;
 }
 
-/** Lay out rows on the host. @throws Error when there is no response token, or a prompt is shorter than 2 tokens. */
-export function packRows(items: readonly PackedItem[], model: PackingModel): PackedRows {
-  const tokens = items.reduce((sum, item) => sum + item.responses.reduce((n, response) => n + response.length, 0), 0);
-  if (tokens === 0) throw new Error("packBatch: the items hold no response token.");
-  const rows = items.reduce((sum, item) => sum + item.prompt.ids.length - 1, 0) + tokens;
+/** The least size ≥ n of eight an octave: at most an eighth of a batch is padding. */
+export function paddedSize(n: number): number {
+  const step = Math.max(8, 2 ** (Math.floor(Math.log2(Math.max(1, n))) - 3));
+  return Math.ceil(n / step) * step;
+}
+
+/** Lay out rows on the host. @param padded up to `paddedSize` rows and response tokens @throws Error when there is no response token, or a prompt is shorter than 2 tokens. */
+export function packRows(items: readonly PackedItem[], model: PackingModel, padded = false): PackedRows {
+  const realTokens = items.reduce((sum, item) => sum + item.responses.reduce((n, response) => n + response.length, 0), 0);
+  if (realTokens === 0) throw new Error("packBatch: the items hold no response token.");
+  const realRows = items.reduce((sum, item) => sum + item.prompt.ids.length - 1, 0) + realTokens;
+  const [rows, tokens] = padded ? [paddedSize(realRows), paddedSize(realTokens)] : [realRows, realTokens];
   const half = model.frequencies.inverse.length;
   const packed: PackedRows = {
     ids: new Int32Array(rows), cos: new Float32Array(rows * half), sin: new Float32Array(rows * half),
     visible: new Int32Array(4 * rows), seenBy: new Int32Array(2 * rows),
-    to: new Int32Array(rows).fill(-1), from: new Int32Array(tokens), targets: new Int32Array(tokens),
+    to: new Int32Array(rows).fill(-1), from: new Int32Array(tokens).fill(-1), targets: new Int32Array(tokens).fill(-1),
   };
   let row = 0;
   let token = 0;
@@ -152,6 +164,9 @@ export function uploadBatch(home: Home, items: readonly PackedItem[], packed: Pa
     targets: upload(packed.targets, [r]),
     vision,
     features,
+    get tensors() {
+      return [...tensors, ...(vision?.tensors ?? []), ...(features === null ? [] : [features.tensor])];
+    },
     dispose: () => {
       tensors.forEach((tensor) => tensor.dispose());
       vision?.dispose();

@@ -130,9 +130,9 @@ export class Policy {
     return this.model.generate(prompts, { ...options, stopTokens }, padTokenId ?? stopTokens[0] ?? 0, features);
   }
 
-  /** Prompts once, each followed by its responses, on the device. The caller disposes. */
-  packBatch(items: readonly PackedItem[], features: FeatureBank | null = null): PackedBatch {
-    return this.model.packBatch(items, features);
+  /** Prompts once, each followed by its responses, on the device. `padded`: up to one of few sizes. The caller disposes. */
+  packBatch(items: readonly PackedItem[], features: FeatureBank | null = null, padded = false): PackedBatch {
+    return this.model.packBatch(items, features, padded);
   }
 
   /**

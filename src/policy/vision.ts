@@ -36,6 +36,8 @@ export interface VisionBatch {
   readonly angles: RopeTables;
   readonly windows: Visibility;
   readonly frames: Visibility;
+  /** All of the above, in a fixed order. */
+  readonly tensors: readonly Tensor[];
   dispose(): void;
 }
 
@@ -81,6 +83,7 @@ export function visionBatch(home: Home, images: readonly ImagePatches[], config:
     angles: { cos: upload(cos, [rows, headDim / 2]), sin: upload(sin, [rows, headDim / 2]) },
     windows: visibility(layout.windowStarts),
     frames: visibility(layout.frameStarts),
+    tensors,
     dispose: () => tensors.forEach((tensor) => tensor.dispose()),
   };
 }

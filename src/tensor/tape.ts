@@ -49,9 +49,10 @@ export class Tape {
     return tensor;
   }
 
-  /** Give a temporary's ownership back to the caller. */
+  /** Give the ownership of a temporary or of a kept result back to the caller. */
   disown(tensor: Tensor): Tensor {
     this.unclaimed.delete(tensor);
+    this.kept.delete(tensor);
     return tensor;
   }
 

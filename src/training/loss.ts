@@ -1,45 +1,94 @@
 /**
  * The two losses on response log-probabilities, on the device: negative log-likelihood (SFT, pre-training) and the clipped
- * policy-gradient objective (GRPO). `Loss` says one as plain data, so that a micro-batch can be computed by another thread.
+ * policy-gradient objective (GRPO). A loss uploads what it needs of a micro-batch first; the rest is kernels only, so that
+ * a home that records can replay it with the forward and backward pass. `Loss` says one as plain data, so that a
+ * micro-batch can be computed by another thread.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Home } from "../tensor/home";
 import type { PolicyLossOptions } from "../tensor/kernels";
 import type { Lifetime } from "./lifetime";
 import { perToken, type MicroBatch } from "./microBatch";
-import type { LossOf } from "./optimiserStep";
 
 export type Loss =
   | { readonly kind: "likelihood" }
   /** Log-probabilities [N] of the old and of the reference policy; null: those of this very forward pass. */
   | { readonly kind: "policy"; readonly options: PolicyLossOptions; readonly old: Float32Array | null; readonly reference: Float32Array | null };
 
-/** Clipped surrogate with each row's weight and advantage. */
-export function policyLoss(home: Home, logprob: Tensor, batch: MicroBatch, old: Tensor, reference: Tensor, options: PolicyLossOptions, scope: Lifetime): ReturnType<LossOf> {
-  const upload = (values: Float32Array): Tensor => scope.own(home.upload(values, [values.length]));
-  const advantage = upload(perToken(batch, (row) => row.advantage));
-  const weight = upload(perToken(batch, (row) => row.weight));
-  const { dLogprob, stats } = home.kernels.policyLoss(logprob, old, reference, advantage, weight, options);
-  return { dLogprob: scope.own(dLogprob), stats };
+export interface TokenLoss {
+  /** Names the loss and every number in it. */
+  readonly key: string;
+  /** Tensors of `tokens` values each (a padded batch has more than its rows have; padding has weight 0), owned by `scope` or longer lived. */
+  inputs(rows: MicroBatch, index: number, tokens: number, scope: Lifetime): readonly Tensor[];
+  /** Kernels only. `scope` disposes what it owns after the backward pass. */
+  of(logprob: Tensor, inputs: readonly Tensor[], scope: Lifetime): {
+    /** d loss / d logprob [N]. */
+    readonly dLogprob: Tensor;
+    /** A new tensor; element 0 is the loss. Read back as it is, disposed after that. */
+    readonly stats: Tensor;
+  };
+}
+
+/** Log-probabilities of a micro-batch's tokens, `tokens` of them; null: those of this very forward pass. */
+export type GivenLogprobs = ((index: number, tokens: number, scope: Lifetime) => Tensor) | null;
+
+/** One tensor a micro-batch, on the device already; none: null. */
+export function ofBatches(tensors: readonly Tensor[]): GivenLogprobs {
+  return tensors.length === 0 ? null : (index) => wanted(tensors, index);
 }
 
 /** Σ −w·logprob with each row's weight. */
-export function likelihoodLoss(home: Home, logprob: Tensor, batch: MicroBatch, scope: Lifetime): ReturnType<LossOf> {
-  const minus = perToken(batch, (row) => -row.weight);
-  const gradient = scope.own(home.upload(minus, [minus.length]));
-  // Σ −w·logprob on the device: a [1, N] row times logprob as a [1, N] matrix.
-  const row = scope.own(home.view(gradient, 0, [1, minus.length]));
-  const column = scope.own(home.view(logprob, 0, [1, minus.length]));
-  return { dLogprob: gradient, stats: home.kernels.linear(row, { format: "f32", out: 1, in: minus.length, values: column }, null, null) };
+export function likelihoodLoss(home: Home): TokenLoss {
+  return {
+    key: "likelihood",
+    inputs: (rows, _index, tokens, scope) => [scope.own(home.upload(perToken(rows, (row) => -row.weight, tokens), [tokens]))],
+    of: (logprob, inputs, scope) => {
+      const minus = wanted(inputs, 0);
+      // Σ −w·logprob on the device: a [1, N] row times logprob as a [1, N] matrix.
+      const row = scope.own(home.view(minus, 0, [1, minus.size]));
+      const column = scope.own(home.view(logprob, 0, [1, minus.size]));
+      return { dLogprob: minus, stats: home.kernels.linear(row, { format: "f32", out: 1, in: minus.size, values: column }, null, null) };
+    },
+  };
 }
 
-export function lossOf(home: Home, loss: Loss): LossOf {
+/** Clipped surrogate with each row's weight and advantage. */
+export function policyLoss(home: Home, options: PolicyLossOptions, old: GivenLogprobs, reference: GivenLogprobs): TokenLoss {
+  return {
+    // JSON has no infinities, which switch options off.
+    key: `policy ${JSON.stringify(options, (_name, value: unknown) => (value === Infinity ? "off" : value))} ${old ? "old" : ""} ${reference ? "reference" : ""}`,
+    inputs: (rows, index, tokens, scope) => [
+      scope.own(home.upload(perToken(rows, (row) => row.advantage, tokens), [tokens])),
+      scope.own(home.upload(perToken(rows, (row) => row.weight, tokens), [tokens])),
+      ...[old, reference].flatMap((given) => (given === null ? [] : [given(index, tokens, scope)])),
+    ],
+    of: (logprob, inputs, scope) => {
+      const oldLogprob = old ? wanted(inputs, 2) : logprob;
+      const refLogprob = reference ? wanted(inputs, old ? 3 : 2) : logprob;
+      const { dLogprob, stats } = home.kernels.policyLoss(logprob, oldLogprob, refLogprob, wanted(inputs, 0), wanted(inputs, 1), options);
+      return { dLogprob: scope.own(dLogprob), stats };
+    },
+  };
+}
+
+export function lossOf(home: Home, loss: Loss): TokenLoss {
   switch (loss.kind) {
-    case "likelihood": return (logprob, batch, _index, scope) => likelihoodLoss(home, logprob, batch, scope);
-    case "policy": return (logprob, batch, _index, scope) => {
-      const given = (values: Float32Array | null): Tensor => (values === null ? logprob : scope.own(home.upload(values, [values.length])));
-      return policyLoss(home, logprob, batch, given(loss.old), given(loss.reference), loss.options, scope);
-    };
+    case "likelihood": return likelihoodLoss(home);
+    case "policy": {
+      // Made on another home, maybe: with padding, or without.
+      const given = (values: Float32Array | null): GivenLogprobs => values === null ? null : (_index, tokens, scope) => {
+        const sized = new Float32Array(tokens);
+        sized.set(values.subarray(0, tokens));
+        return scope.own(home.upload(sized, [tokens]));
+      };
+      return policyLoss(home, loss.options, given(loss.old), given(loss.reference));
+    }
     default: return loss satisfies never;
   }
+}
+
+function wanted(tensors: readonly Tensor[], index: number): Tensor {
+  const tensor = tensors[index];
+  if (tensor === undefined) throw new Error(`loss: tensor ${index} of ${tensors.length} is missing.`);
+  return tensor;
 }

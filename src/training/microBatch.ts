@@ -32,9 +32,9 @@ export function packItems(rows: MicroBatch): { prompt: EncodedPrompt; responses:
   return items;
 }
 
-/** One number a row, spread over its tokens: the layout of `Policy.responseLogprobs`. */
-export function perToken(rows: MicroBatch, value: (row: TrainingRow) => number): Float32Array {
-  const flat = new Float32Array(rows.reduce((sum, row) => sum + row.tokens.length, 0));
+/** One number a row, spread over its tokens, then zeros up to `size`: the layout of `Policy.responseLogprobs`. */
+export function perToken(rows: MicroBatch, value: (row: TrainingRow) => number, size: number): Float32Array {
+  const flat = new Float32Array(size);
   let at = 0;
   for (const row of rows) {
     flat.fill(value(row), at, at + row.tokens.length);

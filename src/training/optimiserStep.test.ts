@@ -25,10 +25,19 @@ describe.each([["wasm", openWasmHome], ["reference", openReferenceHome], ["webgp
   test.each([[2.5, false], [Infinity, true], [NaN, true]])("loss %d: refused %s", async (loss, refused) => {
     const rows: TrainingRow[] = [{ prompt: encodeProblem(policy, problemAt("train", 0)), tokens: Int32Array.of(9, 8, 2), weight: 1, advantage: 1 }];
     const before = await policy.parameters.state();
-    const step = optimiserStep(policy, microBatches(rows, 4), OPTIONS, (logprob, _batch, _index, scope) => ({
-      dLogprob: scope.own(home.upload(new Float32Array(logprob.size).fill(-1), [logprob.size])),
-      stats: home.upload(Float32Array.of(loss, 7), [2]),
-    }));
+    const step = optimiserStep(policy, microBatches(rows, 4), OPTIONS, {
+      key: "given",
+      inputs: (_rows, _index, tokens, scope) => [
+        scope.own(home.upload(new Float32Array(tokens).fill(-1), [tokens])),
+        scope.own(home.upload(Float32Array.of(loss, 7), [1, 2])),
+        scope.own(home.upload(Int32Array.of(0), [1])),
+      ],
+      of: (logprob, [minus = logprob, given = logprob, firstRow = logprob]) => {
+        const stats = home.zeros([1, 2]);
+        home.kernels.copyRows(given, { offset: 0, count: 2 }, firstRow, 0, stats);
+        return { dLogprob: minus, stats };
+      },
+    });
     if (refused) await expect(step).rejects.toThrow(StepRefused);
     else expect(await step).toMatchObject({ stats: [Float32Array.of(2.5, 7)] });
     const moved = Buffer.compare(Buffer.from(before.theta.buffer), Buffer.from((await policy.parameters.state()).theta.buffer)) !== 0;

@@ -12,6 +12,7 @@ import type { Policy } from "../policy/policy";
 import type { Home } from "../tensor/home";
 import { Tape } from "../tensor/tape";
 import { Lifetime } from "./lifetime";
+import type { TokenLoss } from "./loss";
 import { packItems, type MicroBatch } from "./microBatch";
 
 export interface StepOptions {
@@ -29,14 +30,6 @@ export interface StepOptions {
   readonly beta2?: number;
 }
 
-/** The loss of one micro-batch. `scope` disposes what it owns after the backward pass. */
-export type LossOf = (logprob: Tensor, rows: MicroBatch, index: number, scope: Lifetime) => {
-  /** d loss / d logprob [N]. */
-  readonly dLogprob: Tensor;
-  /** Element 0 is the loss; read back as it is, disposed after that. */
-  readonly stats: Tensor;
-};
-
 /** A loss or a gradient was not finite: the step was refused; weights, moments and counters are those before it. */
 export class StepRefused extends Error {
   override readonly name = "StepRefused";
@@ -46,18 +39,18 @@ export class StepRefused extends Error {
 const ADAMW = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
 
 /**
- * @param keep if given, receives each micro-batch's log-probability tensor; they live as long as `keep.lifetime`
+ * @param keep if given, receives each micro-batch's log-probability tensor (as long as the batch, padding included); they live as long as `keep.lifetime`
  * @returns the losses' stats, one array a micro-batch, and the gradient norm before clipping
  * @throws StepRefused
  */
 export async function optimiserStep(
-  policy: Policy, batches: readonly MicroBatch[], options: StepOptions, lossOf: LossOf,
+  policy: Policy, batches: readonly MicroBatch[], options: StepOptions, loss: TokenLoss,
   keep: { readonly lifetime: Lifetime; readonly logprobs: Tensor[] } | null = null,
 ): Promise<{ stats: Float32Array[]; gradNorm: number }> {
   const results = new Lifetime();
   try {
     policy.parameters.zeroGrad();
-    const stats = batches.map((batch, index) => results.own(accumulate(policy, batch, index, options, lossOf, keep)));
+    const stats = batches.map((batch, index) => results.own(accumulate(policy, batch, index, options, loss, keep)));
     const gradSquares = results.own(applyGradient(policy, options));
     const [squares, ...read] = await policy.home.read([gradSquares, ...stats]);
     return finiteStep(read.map((array) => Float32Array.from(array)), squares);
@@ -84,19 +77,32 @@ export function finiteStep(stats: Float32Array[], squares: ArrayLike<number> | u
   return { stats, gradNorm };
 }
 
-/** Forward and backward of one micro-batch; its gradients are added to the parameters'. → stats */
+/** Forward and backward of one micro-batch, recorded where the home does that; its gradients are added to the parameters'. → stats */
 export function accumulate(
-  policy: Policy, batch: MicroBatch, index: number, options: Pick<StepOptions, "features" | "temperature" | "trainVision">, lossOf: LossOf,
+  policy: Policy, batch: MicroBatch, index: number, options: Pick<StepOptions, "features" | "temperature" | "trainVision">, loss: TokenLoss,
   keep: { readonly lifetime: Lifetime; readonly logprobs: Tensor[] } | null,
 ): Tensor {
+  const { home, model } = policy;
+  const { temperature, trainVision } = options;
   const scope = new Lifetime();
   try {
-    const packed = scope.own(policy.packBatch(packItems(batch), options.features));
-    const tape = (keep?.lifetime ?? scope).own(new Tape(policy.home, true));
-    const { logprob } = policy.responseLogprobs(tape, packed, { temperature: options.temperature, trainVision: options.trainVision });
-    const { dLogprob, stats } = lossOf(logprob, batch, index, scope);
-    tape.backward(logprob, carryingLoss(policy.home, dLogprob, stats, scope));
-    keep?.logprobs.push(logprob);
+    const packed = scope.own(policy.packBatch(packItems(batch), options.features, home.records));
+    const lossInputs = loss.inputs(batch, index, packed.tokenCount, scope);
+    const key = `train ${JSON.stringify({ loss: loss.key, temperature, trainVision, keep: keep !== null })}`;
+    const [stats, logprob] = model.trainingSteps.run(key, [...packed.tensors, ...lossInputs], {}, () => {
+      const inner = new Lifetime();
+      try {
+        const tape = inner.own(new Tape(home, true));
+        const { logprob: found } = policy.responseLogprobs(tape, packed, { temperature, trainVision });
+        const { dLogprob, stats: sums } = loss.of(found, lossInputs, inner);
+        tape.backward(found, carryingLoss(home, dLogprob, sums, inner));
+        return keep === null ? [sums] : [sums, tape.disown(found)];
+      } finally {
+        inner.dispose();
+      }
+    });
+    if (stats === undefined) throw new Error("optimiserStep: the recorded step returned no stats.");
+    if (keep !== null && logprob !== undefined) keep.logprobs.push(keep.lifetime.own(logprob));
     return stats;
   } finally {
     scope.dispose();
@@ -112,10 +118,13 @@ function carryingLoss(home: Home, dLogprob: Tensor, stats: Tensor, scope: Lifeti
   return scope.own(home.view(sum, 0, [rows]));
 }
 
-/** Log-probabilities of the rows' tokens, without gradients, one tensor a micro-batch; they live as long as `lifetime`. */
-export function responseLogprobs(policy: Policy, batches: readonly MicroBatch[], options: Pick<StepOptions, "temperature" | "features">, lifetime: Lifetime): Tensor[] {
+/**
+ * Log-probabilities of the rows' tokens, without gradients, one tensor a micro-batch; they live as long as `lifetime`.
+ * `padded`: as long as the batches of `optimiserStep` on this home.
+ */
+export function responseLogprobs(policy: Policy, batches: readonly MicroBatch[], options: Pick<StepOptions, "temperature" | "features">, lifetime: Lifetime, padded = false): Tensor[] {
   return batches.map((batch) => {
-    const packed = policy.packBatch(packItems(batch), options.features);
+    const packed = policy.packBatch(packItems(batch), options.features, padded && policy.home.records);
     const tape = lifetime.own(new Tape(policy.home, false));
     const { logprob } = policy.responseLogprobs(tape, packed, { temperature: options.temperature, trainVision: false });
     packed.dispose();

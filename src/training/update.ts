@@ -17,7 +17,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Policy } from "../policy/policy";
 import { POLICY_LOSS_STATS, type PolicyLossOptions } from "../tensor/kernels";
 import { Lifetime } from "./lifetime";
-import { likelihoodLoss, policyLoss } from "./loss";
+import { likelihoodLoss, ofBatches, policyLoss } from "./loss";
 import { microBatches, type MicroBatch, type TrainingRow } from "./microBatch";
 import { optimiserStep, responseLogprobs, type StepOptions } from "./optimiserStep";
 import { parallelStep, type DataParallel } from "./parallel";
@@ -59,7 +59,7 @@ export async function policyUpdate(policy: Policy, rows: readonly TrainingRow[],
   const batches = microBatches(rows, options.microBatchRows);
   const lifetime = new Lifetime();
   try {
-    const reference = options.loss.beta > 0 && options.reference !== null ? responseLogprobs(options.reference, batches, options, lifetime) : [];
+    const reference = options.loss.beta > 0 && options.reference !== null ? responseLogprobs(options.reference, batches, options, lifetime, true) : [];
     const epochs = options.parallel ? await parallelEpochs(options.parallel, batches, reference, options) : await ownEpochs(policy, batches, reference, options, lifetime);
     const results = epochs.map(({ stats, gradNorm }, epoch): UpdateResult => ({ ...policyMeans(stats), gradNorm, updates: epoch + 1 }));
     const last = results.at(-1);
@@ -79,8 +79,8 @@ async function ownEpochs(policy: Policy, batches: readonly MicroBatch[], referen
   for (let epoch = 0; epoch < options.epochs; epoch++) {
     const kept: Tensor[] = [];
     const keep = epoch === 0 && options.epochs > 1 ? { lifetime, logprobs: kept } : null;
-    results.push(await optimiserStep(policy, batches, { ...options, updates: options.updates + epoch }, (logprob, batch, index, scope) =>
-      policyLoss(policy.home, logprob, batch, old[index] ?? logprob, reference[index] ?? logprob, options.loss, scope), keep));
+    const loss = policyLoss(policy.home, options.loss, ofBatches(old), ofBatches(reference));
+    results.push(await optimiserStep(policy, batches, { ...options, updates: options.updates + epoch }, loss, keep));
     old.push(...kept);
   }
   return results;
@@ -114,7 +114,7 @@ export async function sftUpdate(policy: Policy, rows: readonly TrainingRow[], op
   const batches = microBatches(rows, options.microBatchRows);
   const { stats, gradNorm } = options.parallel
     ? await parallelStep(options.parallel, batches, options, () => ({ kind: "likelihood" }))
-    : await optimiserStep(policy, batches, options, (logprob, batch, _index, scope) => likelihoodLoss(policy.home, logprob, batch, scope));
+    : await optimiserStep(policy, batches, options, likelihoodLoss(policy.home));
   const tokens = rows.reduce((sum, row) => sum + row.tokens.length, 0);
   return { loss: stats.reduce((sum, [value]) => sum + (value ?? 0), 0), gradNorm, tokens, referenceKl: 0, clippedLow: 0, clippedHigh: 0, updates: 1 };
 }

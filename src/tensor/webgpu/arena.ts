@@ -2,7 +2,8 @@
  * Memory for what comes and goes inside recorded work. A tensor disposed there gives its buffer back to the arena, never
  * to tfjs' pool: a later replay writes into that buffer again, and it must not be somebody else's by then. Within a
  * recording, buffers are reused as soon as they are given back, in the order of the dispatches. Recordings run one after
- * another on the device's queue and leave nothing behind in the arena, so that all of a home's share one.
+ * another on the device's queue and leave nothing behind in the arena, so that all of a home's share one. A buffer stays in
+ * the arena as long as there are recordings.
  */
 import type { DataId } from "./backend";
 
@@ -46,13 +47,6 @@ export class Arena {
     if (buffer === undefined) return;
     this.lent.delete(id);
     this.free.push(buffer);
-  }
-
-  /** The tensor keeps its buffer for good. */
-  leave(id: DataId): GPUBuffer | undefined {
-    const buffer = this.lent.get(id);
-    this.lent.delete(id);
-    return buffer;
   }
 
   /** Hand all free buffers over to the pool. No work that uses them may be left to submit. */

@@ -52,7 +52,7 @@ export class Dispatcher {
   private readonly bufferIds = new WeakMap<GPUBuffer, number>();
   private nextBufferId = 1;
   private readonly bindingLimit: number;
-  private readonly dynamicOffset = new Uint32Array(1);
+  private readonly dynamicOffset = [0];
 
   constructor(
     private readonly backend: HomeBackend,
@@ -114,7 +114,7 @@ export class Dispatcher {
         pass.setPipeline(pipeline);
       }
       this.dynamicOffset[0] = this.ring.fill(dispatch.words);
-      pass.setBindGroup(0, dispatch.bindGroup, this.dynamicOffset, 0, 1);
+      pass.setBindGroup(0, dispatch.bindGroup, this.dynamicOffset);
       pass.dispatchWorkgroups(dispatch.x, dispatch.y, 1);
       this.backend.internals.dispatchCountInPass++;
     }

@@ -134,12 +134,9 @@ export class WebGpuHome implements Home {
   recorder(kept: number): Recorder {
     if (!this.records) return directRecorder;
     this.recorders++;
-    let open = true;
     return new WebGpuRecorder(this.backend, this.storage, this.dispatcher, this.faults, kept, () => {
-      if (!open || this.disposed) return;
-      open = false;
       this.recorders--;
-      if (this.recorders > 0) return;
+      if (this.recorders > 0 || this.disposed) return;
       this.backend.submitRecorded();
       this.storage.arena.clear();
     });

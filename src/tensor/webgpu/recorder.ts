@@ -55,6 +55,7 @@ interface Trace {
 export class WebGpuRecorder implements Recorder {
   /** Least recently used first. */
   private readonly recordings = new Map<string, Recording>();
+  private disposed = false;
 
   constructor(
     private readonly backend: HomeBackend,
@@ -67,6 +68,7 @@ export class WebGpuRecorder implements Recorder {
 
   run(key: string, inputs: readonly Tensor[], changing: ChangingOptions, body: () => readonly Tensor[]): readonly Tensor[] {
     this.faults.check();
+    if (this.disposed) throw new Error(`Recording ${key} was asked of a recorder that has been disposed.`);
     if (this.dispatcher.listener !== null) throw new Error(`Recording ${key} was begun inside another recording.`);
     const signature = `${key} ${inputs.map(({ dtype, shape }) => `${dtype}[${shape.join(",")}]`).join(" ")}`;
     const known = this.recordings.get(signature);
@@ -85,6 +87,8 @@ export class WebGpuRecorder implements Recorder {
   }
 
   dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
     this.recordings.clear();
     this.onDispose();
   }
@@ -112,7 +116,7 @@ export class WebGpuRecorder implements Recorder {
       this.storage.recording = false;
     }
     const made = outputs.map((tensor): Output & { binding: BufferBinding } => {
-      const binding = this.storage.keepForGood(tensor);
+      const binding = this.storage.moveOut(tensor);
       if (binding === null) throw new Error(`Recording ${key} returned a tensor [${tensor.shape.join(", ")}] that it did not allocate.`);
       return { shape: [...tensor.shape], dtype: tensor.dtype === "int32" ? "int32" : "float32", bytes: binding.buffer.size, binding };
     });

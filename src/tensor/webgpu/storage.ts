@@ -58,13 +58,24 @@ export class Storage {
     return this.wrap(shape, dtype, { values: null, dtype, shape, refCount: 1, resource: buffer });
   }
 
-  /** A tensor of the arena becomes its holder's: its buffer is freed with it. → its buffer; null if it was none of the arena's */
-  keepForGood(tensor: Tensor): BufferBinding | null {
-    const buffer = this.arena.leave(tensor.dataId);
-    if (buffer === undefined) return null;
-    this.views.delete(tensor.dataId);
-    this.backend.internals.tensorMap.get(tensor.dataId).external = false;
-    return { buffer, offset: 0, size: buffer.size };
+  /**
+   * A tensor of the arena becomes its holder's: it moves to a buffer of its own, which is freed with it. (The arena keeps the
+   * old one: other recordings use it.) → where it was; null if it was not in the arena
+   */
+  moveOut(tensor: Tensor): BufferBinding | null {
+    const id = tensor.dataId;
+    const old = this.views.get(id);
+    if (old === undefined || !this.arena.has(id)) return null;
+    const { size } = old.buffer;
+    const buffer = this.backend.bufferManager.acquireBuffer(size, this.usage);
+    this.backend.copyEncoder().copyBufferToBuffer(old.buffer, 0, buffer, 0, size);
+    this.arena.giveBack(id);
+    this.views.delete(id);
+    const record = this.backend.internals.tensorMap.get(id);
+    record.resource = buffer;
+    record.external = false;
+    this.markUsed(id);
+    return old;
   }
 
   view(flat: Tensor, offset: number, shape: readonly number[]): Tensor {

@@ -1,0 +1,108 @@
+/**
+ * Training steps recorded on the WebGPU home: padded to few shapes and replayed, they give the weights that unrecorded,
+ * unpadded steps give; a step reads back once; the device's memory does not grow; and the counts that the design asks for.
+ */
+import { afterEach, expect, test } from "vitest";
+import { nanoFiles } from "../policy/create";
+import { Policy } from "../policy/policy";
+import { corpusExample } from "../tasks/corpus";
+import { problemAt } from "../tasks/problems";
+import { VOCABULARY } from "../tasks/vocabulary";
+import type { WebGpuHome } from "../tensor/webgpu/home";
+import { openNodeWebGpuHome } from "../tensor/webgpu/node";
+import { bankOf } from "./featureCache";
+import type { TrainingRow } from "./microBatch";
+import { encodeProblem } from "./rollout";
+import { tinyPolicy } from "./tinyPolicy";
+import { responseTokens } from "./transcript";
+import { policyUpdate, sftUpdate, type PolicyUpdateOptions } from "./update";
+
+let home: WebGpuHome | null = null;
+afterEach(() => home?.dispose());
+
+async function open(record: boolean): Promise<WebGpuHome> {
+  await home?.dispose();
+  home = await openNodeWebGpuHome({ record });
+  return home;
+}
+
+const LOSS = { clipLow: 0.2, clipHigh: 0.28, dualClip: Infinity, ratioMax: 3, logRatioClamp: 20, beta: 0 };
+const OPTIONS = { temperature: 1, trainVision: false, features: null, learningRate: 1e-3, weightDecay: 0.01, maxGradNorm: 1, microBatchRows: 6, updates: 0 };
+
+/** Groups of `size` made-up responses, whose lengths and prompts differ from step to step. */
+function rows(policy: Policy, step: number, prompts: number, size: number): TrainingRow[] {
+  return Array.from({ length: prompts }, (_, p) => encodeProblem(policy, problemAt("train", 3 * step + p))).flatMap((prompt, p) =>
+    Array.from({ length: size }, (_, g) => {
+      const tokens = Int32Array.from({ length: 9 + ((step + 3 * p + 5 * g) % 7) }, (_, i) => 1 + ((7 * i + 3 * g + step) % 80));
+      return { prompt, tokens, weight: 1 / (prompts * size * tokens.length), advantage: g - (size - 1) / 2 };
+    }));
+}
+
+/** Weights after some steps of every kind: SFT with the tower, GRPO of two epochs with a reference and a feature bank. */
+async function train(record: boolean): Promise<{ theta: Float32Array; losses: number[] }> {
+  const policy = await tinyPolicy(await open(record), "all");
+  const reference = await tinyPolicy(policy.home, "all", 5);
+  const losses: number[] = [];
+  for (let step = 0; step < 3; step++) {
+    const batch = rows(policy, step, 4, 3);
+    losses.push((await sftUpdate(policy, batch, { ...OPTIONS, trainVision: true, updates: step })).loss);
+    const features = bankOf(policy, batch.map((row) => row.prompt));
+    const options: PolicyUpdateOptions = { ...OPTIONS, features, loss: { ...LOSS, beta: 0.1 }, epochs: 2, reference, updates: 3 + 2 * step };
+    losses.push((await policyUpdate(policy, batch, options)).loss);
+    features?.dispose();
+  }
+  const { theta } = await policy.parameters.state();
+  reference.dispose();
+  policy.dispose();
+  return { theta, losses };
+}
+
+test("recorded and padded steps give the weights of plain ones", { timeout: 60_000 }, async () => {
+  const [plain, recorded] = [await train(false), await train(true)];
+  recorded.losses.forEach((loss, i) => expect(loss).toBeCloseTo(plain.losses[i] ?? NaN, 5));
+  // Adding exact zeros changes no sum: even the bits are the same.
+  expect(Buffer.compare(Buffer.from(recorded.theta.buffer), Buffer.from(plain.theta.buffer))).toBe(0);
+});
+
+test("a step reads back once, and what it holds on the device stays the same", { timeout: 60_000 }, async () => {
+  const policy = await tinyPolicy(await open(true));
+  const prompts = [0, 1, 2].map((i) => encodeProblem(policy, problemAt("train", i)));
+  const bytes: number[] = [];
+  for (let step = 0; step < 14; step++) {
+    const features = bankOf(policy, prompts);
+    const start = policy.home.counters.readbacks;
+    const rollout = await policy.generate(prompts, { groupSize: 4, temperature: 1, maxNewTokens: 24, seed: 1, step }, features);
+    expect(policy.home.counters.readbacks - start).toBe(rollout.readbacks);
+    expect(rollout.readbacks).toBeLessThanOrEqual(1 + Math.floor(23 / 8)); // the end, and a look every eight tokens
+    const batch = rollout.rows.map(({ prompt, tokens }, i): TrainingRow => ({ prompt: prompts[prompt]!, tokens, weight: 0.01, advantage: (i % 4) - 1.5 }));
+    const beforeUpdate = policy.home.counters.readbacks;
+    await policyUpdate(policy, batch, { ...OPTIONS, microBatchRows: 12, features, loss: LOSS, epochs: 1, reference: null, updates: step });
+    expect(policy.home.counters.readbacks - beforeUpdate).toBe(1);
+    features?.dispose();
+    bytes.push(policy.home.memoryBytes());
+  }
+  expect(new Set(bytes.slice(7)).size).toBe(1);
+  policy.dispose();
+});
+
+test("nano: at most 45 dispatches a token and 300 a training step of 32 rows, tower included", { timeout: 120_000 }, async () => {
+  const opened = await open(true);
+  const words = ["<think>", "</think>", "<answer>", "</answer>", "<reflection>", "</reflection>", ...VOCABULARY];
+  const policy = await Policy.create(opened, nanoFiles(words), { seed: 0 });
+  const examples = Array.from({ length: 32 }, (_, i) => corpusExample("clean", 0, i));
+  const batch = examples.map(({ problem, response }): TrainingRow =>
+    ({ prompt: encodeProblem(policy, problem), tokens: responseTokens(policy, response), weight: 0.01, advantage: 1 }));
+  const before = opened.counters.dispatches;
+  await sftUpdate(policy, batch, { ...OPTIONS, trainVision: true, microBatchRows: 32 });
+  expect(opened.counters.dispatches - before).toBeLessThanOrEqual(300);
+  const prompt = batch[0]!.prompt;
+  const dispatches: number[] = [];
+  for (const maxNewTokens of [2, 7]) {
+    const start = opened.counters.dispatches;
+    await policy.generate([prompt], { groupSize: 2, temperature: 1, maxNewTokens, seed: 0, step: 0, stopTokens: [] });
+    dispatches.push(opened.counters.dispatches - start);
+  }
+  expect((dispatches[1]! - dispatches[0]!) / 5).toBeLessThanOrEqual(45);
+  expect((dispatches[1]! - dispatches[0]!) / 5 - 4).toBeLessThanOrEqual(9 * policy.config.text.layers);
+  policy.dispose();
+});
