@@ -11,7 +11,7 @@ import { Tape } from "../tensor/tape";
 import type { Decoder, KvCache } from "./decoder";
 import { decodeRows, openStretch, type DecodeStretch } from "./decodeRows";
 import { writeAngles, type MropeFrequencies } from "./mrope";
-import { positionAt, referFeatures, type EncodedPrompt, type FeaturePlaces } from "./packing";
+import { paddedSize, positionAt, referFeatures, type EncodedPrompt, type FeaturePlaces } from "./packing";
 
 const DONE_CHECK = 8;
 /** Go on with fewer rows once at most this share of them is still being written. */
@@ -71,7 +71,9 @@ export async function generateRollout(model: GeneratorModel, prompts: readonly E
   const promptRows = rows.at(-1)?.promptEnd ?? 0;
   if (rows.length === 0 || maxNewTokens < 1) throw new Error("generate: needs at least one prompt, one sample and one new token.");
   const { kvHeads, headDim } = model.decoder.shape;
-  const layers = Array.from({ length: model.numLayers }, () => home.zeros([promptRows + rows.length * maxNewTokens, 2 * kvHeads * headDim]));
+  // Of few sizes where steps are recorded: the memory is found again by the next rollout, and so are its recordings.
+  const cacheRows = promptRows + rows.length * maxNewTokens;
+  const layers = Array.from({ length: model.numLayers }, () => home.zeros([home.records ? paddedSize(cacheRows) : cacheRows, 2 * kvHeads * headDim]));
   const stretches: DecodeStretch[] = [];
   try {
     prefill(model, prompts, features, places, layers);
@@ -136,10 +138,11 @@ async function collect(home: Home, stretches: readonly DecodeStretch[], count: n
   });
 }
 
-/** Fill the cache with the prompts' keys and values. */
+/** Fill the cache with the prompts' keys and values. Where the home records, padding rows (that see nothing and are not stored) make the shapes few. */
 function prefill(model: GeneratorModel, prompts: readonly EncodedPrompt[], features: Tensor | null, places: readonly FeaturePlaces[], layers: readonly Tensor[]): void {
   const { home, decoder, frequencies } = model;
-  const n = prompts.reduce((sum, prompt) => sum + prompt.ids.length - 1, 0);
+  const tokens = prompts.reduce((sum, prompt) => sum + prompt.ids.length - 1, 0);
+  const n = home.records ? paddedSize(tokens) : tokens;
   const half = frequencies.inverse.length;
   const ids = new Int32Array(n);
   const cos = new Float32Array(n * half);
@@ -157,13 +160,23 @@ function prefill(model: GeneratorModel, prompts: readonly EncodedPrompt[], featu
       visible.set([start, row + 1, 0, 0], 4 * row);
     }
   });
-  const tape = new Tape(home, false);
-  const upload = (values: Float32Array | Int32Array, shape: readonly number[]): Tensor => tape.keep(home.upload(values, shape));
+  const inputs: Tensor[] = [];
+  const upload = (values: Float32Array | Int32Array, shape: readonly number[]): Tensor => {
+    const tensor = home.upload(values, shape);
+    inputs.push(tensor);
+    return tensor;
+  };
+  const idsTensor = upload(ids, [n]);
   const angles = { cos: upload(cos, [n, half]), sin: upload(sin, [n, half]) };
-  const cache: KvCache = { layers, rows: upload(Int32Array.from({ length: n }, (_, i) => i), [n]), prefill: true, extend: 0, angleRow: 0 };
-  const x = decoder.embed(tape, upload(ids, [n]), features);
-  decoder.generateForward(tape, x, angles, upload(visible, [n, 4]), cache);
-  tape.dispose();
+  const visibleTensor = upload(visible, [n, 4]);
+  const cache: KvCache = { layers, rows: upload(Int32Array.from({ length: n }, (_, i) => (i < tokens ? i : -1)), [n]), prefill: true, extend: 0, angleRow: 0 };
+  model.recorder.run("prefill", [...inputs, ...layers, ...(features === null ? [] : [features])], {}, () => {
+    const tape = new Tape(home, false);
+    decoder.generateForward(tape, decoder.embed(tape, idsTensor, features), angles, visibleTensor, cache);
+    tape.dispose();
+    return [];
+  });
+  for (const tensor of inputs) tensor.dispose();
 }
 
 /**

@@ -23,7 +23,7 @@ export interface ModelOptions extends LayoutOptions {
 }
 
 /** Recordings are host memory and bind groups: their tensors share one arena. */
-const RECORDINGS_KEPT = 8;
+const RECORDINGS_KEPT = 12;
 
 export class VisionLanguageModel {
   readonly parameters: ParameterSet;
