@@ -1,7 +1,7 @@
 /**
  * The wasm home: our AssemblyScript SIMD kernels in the memory of TensorFlow.js' wasm backend, one thread.
- * It computes at once, so there is nothing to flush or lose. No JavaScript Math and no relaxed SIMD take part:
- * the same inputs give the same bits on every machine.
+ * It computes at once, so there is nothing to flush or lose. No JavaScript Math takes part: the same inputs give the same
+ * bits on every machine that runs the same build of the kernels (assembly/math.ts, `madd`).
  */
 import { type Tensor, util } from "@tensorflow/tfjs-core";
 import { directRecorder } from "../directRecorder";
@@ -12,12 +12,17 @@ import { WasmMemory } from "./memory";
 import { rowKernels } from "./rowKernels";
 import { trainingKernels } from "./trainingKernels";
 
+export interface WasmHomeOptions {
+  /** Kernels with fused multiply-add, or without; by default with, where the engine has relaxed SIMD. */
+  readonly fused?: boolean;
+}
+
 /** Opens a wasm home with its own memory. Throws if WebAssembly SIMD or a binary is missing. */
-export async function openWasmHome(): Promise<Home> {
+export async function openWasmHome(options: WasmHomeOptions = {}): Promise<Home> {
   const counters: HomeCounters = { dispatches: 0, submits: 0, readbacks: 0, bytesUploaded: 0, bytesRead: 0 };
   const memory = await WasmMemory.open(() => {
     counters.dispatches += 1;
-  });
+  }, options.fused ?? null);
   const kernels: Kernels = { ...matrixKernels(memory), ...rowKernels(memory), ...trainingKernels(memory) };
 
   function write(tensor: Tensor, values: Float32Array | Int32Array, offset = 0): void {
@@ -33,7 +38,7 @@ export async function openWasmHome(): Promise<Home> {
 
   return {
     name: "wasm",
-    description: { name: "wasm", adapter: "SIMD, 1 thread", features: ["simd128"] },
+    description: { name: "wasm", adapter: "SIMD, 1 thread", features: memory.fused ? ["simd128", "relaxed-simd"] : ["simd128"] },
     kernels,
     counters,
     viewAlignment: 1,

@@ -1,4 +1,4 @@
-/** The functions of kernels.wasm (assembly/index.ts). Every argument is a number: counts, byte strides, or addresses (0: absent). */
+/** The functions of kernels.wasm and kernelsFused.wasm (assembly/index.ts). Every argument is a number: counts, byte strides, or addresses (0: absent). */
 type Call = (...numbers: number[]) => void;
 type Check = (...numbers: number[]) => number;
 
@@ -24,7 +24,7 @@ export async function instantiateKernels(
   for (const name of [...CALLS, ...CHECKS]) {
     const run = instance.exports[name];
     if (typeof run !== "function") {
-      throw new Error(`kernels.wasm has no function "${name}": it is older than its sources. Run \`npm run kernels\`.`);
+      throw new Error(`The wasm kernels have no function "${name}": they are older than their sources. Run \`npm run kernels\`.`);
     }
     const counts = CALLS.some((call) => call === name);
     functions.set(name, (...numbers: number[]): number => {

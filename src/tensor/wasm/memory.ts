@@ -20,7 +20,7 @@ export class WasmMemory {
   private readonly views = new WeakSet<object>();
   private closed = false;
 
-  private constructor(private readonly backend: BackendWasm, private readonly heap: WebAssembly.Memory, readonly exports: KernelExports) {
+  private constructor(private readonly backend: BackendWasm, private readonly heap: WebAssembly.Memory, readonly exports: KernelExports, readonly fused: boolean) {
     const free = backend.disposeData.bind(backend);
     // Views borrow their address: only their registration ends. After `close`, the memory is gone as a whole.
     backend.disposeData = (dataId: object, force?: boolean): boolean => {
@@ -37,9 +37,9 @@ export class WasmMemory {
     };
   }
 
-  /** Starts TensorFlow.js' wasm backend (SIMD, one thread) and our kernels on its memory; `onKernel` hears of every kernel run. */
-  static async open(onKernel: () => void): Promise<WasmMemory> {
-    const binaries = await locateBinaries();
+  /** Starts TensorFlow.js' wasm backend (SIMD, one thread) and our kernels on its memory; `onKernel` hears of every kernel run; `fused` as in binaries.ts. */
+  static async open(onKernel: () => void, fused: boolean | null): Promise<WasmMemory> {
+    const binaries = await locateBinaries(fused);
     env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
     if (!(await env().getAsync("WASM_HAS_SIMD_SUPPORT"))) throw new Error("This browser's WebAssembly has no SIMD; the wasm home needs it. Update the browser.");
     // Only the SIMD entry is used, but setWasmPaths wants all three.
@@ -50,7 +50,7 @@ export class WasmMemory {
     });
     if (!(backend instanceof BackendWasm)) throw new Error("The TensorFlow.js backend registered as \"wasm\" is not tfjs-backend-wasm; two copies of TensorFlow.js may be loaded.");
     const { memory } = (backend.wasm as BackendWasm["wasm"] & EmscriptenModule).asm;
-    const opened = new WasmMemory(backend, memory, await instantiateKernels(binaries.kernels, memory, onKernel));
+    const opened = new WasmMemory(backend, memory, await instantiateKernels(binaries.kernels, memory, onKernel), binaries.fused);
     const constants = engine().keep(opened.allocate([23]));
     opened.exports.placeConstants(opened.pointer(constants));
     return opened;

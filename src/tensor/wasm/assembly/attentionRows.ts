@@ -1,10 +1,5 @@
 /** One query row against many key or value rows, for any width: the pieces of attention.ts where queries come alone. */
-import { splat } from "./math";
-
-@inline
-export function madd(acc: v128, a: v128, b: v128): v128 {
-  return f32x4.add(acc, f32x4.mul(a, b));
-}
+import { madd, splat } from "./math";
 
 /** Sums of four vectors' lanes as one vector. */
 @inline

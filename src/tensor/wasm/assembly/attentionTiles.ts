@@ -2,8 +2,8 @@
  * Four query rows at once against many key or value rows: the pieces of attention.ts for neighbours that see the same
  * keys. Widths are multiples of 8; `lds`: bytes between the four rows of scores.
  */
-import { madd, reduce4 } from "./attentionRows";
-import { splat } from "./math";
+import { reduce4 } from "./attentionRows";
+import { madd, splat } from "./math";
 
 /** scores[r][j] = scale · q[r] · rows[j], two keys at a time; writes up to one float past the end of each row. */
 export function dotTile(q: usize, strideQ: usize, rows: usize, stride: usize, count: i32, width: i32, scale: f32, scores: usize, lds: usize): void {

@@ -7,12 +7,7 @@
  * cache; rows in blocks whose left operand stays there too. Every sum runs over k in order, so the result
  * does not depend on the blocking except at slab borders, which depend on k alone.
  */
-import { splat } from "./math";
-
-@inline
-function madd(acc: v128, a: v128, b: v128): v128 {
-  return f32x4.add(acc, f32x4.mul(a, b));
-}
+import { madd, splat } from "./math";
 
 @inline
 function accumulate8(c: usize, lo: v128, hi: v128): void {
