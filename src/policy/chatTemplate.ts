@@ -65,9 +65,17 @@ export class ChatTemplate {
     }
   }
 
-  /** A picture and a question, ready for the assistant's answer. */
-  renderQuestion(question: string): string {
-    return this.render([{ role: "user", content: [{ type: "image" }, { type: "text", text: question }] }], { addGenerationPrompt: true });
+  /**
+   * Pictures and a question, ready for the assistant's answer. Where the question names as many places `<image>` as there are
+   * pictures, they stand there; else before it.
+   */
+  renderQuestion(question: string, pictures = 1): string {
+    const parts = question.split("<image>");
+    const placed = parts.length === pictures + 1 && parts.length > 1;
+    const content = placed
+      ? parts.flatMap((text, i): MessagePart[] => [...(i > 0 ? [{ type: "image" } as const] : []), ...(text === "" ? [] : [{ type: "text", text } as const])])
+      : [...Array.from({ length: pictures }, () => ({ type: "image" }) as const), { type: "text", text: question } as const];
+    return this.render([{ role: "user", content }], { addGenerationPrompt: true });
   }
 }
 

@@ -100,9 +100,9 @@ export class Policy {
     return this.prompts.tokenizer;
   }
 
-  /** Chat template, token ids with one image token a merged cell, patches, positions. Host work only. */
-  encodePrompt(question: string, image: RgbImage): EncodedPrompt {
-    const { ids, images } = this.prompts.encode(question, image);
+  /** Chat template, token ids with one image token a merged cell, patches, positions. Host work only. @param image a picture, or several in order */
+  encodePrompt(question: string, image: RgbImage | readonly RgbImage[]): EncodedPrompt {
+    const { ids, images } = this.prompts.encode(question, "pixels" in image ? [image] : image);
     return this.model.encode(ids, images);
   }
 

@@ -39,11 +39,14 @@ export class PromptEncoder {
   }
 
   /** @throws TokenizerError for words outside the vocabulary, ImageSizeError for a picture that cannot be resized */
-  encode(question: string, image: RgbImage): { ids: Int32Array; images: ImagePatches[] } {
-    const { pixelValues, grid: [frames, height, width] } = this.processor.process(image);
-    const cells = (frames * height * width) / this.config.vision.spatialMergeSize ** 2;
-    const ids = this.tokenizer.encode(this.template.renderQuestion(question));
-    return { ids: expandImageTokens(ids, this.config.imageTokenId, [cells]), images: [{ patches: pixelValues, grid: { frames, height, width } }] };
+  encode(question: string, pictures: readonly RgbImage[]): { ids: Int32Array; images: ImagePatches[] } {
+    const images = pictures.map((picture) => {
+      const { pixelValues, grid: [frames, height, width] } = this.processor.process(picture);
+      return { patches: pixelValues, grid: { frames, height, width } };
+    });
+    const cells = images.map(({ grid: { frames, height, width } }) => (frames * height * width) / this.config.vision.spatialMergeSize ** 2);
+    const ids = this.tokenizer.encode(this.template.renderQuestion(question, pictures.length));
+    return { ids: expandImageTokens(ids, this.config.imageTokenId, cells), images };
   }
 
   /** A response as the policy would sample it: its tokens, then the token that ends the turn. */

@@ -1,5 +1,5 @@
 /** A run from a file that trains an adapter: killed and resumed to the same bits, its result in PEFT's layout, checked after writing. */
-import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -11,6 +11,7 @@ import { openWasmHome } from "../tensor/wasm/home";
 import { teachFormat, tinyPolicy } from "../training/tinyPolicy";
 import { start, untilLines } from "./fixtures/spawned";
 import { reloadAdapter } from "./reloaded";
+import { EVENT_FILE, recordLengths } from "./tensorboard";
 
 let folder: string;
 let home: Home;
@@ -50,6 +51,15 @@ test("a killed adapter run resumes to the same bits, and its adapter opens again
   for (const stage of ["sft", "grpo"]) {
     expect(await readFile(join(inFolder("killed"), stage, "adapter_model.safetensors"))).toEqual(await readFile(join(inFolder("alone"), stage, "adapter_model.safetensors")));
   }
+
+  // Every log is that of the run left alone.
+  const completions = await readdir(join(inFolder("alone"), "completions"));
+  expect(completions).toHaveLength(12);
+  expect(await readdir(join(inFolder("killed"), "completions"))).toEqual(completions);
+  for (const table of completions) expect(await readFile(join(inFolder("killed"), "completions", table))).toEqual(await readFile(join(inFolder("alone"), "completions", table)));
+  const events = join("tensorboard", EVENT_FILE);
+  expect(recordLengths(await readFile(join(inFolder("killed"), events)))).toEqual(recordLengths(await readFile(join(inFolder("alone"), events))));
+  expect(recordLengths(await readFile(join(inFolder("killed"), events)))).toHaveLength(1 + 4 + 12);
 
   // Without this, a run in which nothing is learnt would pass for one that resumes well.
   expect(await readFile(join(inFolder("alone"), "grpo", "adapter_model.safetensors"))).not.toEqual(await readFile(join(inFolder("alone"), "sft", "adapter_model.safetensors")));

@@ -25,6 +25,14 @@ export async function appendLine(path: string, record: unknown): Promise<void> {
   await appendFile(path, `${JSON.stringify(record)}\n`);
 }
 
+/** Cut off what follows the last line's end: half a line, left by a process that was killed while it appended. */
+export async function cutToWholeLines(path: string): Promise<void> {
+  const bytes = await readIfThere(path);
+  if (bytes === null) return;
+  const end = bytes.lastIndexOf(10) + 1;
+  if (end < bytes.length) await writeAtomically(path, bytes.subarray(0, end));
+}
+
 /** The file's bytes, or null where there is none. Other failures (rights, a folder in its place) are thrown. */
 export async function readIfThere(path: string): Promise<Uint8Array | null> {
   try {

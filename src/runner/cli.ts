@@ -14,6 +14,7 @@ import { parseArguments, UsageError } from "./usage";
 const COMMANDS: Readonly<Record<string, () => Promise<RunnerCommand>>> = {
   train: async () => (await import("./commands/train")).trainCommand,
   config: async () => (await import("./commands/config")).configCommand,
+  reflect: async () => (await import("./commands/reflect")).reflectCommand,
   merge: async () => (await import("./commands/merge")).mergeCommand,
   sample: async () => (await import("./commands/sample")).sampleCommand,
   score: async () => (await import("./commands/score")).scoreCommand,

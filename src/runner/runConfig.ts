@@ -26,6 +26,14 @@ export const logsSchema = z.object({
   completions: z.boolean().default(true),
 });
 
+export const dataSchema = z.object({
+  train: path.nullable().default(null),
+  heldOut: path.nullable().default(null),
+  images: path.nullable().default(null),
+  instruction: path.nullable().default(null),
+  reflections: path.nullable().default(null),
+});
+
 export const runConfigSchema = z.object({
   policy: path.default("public/policies/base"),
   out: path.nullable().default(null),
@@ -34,6 +42,7 @@ export const runConfigSchema = z.object({
   recipe: z.enum(["srpo", "grpo"]).default("srpo"),
   saveEvery: z.int().positive().default(10),
   lora: loraSchema.prefault({}),
+  data: dataSchema.prefault({}),
   logs: logsSchema.prefault({}),
   settings: settingsSchema.prefault({}),
 });

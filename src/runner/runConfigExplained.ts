@@ -21,6 +21,14 @@ export const EXPLAINED: Explained<RunConfig> = {
     rankStabilised: "Scale by alpha / sqrt(r) instead (rsLoRA), for high ranks.",
     targets: "Projections that get an adapter: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj.",
   },
+  data: {
+    "": "A data set of your own, in place of the built-in picture problems.",
+    train: "JSON lines or parquet of {image or images, question, answer}; null: the built-in problems.",
+    heldOut: "Such a file that is never trained on, for evaluations.",
+    images: "Folder that image paths are relative to; null: the folder of the file that names them.",
+    instruction: "Text file put below every question; null: ours, which asks for the response format.",
+    reflections: "File made by srpo reflect, for the stage sft.",
+  },
   logs: {
     "": "What is written beside metrics.jsonl.",
     tensorboard: "Curves as a TensorBoard event file in tensorboard/.",
@@ -70,7 +78,7 @@ export const EXPLAINED: Explained<RunConfig> = {
       floor: "Share of the learning rate that is left at the last step; it falls over the second half. 1: constant.",
       prompts: "Problems in one step.",
       groupSize: "Responses sampled for each problem, compared with one another.",
-      learningRate: "Learning rate, constant.",
+      learningRate: "Learning rate of the first half of the steps; see floor.",
       preset: "Whose advantages and numerics: srpo, trl, verl, easyr1, openrlhf.",
       clipLow: "How far below 1 a token's probability ratio counts.",
       clipHigh: "How far above 1 a token's probability ratio counts.",

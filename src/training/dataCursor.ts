@@ -6,6 +6,7 @@
 import type { Problem } from "../tasks/problem";
 import { problemAt } from "../tasks/problems";
 import { combineSeeds } from "../tasks/random";
+import type { TrainingProblem } from "./problemSource";
 import type { ProblemRecord, Stage } from "./records";
 import type { Settings } from "./settings";
 
@@ -29,6 +30,6 @@ export function requestedProblem(count: number, families: Settings["families"]):
   return problemAt("eval", SAMPLE_OFFSET + count, families);
 }
 
-export function problemRecord({ id, family, picture, question, answer }: Problem): ProblemRecord {
-  return { id, family, picture, question, answer };
+export function problemRecord({ id, family, picture, morePictures, question, answer }: TrainingProblem): ProblemRecord {
+  return { id, family, picture, ...(morePictures === undefined ? {} : { morePictures }), question, answer };
 }

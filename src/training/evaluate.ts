@@ -3,9 +3,9 @@
  * from a stream of their own, the same for every step, so that two evaluations differ by the weights alone.
  */
 import type { Policy } from "../policy/policy";
-import type { FamilyName, Problem } from "../tasks/problem";
 import { mean, transitionShares } from "./metrics";
 import type { DataParallel } from "./parallel";
+import type { TrainingProblem } from "./problemSource";
 import { streamStep } from "./randomStreams";
 import type { EvaluationRecord, SampleScore, Stage } from "./records";
 import { encodeProblem, sampleRows } from "./rollout";
@@ -26,9 +26,9 @@ export interface EvaluationOptions {
 }
 
 /** @throws Error when the scorer fails: an evaluation with holes would not be comparable. */
-export async function evaluate(policy: Policy, problems: readonly Problem[], settings: Settings, at: { readonly step: number; readonly stage: Stage }, options: EvaluationOptions = {}): Promise<EvaluationRecord> {
+export async function evaluate(policy: Policy, problems: readonly TrainingProblem[], settings: Settings, at: { readonly step: number; readonly stage: Stage }, options: EvaluationOptions = {}): Promise<EvaluationRecord> {
   const { greedy = false, samples = 1, batch = 64, parallel = null, onProgress } = options;
-  const scores: { readonly family: FamilyName; readonly score: SampleScore }[] = [];
+  const scores: { readonly family: string; readonly score: SampleScore }[] = [];
   const count = tokenCounter(policy);
   for (let start = 0; start < problems.length; start += batch) {
     const chunk = problems.slice(start, start + batch);

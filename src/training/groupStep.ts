@@ -4,8 +4,6 @@
  */
 import type { EncodedPrompt, FeatureBank } from "../policy/packing";
 import type { Policy } from "../policy/policy";
-import type { Problem } from "../tasks/problem";
-import { problemOf } from "../tasks/problems";
 import { bankOf } from "./featureCache";
 import { Lifetime } from "./lifetime";
 import { microBatches, type TrainingRow } from "./microBatch";
@@ -13,6 +11,7 @@ import { normaliseGroups } from "./normalise";
 import { lossOptions, trainingRows } from "./objective";
 import { responseLogprobs } from "./optimiserStep";
 import type { DataParallel } from "./parallel";
+import type { ProblemSource, TrainingProblem } from "./problemSource";
 import type { GroupRecord, Phase } from "./records";
 import { encodeProblem, lossTemperature, sampleRows } from "./rollout";
 import { scoreGroups, type Scorer } from "./score";
@@ -31,7 +30,7 @@ export class GroupStep {
     private readonly policy: Policy,
     readonly settings: Settings,
     private readonly rows: readonly (readonly SampledRow[])[],
-    private readonly problems: readonly Problem[],
+    private readonly problems: readonly TrainingProblem[],
     private readonly prompts: readonly EncodedPrompt[],
     private readonly features: FeatureBank | null,
   ) {
@@ -39,7 +38,7 @@ export class GroupStep {
   }
 
   /** Phase rollout. `stream`: position in the random streams. */
-  static async rollout(policy: Policy, problems: readonly Problem[], settings: Settings, stream: number, parallel: DataParallel | null): Promise<GroupStep> {
+  static async rollout(policy: Policy, problems: readonly TrainingProblem[], settings: Settings, stream: number, parallel: DataParallel | null): Promise<GroupStep> {
     const prompts = problems.map((problem) => encodeProblem(policy, problem));
     const features = settings.freezeVision ? bankOf(policy, prompts) : null;
     try {
@@ -53,8 +52,8 @@ export class GroupStep {
   }
 
   /** The step as a snapshot kept it: its tokens, from which scores and advantages follow. */
-  static recall(policy: Policy, pending: PendingStep, scorer: Scorer | undefined): GroupStep {
-    const problems = pending.groups.map((group) => problemOf(group.problem));
+  static async recall(policy: Policy, pending: PendingStep, scorer: Scorer | undefined, source: ProblemSource): Promise<GroupStep> {
+    const problems = await Promise.all(pending.groups.map((group) => source.problemOf(group.problem)));
     const prompts = problems.map((problem) => encodeProblem(policy, problem));
     const features = pending.settings.freezeVision ? bankOf(policy, prompts) : null;
     const step = new GroupStep(policy, pending.settings, pending.groups.map((group) => group.rows), problems, prompts, features);

@@ -3,7 +3,7 @@
  * The page, the JSONL log and the tests read the same records.
  */
 import type { GroupAdvantages, RewardTerms, Transition, Voice } from "../srpo/types";
-import type { FamilyName, Picture } from "../tasks/problem";
+import type { Picture } from "../tasks/problem";
 
 export type Stage = "base" | "sft" | "grpo";
 /** The four phases of one GRPO step, in order. An SFT step has `data` (collect and write reflections) and `update`. */
@@ -11,10 +11,13 @@ export type Phase = "rollout" | "score" | "normalise" | "update";
 
 export interface ProblemRecord {
   readonly id: string;
-  readonly family: FamilyName;
+  /** Family of a task, or category of a data set. */
+  readonly family: string;
   readonly picture: Picture;
   /** Size of the picture that the policy sees, where `picture` is a smaller preview of it. */
   readonly fullSize?: { readonly width: number; readonly height: number };
+  /** Pictures after the first, where there are several. */
+  readonly morePictures?: readonly Picture[];
   readonly question: string;
   readonly answer: string;
 }
@@ -116,7 +119,7 @@ export interface EvaluationRecord {
   readonly wellFormed: number;
   readonly meanLength: number;
   readonly transitions: Readonly<Record<Transition, number>>;
-  readonly byFamily: Readonly<Partial<Record<FamilyName, { readonly first: number; readonly refined: number }>>>;
+  readonly byFamily: Readonly<Record<string, { readonly first: number; readonly refined: number }>>;
 }
 
 /** One record of the reflection data set of stage 1. */

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { scoreResponse } from "../srpo/score";
 import { problemAt } from "../tasks/problems";
+import { taskSource } from "./problemSource";
 import { emptyProgress, recallExample, reflect, responseText, storeExample, takeExamples } from "./reflectionData";
 import { defaultSettings } from "./settings";
 
@@ -8,7 +9,7 @@ const problems = Array.from({ length: 40 }, (_, i) => problemAt("train", i));
 const answered = (right: (index: number) => boolean) =>
   problems.map((problem, i) => ({ problem, text: `<think> ${problem.readings.map((r) => `${r.subject} = ${r.value}`).join(" ; ")} </think> <answer> ${right(i) ? problem.answer : "99"} </answer>` }));
 
-test("the teacher's record is a well-formed response whose refined answer is right", () => {
+test("the teacher's record is a well-formed response whose refined answer is right", async () => {
   for (const { problem, text } of answered((i) => i % 2 === 0)) {
     const example = reflect(problem, text);
     if (example === null) throw new Error("expected a record");
@@ -16,7 +17,7 @@ test("the teacher's record is a well-formed response whose refined answer is rig
     expect(score.formatReasons).toEqual([]);
     expect(score.refinedRight).toBe(true);
     expect(score.firstRight).toBe(example.firstRight);
-    expect(recallExample(storeExample(example))).toEqual(example);
+    expect(await recallExample(storeExample(example), taskSource)).toEqual(example);
   }
 });
 

@@ -9,19 +9,24 @@
 import { isRight } from "../srpo/grader";
 import { parseResponse } from "../srpo/format";
 import { teach } from "../srpo/teacher";
-import type { Problem } from "../tasks/problem";
-import { problemOf } from "../tasks/problems";
 import { problemRecord } from "./dataCursor";
+import type { ProblemSource, TrainingProblem } from "./problemSource";
 import type { DataProgress, ReflectionExample } from "./records";
 import type { StoredExample } from "./state";
 
 /** Share of right first answers that the paper aims at. */
 export const RIGHT_SHARE = 0.3;
 
-/** What the teacher makes of one own answer; null where the answer cannot be read. */
-export function reflect(problem: Problem, text: string): ReflectionExample | null {
+/**
+ * What the teacher makes of one own answer; null where the answer cannot be read.
+ * @throws Error for a problem without readings, e.g. of a data set: its reflections are made beforehand
+ */
+export function reflect(problem: TrainingProblem, text: string): ReflectionExample | null {
   const { firstSolution, firstAnswer } = parseResponse(text);
   if (firstSolution === null || firstAnswer === null || firstAnswer === "" || firstSolution.think === "") return null;
+  if (problem.readings === undefined || problem.inferences === undefined) {
+    throw new Error(`reflection data: the built-in teacher cannot write about ${problem.id}, which has no readings; make reflections with "srpo reflect" and name the file as data.reflections`);
+  }
   const firstRight = isRight(firstAnswer, problem.answer, "equivalent");
   const taught = teach({
     readings: problem.readings, inferences: problem.inferences, answer: problem.answer,
@@ -47,7 +52,7 @@ export function emptyProgress(wanted: number): DataProgress {
  * Take what is still wanted of a chunk of own answers.
  * @param seen answers sampled before this chunk
  */
-export function takeExamples(progress: DataProgress, answers: readonly { readonly problem: Problem; readonly text: string }[], seen: number): { progress: DataProgress; taken: ReflectionExample[] } {
+export function takeExamples(progress: DataProgress, answers: readonly { readonly problem: TrainingProblem; readonly text: string }[], seen: number): { progress: DataProgress; taken: ReflectionExample[] } {
   const wantedRight = Math.round(RIGHT_SHARE * progress.wanted);
   const taken: ReflectionExample[] = [];
   let { collected, right, wrong, discarded } = progress;
@@ -73,6 +78,6 @@ export function storeExample({ problem, ...rest }: ReflectionExample): StoredExa
   return { ...rest, problem: problem.id };
 }
 
-export function recallExample({ problem, ...rest }: StoredExample): ReflectionExample {
-  return { ...rest, problem: problemRecord(problemOf(problem)) };
+export async function recallExample({ problem, ...rest }: StoredExample, source: ProblemSource): Promise<ReflectionExample> {
+  return { ...rest, problem: problemRecord(await source.problemOf(problem)) };
 }

@@ -4,8 +4,8 @@
  */
 import type { EncodedPrompt, FeatureBank } from "../policy/packing";
 import type { Policy } from "../policy/policy";
-import type { Problem } from "../tasks/problem";
 import type { DataParallel } from "./parallel";
+import type { TrainingProblem } from "./problemSource";
 import type { SampledRow } from "./state";
 
 export interface SamplingOptions {
@@ -19,8 +19,8 @@ export interface SamplingOptions {
 }
 
 /** The problem as the policy reads it: chat template, image patches, positions. */
-export function encodeProblem(policy: Policy, problem: Problem): EncodedPrompt {
-  return policy.encodePrompt(problem.question, problem.picture);
+export function encodeProblem(policy: Policy, { question, picture, morePictures = [] }: Pick<TrainingProblem, "question" | "picture" | "morePictures">): EncodedPrompt {
+  return policy.encodePrompt(question, [picture, ...morePictures]);
 }
 
 /** → one list of rows a prompt. @param parallel whom the prompts are dealt to; null: the policy alone, with the same result */

@@ -8,11 +8,11 @@
  * Departs from the paper's pipeline in being re-entrant: every phase ends in a state that `snapshot` can hold and
  * `restore` continues bit for bit on the same home.
  */
-import { heldOutProblems, requestedProblem, trainingProblems } from "./dataCursor";
 import { configure } from "./configure";
 import { evaluate, type EvaluationOptions } from "./evaluate";
 import { GroupStep } from "./groupStep";
 import { groupMetrics } from "./metrics";
+import { taskSource, type ProblemSource, type TrainingProblem } from "./problemSource";
 import { streamStep } from "./randomStreams";
 import type { DataProgress, EvaluationRecord, GroupRecord, Phase, ReflectionExample, Stage, StepMetrics } from "./records";
 import { storeExample } from "./reflectionData";
@@ -27,8 +27,6 @@ import { StepRefused } from "./optimiserStep";
 import type { DataParallel } from "./parallel";
 import type { UpdateResult } from "./update";
 import type { Policy } from "../policy/policy";
-import { FAMILY_NAMES } from "../tasks/problems";
-import type { Problem } from "../tasks/problem";
 
 /** What one phase made. `step` counts from 1 and names the step the phase belongs to. */
 export type PhaseResult =
@@ -38,6 +36,8 @@ export type PhaseResult =
 
 export interface SessionOptions {
   readonly stage?: Stage;
+  /** Where problems come from; the built-in tasks by default. */
+  readonly source?: ProblemSource;
   /** Scores responses; the method's own by default. */
   readonly scorer?: Scorer;
   /** Milliseconds, for the timing metrics only. */
@@ -65,12 +65,14 @@ export class Session {
   readonly #reference: Reference;
   readonly #now: () => number;
   readonly #parallel: DataParallel | null;
+  readonly #source: ProblemSource;
 
   constructor(readonly policy: Policy, settings: Settings, private readonly options: SessionOptions = {}) {
     this.#settings = settings;
     this.#stage = options.stage ?? "base";
     this.#parallel = options.parallel ?? null;
-    this.#sft = new ReflectionSft(policy, settings, this.#parallel);
+    this.#source = options.source ?? taskSource;
+    this.#sft = new ReflectionSft(policy, settings, this.#parallel, this.#source);
     this.#reference = new Reference(policy, settings.freezeVision);
     this.#now = options.now ?? (() => performance.now());
   }
@@ -109,7 +111,7 @@ export class Session {
     this.#step = 0;
     this.#updates = 0;
     this.#sft.dispose();
-    this.#sft = new ReflectionSft(this.policy, this.#settings, this.#parallel);
+    this.#sft = new ReflectionSft(this.policy, this.#settings, this.#parallel, this.#source);
   }
 
   /** Do the next phase. @throws StepRefused when the update is not finite: weights and counters stay, the step is dropped. */
@@ -129,12 +131,10 @@ export class Session {
 
   /** Fresh samples of one held-out problem, scored and normalised; nothing is trained. */
   async sample(family: string | null, greedy: boolean): Promise<GroupRecord> {
-    const known = FAMILY_NAMES.find((name) => name === family);
-    if (family !== null && known === undefined) throw new Error(`sample: there is no family "${family}"; expected one of ${FAMILY_NAMES.join(", ")}`);
-    return this.sampleProblem(requestedProblem(this.#samples, known === undefined ? this.#settings.families : [known]), greedy);
+    return this.sampleProblem(await this.#source.requested(this.#samples, family, this.#settings), greedy);
   }
 
-  async sampleProblem(problem: Problem, greedy: boolean): Promise<GroupRecord> {
+  async sampleProblem(problem: TrainingProblem, greedy: boolean): Promise<GroupRecord> {
     const settings = { ...this.#settings, temperature: greedy ? 0 : this.#settings.temperature };
     const step = await GroupStep.rollout(this.policy, [problem], settings, streamStep("sample", this.#samples++), this.#parallel);
     try {
@@ -149,8 +149,8 @@ export class Session {
   }
 
   /** Accuracies on held-out problems at the run's temperature, or greedily. */
-  evaluate(count: number, options: EvaluationOptions = {}): Promise<EvaluationRecord> {
-    return evaluate(this.policy, heldOutProblems(count, this.#settings), this.#settings, { step: this.#step, stage: this.#stage }, { parallel: this.#parallel, ...options });
+  async evaluate(count: number, options: EvaluationOptions = {}): Promise<EvaluationRecord> {
+    return evaluate(this.policy, await this.#source.heldOut(count, this.#settings), this.#settings, { step: this.#step, stage: this.#stage }, { parallel: this.#parallel, ...options });
   }
 
   async snapshot(): Promise<Snapshot> {
@@ -172,9 +172,9 @@ export class Session {
     this.#refusals = state.refusals;
     this.#history = state.history.map((metrics) => ({ ...metrics }));
     this.#sft.dispose();
-    this.#sft = new ReflectionSft(this.policy, state.settings, this.#parallel, state);
+    this.#sft = await ReflectionSft.recall(this.policy, state, this.#parallel, this.#source);
     this.#reference.recall(snapshot.reference);
-    this.#pending = state.pending === null ? null : GroupStep.recall(this.policy, state.pending, this.options.scorer);
+    this.#pending = state.pending === null ? null : await GroupStep.recall(this.policy, state.pending, this.options.scorer, this.#source);
   }
 
   /** Frees what the session holds on the device; the policy stays its owner's. */
@@ -198,7 +198,7 @@ export class Session {
     const elapsed = (): number => (this.#now() - began) / 1000;
     const pending = this.#pending;
     if (pending === null) {
-      const problems = this.take(this.#settings.grpo.prompts);
+      const problems = await this.take(this.#settings.grpo.prompts);
       const step = await GroupStep.rollout(this.policy, problems, this.#settings, streamStep(this.#stage, this.#step), this.#parallel);
       step.rolloutSeconds = elapsed();
       step.seconds = step.rolloutSeconds;
@@ -247,7 +247,7 @@ export class Session {
 
   private async sftPhase(): Promise<PhaseResult> {
     if (!this.#sft.complete) {
-      const examples = await this.#sft.collect(this.take(this.#sft.chunkSize), this.#settings);
+      const examples = await this.#sft.collect(await this.take(this.#sft.chunkSize), this.#settings);
       return { kind: "data", progress: this.#sft.progress, examples };
     }
     const began = this.#now();
@@ -283,8 +283,8 @@ export class Session {
     return { kind: "groups", phase, step: this.#step + 1, groups };
   }
 
-  private take(count: number): Problem[] {
-    const problems = trainingProblems(this.#stage, this.#cursor[this.#stage], count, this.#settings);
+  private async take(count: number): Promise<readonly TrainingProblem[]> {
+    const problems = await this.#source.training(this.#stage, this.#cursor[this.#stage], count, this.#settings);
     this.#cursor[this.#stage] += count;
     return problems;
   }

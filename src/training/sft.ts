@@ -5,25 +5,25 @@
  */
 import type { EncodedPrompt, FeatureBank } from "../policy/packing";
 import type { Policy } from "../policy/policy";
-import type { Problem } from "../tasks/problem";
 import { bankOf } from "./featureCache";
 import type { TrainingRow } from "./microBatch";
 import type { DataParallel } from "./parallel";
+import type { ProblemSource, TrainingProblem } from "./problemSource";
 import { permutation, streamStep } from "./randomStreams";
 import type { DataProgress, ReflectionExample } from "./records";
 import { emptyProgress, recallExample, responseText, takeExamples } from "./reflectionData";
 import { encodeProblem, sampleRows } from "./rollout";
 import { cosineWithWarmup } from "./schedule";
 import type { Settings } from "./settings";
-import type { SessionState } from "./state";
+import type { SessionState, StoredExample } from "./state";
 import { responseTokens, textOf } from "./transcript";
 import { sftUpdate, type UpdateResult } from "./update";
-import { problemOf } from "../tasks/problems";
 
 /** Own answers sampled at a time: enough to fill a device, few enough to watch the data grow. */
 const CHUNK = 128;
 
-interface Prepared { readonly prompts: readonly EncodedPrompt[]; readonly tokens: readonly Int32Array[]; readonly features: FeatureBank | null }
+/** Examples ready to be trained on, by their place in the data set. */
+interface Prepared { readonly prompts: ReadonlyMap<number, EncodedPrompt>; readonly tokens: ReadonlyMap<number, Int32Array>; readonly features: FeatureBank | null }
 
 export class ReflectionSft {
   #examples: ReflectionExample[];
@@ -31,16 +31,26 @@ export class ReflectionSft {
   #chunks: number;
   #prepared: Prepared | null = null;
 
-  constructor(private readonly policy: Policy, settings: Settings, private readonly parallel: DataParallel | null, from: Pick<SessionState, "examples" | "progress" | "chunks"> | null = null) {
-    this.#examples = from?.examples.map(recallExample) ?? [];
-    this.#progress = from?.progress ?? emptyProgress(settings.sft.examples);
-    this.#chunks = from?.chunks ?? 0;
+  constructor(private readonly policy: Policy, settings: Settings, private readonly parallel: DataParallel | null, private readonly source: ProblemSource) {
+    this.#examples = [];
+    this.#progress = source.reflections === null ? emptyProgress(settings.sft.examples) : givenProgress(source.reflections);
+    this.#chunks = 0;
+  }
+
+  /** The stage as a snapshot kept it. */
+  static async recall(policy: Policy, { settings, examples, progress, chunks }: Pick<SessionState, "settings" | "examples" | "progress" | "chunks">, parallel: DataParallel | null, source: ProblemSource): Promise<ReflectionSft> {
+    const sft = new ReflectionSft(policy, settings, parallel, source);
+    sft.#examples = await Promise.all(examples.map((example) => recallExample(example, source)));
+    if (source.reflections === null) sft.#progress = progress;
+    sft.#chunks = chunks;
+    return sft;
   }
 
   get progress(): DataProgress {
     return this.#progress;
   }
 
+  /** The collected examples; none where they were given (`ProblemSource.reflections`). */
   get examples(): readonly ReflectionExample[] {
     return this.#examples;
   }
@@ -61,7 +71,7 @@ export class ReflectionSft {
   }
 
   /** Sample one chunk of own answers at the run's temperature and let the teacher write. → the new records */
-  async collect(problems: readonly Problem[], settings: Settings): Promise<readonly ReflectionExample[]> {
+  async collect(problems: readonly TrainingProblem[], settings: Settings): Promise<readonly ReflectionExample[]> {
     const prompts = problems.map((problem) => encodeProblem(this.policy, problem));
     const { temperature, maxNewTokens, seed } = settings;
     const rows = await sampleRows(this.policy, prompts, null, { groupSize: 1, temperature, maxNewTokens, seed, step: streamStep("sft", this.#chunks) }, this.parallel);
@@ -81,13 +91,19 @@ export class ReflectionSft {
   }
 
   /** Step number `step` (0-based) on the finished data set. */
-  update(step: number, updates: number, settings: Settings): Promise<UpdateResult> {
-    const prepared = this.prepare(settings);
-    return sftUpdate(this.policy, this.batch(prepared, step, settings), {
-      temperature: 1, trainVision: !settings.freezeVision, features: prepared.features,
-      learningRate: this.learningRate(step, settings), weightDecay: settings.sft.weightDecay, maxGradNorm: settings.maxGradNorm,
-      microBatchRows: settings.microBatchRows, updates, beta2: settings.sft.beta2, parallel: this.parallel,
-    });
+  async update(step: number, updates: number, settings: Settings): Promise<UpdateResult> {
+    const chosen = this.chosen(step, settings);
+    const given = this.source.reflections;
+    const prepared = given === null ? this.prepareAll(settings) : await this.prepareGiven(given, chosen, settings);
+    try {
+      return await sftUpdate(this.policy, trainingRows(prepared, chosen), {
+        temperature: 1, trainVision: !settings.freezeVision, features: prepared.features,
+        learningRate: this.learningRate(step, settings), weightDecay: settings.sft.weightDecay, maxGradNorm: settings.maxGradNorm,
+        microBatchRows: settings.microBatchRows, updates, beta2: settings.sft.beta2, parallel: this.parallel,
+      });
+    } finally {
+      if (given !== null) prepared.features?.dispose();
+    }
   }
 
   dispose(): void {
@@ -95,31 +111,54 @@ export class ReflectionSft {
     this.#prepared = null;
   }
 
-  /** Examples [step·B, (step+1)·B) of the endless, epoch-wise shuffled stream; token-mean weights. */
-  private batch({ prompts, tokens }: Prepared, step: number, settings: Settings): TrainingRow[] {
-    const size = this.#examples.length;
+  /** Places in the data set of the examples [step·B, (step+1)·B) of the endless, epoch-wise shuffled stream. */
+  private chosen(step: number, settings: Settings): number[] {
+    const size = this.source.reflections?.length ?? this.#examples.length;
     const orders = new Map<number, number[]>();
-    const chosen = Array.from({ length: settings.sft.batchSize }, (_, i) => {
+    return Array.from({ length: settings.sft.batchSize }, (_, i) => {
       const place = step * settings.sft.batchSize + i;
       const epoch = Math.floor(place / size);
       const order = orders.get(epoch) ?? permutation(size, settings.seed, epoch);
       orders.set(epoch, order);
       return order[place % size] ?? 0;
     });
-    const total = chosen.reduce((sum, index) => sum + (tokens[index]?.length ?? 0), 0);
-    return chosen.flatMap((index) => {
-      const prompt = prompts[index];
-      const response = tokens[index];
-      return prompt === undefined || response === undefined ? [] : [{ prompt, tokens: response, weight: 1 / total, advantage: 1 }];
-    });
   }
 
   /** Prompts, tokens and image features of the whole data set, once. */
-  private prepare(settings: Settings): Prepared {
-    if (this.#prepared !== null) return this.#prepared;
-    const prompts = this.#examples.map((example) => encodeProblem(this.policy, problemOf(example.problem.id)));
-    const tokens = this.#examples.map((example) => responseTokens(this.policy, responseText(example)));
-    this.#prepared = { prompts, tokens, features: settings.freezeVision ? bankOf(this.policy, prompts) : null };
+  private prepareAll(settings: Settings): Prepared {
+    this.#prepared ??= this.prepare(new Map(this.#examples.entries()), settings);
     return this.#prepared;
   }
+
+  /** Those of one batch: given examples may be too many, and their pictures too large, to be held. */
+  private async prepareGiven(given: readonly StoredExample[], chosen: readonly number[], settings: Settings): Promise<Prepared> {
+    const examples = new Map<number, ReflectionExample>();
+    for (const index of chosen) {
+      const stored = given[index];
+      if (stored !== undefined && !examples.has(index)) examples.set(index, await recallExample(stored, this.source));
+    }
+    return this.prepare(examples, settings);
+  }
+
+  private prepare(examples: ReadonlyMap<number, ReflectionExample>, settings: Settings): Prepared {
+    const prompts = new Map([...examples].map(([index, { problem }]) => [index, encodeProblem(this.policy, problem)]));
+    const tokens = new Map([...examples].map(([index, example]) => [index, responseTokens(this.policy, responseText(example))]));
+    return { prompts, tokens, features: settings.freezeVision ? bankOf(this.policy, [...prompts.values()]) : null };
+  }
+}
+
+/** One row an example, with token-mean weights. */
+function trainingRows({ prompts, tokens }: Prepared, chosen: readonly number[]): TrainingRow[] {
+  const total = chosen.reduce((sum, index) => sum + (tokens.get(index)?.length ?? 0), 0);
+  return chosen.flatMap((index) => {
+    const prompt = prompts.get(index);
+    const response = tokens.get(index);
+    return prompt === undefined || response === undefined ? [] : [{ prompt, tokens: response, weight: 1 / total, advantage: 1 }];
+  });
+}
+
+/** Progress of a data set that is there already. */
+function givenProgress(examples: readonly StoredExample[]): DataProgress {
+  const right = examples.filter((example) => example.firstRight).length;
+  return { collected: examples.length, wanted: examples.length, right, wrong: examples.length - right, discarded: 0 };
 }

@@ -35,7 +35,7 @@ export type PendingStep = z.output<typeof pendingStepSchema>;
 
 const solution = z.object({ think: z.string(), answer: z.string() });
 /** A record of the reflection data set, its problem by id. */
-const storedExampleSchema = z.object({
+export const storedExampleSchema = z.object({
   problem: z.string(),
   strategy: z.enum(["correction", "simplification"]),
   firstRight: z.boolean(),

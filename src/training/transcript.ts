@@ -3,8 +3,8 @@ import type { CheckpointFiles, Policy } from "../policy/policy";
 import { PolicyTokenizer } from "../policy/tokenizer";
 import { tokenVoices } from "../srpo/format";
 import type { CountTokens } from "../srpo/score";
-import type { Problem } from "../tasks/problem";
 import { problemRecord } from "./dataCursor";
+import type { TrainingProblem } from "./problemSource";
 import type { GroupRecord, SampleRecord } from "./records";
 import type { SampledRow } from "./state";
 
@@ -30,7 +30,7 @@ export async function loadTokenCounter(files: CheckpointFiles): Promise<CountTok
   return tokenCounter({ tokenizer: await PolicyTokenizer.open(files) });
 }
 
-export function groupRecord(policy: Policy, problem: Problem, rows: readonly SampledRow[]): GroupRecord {
+export function groupRecord(policy: Policy, problem: TrainingProblem, rows: readonly SampledRow[]): GroupRecord {
   return { problem: problemRecord(problem), samples: rows.map((row) => sampleRecord(policy, row)) };
 }
 

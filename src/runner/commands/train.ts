@@ -1,8 +1,10 @@
 /** `train`: reflection SFT and GRPO without a page, from flags or a run file, resumable. */
 import { configure } from "../../training/configure";
+import { taskSource, type ProblemSource } from "../../training/problemSource";
 import { Session } from "../../training/session";
 import { settingsSchema, type Settings, type SettingsPatch } from "../../training/settings";
 import { homeFlag, policyFlag, seedFlag, setFlag, workersFlag, type RunnerCommand } from "../command";
+import { openDataSource } from "../dataSource";
 import { HOME_NAMES } from "../nodeHomes";
 import { openPolicyOn, type OpenedPolicy } from "../openPolicy";
 import { progressBar } from "../progress";
@@ -57,10 +59,11 @@ export const trainCommand: RunnerCommand = {
     if (stored === null && resume) throw new UsageError(`--resume: there is no run in ${folder.path}`);
     if (stored !== null) refuseAnotherRun(stored, request);
     const plan = stored ?? planOf(config);
+    const source = await sourceOf(plan);
     const opened = await openFor(plan, args.given("home") === null ? plan.home : args.oneOf("home", HOME_NAMES), config.settings);
     const workers = args.integer("workers", 1);
     const parallel = await openWorkers(opened.policy, workers, config.settings.freezeVision ? "language" : "all");
-    const session = new Session(opened.policy, config.settings, { parallel });
+    const session = new Session(opened.policy, config.settings, { parallel, source });
     const bar = progressBar("train");
     try {
       if (stored === null) {
@@ -107,7 +110,7 @@ async function requestOf(args: Arguments): Promise<Request> {
 
 /** A run goes on as what it is: the policy it began with, its stages, its adapter. @throws UsageError naming the key of the file that says otherwise */
 function refuseAnotherRun(stored: RunPlan, { config, given }: Request): void {
-  for (const key of ["policy", "stages", "lora"] as const) {
+  for (const key of ["policy", "stages", "lora", "data"] as const) {
     if (key in given && JSON.stringify(config[key]) !== JSON.stringify(stored[key])) {
       throw new UsageError(`--resume: --config says ${key} ${JSON.stringify(config[key])}, the run in ${config.out} was begun with ${JSON.stringify(stored[key])}; leave it as it was, or begin another run in another --out`);
     }
@@ -126,6 +129,17 @@ function openFor(plan: RunPlan, home: RunPlan["home"], settings: Settings): Prom
   if (rank === 0) return openPolicyOn(home, plan.policy, { trainable: settings.freezeVision ? "language" : "all" });
   if (!settings.freezeVision) throw new UsageError("lora.rank above 0 trains the adapter alone: settings.freezeVision must be true");
   return openPolicyOn(home, plan.policy, { lora: { rank, ...lora, baseModel: plan.policy }, seed: settings.seed });
+}
+
+/** The plan's data set, else the built-in problems. @throws UsageError */
+async function sourceOf({ data: { train, ...data }, stages }: RunPlan): Promise<ProblemSource> {
+  if (train === null) {
+    const named = Object.entries(data).find(([, path]) => path !== null);
+    if (named !== undefined) throw new UsageError(`data.${named[0]} belongs to a data set, but data.train names none`);
+    return taskSource;
+  }
+  if (stages.includes("sft") && data.reflections === null) throw new UsageError("the stage sft on a data set needs data.reflections; make the file with srpo reflect, or train the stage grpo alone");
+  return openDataSource({ train, ...data });
 }
 
 function stagesOf(text: string): RunConfig["stages"] {
