@@ -42,13 +42,13 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
         <h1 className={problem.question.length > LONG_QUESTION ? "problem-question is-long" : "problem-question"}>{problem.question}</h1>
         <p className="problem-answer">The right answer is <b>{problem.answer}</b></p>
         <div className="problem-foot">
-          {count > 1 ? (
+          {count > 1 && (
             <div className="problem-nav" role="group" aria-label="Problems of this step">
               <button type="button" className="icon-button" onClick={() => choose(-1)} aria-label="Previous problem" title="Previous problem (P)"><Icon name="left" /></button>
               <span className="tabular">problem {chosen + 1} of {count}</span>
               <button type="button" className="icon-button" onClick={() => choose(1)} aria-label="Next problem" title="Next problem (N)"><Icon name="right" /></button>
             </div>
-          ) : <span />}
+          )}
           {step.origin === "sampled" ? (
             <div className="problem-ask">
               <button type="button" className="button" disabled={!ready} onClick={() => session.sample(false)}><Icon name="dice" />Ask another</button>

@@ -29,7 +29,9 @@ export function SftView() {
       <header className="sft-head">
         <div>
           <h1 id="sft-title">{building ? "Building the reflection data" : "Learning the form"}</h1>
-          <p className="sft-what">The policy answers; a teacher who knows the truth writes the reflection; a refined solution follows. Right but long-winded answers are <b>simplified</b>, wrong ones <b>corrected</b>.</p>
+          {building
+            ? <p className="sft-what">The policy answers; a teacher who knows the truth writes the reflection; a refined solution follows. Right but long-winded answers are <b>simplified</b>, wrong ones <b>corrected</b>.</p>
+            : <p className="sft-what">The policy learns to write such records by itself: every token after the question is made more likely, in small batches, until reflecting has become a habit. Whether it <b>helps</b> is taught by GRPO.</p>}
         </div>
         <ol className="phases" aria-label="Parts of this stage">
           <li className={building ? "is-running" : "is-done"}><i aria-hidden="true" />Collect</li>
