@@ -1,20 +1,24 @@
 /**
- * Sampling groups of responses. Each prompt is computed once for its whole group; keys and values of prompts and
- * responses lie in one cache tensor a layer: first all prompts' rows (each prompt but its last token), then a region
- * of `maxNewTokens` rows for every response. Every decode step is the same: feed the last prompt token or the token
- * just sampled, extend the cache by one row, sample on the device. The host sees nothing until the end, but for a
- * look every `DONE_CHECK` tokens which rows have finished: when enough have, the others go on without them.
+ * Sampling groups of responses. Each prompt is computed once for its whole group (prefill.ts); responses are written in
+ * slots (groupCache.ts), and a slot whose response has finished is taken by the next one, of the same prompt or a later one.
+ * Every decode step is the same: feed the last prompt token or the token just sampled, extend the cache by one row, sample
+ * on the device. The host looks every `LOOK_EVERY` tokens, in one read-back: it takes what was sampled, retires
+ * responses that have finished, and seats others. Without anything to stop at it looks once.
+ *
+ * A response's tokens depend on the weights, its prompt, (seed, step) and its row id: not on the slots there are, nor
+ * on what else is in flight.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Home, Recorder } from "../tensor/home";
 import { Tape } from "../tensor/tape";
-import type { Decoder, KvCache } from "./decoder";
-import { decodeRows, openStretch, type DecodeStretch } from "./decodeRows";
-import { writeAngles, type MropeFrequencies } from "./mrope";
-import { paddedSize, positionAt, referFeatures, type EncodedPrompt, type FeaturePlaces } from "./packing";
+import type { KvCache } from "./decoder";
+import { DecodeSeats, Turns } from "./decodeSeats";
+import { cacheBytesOfToken, cacheLayout, GroupCache, slotCount, type CacheFormat } from "./groupCache";
+import { OpenRows, type OpenRow } from "./openRows";
+import { paddedSize, type EncodedPrompt, type FeaturePlaces } from "./packing";
+import { prefill, type PrefillModel } from "./prefill";
 
-const DONE_CHECK = 8;
-/** Go on with fewer rows once at most this share of them is still being written. */
+const LOOK_EVERY = 8;
+/** Go on with fewer seats once nothing waits and at most this share of them is taken. */
 const SHRINK_AT = 0.75;
 
 export interface GenerateOptions {
@@ -29,10 +33,16 @@ export interface GenerateOptions {
   readonly step: number;
   /** Default: the checkpoint's end tokens. An empty list never stops. */
   readonly stopTokens?: readonly number[];
+  /** A response ends with the token that completes one of these in its text (Policy.generate only). */
+  readonly stopStrings?: readonly string[];
+  /** Responses being written at a time; null (default): as many as their cache takes 2 GiB. The result is the same. */
+  readonly slots?: number | null;
+  /** How keys and values are kept; null (default): in f16 beside packed weights, else in f32. */
+  readonly cache?: CacheFormat | null;
   /** Row part of the random counter (default 0, 1, 2 …), prompt-major. */
   readonly rowIds?: Int32Array;
-  /** Called after every token with the tokens just sampled [rows], the pad token where a row has finished; costs one read-back a token. */
-  readonly onToken?: (position: number, tokens: Int32Array) => void;
+  /** Called after every decode step with the tokens just sampled [rows], the pad token for rows not being written; costs one read-back a token. */
+  readonly onToken?: (step: number, tokens: Int32Array) => void;
 }
 
 export interface RolloutRow {
@@ -49,152 +59,120 @@ export interface RolloutRow {
 export interface Rollout {
   readonly rows: RolloutRow[];
   readonly readbacks: number;
+  /** Decode steps made, each one token for every seat. */
+  readonly steps: number;
 }
 
-export interface GeneratorModel {
-  readonly home: Home;
-  readonly recorder: Recorder;
-  readonly decoder: Decoder;
+export interface GeneratorModel extends PrefillModel {
   readonly numLayers: number;
-  readonly imageToken: number;
   readonly padToken: number;
-  readonly frequencies: MropeFrequencies;
+  /** Where the options leave it open. */
+  readonly cacheFormat: CacheFormat;
 }
 
-type ResolvedOptions = GenerateOptions & { readonly stopTokens: readonly number[] };
+/** How many of the tokens there are when a stop string is complete, looking from token `from` on; null while none is. */
+export type StopCheck = (tokens: Int32Array, from: number) => number | null;
+
+export type ResolvedOptions = Omit<GenerateOptions, "stopStrings"> & { readonly stopTokens: readonly number[]; readonly stopCheck?: StopCheck | null };
 
 /** @param features of all prompts (null without pictures), `places` saying where each prompt's lie */
 export async function generateRollout(model: GeneratorModel, prompts: readonly EncodedPrompt[], features: Tensor | null, places: readonly FeaturePlaces[], options: ResolvedOptions): Promise<Rollout> {
-  const { home, frequencies } = model;
-  const { maxNewTokens, groupSize } = options;
-  const rows = decodeRows(prompts, groupSize, maxNewTokens, options.rowIds ?? null);
-  const promptRows = rows.at(-1)?.promptEnd ?? 0;
-  if (rows.length === 0 || maxNewTokens < 1) throw new Error("generate: needs at least one prompt, one sample and one new token.");
-  const { kvHeads, headDim } = model.decoder.shape;
-  // Of few sizes where steps are recorded: the memory is found again by the next rollout, and so are its recordings.
-  const cacheRows = promptRows + rows.length * maxNewTokens;
-  const layers = Array.from({ length: model.numLayers }, () => home.zeros([home.records ? paddedSize(cacheRows) : cacheRows, 2 * kvHeads * headDim]));
-  const stretches: DecodeStretch[] = [];
+  const { home } = model;
+  const { maxNewTokens, groupSize, stopTokens, stopCheck = null } = options;
+  const total = prompts.length * groupSize;
+  if (total === 0 || maxNewTokens < 1) throw new Error("generate: needs at least one prompt, one sample and one new token.");
+  const sizes = { layers: model.numLayers, ...model.decoder.shape };
+  const format = options.cache ?? model.cacheFormat;
+  const slots = slotCount(options.slots ?? null, total, cacheBytesOfToken(sizes, format) * maxNewTokens);
+  const cache = new GroupCache(home, sizes, format, cacheLayout({ promptRows: prompts.map(({ ids }) => ids.length - 1), groupSize, slots, maxNewTokens, padded: home.records }));
+  const open = new OpenRows(prompts, groupSize, maxNewTokens, options.rowIds ?? null, cache);
+  const turns = new Turns(model.frequencies);
+  const window = stopTokens.length === 0 && stopCheck === null ? maxNewTokens : Math.min(LOOK_EVERY, maxNewTokens);
+  let seats = new DecodeSeats(home, turns, slots, window);
+  const rows = new Array<RolloutRow>(total);
+  let [steps, readbacks] = [0, 0];
   try {
-    prefill(model, prompts, features, places, layers);
-    const lastTokens = Int32Array.from(rows, ({ row }) => prompts[Math.floor(row / groupSize)]?.ids.at(-1) ?? 0);
-    let stretch = openStretch(home, frequencies, rows, lastTokens, 0, maxNewTokens);
-    stretches.push(stretch);
-    let readbacks = 0;
-    let steps = 0;
-    while (steps < maxNewTokens) {
-      decodeStep(model, steps, stretch, layers, options);
-      steps++;
-      const looks = options.stopTokens.length > 0 && steps % DONE_CHECK === 0 && steps < maxNewTokens;
-      if (!looks && options.onToken === undefined) continue;
-      const [done, next] = await home.read([stretch.buffers.done, stretch.buffers.next]);
+    for (;;) {
+      const begun = open.fill();
+      if (open.rows.length === 0) return { rows, readbacks, steps };
+      prefill(model, begun.map(({ prompt, start }) => ({ prompt: at(prompts, prompt), places: at(places, prompt), start })), features, cache.layers);
+      if (open.waiting === 0 && open.rows.length <= SHRINK_AT * seats.count) {
+        const fewer = Math.min(seats.count, home.records ? paddedSize(open.rows.length) : open.rows.length);
+        if (fewer < seats.count) {
+          seats.dispose();
+          seats = new DecodeSeats(home, turns, fewer, window);
+        }
+      }
+      const ahead = options.onToken === undefined ? Math.min(window, ...open.rows.map(({ length }) => maxNewTokens - length)) : 1;
+      seats.seat(open.rows, ahead);
+      for (let step = 0; step < ahead; step++) decodeStep(model, step, seats, cache.layers, options);
+      steps += ahead;
+      const { tokens, logprobs, entropies } = seats.buffers;
+      const read = await home.read([tokens, logprobs, entropies]);
       readbacks++;
-      options.onToken?.(steps - 1, scattered(stretch, next ?? [], rows.length, model.padToken));
-      if (!looks) continue;
-      const open = stretch.rows.flatMap((_, i) => (done?.[i] === 0 ? [i] : []));
-      if (open.length === 0) break;
-      if (open.length > SHRINK_AT * stretch.rows.length) continue;
-      const active = stretch.rows.filter((_, i) => done?.[i] === 0);
-      stretch = openStretch(home, frequencies, active, Int32Array.from(open, (i) => next?.[i] ?? 0), steps, maxNewTokens);
-      stretches.push(stretch);
+      options.onToken?.(steps - 1, lastTokens(open.rows, read[0] ?? [], window, total, model.padToken));
+      const finished = new Set<OpenRow>();
+      open.rows.forEach((row, seat) => {
+        const result = taken(row, read.map((values) => values.subarray(seat * window, seat * window + ahead)), stopTokens, stopCheck);
+        if (result === null) return;
+        rows[row.row] = result;
+        finished.add(row);
+      });
+      open.retire(finished);
     }
-    return { rows: await collect(home, stretches, rows.length, steps, options), readbacks: readbacks + 1 };
   } finally {
-    for (const stretch of stretches) stretch.dispose();
-    for (const layer of layers) layer.dispose();
+    seats.dispose();
+    cache.dispose();
   }
 }
 
-/** Values of a stretch's rows at their places among all `count` rows. */
-function scattered(stretch: DecodeStretch, values: ArrayLike<number>, count: number, otherwise: number): Int32Array {
-  const all = new Int32Array(count).fill(otherwise);
-  stretch.rows.forEach(({ row }, i) => (all[row] = values[i] ?? otherwise));
+/** Put what was sampled at the end of a row. → the response, if it has finished */
+function taken(row: OpenRow, [tokens, logprobs, entropies]: readonly (Float32Array | Int32Array)[], stopTokens: readonly number[], stopCheck: StopCheck | null): RolloutRow | null {
+  if (tokens === undefined || logprobs === undefined || entropies === undefined) throw new Error("generate: the read-back is incomplete.");
+  const before = row.length;
+  row.tokens.set(tokens, before);
+  row.logprobs.set(logprobs, before);
+  row.entropies.set(entropies, before);
+  const stop = tokens.findIndex((token) => stopTokens.includes(token));
+  row.length = before + (stop < 0 ? tokens.length : stop + 1);
+  const stopped = stopCheck?.(row.tokens.subarray(0, row.length), before) ?? null;
+  if (stopped !== null) row.length = stopped;
+  const finished = stop >= 0 || stopped !== null;
+  row.next = row.tokens[row.length - 1] ?? 0;
+  if (!finished && row.length < row.tokens.length) return null;
+  const { length } = row;
+  return { prompt: row.prompt, tokens: row.tokens.slice(0, length), logprobs: row.logprobs.slice(0, length), entropies: row.entropies.slice(0, length), finished };
+}
+
+/** For `onToken`: the token of each row's seat at the window's only step, the pad token for rows without a seat. */
+function lastTokens(rows: readonly OpenRow[], tokens: ArrayLike<number>, window: number, total: number, padToken: number): Int32Array {
+  const all = new Int32Array(total).fill(padToken);
+  rows.forEach(({ row }, seat) => (all[row] = tokens[seat * window] ?? padToken));
   return all;
 }
 
-/** Read everything sampled in one round trip, and put each row's stretches together up to its stop token. */
-async function collect(home: Home, stretches: readonly DecodeStretch[], count: number, steps: number, options: ResolvedOptions): Promise<RolloutRow[]> {
-  const read = await home.read(stretches.flatMap(({ buffers }) => [buffers.tokens, buffers.logprobs, buffers.entropies]));
-  const tokens = Array.from({ length: count }, () => new Int32Array(steps));
-  const logprobs = Array.from({ length: count }, () => new Float32Array(steps));
-  const entropies = Array.from({ length: count }, () => new Float32Array(steps));
-  stretches.forEach(({ rows, firstStep }, s) => {
-    [tokens, logprobs, entropies].forEach((into, kind) => {
-      const values = read[3 * s + kind] ?? [];
-      // A later stretch overwrites what this one would hold for its rows.
-      rows.forEach(({ row }, i) => into[row]?.set(values.slice(i * options.maxNewTokens + firstStep, i * options.maxNewTokens + steps), firstStep));
-    });
-  });
-  return tokens.map((all, row) => {
-    const stop = all.findIndex((token) => options.stopTokens.includes(token));
-    const length = stop < 0 ? steps : stop + 1;
-    return {
-      prompt: Math.floor(row / options.groupSize),
-      tokens: all.slice(0, length),
-      logprobs: (logprobs[row] ?? new Float32Array(0)).slice(0, length),
-      entropies: (entropies[row] ?? new Float32Array(0)).slice(0, length),
-      finished: stop >= 0,
-    };
-  });
-}
-
-/** Fill the cache with the prompts' keys and values. Where the home records, padding rows (that see nothing and are not stored) make the shapes few. */
-function prefill(model: GeneratorModel, prompts: readonly EncodedPrompt[], features: Tensor | null, places: readonly FeaturePlaces[], layers: readonly Tensor[]): void {
-  const { home, decoder, frequencies } = model;
-  const tokens = prompts.reduce((sum, prompt) => sum + prompt.ids.length - 1, 0);
-  const n = home.records ? paddedSize(tokens) : tokens;
-  const half = frequencies.inverse.length;
-  const ids = new Int32Array(n);
-  const cos = new Float32Array(n * half);
-  const sin = new Float32Array(n * half);
-  const visible = new Int32Array(4 * n);
-  let row = 0;
-  prompts.forEach((prompt, p) => {
-    const start = row;
-    const length = prompt.ids.length;
-    const place = places[p];
-    if (place === undefined) throw new Error(`generate: no feature places for prompt ${p}.`);
-    ids.set(referFeatures(prompt.ids.subarray(0, length - 1), model.imageToken, place), start);
-    for (let i = 0; i < length - 1; i++, row++) {
-      writeAngles(frequencies, positionAt(prompt.positions.positions, length, i), cos, sin, row * half);
-      visible.set([start, row + 1, 0, 0], 4 * row);
-    }
-  });
-  const inputs: Tensor[] = [];
-  const upload = (values: Float32Array | Int32Array, shape: readonly number[]): Tensor => {
-    const tensor = home.upload(values, shape);
-    inputs.push(tensor);
-    return tensor;
-  };
-  const idsTensor = upload(ids, [n]);
-  const angles = { cos: upload(cos, [n, half]), sin: upload(sin, [n, half]) };
-  const visibleTensor = upload(visible, [n, 4]);
-  const cache: KvCache = { layers, rows: upload(Int32Array.from({ length: n }, (_, i) => (i < tokens ? i : -1)), [n]), prefill: true, extend: 0, angleRow: 0 };
-  model.recorder.run("prefill", [...inputs, ...layers, ...(features === null ? [] : [features])], {}, () => {
-    const tape = new Tape(home, false);
-    decoder.generateForward(tape, decoder.embed(tape, idsTensor, features), angles, visibleTensor, cache);
-    tape.dispose();
-    return [];
-  });
-  for (const tensor of inputs) tensor.dispose();
+function at<T>(values: readonly T[], index: number): T {
+  const value = values[index];
+  if (value === undefined) throw new Error(`generate: prompt ${index} is one of ${values.length}.`);
+  return value;
 }
 
 /**
- * One token for every row of a stretch. All that differs between its steps are the four numbers of `changing`, so that
- * a home that records replays one recording for the whole stretch.
+ * One token for every seat. All that differs between steps are the numbers of `changing`, so that a home that records
+ * replays one recording for the whole rollout.
  */
-function decodeStep(model: GeneratorModel, t: number, stretch: DecodeStretch, layers: readonly Tensor[], options: ResolvedOptions): void {
+function decodeStep(model: GeneratorModel, t: number, seats: DecodeSeats, layers: readonly Tensor[], options: ResolvedOptions): void {
   const { home, decoder } = model;
   const { temperature, greedy = false, topK = 0, stopTokens, seed, step } = options;
   const sampling = { temperature, greedy, topK, stopTokens, padToken: model.padToken };
-  const changing = { extend: t, angleRow: stretch.angleRow(t), position: t, seed, step };
-  model.recorder.run(`decode ${JSON.stringify(sampling)}`, [...stretch.tensors, ...layers], changing, () => {
+  const changing = { extend: t, angleRow: t * seats.count, position: t, seed, step };
+  model.recorder.run(`decode ${JSON.stringify(sampling)}`, [...seats.tensors, ...layers], changing, () => {
     const tape = new Tape(home, false);
-    const cache: KvCache = { layers, rows: stretch.cacheRows, prefill: false, extend: t, angleRow: changing.angleRow };
-    const x = decoder.generateForward(tape, decoder.embed(tape, stretch.buffers.next, null), stretch.angles, stretch.visible, cache);
+    const cache: KvCache = { layers, rows: seats.cacheRows, prefill: false, extend: t, angleRow: changing.angleRow };
+    const x = decoder.generateForward(tape, decoder.embed(tape, seats.buffers.next, null), seats.angles, seats.visible, cache);
     const normed = decoder.finalNorm(tape, x);
     const logits = tape.own(home.kernels.linear(normed, decoder.head.weight, null, null));
-    home.kernels.sample(logits, stretch.buffers, { ...sampling, seed, step, position: t });
+    home.kernels.sample(logits, seats.buffers, { ...sampling, seed, step, position: t });
     tape.dispose();
     return [];
   });

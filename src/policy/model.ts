@@ -9,7 +9,8 @@ import { ParameterSet } from "../tensor/parameters";
 import { Tape } from "../tensor/tape";
 import type { PolicyConfig } from "./config";
 import { Decoder } from "./decoder";
-import { generateRollout, type GenerateOptions, type Rollout } from "./generate";
+import { generateRollout, type ResolvedOptions, type Rollout } from "./generate";
+import { defaultCacheFormat, type CacheFormat } from "./groupCache";
 import { parameterGroups, type LayoutOptions } from "./layout";
 import { LoraAdapter, type LoraOptions } from "./lora";
 import { mropeFrequencies, mropePositions, type MropeFrequencies } from "./mrope";
@@ -31,6 +32,8 @@ export class VisionLanguageModel {
   /** Training steps, for whoever trains this model: a recording for each shape of batch. */
   readonly trainingSteps: Recorder;
   private readonly decodeSteps: Recorder;
+  /** Of rollouts that do not say. */
+  readonly cacheFormat: CacheFormat;
   private readonly frequencies: MropeFrequencies;
   /** Window order of every prompt's pictures, remembered because prompts are packed again and again. */
   private readonly placesOf = new WeakMap<EncodedPrompt, Int32Array>();
@@ -44,6 +47,7 @@ export class VisionLanguageModel {
     this.lora = lora === null ? null : new LoraAdapter(config, lora, this.parameters);
     this.trainingSteps = home.recorder(RECORDINGS_KEPT);
     this.decodeSteps = home.recorder(RECORDINGS_KEPT);
+    this.cacheFormat = defaultCacheFormat(config, options);
     this.frequencies = mropeFrequencies(config.text.headDim, config.text.ropeTheta, config.text.mropeSection);
   }
 
@@ -104,14 +108,14 @@ export class VisionLanguageModel {
     return logits;
   }
 
-  async generate(prompts: readonly EncodedPrompt[], options: GenerateOptions & { readonly stopTokens: readonly number[] }, padToken: number, features: FeatureBank | null = null): Promise<Rollout> {
+  async generate(prompts: readonly EncodedPrompt[], options: ResolvedOptions, padToken: number, features: FeatureBank | null = null): Promise<Rollout> {
     const own = features === null ? this.featureBank(prompts) : null;
     const bank = features ?? own;
     const firstRows = bank?.firstRow ?? this.firstRows([...new Set(prompts)]);
     try {
       const model = {
         home: this.home, recorder: this.decodeSteps, decoder: this.layers.decoder, numLayers: this.config.text.layers,
-        imageToken: this.config.imageTokenId, padToken, frequencies: this.frequencies,
+        imageToken: this.config.imageTokenId, padToken, frequencies: this.frequencies, cacheFormat: this.cacheFormat,
       };
       return await generateRollout(model, prompts, bank?.tensor ?? null, prompts.map((prompt) => this.places(prompt, firstRows)), options);
     } finally {

@@ -19,6 +19,7 @@ import { loadAdapter, readAdapterConfig, type LoraOptions } from "./lora";
 import { VisionLanguageModel, type ModelOptions } from "./model";
 import type { EncodedPrompt, FeatureBank, PackedBatch, PackedItem } from "./packing";
 import { PromptEncoder } from "./promptEncoder";
+import { stopCheck } from "./stopStrings";
 import type { PolicyTokenizer } from "./tokenizer";
 
 export type { CheckpointFiles } from "./checkpointFiles";
@@ -124,10 +125,12 @@ export class Policy {
   }
 
   /** Sample `groupSize` responses a prompt, rows prompt-major. `features`: a bank that holds all prompts. */
-  generate(prompts: readonly EncodedPrompt[], options: GenerateOptions, features: FeatureBank | null = null): Promise<Rollout> {
+  async generate(prompts: readonly EncodedPrompt[], options: GenerateOptions, features: FeatureBank | null = null): Promise<Rollout> {
     const { eosTokenIds, padTokenId } = this.config.text;
     const stopTokens = options.stopTokens ?? eosTokenIds;
-    return this.model.generate(prompts, { ...options, stopTokens }, padTokenId ?? stopTokens[0] ?? 0, features);
+    const { stopStrings = [], ...others } = options;
+    const check = stopStrings.length === 0 ? null : stopCheck(this.tokenizer, stopStrings);
+    return this.model.generate(prompts, { ...others, stopTokens, stopCheck: check }, padTokenId ?? stopTokens[0] ?? 0, features);
   }
 
   /** Prompts once, each followed by its responses, on the device. `padded`: up to one of few sizes. The caller disposes. */

@@ -48,7 +48,7 @@ export interface SampleOptions {
   readonly greedy: boolean;
   /** Keep only the k most likely tokens; 0 keeps all. */
   readonly topK: number;
-  /** Counter-based random stream: the draw depends on (seed, step, row id, position) and nothing else. */
+  /** Counter-based random stream: the draw depends on (seed, step, row part, position in the row) and nothing else. */
   readonly seed: number;
   readonly step: number;
   /** Column of the output matrices that this call fills (0 for the first new token). */
@@ -65,7 +65,7 @@ export interface SampleBuffers {
   readonly entropies: Tensor; // f32   [R, capacity], nats, of the distribution sampled from (before topK)
   readonly next: Tensor;      // int32 [R], token to feed next
   readonly done: Tensor;      // int32 [R], 1 once finished
-  readonly rowIds: Tensor;    // int32 [R], row part of the random counter
+  readonly streams: Tensor;   // int32 [R, 2], of each row's random counter: its row part, and the position that column 0 has
 }
 
 export interface PolicyLossOptions {

@@ -144,7 +144,7 @@ function sampleChecks(home: Home, own: Own): Check[] {
     entropies: own(home.zeros([rows, 1])),
     next: integers(Array<number>(rows).fill(0), [rows]),
     done: integers([0, 0, 0, 1, 0, 0], [rows]),
-    rowIds: integers([0, 1, 2, 3, 4, 70], [rows]),
+    streams: integers([0, 0, 1, 0, 2, 0, 3, 0, 4, 0, 70, 0], [rows, 2]),
   };
   const common = { temperature, topK: 0, seed, step, position: 0, stopTokens: [], padToken: 9, greedy: false };
   home.kernels.sample(own(home.upload(logits, [rows, vocabulary])), buffers, common);

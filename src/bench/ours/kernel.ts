@@ -94,7 +94,7 @@ function prepare(home: Home, keep: (tensor: Tensor) => Tensor): Readonly<Record<
       const logits = floats(R, V);
       const buffers = {
         tokens: keep(home.zeros([R, 1], "int32")), logprobs: zeros(R, 1), entropies: zeros(R, 1),
-        next: keep(home.zeros([R], "int32")), done: keep(home.zeros([R], "int32")), rowIds: integers(R, (i) => i),
+        next: keep(home.zeros([R], "int32")), done: keep(home.zeros([R], "int32")), streams: keep(home.zeros([R, 2], "int32")),
       };
       const options = { temperature: 1, greedy: false, topK: 0, seed: 0, step: 0, position: 0, stopTokens: [], padToken: 0 };
       return nothing(() => k.sample(logits, buffers, options));

@@ -14,13 +14,13 @@ const MARGIN = 1e-3;
  * A row id for which the draw lands clear of every boundary of the cumulative distribution, so that all homes must
  * agree on the token.
  */
-function clearRowId(logits: Float32Array, o: SampleOptions, from: number): number {
+function clearRowId(logits: Float32Array, o: SampleOptions, firstPosition: number, from: number): number {
   const largest = Math.max(...logits);
   const kept = o.topK > 0 ? [...logits].sort((a, b) => b - a)[Math.min(o.topK, logits.length) - 1]! : -Infinity;
   const weights = Array.from(logits, (x) => (x >= kept ? Math.exp((x - largest) / o.temperature) : 0));
   const total = weights.reduce((a, b) => a + b, 0);
   for (let row = from; ; row++) {
-    const u = randomUniform(o.seed, o.step, row, o.position);
+    const u = randomUniform(o.seed, o.step, row, firstPosition + o.position);
     let cumulative = 0;
     if (weights.every((w) => Math.abs((cumulative += w / total) - u) > Math.min(MARGIN, 0.2 / logits.length))) return row;
   }
@@ -29,14 +29,15 @@ function clearRowId(logits: Float32Array, o: SampleOptions, from: number): numbe
 function sampleRows(p: Probe, rows: number, vocabulary: number, options: SampleOptions, adjust: (logits: Float32Array) => void = () => {}): void {
   const logits = p.normal(rows * vocabulary, 2);
   adjust(logits);
-  const rowIds = Array.from({ length: rows }, (_, r) => clearRowId(logits.subarray(r * vocabulary, (r + 1) * vocabulary), options, r * 1000));
+  const firstPositions = Array.from({ length: rows }, (_, r) => 8 * (r % 3));
+  const rowIds = Array.from({ length: rows }, (_, r) => clearRowId(logits.subarray(r * vocabulary, (r + 1) * vocabulary), options, firstPositions[r]!, r * 1000));
   const buffers = {
     tokens: p.integers(Array.from({ length: rows * CAPACITY }, (_, i) => 900 + i), [rows, CAPACITY]),
     logprobs: p.random([rows, CAPACITY]),
     entropies: p.random([rows, CAPACITY]),
     next: p.integers(new Int32Array(rows).fill(-5)),
     done: p.integers(Array.from({ length: rows }, (_, r) => (r % 4 === 3 ? 1 : 0))),
-    rowIds: p.integers(rowIds),
+    streams: p.integers(rowIds.flatMap((id, r) => [id, firstPositions[r]!]), [rows, 2]),
   };
   p.kernels.sample(p.floats(logits, [rows, vocabulary]), buffers, options);
   p.compare("tokens", buffers.tokens, "exact");

@@ -44,7 +44,8 @@ export const samplingKernels: Pick<Kernels, "sample"> = {
     const [rows, vocabulary] = [sizeOf(logits, 0), sizeOf(logits, 1)];
     const capacity = sizeOf(buffers.tokens, 1);
     for (const name of ["tokens", "logprobs", "entropies"] as const) expectShape("sample", `buffers.${name}`, buffers[name], [rows, capacity]);
-    for (const name of ["next", "done", "rowIds"] as const) expectShape("sample", `buffers.${name}`, buffers[name], [rows]);
+    for (const name of ["next", "done"] as const) expectShape("sample", `buffers.${name}`, buffers[name], [rows]);
+    expectShape("sample", "buffers.streams", buffers.streams, [rows, 2]);
     if (o.position < 0 || o.position >= capacity) throw new Error(`sample: position ${o.position} lies outside the ${capacity} columns of the output buffers.`);
 
     const logp = tf.logSoftmax(tf.div(logits, o.temperature));
@@ -52,7 +53,7 @@ export const samplingKernels: Pick<Kernels, "sample"> = {
     const entropy = floats(tf.neg(tf.sum(tf.mul(tf.exp(logp), logp), -1)));
     const logitValues = floats(logits);
     const [tokens, logprobs, entropies] = [integers(buffers.tokens), floats(buffers.logprobs), floats(buffers.entropies)];
-    const [next, done, rowIds] = [integers(buffers.next), integers(buffers.done), integers(buffers.rowIds)];
+    const [next, done, streams] = [integers(buffers.next), integers(buffers.done), integers(buffers.streams)];
     for (let row = 0; row < rows; row++) {
       const at = row * capacity + o.position;
       if (done[row]) {
@@ -62,7 +63,8 @@ export const samplingKernels: Pick<Kernels, "sample"> = {
       }
       const rowLogits = logitValues.subarray(row * vocabulary, (row + 1) * vocabulary);
       const rowLogp = logpValues.subarray(row * vocabulary, (row + 1) * vocabulary);
-      const token = o.greedy ? argMax(rowLogits) : draw(rowLogits, rowLogp.map(Math.exp), o.topK, randomUniform(o.seed, o.step, rowIds[row]!, o.position));
+      const u = randomUniform(o.seed, o.step, streams[2 * row]!, streams[2 * row + 1]! + o.position);
+      const token = o.greedy ? argMax(rowLogits) : draw(rowLogits, rowLogp.map(Math.exp), o.topK, u);
       tokens[at] = next[row] = token;
       logprobs[at] = rowLogp[token]!;
       entropies[at] = entropy[row]!;

@@ -30,7 +30,7 @@ async function sample(rows: number, logits: readonly number[], options: Partial<
     entropies: home.zeros([rows, 1]),
     next: home.zeros([rows], "int32"),
     done: home.upload(Int32Array.from(done), [rows]),
-    rowIds: home.upload(Int32Array.from({ length: rows }, (_, i) => i), [rows]),
+    streams: home.upload(Int32Array.from({ length: 2 * rows }, (_, i) => (i % 2 === 0 ? i / 2 : 0)), [rows, 2]),
   };
   const repeated = Float32Array.from({ length: rows * logits.length }, (_, i) => logits[i % logits.length]!);
   home.kernels.sample(home.upload(repeated, [rows, logits.length]), buffers, { ...OPTIONS, ...options });

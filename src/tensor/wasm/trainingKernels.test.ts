@@ -66,12 +66,13 @@ describe("sample", () => {
   const [rows, v, capacity] = [23, 37, 3];
   const logits = noise(rows * v, 1, 3);
   const rowIds = Int32Array.from({ length: rows }, (_, i) => 5 * i + 1);
+  const streams = Int32Array.from({ length: 2 * rows }, (_, i) => (i % 2 === 0 ? at(rowIds, i / 2) : 100 + i));
   const base: SampleOptions = { temperature: 0.9, greedy: false, topK: 0, seed: 7, step: 3, position: 1, stopTokens: [4, 9], padToken: 2 };
 
   async function run(o: SampleOptions, done = new Int32Array(rows)) {
     const buffers = {
       tokens: home.zeros([rows, capacity], "int32"), logprobs: home.zeros([rows, capacity]), entropies: home.zeros([rows, capacity]),
-      next: home.zeros([rows], "int32"), done: up(done, rows), rowIds: up(rowIds, rows),
+      next: home.zeros([rows], "int32"), done: up(done, rows), streams: up(streams, rows, 2),
     };
     home.kernels.sample(up(logits, rows, v), buffers, o);
     const [tokens, logprobs, entropies, next, after] = await home.read([buffers.tokens, buffers.logprobs, buffers.entropies, buffers.next, buffers.done]);
@@ -85,7 +86,7 @@ describe("sample", () => {
     const p = Array.from(scaled, (l) => Math.exp(l - top) / total);
     const order = p.map((_, i) => i).sort((a, b) => at(p, b) - at(p, a) || a - b);
     const kept = o.topK ? order.slice(0, o.topK) : order;
-    const limit = randomUniform(o.seed, o.step, at(rowIds, r), o.position) * kept.reduce((sum, i) => sum + at(p, i), 0);
+    const limit = randomUniform(o.seed, o.step, at(rowIds, r), at(streams, 2 * r + 1) + o.position) * kept.reduce((sum, i) => sum + at(p, i), 0);
     let sum = 0;
     let token = at(order, 0);
     if (!o.greedy) token = [...kept].sort((a, b) => a - b).find((i) => (sum += at(p, i)) > limit) ?? -1;
@@ -118,7 +119,7 @@ describe("sample", () => {
     const flat = up(new Float32Array(rows * v).fill(1), rows, v);
     const buffers = {
       tokens: home.zeros([rows, 1], "int32"), logprobs: home.zeros([rows, 1]), entropies: home.zeros([rows, 1]),
-      next: home.zeros([rows], "int32"), done: home.zeros([rows], "int32"), rowIds: up(rowIds, rows),
+      next: home.zeros([rows], "int32"), done: home.zeros([rows], "int32"), streams: up(streams, rows, 2),
     };
     home.kernels.sample(flat, buffers, { ...base, position: 0, topK: 3 });
     expect(Math.max(...((await home.read([buffers.next]))[0] ?? []))).toBeLessThan(3);

@@ -32,13 +32,13 @@ export function trainingKernels(memory: WasmMemory): TrainingKernels {
       expectShape("sample", "entropies", buffers.entropies, [rows, capacity]);
       expectShape("sample", "next", buffers.next, [rows], "int32");
       expectShape("sample", "done", buffers.done, [rows], "int32");
-      expectShape("sample", "rowIds", buffers.rowIds, [rows], "int32");
+      expectShape("sample", "streams", buffers.streams, [rows, 2], "int32");
       if (!(o.temperature > 0)) throw new Error(`sample: temperature is ${o.temperature}, expected a positive number (use greedy for the arg-max)`);
       if (!(o.position >= 0 && o.position < capacity)) throw new Error(`sample: position ${o.position} lies outside the ${capacity} columns of the buffers`);
       const stops = memory.scratch(4 * (o.stopTokens.length + 2 * (v + 4)));
       memory.scratchIntegers(o.stopTokens, stops);
       wasm.sample(
-        rows, v, at(logits), at(buffers.tokens), at(buffers.logprobs), at(buffers.entropies), at(buffers.next), at(buffers.done), at(buffers.rowIds),
+        rows, v, at(logits), at(buffers.tokens), at(buffers.logprobs), at(buffers.entropies), at(buffers.next), at(buffers.done), at(buffers.streams),
         capacity, o.temperature, o.greedy ? 1 : 0, o.topK, o.seed, o.step, o.position,
         stops, o.stopTokens.length, o.padToken, stops + 4 * o.stopTokens.length,
       );

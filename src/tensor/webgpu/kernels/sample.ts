@@ -89,7 +89,8 @@ fn kernel(row: u32, lane: u32) {
   if (params.greedy == 0u) {
     var keptTotal = 0.0;
     for (var r = 0u; r < THREADS; r++) { keptTotal += runs[r]; }
-    let goal = randomUniform(params.seed, params.step, bitcast<u32>(rowIds[row]), params.position) * keptTotal;
+    let stream = streams[row];
+    let goal = randomUniform(params.seed, params.step, stream.x, stream.y + params.position) * keptTotal;
     var before = 0.0;
     var r = 0u;
     while (r < THREADS - 1u && before + runs[r] <= goal) { before += runs[r]; r++; }
@@ -120,7 +121,8 @@ export class SampleKernels {
     const [rows, vocabulary] = matrix("sample", "logits", logits);
     const [, capacity] = matrix("sample", "tokens", buffers.tokens);
     for (const name of ["tokens", "logprobs", "entropies"] as const) expectShape("sample", name, buffers[name], [rows, capacity]);
-    for (const name of ["next", "done", "rowIds"] as const) expectShape("sample", name, buffers[name], [rows]);
+    for (const name of ["next", "done"] as const) expectShape("sample", name, buffers[name], [rows]);
+    expectShape("sample", "streams", buffers.streams, [rows, 2]);
     const { temperature, greedy, seed, step, position, stopTokens, padToken } = options;
     if (position < 0 || position >= capacity) throw new Error(`sample: position ${position} lies outside the ${capacity} columns of the output buffers.`);
     if (!(temperature > 0)) throw new Error(`sample: temperature must be above 0, got ${temperature}; use greedy for the arg-max.`);
@@ -129,7 +131,7 @@ export class SampleKernels {
     const kernel = this.dispatcher.kernel(`sample${topK > 0 ? " topK" : ""}`, () => ({
       buffers: [
         read("logits"), write("tokens", "i32"), write("logprobs"), write("entropies"),
-        write("next", "i32"), write("done", "i32"), read("rowIds", "i32"),
+        write("next", "i32"), write("done", "i32"), read("streams", "vec2<u32>"),
       ],
       params: {
         vocabulary: "u32", capacity: "u32", position: "u32", seed: "u32", step: "u32", topK: "u32", greedy: "u32", padToken: "i32", inverseT: "f32", stops: "u32",
@@ -143,6 +145,6 @@ export class SampleKernels {
       vocabulary, capacity, changing.position ?? position, changing.seed ?? seed, changing.step ?? step,
       topK, greedy ? 1 : 0, padToken, 1 / temperature, stopTokens.length, ...stops,
     ];
-    this.dispatcher.run(kernel, [logits, buffers.tokens, buffers.logprobs, buffers.entropies, buffers.next, buffers.done, buffers.rowIds], params, rows);
+    this.dispatcher.run(kernel, [logits, buffers.tokens, buffers.logprobs, buffers.entropies, buffers.next, buffers.done, buffers.streams], params, rows);
   }
 }

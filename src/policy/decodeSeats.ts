@@ -1,0 +1,96 @@
+/**
+ * The tables of a window of decode steps: one seat for each response being written, and what the sampler fills. Between
+ * windows the seats are written anew in place, so that responses come and go while shapes, and with them the recorded
+ * step, stay the same. An empty seat sees nothing, stores nothing and counts as done.
+ */
+import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Home } from "../tensor/home";
+import type { SampleBuffers } from "../tensor/kernels";
+import type { RopeTables } from "../tensor/ops/attention";
+import { writeAngles, type MropeFrequencies } from "./mrope";
+import type { OpenRow } from "./openRows";
+
+export class DecodeSeats {
+  readonly buffers: SampleBuffers;
+  /** Cache row of each seat's first input of the window [seats], −1 for an empty one. */
+  readonly cacheRows: Tensor;
+  /** Cache rows seen at the window's first step [seats, 4]. */
+  readonly visible: Tensor;
+  /** Rotary angles of the window's steps [steps·seats, headDim/2], step by step. */
+  readonly angles: RopeTables;
+
+  /** @param count seats @param steps of a window at most */
+  constructor(private readonly home: Home, private readonly turns: Turns, readonly count: number, private readonly steps: number) {
+    const angleShape = [steps * count, turns.half];
+    this.buffers = {
+      tokens: home.zeros([count, steps], "int32"), logprobs: home.zeros([count, steps]), entropies: home.zeros([count, steps]),
+      next: home.zeros([count], "int32"), done: home.zeros([count], "int32"), streams: home.zeros([count, 2], "int32"),
+    };
+    this.cacheRows = home.zeros([count], "int32");
+    this.visible = home.zeros([count, 4], "int32");
+    this.angles = { cos: home.zeros(angleShape), sin: home.zeros(angleShape) };
+  }
+
+  /** All tensors, in a fixed order. */
+  get tensors(): readonly Tensor[] {
+    return [...Object.values(this.buffers), this.cacheRows, this.visible, this.angles.cos, this.angles.sin];
+  }
+
+  /** Begin a window of `steps` steps with these rows, the first in the first seat. */
+  seat(rows: readonly OpenRow[], steps: number): void {
+    const { count, home, turns: { half } } = this;
+    if (rows.length > count || steps > this.steps) throw new Error(`DecodeSeats: ${rows.length} rows and ${steps} steps for ${count} seats and ${this.steps} steps.`);
+    const next = new Int32Array(count);
+    const done = new Int32Array(count).fill(1);
+    const streams = new Int32Array(2 * count);
+    const cacheRows = new Int32Array(count).fill(-1);
+    const visible = new Int32Array(4 * count);
+    const cos = new Float32Array(steps * count * half);
+    const sin = new Float32Array(steps * count * half);
+    rows.forEach((row, seat) => {
+      const at = row.cacheRow + row.length;
+      next[seat] = row.next;
+      done[seat] = 0;
+      streams.set([row.id, row.length], 2 * seat);
+      cacheRows[seat] = at;
+      visible.set([row.promptStart, row.promptEnd, row.cacheRow, at + 1], 4 * seat);
+      for (let step = 0; step < steps; step++) {
+        const turn = this.turns.at(row.firstPosition + row.length + step);
+        cos.set(turn.cos, (step * count + seat) * half);
+        sin.set(turn.sin, (step * count + seat) * half);
+      }
+    });
+    home.write(this.buffers.next, next);
+    home.write(this.buffers.done, done);
+    home.write(this.buffers.streams, streams);
+    home.write(this.cacheRows, cacheRows);
+    home.write(this.visible, visible);
+    home.write(this.angles.cos, cos);
+    home.write(this.angles.sin, sin);
+  }
+
+  dispose(): void {
+    for (const tensor of this.tensors) tensor.dispose();
+  }
+}
+
+/** cos and sin of text positions, each computed once. */
+export class Turns {
+  private readonly known = new Map<number, { readonly cos: Float32Array; readonly sin: Float32Array }>();
+
+  constructor(private readonly frequencies: MropeFrequencies) {}
+
+  get half(): number {
+    return this.frequencies.inverse.length;
+  }
+
+  at(position: number): { readonly cos: Float32Array; readonly sin: Float32Array } {
+    let turn = this.known.get(position);
+    if (turn === undefined) {
+      turn = { cos: new Float32Array(this.half), sin: new Float32Array(this.half) };
+      writeAngles(this.frequencies, [position, position, position], turn.cos, turn.sin, 0);
+      this.known.set(position, turn);
+    }
+    return turn;
+  }
+}
