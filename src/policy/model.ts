@@ -10,7 +10,7 @@ import { Tape } from "../tensor/tape";
 import type { PolicyConfig } from "./config";
 import { Decoder } from "./decoder";
 import { generateRollout, type ResolvedOptions, type Rollout } from "./generate";
-import { defaultCacheFormat, type CacheFormat } from "./groupCache";
+import type { CacheFormat } from "./groupCache";
 import { parameterGroups, type LayoutOptions } from "./layout";
 import { LoraAdapter, type LoraOptions } from "./lora";
 import { mropeFrequencies, mropePositions, type MropeFrequencies } from "./mrope";
@@ -33,7 +33,7 @@ export class VisionLanguageModel {
   readonly trainingSteps: Recorder;
   private readonly decodeSteps: Recorder;
   /** Of rollouts that do not say. */
-  readonly cacheFormat: CacheFormat;
+  readonly cacheFormat: CacheFormat = "f32";
   private readonly frequencies: MropeFrequencies;
   /** Window order of every prompt's pictures, remembered because prompts are packed again and again. */
   private readonly placesOf = new WeakMap<EncodedPrompt, Int32Array>();
@@ -47,7 +47,6 @@ export class VisionLanguageModel {
     this.lora = lora === null ? null : new LoraAdapter(config, lora, this.parameters);
     this.trainingSteps = home.recorder(RECORDINGS_KEPT);
     this.decodeSteps = home.recorder(RECORDINGS_KEPT);
-    this.cacheFormat = defaultCacheFormat(config, options);
     this.frequencies = mropeFrequencies(config.text.headDim, config.text.ropeTheta, config.text.mropeSection);
   }
 
