@@ -29,8 +29,10 @@ async function main(rawArgs: readonly string[]): Promise<number> {
   const measurements: Measurement[] = [];
   const absent: Absent[] = [];
   const adapters: Record<string, string> = {};
+  const began = performance.now();
   const onProgress = (what: string): void => {
-    if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${what} …`);
+    const line = `${Math.round((performance.now() - began) / 1000)} s  ${what} …`;
+    process.stderr.write(process.stderr.isTTY ? `\r\u001b[K${line}` : `${line}\n`);
   };
   for (const name of names) {
     const outcome = await ALL[name].run({ home, quick, onProgress });

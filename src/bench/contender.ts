@@ -1,7 +1,7 @@
 /**
  * Who takes part in a benchmark, and what is asked of them. A *party* is a library on one backend (ours, stock TensorFlow.js,
  * jax-js); given a *job* it becomes a contender that does units of that work. Parties know no clock but their own and
- * nothing of each other: interleaving and comparing is lab.ts' business.
+ * nothing of each other: interleaving and comparing is race.ts' business.
  */
 import { z } from "zod";
 import type { HomeName } from "../tensor/home";
@@ -21,8 +21,8 @@ export type DecoderShape = z.output<typeof decoderShapeSchema>;
 export const jobSchema = z.discriminatedUnion("kind", [
   /** One matrix product over `rows` rows of a layer `inner` → `outer`. */
   z.object({ kind: z.literal("product"), form: z.enum(["forward", "inputGradient", "weightGradient"]), rows: size, inner: size, outer: size }),
-  /** Forward, backward, clip and AdamW over `rows` sequences of `length` tokens. */
-  z.object({ kind: z.literal("train"), shape: decoderShapeSchema, rows: size, length: size }),
+  /** Forward, backward, clip and AdamW over `rows` sequences of `length` tokens. Ours deals micro-batches to `workers`; a peer takes all rows at once. */
+  z.object({ kind: z.literal("train"), shape: decoderShapeSchema, rows: size, length: size, microBatchRows: size, workers: size }),
   /** `groupSize` responses of exactly `newTokens` tokens to each of `prompts` prompts of `promptLength` tokens, at T = 1. */
   z.object({ kind: z.literal("rollout"), shape: decoderShapeSchema, prompts: size, groupSize: size, promptLength: size, newTokens: size }),
   /** One call of a kernel at the nano policy's sizes (kernelWork.ts). */

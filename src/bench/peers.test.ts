@@ -1,10 +1,12 @@
 /** What the benchmarks stand on: all parties do the same work, on shapes small enough for a test. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openParty, type Job, type Party } from "./contender";
+import { openParty, type Job, type JobOf, type Party } from "./contender";
+import { KERNEL_NAMES, KERNEL_WORK } from "./kernelWork";
 import { requireSame } from "./race";
+import { openNodeHome } from "../runner/nodeHomes";
 
 const SHAPE = { vocabulary: 40, hidden: 32, intermediate: 48, layers: 2, heads: 2 };
-const TRAIN: Job = { kind: "train", shape: SHAPE, rows: 3, length: 9 };
+const TRAIN: JobOf<"train"> = { kind: "train", shape: SHAPE, rows: 3, length: 9, microBatchRows: 3, workers: 1 };
 const ROLLOUT: Job = { kind: "rollout", shape: SHAPE, prompts: 2, groupSize: 3, promptLength: 6, newTokens: 5 };
 const PRODUCTS: readonly Job[] = (["forward", "inputGradient", "weightGradient"] as const).map((form) => ({ kind: "product", form, rows: 7, inner: 12, outer: 9 }));
 const TOLERANCE = 1e-3;
@@ -56,6 +58,24 @@ test("a run says how long it took and what was asked of the home", async () => {
   await contender.close();
   expect(milliseconds).toBeGreaterThan(0);
   expect(counts.readbacks, "read-backs of two steps").toBe(2);
+});
+
+test("two workers take the step that one takes", async () => {
+  const split: Job = { ...TRAIN, rows: 4, microBatchRows: 2 };
+  requireSame(await checked(ours, { ...split, workers: 2 }), await checked(ours, split), TOLERANCE);
+});
+
+test("every kernel has a row, and can be run on its own", async () => {
+  const home = await openNodeHome("wasm");
+  expect([...KERNEL_NAMES].sort()).toEqual(Object.keys(home.kernels).sort());
+  await home.dispose();
+  for (const name of KERNEL_NAMES) {
+    expect(KERNEL_WORK[name].bytes, name).toBeGreaterThan(0);
+    const contender = await ours.open({ kind: "kernel", name });
+    const { milliseconds } = await contender.run(1);
+    await contender.close();
+    expect(milliseconds, name).toBeGreaterThan(0);
+  }
 });
 
 test("other numbers are refused, and so is another count of them", () => {

@@ -1,4 +1,7 @@
-/** A whole GRPO step of the nano policy after reflection SFT: 16 prompts × 8 samples, of the length that the policy writes. */
+/**
+ * A whole GRPO step of the nano policy after reflection SFT: 16 prompts × 8 samples, of the length that the policy writes. Only the
+ * wasm home shares its work: there one worker and two take turns, on the same prompts.
+ */
 import { raceAll, type Benchmark, type Runner } from "../benchmark";
 
 const POLICY = "public/policies/sft";
@@ -12,7 +15,7 @@ export const grpoStep: Benchmark = {
       name: workers === 1 ? "ours" : `ours, ${workers} workers`, party: "ours",
       job: { kind: "grpo", policy: POLICY, prompts, groupSize, maxNewTokens, workers },
     });
-    const workload = { title: `nano, ${prompts} × ${groupSize} samples of at most ${maxNewTokens}`, rate: { perUnit: 1, unit: "steps/s" }, runners: [runner(1)] };
-    return raceAll("grpo-step", setting, [workload], { repetitions: setting.quick ? 2 : 5, repetitionMs: 0, maxUnits: 1, tolerance: 0 });
+    const workload = { title: `nano, ${prompts} × ${groupSize} samples of at most ${maxNewTokens}`, rate: { perUnit: 1, unit: "steps/s" }, runners: setting.home === "wasm" ? [runner(1), runner(2)] : [runner(1)] };
+    return raceAll("grpo-step", setting, [workload], { repetitions: setting.quick ? 2 : 5, repetitionMs: 0, maxUnits: 1, tolerance: 1e-3 });
   },
 };

@@ -1,10 +1,11 @@
 /**
  * One step of supervised training on the nano policy's decoder: forward, backward, clip by global norm, AdamW. Our side packs and
- * uploads the batch anew in every step, as the session does; the peers' inputs lie on the device already. How the cost grows with
- * sequence length and model size is measured on our side alone.
+ * uploads the batch anew in every step, as the session does; the peers' inputs lie on the device already. The wasm home also takes
+ * the step with two workers; both of ours then take it in micro-batches of half the rows. How the cost grows with sequence length
+ * and model size is measured on our side alone.
  */
-import { each, raceAll, type Benchmark, type Workload } from "../benchmark";
-import type { DecoderShape } from "../contender";
+import { each, raceAll, type Benchmark, type Runner, type Workload } from "../benchmark";
+import type { DecoderShape, Job } from "../contender";
 import { nanoShape } from "../workload";
 
 const LENGTH = 64;
@@ -16,15 +17,20 @@ export const trainStep: Benchmark = {
   description: "forward, backward, clip and AdamW on the nano decoder, and how it grows with length and width",
   async run(setting) {
     const nano = await nanoShape();
-    const compared = (rows: number): Workload => ({
-      title: `nano, ${rows} × ${LENGTH} tokens`,
-      rate: { perUnit: rows * LENGTH, unit: "tokens/s" },
-      runners: each({ kind: "train", shape: nano, rows, length: LENGTH }, ["ours", "tfjs", "jax-js"]),
-    });
+    const shared = setting.home === "wasm";
+    const compared = (rows: number): Workload => {
+      const job: Job = { kind: "train", shape: nano, rows, length: LENGTH, microBatchRows: shared ? rows / 2 : rows, workers: 1 };
+      const two: Runner = { name: "ours, 2 workers", party: "ours", job: { ...job, workers: 2 } };
+      return {
+        title: `nano, ${rows} × ${LENGTH} tokens`,
+        rate: { perUnit: rows * LENGTH, unit: "tokens/s" },
+        runners: [...each(job, ["ours"]), ...(shared ? [two] : []), ...each(job, ["tfjs", "jax-js"])],
+      };
+    };
     const grown = (name: string, shape: DecoderShape, length: number): Workload => ({
       title: `growth: ${name}, ${GROWTH_ROWS} × ${length} tokens`,
       rate: { perUnit: GROWTH_ROWS * length, unit: "tokens/s" },
-      runners: each({ kind: "train", shape, rows: GROWTH_ROWS, length }, ["ours"]),
+      runners: each({ kind: "train", shape, rows: GROWTH_ROWS, length, microBatchRows: GROWTH_ROWS, workers: 1 }, ["ours"]),
     });
     const growth = [
       ...[32, 64, 128, 256].map((length) => grown("nano", nano, length)),

@@ -72,6 +72,11 @@ function prepare(home: Home, keep: (tensor: Tensor) => Tensor): Readonly<Record<
       return () => [k.attentionGrad(qkv, v, s, out, lse, dOut, shape)];
     },
     copyRows: () => { const [x, rows, into] = [floats(N, 2 * D), integers(N, (i) => i), zeros(N, 2 * D)]; return nothing(() => k.copyRows(x, { offset: 0, count: 2 * D }, rows, 0, into)); },
+    // A decode step, 64 tokens into every response.
+    ropeToCache: () => {
+      const [qkv, cos, sin, rows, into] = [floats(R, 3 * D), floats(R, headDim / 2), floats(R, headDim / 2), integers(R, (i) => i * T), zeros(R * T, 2 * D)];
+      return nothing(() => k.ropeToCache(qkv, cos, sin, 0, shape, rows, T - 1, into));
+    },
     swiglu: () => { const x = floats(N, 2 * F); return () => [k.swiglu(x)]; },
     swigluGrad: () => { const [x, dy] = [floats(N, 2 * F), floats(N, F)]; return () => [k.swigluGrad(x, dy)]; },
     gelu: () => { const x = floats(N, F); return () => [k.gelu(x)]; },

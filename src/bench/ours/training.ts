@@ -1,5 +1,6 @@
 /** Our training step as the session takes it: packing on the host, forward, backward, clip and AdamW, one read-back. */
 import { Policy } from "../../policy/policy";
+import { openWorkers } from "../../runner/replicaThreads";
 import type { Home } from "../../tensor/home";
 import { sftUpdate, type UpdateResult } from "../../training/update";
 import type { TrainingRow } from "../../training/microBatch";
@@ -26,10 +27,11 @@ export function trainingRows(policy: Policy, { shape, rows, length }: JobOf<"tra
 export async function openTraining(home: Home, job: JobOf<"train">): Promise<Contender> {
   const policy = await workloadPolicy(home, job.shape, "language");
   const rows = trainingRows(policy, job);
+  const parallel = await openWorkers(policy, job.workers, "language");
   let updates = 0;
   const step = (): Promise<UpdateResult> => sftUpdate(policy, rows, {
     temperature: 1, trainVision: false, features: null, learningRate: OPTIMISER.learningRate, weightDecay: OPTIMISER.weightDecay,
-    maxGradNorm: OPTIMISER.maxGradNorm, microBatchRows: 32, updates: updates++,
+    maxGradNorm: OPTIMISER.maxGradNorm, microBatchRows: job.microBatchRows, updates: updates++, parallel,
   });
   return {
     async check() {
@@ -44,6 +46,7 @@ export async function openTraining(home: Home, job: JobOf<"train">): Promise<Con
       for (let i = 0; i < units; i++) await step();
     }),
     async close() {
+      await parallel?.dispose();
       policy.dispose();
     },
   };
