@@ -7,7 +7,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Home } from "../tensor/home";
 import type { SampleBuffers } from "../tensor/kernels";
 import type { RopeTables } from "../tensor/ops/attention";
-import { writeAngles, type MropeFrequencies } from "./mrope";
+import type { MropeAngles } from "./mrope";
 import type { OpenRow } from "./openRows";
 
 export class DecodeSeats {
@@ -20,8 +20,8 @@ export class DecodeSeats {
   readonly angles: RopeTables;
 
   /** @param count seats @param steps of a window at most */
-  constructor(private readonly home: Home, private readonly turns: Turns, readonly count: number, private readonly steps: number) {
-    const angleShape = [steps * count, turns.half];
+  constructor(private readonly home: Home, private readonly mrope: MropeAngles, readonly count: number, private readonly steps: number) {
+    const angleShape = [steps * count, mrope.half];
     this.buffers = {
       tokens: home.zeros([count, steps], "int32"), logprobs: home.zeros([count, steps]), entropies: home.zeros([count, steps]),
       next: home.zeros([count], "int32"), done: home.zeros([count], "int32"), streams: home.zeros([count, 2], "int32"),
@@ -38,7 +38,8 @@ export class DecodeSeats {
 
   /** Begin a window of `steps` steps with these rows, the first in the first seat. */
   seat(rows: readonly OpenRow[], steps: number): void {
-    const { count, home, turns: { half } } = this;
+    const { count, home, mrope } = this;
+    const { half } = mrope;
     if (rows.length > count || steps > this.steps) throw new Error(`DecodeSeats: ${rows.length} rows and ${steps} steps for ${count} seats and ${this.steps} steps.`);
     const next = new Int32Array(count);
     const done = new Int32Array(count).fill(1);
@@ -55,9 +56,7 @@ export class DecodeSeats {
       cacheRows[seat] = at;
       visible.set([row.promptStart, row.promptEnd, row.cacheRow, at + 1], 4 * seat);
       for (let step = 0; step < steps; step++) {
-        const turn = this.turns.at(row.firstPosition + row.length + step);
-        cos.set(turn.cos, (step * count + seat) * half);
-        sin.set(turn.sin, (step * count + seat) * half);
+        mrope.writeText(row.firstPosition + row.length + step, 1, cos, sin, (step * count + seat) * half);
       }
     });
     home.write(this.buffers.next, next);
@@ -70,27 +69,7 @@ export class DecodeSeats {
   }
 
   dispose(): void {
-    for (const tensor of this.tensors) tensor.dispose();
-  }
-}
-
-/** cos and sin of text positions, each computed once. */
-export class Turns {
-  private readonly known = new Map<number, { readonly cos: Float32Array; readonly sin: Float32Array }>();
-
-  constructor(private readonly frequencies: MropeFrequencies) {}
-
-  get half(): number {
-    return this.frequencies.inverse.length;
-  }
-
-  at(position: number): { readonly cos: Float32Array; readonly sin: Float32Array } {
-    let turn = this.known.get(position);
-    if (turn === undefined) {
-      turn = { cos: new Float32Array(this.half), sin: new Float32Array(this.half) };
-      writeAngles(this.frequencies, [position, position, position], turn.cos, turn.sin, 0);
-      this.known.set(position, turn);
-    }
-    return turn;
+    // Latest first: the next rollout finds the same memory in the same order, and its recording what it binds.
+    for (const tensor of [...this.tensors].reverse()) tensor.dispose();
   }
 }

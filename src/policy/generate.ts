@@ -11,7 +11,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { Tape } from "../tensor/tape";
 import type { KvCache } from "./decoder";
-import { DecodeSeats, Turns } from "./decodeSeats";
+import { DecodeSeats } from "./decodeSeats";
 import { cacheBytesOfToken, cacheLayout, GroupCache, slotCount, type CacheFormat } from "./groupCache";
 import { OpenRows, type OpenRow } from "./openRows";
 import { paddedSize, type EncodedPrompt, type FeaturePlaces } from "./packing";
@@ -86,9 +86,8 @@ export async function generateRollout(model: GeneratorModel, prompts: readonly E
   const slots = slotCount(options.slots ?? null, total, cacheBytesOfToken(sizes, format) * maxNewTokens);
   const cache = new GroupCache(home, sizes, format, cacheLayout({ promptRows: prompts.map(({ ids }) => ids.length - 1), groupSize, slots, maxNewTokens, padded: home.records }));
   const open = new OpenRows(prompts, groupSize, maxNewTokens, options.rowIds ?? null, cache);
-  const turns = new Turns(model.frequencies);
   const window = stopTokens.length === 0 && stopCheck === null ? maxNewTokens : Math.min(LOOK_EVERY, maxNewTokens);
-  let seats = new DecodeSeats(home, turns, slots, window);
+  let seats = new DecodeSeats(home, model.angles, slots, window);
   const rows = new Array<RolloutRow>(total);
   let [steps, readbacks] = [0, 0];
   try {
@@ -100,12 +99,15 @@ export async function generateRollout(model: GeneratorModel, prompts: readonly E
         const fewer = Math.min(seats.count, home.records ? paddedSize(open.rows.length) : open.rows.length);
         if (fewer < seats.count) {
           seats.dispose();
-          seats = new DecodeSeats(home, turns, fewer, window);
+          seats = new DecodeSeats(home, model.angles, fewer, window);
         }
       }
       const ahead = options.onToken === undefined ? Math.min(window, ...open.rows.map(({ length }) => maxNewTokens - length)) : 1;
       seats.seat(open.rows, ahead);
-      for (let step = 0; step < ahead; step++) decodeStep(model, step, seats, cache.layers, options);
+      for (let step = 0; step < ahead; step++) {
+        decodeStep(model, step, seats, cache.layers, options);
+        home.flush(); // the device computes this token while the host goes on
+      }
       steps += ahead;
       const { tokens, logprobs, entropies } = seats.buffers;
       const read = await home.read([tokens, logprobs, entropies]);

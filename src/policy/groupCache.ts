@@ -117,6 +117,6 @@ export class GroupCache {
   }
 
   dispose(): void {
-    for (const layer of this.layers) layer.dispose();
+    for (const layer of [...this.layers].reverse()) layer.dispose();
   }
 }

@@ -13,7 +13,7 @@ import { generateRollout, type ResolvedOptions, type Rollout } from "./generate"
 import type { CacheFormat } from "./groupCache";
 import { parameterGroups, type LayoutOptions } from "./layout";
 import { LoraAdapter, type LoraOptions } from "./lora";
-import { mropeFrequencies, mropePositions, type MropeFrequencies } from "./mrope";
+import { MropeAngles, mropeFrequencies, mropePositions } from "./mrope";
 import { packRows, uploadBatch, type EncodedPrompt, type FeatureBank, type FeaturePlaces, type PackedBatch, type PackedItem } from "./packing";
 import { visionBatch, visionWindowLayout, VisionTower, type ImagePatches, type VisionBatch } from "./vision";
 
@@ -34,7 +34,7 @@ export class VisionLanguageModel {
   private readonly decodeSteps: Recorder;
   /** Of rollouts that do not say. */
   readonly cacheFormat: CacheFormat = "f32";
-  private readonly frequencies: MropeFrequencies;
+  private readonly angles: MropeAngles;
   /** Window order of every prompt's pictures, remembered because prompts are packed again and again. */
   private readonly placesOf = new WeakMap<EncodedPrompt, Int32Array>();
   private bound: { readonly decoder: Decoder; readonly tower: VisionTower } | null = null;
@@ -47,7 +47,7 @@ export class VisionLanguageModel {
     this.lora = lora === null ? null : new LoraAdapter(config, lora, this.parameters);
     this.trainingSteps = home.recorder(RECORDINGS_KEPT);
     this.decodeSteps = home.recorder(RECORDINGS_KEPT);
-    this.frequencies = mropeFrequencies(config.text.headDim, config.text.ropeTheta, config.text.mropeSection);
+    this.angles = new MropeAngles(mropeFrequencies(config.text.headDim, config.text.ropeTheta, config.text.mropeSection));
   }
 
   /** Positions for ids in which every merged cell of every picture has its image token. */
@@ -81,7 +81,7 @@ export class VisionLanguageModel {
     const firstRows = features?.firstRow ?? this.firstRows(prompts);
     const packed = packRows(items, {
       imageToken: this.config.imageTokenId,
-      frequencies: this.frequencies,
+      angles: this.angles,
       places: (prompt) => this.places(prompt, firstRows),
     }, padded);
     return uploadBatch(this.home, items, packed, features === null ? this.visionOf(prompts) : null, features);
@@ -114,7 +114,7 @@ export class VisionLanguageModel {
     try {
       const model = {
         home: this.home, recorder: this.decodeSteps, decoder: this.layers.decoder, numLayers: this.config.text.layers,
-        imageToken: this.config.imageTokenId, padToken, frequencies: this.frequencies, cacheFormat: this.cacheFormat,
+        imageToken: this.config.imageTokenId, padToken, angles: this.angles, cacheFormat: this.cacheFormat,
       };
       return await generateRollout(model, prompts, bank?.tensor ?? null, prompts.map((prompt) => this.places(prompt, firstRows)), options);
     } finally {

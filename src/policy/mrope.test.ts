@@ -1,6 +1,6 @@
 /** Positions and angles of M-RoPE, by the fixture of the family: 4 text tokens, a picture of 4×6 merged cells would be t=4, h=4…, w=4…. */
 import { expect, it } from "vitest";
-import { inverseFrequencies, mropeAxes, mropeFrequencies, mropePositions, writeAngles } from "./mrope";
+import { inverseFrequencies, mropeAxes, mropeFrequencies, mropePositions, MropeAngles } from "./mrope";
 
 const IMAGE = 9;
 
@@ -27,7 +27,16 @@ it("shares the frequencies out among time, height and width", () => {
   expect(() => mropeAxes([2, 3, 3], 32)).toThrow("covers 8 frequencies, a head of 32 has 16");
   expect([...inverseFrequencies(4, 10000)]).toEqual([1, Math.fround(0.01)]);
   const [cos, sin] = [new Float32Array(2), new Float32Array(2)];
-  writeAngles(mropeFrequencies(4, 10000, [1, 1, 0]), [3, 5, 7], cos, sin, 0);
+  const angles = new MropeAngles(mropeFrequencies(4, 10000, [1, 1, 0]));
+  angles.write(3, 5, 7, cos, sin, 0);
   expect(cos[0]).toBeCloseTo(Math.cos(3), 6);
   expect(sin[1]).toBeCloseTo(Math.sin(0.05), 6);
+  // A text token's three positions are equal, near or far.
+  const [runCos, runSin] = [new Float32Array(6), new Float32Array(6)];
+  angles.writeText(998, 3, runCos, runSin, 0);
+  [998, 999, 1000].forEach((position, row) => {
+    angles.write(position, position, position, cos, sin, 0);
+    expect([...runCos.subarray(2 * row, 2 * row + 2), ...runSin.subarray(2 * row, 2 * row + 2)]).toEqual([...cos, ...sin]);
+    expect(cos[0]).toBeCloseTo(Math.cos(position), 6);
+  });
 });

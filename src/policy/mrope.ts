@@ -72,11 +72,54 @@ export function mropeFrequencies(headDim: number, theta: number, section: readon
   return { inverse: inverseFrequencies(headDim, theta), axes: mropeAxes(section, headDim) };
 }
 
-/** Write the cos and sin of one row's angles at element `offset`; `position` gives (t, h, w). */
-export function writeAngles(f: MropeFrequencies, position: readonly [number, number, number], cos: Float32Array, sin: Float32Array, offset: number): void {
-  for (let i = 0; i < f.inverse.length; i++) {
-    const angle = Math.fround(position[f.axes[i] as 0 | 1 | 2] * (f.inverse[i] ?? 0));
-    cos[offset + i] = Math.cos(angle);
-    sin[offset + i] = Math.sin(angle);
+/**
+ * cos and sin of every angle by position: positions are small whole numbers that come again in every batch, so each angle is
+ * computed once. A row holds the headDim/2 angles of a text token at that position; other tokens mix three rows.
+ */
+export class MropeAngles {
+  /** Angles of a row: headDim/2. */
+  readonly half: number;
+  private cos = new Float32Array(0);
+  private sin = new Float32Array(0);
+  private count = 0;
+
+  constructor(private readonly frequencies: MropeFrequencies) {
+    this.half = frequencies.inverse.length;
+  }
+
+  /** The angles of a token at (t, h, w), from element `offset` of cos and sin on. */
+  write(t: number, h: number, w: number, cos: Float32Array, sin: Float32Array, offset: number): void {
+    const { half, frequencies: { axes } } = this;
+    this.reach(Math.max(t, h, w) + 1);
+    for (let i = 0; i < half; i++) {
+      const axis = axes[i];
+      const from = (axis === 0 ? t : axis === 1 ? h : w) * half + i;
+      cos[offset + i] = this.cos[from] ?? 0;
+      sin[offset + i] = this.sin[from] ?? 0;
+    }
+  }
+
+  /** The angles of `count` text tokens at positions first, first + 1 …, from element `offset` on. */
+  writeText(first: number, count: number, cos: Float32Array, sin: Float32Array, offset: number): void {
+    this.reach(first + count);
+    cos.set(this.cos.subarray(first * this.half, (first + count) * this.half), offset);
+    sin.set(this.sin.subarray(first * this.half, (first + count) * this.half), offset);
+  }
+
+  private reach(count: number): void {
+    if (count <= this.count) return;
+    const { half, frequencies: { inverse } } = this;
+    const wanted = Math.max(count, 2 * this.count, 256);
+    const [cos, sin] = [new Float32Array(wanted * half), new Float32Array(wanted * half)];
+    cos.set(this.cos);
+    sin.set(this.sin);
+    for (let position = this.count, at = position * half; position < wanted; position++) {
+      for (let i = 0; i < half; i++, at++) {
+        const angle = Math.fround(position * (inverse[i] ?? 0));
+        cos[at] = Math.cos(angle);
+        sin[at] = Math.sin(angle);
+      }
+    }
+    [this.cos, this.sin, this.count] = [cos, sin, wanted];
   }
 }

@@ -14,7 +14,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Home } from "../tensor/home";
 import type { RopeTables, Visibility } from "../tensor/ops/attention";
 import type { RowChoice } from "../tensor/ops/rows";
-import { writeAngles, type MropeFrequencies, type MropePositions } from "./mrope";
+import type { MropeAngles, MropePositions } from "./mrope";
 import type { ImagePatches, VisionBatch } from "./vision";
 
 /** A prompt ready for the model; made by `Policy.encodePrompt`, or by hand. */
@@ -84,7 +84,7 @@ export function referFeatures(ids: Int32Array, imageToken: number, places: Featu
 
 export interface PackingModel {
   readonly imageToken: number;
-  readonly frequencies: MropeFrequencies;
+  readonly angles: MropeAngles;
   readonly places: (prompt: EncodedPrompt) => FeaturePlaces;
 }
 
@@ -100,7 +100,7 @@ export function packRows(items: readonly PackedItem[], model: PackingModel, padd
   if (realTokens === 0) throw new Error("packBatch: the items hold no response token.");
   const realRows = items.reduce((sum, item) => sum + item.prompt.ids.length - 1, 0) + realTokens;
   const [rows, tokens] = padded ? [paddedSize(realRows), paddedSize(realTokens)] : [realRows, realTokens];
-  const half = model.frequencies.inverse.length;
+  const { half } = model.angles;
   const packed: PackedRows = {
     ids: new Int32Array(rows), cos: new Float32Array(rows * half), sin: new Float32Array(rows * half),
     visible: new Int32Array(4 * rows), seenBy: new Int32Array(2 * rows),
@@ -111,24 +111,29 @@ export function packRows(items: readonly PackedItem[], model: PackingModel, padd
   for (const { prompt, responses } of items) {
     const length = prompt.ids.length;
     if (length < 2) throw new Error(`packBatch: a prompt needs at least 2 tokens, got ${length}.`);
-    const { positions, delta } = prompt.positions;
+    const { delta } = prompt.positions;
     const start = row;
     const end = start + length - 1;
     const itemEnd = end + responses.reduce((n, response) => n + response.length, 0);
     packed.ids.set(referFeatures(prompt.ids.subarray(0, length - 1), model.imageToken, model.places(prompt)), start);
+    promptAngles(model.angles, prompt, packed.cos, packed.sin, start);
     for (let i = 0; i < length - 1; i++, row++) {
-      writeAngles(model.frequencies, positionAt(positions, length, i), packed.cos, packed.sin, row * half);
-      packed.visible.set([start, row + 1, 0, 0], 4 * row);
-      packed.seenBy.set([row, itemEnd], 2 * row);
+      packed.visible[4 * row] = start;
+      packed.visible[4 * row + 1] = row + 1;
+      packed.seenBy[2 * row] = row;
+      packed.seenBy[2 * row + 1] = itemEnd;
     }
     for (const response of responses) {
       const first = row;
+      model.angles.writeText(length - 1 + delta, response.length, packed.cos, packed.sin, row * half);
       for (let i = 0; i < response.length; i++, row++, token++) {
-        const position = length - 1 + i + delta;
         packed.ids[row] = i === 0 ? (prompt.ids[length - 1] ?? 0) : (response[i - 1] ?? 0);
-        writeAngles(model.frequencies, [position, position, position], packed.cos, packed.sin, row * half);
-        packed.visible.set([start, end, first, row + 1], 4 * row);
-        packed.seenBy.set([row, first + response.length], 2 * row);
+        packed.visible[4 * row] = start;
+        packed.visible[4 * row + 1] = end;
+        packed.visible[4 * row + 2] = first;
+        packed.visible[4 * row + 3] = row + 1;
+        packed.seenBy[2 * row] = row;
+        packed.seenBy[2 * row + 1] = first + response.length;
         packed.to[row] = token;
         packed.from[token] = row;
         packed.targets[token] = response[i] ?? 0;
@@ -138,8 +143,13 @@ export function packRows(items: readonly PackedItem[], model: PackingModel, padd
   return packed;
 }
 
-export function positionAt(positions: Int32Array, length: number, i: number): [number, number, number] {
-  return [positions[i] ?? 0, positions[length + i] ?? 0, positions[2 * length + i] ?? 0];
+/** Angles of a prompt's tokens but the last, from row `first` on. */
+export function promptAngles(angles: MropeAngles, prompt: EncodedPrompt, cos: Float32Array, sin: Float32Array, first: number): void {
+  const { positions } = prompt.positions;
+  const length = prompt.ids.length;
+  for (let i = 0; i < length - 1; i++) {
+    angles.write(positions[i] ?? 0, positions[length + i] ?? 0, positions[2 * length + i] ?? 0, cos, sin, (first + i) * angles.half);
+  }
 }
 
 /** Upload packed rows. The batch owns `vision` (disposed with it), not `features`. */
@@ -168,7 +178,8 @@ export function uploadBatch(home: Home, items: readonly PackedItem[], packed: Pa
       return [...tensors, ...(vision?.tensors ?? []), ...(features === null ? [] : [features.tensor])];
     },
     dispose: () => {
-      tensors.forEach((tensor) => tensor.dispose());
+      // Latest first: the next batch finds the same memory in the same order, and a recorded step what it binds.
+      tensors.reverse().forEach((tensor) => tensor.dispose());
       vision?.dispose();
     },
   };

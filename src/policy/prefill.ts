@@ -3,8 +3,8 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Home, Recorder } from "../tensor/home";
 import { Tape } from "../tensor/tape";
 import type { Decoder, KvCache } from "./decoder";
-import { writeAngles, type MropeFrequencies } from "./mrope";
-import { paddedSize, positionAt, referFeatures, type EncodedPrompt, type FeaturePlaces } from "./packing";
+import type { MropeAngles } from "./mrope";
+import { paddedSize, promptAngles, referFeatures, type EncodedPrompt, type FeaturePlaces } from "./packing";
 
 /** Prompts go through the decoder together up to so many tokens: memory only, the result is the same. */
 export const PREFILL_TOKENS = 2048;
@@ -14,7 +14,7 @@ export interface PrefillModel {
   readonly recorder: Recorder;
   readonly decoder: Decoder;
   readonly imageToken: number;
-  readonly frequencies: MropeFrequencies;
+  readonly angles: MropeAngles;
 }
 
 export interface PrefillItem {
@@ -43,10 +43,9 @@ export function prefill(model: PrefillModel, items: readonly PrefillItem[], feat
 
 /** Where the home records, padding rows (that see nothing and are not stored) make the shapes few. */
 function prefillTogether(model: PrefillModel, items: readonly PrefillItem[], features: Tensor | null, layers: readonly Tensor[]): void {
-  const { home, decoder, frequencies } = model;
+  const { home, decoder, angles: { half } } = model;
   const tokens = items.reduce((sum, { prompt }) => sum + prompt.ids.length - 1, 0);
   const n = home.records ? paddedSize(tokens) : tokens;
-  const half = frequencies.inverse.length;
   const ids = new Int32Array(n);
   const cos = new Float32Array(n * half);
   const sin = new Float32Array(n * half);
@@ -57,9 +56,10 @@ function prefillTogether(model: PrefillModel, items: readonly PrefillItem[], fea
     const first = row;
     const length = prompt.ids.length;
     ids.set(referFeatures(prompt.ids.subarray(0, length - 1), model.imageToken, places), first);
+    promptAngles(model.angles, prompt, cos, sin, first);
     for (let i = 0; i < length - 1; i++, row++) {
-      writeAngles(frequencies, positionAt(prompt.positions.positions, length, i), cos, sin, row * half);
-      visible.set([first, row + 1, 0, 0], 4 * row);
+      visible[4 * row] = first;
+      visible[4 * row + 1] = row + 1;
       cacheRows[row] = start + i;
     }
   }
@@ -79,5 +79,7 @@ function prefillTogether(model: PrefillModel, items: readonly PrefillItem[], fea
     tape.dispose();
     return [];
   });
-  for (const tensor of inputs) tensor.dispose();
+  home.flush();
+  // Latest first: the next batch finds the same memory in the same order, and its recording what it binds.
+  for (const tensor of inputs.reverse()) tensor.dispose();
 }

@@ -56,14 +56,14 @@ export function visionBatch(home: Home, images: readonly ImagePatches[], config:
   const width = config.inChannels * config.temporalPatchSize * config.patchSize ** 2;
   const rows = layout.cells * unit;
   const patches = new Float32Array(rows * width);
-  let offset = 0;
+  let cell = 0;
   for (const [i, { patches: values, grid }] of images.entries()) {
     const expected = grid.frames * grid.height * grid.width * width;
     if (values.length !== expected) {
       throw new Error(`Picture ${i}: a grid of ${grid.frames}×${grid.height}×${grid.width} patches of ${width} values needs ${expected} values, got ${values.length}.`);
     }
-    patches.set(values, offset);
-    offset += values.length;
+    permuteCells(values, layout.cellAt, cell, unit * width, patches);
+    cell += values.length / (unit * width);
   }
   const { headDim } = config;
   const { cos, sin } = visionAngles(grids, layout, config.spatialMergeSize, headDim, config.ropeTheta);
@@ -79,12 +79,13 @@ export function visionBatch(home: Home, images: readonly ImagePatches[], config:
   };
   return {
     layout,
-    patches: upload(permuteCells(patches, layout.cellAt, unit * width), [rows, width]),
+    patches: upload(patches, [rows, width]),
     angles: { cos: upload(cos, [rows, headDim / 2]), sin: upload(sin, [rows, headDim / 2]) },
     windows: visibility(layout.windowStarts),
     frames: visibility(layout.frameStarts),
     tensors,
-    dispose: () => tensors.forEach((tensor) => tensor.dispose()),
+    // Latest first: the next batch finds the same memory in the same order, and a recorded step what it binds.
+    dispose: () => tensors.reverse().forEach((tensor) => tensor.dispose()),
   };
 }
 

@@ -21,8 +21,22 @@ it("each picture and each frame is ordered by itself", () => {
 it("permuting cells and looking them up by place are inverse", () => {
   const layout = windowLayout([{ frames: 1, height: 12, width: 20 }], shape);
   const cells = Float32Array.from({ length: 60 * 2 }, (_, i) => i);
-  const ordered = permuteCells(cells, layout.cellAt, 2);
+  const ordered = new Float32Array(cells.length);
+  permuteCells(cells, layout.cellAt, 0, 2, ordered);
   layout.placeOf.forEach((place, cell) => expect([ordered[2 * place], ordered[2 * place + 1]]).toEqual([2 * cell, 2 * cell + 1]));
+});
+
+it("pictures are permuted one by one", () => {
+  const grids = [{ frames: 1, height: 4, width: 12 }, { frames: 1, height: 4, width: 20 }];
+  const both = windowLayout(grids, shape);
+  const ordered = new Float32Array(both.cells);
+  let first = 0;
+  for (const grid of grids) {
+    const cells = (grid.height * grid.width) / 4;
+    permuteCells(Float32Array.from({ length: cells }, (_, i) => first + i), both.cellAt, first, 1, ordered);
+    first += cells;
+  }
+  expect([...ordered]).toEqual([...both.cellAt]);
 });
 
 it("rows between two boundaries see each other and nothing else", () => {

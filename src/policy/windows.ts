@@ -64,18 +64,26 @@ export function blockVisibility(starts: readonly number[]): { visible: Int32Arra
     const start = starts[block] ?? 0;
     const end = starts[block + 1] ?? 0;
     for (let row = start; row < end; row++) {
-      visible.set([start, end, 0, 0], 4 * row);
-      seenBy.set([start, end], 2 * row);
+      visible[4 * row] = seenBy[2 * row] = start;
+      visible[4 * row + 1] = seenBy[2 * row + 1] = end;
     }
   }
   return { visible, seenBy };
 }
 
-/** Reorder blocks of `unitLength` elements, one block for each merged cell, into window order. */
-export function permuteCells(values: Float32Array, cellAt: Int32Array, unitLength: number): Float32Array {
-  const out = new Float32Array(values.length);
-  cellAt.forEach((cell, place) => out.set(values.subarray(cell * unitLength, (cell + 1) * unitLength), place * unitLength));
-  return out;
+/**
+ * Reorder blocks of `unitLength` elements, one block for each merged cell, into window order. `values` are the cells of one
+ * picture, whose cells come after `first` cells of other pictures, in `cellAt` as in `out`.
+ */
+export function permuteCells(values: Float32Array, cellAt: Int32Array, first: number, unitLength: number, out: Float32Array): void {
+  const end = first + values.length / unitLength;
+  for (let place = first; place < end; ) {
+    const cell = cellAt[place] ?? 0;
+    let run = 1; // neighbours that stay neighbours go together
+    while (place + run < end && cellAt[place + run] === cell + run) run++;
+    out.set(values.subarray((cell - first) * unitLength, (cell - first + run) * unitLength), place * unitLength);
+    place += run;
+  }
 }
 
 /**
@@ -85,24 +93,37 @@ export function permuteCells(values: Float32Array, cellAt: Int32Array, unitLengt
 export function visionAngles(grids: readonly ImageGrid[], layout: WindowLayout, mergeSize: number, headDim: number, theta: number): { cos: Float32Array; sin: Float32Array } {
   const half = headDim / 2;
   const quarter = headDim / 4;
-  const inverse = Array.from({ length: quarter }, (_, i) => Math.fround(1 / Math.fround(theta ** Math.fround((2 * i) / half))));
   const unit = mergeSize ** 2;
-  const angles = new Float32Array(layout.cells * unit * half);
-  let patch = 0;
+  // Each angle once: row and column numbers are small, and so are all pictures' alike.
+  const sides = Math.max(...grids.map(({ height, width }) => Math.max(height, width)));
+  const angleOf = new Float32Array(sides * quarter);
+  for (let i = 0; i < quarter; i++) {
+    const inverse = Math.fround(1 / Math.fround(theta ** Math.fround((2 * i) / half)));
+    for (let n = 0; n < sides; n++) angleOf[n * quarter + i] = n * inverse;
+  }
+  const [cosOf, sinOf] = [angleOf.map(Math.cos), angleOf.map(Math.sin)];
+  const cos = new Float32Array(layout.cells * unit * half);
+  const sin = new Float32Array(layout.cells * unit * half);
+  let first = 0;
   for (const grid of grids) {
     const columns = grid.width / mergeSize;
     const cells = (grid.height / mergeSize) * columns;
     for (let cell = 0; cell < grid.frames * cells; cell++) {
-      for (let inner = 0; inner < unit; inner++, patch++) {
-        const row = Math.floor((cell % cells) / columns) * mergeSize + Math.floor(inner / mergeSize);
-        const column = (cell % columns) * mergeSize + (inner % mergeSize);
+      const top = Math.floor((cell % cells) / columns) * mergeSize;
+      const left = (cell % columns) * mergeSize;
+      let at = (layout.placeOf[first + cell] ?? 0) * unit * half;
+      for (let inner = 0; inner < unit; inner++, at += half) {
+        const row = (top + Math.floor(inner / mergeSize)) * quarter;
+        const column = (left + (inner % mergeSize)) * quarter;
         for (let i = 0; i < quarter; i++) {
-          angles[patch * half + i] = row * (inverse[i] ?? 0);
-          angles[patch * half + quarter + i] = column * (inverse[i] ?? 0);
+          cos[at + i] = cosOf[row + i] ?? 0;
+          sin[at + i] = sinOf[row + i] ?? 0;
+          cos[at + quarter + i] = cosOf[column + i] ?? 0;
+          sin[at + quarter + i] = sinOf[column + i] ?? 0;
         }
       }
     }
+    first += grid.frames * cells;
   }
-  const ordered = permuteCells(angles, layout.cellAt, unit * half);
-  return { cos: ordered.map(Math.cos), sin: ordered.map(Math.sin) };
+  return { cos, sin };
 }

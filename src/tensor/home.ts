@@ -47,7 +47,8 @@ export interface Recorder {
    *   What else `body` uses (weights, gradients) must stay where it is: a replay finds it disposed and throws
    * @param changing options that `body` hands to kernels and that may differ from run to run
    * @param body calls kernels, `zeros` and `view`; no `upload`, `write` or `read`. Disposes all it allocates but what it returns
-   * @returns tensors as `body` returns them, new in every run; the caller disposes them
+   * @returns tensors as `body` returns them, new in every run; the caller disposes them. The work may only have been
+   *   recorded: it is done at the latest when something is read, and begun by `Home.flush`
    */
   run(key: string, inputs: readonly Tensor[], changing: ChangingOptions, body: () => readonly Tensor[]): readonly Tensor[];
 

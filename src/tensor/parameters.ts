@@ -8,7 +8,8 @@
  * stacked by rows (q|k|v, gate|up), so that fused projections and Hugging Face names coexist without copies.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Home } from "./home";
+import { directRecorder } from "./directRecorder";
+import type { Home, Recorder } from "./home";
 import type { AdamWOptions, Weight } from "./kernels";
 import { disposeWeight, emptyWeight, unpackWeight, writeRows, type WeightFormat } from "./packedWeight";
 
@@ -217,20 +218,31 @@ export class ParameterSet {
     return all;
   }
 
-  zeroGrad(): void {
-    this.home.kernels.fill(this.trainableBuffers().grad, 0);
+  /** @param recorder replays it, where the home records */
+  zeroGrad(recorder: Recorder = directRecorder): void {
+    const { grad } = this.trainableBuffers();
+    recorder.run("zero the gradient", [], {}, () => {
+      this.home.kernels.fill(grad, 0);
+      return [];
+    });
   }
 
   /**
    * One AdamW update of everything trainable from the accumulated gradient.
    * → gradSquares [1] = ‖g‖² before clipping; the caller reads (if not finite the kernel wrote nothing) and disposes it.
+   * @param recorder replays it, where the home records
    */
-  adamw(options: AdamWOptions): Tensor {
+  adamw(options: AdamWOptions, recorder: Recorder = directRecorder): Tensor {
     const { theta, grad, m, v } = this.trainableBuffers();
-    const gradSquares = this.home.kernels.sumSquares(grad);
+    const { learningRate, updateCount, ...fixed } = options;
     this.#version++;
-    this.home.kernels.adamw(theta, grad, m, v, gradSquares, options);
-    return gradSquares;
+    const [squares] = recorder.run(`adamw ${JSON.stringify(fixed, (_name, value: unknown) => (value === Infinity ? "off" : value))}`, [], { learningRate, updateCount }, () => {
+      const gradSquares = this.home.kernels.sumSquares(grad);
+      this.home.kernels.adamw(theta, grad, m, v, gradSquares, options);
+      return [gradSquares];
+    });
+    if (squares === undefined) throw new Error("ParameterSet.adamw: the recorded update returned no sum of squares.");
+    return squares;
   }
 
   /**

@@ -49,8 +49,11 @@ export async function optimiserStep(
 ): Promise<{ stats: Float32Array[]; gradNorm: number }> {
   const results = new Lifetime();
   try {
-    policy.parameters.zeroGrad();
-    const stats = batches.map((batch, index) => results.own(accumulate(policy, batch, index, options, loss, keep)));
+    policy.parameters.zeroGrad(policy.model.trainingSteps);
+    const stats = batches.map((batch, index) => {
+      if (index > 0) policy.home.flush(); // the device computes one micro-batch while the host packs the next
+      return results.own(accumulate(policy, batch, index, options, loss, keep));
+    });
     const gradSquares = results.own(applyGradient(policy, options));
     const [squares, ...read] = await policy.home.read([gradSquares, ...stats]);
     return finiteStep(read.map((array) => Float32Array.from(array)), squares);
@@ -64,7 +67,7 @@ export function applyGradient(policy: Policy, options: Omit<StepOptions, "featur
   return policy.parameters.adamw({
     ...ADAMW, beta2: options.beta2 ?? ADAMW.beta2, learningRate: options.learningRate, weightDecay: options.weightDecay,
     maxGradNorm: options.maxGradNorm, updateCount: options.updates + 1,
-  });
+  }, policy.model.trainingSteps);
 }
 
 /** @throws StepRefused when a loss or the gradient is not finite */

@@ -1,8 +1,9 @@
 /**
  * Training steps recorded on the WebGPU home: padded to few shapes and replayed, they give the weights that unrecorded,
- * unpadded steps give; a step reads back once; the device's memory does not grow; and the counts that the design asks for.
+ * unpadded steps give; a step is one submit for each micro-batch, of replays alone, and reads back once; the device's memory
+ * does not grow; and the counts that the design asks for.
  */
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { nanoFiles } from "../policy/create";
 import { Policy } from "../policy/policy";
 import { corpusExample } from "../tasks/corpus";
@@ -82,6 +83,27 @@ test("a step reads back once, and what it holds on the device stays the same", {
     bytes.push(policy.home.memoryBytes());
   }
   expect(new Set(bytes.slice(7)).size).toBe(1);
+  policy.dispose();
+});
+
+test("a replayed step is one submit, of recorded dispatches only", { timeout: 120_000 }, async () => {
+  const policy = await tinyPolicy(await open(true));
+  const batch = rows(policy, 0, 2, 3);
+  const { counters, dispatcher } = home!;
+  const replay = vi.spyOn(dispatcher, "replay");
+  const run = vi.spyOn(dispatcher, "run");
+  const submits: number[] = [];
+  for (let step = 0; step < 3; step++) {
+    run.mockClear();
+    replay.mockClear();
+    const before = { ...counters };
+    await policyUpdate(policy, batch, { ...OPTIONS, microBatchRows: 6, loss: LOSS, epochs: 1, reference: null, updates: step });
+    submits.push(counters.submits - before.submits);
+    expect(counters.readbacks - before.readbacks).toBe(1);
+  }
+  expect(run).not.toHaveBeenCalled();
+  expect(replay).toHaveBeenCalledTimes(3); // zeroed gradient; forward and backward; clip and AdamW
+  expect(submits.slice(1)).toEqual([1, 1]);
   policy.dispose();
 });
 

@@ -101,6 +101,7 @@ export class Dispatcher {
   /** Record dispatches into the current pass as they are; submits only where the parameters' ring is full. */
   replay(dispatches: readonly Dispatch[]): void {
     if (this.ring.left < dispatches.length) this.restartRing();
+    const { internals } = this.backend;
     let pass = this.backend.computePass();
     let pipeline: GPUComputePipeline | null = null;
     for (const dispatch of dispatches) {
@@ -115,8 +116,8 @@ export class Dispatcher {
       }
       this.dynamicOffset[0] = this.ring.fill(dispatch.words);
       pass.setBindGroup(0, dispatch.bindGroup, this.dynamicOffset);
-      pass.dispatchWorkgroups(dispatch.x, dispatch.y, 1);
-      this.backend.internals.dispatchCountInPass++;
+      pass.dispatchWorkgroups(dispatch.x, dispatch.y);
+      internals.dispatchCountInPass++;
     }
     this.counters.dispatches += dispatches.length;
   }

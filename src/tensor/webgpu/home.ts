@@ -134,7 +134,7 @@ export class WebGpuHome implements Home {
   recorder(kept: number): Recorder {
     if (!this.records) return directRecorder;
     this.recorders++;
-    return new WebGpuRecorder(this.backend, this.storage, this.dispatcher, this.faults, kept, () => {
+    return new WebGpuRecorder(this.storage, this.dispatcher, this.faults, kept, () => {
       this.recorders--;
       if (this.recorders > 0 || this.disposed) return;
       this.backend.submitRecorded();

@@ -58,10 +58,19 @@ export class ParameterRing {
 export function slotWords(first: number, types: readonly ParamType[], values: readonly number[]): Uint32Array {
   const words = new Uint32Array(1 + types.length);
   words[0] = first;
-  types.forEach((type, i) => {
-    const value = values[i] ?? 0;
-    oneFloat[0] = value;
-    words[i + 1] = type === "f32" ? (floatBits[0] ?? 0) : value;
-  });
+  writeValues(words, types, values);
   return words;
+}
+
+/** Other values into a slot's contents. */
+export function writeValues(words: Uint32Array, types: readonly ParamType[], values: readonly number[]): void {
+  for (let i = 0; i < types.length; i++) {
+    const value = values[i] ?? 0;
+    if (types[i] === "f32") {
+      oneFloat[0] = value;
+      words[i + 1] = floatBits[0] ?? 0;
+    } else {
+      words[i + 1] = value;
+    }
+  }
 }

@@ -1,6 +1,7 @@
 /**
  * Recorded steps. The first run of a piece of work keeps its dispatches with their bind groups; a replay puts them into
- * one pass of one encoder, with one upload of parameters and one submit, and runs none of the work's own code.
+ * the current pass, and runs none of the work's own code. Whoever asked for the replay flushes or reads after it: several
+ * replays may share an encoder, one upload of parameters and one submit.
  *
  * What may differ from run to run:
  *  - inputs, the caller's tensors: dispatches that bind one get the bind group for the new one;
@@ -12,10 +13,10 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { DataType, Recorder } from "../home";
 import type { ChangingOptions } from "../kernels";
-import type { BufferBinding, DataId, HomeBackend } from "./backend";
+import type { BufferBinding, DataId } from "./backend";
 import type { Dispatch, Dispatcher } from "./dispatch";
 import type { Faults } from "./faults";
-import { slotWords } from "./parameterRing";
+import { writeValues } from "./parameterRing";
 import type { Storage } from "./storage";
 
 interface Output {
@@ -58,7 +59,6 @@ export class WebGpuRecorder implements Recorder {
   private disposed = false;
 
   constructor(
-    private readonly backend: HomeBackend,
     private readonly storage: Storage,
     private readonly dispatcher: Dispatcher,
     private readonly faults: Faults,
@@ -145,10 +145,12 @@ export class WebGpuRecorder implements Recorder {
       if (!this.storage.isAlive(id)) throw new Error(`Recording ${key} uses a tensor that has been disposed since; it belongs among the inputs.`);
     }
     const outputs = recording.outputs.map(({ shape, dtype, bytes }) => this.storage.allocateBytes(shape, dtype, bytes));
-    this.rebind(recording, [...inputs, ...outputs].map((tensor) => this.storage.binding(tensor)));
-    this.change(recording, changing);
+    const places = [...inputs, ...outputs];
+    this.rebind(recording, places.map((tensor) => this.storage.binding(tensor)));
+    for (const index of recording.variable) change(recording.dispatches[index], changing);
     this.dispatcher.replay(recording.dispatches);
-    this.backend.submitRecorded();
+    for (const { dataId } of places) this.storage.markUsed(dataId);
+    for (const id of recording.captured) this.storage.markUsed(id);
     return outputs;
   }
 
@@ -168,15 +170,11 @@ export class WebGpuRecorder implements Recorder {
       recording.dispatches[index] = { ...dispatch, bindings, bindGroup: this.dispatcher.bindGroup(dispatch.kernel, bindings) };
     });
   }
+}
 
-  private change(recording: Recording, changing: ChangingOptions): void {
-    for (const index of recording.variable) {
-      const dispatch = recording.dispatches[index];
-      if (dispatch === undefined || typeof dispatch.params !== "function") continue;
-      const words = slotWords(dispatch.words[0] ?? 0, dispatch.kernel.paramTypes, dispatch.params(changing));
-      recording.dispatches[index] = { ...dispatch, words };
-    }
-  }
+/** Encode the parameters of a dispatch anew, in place: the words are its own. */
+function change(dispatch: Dispatch | undefined, changing: ChangingOptions): void {
+  if (dispatch !== undefined && typeof dispatch.params === "function") writeValues(dispatch.words, dispatch.kernel.paramTypes, dispatch.params(changing));
 }
 
 /** A kernel was given another value for an option than the recording's: a replay would give it the recording's. */
