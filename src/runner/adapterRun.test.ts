@@ -81,6 +81,6 @@ test("a killed adapter run resumes to the same bits, and its adapter opens again
 
   await writeFile(inFolder("run.json"), JSON.stringify({ ...config, lora: { ...config.lora, rank: 4 } }));
   const other = await start([...args, "--out", inFolder("alone"), "--resume"]).done;
-  expect(other.err).toMatch(/lora .*"rank":4.* was begun with .*"rank":2/);
+  expect(other.err).toMatch(/was begun with lora .*"rank":2.*, not .*"rank":4/);
   expect(other.code).toBe(2);
 });

@@ -17,3 +17,11 @@ export const setFlag = { type: "string", valueHint: "path=value", description: "
 export const policyFlag = { type: "string", default: "public/policies/base", valueHint: "dir", description: "Policy folder (Hugging Face layout)" } as const;
 export const workersFlag = { type: "string", default: "1", valueHint: "n", description: "Threads that compute, each with a copy of the policy (wasm home only); the same result with any number from 2 on" } as const;
 export const packingFlag = { type: "string", default: "f32", valueHint: WEIGHT_FORMATS.join("|"), description: "Storage of frozen weights; int4 keeps table, head and tower in f16" } as const;
+export const adapterFlag = { type: "string", valueHint: "dir", description: "Trained LoRA adapter (PEFT layout) on the policy" } as const;
+export const imagesFlag = { type: "string", valueHint: "dir", description: "What image paths are relative to; by default the folder of --data" } as const;
+/** A data set in place of the built-in problems. */
+export const dataFlags = {
+  data: { type: "string", valueHint: "file", description: "Your own problems: JSON lines or parquet of {image(s), question, answer}" },
+  images: imagesFlag,
+  instruction: { type: "string", valueHint: "file", description: "Text below each question of --data, in place of ours, which asks for the response format" },
+} as const;

@@ -8,6 +8,7 @@ import { ChatTemplate } from "../policy/chatTemplate";
 import { defaultSettings } from "../training/settings";
 import { openDataRecords } from "./dataRecords";
 import { openDataSource, type DataOptions } from "./dataSource";
+import type { ProblemSource } from "../training/problemSource";
 import { encodePng } from "./pictures";
 
 let folder: string;
@@ -22,6 +23,8 @@ async function options(name: string, more: Partial<DataOptions> = {}): Promise<D
   return { train: inFolder(name), heldOut: null, images: null, instruction: inFolder("nothing.md"), reflections: null, ...more };
 }
 
+const openSource = async (from: DataOptions): Promise<ProblemSource> => (await openDataSource(from)).source;
+
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "srpo-data-"));
   await mkdir(inFolder("pictures"));
@@ -35,7 +38,7 @@ test("images by path, data URL and base64, one or several, are decoded as they a
     { id: "url", images: [`data:image/png;base64,${await base64(20)}`], problem: "how dark ?", answer: "20", category: "grey" },
     { id: "two", images: [{ bytes: await base64(30), path: null }, { path: "pictures/10.png" }], question: "<image> or <image> ?", answer: true },
   ]));
-  const source = await openDataSource(await options("a.jsonl"));
+  const source = await openSource(await options("a.jsonl"));
   expect(await source.problemOf("0")).toEqual({ id: "0", family: "data", picture: picture(10), question: "how dark ?", answer: "10" });
   expect(await source.problemOf("url")).toMatchObject({ family: "grey", picture: picture(20), answer: "20" });
   expect(await source.problemOf("two")).toMatchObject({ picture: picture(30), morePictures: [picture(10)], answer: "true" });
@@ -48,7 +51,7 @@ test("parquet, with plain bytes or Hugging Face's structure", async () => {
     { name: "image", data: [await png(1), await png(2)], type: "BYTE_ARRAY" },
   ] });
   await writeFile(inFolder("a.parquet"), new Uint8Array(table));
-  const source = await openDataSource(await options("a.parquet"));
+  const source = await openSource(await options("a.parquet"));
   expect(await source.problemOf("1")).toEqual({ id: "1", family: "data", picture: picture(2), question: "q1", answer: "6" });
 
   const nested = parquetWriteBuffer({
@@ -63,12 +66,12 @@ test("parquet, with plain bytes or Hugging Face's structure", async () => {
     ],
   });
   await writeFile(inFolder("b.parquet"), new Uint8Array(nested));
-  expect(await (await openDataSource(await options("b.parquet"))).problemOf("0")).toMatchObject({ picture: picture(3), question: "p0" });
+  expect(await (await openSource(await options("b.parquet"))).problemOf("0")).toMatchObject({ picture: picture(3), question: "p0" });
 });
 
 test("each stage goes through the set in epochs, shuffled by the seed, wherever the cursor stands", async () => {
   await writeFile(inFolder("five.jsonl"), lines(Array.from({ length: 5 }, (_, i) => ({ id: `r${i}`, image: "pictures/10.png", question: "q", answer: i }))));
-  const source = await openDataSource(await options("five.jsonl", { heldOut: inFolder("a.jsonl") }));
+  const source = await openSource(await options("five.jsonl", { heldOut: inFolder("a.jsonl") }));
   const ids = async (stage: "sft" | "grpo", cursor: number, count: number, seed = 0): Promise<string[]> => (await source.training(stage, cursor, count, { ...defaultSettings, seed })).map(({ id }) => id);
   const whole = await ids("grpo", 0, 15);
   for (const epoch of [0, 5, 10]) expect(whole.slice(epoch, epoch + 5).sort()).toEqual(["r0", "r1", "r2", "r3", "r4"]);
@@ -81,7 +84,7 @@ test("each stage goes through the set in epochs, shuffled by the seed, wherever 
 });
 
 test("the instruction stands below the question; ours asks for the format", async () => {
-  const source = await openDataSource(await options("a.jsonl", { instruction: null }));
+  const source = await openSource(await options("a.jsonl", { instruction: null }));
   expect((await source.problemOf("0")).question).toMatch(/^how dark \?\n\nAnswer in two rounds[^]*<reflection>/);
 });
 
@@ -112,7 +115,7 @@ describe("what cannot be used is refused by file, row and field", () => {
     ["no image", {}, /row 0: has no image/],
   ])("%s", async (_what, image, message) => {
     await writeFile(inFolder("bad.jsonl"), lines([{ ...image, question: "q", answer: 1 }]));
-    await expect((await openDataSource(await options("bad.jsonl"))).problemOf("0")).rejects.toThrow(message);
+    await expect((await openSource(await options("bad.jsonl"))).problemOf("0")).rejects.toThrow(message);
   });
 
   test("a file that is no parquet", async () => {

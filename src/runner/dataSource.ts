@@ -2,6 +2,7 @@
  * A data set as a session's source of problems. Each stage goes through the set in epochs, shuffled anew for each by the run's
  * seed; a problem is found again by its record's id. Reflection data, if given, is that of `srpo reflect`.
  */
+import { createHash } from "node:crypto";
 import { z } from "zod";
 import { combineSeeds } from "../tasks/random";
 import type { Picture } from "../tasks/problem";
@@ -34,8 +35,16 @@ const STAGE_ORDERS: Readonly<Record<Stage, number>> = { base: 11, sft: 12, grpo:
 /** Lines of `srpo reflect`: examples, and records that were passed over, which say why. */
 export const reflectionLineSchema = z.union([storedExampleSchema, z.object({ problem: z.string(), discarded: z.string() })]);
 
+export interface OpenedSource {
+  readonly source: ProblemSource;
+  /** Records to train on. */
+  readonly size: number;
+  /** Of every text that training reads. Pictures are not in it: reading them all would take as long as an epoch. */
+  readonly digest: string;
+}
+
 /** @throws UsageError naming file, row and field that is wrong */
-export async function openDataSource(options: DataOptions): Promise<ProblemSource> {
+export async function openDataSource(options: DataOptions): Promise<OpenedSource> {
   const train = await openDataRecords(options.train, options.images);
   const heldOut = options.heldOut === null ? null : await openDataRecords(options.heldOut, options.images);
   const instruction = await readPrompt("response-format", options.instruction);
@@ -45,7 +54,7 @@ export async function openDataSource(options: DataOptions): Promise<ProblemSourc
     if (heldOut === null) throw new UsageError("the data set has no held-out records; name a file as data.heldOut");
     return heldOut;
   };
-  return {
+  const source: ProblemSource = {
     training(stage, cursor, count, settings) {
       const size = train.records.length;
       const seed = combineSeeds(settings.seed, STAGE_ORDERS[stage]);
@@ -77,6 +86,7 @@ export async function openDataSource(options: DataOptions): Promise<ProblemSourc
     },
     reflections,
   };
+  return { source, size: train.records.length, digest: createHash("sha256").update(JSON.stringify([train.records, instruction, reflections])).digest("hex") };
 }
 
 /** The problem of one record, its images decoded. */

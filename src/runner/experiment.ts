@@ -21,7 +21,8 @@ import { HOME_NAMES, openNodeHome } from "./nodeHomes";
 import { settingsOf } from "./settingsArguments";
 import { progressBar } from "./progress";
 import { openWorkers } from "./replicaThreads";
-import { planOf, RunFolder } from "./runFolder";
+import { RunFolder } from "./runFolder";
+import { planOf, readPlan } from "./runPlan";
 import { trainStages, type TrainedStage } from "./trainLoop";
 import { oneOf, parseArguments, UsageError } from "./usage";
 
@@ -54,8 +55,8 @@ async function runPart(home: Home, { folder: path, stage, from, settings, proble
   const policy = await Policy.load(home, await openDirectory(from), { trainable });
   const parallel = await openWorkers(policy, workers, trainable);
   const session = new Session(policy, settings, { stage, parallel });
-  const folder = new RunFolder(path);
   const plan = planOf({ stages: [stage], saveEvery: 10, policy: from });
+  const folder = new RunFolder(path, plan);
   const bar = progressBar(path);
   const evaluations = new Map<number, EvaluationRecord>();
   const note = async (): Promise<void> => {
@@ -63,8 +64,8 @@ async function runPart(home: Home, { folder: path, stage, from, settings, proble
     await writeEvaluations(path, [...evaluations.values()]);
   };
   try {
-    if (await folder.plan() === null) {
-      await folder.begin(plan, session);
+    if (await readPlan(path) === null) {
+      await folder.begin(session);
       await note();
     } else {
       await folder.restore(session);

@@ -12,10 +12,11 @@ export interface OpenedPolicy {
   close(): Promise<void>;
 }
 
-/** @param trainable "none" where nothing is trained: no gradients or moments are allocated. A command with a packing flag has its weights packed. */
-export function openPolicy(args: Arguments, directory: string, trainable: "all" | "language" | "none"): Promise<OpenedPolicy> {
+/** @param trainable "none" where nothing is trained: no gradients or moments are allocated. A command with the flags packing or adapter has them heeded. */
+export async function openPolicy(args: Arguments, directory: string, trainable: "all" | "language" | "none"): Promise<OpenedPolicy> {
   const frozenFormat = args.optional("packing") === null ? "f32" : args.oneOf("packing", WEIGHT_FORMATS);
-  return openPolicyOn(args.oneOf("home", HOME_NAMES), directory, { trainable, frozenFormat });
+  const adapter = args.optional("adapter");
+  return openPolicyOn(args.oneOf("home", HOME_NAMES), directory, { trainable, frozenFormat, adapter: adapter === null ? null : await openDirectory(adapter) });
 }
 
 export async function openPolicyOn(homeName: HomeName, directory: string, options: LoadOptions): Promise<OpenedPolicy> {

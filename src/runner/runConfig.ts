@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { LORA_TARGETS } from "../policy/lora";
+import { WEIGHT_FORMATS } from "../tensor/packedWeight";
 import { settingsSchema } from "../training/settings";
 import { readInput } from "./inputFile";
 import { nearestPath } from "./nearestName";
@@ -19,7 +20,10 @@ export const loraSchema = z.object({
   alpha: z.number().positive().default(32),
   rankStabilised: z.boolean().default(false),
   targets: z.array(z.enum(LORA_TARGETS)).nonempty().default([...LORA_TARGETS]),
+  adapter: path.nullable().default(null),
 });
+
+export const packingSchema = z.enum(WEIGHT_FORMATS).default("f32");
 
 export const logsSchema = z.object({
   tensorboard: z.boolean().default(true),
@@ -36,6 +40,7 @@ export const dataSchema = z.object({
 
 export const runConfigSchema = z.object({
   policy: path.default("public/policies/base"),
+  packing: packingSchema,
   out: path.nullable().default(null),
   home: z.enum(["webgpu", "wasm", "reference"]).default("wasm"),
   stages: stagesSchema.default(["sft", "grpo"]),

@@ -9,6 +9,7 @@ export type Explained<T> = T extends readonly unknown[] ? string
 export const EXPLAINED: Explained<RunConfig> = {
   "": "A training run.",
   policy: "Folder of the policy to start from, in Hugging Face layout (config.json, safetensors, tokenizer).",
+  packing: "Storage of the weights that an adapter leaves frozen: f32, f16, or int4 (table, head and tower in f16).",
   out: "Folder of the run: snapshot, logs, what was trained. Needed here or as --out.",
   home: "Where tensors live: webgpu (a GPU), wasm (the CPU), reference (plain and slow, for comparison).",
   stages: "Stages in order: sft (learn to reflect from examples), grpo (reinforce what reflecting gains).",
@@ -16,10 +17,11 @@ export const EXPLAINED: Explained<RunConfig> = {
   saveEvery: "Steps between snapshots; a killed run goes on from the last one.",
   lora: {
     "": "A low-rank adapter on the decoder; everything else is frozen.",
-    rank: "Rank r of the adapter; 0 trains the decoder in full, without one.",
+    rank: "Rank r of a new adapter; 0 without one: the decoder is trained in full.",
     alpha: "Numerator of the adapter's scale alpha / r.",
     rankStabilised: "Scale by alpha / sqrt(r) instead (rsLoRA), for high ranks.",
     targets: "Projections that get an adapter: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj.",
+    adapter: "Folder of a trained adapter (PEFT layout) to go on from, with its own rank, alpha and targets; rank stays 0 then.",
   },
   data: {
     "": "A data set of your own, in place of the built-in picture problems.",

@@ -44,6 +44,15 @@ export class Arguments {
     return integer(kebabCase(name), this.text(name), least);
   }
 
+  /** A number of at least 0, such as a price; null where the flag was left out. */
+  amount(name: string): number | null {
+    const text = this.optional(name);
+    if (text === null) return null;
+    const value = Number(text);
+    if (!Number.isFinite(value) || value < 0) throw new UsageError(`--${kebabCase(name)}: "${text}" is not a number of at least 0`);
+    return value;
+  }
+
   oneOf<T extends string>(name: string, known: readonly T[]): T {
     return oneOf(kebabCase(name), this.text(name), known);
   }

@@ -7,6 +7,7 @@
  */
 import { DeviceLostError } from "../tensor/home";
 import { StepRefused } from "../training/optimiserStep";
+import type { GroupRecord, StepMetrics } from "../training/records";
 import type { PhaseResult } from "../training/session";
 import type { Snapshot } from "../training/snapshot";
 import { GroupFeed } from "./groupFeed";
@@ -18,6 +19,8 @@ import { FatalError, RunLifecycle, type EventBody, type LifecycleDependencies, t
 
 export interface HostDependencies extends LifecycleDependencies {
   readonly post: (event: Event, transfer: Transferable[]) => void;
+  /** A finished step with all its groups, for logs: events may pass groups over when steps come fast. */
+  readonly onStep?: (metrics: StepMetrics, groups: readonly GroupRecord[]) => void;
   /** Resolves after `ms`; 0 lets waiting messages be heard. */
   readonly sleep: (ms: number) => Promise<void>;
 }
@@ -196,6 +199,7 @@ export class Host {
       case "groups": return this.#feed.offer({ phase: result.phase, step: result.step, groups: result.groups }, every);
       case "data": return this.post({ type: "data", progress: result.progress, examples: result.examples });
       case "stepped":
+        this.dependencies.onStep?.(result.metrics, result.groups);
         if (result.groups.length > 0) this.#feed.offer({ phase: "update", step: result.step, groups: result.groups }, every);
         return this.post({ type: "stepped", metrics: result.metrics });
       default: return result satisfies never;

@@ -6,6 +6,7 @@ import { InMemoryFiles, type CheckpointFiles } from "../policy/checkpointFiles";
 import { Policy } from "../policy/policy";
 import type { Home, HomeName } from "../tensor/home";
 import { DataParallel } from "../training/parallel";
+import type { ProblemSource } from "../training/problemSource";
 import type { Replica } from "../training/replica";
 import { Session } from "../training/session";
 import type { Settings } from "../training/settings";
@@ -60,6 +61,8 @@ export async function download(files: CheckpointFiles, onProgress: OnProgress): 
 export interface RunOptions {
   readonly openHome: OpenHome;
   readonly load: LoadPolicy;
+  /** By default the built-in picture problems. */
+  readonly source?: ProblemSource | undefined;
   /** Null: the best that opens. */
   readonly wanted: HomeName | null;
   readonly files: CheckpointFiles;
@@ -73,7 +76,7 @@ export interface RunOptions {
   readonly onReplicas: OnReplicas;
 }
 
-export async function openRun({ openHome, load, wanted, files, settings, stage, downloadTime, now, onProgress, openReplicas, onReplicas }: RunOptions): Promise<Run> {
+export async function openRun({ openHome, load, source, wanted, files, settings, stage, downloadTime, now, onProgress, openReplicas, onReplicas }: RunOptions): Promise<Run> {
   const opened = await openHome(wanted, onProgress);
   try {
     const began = now();
@@ -83,7 +86,7 @@ export async function openRun({ openHome, load, wanted, files, settings, stage, 
     const parallel = opened.home.name === "wasm" ? await replicated(policy, trainable, openReplicas, onReplicas) : null;
     onProgress("load", 1, 1);
     const costs = { download: downloadTime, device: opened.deviceTime, selfTest: opened.selfTestTime, load: now() - began };
-    return { opened, policy, parallel, session: new Session(policy, settings, { stage, now, parallel }), costs };
+    return { opened, policy, parallel, session: new Session(policy, settings, { stage, now, parallel, source }), costs };
   } catch (error) {
     await opened.home.dispose();
     throw error;

@@ -4,6 +4,7 @@
  */
 import type { CheckpointFiles } from "../policy/checkpointFiles";
 import { configure } from "../training/configure";
+import type { ProblemSource } from "../training/problemSource";
 import { defaultSettings } from "../training/settings";
 import type { Snapshot } from "../training/snapshot";
 import type { Keeper } from "./keeper";
@@ -23,6 +24,8 @@ export interface LifecycleDependencies {
   readonly filesOf: (source: PolicySource, base: string | undefined) => CheckpointFiles;
   /** By default the whole policy, its vision tower as the settings say. */
   readonly load?: LoadPolicy;
+  /** Where problems come from, by default the built-in picture tasks. */
+  readonly source?: ProblemSource;
   /** The files are at hand at any time (a folder on this machine): none is kept in memory. */
   readonly filesAtHand?: boolean;
   /** A stored run that cannot be continued is not replaced by a fresh one: opening fails. */
@@ -160,8 +163,8 @@ export class RunLifecycle {
     const { command, files } = this.#opening;
     const settings = from?.state.settings ?? configure(defaultSettings, command.settings);
     const stage = command.source.kind === "shipped" ? STAGE_OF_SHIPPED[command.source.name] : "base";
-    const { openHome, load = loadPolicy, now, openReplicas } = this.dependencies;
-    const run = await openRun({ openHome, load, wanted: command.home, files, settings, stage, downloadTime, now, onProgress: this.progress, openReplicas, onReplicas: this.replicas });
+    const { openHome, load = loadPolicy, source, now, openReplicas } = this.dependencies;
+    const run = await openRun({ openHome, load, source, wanted: command.home, files, settings, stage, downloadTime, now, onProgress: this.progress, openReplicas, onReplicas: this.replicas });
     run.session.watched = this.#watched;
     this.#run = run;
     if (from !== null) await run.session.restore(from);

@@ -1,16 +1,21 @@
 /** `eval`: accuracies, transitions and lengths of a policy on held-out problems. */
 import type { EvaluationRecord } from "../../training/records";
 import { Session } from "../../training/session";
-import { homeFlag, packingFlag, policyFlag, seedFlag, setFlag, type RunnerCommand } from "../command";
+import { adapterFlag, dataFlags, homeFlag, packingFlag, policyFlag, seedFlag, setFlag, type RunnerCommand } from "../command";
 import { openPolicy } from "../openPolicy";
 import { settingsOf } from "../settingsArguments";
+import { askedSource } from "../planned";
 import { progressBar } from "../progress";
+
+const PROBLEMS = 192;
 
 export const evalCommand: RunnerCommand = {
   description: "Evaluate a policy on held-out problems",
   flags: {
     policy: policyFlag,
-    problems: { type: "string", default: "192", valueHint: "n", description: "Held-out problems" },
+    adapter: adapterFlag,
+    ...dataFlags,
+    problems: { type: "string", valueHint: "n", description: "Held-out problems (default: 192 of the built-in ones, all of --data)" },
     samples: { type: "string", default: "1", valueHint: "n", description: "Samples a problem" },
     greedy: { type: "boolean", description: "Most likely tokens instead of samples" },
     seed: seedFlag,
@@ -21,12 +26,13 @@ export const evalCommand: RunnerCommand = {
   },
   async run(args) {
     const settings = settingsOf(args);
-    const problems = args.integer("problems", 1);
     const samples = args.integer("samples", 1);
+    const { source, size } = await askedSource(args);
+    const problems = args.optional("problems") === null ? size ?? PROBLEMS : args.integer("problems", 1);
     const opened = await openPolicy(args, args.text("policy"), "none");
     const bar = progressBar("evaluate");
     try {
-      const session = new Session(opened.policy, settings);
+      const session = new Session(opened.policy, settings, { source });
       const evaluation = await session.evaluate(problems, { samples, greedy: args.boolean("greedy"), onProgress: (done, total) => bar.update(done, total) });
       bar.stop();
       process.stdout.write(args.boolean("json") ? `${JSON.stringify(evaluation)}\n` : table(evaluation));

@@ -6,12 +6,13 @@
 import { z } from "zod";
 import type { Policy } from "../../policy/policy";
 import { streamStep } from "../../training/randomStreams";
+import type { TrainingProblem } from "../../training/problemSource";
 import { encodeProblem, sampleRows } from "../../training/rollout";
 import type { Settings } from "../../training/settings";
 import { textOf } from "../../training/transcript";
 import { appendLine, cutToWholeLines, readIfThere } from "../atomicWrite";
-import { homeFlag, policyFlag, seedFlag, setFlag, type RunnerCommand } from "../command";
-import { openDataRecords, type DataRecords } from "../dataRecords";
+import { adapterFlag, homeFlag, imagesFlag, packingFlag, policyFlag, seedFlag, setFlag, type RunnerCommand } from "../command";
+import { openDataRecords, type DataRecord, type DataRecords } from "../dataRecords";
 import { dataProblem } from "../dataSource";
 import { parseLines } from "../inputFile";
 import { openPolicy } from "../openPolicy";
@@ -32,17 +33,21 @@ export const reflectCommand: RunnerCommand = {
   description: "Build reflection data: the policy's own answers, reflected on by a teacher at SRPO_TEACHER_URL (key: SRPO_TEACHER_KEY)",
   flags: {
     data: { type: "string", required: true, valueHint: "file", description: "JSON lines or parquet of {image(s), question, answer}" },
-    images: { type: "string", valueHint: "dir", description: "What image paths are relative to; by default the folder of --data" },
+    images: imagesFlag,
     out: { type: "string", required: true, valueHint: "jsonl", description: "File of reflections; what it holds already is not asked for again" },
     teacher: { type: "string", required: true, valueHint: "model", description: "Name of the teacher's model at the endpoint" },
     count: { type: "string", valueHint: "n", description: "Only the first n records" },
     rate: { type: "string", default: "60", valueHint: "n", description: "Requests a minute, at most" },
     tries: { type: "string", default: "6", valueHint: "n", description: "Tries of a request that may yet succeed" },
+    promptPrice: { type: "string", valueHint: "price", description: "Price of a million prompt tokens, to count the cost in money" },
+    completionPrice: { type: "string", valueHint: "price", description: "Price of a million completion tokens" },
     timeout: { type: "string", default: "120", valueHint: "s", description: "Seconds to wait for an answer" },
     correction: { type: "string", valueHint: "file", description: "Prompt for wrong solutions, in place of ours" },
     simplification: { type: "string", valueHint: "file", description: "Prompt for right solutions, in place of ours" },
     instruction: { type: "string", valueHint: "file", description: "Text below each question, in place of ours, which asks for a first solution" },
     policy: policyFlag,
+    adapter: adapterFlag,
+    packing: packingFlag,
     seed: seedFlag,
     home: homeFlag,
     set: setFlag,
@@ -54,34 +59,46 @@ export const reflectCommand: RunnerCommand = {
     const instruction = await readPrompt("first-solution", args.optional("instruction"));
     const data = await openDataRecords(args.text("data"), args.optional("images"));
     const wanted = args.optional("count") === null ? data.records.length : Math.min(data.records.length, args.integer("count", 1));
+    const prices = pricesOf(args);
     const out = args.text("out");
     const lines = await linesOf(out);
     const known = new Set(lines.map((line) => line.problem));
     const opened = await openPolicy(args, args.text("policy"), "none");
     const bar = progressBar("reflect");
+    /** Let the teacher write about a chunk of answers. → the first failure, once all have ended: lines of the others are kept */
+    const taught = async (chunk: readonly Answer[]): Promise<{ readonly failed: unknown } | null> => {
+      const made = await Promise.allSettled(chunk.map(async ({ record, problem, response }) => {
+        const line = await reflectOn(problem, record.question, response, teacher, prompts);
+        await appendLine(out, line);
+        lines.push(summarised(line));
+        bar.update(lines.length, wanted, costNote(totalCost(lines), prices));
+      }));
+      const failed = made.find((result) => result.status === "rejected");
+      return failed === undefined ? null : { failed: failed.reason };
+    };
     try {
+      // The teacher writes about one chunk while the policy answers the next.
+      let teaching: ReturnType<typeof taught> = Promise.resolve(null);
       for (let first = 0; first < wanted; first += CHUNK) {
         const places = Array.from({ length: Math.min(CHUNK, wanted - first) }, (_, i) => first + i);
         if (places.every((at) => known.has(data.records[at]?.id ?? ""))) continue;
-        const made = await Promise.allSettled((await answers(opened.policy, data, places, instruction, settings)).map(async ({ at, problem, response }) => {
-          const record = data.records[at];
-          if (record === undefined || known.has(record.id)) return;
-          const line = await reflectOn(problem, record.question, response, teacher, prompts);
-          await appendLine(out, line);
-          lines.push(summarised(line));
-          bar.update(lines.length, wanted, `${totalCost(lines).promptTokens + totalCost(lines).completionTokens} tokens`);
-        }));
-        const failed = made.find((result) => result.status === "rejected");
-        if (failed !== undefined) throw failed.reason;
+        const chunk = (await answers(opened.policy, data, places, instruction, settings)).filter(({ record }) => !known.has(record.id));
+        throwFailure(await teaching);
+        teaching = taught(chunk);
       }
+      throwFailure(await teaching);
     } finally {
       bar.stop();
       await opened.close();
     }
-    process.stdout.write(`${JSON.stringify(summary(lines))}\n`);
+    process.stdout.write(`${JSON.stringify(summary(lines, prices))}\n`);
     return 0;
   },
 };
+
+function throwFailure(result: { readonly failed: unknown } | null): void {
+  if (result !== null) throw result.failed;
+}
 
 function teacherOf(args: Arguments): Teacher {
   const baseUrl = process.env["SRPO_TEACHER_URL"];
@@ -104,16 +121,23 @@ function summarised(line: ReflectionLine): Summarised {
   return { problem: line.problem, cost: line.cost, ...("discarded" in line ? { discarded: line.discarded } : { firstRight: line.firstRight }) };
 }
 
+/** The policy's own solution of one record. */
+interface Answer {
+  readonly record: DataRecord;
+  readonly problem: TrainingProblem;
+  readonly response: string;
+}
+
 /** The policy's own first solutions; the same for a record however often it is asked for. */
-async function answers(policy: Policy, data: DataRecords, places: readonly number[], instruction: string, settings: Settings) {
+async function answers(policy: Policy, data: DataRecords, places: readonly number[], instruction: string, settings: Settings): Promise<Answer[]> {
   const problems = await Promise.all(places.map((at) => dataProblem(data, at, instruction)));
   const { temperature, maxNewTokens, seed } = settings;
   const rows = await sampleRows(policy, problems.map((problem) => encodeProblem(policy, problem)), null, {
     groupSize: 1, temperature, maxNewTokens, seed, step: streamStep("sft", Math.floor((places[0] ?? 0) / CHUNK)),
   }, null);
   return problems.flatMap((problem, i) => {
-    const at = places[i];
-    return at === undefined ? [] : [{ at, problem, response: textOf(policy, rows[i]?.[0]?.tokens ?? []) }];
+    const record = data.records[places[i] ?? -1];
+    return record === undefined ? [] : [{ record, problem, response: textOf(policy, rows[i]?.[0]?.tokens ?? []) }];
   });
 }
 
@@ -123,8 +147,30 @@ function totalCost(lines: readonly Summarised[]): Cost {
   }), NO_COST);
 }
 
-function summary(lines: readonly Summarised[]): object {
+/** Of a million tokens. */
+interface Prices { readonly prompt: number; readonly completion: number }
+
+/** Null without prices. @throws UsageError when one of the two is missing */
+function pricesOf(args: Arguments): Prices | null {
+  const [prompt, completion] = [args.amount("promptPrice"), args.amount("completionPrice")];
+  if (prompt === null && completion === null) return null;
+  if (prompt === null || completion === null) throw new UsageError("--prompt-price and --completion-price are needed together: a request costs both");
+  return { prompt, completion };
+}
+
+/** In the currency of the prices. */
+function priceOf({ promptTokens, completionTokens }: Cost, { prompt, completion }: Prices): number {
+  return (promptTokens * prompt + completionTokens * completion) / 1e6;
+}
+
+function costNote(cost: Cost, prices: Prices | null): string {
+  const tokens = `${cost.promptTokens + cost.completionTokens} tokens`;
+  return prices === null ? tokens : `${tokens}, ${priceOf(cost, prices).toFixed(2)}`;
+}
+
+function summary(lines: readonly Summarised[], prices: Prices | null): object {
   const right = lines.filter((line) => line.firstRight === true).length;
   const wrong = lines.filter((line) => line.firstRight === false).length;
-  return { examples: right + wrong, right, wrong, discarded: lines.length - right - wrong, ...totalCost(lines) };
+  const cost = totalCost(lines);
+  return { examples: right + wrong, right, wrong, discarded: lines.length - right - wrong, ...cost, price: prices === null ? null : priceOf(cost, prices) };
 }

@@ -1,9 +1,11 @@
 /** `sample`: groups of responses to held-out problems, scored; nothing is trained. */
-import { FAMILY_NAMES, problemOf } from "../../tasks/problems";
+import { FAMILY_NAMES } from "../../tasks/problems";
+import type { ProblemSource, TrainingProblem } from "../../training/problemSource";
 import type { GroupRecord } from "../../training/records";
 import { Session } from "../../training/session";
-import { homeFlag, packingFlag, policyFlag, seedFlag, setFlag, type RunnerCommand } from "../command";
+import { adapterFlag, dataFlags, homeFlag, packingFlag, policyFlag, seedFlag, setFlag, type RunnerCommand } from "../command";
 import { openPolicy } from "../openPolicy";
+import { askedSource } from "../planned";
 import { settingsOf } from "../settingsArguments";
 import { UsageError } from "../usage";
 
@@ -11,8 +13,10 @@ export const sampleCommand: RunnerCommand = {
   description: "Sample a group of responses to picture problems, with reward terms and advantages",
   flags: {
     policy: policyFlag,
-    family: { type: "string", valueHint: FAMILY_NAMES.join("|"), description: "Only problems of this family" },
-    problem: { type: "string", valueHint: "family:split:seed", description: "This very problem" },
+    adapter: adapterFlag,
+    ...dataFlags,
+    family: { type: "string", valueHint: FAMILY_NAMES.join("|"), description: "Only problems of this family; of --data, of this category" },
+    problem: { type: "string", valueHint: "family:split:seed", description: "This very problem; of --data, its id" },
     count: { type: "string", default: "1", valueHint: "n", description: "Problems" },
     greedy: { type: "boolean", description: "Most likely tokens instead of samples" },
     seed: seedFlag,
@@ -24,11 +28,12 @@ export const sampleCommand: RunnerCommand = {
   async run(args) {
     const settings = settingsOf(args);
     const count = args.integer("count", 1);
-    const family = args.optional("family") === null ? null : args.oneOf("family", FAMILY_NAMES);
-    const problem = problemNamed(args.optional("problem"));
+    const { source, size } = await askedSource(args);
+    const family = args.optional("family") === null || size !== null ? args.optional("family") : args.oneOf("family", FAMILY_NAMES);
+    const problem = await problemNamed(source, args.optional("problem"));
     const opened = await openPolicy(args, args.text("policy"), "none");
     try {
-      const session = new Session(opened.policy, settings);
+      const session = new Session(opened.policy, settings, { source });
       for (let i = 0; i < count; i++) {
         const group = problem === null ? await session.sample(family, args.boolean("greedy")) : await session.sampleProblem(problem, args.boolean("greedy"));
         process.stdout.write(args.boolean("json") ? `${JSON.stringify(plain(group))}\n` : text(group));
@@ -40,16 +45,16 @@ export const sampleCommand: RunnerCommand = {
   },
 };
 
-function problemNamed(id: string | null): ReturnType<typeof problemOf> | null {
+async function problemNamed(source: ProblemSource, id: string | null): Promise<TrainingProblem | null> {
   if (id === null) return null;
   try {
-    return problemOf(id);
+    return await source.problemOf(id);
   } catch (error) {
     throw new UsageError(`--problem: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
-function plain({ problem: { picture: _picture, ...problem }, ...group }: GroupRecord): unknown {
+function plain({ problem: { picture: _picture, morePictures: _more, ...problem }, ...group }: GroupRecord): unknown {
   return { problem, ...group };
 }
 

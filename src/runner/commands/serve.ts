@@ -4,17 +4,20 @@ import { openDirectory } from "../../policy/checkpointDirectory";
 import { MAX_EVENT_BYTES } from "../../worker/codec";
 import { configure } from "../../training/configure";
 import type { HomeName } from "../../tensor/home";
+import type { ProblemSource } from "../../training/problemSource";
 import type { Settings } from "../../training/settings";
 import type { Stage } from "../../worker/protocol";
 import { writeFolder } from "../atomicWrite";
 import { seedFlag, setFlag, type RunnerCommand } from "../command";
 import { HOME_NAMES } from "../nodeHomes";
+import { plannedSource, refuseOtherData } from "../planned";
 import { defaultRunConfig, readRunFile } from "../runConfig";
+import { fixedKeys, planOf, readPlan, refuseOther, writePlan, type FixedKeys, type RunPlan } from "../runPlan";
 import { BuiltPage } from "../serve/builtPage";
 import { newToken } from "../serve/guard";
 import { HOST_RUN, Hub } from "../serve/hub";
 import { nodeHost } from "../serve/openNodeRun";
-import { ServedFolder, type ServedRecord } from "../serve/servedFolder";
+import { ServedFolder } from "../serve/servedFolder";
 import { serveRun } from "../serve/server";
 import { settingsOf } from "../settingsArguments";
 import { UsageError, type Arguments } from "../usage";
@@ -44,13 +47,13 @@ export const serveCommand: RunnerCommand = {
     if (port > 65_535) throw new UsageError(`--port: ${port} is above 65535`);
     const { run, home, stage, settings, asked } = await requestOf(args);
     const page = await BuiltPage.open(args.text("page"));
-    const folder = await ServedFolder.take(run, (error) => log(`metrics.jsonl is not being written: ${error.message}`));
+    const folder = await ServedFolder.take(run, (error) => log(`the logs are not being written: ${error.message}`));
     try {
       const resume = await folder.holdsRun();
-      const record = recordOf(asked, await folder.record(), folder.path);
-      const files = await openDirectory(record.policy);
+      const { plan, source } = await planned(asked, resume ? await readPlan(folder.path) : null, folder.path);
+      const files = await openDirectory(plan.policy);
       const hub = new Hub({
-        policy: record.policy, largestExport: LARGEST_EXPORT,
+        policy: plan.policy, largestExport: LARGEST_EXPORT,
         command: (command) => host.receive(command),
         write: async (written) => {
           const directory = join(folder.path, "policy");
@@ -58,20 +61,22 @@ export const serveCommand: RunnerCommand = {
           return directory;
         },
       });
+      folder.begin(plan);
       const host = nodeHost({
-        record, files, store: folder.store,
+        plan, source, files, store: folder.store,
+        onStep: (metrics, groups) => folder.step(metrics, groups),
         post: (event) => {
           hub.post(event);
           folder.follow(event);
           if (event.type === "error" || event.type === "refused" || event.type === "deviceLost") log(event.message);
         },
       });
-      log(`opening ${record.policy}${resume ? `, to continue the run in ${folder.path}` : ""} …`);
+      log(`opening ${plan.policy}${resume ? `, to continue the run in ${folder.path}` : ""} …`);
       host.receive({ run: HOST_RUN, type: "open", source: { kind: "files", files: [] }, settings, home, resume });
       host.receive({ run: HOST_RUN, type: "watch", group: null });
       await host.idle();
-      if (hub.standing.opened === null) throw new UsageError(hub.standing.failed?.message ?? `${record.policy} could not be opened`);
-      await folder.writeRecord(record);
+      if (hub.standing.opened === null) throw new UsageError(hub.standing.failed?.message ?? `${plan.policy} could not be opened`);
+      await writePlan(folder.path, { ...plan, home: hub.standing.opened.home });
       if (!resume && stage !== "base") host.receive({ run: HOST_RUN, type: "stage", stage });
       if (resume && Object.keys(args.settings).length > 0) host.receive({ run: HOST_RUN, type: "configure", settings: args.settings });
       await host.idle();
@@ -92,6 +97,13 @@ export const serveCommand: RunnerCommand = {
   },
 };
 
+interface Asked {
+  /** What a fresh run is. */
+  readonly plan: RunPlan;
+  /** Only what the flags or the run file say of it. */
+  readonly fixed: Partial<FixedKeys>;
+}
+
 interface Request {
   /** The run's folder. */
   readonly run: string;
@@ -99,8 +111,7 @@ interface Request {
   readonly home: HomeName | null;
   readonly stage: Stage;
   readonly settings: Settings;
-  /** Only what the flags or the run file say. */
-  readonly asked: Partial<ServedRecord>;
+  readonly asked: Asked;
 }
 
 async function requestOf(args: Arguments): Promise<Request> {
@@ -109,25 +120,22 @@ async function requestOf(args: Arguments): Promise<Request> {
   const policy = args.optional("policy") ?? ("policy" in given ? config.policy : null);
   const home = args.optional("home") === null ? null : args.oneOf("home", HOME_NAMES);
   const settings = configure(settingsOf(args, config.settings), { reward: RECIPE_REWARD[config.recipe] });
-  if (config.lora.rank > 0 && !settings.freezeVision) throw new UsageError("lora.rank above 0 trains the adapter alone: settings.freezeVision must be true");
   return {
     run: args.optional("run") ?? config.out ?? "runs/serve",
     home: home ?? ("home" in given ? config.home : null),
     stage: args.optional("stage") !== null ? args.oneOf("stage", STAGES) : "stages" in given ? config.stages[0] : "base",
     settings,
-    asked: { ...(policy === null ? {} : { policy }), ...("lora" in given ? { lora: config.lora } : {}) },
+    asked: { plan: planOf({ ...config, policy: policy ?? config.policy }), fixed: { ...fixedKeys(config, given), ...(policy === null ? {} : { policy }) } },
   };
 }
 
 /** What to open: as the run in the folder was, or as asked. @throws UsageError where the two differ */
-function recordOf(asked: Partial<ServedRecord>, stored: ServedRecord | null, run: string): ServedRecord {
-  if (stored === null) return { policy: asked.policy ?? defaultRunConfig.policy, lora: asked.lora ?? defaultRunConfig.lora };
-  for (const key of ["policy", "lora"] as const) {
-    if (asked[key] !== undefined && JSON.stringify(asked[key]) !== JSON.stringify(stored[key])) {
-      throw new UsageError(`the run in ${run} was begun with ${key} ${JSON.stringify(stored[key])}, not ${JSON.stringify(asked[key])}; leave it out to continue the run, or choose another --run`);
-    }
-  }
-  return stored;
+async function planned({ plan, fixed }: Asked, stored: RunPlan | null, run: string): Promise<{ readonly plan: RunPlan; readonly source: ProblemSource }> {
+  if (stored !== null) refuseOther(stored, fixed, run);
+  const { source, digest } = await plannedSource(stored ?? plan);
+  if (stored === null) return { plan: { ...plan, dataDigest: digest }, source };
+  refuseOtherData(stored, digest, run);
+  return { plan: stored, source };
 }
 
 /** Resolves at the first Ctrl-C or SIGTERM; the second ends the process at once, as usual. */

@@ -1,16 +1,17 @@
 /** `train`: reflection SFT and GRPO without a page, from flags or a run file, resumable. */
 import { configure } from "../../training/configure";
-import { taskSource, type ProblemSource } from "../../training/problemSource";
 import { Session } from "../../training/session";
 import { settingsSchema, type Settings, type SettingsPatch } from "../../training/settings";
 import { homeFlag, policyFlag, seedFlag, setFlag, workersFlag, type RunnerCommand } from "../command";
-import { openDataSource } from "../dataSource";
 import { HOME_NAMES } from "../nodeHomes";
-import { openPolicyOn, type OpenedPolicy } from "../openPolicy";
+import { openPolicyOn } from "../openPolicy";
+import { loadOptions, plannedSource, refuseOtherData } from "../planned";
 import { progressBar } from "../progress";
 import { openWorkers } from "../replicaThreads";
 import { defaultRunConfig, overlaid, readRunFile, type RunConfig } from "../runConfig";
-import { planOf, RunFolder, type RunPlan } from "../runFolder";
+import { RunFolder } from "../runFolder";
+import { RunLock } from "../runLock";
+import { fixedKeys, planOf, readPlan, refuseOther } from "../runPlan";
 import { settingsOf } from "../settingsArguments";
 import { trainStages, type TrainedStage } from "../trainLoop";
 import { oneOf, UsageError, type Arguments } from "../usage";
@@ -50,44 +51,58 @@ export const trainCommand: RunnerCommand = {
   },
   async run(args) {
     const request = await requestOf(args);
-    const { config } = request;
-    if (config.out === null) throw new UsageError("--out is needed, or the key out in --config: the folder of the run");
-    const folder = new RunFolder(config.out);
-    const stored = await folder.plan();
+    const { out } = request.config;
+    if (out === null) throw new UsageError("--out is needed, or the key out in --config: the folder of the run");
     const resume = args.boolean("resume");
-    if (stored !== null && !resume) throw new UsageError(`--out ${folder.path} holds a run already; give --resume to go on with it, or another folder`);
-    if (stored === null && resume) throw new UsageError(`--resume: there is no run in ${folder.path}`);
-    if (stored !== null) refuseAnotherRun(stored, request);
-    const plan = stored ?? planOf(config);
-    const source = await sourceOf(plan);
-    const opened = await openFor(plan, args.given("home") === null ? plan.home : args.oneOf("home", HOME_NAMES), config.settings);
-    const workers = args.integer("workers", 1);
-    const parallel = await openWorkers(opened.policy, workers, config.settings.freezeVision ? "language" : "all");
-    const session = new Session(opened.policy, config.settings, { parallel, source });
-    const bar = progressBar("train");
+    const began = await readPlan(out) !== null;
+    if (began && !resume) throw new UsageError(`--out ${out} holds a run already; give --resume to go on with it, or another folder`);
+    if (!began && resume) throw new UsageError(`--resume: there is no run in ${out}`);
+    const lock = await RunLock.take(out);
     try {
-      if (stored === null) {
-        await folder.begin(plan, session);
-      } else {
-        await folder.restore(session);
-        session.configure(resumedSettings(session.settings, request, args, plan.stages));
-      }
-      process.stderr.write(`${resume ? "resumed at" : "training from"} ${session.stage} step ${session.step} on ${opened.home.description.name} (${opened.home.description.adapter}), ${workers === 1 ? "1 worker" : `${workers} workers`}, ${opened.policy.parameters.trainableCount} trainable parameters\n`);
-      await trainStages(session, plan, folder, {
-        onData: (collected, wanted) => bar.update(collected, wanted, "reflections"),
-        onStep: (metrics, planned) => bar.update(metrics.step, planned, note(metrics.stage, metrics.loss, metrics["accuracy/first"], metrics["accuracy/refined"])),
-        onRefused: (message) => process.stderr.write(`${message}\n`),
-      });
+      await trainIn(out, request, args);
     } finally {
-      bar.stop();
-      session.dispose();
-      await parallel?.dispose();
-      await opened.close();
+      await lock.release();
     }
-    process.stdout.write(`${folder.path}\n`);
+    process.stdout.write(`${out}\n`);
     return 0;
   },
 };
+
+/** Begin the run in a folder that is ours, or go on with it, to its end. */
+async function trainIn(out: string, { config, given }: Request, args: Arguments): Promise<void> {
+  const stored = await readPlan(out);
+  if (stored !== null) refuseOther(stored, fixedKeys(config, given), out);
+  const asked = stored ?? planOf(config);
+  const { source, digest } = await plannedSource(asked);
+  if (stored !== null) refuseOtherData(stored, digest, out);
+  const plan = { ...asked, dataDigest: digest };
+  const home = args.given("home") === null ? plan.home : args.oneOf("home", HOME_NAMES);
+  const opened = await openPolicyOn(home, plan.policy, await loadOptions(plan, config.settings));
+  const workers = args.integer("workers", 1);
+  const parallel = await openWorkers(opened.policy, workers, config.settings.freezeVision ? "language" : "all");
+  const session = new Session(opened.policy, config.settings, { parallel, source });
+  const folder = new RunFolder(out, plan);
+  const bar = progressBar("train");
+  try {
+    if (stored === null) {
+      await folder.begin(session);
+    } else {
+      await folder.restore(session);
+      session.configure(resumedSettings(session.settings, { config, given }, args, plan.stages));
+    }
+    process.stderr.write(`${stored === null ? "training from" : "resumed at"} ${session.stage} step ${session.step} on ${opened.home.description.name} (${opened.home.description.adapter}), ${workers === 1 ? "1 worker" : `${workers} workers`}, ${opened.policy.parameters.trainableCount} trainable parameters\n`);
+    await trainStages(session, plan, folder, {
+      onData: (collected, wanted) => bar.update(collected, wanted, "reflections"),
+      onStep: (metrics, planned) => bar.update(metrics.step, planned, note(metrics.stage, metrics.loss, metrics["accuracy/first"], metrics["accuracy/refined"])),
+      onRefused: (message) => process.stderr.write(`${message}\n`),
+    });
+  } finally {
+    bar.stop();
+    session.dispose();
+    await parallel?.dispose();
+    await opened.close();
+  }
+}
 
 async function requestOf(args: Arguments): Promise<Request> {
   const file = args.optional("config");
@@ -108,38 +123,11 @@ async function requestOf(args: Arguments): Promise<Request> {
   };
 }
 
-/** A run goes on as what it is: the policy it began with, its stages, its adapter. @throws UsageError naming the key of the file that says otherwise */
-function refuseAnotherRun(stored: RunPlan, { config, given }: Request): void {
-  for (const key of ["policy", "stages", "lora", "data"] as const) {
-    if (key in given && JSON.stringify(config[key]) !== JSON.stringify(stored[key])) {
-      throw new UsageError(`--resume: --config says ${key} ${JSON.stringify(config[key])}, the run in ${config.out} was begun with ${JSON.stringify(stored[key])}; leave it as it was, or begin another run in another --out`);
-    }
-  }
-}
-
 /** The run's own settings, with what the file and the flags say now laid over them. */
 function resumedSettings(own: Settings, { config, given }: Request, args: Arguments, stages: readonly TrainedStage[]): Settings {
   const settings = configure(overlaid(settingsSchema, own, given["settings"] ?? {}), args.settings);
   const recipe = args.given("recipe") !== null || "recipe" in given ? RECIPE_REWARD[config.recipe] : {};
   return configure(configure(settings, { reward: recipe }), stepsPatch(args, stages));
-}
-
-function openFor(plan: RunPlan, home: RunPlan["home"], settings: Settings): Promise<OpenedPolicy> {
-  const { rank, ...lora } = plan.lora;
-  if (rank === 0) return openPolicyOn(home, plan.policy, { trainable: settings.freezeVision ? "language" : "all" });
-  if (!settings.freezeVision) throw new UsageError("lora.rank above 0 trains the adapter alone: settings.freezeVision must be true");
-  return openPolicyOn(home, plan.policy, { lora: { rank, ...lora, baseModel: plan.policy }, seed: settings.seed });
-}
-
-/** The plan's data set, else the built-in problems. @throws UsageError */
-async function sourceOf({ data: { train, ...data }, stages }: RunPlan): Promise<ProblemSource> {
-  if (train === null) {
-    const named = Object.entries(data).find(([, path]) => path !== null);
-    if (named !== undefined) throw new UsageError(`data.${named[0]} belongs to a data set, but data.train names none`);
-    return taskSource;
-  }
-  if (stages.includes("sft") && data.reflections === null) throw new UsageError("the stage sft on a data set needs data.reflections; make the file with srpo reflect, or train the stage grpo alone");
-  return openDataSource({ train, ...data });
 }
 
 function stagesOf(text: string): RunConfig["stages"] {

@@ -1,5 +1,5 @@
 /** A served run over its life: begun, stepped, stopped, and found again by another process, or refused whole. */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -8,9 +8,14 @@ import { openWasmHome } from "../../tensor/wasm/home";
 import { tinyPolicy } from "../../training/tinyPolicy";
 import type { CommandBody } from "../../worker/client";
 import type { Event } from "../../worker/protocol";
-import { loraSchema } from "../runConfig";
+import { problemAt } from "../../tasks/problems";
+import { taskSource, type ProblemSource } from "../../training/problemSource";
+import { openDataSource } from "../dataSource";
+import { encodePng } from "../pictures";
+import { EVENT_FILE, recordLengths } from "../tensorboard";
+import { planOf, type RunPlan } from "../runPlan";
 import { nodeHost } from "./openNodeRun";
-import { FolderStore } from "./servedFolder";
+import { FolderStore, ServedFolder } from "./servedFolder";
 
 const RUN = "served";
 let folder: string;
@@ -24,15 +29,31 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+const plan = (more: Partial<Parameters<typeof planOf>[0]> = {}): RunPlan => planOf({ stages: ["grpo"], saveEvery: 1, policy: "tiny", home: "wasm", lora: { rank: 2 }, ...more });
+
 /** What the host says to some commands, in a life of its own. */
 async function life(resume: boolean, ...commands: CommandBody[]): Promise<readonly Event[]> {
+  return livedIn(folder, taskSource, resume, ...commands);
+}
+
+async function livedIn(where: string, source: ProblemSource, resume: boolean, ...commands: CommandBody[]): Promise<readonly Event[]> {
   const events: Event[] = [];
-  const host = nodeHost({ record: { policy: "tiny", lora: loraSchema.parse({ rank: 2 }) }, files, store: new FolderStore(folder), post: (event) => events.push(structuredClone(event)) });
+  const served = await ServedFolder.take(where, (error) => { throw error; });
+  served.begin(plan({ logs: { tensorboard: true, completions: true } }));
+  const host = nodeHost({
+    plan: plan(), source, files, store: new FolderStore(where),
+    onStep: (metrics, groups) => served.step(metrics, groups),
+    post: (event) => {
+      served.follow(event);
+      events.push(structuredClone(event));
+    },
+  });
   const settings = { maxNewTokens: 8, grpo: { prompts: 1, groupSize: 2, steps: 9 } };
   host.receive({ run: RUN, type: "open", source: { kind: "files", files: [] }, settings, home: "wasm", resume });
   for (const command of commands) host.receive({ ...command, run: RUN });
   host.receive({ run: RUN, type: "close" });
   await host.idle();
+  await served.release();
   return events;
 }
 
@@ -47,6 +68,24 @@ test("a run that was stopped goes on from its folder; its export is the adapter"
   const exported = later.find((event) => event.type === "exported");
   expect(exported?.files.map(({ path }) => path)).toContain("adapter_model.safetensors");
   expect(exported?.files.map(({ path }) => path)).not.toContain("model.safetensors");
+});
+
+test("a run on a data set is served with its pictures and logged as train logs it, back as well", async () => {
+  const where = join(folder, "own");
+  const { question, picture } = problemAt("train", 3);
+  const image = { bytes: Buffer.from(await encodePng(picture)).toString("base64") };
+  await writeFile(join(folder, "own.jsonl"), JSON.stringify({ id: "mine", question, answer: "7", images: [image, image], category: "own" }));
+  await writeFile(join(folder, "none.md"), "");
+  const { source } = await openDataSource({ train: join(folder, "own.jsonl"), heldOut: join(folder, "own.jsonl"), images: null, instruction: join(folder, "none.md"), reflections: null });
+  const steps: CommandBody[] = [{ type: "stage", stage: "grpo" }, { type: "step" }, { type: "step" }, { type: "sample", family: "own", greedy: true }, { type: "evaluate", problems: 1 }, { type: "reset" }, { type: "stage", stage: "grpo" }, { type: "step" }];
+  const events = await livedIn(where, source, false, ...steps);
+  expect(events.filter(({ type }) => type === "error")).toEqual([]);
+  expect(events.find((event) => event.type === "phase" && event.groups.length > 0)).toMatchObject({ groups: [{ problem: { id: "mine", family: "own", picture, morePictures: [picture], answer: "7" } }] });
+  expect(events.find(({ type }) => type === "evaluated")).toMatchObject({ evaluation: { problems: 1, byFamily: { own: {} } } });
+  // Two steps, taken back, and one.
+  expect((await readFile(join(where, "metrics.jsonl"), "utf8")).trim().split("\n")).toHaveLength(1);
+  expect(await readdir(join(where, "completions"))).toEqual(["grpo-000001.parquet"]);
+  expect(recordLengths(await readFile(join(where, "tensorboard", EVENT_FILE)))).toHaveLength(2);
 });
 
 test("a stored run that cannot be read is refused, and left as it is", async () => {

@@ -4,13 +4,15 @@ import type { CheckpointFiles } from "../../policy/checkpointFiles";
 import { Policy } from "../../policy/policy";
 import type { HomeName } from "../../tensor/home";
 import { selfTest } from "../../tensor/selfTest";
-import { Host } from "../../worker/host";
+import type { ProblemSource } from "../../training/problemSource";
+import { Host, type HostDependencies } from "../../worker/host";
 import type { Event } from "../../worker/protocol";
 import type { LoadPolicy, OpenHome } from "../../worker/run";
 import type { SnapshotStore } from "../../worker/store";
 import { HOME_NAMES, openNodeHome } from "../nodeHomes";
 import { asInput } from "../openPolicy";
-import type { ServedRecord } from "./servedFolder";
+import { loadOptions } from "../planned";
+import type { RunPlan } from "../runPlan";
 
 /** A home that has passed its self-test: the one that is wanted, else the first of webgpu, wasm, reference that does. */
 export const openTestedHome: OpenHome = async (wanted, onProgress) => {
@@ -38,24 +40,20 @@ export const openTestedHome: OpenHome = async (wanted, onProgress) => {
   throw new Error(`No home for the policy could be opened. ${passedOver.map(({ home, why }) => `${home}: ${why}`).join(" ")}`);
 };
 
-/** With a rank, an adapter alone is trained; without one, the weights that the settings say. */
-function loadFrom({ policy, lora }: ServedRecord): LoadPolicy {
-  return (home, files, settings) => asInput(policy, Policy.load(home, files, lora.rank === 0
-    ? { trainable: settings.freezeVision ? "language" : "all" }
-    : { lora: { ...lora, baseModel: policy }, seed: settings.seed }));
-}
-
 export interface NodeRunOptions {
-  readonly record: ServedRecord;
+  readonly plan: Pick<RunPlan, "policy" | "packing" | "lora">;
+  readonly source: ProblemSource;
   /** The policy's folder. */
   readonly files: CheckpointFiles;
   readonly store: SnapshotStore;
   readonly post: (event: Event) => void;
+  readonly onStep?: HostDependencies["onStep"];
 }
 
-export function nodeHost({ record, files, store, post }: NodeRunOptions): Host {
+export function nodeHost({ plan, source, files, store, post, onStep }: NodeRunOptions): Host {
+  const load: LoadPolicy = async (home, read, settings) => asInput(plan.policy, Policy.load(home, read, await loadOptions(plan, settings)));
   return new Host({
-    openHome: openTestedHome, openReplicas: async () => [], load: loadFrom(record), filesOf: () => files, filesAtHand: true, protectStored: true, store, post,
+    openHome: openTestedHome, openReplicas: async () => [], load, source, ...(onStep ? { onStep } : {}), filesOf: () => files, filesAtHand: true, protectStored: true, store, post,
     now: () => performance.now(),
     // An immediate lets what has come in through the socket be heard.
     sleep: async (ms) => void await (ms > 0 ? after(ms) : nextTurn()),

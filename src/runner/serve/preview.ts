@@ -54,12 +54,19 @@ const sum = (values: readonly number[]): number => values.reduce((total, value) 
 const shrunk = new WeakMap<Picture, Picture>();
 
 function previewProblem(problem: ProblemRecord): ProblemRecord {
-  const { picture } = problem;
+  const { picture, morePictures } = problem;
   const { width, height } = picture;
-  if (Math.max(width, height) <= PREVIEW_SIDE) return problem;
+  const small = previewPicture(picture);
+  const more = morePictures?.map(previewPicture);
+  if (small === picture && (more ?? []).every((each, i) => each === morePictures?.[i])) return problem;
+  return { ...problem, picture: small, ...(more ? { morePictures: more } : {}), ...(small === picture ? {} : { fullSize: { width, height } }) };
+}
+
+function previewPicture(picture: Picture): Picture {
+  if (Math.max(picture.width, picture.height) <= PREVIEW_SIDE) return picture;
   const small = shrunk.get(picture) ?? shrink(picture);
   shrunk.set(picture, small);
-  return { ...problem, picture: small, fullSize: { width, height } };
+  return small;
 }
 
 /** Each pixel the mean of the box it covers. */

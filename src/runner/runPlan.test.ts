@@ -1,0 +1,49 @@
+/** What a run keeps from its beginning, and who may work on it. */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { defaultRunConfig, runConfigSchema } from "./runConfig";
+import { RunLock } from "./runLock";
+import { fixedKeys, planOf, readPlan, refuseOther, writePlan } from "./runPlan";
+
+let folder: string;
+beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), "srpo-plan-"))));
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+test("a plan is found as it was written; an older one has the values that its run had", async () => {
+  expect(await readPlan(folder)).toBeNull();
+  const plan = planOf({ ...defaultRunConfig, policy: "policies/own", packing: "int4", dataDigest: "d" });
+  await writePlan(folder, plan);
+  expect(await readPlan(folder)).toEqual(plan);
+  await writeFile(join(folder, "plan.json"), JSON.stringify({ stages: ["grpo"], saveEvery: 1, policy: "policies/old" }));
+  expect(await readPlan(folder)).toMatchObject({ packing: "f32", home: "wasm", lora: { rank: 0, adapter: null }, data: { train: null }, dataDigest: null, logs: { tensorboard: false, completions: false } });
+  for (const text of ["{}", "{", '{"stages": ["grpo", "sft"], "saveEvery": 1, "policy": "p"}']) {
+    await writeFile(join(folder, "plan.json"), text);
+    await expect(readPlan(folder)).rejects.toThrow(/not the plan of a run/);
+  }
+});
+
+test("a run goes on only as what it is; what is left open is left as it was", () => {
+  const config = runConfigSchema.parse({ packing: "f16", lora: { rank: 4 } });
+  const plan = planOf(config);
+  refuseOther(plan, fixedKeys(defaultRunConfig, {}), "runs/a");
+  refuseOther(plan, fixedKeys(config, { packing: "f16", lora: { rank: 4 } }), "runs/a");
+  expect(() => refuseOther(plan, fixedKeys({ ...config, packing: "int4" }, { packing: "int4" }), "runs/a")).toThrow(/run in runs\/a was begun with packing "f16", not "int4"/);
+});
+
+test("a folder belongs to one process; one that was killed leaves no claim", async () => {
+  const mine = await RunLock.take(folder);
+  await expect(RunLock.take(folder)).rejects.toThrow(/trains or serves this run already/);
+  await mine.release();
+  const lock = join(folder, "run.lock");
+  // Another that lives, one that cannot be, and one before us with an id like ours, as in a container that was started again.
+  await writeFile(lock, String(process.ppid));
+  await expect(RunLock.take(folder)).rejects.toThrow(new RegExp(`process ${process.ppid} .*remove .*run.lock`));
+  for (const gone of ["4194399", String(process.pid), ""]) {
+    await writeFile(lock, gone);
+    const taken = await RunLock.take(folder);
+    expect(await readFile(lock, "utf8")).toBe(String(process.pid));
+    await taken.release();
+  }
+});
