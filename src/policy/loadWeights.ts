@@ -3,18 +3,24 @@
  * if the parameters are, written in place. Host memory holds one piece in its three forms (as on disk, float32, packed),
  * plus what the device has not yet taken over, which is waited for every `IN_FLIGHT_BYTES`.
  */
-import type { ParameterSet } from "../tensor/parameters";
+import type { Home } from "../tensor/home";
 import type { Checkpoint } from "./checkpoint";
 
 /** Float32 bytes handed to the device before it is waited for: its driver keeps a copy of each write until it is done. */
 const IN_FLIGHT_BYTES = 128 * 2 ** 20;
 
+/** Where rows go: a `ParameterSet`, or whatever counts them. */
+export interface WeightSink {
+  readonly home: Home;
+  writeRows(name: string, firstRow: number, values: Float32Array): void;
+}
+
 /** Elements loaded of all that there are. */
 export type OnLoaded = (done: number, total: number) => void;
 
-/** @throws CheckpointError or SafetensorsError naming file and tensor; the parameters are then of no use */
-export async function loadWeights(parameters: ParameterSet, checkpoint: Checkpoint, onLoaded: OnLoaded = () => undefined): Promise<void> {
-  const { home } = parameters;
+/** @throws CheckpointError or SafetensorsError naming file and tensor; what was written is then of no use */
+export async function loadWeights(sink: WeightSink, checkpoint: Checkpoint, onLoaded: OnLoaded = () => undefined): Promise<void> {
+  const { home } = sink;
   const names = checkpoint.names();
   const total = names.reduce((sum, name) => sum + checkpoint.entry(name).shape.reduce((product, n) => product * n, 1), 0);
   const marker = home.zeros([1]);
@@ -23,7 +29,7 @@ export async function loadWeights(parameters: ParameterSet, checkpoint: Checkpoi
   try {
     for (const name of names) {
       for await (const { firstRow, values } of checkpoint.pieces(name)) {
-        parameters.writeRows(name, firstRow, values);
+        sink.writeRows(name, firstRow, values);
         done += values.length;
         inFlight += values.byteLength;
         if (inFlight < IN_FLIGHT_BYTES) continue;

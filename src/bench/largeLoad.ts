@@ -1,0 +1,141 @@
+/**
+ * A full-size checkpoint on this machine, software adapter or GPU: loaded, one prompt with a picture, a few greedy tokens, one
+ * LoRA step of SFT. Prints one JSON object: seconds of each, memory of the device and of the host.
+ *
+ *   npm run srpo -- synth --shape 3b --out runs/3b
+ *   npx tsx src/bench/largeLoad.ts --policy runs/3b [--home webgpu] [--packing f16] [--picture 56] [--tokens 4] [--rank 16] [--no-model] [--json FILE]
+ *
+ * Host memory is resident memory beyond that of the idle process (home and adapter open, nothing loaded), less what the
+ * device holds: a software adapter keeps its buffers in this process. It is taken at two places:
+ *  - streaming: the loader alone, its packed pieces counted and dropped, so that no device is in the process at all;
+ *  - loading: the whole load onto the home.
+ */
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { Checkpoint } from "../policy/checkpoint";
+import { openDirectory } from "../policy/checkpointDirectory";
+import { loadWeights } from "../policy/loadWeights";
+import { LORA_TARGETS, type LoraOptions } from "../policy/lora";
+import { Policy, type RgbImage } from "../policy/policy";
+import { HOME_NAMES, openNodeHome } from "../runner/nodeHomes";
+import { oneOf } from "../runner/usage";
+import type { Home } from "../tensor/home";
+import { fitsFormat, packRows, WEIGHT_FORMATS, type WeightFormat } from "../tensor/packedWeight";
+import { sftUpdate } from "../training/update";
+
+const { values } = parseArgs({
+  allowNegative: true,
+  options: {
+    policy: { type: "string", default: "runs/3b" }, home: { type: "string", default: "webgpu" }, packing: { type: "string", default: "f16" },
+    picture: { type: "string", default: "56" }, tokens: { type: "string", default: "4" }, rank: { type: "string", default: "16" },
+    model: { type: "boolean", default: true }, json: { type: "string" },
+  },
+});
+
+const MB = 1e6;
+const packing: WeightFormat = oneOf("packing", values.packing, WEIGHT_FORMATS);
+const lora: LoraOptions = { rank: Number(values.rank), alpha: 32, rankStabilised: false, targets: LORA_TARGETS, baseModel: values.policy };
+
+/** Highest resident memory while `work` runs, less `besides` (what is known to be no host memory) at that moment. */
+async function highest<T>(work: (look: () => void) => Promise<T>, besides: () => number): Promise<{ readonly bytes: number; readonly result: T }> {
+  let bytes = 0;
+  const look = (): void => void (bytes = Math.max(bytes, process.memoryUsage.rss() - besides()));
+  const timer = setInterval(look, 50);
+  try {
+    const result = await work(look);
+    look();
+    return { bytes, result };
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+async function seconds<T>(what: string, work: () => Promise<T>): Promise<[number, T]> {
+  const began = performance.now();
+  const result = await work();
+  const taken = (performance.now() - began) / 1000;
+  process.stderr.write(`${what}: ${taken.toFixed(1)} s, resident ${(process.memoryUsage.rss() / MB).toFixed(0)} MB\n`);
+  return [taken, result];
+}
+
+/** Pieces as the loader hands them on, packed as a weight of theirs would be, then dropped. → bytes that a device would have got */
+async function streamed(checkpoint: Checkpoint, home: Home, look: () => void): Promise<number> {
+  let bytes = 0;
+  await loadWeights({
+    home,
+    writeRows: (name, _firstRow, rows) => {
+      const columns = checkpoint.entry(name).shape.slice(1).reduce((product, n) => product * n, 1);
+      if (packing === "f32" || checkpoint.entry(name).shape.length < 2 || !fitsFormat(columns, packing)) bytes += rows.byteLength;
+      else {
+        const { packed, scales } = packRows(rows, columns, packing);
+        bytes += packed.byteLength + (scales?.byteLength ?? 0);
+      }
+      look();
+    },
+  }, checkpoint);
+  return bytes;
+}
+
+/** A picture with something in it: two ramps and a wave. */
+function picture(side: number): RgbImage {
+  const pixels = new Uint8Array(3 * side * side);
+  for (let y = 0; y < side; y++) for (let x = 0; x < side; x++) pixels.set([(255 * x) / side, (255 * y) / side, 127 + 120 * Math.sin(x / 5)], 3 * (y * side + x));
+  return { width: side, height: side, pixels };
+}
+
+const home = await openNodeHome(oneOf("home", values.home, HOME_NAMES));
+const files = await openDirectory(values.policy);
+const idle = process.memoryUsage.rss();
+
+const checkpoint = await Checkpoint.open(files);
+const [streamingSeconds, streaming] = await seconds("streamed", () => highest((look) => streamed(checkpoint, home, look), () => idle));
+const report: Record<string, unknown> = {
+  policy: values.policy, adapter: `${home.description.name}: ${home.description.adapter}`, packing, bytesOnDisk: checkpoint.bytes(), idleMB: idle / MB,
+  streaming: { seconds: streamingSeconds, packedBytes: streaming.result, hostMB: streaming.bytes / MB },
+};
+
+if (values.model) {
+  // Zeroed buffers become resident with the first submit: until then the device holds less than it says, and the host figure is too low.
+  const [loadSeconds, loading] = await seconds("loaded", () => highest((look) => Policy.load(home, files, { lora, seed: 0, frozenFormat: packing, onLoaded: look }), () => idle + home.memoryBytes()));
+  const policy = loading.result;
+  const deviceMB = home.memoryBytes() / MB;
+  report["loading"] = { seconds: loadSeconds, deviceMB, hostMB: loading.bytes / MB, hostAfterMB: (process.memoryUsage.rss() - idle) / MB - deviceMB };
+
+  const prompt = policy.encodePrompt("What is shown?", picture(Number(values.picture)));
+  const [featureSeconds, features] = await seconds("picture", async () => {
+    const bank = policy.featureBank([prompt]);
+    if (bank !== null) await home.read([bank.tensor]);
+    return bank;
+  });
+  const tokens = Number(values.tokens);
+  const at: number[] = [];
+  const [sampleSeconds, rollout] = await seconds("sampled", () => policy.generate([prompt], {
+    groupSize: 1, temperature: 1, greedy: true, maxNewTokens: tokens, seed: 0, step: 0, stopTokens: [], onToken: () => void at.push(performance.now()),
+  }, features));
+  const sampled = rollout.rows[0];
+  if (sampled === undefined || sampled.tokens.length !== tokens) throw new Error(`largeLoad: asked for ${tokens} tokens, sampled ${sampled?.tokens.length ?? 0}.`);
+  report["sampling"] = {
+    promptTokens: prompt.ids.length, pictureTokens: features?.tensor.shape[0] ?? 0, pictureSeconds: featureSeconds, seconds: sampleSeconds,
+    secondsOfLaterToken: at.length > 1 ? ((at.at(-1) ?? 0) - (at[0] ?? 0)) / 1000 / (at.length - 1) : null,
+    tokens: [...sampled.tokens], logprobs: [...sampled.logprobs],
+  };
+
+  const row = { prompt, tokens: sampled.tokens, weight: 1 / tokens, advantage: 1 };
+  const step = (updates: number) => sftUpdate(policy, [row], {
+    temperature: 1, trainVision: false, features, learningRate: 1e-3, weightDecay: 0, maxGradNorm: 1, microBatchRows: 1, updates,
+  });
+  const beforeStep = home.memoryBytes() / MB;
+  const [stepSeconds, update] = await seconds("LoRA step", () => step(0));
+  const expected = -sampled.logprobs.reduce((sum, value) => sum + value, 0) / tokens;
+  report["loraStep"] = {
+    trainable: policy.parameters.trainableCount, seconds: stepSeconds, loss: update.loss, lossOfSampling: expected, gradNorm: update.gradNorm,
+    deviceMBBefore: beforeStep, deviceMB: home.memoryBytes() / MB, hostMB: (process.memoryUsage.rss() - idle - home.memoryBytes()) / MB,
+  };
+  features?.dispose();
+  policy.dispose();
+}
+await home.dispose();
+const text = JSON.stringify(report, null, 1);
+if (values.json !== undefined) writeFileSync(values.json, `${text}\n`);
+console.log(text);
+process.exit(0);
