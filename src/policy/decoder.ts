@@ -45,7 +45,8 @@ export class Decoder {
   private readonly layers: readonly Layer[];
   private readonly norm: VectorParameter;
 
-  constructor(private readonly config: TextConfig, parameters: ParameterSet, lora: LoraAdapter | null) {
+  /** @param recompute layers in the backward pass instead of keeping what they made (tape.ts) */
+  constructor(private readonly config: TextConfig, parameters: ParameterSet, lora: LoraAdapter | null, private readonly recompute = false) {
     this.shape = fusedShape(config.heads, config.kvHeads, config.headDim);
     this.table = parameters.matrix(key.embedding);
     this.head = parameters.matrix(config.tieWordEmbeddings ? key.embedding : key.head);
@@ -74,14 +75,15 @@ export class Decoder {
 
   /** All layers over rows that see each other. x [N, D] → [N, D], before the final norm. */
   forward(tape: Tape, x: Tensor, angles: RopeTables, rows: Visibility): Tensor {
-    return this.layers.reduce((stream, layer) => {
-      const normed = rmsNorm(tape, stream, layer.norm1, this.config.rmsNormEps);
-      const qkv = linear(tape, normed, layer.qkv);
-      rope(tape, qkv, angles, this.shape);
-      const attended = attention(tape, qkv, rows, this.shape);
-      tape.release(normed, qkv);
-      return this.finishLayer(tape, stream, attended, layer);
-    }, x);
+    const run = (on: Tape, stream: Tensor, layer: Layer): Tensor => {
+      const normed = rmsNorm(on, stream, layer.norm1, this.config.rmsNormEps);
+      const qkv = linear(on, normed, layer.qkv);
+      rope(on, qkv, angles, this.shape);
+      const attended = attention(on, qkv, rows, this.shape);
+      on.release(normed, qkv);
+      return this.finishLayer(on, stream, attended, layer);
+    };
+    return this.layers.reduce((stream, layer) => (this.recompute ? tape.recomputed(stream, (on) => run(on, stream, layer)) : run(tape, stream, layer)), x);
   }
 
   /**

@@ -16,7 +16,7 @@ import type { GenerateOptions, Rollout } from "./generate";
 import type { RgbImage } from "./imageProcessorPixels";
 import { loadWeights, type OnLoaded } from "./loadWeights";
 import { loadAdapter, readAdapterConfig, type LoraOptions } from "./lora";
-import { VisionLanguageModel, type ModelOptions } from "./model";
+import { VisionLanguageModel, type LogprobOptions, type ModelOptions } from "./model";
 import type { EncodedPrompt, FeatureBank, PackedBatch, PackedItem } from "./packing";
 import { PromptEncoder } from "./promptEncoder";
 import { stopCheck } from "./stopStrings";
@@ -142,7 +142,7 @@ export class Policy {
    * One row per response token, in order item → response → token. Differentiable in `logprob` only.
    * The tensors live until `tape.dispose()`, past `tape.backward`.
    */
-  responseLogprobs(tape: Tape, batch: PackedBatch, options: { readonly temperature: number; readonly trainVision: boolean }): TokenLogprobs {
+  responseLogprobs(tape: Tape, batch: PackedBatch, options: LogprobOptions): TokenLogprobs {
     return this.model.responseLogprobs(tape, batch, options);
   }
 

@@ -94,7 +94,8 @@ export class VisionTower {
   private readonly blocks: readonly VisionBlock[];
   private readonly merge: { readonly first: LinearParameters; readonly second: LinearParameters };
 
-  constructor(private readonly config: VisionConfig, private readonly parameters: ParameterSet) {
+  /** @param recompute blocks in the backward pass instead of keeping what they made (tape.ts) */
+  constructor(private readonly config: VisionConfig, private readonly parameters: ParameterSet, private readonly recompute = false) {
     const dense = (weight: string, bias: string | null): LinearParameters => ({
       matrix: parameters.matrix(weight), bias: bias === null ? null : parameters.vector(bias), lora: [],
     });
@@ -120,7 +121,8 @@ export class VisionTower {
     let x = linear(tape, batch.patches, this.patchEmbed);
     this.blocks.forEach((block, i) => {
       const rows = this.config.fullAttentionBlocks.includes(i) ? batch.frames : batch.windows;
-      x = this.block(tape, x, block, batch.angles, rows);
+      const from = x;
+      x = this.recompute ? tape.recomputed(from, (on) => this.block(on, from, block, batch.angles, rows)) : this.block(tape, from, block, batch.angles, rows);
     });
     const unit = this.config.spatialMergeSize ** 2;
     const normed = rmsNorm(tape, x, this.parameters.vector(`${key.merger}.ln_q.weight`), this.config.rmsNormEps);

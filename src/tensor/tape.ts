@@ -11,6 +11,9 @@
  *  - An activation is disposed as soon as the closure of the operation that made it has run; every reader of it was
  *    recorded later and so has run before.
  *
+ *  - `recomputed` keeps only the input of a stretch of operations and does them again in the backward pass (gradient
+ *    checkpointing, Chen et al. 2016, with a layer as the stretch).
+ *
  * With `recording` false nothing is recorded; the tape only owns temporaries (`release` frees them early).
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
@@ -73,10 +76,25 @@ export class Tape {
    * readers have run, and must take the output's gradient. Tensors owned since the last record go with this entry.
    */
   record(output: Tensor, backward: () => void): void {
-    if (!this.recording) return;
     this.differentiable.add(output);
+    if (!this.recording) return;
     this.entries.push({ backward, owned: [...this.unclaimed] });
     this.unclaimed = new Set();
+  }
+
+  /**
+   * The result of `body(tape)`, which makes one tensor from `input`, without keeping what lies in between: the backward pass
+   * runs `body` again. Values and gradients are those of `body(this)` to the bit. `body` must do the same every time, with kernels
+   * alone, and return a tensor that is no view. Without recording it is `body(this)`.
+   */
+  recomputed(input: Tensor, body: (tape: Tape) => Tensor): Tensor {
+    if (!this.recording) return body(this);
+    const first = this.within(input, false);
+    const output = this.own(first.disown(body(first)));
+    const differentiable = first.needsGradient(output);
+    first.dispose();
+    if (differentiable) this.record(output, () => this.backThrough(input, output, body));
+    return output;
   }
 
   /** The gradient that has arrived at `tensor` so far, or null; the caller now owns it. */
@@ -132,19 +150,12 @@ export class Tape {
    * @throws Error when nothing was recorded for `output`.
    */
   backward(output: Tensor, grad: Tensor): void {
-    if (!this.differentiable.has(output)) {
+    if (!this.recording || !this.differentiable.has(output)) {
       throw new Error("Tape.backward: the output depends on no trainable parameter, or the tape was made with recording = false.");
     }
     this.borrowed = grad;
     this.gradients.set(output, grad);
-    for (let entry = this.entries.pop(); entry !== undefined; entry = this.entries.pop()) {
-      entry.backward();
-      for (const tensor of entry.owned) {
-        const leftOver = this.takeGradient(tensor); // arrived at a frozen producer
-        if (leftOver !== null) this.disposeTensor(leftOver);
-        this.disposeTensor(tensor);
-      }
-    }
+    this.runEntries();
     this.releaseAll();
     this.borrowed = null;
   }
@@ -155,6 +166,52 @@ export class Tape {
     for (const tensor of this.kept) this.disposeTensor(tensor);
     this.kept.clear();
     this.bases.clear();
+  }
+
+  /** Backward through a stretch that was not kept. */
+  private backThrough(input: Tensor, output: Tensor, body: (tape: Tape) => Tensor): void {
+    const gradient = this.takeGradient(output);
+    if (gradient === null) return;
+    const again = this.within(input, true);
+    again.borrowed = this.borrowed;
+    const result = body(again);
+    // What has arrived at the input already goes along, so that it is added where it would be without recomputation.
+    const earlier = this.takeGradient(input);
+    if (earlier !== null) this.passGradient(earlier, again, input);
+    this.passGradient(gradient, again, result);
+    again.runEntries();
+    const arrived = again.takeGradient(input);
+    if (arrived !== null) again.passGradient(arrived, this, input);
+    again.dispose();
+  }
+
+  /** A tape for a stretch of this one's operations: `input` has a gradient there if it has one here. */
+  private within(input: Tensor, recording: boolean): Tape {
+    const tape = new Tape(this.home, recording);
+    if (this.differentiable.has(input)) tape.differentiable.add(input);
+    return tape;
+  }
+
+  /** Hand a gradient, and what it is a view of, over to another tape, where it has arrived at `tensor`. */
+  private passGradient(gradient: Tensor, to: Tape, tensor: Tensor): void {
+    for (let view: Tensor | undefined = gradient; view !== undefined;) {
+      const base = this.bases.get(view);
+      if (base !== undefined) to.bases.set(view, base);
+      this.bases.delete(view);
+      view = base;
+    }
+    to.gradients.set(tensor, gradient);
+  }
+
+  private runEntries(): void {
+    for (let entry = this.entries.pop(); entry !== undefined; entry = this.entries.pop()) {
+      entry.backward();
+      for (const tensor of entry.owned) {
+        const leftOver = this.takeGradient(tensor); // arrived at a frozen producer
+        if (leftOver !== null) this.disposeTensor(leftOver);
+        this.disposeTensor(tensor);
+      }
+    }
   }
 
   private releaseAll(): void {

@@ -13,6 +13,7 @@ import { responseLogprobs } from "./optimiserStep";
 import type { DataParallel } from "./parallel";
 import type { ProblemSource, TrainingProblem } from "./problemSource";
 import type { GroupRecord, Phase } from "./records";
+import type { ReferencePolicy } from "./reference";
 import { encodeProblem, lossTemperature, sampleRows } from "./rollout";
 import { scoreGroups, type Scorer } from "./score";
 import type { Settings } from "./settings";
@@ -84,7 +85,7 @@ export class GroupStep {
   }
 
   /** Phase update. @param reference the frozen policy of the KL term; null while β = 0 */
-  update(updates: number, learningRate: number, reference: Policy | null, parallel: DataParallel | null): Promise<UpdateResult> {
+  update(updates: number, learningRate: number, reference: ReferencePolicy | null, parallel: DataParallel | null): Promise<UpdateResult> {
     const { settings } = this;
     return policyUpdate(this.policy, trainingRows(this.#groups, this.prompts, settings), {
       loss: lossOptions(settings.grpo), epochs: settings.grpo.epochs, reference,

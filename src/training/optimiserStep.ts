@@ -7,6 +7,7 @@
  * NaN exactly when the loss is not finite and changes nothing otherwise.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
+import type { LogprobOptions } from "../policy/model";
 import type { FeatureBank } from "../policy/packing";
 import type { Policy } from "../policy/policy";
 import type { Home } from "../tensor/home";
@@ -125,11 +126,12 @@ function carryingLoss(home: Home, dLogprob: Tensor, stats: Tensor, scope: Lifeti
  * Log-probabilities of the rows' tokens, without gradients, one tensor a micro-batch; they live as long as `lifetime`.
  * `padded`: as long as the batches of `optimiserStep` on this home.
  */
-export function responseLogprobs(policy: Policy, batches: readonly MicroBatch[], options: Pick<StepOptions, "temperature" | "features">, lifetime: Lifetime, padded = false): Tensor[] {
+export function responseLogprobs(policy: Policy, batches: readonly MicroBatch[], options: Pick<StepOptions, "temperature" | "features"> & Pick<LogprobOptions, "adapter">, lifetime: Lifetime, padded = false): Tensor[] {
+  const { temperature, features, adapter = "on" } = options;
   return batches.map((batch) => {
-    const packed = policy.packBatch(packItems(batch), options.features, padded && policy.home.records);
+    const packed = policy.packBatch(packItems(batch), features, padded && policy.home.records);
     const tape = lifetime.own(new Tape(policy.home, false));
-    const { logprob } = policy.responseLogprobs(tape, packed, { temperature: options.temperature, trainVision: false });
+    const { logprob } = policy.responseLogprobs(tape, packed, { temperature, trainVision: false, adapter });
     packed.dispose();
     return logprob;
   });

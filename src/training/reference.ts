@@ -1,47 +1,54 @@
 /**
- * The frozen policy that the KL term measures against: a copy of the policy as it is when GRPO first needs one (its first
- * step, or the step at which β was raised above 0). The copy is a policy of its own on the same home, so that both
- * can be run in one step; for nano policies that costs a few MB, and nothing while β = 0.
+ * The frozen policy that the KL term measures against.
+ *
+ *  - With a LoRA adapter: the same policy with its adapter off, as TRL does with PEFT models. No copy of anything; it is
+ *    the policy that the run was opened with, whatever stages came before. (To measure from the end of SFT instead, merge
+ *    its adapter and begin GRPO with a new one.)
+ *  - Trained in full: a copy of the policy as it is when GRPO first needs one (its first step, or the step at which β was
+ *    raised above 0), on the same home, so that both can be run in one step. The copy has neither gradients nor moments.
  */
 import { InMemoryFiles } from "../policy/checkpointFiles";
+import type { LogprobOptions } from "../policy/model";
 import { Policy } from "../policy/policy";
+
+/** Whom to ask for reference log-probabilities, and how. */
+export interface ReferencePolicy {
+  readonly policy: Policy;
+  readonly adapter: NonNullable<LogprobOptions["adapter"]>;
+}
 
 export class Reference {
   #theta: Float32Array | null = null;
-  #policy: Policy | null = null;
+  #copy: Policy | null = null;
 
-  constructor(private readonly of: Policy, private readonly freezeVision: boolean) {}
+  constructor(private readonly of: Policy) {}
 
-  /** The copied trainable weights, for snapshots; null before there is a reference. */
+  /** The copied trainable weights, for snapshots; null where there is no copy: before the first is made, and always with an adapter. */
   get theta(): Float32Array | null {
     return this.#theta;
   }
 
   /** @throws Error before `ensure` */
-  get policy(): Policy {
-    if (this.#policy === null) throw new Error("there is no reference policy yet; ensure() makes it");
-    return this.#policy;
+  get now(): ReferencePolicy {
+    if (this.of.model.lora !== null) return { policy: this.of, adapter: "off" };
+    if (this.#copy === null) throw new Error("there is no reference policy yet; ensure() makes it");
+    return { policy: this.#copy, adapter: "on" };
   }
 
-  /** Make the copy unless it exists. → true when this call took the weights (not merely loaded those of a snapshot) */
+  /** Make a copy where one is needed and does not exist. → true when this call took the weights (not merely loaded those of a snapshot) */
   async ensure(): Promise<boolean> {
+    if (this.of.model.lora !== null) return false;
     const taken = this.#theta === null;
     const theta = this.#theta ?? (await this.of.parameters.state()).theta;
     this.#theta = theta;
-    if (this.#policy === null) {
-      const files = new InMemoryFiles(await this.of.toFiles());
-      const lora = this.of.model.lora?.options ?? null;
-      this.#policy = await Policy.load(this.of.home, files, { trainable: this.freezeVision ? "language" : "all", lora });
-      const zeros = new Float32Array(theta.length);
-      this.#policy.parameters.restore({ theta, m: zeros, v: zeros });
-    }
+    this.#copy ??= await copyWith(this.of, theta);
     return taken;
   }
 
   /** Go on with the reference of a snapshot; its policy is loaded when next needed. */
   recall(theta: Float32Array | null): void {
     this.forget();
-    this.#theta = theta;
+    if (this.of.model.lora === null) this.#theta = theta;
   }
 
   forget(): void {
@@ -50,7 +57,20 @@ export class Reference {
   }
 
   dispose(): void {
-    this.#policy?.dispose();
-    this.#policy = null;
+    this.#copy?.dispose();
+    this.#copy = null;
   }
+}
+
+/** A frozen copy of the policy with other trainable weights, laid out as `ParameterState`. */
+async function copyWith(policy: Policy, theta: Float32Array): Promise<Policy> {
+  const copy = await Policy.load(policy.home, new InMemoryFiles(await policy.toFiles()), { trainable: "none" });
+  let start = 0;
+  for (const name of policy.parameters.names().filter((each) => policy.parameters.isTrainable(each))) {
+    const size = policy.parameters.shapeOf(name).reduce((product, n) => product * n, 1);
+    copy.parameters.write(name, theta.subarray(start, start + size));
+    start += size;
+  }
+  if (start !== theta.length) throw new Error(`the reference's weights are ${theta.length} values, this policy has ${start} trainable ones; the snapshot is of another policy`);
+  return copy;
 }

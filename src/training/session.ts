@@ -46,7 +46,7 @@ export interface SessionOptions {
   readonly parallel?: DataParallel | null;
 }
 
-/** KL of the first GRPO step against its reference must be 0 but for rounding: more means another policy. */
+/** KL of the first GRPO step against a copy of the policy must be 0 but for rounding: more means another policy. */
 const FIRST_KL_MAX = 1e-4;
 
 export class Session {
@@ -73,7 +73,7 @@ export class Session {
     this.#parallel = options.parallel ?? null;
     this.#source = options.source ?? taskSource;
     this.#sft = new ReflectionSft(policy, settings, this.#parallel, this.#source);
-    this.#reference = new Reference(policy, settings.freezeVision);
+    this.#reference = new Reference(policy);
     this.#now = options.now ?? (() => performance.now());
   }
 
@@ -237,9 +237,9 @@ export class Session {
 
   private async updateGroups(pending: GroupStep): Promise<UpdateResult> {
     const { beta } = pending.settings.grpo;
-    const first = beta > 0 && await this.#reference.ensure();
-    const update = await pending.update(this.#updates, this.grpoRate(pending.settings), beta > 0 ? this.#reference.policy : null, this.#parallel);
-    if (first && Math.abs(update.referenceKl) > FIRST_KL_MAX) {
+    const copied = beta > 0 && await this.#reference.ensure();
+    const update = await pending.update(this.#updates, this.grpoRate(pending.settings), beta > 0 ? this.#reference.now : null, this.#parallel);
+    if (copied && Math.abs(update.referenceKl) > FIRST_KL_MAX) {
       throw new Error(`the reference policy is not the policy that GRPO started from: KL ${update.referenceKl} at its first step, expected 0`);
     }
     return update;

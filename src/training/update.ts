@@ -21,6 +21,7 @@ import { likelihoodLoss, ofBatches, policyLoss } from "./loss";
 import { microBatches, type MicroBatch, type TrainingRow } from "./microBatch";
 import { optimiserStep, responseLogprobs, type StepOptions } from "./optimiserStep";
 import { parallelStep, type DataParallel } from "./parallel";
+import type { ReferencePolicy } from "./reference";
 
 export interface UpdateOptions extends StepOptions {
   /** Compute micro-batches in parallel; null: one after the other on the policy's own home. */
@@ -47,7 +48,7 @@ export interface PolicyUpdateOptions extends UpdateOptions {
   /** Inner epochs over the same rollout. */
   readonly epochs: number;
   /** The frozen policy of the KL term; needed exactly when `loss.beta` > 0. */
-  readonly reference: Policy | null;
+  readonly reference: ReferencePolicy | null;
 }
 
 /**
@@ -59,7 +60,7 @@ export async function policyUpdate(policy: Policy, rows: readonly TrainingRow[],
   const batches = microBatches(rows, options.microBatchRows);
   const lifetime = new Lifetime();
   try {
-    const reference = options.loss.beta > 0 && options.reference !== null ? responseLogprobs(options.reference, batches, options, lifetime, true) : [];
+    const reference = options.loss.beta > 0 && options.reference !== null ? responseLogprobs(options.reference.policy, batches, { ...options, adapter: options.reference.adapter }, lifetime, true) : [];
     const epochs = options.parallel ? await parallelEpochs(options.parallel, batches, reference, options) : await ownEpochs(policy, batches, reference, options, lifetime);
     const results = epochs.map(({ stats, gradNorm }, epoch): UpdateResult => ({ ...policyMeans(stats), gradNorm, updates: epoch + 1 }));
     const last = results.at(-1);

@@ -1,0 +1,134 @@
+/** Layers made again in the backward pass: the same gradients to the bit, recorded or not, in the memory of one layer; and an adapter switched off leaves the base. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Home } from "../tensor/home";
+import { Tape } from "../tensor/tape";
+import { LORA_TARGETS, type LoraOptions } from "./lora";
+import { planMemory } from "./memoryPlan";
+import type { ModelOptions, VisionLanguageModel } from "./model";
+import type { PackedItem } from "./packing";
+import { END, prompt, smallConfig, smallModel } from "./syntheticPrompts";
+import { HOMES } from "./testHomes";
+
+const LAYERS = 8;
+const lora: LoraOptions = { rank: 4, alpha: 8, rankStabilised: false, targets: LORA_TARGETS, baseModel: null };
+
+/** With an adapter that does something: a new one's B is zero. */
+function model(home: Home, options: ModelOptions, layers = 2): VisionLanguageModel {
+  const made = smallModel(home, options, 0, 0.2, layers);
+  for (const name of made.parameters.names().filter((each) => each.includes("lora_B"))) {
+    const size = made.parameters.shapeOf(name).reduce((product, n) => product * n, 1);
+    made.parameters.write(name, Float32Array.from({ length: size }, (_, i) => 0.1 * Math.sin(1 + 1.3 * i)));
+  }
+  return made;
+}
+
+const response = (first: number, length: number): Int32Array => Int32Array.from({ length }, (_, i) => (i === length - 1 ? END : 6 + ((first + 5 * i) % 40)));
+const items = (m: VisionLanguageModel, length: number): PackedItem[] => [{ prompt: prompt(m, 1, [10, 11, 12]), responses: [response(1, length - 3), response(2, length)] }];
+
+/** Gradient of Σ logprob over all response tokens. @param times run so often by the model's recorder; 0: not by it */
+async function gradient(m: VisionLanguageModel, trainVision: boolean, times: number, length = 6): Promise<Float32Array> {
+  const { home } = m;
+  const batch = m.packBatch(items(m, length));
+  const ones = home.upload(new Float32Array(batch.tokenCount).fill(1), [batch.tokenCount]);
+  const body = () => {
+    const tape = new Tape(home, true);
+    tape.backward(m.responseLogprobs(tape, batch, { temperature: 1, trainVision }).logprob, ones);
+    tape.dispose();
+    return [];
+  };
+  m.parameters.zeroGrad();
+  if (times === 0) body();
+  for (let i = 0; i < times; i++) {
+    m.parameters.zeroGrad();
+    m.trainingSteps.run("gradient", [...batch.tensors, ones], {}, body);
+  }
+  const values = await m.parameters.readFlat("grad");
+  ones.dispose();
+  batch.dispose();
+  return values;
+}
+
+const sameBits = (a: Float32Array, b: Float32Array): boolean => Buffer.compare(Buffer.from(a.buffer), Buffer.from(b.buffer)) === 0;
+
+/** The home, telling the most memory it held whenever a kernel was called. */
+function watched(home: Home): { readonly home: Home; readonly most: () => number } {
+  let most = 0;
+  const kernels = new Proxy(home.kernels, {
+    get(target, name) {
+      const kernel: unknown = Reflect.get(target, name);
+      if (typeof kernel !== "function") return kernel;
+      return (...given: unknown[]): unknown => {
+        const made: unknown = Reflect.apply(kernel, target, given);
+        most = Math.max(most, home.memoryBytes());
+        return made;
+      };
+    },
+  });
+  return { home: new Proxy(home, { get: (target, name) => (name === "kernels" ? kernels : Reflect.get(target, name)) as unknown }), most: () => most };
+}
+
+describe.each(HOMES)("on the $name home", ({ open }) => {
+  let home: Home;
+  beforeAll(async () => {
+    home = await open();
+  });
+  afterAll(() => home.dispose());
+
+  it.each([
+    ["an adapter", { trainable: "none", lora }, false],
+    ["an adapter on a packed base", { trainable: "none", lora, frozenFormat: "f16" }, false],
+    ["decoder and tower in full", { trainable: "all" }, true],
+  ] as const)("gives the same gradients: %s", async (_what, options, trainVision) => {
+    const [kept, again] = [model(home, options), model(home, { ...options, recompute: true })];
+    const expected = await gradient(kept, trainVision, 0);
+    expect(expected.some((value) => value !== 0)).toBe(true);
+    expect(sameBits(await gradient(again, trainVision, 0), expected)).toBe(true);
+    if (home.records) expect(sameBits(await gradient(again, trainVision, 3), expected)).toBe(true);
+    kept.dispose();
+    again.dispose();
+  });
+
+  it("switches the adapter off: the base's log-probabilities to the bit", async () => {
+    const adapted = model(home, { trainable: "none", lora, frozenFormat: "f16" });
+    const base = model(home, { trainable: "none", frozenFormat: "f16" });
+    for (const each of base.parameters.names()) base.parameters.write(each, await adapted.parameters.read(each));
+    const logprobs = async (m: VisionLanguageModel, adapter: "on" | "off"): Promise<Float32Array> => {
+      const batch = m.packBatch(items(m, 6));
+      const tape = new Tape(home, false);
+      const [values] = await home.read([m.responseLogprobs(tape, batch, { temperature: 1, trainVision: false, adapter }).logprob]);
+      tape.dispose();
+      batch.dispose();
+      return Float32Array.from(values ?? []);
+    };
+    const expected = await logprobs(base, "on");
+    expect(sameBits(await logprobs(adapted, "off"), expected)).toBe(true);
+    expect(sameBits(await logprobs(adapted, "on"), expected)).toBe(false);
+    adapted.dispose();
+    base.dispose();
+  });
+});
+
+describe.each(HOMES.filter(({ name }) => name !== "reference"))("memory on the $name home", ({ open }) => {
+  it("holds one layer's activations instead of all layers', as the plan says", async () => {
+    /** Bytes beyond those there are before the step. On a home that records, what its recording keeps: its temporaries. */
+    const most = async (recompute: boolean): Promise<number> => {
+      const home = await open();
+      const { home: seen, most: found } = watched(home);
+      const warm = model(home, { trainable: "none", lora });
+      if (!home.records) await gradient(warm, false, 0, 33); // the kernels' scratch grows on first use and stays
+      const m = model(home.records ? home : seen, { trainable: "none", lora, recompute }, LAYERS);
+      const before = home.memoryBytes();
+      await gradient(m, false, home.records ? 1 : 0, 33);
+      const bytes = (home.records ? home.memoryBytes() : found()) - before;
+      await home.dispose();
+      return bytes;
+    };
+    const config = smallConfig(LAYERS);
+    const plan = planMemory(config, { trainable: "none", lora, groupSize: 1, promptTokens: 20, imageTokens: 16, completionTokens: 32, microBatch: 2 });
+    const [recomputed, kept] = [await most(true), await most(false)];
+    expect(kept / plan.activations).toBeCloseTo(1, 0.5);
+    expect(recomputed / plan.activationsRecomputed).toBeGreaterThan(0.9);
+    expect(recomputed / plan.activationsRecomputed).toBeLessThan(1.4); // buffers of few sizes
+    expect(kept / recomputed).toBeGreaterThan(2.5); // 8 layers, and what is no layer
+  });
+});
