@@ -85,7 +85,7 @@ export const EXPLAINED: Explained<RunConfig> = {
       clipLow: "How far below 1 a token's probability ratio counts.",
       clipHigh: "How far above 1 a token's probability ratio counts.",
       ratioMax: "Clamp of the ratio before the clip.",
-      beta: "Weight of the KL term against the policy that the stage began with; 0 leaves it out.",
+      beta: "Weight of the KL term; 0 leaves it out. Measured against the policy without its adapter, or, trained in full, against the one the stage began with.",
       epochs: "Updates on one rollout; 1 stays on-policy.",
       aggregation: "How token losses become one loss: seq-mean-token-mean, token-mean, seq-mean-token-sum-norm.",
       onlineFilter: "Keep only groups whose mean accuracy lies between these two numbers, e.g. [0.1, 0.9]; null keeps all.",
