@@ -24,6 +24,8 @@ export interface PlanOptions extends LayoutOptions {
   readonly completionTokens: number;
   /** Responses that one micro-batch of an update takes (their prompt is there once). */
   readonly microBatch: number;
+  /** There is a KL term: trained in full, a frozen copy of the policy in f32 stays beside it; with an adapter, nothing. Default false. */
+  readonly kl?: boolean;
 }
 
 /** Bytes, but for `parameters` and `trained`. */
@@ -33,6 +35,8 @@ export interface MemoryPlan {
   readonly frozenWeights: number;
   /** The trained values, their gradient and moments. */
   readonly trainedState: number;
+  /** The copy that the KL term is measured against. */
+  readonly reference: number;
   readonly kvCacheOfToken: number;
   readonly kvCache: number;
   /** One decode step: the logits of the rows being written. */
@@ -94,10 +98,12 @@ export function planMemory(config: PolicyConfig, options: PlanOptions): MemoryPl
   const activations = FLOAT * (text.layers * rows * layer + ends + backward);
   const activationsRecomputed = FLOAT * (text.layers * rows * text.hiddenSize + rows * layer + ends + backward);
 
-  const still = frozenWeights + trainedState;
+  const parameters = groups.reduce((sum, group) => sum + countOf(group), 0);
+  const reference = options.kl === true && options.lora === null && trained > 0 ? FLOAT * parameters : 0;
+  const still = frozenWeights + trainedState + reference;
   const generating = kvCache + decode;
   return {
-    parameters: groups.reduce((sum, group) => sum + countOf(group), 0), trained, frozenWeights, trainedState, kvCacheOfToken, kvCache, decode, visionTower,
+    parameters, trained, frozenWeights, trainedState, reference, kvCacheOfToken, kvCache, decode, visionTower,
     activations, activationsRecomputed, largestWeight: largest,
     peak: still + Math.max(generating, visionTower, trained > 0 ? activations : 0),
     peakRecomputed: still + Math.max(generating, visionTower, trained > 0 ? activationsRecomputed : 0),

@@ -1,4 +1,5 @@
 /** Homes on the command line: WebGPU by Dawn, wasm, or the reference; by default the first of them that opens. */
+import { freemem } from "node:os";
 import type { Home, HomeName } from "../tensor/home";
 import { openReferenceHome } from "../tensor/reference/home";
 import { openWasmHome } from "../tensor/wasm/home";
@@ -20,8 +21,14 @@ export function openNodeHome(name: HomeName): Promise<Home> {
 export async function homeLimits(name: HomeName): Promise<AdapterLimits> {
   switch (name) {
     case "webgpu": return adapterLimits(await nodeGpu());
-    case "wasm": return { adapter: "SIMD, 1 thread, 4 GiB of memory in all", bufferBytes: 2 ** 32, bindingBytes: 2 ** 32 };
-    case "reference": return { adapter: "plain TensorFlow.js", bufferBytes: Infinity, bindingBytes: Infinity };
+    case "wasm": return { adapter: "SIMD, 1 thread, 4 GiB of memory in all", bufferBytes: 2 ** 32, bindingBytes: 2 ** 32, software: true };
+    case "reference": return { adapter: "plain TensorFlow.js", bufferBytes: Infinity, bindingBytes: Infinity, software: true };
     default: return name satisfies never;
   }
+}
+
+/** Bytes that a home may still take: what the host has free, 4 GiB at most on the wasm home; null on a GPU, which does not tell. */
+export function memoryOf(name: HomeName, { software }: AdapterLimits): number | null {
+  if (!software) return null;
+  return name === "wasm" ? Math.min(2 ** 32, freemem()) : freemem();
 }

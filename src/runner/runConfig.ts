@@ -25,6 +25,10 @@ export const loraSchema = z.object({
 
 export const packingSchema = z.enum(WEIGHT_FORMATS).default("f32");
 
+export const recomputeSchema = z.enum(["auto", "none", "layers"]).default("auto");
+/** A size such as "24GB"; null: not said. */
+export const memorySchema = z.string().regex(/^\d+(\.\d+)?\s*(GB|MB|KB)?$/i, 'expected a size such as "24GB"').nullable().default(null);
+
 export const logsSchema = z.object({
   tensorboard: z.boolean().default(true),
   completions: z.boolean().default(true),
@@ -41,6 +45,8 @@ export const dataSchema = z.object({
 export const runConfigSchema = z.object({
   policy: path.default("public/policies/base"),
   packing: packingSchema,
+  recompute: recomputeSchema,
+  memory: memorySchema,
   out: path.nullable().default(null),
   home: z.enum(["webgpu", "wasm", "reference"]).default("wasm"),
   stages: stagesSchema.default(["sft", "grpo"]),

@@ -10,6 +10,8 @@ export const EXPLAINED: Explained<RunConfig> = {
   "": "A training run.",
   policy: "Folder of the policy to start from, in Hugging Face layout (config.json, safetensors, tokenizer).",
   packing: "Storage of the weights that an adapter leaves frozen: f32, f16, or int4 (table, head and tower in f16).",
+  recompute: "Make each layer's activations again in the backward pass instead of keeping them (layers), or not (none): less memory for a third more work, the same gradients. auto: where they would take more than 1 GB.",
+  memory: "Memory of the device, e.g. 24GB: a run that needs more is refused before anything is loaded. null: what the host has free on a home on the CPU, unknown on a GPU.",
   out: "Folder of the run: snapshot, logs, what was trained. Needed here or as --out.",
   home: "Where tensors live: webgpu (a GPU), wasm (the CPU), reference (plain and slow, for comparison).",
   stages: "Stages in order: sft (learn to reflect from examples), grpo (reinforce what reflecting gains).",

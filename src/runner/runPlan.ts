@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { readIfThere, writeAtomically } from "./atomicWrite";
-import { dataSchema, logsSchema, loraSchema, packingSchema, runConfigSchema, type RunConfig } from "./runConfig";
+import { dataSchema, logsSchema, loraSchema, memorySchema, packingSchema, recomputeSchema, runConfigSchema, type RunConfig } from "./runConfig";
 import { UsageError } from "./usage";
 
 /** Keys that older runs lack have the values that those runs had. */
@@ -14,6 +14,9 @@ const planSchema = z.object({
   saveEvery: z.int().positive(),
   policy: z.string().min(1),
   packing: packingSchema,
+  /** Memory only, the results are the same. */
+  recompute: recomputeSchema,
+  memory: memorySchema,
   home: runConfigSchema.shape.home,
   lora: loraSchema.prefault({}),
   data: dataSchema.prefault({}),

@@ -1,11 +1,13 @@
 /** `train`: reflection SFT and GRPO without a page, from flags or a run file, resumable. */
+import { openDirectory } from "../../policy/checkpointDirectory";
 import { configure } from "../../training/configure";
 import { Session } from "../../training/session";
 import { settingsSchema, type Settings, type SettingsPatch } from "../../training/settings";
 import { homeFlag, policyFlag, seedFlag, setFlag, workersFlag, type RunnerCommand } from "../command";
 import { HOME_NAMES } from "../nodeHomes";
-import { openPolicyOn } from "../openPolicy";
-import { loadOptions, plannedSource, refuseOtherData } from "../planned";
+import { asInput, openPolicyOn } from "../openPolicy";
+import { fittingOptions } from "../deviceMemory";
+import { plannedSource, refuseOtherData } from "../planned";
 import { progressBar } from "../progress";
 import { openWorkers } from "../replicaThreads";
 import { defaultRunConfig, overlaid, readRunFile, type RunConfig } from "../runConfig";
@@ -77,7 +79,7 @@ async function trainIn(out: string, { config, given }: Request, args: Arguments)
   if (stored !== null) refuseOtherData(stored, digest, out);
   const plan = { ...asked, dataDigest: digest };
   const home = args.given("home") === null ? plan.home : args.oneOf("home", HOME_NAMES);
-  const opened = await openPolicyOn(home, plan.policy, await loadOptions(plan, config.settings));
+  const opened = await openPolicyOn(home, plan.policy, await fittingOptions(plan, config.settings, await asInput(plan.policy, openDirectory(plan.policy)), home));
   const workers = args.integer("workers", 1);
   const parallel = await openWorkers(opened.policy, workers, config.settings.freezeVision ? "language" : "all");
   const session = new Session(opened.policy, config.settings, { parallel, source });

@@ -9,9 +9,9 @@ import { Host, type HostDependencies } from "../../worker/host";
 import type { Event } from "../../worker/protocol";
 import type { LoadPolicy, OpenHome } from "../../worker/run";
 import type { SnapshotStore } from "../../worker/store";
+import { fittingOptions } from "../deviceMemory";
 import { HOME_NAMES, openNodeHome } from "../nodeHomes";
 import { asInput } from "../openPolicy";
-import { loadOptions } from "../planned";
 import type { RunPlan } from "../runPlan";
 
 /** A home that has passed its self-test: the one that is wanted, else the first of webgpu, wasm, reference that does. */
@@ -41,7 +41,7 @@ export const openTestedHome: OpenHome = async (wanted, onProgress) => {
 };
 
 export interface NodeRunOptions {
-  readonly plan: Pick<RunPlan, "policy" | "packing" | "lora">;
+  readonly plan: Pick<RunPlan, "policy" | "packing" | "lora" | "recompute" | "memory">;
   readonly source: ProblemSource;
   /** The policy's folder. */
   readonly files: CheckpointFiles;
@@ -51,7 +51,7 @@ export interface NodeRunOptions {
 }
 
 export function nodeHost({ plan, source, files, store, post, onStep }: NodeRunOptions): Host {
-  const load: LoadPolicy = async (home, read, settings) => asInput(plan.policy, Policy.load(home, read, await loadOptions(plan, settings)));
+  const load: LoadPolicy = async (home, read, settings) => asInput(plan.policy, Policy.load(home, read, await fittingOptions(plan, settings, read, home.name)));
   return new Host({
     openHome: openTestedHome, openReplicas: async () => [], load, source, ...(onStep ? { onStep } : {}), filesOf: () => files, filesAtHand: true, protectStored: true, store, post,
     now: () => performance.now(),

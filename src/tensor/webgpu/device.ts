@@ -78,6 +78,8 @@ export interface AdapterLimits {
   readonly bufferBytes: number;
   /** Largest part of a buffer that one kernel binds; larger weights are worked through in blocks of rows. */
   readonly bindingBytes: number;
+  /** It computes on the CPU: its memory is the host's. */
+  readonly software: boolean;
 }
 
 /** @throws Error when there is no adapter */
@@ -85,7 +87,8 @@ export async function adapterLimits(gpu: GPU): Promise<AdapterLimits> {
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
   if (!adapter) throw new Error("WebGPU offers no adapter: requestAdapter() returned null.");
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
-  return { adapter: adapterLabel(adapter.info, isSoftware(adapter.info)), bufferBytes: maxBufferSize, bindingBytes: maxStorageBufferBindingSize };
+  const software = isSoftware(adapter.info);
+  return { adapter: adapterLabel(adapter.info, software), software, bufferBytes: maxBufferSize, bindingBytes: maxStorageBufferBindingSize };
 }
 
 export function adapterTraits(software: boolean): AdapterTraits {
