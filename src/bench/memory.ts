@@ -1,13 +1,14 @@
 /**
- * Memory on the WebGPU device over a GRPO run: it must be the same after every step from the twentieth on.
+ * Memory of a home over a GRPO run: it must be the same after every step from the twentieth on.
  *
- *   npx tsx src/bench/memory.ts [--policy public/policies/sft] [--steps 220] [--from 20] [--prompts 16] [--group 8] [--tokens 104] [--no-record]
+ *   npx tsx src/bench/memory.ts [--home webgpu|wasm] [--policy public/policies/sft] [--steps 220] [--from 20] [--prompts 16] [--group 8] [--tokens 104] [--no-record]
  *
  * Prints the bytes held at every twentieth step and wherever they change. Exit codes: 0 constant from `--from` on, 1 not.
  */
 import { parseArgs } from "node:util";
 import { openDirectory } from "../policy/checkpointDirectory";
 import { Policy } from "../policy/policy";
+import { openWasmHome } from "../tensor/wasm/home";
 import { openNodeWebGpuHome } from "../tensor/webgpu/node";
 import { configure } from "../training/configure";
 import { Session } from "../training/session";
@@ -16,6 +17,7 @@ import { defaultSettings } from "../training/settings";
 const { values } = parseArgs({
   allowNegative: true,
   options: {
+    home: { type: "string", default: "webgpu" },
     policy: { type: "string", default: "public/policies/sft" },
     steps: { type: "string", default: "220" }, from: { type: "string", default: "20" },
     prompts: { type: "string", default: "16" }, group: { type: "string", default: "8" }, tokens: { type: "string", default: "104" },
@@ -23,7 +25,9 @@ const { values } = parseArgs({
   },
 });
 
-const home = await openNodeWebGpuHome({ record: values.record });
+if (values.home !== "webgpu" && values.home !== "wasm") throw new Error(`--home ${values.home}: expected webgpu or wasm`);
+const home = values.home === "wasm" ? await openWasmHome() : await openNodeWebGpuHome({ record: values.record });
+console.log(`${home.description.name}, ${home.description.adapter}`);
 const policy = await Policy.load(home, await openDirectory(values.policy), { trainable: "language" });
 const settings = configure(defaultSettings, { maxNewTokens: Number(values.tokens), grpo: { prompts: Number(values.prompts), groupSize: Number(values.group) } });
 const session = new Session(policy, settings, { stage: "grpo" });

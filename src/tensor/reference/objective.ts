@@ -52,16 +52,37 @@ function surrogate(logprob: tf.Tensor, old: tf.Tensor, ref: tf.Tensor, advantage
   return { ratio, logRatio, k3: tf.sub(tf.sub(tf.exp(d), d), 1), clipped, dual };
 }
 
+/** Rows of logits held at a time. */
+const ROW_BLOCK = 64;
+
+/** `use` of every block of rows, freeing what it made but its results. */
+function rowBlocks<T extends tf.TensorContainer>(hidden: tf.Tensor, targets: tf.Tensor, use: (hidden: tf.Tensor, targets: tf.Tensor, first: number) => T): T[] {
+  const rows = sizeOf(hidden, 0);
+  return Array.from({ length: Math.max(1, Math.ceil(rows / ROW_BLOCK)) }, (_, i) => tf.tidy(() => {
+    const first = i * ROW_BLOCK;
+    const count = Math.min(ROW_BLOCK, rows - first);
+    return use(tf.slice(hidden, [first, 0], [count, sizeOf(hidden, 1)]), tf.slice(targets, [first], [count]), first);
+  }));
+}
+
 export const objectiveKernels: Pick<Kernels, "tokenLogprobs" | "tokenLogprobsGrad" | "policyLoss"> = {
   tokenLogprobs(hidden, head, targets, temperature) {
     checkHead("tokenLogprobs", hidden, head.in, targets);
-    const logits = scaledLogits(hidden, plainWeight("tokenLogprobs", head), temperature);
-    const logp = tf.logSoftmax(logits);
-    const kept = keptRows(targets);
+    const weight = plainWeight("tokenLogprobs", head);
+    const blocks = rowBlocks(hidden, targets, (h, t) => {
+      const logits = scaledLogits(h, weight, temperature);
+      const logp = tf.logSoftmax(logits);
+      const kept = keptRows(t);
+      return {
+        logprob: pickedLogprobs(logits, t),
+        lse: tf.mul(tf.logSumExp(logits, -1), kept),
+        entropy: tf.mul(tf.neg(tf.sum(tf.mul(tf.exp(logp), logp), -1)), kept),
+      };
+    });
     return {
-      logprob: pickedLogprobs(logits, targets),
-      lse: tf.mul(tf.logSumExp(logits, -1), kept),
-      entropy: tf.mul(tf.neg(tf.sum(tf.mul(tf.exp(logp), logp), -1)), kept),
+      logprob: tf.concat(blocks.map(({ logprob }) => logprob)),
+      lse: tf.concat(blocks.map(({ lse }) => lse)),
+      entropy: tf.concat(blocks.map(({ entropy }) => entropy)),
     };
   },
 
@@ -70,9 +91,12 @@ export const objectiveKernels: Pick<Kernels, "tokenLogprobs" | "tokenLogprobsGra
     expectShape("tokenLogprobsGrad", "lse", lse, [sizeOf(hidden, 0)]);
     expectShape("tokenLogprobsGrad", "dLogprob", dLogprob, [sizeOf(hidden, 0)]);
     expectShape("tokenLogprobsGrad", "intoHead", intoHead, [head.out, head.in]);
-    const [dHidden, dHead] = tf.grads((x, w) => pickedLogprobs(scaledLogits(x!, w!, temperature), targets))([hidden, plainWeight("tokenLogprobsGrad", head)], dLogprob);
-    accumulate(intoHead, dHead!);
-    return dHidden!;
+    const weight = plainWeight("tokenLogprobsGrad", head);
+    return tf.concat(rowBlocks(hidden, targets, (h, t, first) => {
+      const [dHidden, dHead] = tf.grads((x, w) => pickedLogprobs(scaledLogits(x!, w!, temperature), t))([h, weight], tf.slice(dLogprob, [first], [t.size]));
+      accumulate(intoHead, dHead!);
+      return dHidden!;
+    }));
   },
 
   policyLoss(logprob, oldLogprob, refLogprob, advantage, weight, options) {

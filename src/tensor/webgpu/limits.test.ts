@@ -1,4 +1,4 @@
-/** What small inputs do not reach: vocabularies beyond one block, buffers beyond one binding, dispatches beyond one grid. */
+/** What small inputs do not reach: vocabularies and batches beyond one block of logits, buffers beyond one binding, dispatches beyond one grid. */
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { randomUniform } from "../random";
@@ -16,16 +16,19 @@ afterAll(() => home.dispose());
 
 const numbers = (count: number, stream: number): Float32Array => Float32Array.from({ length: count }, (_, i) => 2 * randomUniform(1, stream, 0, i) - 1);
 
-it("folds a vocabulary of several blocks into the same log-probabilities and gradients", { timeout: 120_000 }, async () => {
-  const sizes = { rows: 3, width: 8, vocabulary: 4 * 2048 + 5, temperature: 0.9 };
-  const [hidden, head, dLogprob] = [numbers(3 * 8, 1), numbers(sizes.vocabulary * 8, 2), numbers(3, 3)];
-  const targets = Int32Array.of(4095, 4096, 8196);
-  const h = home.upload(hidden, [3, 8]);
+it.each([
+  { rows: 3, vocabulary: 4 * 1024 + 5, targets: [1023, 1024, 4100] },
+  { rows: 2 * 1024 + 5, vocabulary: 20, targets: [0, 19, 7] },
+])("folds $rows rows and a vocabulary of $vocabulary, several blocks, into the same log-probabilities and gradients", { timeout: 120_000 }, async ({ rows, vocabulary, targets: some }) => {
+  const sizes = { rows, width: 8, vocabulary, temperature: 0.9 };
+  const [hidden, head, dLogprob] = [numbers(rows * 8, 1), numbers(sizes.vocabulary * 8, 2), numbers(rows, 3)];
+  const targets = Int32Array.from({ length: rows }, (_, i) => some[i % 3] ?? 0);
+  const h = home.upload(hidden, [rows, 8]);
   const weight = { format: "f32", out: sizes.vocabulary, in: 8, values: home.upload(head, [sizes.vocabulary, 8]) } as const;
-  const t = home.upload(targets, [3]);
+  const t = home.upload(targets, [rows]);
   const { logprob, lse, entropy } = home.kernels.tokenLogprobs(h, weight, t, sizes.temperature);
   const dHead = home.zeros([sizes.vocabulary, 8]);
-  const dHidden = home.kernels.tokenLogprobsGrad(h, weight, t, lse, home.upload(dLogprob, [3]), sizes.temperature, dHead);
+  const dHidden = home.kernels.tokenLogprobsGrad(h, weight, t, lse, home.upload(dLogprob, [rows]), sizes.temperature, dHead);
   const want = expected.tokenLogprobs(hidden, head, targets, dLogprob, sizes);
   const read = await home.read([logprob, entropy, dHidden, dHead]);
   [want.logprob, want.entropy, want.dHidden, want.dHead].forEach((values, i) => {

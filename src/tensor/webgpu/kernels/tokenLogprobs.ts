@@ -13,9 +13,9 @@ import { packed, type LinearKernels } from "./linear";
 import { product } from "./product";
 import { ROW_MAX, ROW_SUM } from "./rowReduce";
 
-/** Vocabulary columns and elements of a scratch block; multiples of 64 keep parts of tensors bindable. */
-const MAX_COLUMNS = 4096;
-const MAX_BLOCK = 4 * 2 ** 20;
+/** Rows and vocabulary columns of the scratch block, 4 MiB at most; multiples of 64 keep parts of tensors bindable. */
+const BLOCK_ROWS = 1024;
+const BLOCK_COLUMNS = 1024;
 
 /**
  * Running state of a row: largest logit m, Σ e^(l−m), Σ e^(l−m)·(l−m), the target's logit. The weighted sum
@@ -149,12 +149,10 @@ export class HeadKernels {
 
   /** Logits (without the temperature) of every block, row blocks outside, in one scratch tensor. */
   private forBlocks(hidden: Tensor, head: Weight, rows: number, use: (block: Block, logits: Tensor) => void): void {
-    const columnStep = head.out <= MAX_COLUMNS ? head.out : MAX_COLUMNS;
-    const rowStep = Math.max(64, Math.floor(MAX_BLOCK / columnStep / 64) * 64);
-    for (let firstRow = 0; firstRow < rows; firstRow += rowStep) {
-      const blockRows = Math.min(rowStep, rows - firstRow);
-      for (let firstColumn = 0; firstColumn < head.out; firstColumn += columnStep) {
-        const columns = Math.min(columnStep, head.out - firstColumn);
+    for (let firstRow = 0; firstRow < rows; firstRow += BLOCK_ROWS) {
+      const blockRows = Math.min(BLOCK_ROWS, rows - firstRow);
+      for (let firstColumn = 0; firstColumn < head.out; firstColumn += BLOCK_COLUMNS) {
+        const columns = Math.min(BLOCK_COLUMNS, head.out - firstColumn);
         const logits = this.storage.allocate([blockRows, columns], "float32");
         product(this.dispatcher, {
           orientation: "NT", m: blockRows, n: columns, k: head.in,
