@@ -34,6 +34,8 @@ export interface LoadOptions extends Partial<ModelOptions> {
   /** A trained adapter in PEFT's layout; it is trained on. */
   readonly adapter?: CheckpointFiles | null;
   readonly seed?: number;
+  /** Pictures are scaled down to at most so many pixels; null: as preprocessor_config.json says. */
+  readonly maxPixels?: number | null;
   readonly onLoaded?: OnLoaded;
 }
 
@@ -57,7 +59,7 @@ export class Policy {
     const adapter = options.adapter ?? null;
     const lora = adapter === null ? (options.lora ?? null) : await readAdapterConfig(adapter);
     // What is small and may fail comes before what is large.
-    const encoder = await PromptEncoder.open(files, checkpoint.config);
+    const encoder = await PromptEncoder.open(files, checkpoint.config, options.maxPixels);
     const other = await carriedFiles(files);
     const model = new VisionLanguageModel(home, checkpoint.config, { ...options, trainable: options.trainable ?? "all", lora });
     try {

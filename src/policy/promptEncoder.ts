@@ -5,7 +5,7 @@
 import { ChatTemplate, expandImageTokens } from "./chatTemplate";
 import type { CheckpointFiles } from "./checkpointFiles";
 import { ConfigError, type PolicyConfig } from "./config";
-import { ImageProcessor, parsePreprocessorConfig } from "./imageProcessor";
+import { ImageProcessor, parsePreprocessorConfig, type ImageProcessorConfig } from "./imageProcessor";
 import type { RgbImage } from "./imageProcessorPixels";
 import { PolicyTokenizer } from "./tokenizer";
 import type { ImagePatches } from "./vision";
@@ -20,8 +20,8 @@ export class PromptEncoder {
     private readonly config: PolicyConfig,
   ) {}
 
-  /** Null when the folder has no tokenizer.json. @throws ConfigError when the preprocessor does not fit config.json */
-  static async open(files: CheckpointFiles, config: PolicyConfig): Promise<PromptEncoder | null> {
+  /** Null when the folder has no tokenizer.json. @param maxPixels at most so many pixels a picture; null: as the folder says. @throws ConfigError when the preprocessor does not fit config.json */
+  static async open(files: CheckpointFiles, config: PolicyConfig, maxPixels: number | null = null): Promise<PromptEncoder | null> {
     const present = files.list();
     if (!present.includes("tokenizer.json")) return null;
     const { patchSize, spatialMergeSize, temporalPatchSize } = config.vision;
@@ -35,7 +35,7 @@ export class PromptEncoder {
     ] as const) {
       if (theirs !== ours) throw new ConfigError(`${PREPROCESSOR_FILE}: ${key} is ${theirs}, but config.json's vision_config says ${ours}.`);
     }
-    return new PromptEncoder(await PolicyTokenizer.open(files), await ChatTemplate.open(files), new ImageProcessor(preprocessor), config);
+    return new PromptEncoder(await PolicyTokenizer.open(files), await ChatTemplate.open(files), new ImageProcessor(maxPixels === null ? preprocessor : atMost(preprocessor, maxPixels)), config);
   }
 
   /** @throws TokenizerError for words outside the vocabulary, ImageSizeError for a picture that cannot be resized */
@@ -56,4 +56,11 @@ export class PromptEncoder {
     if (end === undefined) throw new ConfigError("config.json: text_config.eos_token_id is missing, so a response has no end token.");
     return Int32Array.of(...ids, end);
   }
+}
+
+/** Pictures are made no larger than `maxPixels`, and never larger than the folder allows. @throws ConfigError when a cell has more */
+function atMost(config: ImageProcessorConfig, maxPixels: number): ImageProcessorConfig {
+  const cell = (config.patchSize * config.mergeSize) ** 2;
+  if (maxPixels < cell) throw new ConfigError(`maxPixels is ${maxPixels}, but one token of a picture is ${cell} pixels; expected at least that.`);
+  return { ...config, maxPixels: Math.min(config.maxPixels, maxPixels), minPixels: Math.min(config.minPixels, maxPixels) };
 }

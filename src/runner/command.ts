@@ -19,9 +19,11 @@ export const workersFlag = { type: "string", default: "1", valueHint: "n", descr
 export const packingFlag = { type: "string", default: "f32", valueHint: WEIGHT_FORMATS.join("|"), description: "Storage of frozen weights; int4 keeps table, head and tower in f16" } as const;
 export const adapterFlag = { type: "string", valueHint: "dir", description: "Trained LoRA adapter (PEFT layout) on the policy" } as const;
 export const imagesFlag = { type: "string", valueHint: "dir", description: "What image paths are relative to; by default the folder of --data" } as const;
+export const maxPixelsFlag = { type: "string", valueHint: "n", description: "Pictures are scaled down to at most so many pixels; by default as preprocessor_config.json says" } as const;
 /** A data set in place of the built-in problems. */
 export const dataFlags = {
   data: { type: "string", valueHint: "file", description: "Your own problems: JSON lines or parquet of {image(s), question, answer}" },
   images: imagesFlag,
+  maxPixels: maxPixelsFlag,
   instruction: { type: "string", valueHint: "file", description: "Text below each question of --data, in place of ours, which asks for the response format" },
 } as const;

@@ -65,6 +65,17 @@ test("the image column holds the picture the policy saw", async () => {
   expect(await decodePicture(image)).toEqual(groups[0]?.problem.picture);
 });
 
+test("of several pictures, those after the first are a list of their own", async () => {
+  const other = { width: 2, height: 1, pixels: Uint8Array.from([1, 2, 3, 4, 5, 6]) };
+  const [first, second] = groups;
+  if (first === undefined || second === undefined) throw new Error("expected two groups");
+  const bytes = await completionsTable("grpo", 7, [{ ...first, problem: { ...first.problem, morePictures: [other, other] } }, second]);
+  const rows = await parquetReadObjects({ file: new Uint8Array(bytes).buffer, utf8: false, columns: ["more_images"] });
+  const more = rows.map((row): unknown => row["more_images"]);
+  expect(more[0]).toEqual([await encodePng(other), await encodePng(other)]);
+  expect(more[4]).toEqual([]);
+});
+
 describe("pictures", () => {
   test("PNG keeps every pixel", async () => {
     const picture = { width: 5, height: 3, pixels: Uint8Array.from({ length: 45 }, (_, i) => (i * 37) % 256) };

@@ -1,9 +1,11 @@
 /**
  * What the policy wrote in one step, and what each response was worth: a parquet table, one row a sample, for notebooks and
  * audits. Terms have the names of the reward vectors; a column is null where there is nothing to say (no second answer,
- * a scorer that failed). The picture is a PNG file in the column `image`, the same bytes for all rows of a group.
+ * a scorer that failed). The picture is a PNG file in the column `image`, the same bytes for all rows of a group; pictures after
+ * the first, where a question has several, are the list `more_images`.
  */
-import { parquetWriteBuffer, type BasicType } from "hyparquet-writer";
+import { ByteWriter, parquetWrite, schemaFromColumnData, type BasicType } from "hyparquet-writer";
+import type { SchemaElement } from "hyparquet";
 import type { GroupRecord, SampleRecord, SampleScore, Stage } from "../training/records";
 import { encodePng } from "./pictures";
 
@@ -13,16 +15,17 @@ interface Row {
   readonly group: number;
   readonly sample: number;
   readonly record: GroupRecord;
-  readonly image: Uint8Array;
+  /** PNG files. */
+  readonly images: readonly Uint8Array[];
   readonly response: SampleRecord;
   readonly score: SampleScore | null;
 }
 
-type Cell = string | number | boolean | Uint8Array | null;
+type Cell = string | number | boolean | Uint8Array | readonly Uint8Array[] | null;
 
 interface Column {
   readonly name: string;
-  readonly type: BasicType;
+  readonly type: BasicType | "PICTURES";
   readonly of: (row: Row) => Cell;
 }
 
@@ -40,7 +43,8 @@ const COLUMNS: readonly Column[] = [
   text("problem", ({ record }) => record.problem.id),
   text("family", ({ record }) => record.problem.family),
   text("prompt", ({ record }) => record.problem.question),
-  { name: "image", type: "BYTE_ARRAY", of: ({ image }) => image },
+  { name: "image", type: "BYTE_ARRAY", of: ({ images: [first] }) => first ?? null },
+  { name: "more_images", type: "PICTURES", of: ({ images: [, ...more] }) => more },
   text("answer", ({ record }) => record.problem.answer),
   text("completion", ({ response }) => response.text),
   text("first_think", ({ score }) => score?.firstSolution?.think ?? null),
@@ -75,11 +79,25 @@ export const COMPLETION_COLUMNS: readonly string[] = COLUMNS.map((column) => col
 export async function completionsTable(stage: Stage, step: number, groups: readonly GroupRecord[]): Promise<Uint8Array> {
   const rows: Row[] = [];
   for (const [group, record] of groups.entries()) {
-    const image = await encodePng(record.problem.picture);
-    rows.push(...record.samples.map((response, sample) => ({ stage, step, group, sample, record, image, response, score: scored(response) })));
+    const images = await Promise.all([record.problem.picture, ...(record.problem.morePictures ?? [])].map(encodePng));
+    rows.push(...record.samples.map((response, sample) => ({ stage, step, group, sample, record, images, response, score: scored(response) })));
   }
-  const columnData = COLUMNS.map(({ name, type, of }) => ({ name, type, data: rows.map(of), statistics: type !== "BYTE_ARRAY" }));
-  return new Uint8Array(parquetWriteBuffer({ columnData, createdBy: "srpo-playground" }));
+  const writer = new ByteWriter();
+  parquetWrite({
+    writer, createdBy: "srpo-playground",
+    schema: [{ name: "root", num_children: COLUMNS.length }, ...COLUMNS.flatMap(schemaOf)],
+    columnData: COLUMNS.map(({ name, type, of }) => ({ name, data: rows.map(of), statistics: type !== "BYTE_ARRAY" && type !== "PICTURES" })),
+  });
+  return new Uint8Array(writer.getBuffer());
+}
+
+function schemaOf({ name, type }: Column): SchemaElement[] {
+  if (type !== "PICTURES") return schemaFromColumnData({ columnData: [{ name, type, data: [] }] }).slice(1);
+  return [
+    { name, repetition_type: "OPTIONAL", num_children: 1, converted_type: "LIST" },
+    { name: "list", repetition_type: "REPEATED", num_children: 1 },
+    { name: "element", type: "BYTE_ARRAY", repetition_type: "REQUIRED" },
+  ];
 }
 
 function scored({ score }: SampleRecord): SampleScore | null {

@@ -7,12 +7,12 @@
  * parquet plain bytes or the {bytes, path} structure that Hugging Face writes. Other columns are left alone; `id` (else
  * the row's number) names a record, `category` (else "data") is what evaluations are broken down by.
  */
-import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { createInterface } from "node:readline";
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema, type Compressors } from "hyparquet";
 import { z } from "zod";
+import { linesOf, readLine, type Line } from "./lineIndex";
 import { UsageError } from "./usage";
 
 const text = z.union([z.string(), z.number(), z.boolean(), z.bigint()]).transform(String).pipe(z.string().trim().min(1, "is empty"));
@@ -72,22 +72,28 @@ interface Opened {
 
 async function openLines(path: string): Promise<Opened> {
   const records: DataRecord[] = [];
-  const references: (readonly ImageReference[])[] = [];
-  let line = 0;
+  const places: Pick<Line, "number" | "start" | "length">[] = [];
+  const rowOf = (text: string, number: number): z.output<typeof recordSchema> => parsedRow(recordSchema, jsonOf(text, `${path}, line ${number}`), `${path}, line ${number}`);
   try {
-    for await (const json of createInterface({ input: createReadStream(path, "utf8"), crlfDelay: Infinity })) {
-      line++;
-      if (json.trim() === "") continue;
-      const record = parsedRow(recordSchema, jsonOf(json, `${path}, line ${line}`), `${path}, line ${line}`);
-      records.push(dataRecord(record, records.length, `${path}, line ${line}`));
-      references.push(imagesOf(record));
+    for await (const { text, number, start, length } of linesOf(path)) {
+      records.push(dataRecord(rowOf(text, number), records.length, `${path}, line ${number}`));
+      places.push({ number, start, length });
     }
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError(`${path}: cannot be read (${error instanceof Error ? error.message : String(error)})`);
   }
-  return { records, references: (index) => Promise.resolve(references[index] ?? []) };
+  return {
+    records,
+    async references(index) {
+      const place = places[index];
+      return place === undefined ? [] : imagesOf(rowOf(await readLine(path, place), place.number));
+    },
+  };
 }
+
+/** Beside snappy, which hyparquet brings. */
+const compressors: Compressors = { GZIP: (bytes) => new Uint8Array(gunzipSync(bytes)), BROTLI: (bytes) => new Uint8Array(brotliDecompressSync(bytes)) };
 
 async function openTable(path: string): Promise<Opened> {
   try {
@@ -95,14 +101,14 @@ async function openTable(path: string): Promise<Opened> {
     const metadata = await parquetMetadataAsync(file);
     const present = parquetSchema(metadata).children.map((child) => child.element.name);
     const columnsOf = (shape: object): string[] => Object.keys(shape).filter((name) => present.includes(name));
-    const rows = await parquetReadObjects({ file, metadata, columns: columnsOf(textShape) });
+    const rows = await parquetReadObjects({ file, metadata, compressors, columns: columnsOf(textShape) });
     const records = rows.map((row, index) => dataRecord(parsedRow(z.object(textShape), row, `${path}, row ${index}`), index, `${path}, row ${index}`));
     const columns = columnsOf(imagesShape);
     return {
       records,
       async references(index) {
         if (columns.length === 0) return [];
-        const [row] = await parquetReadObjects({ file, metadata, columns, rowStart: index, rowEnd: index + 1, utf8: false });
+        const [row] = await parquetReadObjects({ file, metadata, compressors, columns, rowStart: index, rowEnd: index + 1, utf8: false, useOffsetIndex: true });
         return imagesOf(parsedRow(imagesSchema, row, `${path}, row ${index}`));
       },
     };

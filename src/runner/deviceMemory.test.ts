@@ -23,7 +23,7 @@ test("recomputation is a matter of size, unless the run says", async () => {
 
 test("what fits passes, with its adapter", async () => {
   expect(await fittingOptions(plan({ ...adapter, memory: "24GB" }), settings, files("3b"), "reference")).toMatchObject({ recompute: true, frozenFormat: "f16", lora: { rank: 16 } });
-  expect(await fittingOptions(plan({}), settings, files("tiny"), "wasm")).toEqual({ trainable: "language", recompute: false });
+  expect(await fittingOptions(plan({}), settings, files("tiny"), "wasm")).toEqual({ trainable: "language", recompute: false, maxPixels: null });
 });
 
 test.each<[string, object, object, "wasm" | "reference", RegExp]>([

@@ -24,7 +24,7 @@ import { UsageError } from "./usage";
 export const KEPT_ACTIVATION_BYTES = 1e9;
 const ASSUMED_PROMPT = 1024;
 
-type Planned = Pick<RunPlan, "policy" | "packing" | "lora" | "recompute" | "memory">;
+type Planned = Pick<RunPlan, "policy" | "packing" | "lora" | "data" | "recompute" | "memory">;
 
 /** How the run's policy is to be loaded. @param files the policy's folder: config.json is read @throws UsageError where its keys do not go together, or its policy cannot be planned */
 export async function recomputingOptions(plan: Planned, settings: Settings, files: CheckpointFiles): Promise<LoadOptions> {

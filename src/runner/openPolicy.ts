@@ -12,11 +12,12 @@ export interface OpenedPolicy {
   close(): Promise<void>;
 }
 
-/** @param trainable "none" where nothing is trained: no gradients or moments are allocated. A command with the flags packing or adapter has them heeded. */
+/** @param trainable "none" where nothing is trained: no gradients or moments are allocated. A command with the flags packing, adapter or maxPixels has them heeded. */
 export async function openPolicy(args: Arguments, directory: string, trainable: "all" | "language" | "none"): Promise<OpenedPolicy> {
   const frozenFormat = args.optional("packing") === null ? "f32" : args.oneOf("packing", WEIGHT_FORMATS);
   const adapter = args.optional("adapter");
-  return openPolicyOn(args.oneOf("home", HOME_NAMES), directory, { trainable, frozenFormat, adapter: adapter === null ? null : await openDirectory(adapter) });
+  const maxPixels = args.optional("maxPixels") === null ? null : args.integer("maxPixels", 1);
+  return openPolicyOn(args.oneOf("home", HOME_NAMES), directory, { trainable, frozenFormat, adapter: adapter === null ? null : await openDirectory(adapter), maxPixels });
 }
 
 export async function openPolicyOn(homeName: HomeName, directory: string, options: LoadOptions): Promise<OpenedPolicy> {

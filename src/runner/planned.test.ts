@@ -18,10 +18,10 @@ test.each<[string, object, RegExp]>([
 
 test("an adapter leaves the tower frozen; without one, the settings say", async () => {
   await expect(loadOptions(plan({ lora: { rank: 2 } }), configure(frozen, { freezeVision: false }))).rejects.toThrow(/freezeVision must be true/);
-  expect(await loadOptions(plan({}), configure(frozen, { freezeVision: false }))).toEqual({ trainable: "all" });
-  expect(await loadOptions(plan({}), frozen)).toEqual({ trainable: "language" });
-  expect(await loadOptions(plan({ policy: "policies/own", packing: "int4", lora: { rank: 2, alpha: 4, targets: ["q_proj"] } }), frozen))
-    .toEqual({ lora: { rank: 2, alpha: 4, rankStabilised: false, targets: ["q_proj"], baseModel: "policies/own" }, seed: frozen.seed, frozenFormat: "int4" });
+  expect(await loadOptions(plan({}), configure(frozen, { freezeVision: false }))).toEqual({ trainable: "all", maxPixels: null });
+  expect(await loadOptions(plan({}), frozen)).toEqual({ trainable: "language", maxPixels: null });
+  expect(await loadOptions(plan({ policy: "policies/own", packing: "int4", lora: { rank: 2, alpha: 4, targets: ["q_proj"] }, data: { maxPixels: 784 } }), frozen))
+    .toEqual({ lora: { rank: 2, alpha: 4, rankStabilised: false, targets: ["q_proj"], baseModel: "policies/own" }, seed: frozen.seed, frozenFormat: "int4", maxPixels: 784 });
 });
 
 test.each<[string, object, RegExp]>([

@@ -8,16 +8,16 @@ import type { RunPlan } from "./runPlan";
 import { UsageError, type Arguments } from "./usage";
 
 /** @throws UsageError where packing, adapter and settings do not go together */
-export async function loadOptions({ policy, packing, lora: { rank, adapter, ...lora } }: Pick<RunPlan, "policy" | "packing" | "lora">, settings: Settings): Promise<LoadOptions> {
+export async function loadOptions({ policy, packing, lora: { rank, adapter, ...lora }, data: { maxPixels } }: Pick<RunPlan, "policy" | "packing" | "lora" | "data">, settings: Settings): Promise<LoadOptions> {
   const trainsAdapter = rank > 0 || adapter !== null;
   if (!trainsAdapter) {
     if (packing !== "f32") throw new UsageError(`packing ${packing} is for weights that stay frozen under an adapter: set lora.rank above 0. Without one the whole policy is written at the end, and rounded weights would be written with it`);
-    return { trainable: settings.freezeVision ? "language" : "all" };
+    return { trainable: settings.freezeVision ? "language" : "all", maxPixels };
   }
   if (!settings.freezeVision) throw new UsageError("an adapter (lora) is trained alone: settings.freezeVision must be true");
-  if (adapter === null) return { lora: { rank, ...lora, baseModel: policy }, seed: settings.seed, frozenFormat: packing };
+  if (adapter === null) return { lora: { rank, ...lora, baseModel: policy }, seed: settings.seed, frozenFormat: packing, maxPixels };
   if (rank > 0) throw new UsageError(`lora.rank ${rank} is for a new adapter; lora.adapter ${adapter} has a rank of its own: leave rank at 0, or leave adapter out`);
-  return { adapter: await openDirectory(adapter), frozenFormat: packing };
+  return { adapter: await openDirectory(adapter), frozenFormat: packing, maxPixels };
 }
 
 /** A run's problems, and the digest of their texts where they are a data set's. */
@@ -27,7 +27,7 @@ export interface PlannedSource {
 }
 
 /** The plan's data set, else the built-in problems. @throws UsageError */
-export async function plannedSource({ data: { train, ...data }, stages }: Pick<RunPlan, "data" | "stages">): Promise<PlannedSource> {
+export async function plannedSource({ data: { train, maxPixels: _size, ...data }, stages }: Pick<RunPlan, "data" | "stages">): Promise<PlannedSource> {
   if (train === null) {
     const named = Object.entries(data).find(([, path]) => path !== null);
     if (named !== undefined) throw new UsageError(`data.${named[0]} belongs to a data set, but data.train names none`);

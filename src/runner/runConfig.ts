@@ -38,6 +38,7 @@ export const dataSchema = z.object({
   train: path.nullable().default(null),
   heldOut: path.nullable().default(null),
   images: path.nullable().default(null),
+  maxPixels: z.int().positive().nullable().default(null),
   instruction: path.nullable().default(null),
   reflections: path.nullable().default(null),
 });

@@ -30,6 +30,7 @@ export const EXPLAINED: Explained<RunConfig> = {
     train: "JSON lines or parquet of {image or images, question, answer}; null: the built-in problems.",
     heldOut: "Such a file that is never trained on, for evaluations.",
     images: "Folder that image paths are relative to; null: the folder of the file that names them.",
+    maxPixels: "Pictures are scaled down to at most so many pixels (28 × 28 of them are one token); null: as preprocessor_config.json says.",
     instruction: "Text file put below every question; null: ours, which asks for the response format.",
     reflections: "File made by srpo reflect, for the stage sft.",
   },

@@ -11,7 +11,7 @@ import { encodeProblem, sampleRows } from "../../training/rollout";
 import type { Settings } from "../../training/settings";
 import { textOf } from "../../training/transcript";
 import { appendLine, cutToWholeLines, readIfThere } from "../atomicWrite";
-import { adapterFlag, homeFlag, imagesFlag, packingFlag, policyFlag, seedFlag, setFlag, type RunnerCommand } from "../command";
+import { adapterFlag, homeFlag, imagesFlag, maxPixelsFlag, packingFlag, policyFlag, seedFlag, setFlag, type RunnerCommand } from "../command";
 import { openDataRecords, type DataRecord, type DataRecords } from "../dataRecords";
 import { dataProblem } from "../dataSource";
 import { parseLines } from "../inputFile";
@@ -34,6 +34,7 @@ export const reflectCommand: RunnerCommand = {
   flags: {
     data: { type: "string", required: true, valueHint: "file", description: "JSON lines or parquet of {image(s), question, answer}" },
     images: imagesFlag,
+    maxPixels: maxPixelsFlag,
     out: { type: "string", required: true, valueHint: "jsonl", description: "File of reflections; what it holds already is not asked for again" },
     teacher: { type: "string", required: true, valueHint: "model", description: "Name of the teacher's model at the endpoint" },
     count: { type: "string", valueHint: "n", description: "Only the first n records" },

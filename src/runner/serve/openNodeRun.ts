@@ -41,7 +41,7 @@ export const openTestedHome: OpenHome = async (wanted, onProgress) => {
 };
 
 export interface NodeRunOptions {
-  readonly plan: Pick<RunPlan, "policy" | "packing" | "lora" | "recompute" | "memory">;
+  readonly plan: Pick<RunPlan, "policy" | "packing" | "lora" | "recompute" | "memory" | "data">;
   readonly source: ProblemSource;
   /** The policy's folder. */
   readonly files: CheckpointFiles;

@@ -1,0 +1,56 @@
+/**
+ * The lines of a text file and where they lie, so that a line can be read again later instead of being kept: a line may hold a
+ * whole picture.
+ */
+import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
+
+export interface Line {
+  /** Counted from 1. */
+  readonly number: number;
+  readonly text: string;
+  /** In bytes. */
+  readonly start: number;
+  readonly length: number;
+}
+
+const NEWLINE = 10;
+
+/** Lines that hold more than white space, in order. */
+export async function* linesOf(path: string): AsyncGenerator<Line> {
+  let pieces: Buffer[] = [];
+  let number = 0;
+  let start = 0;
+  const ended = (): Line => {
+    const bytes = Buffer.concat(pieces);
+    pieces = [];
+    const line = { number: ++number, text: bytes.toString("utf8"), start, length: bytes.length };
+    start += bytes.length + 1;
+    return line;
+  };
+  const stream: AsyncIterable<Buffer> = createReadStream(path);
+  for await (const chunk of stream) {
+    let from = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
+      pieces.push(chunk.subarray(from, end));
+      from = end + 1;
+      const line = ended();
+      if (line.text.trim() !== "") yield line;
+    }
+    if (from < chunk.length) pieces.push(chunk.subarray(from));
+  }
+  const last = ended();
+  if (last.text.trim() !== "") yield last;
+}
+
+/** The line's text as it is in the file now. */
+export async function readLine(path: string, { start, length }: Pick<Line, "start" | "length">): Promise<string> {
+  const file = await open(path);
+  try {
+    const bytes = Buffer.alloc(length);
+    await file.read(bytes, 0, length, start);
+    return bytes.toString("utf8");
+  } finally {
+    await file.close();
+  }
+}
