@@ -30,7 +30,7 @@ const costSchema = z.object({ requests: z.number(), promptTokens: z.number(), co
 const lineSchema = z.object({ problem: z.string(), discarded: z.string().optional(), firstRight: z.boolean().optional(), cost: costSchema });
 
 export const reflectCommand: RunnerCommand = {
-  description: "Build reflection data: the policy's own answers, reflected on by a teacher at SRPO_TEACHER_URL (key: SRPO_TEACHER_KEY)",
+  description: "Build reflection data: the policy's own answers, reflected on by a teacher at SRPO_TEACHER_URL (key: SRPO_TEACHER_KEY). Exit 1 when none comes of it",
   flags: {
     data: { type: "string", required: true, valueHint: "file", description: "JSON lines or parquet of {image(s), question, answer}" },
     images: imagesFlag,
@@ -93,7 +93,9 @@ export const reflectCommand: RunnerCommand = {
       await opened.close();
     }
     process.stdout.write(`${JSON.stringify(summary(lines, prices))}\n`);
-    return 0;
+    if (lines.some(({ discarded }) => discarded === undefined)) return 0;
+    process.stderr.write(`srpo: no reflection came of ${lines.length} records; ${out} says why of each. Where answers could not be read, raise maxNewTokens (${settings.maxNewTokens}) or begin with a policy that follows the instruction\n`);
+    return 1;
   },
 };
 
