@@ -1,18 +1,23 @@
 import { expect, test } from "vitest";
 import { benchArguments, help } from "./arguments";
-import { BENCHMARKS } from "./results";
+import { BENCHMARKS, DEFAULT_BENCHMARKS } from "./results";
+
+const FULL_SIZE = { shape: "3b", folder: null, python: "python3", packing: "f16" };
 
 test("names, then flags; without names all benchmarks", () => {
-  expect(benchArguments(["matmul", "rollout", "--home", "webgpu", "--quick"])).toEqual({ names: ["matmul", "rollout"], home: "webgpu", json: null, quick: true });
-  expect(benchArguments(["--json=out.json"])).toEqual({ names: BENCHMARKS, home: "wasm", json: "out.json", quick: false });
+  expect(benchArguments(["matmul", "rollout", "--home", "webgpu", "--quick"])).toEqual({ names: ["matmul", "rollout"], home: "webgpu", json: null, quick: true, fullSize: FULL_SIZE });
+  expect(benchArguments(["--json=out.json"])).toEqual({ names: DEFAULT_BENCHMARKS, home: "wasm", json: "out.json", quick: false, fullSize: FULL_SIZE });
+  expect(DEFAULT_BENCHMARKS).not.toContain("full-size");
 });
 
 test.each<[string[], RegExp]>([
   [["sleep"], /there is no benchmark "sleep"; expected one of matmul, /],
   [["matmul", "--home", "cuda"], /--home: "cuda" is none of webgpu, wasm, reference/],
+  [["full-size", "--shape", "4b"], /--shape: "4b" is none of tiny, 3b, /],
+  [["full-size", "--folder", "no/such"], /--folder: there is no folder no\/such/],
   [["--json"], /--json needs a value/],
   [["--json", "no/such/folder/x.json"], /--json: there is no folder no\/such\/folder/],
-  [["--fast"], /unknown flag --fast; known: --home, --json, --quick/],
+  [["--fast"], /unknown flag --fast; known: --home, --json, --quick, --shape, /],
   [["--quick", "matmul"], /"matmul" is not expected here/],
 ])("%j is refused", (args, message) => {
   expect(() => benchArguments(args)).toThrow(message);

@@ -4,7 +4,10 @@ import { dirname } from "node:path";
 import type { HomeName } from "../tensor/home";
 import { HOME_NAMES } from "../runner/nodeHomes";
 import { parseArguments, UsageError } from "../runner/usage";
-import { BENCHMARKS, type BenchmarkName } from "./results";
+import { SHAPE_NAMES } from "../policy/shapes";
+import { WEIGHT_FORMATS } from "../tensor/packedWeight";
+import type { FullSizeSetting } from "./benchmark";
+import { BENCHMARKS, DEFAULT_BENCHMARKS, type BenchmarkName } from "./results";
 
 export interface BenchArguments {
   readonly names: readonly BenchmarkName[];
@@ -12,21 +15,27 @@ export interface BenchArguments {
   /** Where the report goes; null: nowhere. */
   readonly json: string | null;
   readonly quick: boolean;
+  readonly fullSize: FullSizeSetting;
 }
 
 const FLAGS = {
   home: { type: "string", default: "wasm", description: "webgpu, wasm or reference" },
   json: { type: "string", description: "File to write the report to" },
   quick: { type: "boolean", description: "Small shapes, few repetitions" },
+  shape: { type: "string", default: "3b", description: "Of full-size: the member of the family" },
+  folder: { type: "string", description: "Of full-size: a checkpoint of that shape" },
+  python: { type: "string", default: "python3", description: "Of full-size: an interpreter with torch, transformers and peft" },
+  packing: { type: "string", default: "f16", description: "Of full-size: our frozen weights on the device" },
 } as const;
 
 /** The usage, with a line for each benchmark. */
 export function help(benchmarks: readonly { readonly name: BenchmarkName; readonly description: string }[]): string {
   return [
     "npm run bench -- [NAME …] [--home webgpu|wasm|reference] [--json FILE] [--quick]",
+    "npm run bench -- full-size [--shape 3b|7b] [--folder DIR] [--python FILE] [--packing f16|int4|f32] --home webgpu",
     "",
     "Measures this project, stock TensorFlow.js and jax-js side by side, interleaved, in processes of their own.",
-    "Without NAME: all benchmarks.",
+    "Without NAME: all but full-size.",
     "",
     ...benchmarks.map(({ name, description }) => `  ${name.padEnd(12)} ${description}`),
     "",
@@ -34,6 +43,10 @@ export function help(benchmarks: readonly { readonly name: BenchmarkName; readon
     "               wasm (default) or reference (plain JavaScript)",
     "  --json FILE  write the report as JSON",
     "  --quick      small shapes, few repetitions: whether it works, not how fast it is",
+    "  --shape      of full-size: tiny, 3b (default), 7b, 32b or 72b; random weights of that shape are written and removed",
+    "  --folder DIR of full-size: use this checkpoint of that shape instead",
+    "  --python     of full-size: an interpreter that has torch, transformers and peft (default python3)",
+    "  --packing    of full-size: our frozen weights as f16 (default), int4 or f32; the peer computes in bf16, in f32 without CUDA",
     "",
   ].join("\n");
 }
@@ -50,5 +63,10 @@ export function benchArguments(rawArgs: readonly string[]): BenchArguments {
   const args = parseArguments(rawArgs.slice(words.length), FLAGS);
   const json = args.optional("json");
   if (json !== null && !existsSync(dirname(json))) throw new UsageError(`--json: there is no folder ${dirname(json)}`);
-  return { names: names.length > 0 ? [...new Set(names)] : BENCHMARKS, home: args.oneOf("home", HOME_NAMES), json, quick: args.boolean("quick") };
+  const folder = args.optional("folder");
+  if (folder !== null && !existsSync(folder)) throw new UsageError(`--folder: there is no folder ${folder}`);
+  return {
+    names: names.length > 0 ? [...new Set(names)] : DEFAULT_BENCHMARKS, home: args.oneOf("home", HOME_NAMES), json, quick: args.boolean("quick"),
+    fullSize: { shape: args.oneOf("shape", SHAPE_NAMES), folder, python: args.text("python"), packing: args.oneOf("packing", WEIGHT_FORMATS) },
+  };
 }

@@ -1,12 +1,26 @@
 /** What a benchmark is given and what it gives, and the way most of them go: one race a workload, parties in their own processes. */
+import type { ShapeName } from "../policy/shapes";
 import type { HomeName } from "../tensor/home";
+import type { WeightFormat } from "../tensor/packedWeight";
 import type { Job, Party, PartyName } from "./contender";
 import { isolatedParty } from "./isolation";
 import { race, type Dropout, type Entrant, type Placing, type RaceOptions } from "./race";
 import type { Absent, BenchmarkName, Measurement } from "./results";
 
+/** Of the full-size benchmark. */
+export interface FullSizeSetting {
+  readonly shape: ShapeName;
+  /** A folder of that shape; null: one is made and removed. */
+  readonly folder: string | null;
+  /** An interpreter with torch, transformers and peft. */
+  readonly python: string;
+  /** Our frozen weights on the device. */
+  readonly packing: WeightFormat;
+}
+
 export interface Setting {
   readonly home: HomeName;
+  readonly fullSize: FullSizeSetting;
   /** Small shapes and few repetitions. */
   readonly quick: boolean;
   /** Told what is going on, for a human who waits. */

@@ -7,6 +7,7 @@ import { arch, cpus, platform, release } from "node:os";
 import { UsageError } from "../runner/usage";
 import { benchArguments, help } from "./arguments";
 import type { Benchmark } from "./benchmark";
+import { fullSize } from "./benchmarks/fullSize";
 import { grpoStep } from "./benchmarks/grpoStep";
 import { kernels } from "./benchmarks/kernels";
 import { matmul } from "./benchmarks/matmul";
@@ -17,7 +18,7 @@ import { section } from "./report";
 import { reportSchema, type Absent, type BenchmarkName, type Measurement } from "./results";
 import { targetResults, targetTable } from "./targets";
 
-const ALL: Readonly<Record<BenchmarkName, Benchmark>> = { matmul, kernels, "train-step": trainStep, rollout, "grpo-step": grpoStep, startup };
+const ALL: Readonly<Record<BenchmarkName, Benchmark>> = { matmul, kernels, "train-step": trainStep, rollout, "grpo-step": grpoStep, startup, "full-size": fullSize };
 
 /** → exit code */
 async function main(rawArgs: readonly string[]): Promise<number> {
@@ -25,7 +26,7 @@ async function main(rawArgs: readonly string[]): Promise<number> {
     console.log(help(Object.values(ALL)));
     return 0;
   }
-  const { names, home, json, quick } = benchArguments(rawArgs);
+  const { names, home, json, quick, fullSize: fullSizeSetting } = benchArguments(rawArgs);
   const measurements: Measurement[] = [];
   const absent: Absent[] = [];
   const adapters: Record<string, string> = {};
@@ -35,7 +36,7 @@ async function main(rawArgs: readonly string[]): Promise<number> {
     process.stderr.write(process.stderr.isTTY ? `\r\u001b[K${line}` : `${line}\n`);
   };
   for (const name of names) {
-    const outcome = await ALL[name].run({ home, quick, onProgress });
+    const outcome = await ALL[name].run({ home, quick, onProgress, fullSize: fullSizeSetting });
     if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
     measurements.push(...outcome.measurements);
     absent.push(...outcome.absent);

@@ -4,8 +4,11 @@
  */
 import { z } from "zod";
 
-export const BENCHMARKS = ["matmul", "kernels", "train-step", "rollout", "grpo-step", "startup"] as const;
+export const BENCHMARKS = ["matmul", "kernels", "train-step", "rollout", "grpo-step", "startup", "full-size"] as const;
 export type BenchmarkName = (typeof BENCHMARKS)[number];
+
+/** Those of a run without names: all that need no GPU. */
+export const DEFAULT_BENCHMARKS: readonly BenchmarkName[] = BENCHMARKS.filter((name) => name !== "full-size");
 
 const count = z.number().nonnegative();
 
@@ -18,7 +21,7 @@ export const countsSchema = z.object({
   readbacks: count.optional(),
   bytesUploaded: count.optional(),
   bytesRead: count.optional(),
-  /** Device memory held after the unit. */
+  /** Device memory held after the unit; of a full-size run, at most. */
   bytesHeld: count.optional(),
 });
 export type Counts = z.output<typeof countsSchema>;
