@@ -21,6 +21,10 @@ export interface HomeDescription {
   readonly adapter: string;
   /** Adapter features or build traits that change which kernels run, e.g. ["shader-f16", "subgroups"]. */
   readonly features: readonly string[];
+  /** Which variant of the matrix product makes what, where there are several; another choice may give other last bits. */
+  readonly products?: string;
+  /** Matrix products with f32 weights round an operand to halves: they agree with f32 to about 1e-3. */
+  readonly halfProducts?: true;
 }
 
 /** Counts since the home was opened; differences between two readings measure a step. */

@@ -3,6 +3,9 @@
  * value, every optional feature only where the adapter offers it (requesting a missing one rejects).
  */
 import type { HomeDescription } from "../home";
+import { FRAGMENT_FEATURE, fragmentConfigs, fragmentDialect, type FragmentSupport } from "./kernels/products/fragments";
+import { plainVariant, Products, uniformTable } from "./kernels/products/choice";
+import type { ProductAdapter } from "./kernels/products/variant";
 
 /** Limits worth raising; all are "higher is better" limits of WebGPU §3.6.2. */
 const RAISED_LIMITS = [
@@ -17,7 +20,7 @@ const RAISED_LIMITS = [
   "maxComputeWorkgroupsPerDimension",
 ] as const satisfies readonly (keyof GPUSupportedLimits)[];
 
-const OPTIONAL_FEATURES: readonly GPUFeatureName[] = ["shader-f16", "subgroups", "timestamp-query"];
+const OPTIONAL_FEATURES: readonly string[] = ["shader-f16", "subgroups", "timestamp-query", FRAGMENT_FEATURE];
 
 /** What decides between kernel variants: the numbers of a CPU-backed adapter differ from a GPU's in kind. */
 export interface AdapterTraits {
@@ -33,6 +36,8 @@ export interface AdapterTraits {
   readonly dispatchesPerSubmit: number;
   /** Bind at most so many bytes of a weight at once, where the device's own limit is no less. */
   readonly weightBindingBytes: number;
+  /** Which variant makes which matrix product. */
+  readonly products: Products;
 }
 
 export interface OpenedDevice {
@@ -59,16 +64,32 @@ export async function openDevice(gpu: GPU, powerPreference: GPUPowerPreference):
     // A browser older than the limit reports undefined; asking for it would reject the device.
     if (typeof value === "number") requiredLimits[limit] = value;
   }
-  const requiredFeatures = OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature));
+  // The list of names in the types lags behind experimental features.
+  const requiredFeatures = OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature)).map((feature) => feature as GPUFeatureName);
   const device = await adapter.requestDevice({ label: "home", requiredFeatures, requiredLimits });
   const info = adapter.info;
   const software = isSoftware(info);
+  const products: ProductAdapter = {
+    software,
+    features: new Set(requiredFeatures),
+    subgroupMinSize: info.subgroupMinSize ?? 0,
+    subgroupMaxSize: info.subgroupMaxSize ?? 0,
+    subgroupIndex: gpu.wgslLanguageFeatures.has("subgroup_id"),
+    workgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
+    fragments: await fragmentSupport(device, info),
+  };
   return {
     device,
     info,
     description: { name: "webgpu", adapter: adapterLabel(info, software), features: requiredFeatures },
-    traits: adapterTraits(software),
+    traits: adapterTraits(software, products),
   };
+}
+
+async function fragmentSupport(device: GPUDevice, info: GPUAdapterInfo): Promise<FragmentSupport | null> {
+  if (!device.features.has(FRAGMENT_FEATURE)) return null;
+  const dialect = await fragmentDialect(device);
+  return dialect === null ? null : { configs: fragmentConfigs(info), dialect };
 }
 
 /** What an adapter can hold, without opening a device on it. */
@@ -91,11 +112,15 @@ export async function adapterLimits(gpu: GPU): Promise<AdapterLimits> {
   return { adapter: adapterLabel(adapter.info, software), software, bufferBytes: maxBufferSize, bindingBytes: maxStorageBufferBindingSize };
 }
 
-export function adapterTraits(software: boolean): AdapterTraits {
+/** What is chosen for an adapter by its kind alone. @param adapter what it offers to products; by default, nothing optional */
+export function adapterTraits(software: boolean, adapter: ProductAdapter = { ...PLAIN_ADAPTER, software }): AdapterTraits {
+  const products = new Products(adapter, uniformTable(plainVariant({ software })));
   return software
-    ? { software, rowThreads: 8, elementThreads: 64, workPerDispatch: 1e9, dispatchesPerSubmit: 64, weightBindingBytes: Infinity }
-    : { software, rowThreads: 64, elementThreads: 128, workPerDispatch: 1e10, dispatchesPerSubmit: 64, weightBindingBytes: Infinity };
+    ? { software, rowThreads: 8, elementThreads: 64, workPerDispatch: 1e9, dispatchesPerSubmit: 64, weightBindingBytes: Infinity, products }
+    : { software, rowThreads: 64, elementThreads: 128, workPerDispatch: 1e10, dispatchesPerSubmit: 64, weightBindingBytes: Infinity, products };
 }
+
+const PLAIN_ADAPTER: Omit<ProductAdapter, "software"> = { features: new Set(), subgroupMinSize: 0, subgroupMaxSize: 0, subgroupIndex: false, workgroupBytes: 16384, fragments: null };
 
 function isSoftware(info: GPUAdapterInfo): boolean {
   const words = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;

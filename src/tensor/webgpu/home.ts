@@ -8,9 +8,12 @@ import { directRecorder } from "../directRecorder";
 import type { DataType, DeviceLostError, Home, HomeCounters, HomeDescription, Recorder } from "../home";
 import type { Kernels } from "../kernels";
 import { HomeBackend } from "./backend";
-import { adapterTraits, openDevice, type OpenedDevice } from "./device";
+import { adapterTraits, openDevice, type AdapterTraits, type OpenedDevice } from "./device";
 import { Dispatcher } from "./dispatch";
 import { Faults } from "./faults";
+import { plainVariant, Products, uniformTable } from "./kernels/products/choice";
+import type { FragmentSupport } from "./kernels/products/fragments";
+import type { ProductAdapter, ProductVariantName } from "./kernels/products/variant";
 import { webGpuKernels } from "./kernels";
 import { Readback } from "./readback";
 import { WebGpuRecorder } from "./recorder";
@@ -22,6 +25,13 @@ export interface WebGpuHomeOptions {
   readonly powerPreference?: GPUPowerPreference;
   /** Kernel variants for a GPU on a CPU adapter or the reverse; for tests and measurements. */
   readonly kernelsFor?: "software" | "gpu";
+  /**
+   * The variant of the matrix product (kernels/products); by default register tiles on CPU adapters, shared tiles on GPUs.
+   * @see Products for what becomes of products that a variant is not written for
+   */
+  readonly products?: ProductVariantName;
+  /** Subgroup matrices in another spelling than the device's, or emulated; for tests. */
+  readonly fragments?: FragmentSupport;
   /** Bind at most so many bytes of a weight at once, as an adapter with a lower limit would; for tests. */
   readonly weightBindingBytes?: number;
   /** false: run every step's code anew instead of replaying recorded steps; for tests and measurements. Default true. */
@@ -37,11 +47,8 @@ export async function openWebGpuHome(options: WebGpuHomeOptions = {}): Promise<W
     throw new Error("This environment has no WebGPU (navigator.gpu is missing). Browsers need a secure context (https or localhost) and a version with WebGPU.");
   }
   const opened = await openDevice(gpu, options.powerPreference ?? "high-performance");
+  const traits = await orClose(opened.device, async () => traitsFor(opened, options));
   await current?.dispose();
-  const traits = {
-    ...(options.kernelsFor ? adapterTraits(options.kernelsFor === "software") : opened.traits),
-    ...(options.weightBindingBytes === undefined ? {} : { weightBindingBytes: options.weightBindingBytes }),
-  };
   const backend = new HomeBackend(opened.device, opened.info);
   const home = new WebGpuHome({ ...opened, traits }, backend, options.record ?? true);
   current = home;
@@ -49,6 +56,28 @@ export async function openWebGpuHome(options: WebGpuHomeOptions = {}): Promise<W
   registerBackend("webgpu", () => backend);
   if (!(await setBackend("webgpu"))) throw new Error("TensorFlow.js refused the WebGPU backend.");
   return home;
+}
+
+/** @throws Error when the wished variant of the product cannot run, naming what the adapter lacks */
+function traitsFor({ traits }: OpenedDevice, { kernelsFor, products, fragments, weightBindingBytes }: WebGpuHomeOptions): AdapterTraits {
+  const { adapter } = traits.products;
+  const kind = kernelsFor ? adapterTraits(kernelsFor === "software", adapter) : traits;
+  const offer: ProductAdapter = { ...adapter, software: kind.software, fragments: fragments ?? adapter.fragments };
+  return {
+    ...kind,
+    products: new Products(offer, uniformTable(products ?? plainVariant(offer))),
+    ...(weightBindingBytes === undefined ? {} : { weightBindingBytes }),
+  };
+}
+
+/** `work`, and no device left behind when it fails. */
+async function orClose<T>(device: GPUDevice, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    device.destroy();
+    throw error;
+  }
 }
 
 export class WebGpuHome implements Home {
@@ -70,7 +99,8 @@ export class WebGpuHome implements Home {
 
   constructor(opened: OpenedDevice, private readonly backend: HomeBackend, readonly records: boolean) {
     this.device = opened.device;
-    this.description = opened.description;
+    const { products } = opened.traits;
+    this.description = { ...opened.description, products: products.describe(), ...(products.roundsF32 ? { halfProducts: true } : {}) };
     this.faults = new Faults(opened.device);
     this.lost = this.faults.lost;
     this.storage = new Storage(backend, this.counters);

@@ -13,14 +13,20 @@ export interface BufferSpec {
   readonly element: string;
 }
 
+/** WGSL extensions that a kernel may need; the device must have the feature behind them. */
+export type Enable = "f16" | "subgroups" | "chromium_experimental_subgroup_matrix";
+
 export interface KernelSpec {
+  readonly enables?: readonly Enable[];
   readonly buffers: readonly BufferSpec[];
   readonly params: Readonly<Record<string, ParamType>>;
   /** Invocations of a workgroup; `THREADS` in WGSL. */
   readonly threads: number;
   /**
    * WGSL with `fn kernel(group: u32, lane: u32)`: `group` is the same for all invocations of a workgroup
-   * and always inside the range that was asked for, `lane` is in [0, THREADS).
+   * and always inside the range that was asked for, `lane` is in [0, THREADS). With subgroups enabled:
+   * `fn kernel(group, lane, subgroup, subgroups, subgroupLane, subgroupSize)`, all u32: which of how many subgroups of the
+   * workgroup, which lane of how many.
    */
   readonly code: string;
 }
@@ -98,7 +104,11 @@ function shaderCode(spec: KernelSpec): string {
     ({ name, access, element }, i) =>
       `@group(0) @binding(${i}) var<storage, ${access === "w" ? "read_write" : "read"}> ${name}: array<${element}>;`,
   );
+  const enables = spec.enables ?? [];
+  const subgroups = enables.includes("subgroups");
   return `
+${enables.map((enable) => `enable ${enable};`).join("\n")}
+${subgroups ? SUBGROUP_UNIFORMITY : ""}
 struct Params {
   firstGroup: u32,
 ${params.join("\n")}
@@ -108,8 +118,13 @@ ${bindings.join("\n")}
 const THREADS = ${spec.threads}u;
 ${spec.code}
 @compute @workgroup_size(${spec.threads})
-fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) lane: u32) {
-  kernel(params.firstGroup + at.x + at.y * count.x, lane);
+fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) lane: u32${subgroups ? SUBGROUP_BUILTINS : ""}) {
+  kernel(params.firstGroup + at.x + at.y * count.x, lane${subgroups ? ", subgroup, subgroups, subgroupLane, subgroupSize" : ""});
 }
 `;
 }
+
+const SUBGROUP_BUILTINS =
+  ", @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) subgroupLane: u32, @builtin(subgroup_size) subgroupSize: u32";
+/** Loops that run to a subgroup's own index are uniform within the subgroup, which not every compiler's analysis sees. */
+const SUBGROUP_UNIFORMITY = "diagnostic(off, subgroup_uniformity);\ndiagnostic(off, chromium.subgroup_matrix_uniformity);";

@@ -8,6 +8,7 @@ import { weightBytes } from "../../packedWeight";
 import { read, type BufferSpec, type Operand } from "../dispatch";
 
 export interface WeightAccess {
+  readonly format: Weight["format"];
   /** Goes into the name of a kernel that uses it. */
   readonly key: string;
   readonly buffers: readonly BufferSpec[];
@@ -16,18 +17,26 @@ export interface WeightAccess {
    * Needs `params.weightColumns`.
    */
   readonly code: string;
+  /** The same as `fn weight4h(row, column) -> vec4h`, in a device with shader-f16; packed halves are read as what they are. */
+  readonly half: { readonly buffers: readonly BufferSpec[]; readonly code: string };
 }
 
 /** @param aligned whether rows hold a multiple of 4 columns */
 export function weightAccess(format: Weight["format"], aligned: boolean): WeightAccess {
-  const key = `${format}${aligned ? "x4" : ""}`;
+  const { buffers, code } = plainAccess(format, aligned);
+  const rounded = { buffers, code: `${code}\nfn weight4h(row: u32, column: u32) -> vec4h { return vec4h(weight4(row, column)); }` };
+  const half = format === "f16" && aligned ? { buffers: [read("weight", "vec4h")], code: F16_HALVES } : rounded;
+  return { format, key: `${format}${aligned ? "x4" : ""}`, buffers, code, half };
+}
+
+function plainAccess(format: Weight["format"], aligned: boolean): { readonly buffers: readonly BufferSpec[]; readonly code: string } {
   switch (format) {
     case "f32":
-      return { key, buffers: [read("weight", aligned ? "vec4f" : "f32")], code: columns4("weight4", "weight", "params.weightColumns", aligned) };
+      return { buffers: [read("weight", aligned ? "vec4f" : "f32")], code: columns4("weight4", "weight", "params.weightColumns", aligned) };
     case "f16":
-      return { key, buffers: [read("weight", "u32")], code: aligned ? F16_ALIGNED : F16_EVEN };
+      return { buffers: [read("weight", "u32")], code: aligned ? F16_ALIGNED : F16_EVEN };
     case "int4":
-      return { key, buffers: [read("weight", "u32"), read("scales", "u32")], code: INT4 };
+      return { buffers: [read("weight", "u32"), read("scales", "u32")], code: INT4 };
   }
 }
 
@@ -45,6 +54,9 @@ fn ${name}(row: u32, column: u32) -> vec4f {
     select(0.0, ${buffer}[at + 3u], left > 3u));
 }`;
 }
+
+const F16_HALVES = `
+fn weight4h(row: u32, column: u32) -> vec4h { return weight[(row * params.weightColumns + column) >> 2u]; }`;
 
 const F16_ALIGNED = `
 fn weight4(row: u32, column: u32) -> vec4f {

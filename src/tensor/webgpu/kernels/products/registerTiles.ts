@@ -4,33 +4,31 @@
  * broadcast to all lanes; neighbouring lanes take neighbouring columns. No workgroup memory, no barriers:
  * on these adapters both cost more than the loads they save.
  */
-import type { Product, ProductCode } from "./product";
-
-export interface RegisterTileShape {
-  readonly key: string;
-  readonly threads: number;
-  /** Rows and columns of C that one workgroup makes. */
-  readonly rows: number;
-  readonly columns: number;
-}
+import type { Orientation, ProductCode, ProductVariant } from "./variant";
 
 /**
  * 4 × 4 a lane, 8 lanes: eight rows run no faster (8 × 4 accumulators spill) and take three times as long to
  * compile, which is a second a shader as it is; wider workgroups gain nothing.
  */
-export function registerTileShape({ orientation }: Product): RegisterTileShape {
-  return { key: `registers${orientation}`, threads: 8, rows: ROWS.length, columns: 32 };
-}
-
+const THREADS = 8;
+const COLUMNS = 4 * THREADS;
 const ROWS = [0, 1, 2, 3] as const;
 
-export function registerTile({ orientation, loads, store }: ProductCode, shape: RegisterTileShape): string {
+/** Runs on every adapter and serves every product. */
+export const registerTiles: ProductVariant = {
+  name: "registerTiles",
+  lacks: () => null,
+  rounds: () => false,
+  plan: ({ orientation }) => ({ key: `registers${orientation}`, threads: THREADS, rows: ROWS.length, columns: COLUMNS, scalarStores: true, code }),
+};
+
+function code({ orientation, loads, store }: ProductCode): string {
   return `
 ${loads}
 ${store}
 fn kernel(group: u32, lane: u32) {
-  let m = (group / params.columnTiles) * ${shape.rows}u;
-  let n = (group % params.columnTiles) * ${shape.columns}u + lane * 4u;
+  let m = (group / params.columnTiles) * ${ROWS.length}u;
+  let n = (group % params.columnTiles) * ${COLUMNS}u + lane * 4u;
   ${ROWS.map((r) => `var c${r} = vec4f(0.0);`).join(" ")}
   ${LOOPS[orientation]}
   storeTile(m, n, array<vec4f, 4>(c0, c1, c2, c3));
@@ -40,7 +38,7 @@ fn kernel(group: u32, lane: u32) {
 const clampedRows = ROWS.map((r) => `let m${r} = min(m + ${r}u, params.m - 1u);`).join(" ");
 const eachRow = (statement: (row: number) => string): string => ROWS.map(statement).join("\n    ");
 
-const LOOPS: Readonly<Record<Product["orientation"], string>> = {
+const LOOPS: Readonly<Record<Orientation, string>> = {
   NT: `
   ${clampedRows}
   let last = params.n - 1u;

@@ -1,0 +1,88 @@
+/**
+ * Which variant makes which product on a home. Products fall into few kinds, a row of the table each; a variant that is not
+ * written for a product leaves it to the plain one (register tiles on CPU adapters, shared tiles on GPUs). The choice is made
+ * when the home is opened and never changes after, so that a home gives the same bits every time; a home with another choice
+ * is another home.
+ */
+import { f16 } from "./f16";
+import { registerTiles } from "./registerTiles";
+import { sharedTiles } from "./sharedTiles";
+import { subgroupMatrix } from "./subgroupMatrix";
+import { FEW_ROWS, subgroups } from "./subgroups";
+import { PRODUCT_VARIANTS, type ProductAdapter, type ProductPlan, type ProductShape, type ProductVariant, type ProductVariantName } from "./variant";
+
+/** x · Wᵀ of few rows (decoding) and of many, dy · W, dyᵀ · x; those with a weight also for packed weights. */
+export const PRODUCT_KINDS = ["fewRows", "manyRows", "inputGradient", "weightGradient", "fewRowsPacked", "manyRowsPacked", "inputGradientPacked"] as const;
+export type ProductKind = (typeof PRODUCT_KINDS)[number];
+
+export type ProductTable = Readonly<Record<ProductKind, ProductVariantName>>;
+
+const VARIANTS: Readonly<Record<ProductVariantName, ProductVariant>> = { registerTiles, sharedTiles, subgroups, f16, subgroupMatrix };
+
+export function productVariant(name: ProductVariantName): ProductVariant {
+  return VARIANTS[name];
+}
+
+/** What is asked for when a home is opened: a variant, or "tuned" to measure them (also on CPU adapters). */
+export type ProductsOption = ProductVariantName | "tuned";
+export const PRODUCTS_OPTIONS: readonly ProductsOption[] = [...PRODUCT_VARIANTS, "tuned"];
+
+/** The variants that an adapter can run, and what the others miss. */
+export function offeredVariants(adapter: ProductAdapter): { readonly offered: readonly ProductVariantName[]; readonly missing: readonly { readonly variant: ProductVariantName; readonly lacks: string }[] } {
+  const judged = PRODUCT_VARIANTS.map((variant) => ({ variant, lacks: VARIANTS[variant].lacks(adapter) }));
+  return { offered: judged.filter(({ lacks }) => lacks === null).map(({ variant }) => variant), missing: judged.flatMap(({ variant, lacks }) => (lacks === null ? [] : [{ variant, lacks }])) };
+}
+
+export function kindOf({ orientation, m, format }: Pick<ProductShape, "orientation" | "m" | "format">): ProductKind {
+  if (orientation === "TN") return "weightGradient";
+  const plain = orientation === "NN" ? "inputGradient" : m <= FEW_ROWS ? "fewRows" : "manyRows";
+  return format === "f32" ? plain : `${plain}Packed`;
+}
+
+/** The variant for an adapter that was not measured, and for products that a variant is not written for. */
+export function plainVariant(adapter: Pick<ProductAdapter, "software">): ProductVariantName {
+  return adapter.software ? "registerTiles" : "sharedTiles";
+}
+
+/** One variant for every kind. */
+export function uniformTable(name: ProductVariantName): ProductTable {
+  return { fewRows: name, manyRows: name, inputGradient: name, weightGradient: name, fewRowsPacked: name, manyRowsPacked: name, inputGradientPacked: name };
+}
+
+export class Products {
+  private readonly plain: ProductVariant;
+
+  /** @throws Error when the adapter cannot run a variant of the table, naming what it lacks */
+  constructor(readonly adapter: ProductAdapter, readonly table: ProductTable) {
+    this.plain = VARIANTS[plainVariant(adapter)];
+    for (const name of new Set(Object.values(table))) {
+      const lacks = VARIANTS[name].lacks(adapter);
+      if (lacks !== null) {
+        throw new Error(`Products "${name}" cannot run here: this adapter has no ${lacks}. It can run ${offeredVariants(adapter).offered.join(", ")}.`);
+      }
+    }
+  }
+
+  planFor(shape: ProductShape): ProductPlan {
+    const plan = VARIANTS[this.table[kindOf(shape)]].plan(shape, this.adapter) ?? this.plain.plan(shape, this.adapter);
+    if (plan === null) throw new Error(`No variant of the product is written for ${shape.orientation} in ${shape.format}.`);
+    return plan;
+  }
+
+  /** Products with f32 weights round an operand to halves: results agree with f32 to about 1e-3 only. */
+  get roundsF32(): boolean {
+    return (["NT", "NN", "TN"] as const).some((orientation) => [1, FEW_ROWS + 1].some((m) => {
+      const shape: ProductShape = { orientation, m, n: 1, k: 1, format: "f32" };
+      const variant = VARIANTS[this.table[kindOf(shape)]];
+      return variant.plan(shape, this.adapter) !== null && variant.rounds(shape, this.adapter);
+    }));
+  }
+
+  /** "registerTiles", or each variant with its kinds: "subgroups (fewRows), sharedTiles (manyRows, …)". */
+  describe(): string {
+    const kinds = new Map<ProductVariantName, ProductKind[]>();
+    for (const kind of PRODUCT_KINDS) kinds.set(this.table[kind], [...(kinds.get(this.table[kind]) ?? []), kind]);
+    if (kinds.size === 1) return [...kinds.keys()].join("");
+    return [...kinds].map(([variant, of]) => `${variant} (${of.join(", ")})`).join(", ");
+  }
+}

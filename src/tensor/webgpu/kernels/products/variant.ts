@@ -1,0 +1,89 @@
+/**
+ * What a variant of the matrix product is: code for the same C[m, n] = Σ_k A·B that suits some adapters and shapes, and
+ * says what it needs. Variants share how operands are read and results stored (product.ts), so that each is only its loops.
+ */
+import type { Operand } from "../../dispatch";
+import type { Enable } from "../../pipelines";
+import type { WeightAccess } from "../weightAccess";
+import type { FragmentSupport } from "./fragments";
+
+export const PRODUCT_VARIANTS = ["registerTiles", "sharedTiles", "subgroups", "f16", "subgroupMatrix"] as const;
+export type ProductVariantName = (typeof PRODUCT_VARIANTS)[number];
+
+export type Orientation = "NT" | "NN" | "TN";
+
+/** One product as it is asked for (orientations: product.ts). */
+export interface Product {
+  readonly orientation: Orientation;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly a: Operand;
+  /** Where A is wider than the product: its row length, and the first column that is meant (a multiple of 64). */
+  readonly aPart?: { readonly columns: number; readonly first: number };
+  readonly b: { readonly access: WeightAccess; readonly operands: readonly Operand[] };
+  readonly c: Operand;
+  /** Row length of C (and of the residual), where it is wider than the product; C and the residual then begin at its first column. */
+  readonly cColumns?: number;
+  readonly bias?: Operand | null;
+  readonly residual?: Operand | null;
+  /** C += instead of C =. */
+  readonly accumulate?: boolean;
+}
+
+/** What a variant is given to choose its loops by: no operands, so that the same holds for a tuner's and a layer's product. */
+export type ProductShape = Pick<Product, "orientation" | "m" | "n" | "k"> & { readonly format: WeightAccess["format"] };
+
+/** What an adapter offers to products. */
+export interface ProductAdapter {
+  /** SwiftShader, lavapipe, WARP. */
+  readonly software: boolean;
+  /** Features of the opened device. */
+  readonly features: ReadonlySet<string>;
+  /** Lanes of a subgroup, least and most; 0 where there are no subgroups. */
+  readonly subgroupMinSize: number;
+  readonly subgroupMaxSize: number;
+  /** WGSL knows `subgroup_id` and `num_subgroups`. */
+  readonly subgroupIndex: boolean;
+  readonly workgroupBytes: number;
+  /** Subgroup matrices; null where the device has none. */
+  readonly fragments: FragmentSupport | null;
+}
+
+/** The parts of a kernel that all variants share. */
+export interface ProductCode {
+  readonly orientation: Orientation;
+  /**
+   * `a4(m, k)`: four k of row m (NT, NN); `a4(k, m)`: four m of row k (TN). `weight4` likewise for B; `weight4h` the same in
+   * halves, where the plan asked for them.
+   */
+  readonly loads: string;
+  /** `storeTile(m, n, tile)`: 4 × 4 of C from (m, n) on, with the bias, residual and bounds. */
+  readonly store: string;
+}
+
+/** How a variant makes one product. */
+export interface ProductPlan {
+  /** Names everything that the code depends on beyond ProductCode. */
+  readonly key: string;
+  readonly threads: number;
+  /** Rows and columns of C that one workgroup makes. */
+  readonly rows: number;
+  readonly columns: number;
+  readonly enables?: readonly Enable[];
+  /** Store one value at a time in a loop: unrolled stores are most of a shader's compile time on CPU adapters. */
+  readonly scalarStores?: boolean;
+  /** Read the weight as halves: `weight4h`. */
+  readonly halfWeights?: boolean;
+  readonly code: (parts: ProductCode) => string;
+}
+
+export interface ProductVariant {
+  readonly name: ProductVariantName;
+  /** What the adapter lacks for it, as the end of "this adapter has no …"; null when it can run. */
+  lacks(adapter: ProductAdapter): string | null;
+  /** Null: not written for this product; the plain variant takes it. */
+  plan(shape: ProductShape, adapter: ProductAdapter): ProductPlan | null;
+  /** Operands that are held in 32 bits are rounded to halves in such a product. */
+  rounds(shape: Pick<ProductShape, "orientation" | "format">, adapter: ProductAdapter): boolean;
+}
