@@ -21,7 +21,7 @@ export interface FragmentShape {
   readonly K: number;
 }
 
-export type FragmentOrder = "row" | "column";
+export type FragmentOrder = "row" | "col";
 
 /** How WGSL spells the operations. Offsets and strides are in elements of a workgroup array. */
 export interface FragmentDialect {
@@ -71,7 +71,7 @@ export const orderAsArgument: FragmentDialect = {
   name: "order as argument",
   enables: ENABLES,
   types: declare,
-  load: (type, array, offset, order, stride) => `subgroupMatrixLoad<${type}>(&${array}, ${offset}, ${order === "column"}, ${stride}u)`,
+  load: (type, array, offset, order, stride) => `subgroupMatrixLoad<${type}>(&${array}, ${offset}, ${order === "col"}, ${stride}u)`,
   multiplyAdd,
   store: (array, offset, sum, stride) => `subgroupMatrixStore(&${array}, ${offset}, ${sum}, false, ${stride}u);`,
 };
@@ -93,7 +93,7 @@ ${dialect.types({ component: "f32", M: 8, N: 8, K: 8 })}
 var<workgroup> slab: array<f32, 64>;
 @compute @workgroup_size(32) fn main() {
   let left = ${dialect.load("Left", "slab", "0u", "row", 8)};
-  let right = ${dialect.load("Right", "slab", "0u", "column", 8)};
+  let right = ${dialect.load("Right", "slab", "0u", "col", 8)};
   let sum = ${dialect.multiplyAdd("left", "right", "Sum()")};
   ${dialect.store("slab", "0u", "sum", 8)}
 }`;

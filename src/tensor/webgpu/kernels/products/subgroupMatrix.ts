@@ -92,8 +92,8 @@ function code({ orientation, loads, store }: ProductCode, tile: number, { compon
   const fragments = Array.from({ length: part / M }, (_, i) => i).flatMap((i) => Array.from({ length: part / N }, (_, j) => ({ i, j, sum: `sum${i}_${j}` })));
   const each = (text: (fragment: { readonly i: number; readonly j: number; readonly sum: string }) => string): string => fragments.map(text).join("\n      ");
   // Offsets of a fragment: [row of C, k] in A, [k, column of C] in B.
-  const left = (i: number): string => dialect.load("Left", "slabA", depthMajorA ? `k * ${byDepth}u + row + ${i * M}u` : `(row + ${i * M}u) * ${byPlace}u + k`, depthMajorA ? "column" : "row", depthMajorA ? byDepth : byPlace);
-  const right = (j: number): string => dialect.load("Right", "slabB", depthMajorB ? `k * ${byDepth}u + column + ${j * N}u` : `(column + ${j * N}u) * ${byPlace}u + k`, depthMajorB ? "row" : "column", depthMajorB ? byDepth : byPlace);
+  const left = (i: number): string => dialect.load("Left", "slabA", depthMajorA ? `k * ${byDepth}u + row + ${i * M}u` : `(row + ${i * M}u) * ${byPlace}u + k`, depthMajorA ? "col" : "row", depthMajorA ? byDepth : byPlace);
+  const right = (j: number): string => dialect.load("Right", "slabB", depthMajorB ? `k * ${byDepth}u + column + ${j * N}u` : `(column + ${j * N}u) * ${byPlace}u + k`, depthMajorB ? "row" : "col", depthMajorB ? byDepth : byPlace);
   return `
 ${loads}
 ${store}
