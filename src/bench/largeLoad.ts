@@ -3,7 +3,9 @@
  * LoRA step of SFT. Prints one JSON object: seconds of each, memory of the device and of the host.
  *
  *   npm run srpo -- synth --shape 3b --out runs/3b
- *   npx tsx src/bench/largeLoad.ts --policy runs/3b [--home webgpu] [--packing f16] [--picture 56] [--tokens 4] [--rank 16] [--no-model] [--json FILE]
+ *   npx tsx src/bench/largeLoad.ts --policy runs/3b [--home webgpu] [--packing f16] [--picture 56] [--tokens 4] [--rank 16] [--recompute] [--bare] [--no-model] [--json FILE]
+ *
+ * `--bare` leaves the chat template out: the picture and a few letters, for adapters on which each token takes minutes.
  *
  * Host memory is resident memory beyond that of the idle process (home and adapter open, nothing loaded), less what the
  * device holds: a software adapter keeps its buffers in this process. It is taken at two places:
@@ -28,7 +30,7 @@ const { values } = parseArgs({
   options: {
     policy: { type: "string", default: "runs/3b" }, home: { type: "string", default: "webgpu" }, packing: { type: "string", default: "f16" },
     picture: { type: "string", default: "56" }, tokens: { type: "string", default: "4" }, rank: { type: "string", default: "16" },
-    model: { type: "boolean", default: true }, json: { type: "string" },
+    recompute: { type: "boolean", default: true }, bare: { type: "boolean", default: false }, model: { type: "boolean", default: true }, json: { type: "string" },
   },
 });
 
@@ -83,6 +85,11 @@ function picture(side: number): RgbImage {
   return { width: side, height: side, pixels };
 }
 
+/** The picture with the tokens that begin and end it, and four letters after them. */
+function bare(ids: Int32Array, imageToken: number): Int32Array {
+  return ids.slice(ids.indexOf(imageToken) - 1, ids.lastIndexOf(imageToken) + 6);
+}
+
 const home = await openNodeHome(oneOf("home", values.home, HOME_NAMES));
 const files = await openDirectory(values.policy);
 const idle = process.memoryUsage.rss();
@@ -96,12 +103,13 @@ const report: Record<string, unknown> = {
 
 if (values.model) {
   // Zeroed buffers become resident with the first submit: until then the device holds less than it says, and the host figure is too low.
-  const [loadSeconds, loading] = await seconds("loaded", () => highest((look) => Policy.load(home, files, { lora, seed: 0, frozenFormat: packing, onLoaded: look }), () => idle + home.memoryBytes()));
+  const [loadSeconds, loading] = await seconds("loaded", () => highest((look) => Policy.load(home, files, { lora, seed: 0, frozenFormat: packing, recompute: values.recompute, onLoaded: look }), () => idle + home.memoryBytes()));
   const policy = loading.result;
   const deviceMB = home.memoryBytes() / MB;
   report["loading"] = { seconds: loadSeconds, deviceMB, hostMB: loading.bytes / MB, hostAfterMB: (process.memoryUsage.rss() - idle) / MB - deviceMB };
 
-  const prompt = policy.encodePrompt("What is shown?", picture(Number(values.picture)));
+  const whole = policy.encodePrompt("What is shown?", picture(Number(values.picture)));
+  const prompt = values.bare ? policy.model.encode(bare(whole.ids, policy.config.imageTokenId), whole.images) : whole;
   const [featureSeconds, features] = await seconds("picture", async () => {
     const bank = policy.featureBank([prompt]);
     if (bank !== null) await home.read([bank.tensor]);
@@ -128,7 +136,7 @@ if (values.model) {
   const [stepSeconds, update] = await seconds("LoRA step", () => step(0));
   const expected = -sampled.logprobs.reduce((sum, value) => sum + value, 0) / tokens;
   report["loraStep"] = {
-    trainable: policy.parameters.trainableCount, seconds: stepSeconds, loss: update.loss, lossOfSampling: expected, gradNorm: update.gradNorm,
+    trainable: policy.parameters.trainableCount, recompute: values.recompute, seconds: stepSeconds, loss: update.loss, lossOfSampling: expected, gradNorm: update.gradNorm,
     deviceMBBefore: beforeStep, deviceMB: home.memoryBytes() / MB, hostMB: (process.memoryUsage.rss() - idle - home.memoryBytes()) / MB,
   };
   features?.dispose();
