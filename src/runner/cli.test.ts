@@ -140,9 +140,10 @@ describe("train", () => {
 
   test("what was trained can be evaluated and sampled", async () => {
     const [evaluated, sampled] = await Promise.all([srpo("eval", "--policy", inFolder("tiny"), "--problems", "4", "--json", "--set", "maxNewTokens=16"),
-      srpo("sample", "--policy", inFolder("tiny"), "--problem", "bars:eval:7", "--json", "--set", "grpo.groupSize=2", "--set", "maxNewTokens=16")]);
-    expect(JSON.parse(evaluated.out)).toMatchObject({ problems: 4, samples: 4 });
+      srpo("sample", "--policy", inFolder("tiny"), "--problem", "bars:eval:7", "--json", "--set", "grpo.groupSize=2", "--set", "maxNewTokens=16", "--set", "rollout.slots=1")]);
+    expect(JSON.parse(evaluated.out)).toMatchObject({ problems: 4, samples: 4, tokensPerSecond: expect.any(Number) as number });
     expect(JSON.parse(sampled.out)).toMatchObject({ problem: { id: "bars:eval:7" }, samples: [{}, {}] });
+    expect(sampled.err).toMatch(/sampled \d+ tokens in [\d.]+ s: [\d.,]+ tokens\/s/);
   });
 });
 

@@ -22,7 +22,8 @@ export interface EvaluationOptions {
   readonly batch?: number;
   /** Whom the problems are dealt to; the result is the same. */
   readonly parallel?: DataParallel | null;
-  readonly onProgress?: (done: number, total: number) => void;
+  /** @param tokens sampled so far */
+  readonly onProgress?: (done: number, total: number, tokens: number) => void;
 }
 
 /** @throws Error when the scorer fails: an evaluation with holes would not be comparable. */
@@ -30,18 +31,19 @@ export async function evaluate(policy: Policy, problems: readonly TrainingProble
   const { greedy = false, samples = 1, batch = 64, parallel = null, onProgress } = options;
   const scores: { readonly family: string; readonly score: SampleScore }[] = [];
   const count = tokenCounter(policy);
+  let tokens = 0;
   for (let start = 0; start < problems.length; start += batch) {
     const chunk = problems.slice(start, start + batch);
     const rows = await sampleRows(policy, chunk.map((problem) => encodeProblem(policy, problem)), null, {
-      groupSize: samples, temperature: greedy ? 0 : settings.temperature, maxNewTokens: settings.maxNewTokens,
-      seed: settings.seed, step: streamStep("evaluate", start / batch),
+      groupSize: samples, step: streamStep("evaluate", start / batch), settings: { ...settings, temperature: greedy ? 0 : settings.temperature },
     }, parallel);
     chunk.forEach((problem, index) => rows[index]?.forEach((row) => {
-      const score = scoreSample(textOf(policy, row.tokens), problem.answer, settings.reward, count);
+      const score = scoreSample(textOf(policy, row.tokens, settings.rollout.stopStrings), problem.answer, settings.reward, count);
       if ("error" in score) throw new Error(`evaluate: ${problem.id}: ${score.error}`);
       scores.push({ family: problem.family, score });
+      tokens += row.tokens.length;
     }));
-    onProgress?.(Math.min(problems.length, start + batch), problems.length);
+    onProgress?.(Math.min(problems.length, start + batch), problems.length, tokens);
   }
   const all = scores.map(({ score }) => score);
   const families = [...new Set(scores.map(({ family }) => family))];

@@ -35,7 +35,7 @@ export class GroupStep {
     private readonly prompts: readonly EncodedPrompt[],
     private readonly features: FeatureBank | null,
   ) {
-    this.#groups = problems.map((problem, index) => groupRecord(policy, problem, rows[index] ?? []));
+    this.#groups = problems.map((problem, index) => groupRecord(policy, problem, rows[index] ?? [], settings.rollout.stopStrings));
   }
 
   /** Phase rollout. `stream`: position in the random streams. */
@@ -43,8 +43,7 @@ export class GroupStep {
     const prompts = problems.map((problem) => encodeProblem(policy, problem));
     const features = settings.freezeVision ? bankOf(policy, prompts) : null;
     try {
-      const { temperature, maxNewTokens, seed, grpo: { groupSize } } = settings;
-      const rows = await sampleRows(policy, prompts, features, { groupSize, temperature, maxNewTokens, seed, step: stream }, parallel);
+      const rows = await sampleRows(policy, prompts, features, { groupSize: settings.grpo.groupSize, step: stream, settings }, parallel);
       return new GroupStep(policy, settings, rows, problems, prompts, features);
     } catch (error) {
       features?.dispose();

@@ -106,6 +106,8 @@ export interface StepMetrics {
   readonly step_time?: number;
   readonly "time/rollout"?: number;
   readonly "time/update"?: number;
+  /** Tokens sampled over `time/rollout`: prompts and pictures included in the time. */
+  readonly "time/rollout_tokens_per_second"?: number;
 }
 
 /** Evaluation on held-out problems. */

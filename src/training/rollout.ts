@@ -1,21 +1,20 @@
 /**
- * Phase 1, rollout: P prompts × G samples in one batch, the prompt computed once a group (src/policy/generate.ts).
+ * Phase 1, rollout: P prompts × G samples, the prompt computed once a group (src/policy/generate.ts).
  * The draws depend on (seed, stream position, row, position) and on nothing else.
  */
 import type { EncodedPrompt, FeatureBank } from "../policy/packing";
 import type { Policy } from "../policy/policy";
 import type { DataParallel } from "./parallel";
 import type { TrainingProblem } from "./problemSource";
+import type { Settings } from "./settings";
 import type { SampledRow } from "./state";
 
 export interface SamplingOptions {
   readonly groupSize: number;
-  /** 0 means greedy. */
-  readonly temperature: number;
-  readonly maxNewTokens: number;
-  readonly seed: number;
   /** Position in the random streams (randomStreams.ts). */
   readonly step: number;
+  /** A temperature of 0 means greedy. */
+  readonly settings: Pick<Settings, "temperature" | "maxNewTokens" | "seed" | "rollout">;
 }
 
 /** The problem as the policy reads it: chat template, image patches, positions. */
@@ -25,10 +24,8 @@ export function encodeProblem(policy: Policy, { question, picture, morePictures 
 
 /** → one list of rows a prompt. @param parallel whom the prompts are dealt to; null: the policy alone, with the same result */
 export async function sampleRows(policy: Policy, prompts: readonly EncodedPrompt[], features: FeatureBank | null, options: SamplingOptions, parallel: DataParallel | null): Promise<SampledRow[][]> {
-  const generation = {
-    groupSize: options.groupSize, temperature: lossTemperature(options.temperature), greedy: options.temperature === 0,
-    maxNewTokens: options.maxNewTokens, seed: options.seed, step: options.step,
-  };
+  const { groupSize, step, settings: { temperature, maxNewTokens, seed, rollout } } = options;
+  const generation = { groupSize, temperature: lossTemperature(temperature), greedy: temperature === 0, maxNewTokens, seed, step, ...rollout };
   const rows = parallel === null ? (await policy.generate(prompts, generation, features)).rows : await parallel.rollout(prompts, generation, features);
   const groups: SampledRow[][] = prompts.map(() => []);
   for (const { prompt, tokens, logprobs, entropies, finished } of rows) {

@@ -288,7 +288,14 @@ describe("the stages", () => {
     expect(metrics?.stage).toBe("grpo");
     const evaluation = await session.evaluate(6, { batch: 4 });
     expect(evaluation).toMatchObject({ problems: 6, samples: 6, stage: "grpo", step: 1 });
+    expect(metrics?.["time/rollout_tokens_per_second"]).toBeCloseTo((metrics?.num_tokens ?? 0) / (metrics?.["time/rollout"] ?? 0), 6);
+    session.configure({ rollout: { slots: 3 } });
     expect(await session.evaluate(6, { batch: 4 })).toEqual(evaluation);
+    session.configure({ rollout: { stopStrings: ["</think>"] } });
+    const { samples } = await session.sample(null, false);
+    const stopped = samples.filter(({ text }) => text.includes("</think>"));
+    expect(stopped.length).toBeGreaterThan(0);
+    expect(stopped.every(({ text, finished }) => finished && text.indexOf("</think>") === text.length - "</think>".length)).toBe(true);
     session.dispose();
     await home.dispose();
   });

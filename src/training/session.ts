@@ -221,10 +221,12 @@ export class Session {
     const updateSeconds = elapsed();
     if (update !== null && this.watched !== null) await pending.logprobsAfter(this.watched);
     const { groups, settings } = pending;
+    const sampled = groupMetrics(groups);
     const metrics: StepMetrics = {
-      step: this.#step + 1, stage: this.#stage, ...groupMetrics(groups),
+      step: this.#step + 1, stage: this.#stage, ...sampled,
       ...(update === null ? {} : { ...updateMetrics(update), learning_rate: this.grpoRate(settings), kl: update.referenceKl }),
       step_time: pending.seconds + elapsed(), "time/rollout": pending.rolloutSeconds, "time/update": updateSeconds,
+      ...(pending.rolloutSeconds > 0 ? { "time/rollout_tokens_per_second": (sampled.num_tokens ?? 0) / pending.rolloutSeconds } : {}),
     };
     this.drop();
     return this.finish(metrics, groups, update?.updates ?? 0);

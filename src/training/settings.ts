@@ -53,6 +53,15 @@ export const grpoSchema = z.object({
   onlineFilter: z.tuple([z.number(), z.number()]).nullable().default(null),
 });
 
+/** How responses are sampled (src/policy/generate.ts); none but `cache` and `stopStrings` changes what is sampled. */
+export const rolloutSchema = z.object({
+  /** Responses written at a time; null: as many as their keys and values take 2 GiB. */
+  slots: z.number().int().positive().nullable().default(null),
+  /** null: f16 beside packed weights, else f32. */
+  cache: z.enum(["f32", "f16"]).nullable().default(null),
+  stopStrings: z.array(z.string().min(1)).default([]),
+});
+
 export const settingsSchema = z.object({
   seed: z.number().int().nonnegative().default(0),
   families: z.array(z.enum(["bars", "shapes", "geometry", "digits"])).nonempty().default(["bars", "shapes", "geometry", "digits"]),
@@ -61,6 +70,7 @@ export const settingsSchema = z.object({
   microBatchRows: z.number().int().positive().default(32),
   maxGradNorm: z.number().positive().default(1),
   freezeVision: z.boolean().default(true),
+  rollout: rolloutSchema.prefault({}),
   reward: rewardSchema.prefault({}),
   sft: sftSchema.prefault({}),
   grpo: grpoSchema.prefault({}),

@@ -73,12 +73,11 @@ export class ReflectionSft {
   /** Sample one chunk of own answers at the run's temperature and let the teacher write. → the new records */
   async collect(problems: readonly TrainingProblem[], settings: Settings): Promise<readonly ReflectionExample[]> {
     const prompts = problems.map((problem) => encodeProblem(this.policy, problem));
-    const { temperature, maxNewTokens, seed } = settings;
-    const rows = await sampleRows(this.policy, prompts, null, { groupSize: 1, temperature, maxNewTokens, seed, step: streamStep("sft", this.#chunks) }, this.parallel);
-    const answers = problems.map((problem, index) => ({ problem, text: textOf(this.policy, rows[index]?.[0]?.tokens ?? []) }));
+    const rows = await sampleRows(this.policy, prompts, null, { groupSize: 1, step: streamStep("sft", this.#chunks), settings }, this.parallel);
+    const answers = problems.map((problem, index) => ({ problem, text: textOf(this.policy, rows[index]?.[0]?.tokens ?? [], settings.rollout.stopStrings) }));
     const { progress, taken } = takeExamples(this.#progress, answers, this.#chunks * problems.length);
     if (taken.length === 0 && this.#progress.collected === 0 && this.#chunks >= 8) {
-      throw new Error(`reflection data: none of ${(this.#chunks + 1) * problems.length} sampled answers could be read; the policy must write "<think> … </think> <answer> … </answer>" before it can be taught to reflect. Start from a policy that has learnt the format, or raise maxNewTokens (now ${maxNewTokens}).`);
+      throw new Error(`reflection data: none of ${(this.#chunks + 1) * problems.length} sampled answers could be read; the policy must write "<think> … </think> <answer> … </answer>" before it can be taught to reflect. Start from a policy that has learnt the format, or raise maxNewTokens (now ${settings.maxNewTokens}).`);
     }
     this.#progress = progress;
     this.#examples = [...this.#examples, ...taken];

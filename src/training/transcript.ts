@@ -1,5 +1,6 @@
 /** Between token ids and the words that records show and scorers read. */
 import type { CheckpointFiles, Policy } from "../policy/policy";
+import { cutAfterStop } from "../policy/stopStrings";
 import { PolicyTokenizer } from "../policy/tokenizer";
 import { tokenVoices } from "../srpo/format";
 import type { CountTokens } from "../srpo/score";
@@ -8,11 +9,11 @@ import type { TrainingProblem } from "./problemSource";
 import type { GroupRecord, SampleRecord } from "./records";
 import type { SampledRow } from "./state";
 
-/** The response as text, its end token left out. */
-export function textOf({ tokenizer, config }: Policy, tokens: readonly number[]): string {
+/** The response as text: its end token left out, cut behind the stop string that ended it (its last token may go on past it). */
+export function textOf({ tokenizer, config }: Policy, tokens: readonly number[], stopStrings: readonly string[]): string {
   const last = tokens.at(-1);
   const ended = last !== undefined && config.text.eosTokenIds.includes(last);
-  return tokenizer.decode(ended ? tokens.slice(0, -1) : tokens);
+  return cutAfterStop(tokenizer.decode(ended ? tokens.slice(0, -1) : tokens), stopStrings);
 }
 
 /** A response as tokens to train on, the end token included. */
@@ -30,12 +31,12 @@ export async function loadTokenCounter(files: CheckpointFiles): Promise<CountTok
   return tokenCounter({ tokenizer: await PolicyTokenizer.open(files) });
 }
 
-export function groupRecord(policy: Policy, problem: TrainingProblem, rows: readonly SampledRow[]): GroupRecord {
-  return { problem: problemRecord(problem), samples: rows.map((row) => sampleRecord(policy, row)) };
+export function groupRecord(policy: Policy, problem: TrainingProblem, rows: readonly SampledRow[], stopStrings: readonly string[]): GroupRecord {
+  return { problem: problemRecord(problem), samples: rows.map((row) => sampleRecord(policy, row, stopStrings)) };
 }
 
-function sampleRecord(policy: Policy, { tokens, logprobs, entropies, finished }: SampledRow): SampleRecord {
-  const text = textOf(policy, tokens);
+function sampleRecord(policy: Policy, { tokens, logprobs, entropies, finished }: SampledRow, stopStrings: readonly string[]): SampleRecord {
+  const text = textOf(policy, tokens, stopStrings);
   const words = tokens.map((id) => policy.tokenizer.decode([id]));
   return { text, tokens: words, tokenIds: tokens, logprobs, entropies, voices: tokenVoices(text, words), finished };
 }

@@ -73,6 +73,7 @@ export function dismiss(state: RunState, id: number): RunState {
 export function patchSettings(settings: Settings, patch: SettingsPatch): Settings {
   return {
     ...settings, ...patch,
+    rollout: { ...settings.rollout, ...patch.rollout },
     reward: { ...settings.reward, ...patch.reward },
     sft: { ...settings.sft, ...patch.sft },
     grpo: { ...settings.grpo, ...patch.grpo },

@@ -6,6 +6,7 @@ import { openPolicy } from "../openPolicy";
 import { settingsOf } from "../settingsArguments";
 import { askedSource } from "../planned";
 import { progressBar } from "../progress";
+import { TokenRate, tokensPerSecond } from "../tokenRate";
 
 const PROBLEMS = 192;
 
@@ -31,11 +32,17 @@ export const evalCommand: RunnerCommand = {
     const problems = args.optional("problems") === null ? size ?? PROBLEMS : args.integer("problems", 1);
     const opened = await openPolicy(args, args.text("policy"), "none");
     const bar = progressBar("evaluate");
+    const rate = new TokenRate();
+    let sampled = 0;
     try {
       const session = new Session(opened.policy, settings, { source });
-      const evaluation = await session.evaluate(problems, { samples, greedy: args.boolean("greedy"), onProgress: (done, total) => bar.update(done, total) });
+      const evaluation = await session.evaluate(problems, { samples, greedy: args.boolean("greedy"), onProgress: (done, total, tokens) => {
+        sampled = tokens;
+        bar.update(done, total, rate.note(tokens));
+      } });
+      const perSecond = rate.perSecond(sampled);
       bar.stop();
-      process.stdout.write(args.boolean("json") ? `${JSON.stringify(evaluation)}\n` : table(evaluation));
+      process.stdout.write(args.boolean("json") ? `${JSON.stringify({ ...evaluation, tokensPerSecond: perSecond })}\n` : table(evaluation, perSecond));
     } finally {
       bar.stop();
       await opened.close();
@@ -44,7 +51,7 @@ export const evalCommand: RunnerCommand = {
   },
 };
 
-function table(evaluation: EvaluationRecord): string {
+function table(evaluation: EvaluationRecord, perSecond: number): string {
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   const { kept, fixed, stillWrong, spoilt } = evaluation.transitions;
   const rows: [string, string][] = [
@@ -54,6 +61,7 @@ function table(evaluation: EvaluationRecord): string {
     ["well formed", percent(evaluation.wellFormed)],
     ["kept / fixed / still wrong / spoilt", [kept, fixed, stillWrong, spoilt].map(percent).join(" / ")],
     ["mean length (tokens)", evaluation.meanLength.toFixed(1)],
+    ["sampled", tokensPerSecond(perSecond)],
     ...Object.entries(evaluation.byFamily).map(([family, { first, refined }]): [string, string] => [`  ${family}: first / refined`, `${percent(first)} / ${percent(refined)}`]),
   ];
   const width = Math.max(...rows.map(([name]) => name.length));

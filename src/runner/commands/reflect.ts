@@ -134,13 +134,12 @@ interface Answer {
 /** The policy's own first solutions; the same for a record however often it is asked for. */
 async function answers(policy: Policy, data: DataRecords, places: readonly number[], instruction: string, settings: Settings): Promise<Answer[]> {
   const problems = await Promise.all(places.map((at) => dataProblem(data, at, instruction)));
-  const { temperature, maxNewTokens, seed } = settings;
   const rows = await sampleRows(policy, problems.map((problem) => encodeProblem(policy, problem)), null, {
-    groupSize: 1, temperature, maxNewTokens, seed, step: streamStep("sft", Math.floor((places[0] ?? 0) / CHUNK)),
+    groupSize: 1, settings, step: streamStep("sft", Math.floor((places[0] ?? 0) / CHUNK)),
   }, null);
   return problems.flatMap((problem, i) => {
     const record = data.records[places[i] ?? -1];
-    return record === undefined ? [] : [{ record, problem, response: textOf(policy, rows[i]?.[0]?.tokens ?? []) }];
+    return record === undefined ? [] : [{ record, problem, response: textOf(policy, rows[i]?.[0]?.tokens ?? [], settings.rollout.stopStrings) }];
   });
 }
 

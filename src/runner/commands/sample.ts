@@ -7,6 +7,7 @@ import { adapterFlag, dataFlags, homeFlag, packingFlag, policyFlag, seedFlag, se
 import { openPolicy } from "../openPolicy";
 import { askedSource } from "../planned";
 import { settingsOf } from "../settingsArguments";
+import { TokenRate } from "../tokenRate";
 import { UsageError } from "../usage";
 
 export const sampleCommand: RunnerCommand = {
@@ -34,10 +35,14 @@ export const sampleCommand: RunnerCommand = {
     const opened = await openPolicy(args, args.text("policy"), "none");
     try {
       const session = new Session(opened.policy, settings, { source });
+      const rate = new TokenRate();
+      let tokens = 0;
       for (let i = 0; i < count; i++) {
         const group = problem === null ? await session.sample(family, args.boolean("greedy")) : await session.sampleProblem(problem, args.boolean("greedy"));
+        tokens += group.samples.reduce((sum, sample) => sum + sample.tokenIds.length, 0);
         process.stdout.write(args.boolean("json") ? `${JSON.stringify(plain(group))}\n` : text(group));
       }
+      process.stderr.write(rate.summary(tokens));
     } finally {
       await opened.close();
     }

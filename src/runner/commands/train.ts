@@ -1,6 +1,7 @@
 /** `train`: reflection SFT and GRPO without a page, from flags or a run file, resumable. */
 import { openDirectory } from "../../policy/checkpointDirectory";
 import { configure } from "../../training/configure";
+import type { StepMetrics } from "../../training/records";
 import { Session } from "../../training/session";
 import { settingsSchema, type Settings, type SettingsPatch } from "../../training/settings";
 import { homeFlag, policyFlag, seedFlag, setFlag, workersFlag, type RunnerCommand } from "../command";
@@ -15,6 +16,7 @@ import { RunFolder } from "../runFolder";
 import { RunLock } from "../runLock";
 import { fixedKeys, planOf, readPlan, refuseOther } from "../runPlan";
 import { settingsOf } from "../settingsArguments";
+import { tokensPerSecond } from "../tokenRate";
 import { trainStages, type TrainedStage } from "../trainLoop";
 import { oneOf, UsageError, type Arguments } from "../usage";
 
@@ -95,7 +97,7 @@ async function trainIn(out: string, { config, given }: Request, args: Arguments)
     process.stderr.write(`${stored === null ? "training from" : "resumed at"} ${session.stage} step ${session.step} on ${opened.home.description.name} (${opened.home.description.adapter}), ${workers === 1 ? "1 worker" : `${workers} workers`}, ${opened.policy.parameters.trainableCount} trainable parameters\n`);
     await trainStages(session, plan, folder, {
       onData: (collected, wanted) => bar.update(collected, wanted, "reflections"),
-      onStep: (metrics, planned) => bar.update(metrics.step, planned, note(metrics.stage, metrics.loss, metrics["accuracy/first"], metrics["accuracy/refined"])),
+      onStep: (metrics, planned) => bar.update(metrics.step, planned, note(metrics)),
       onRefused: (message) => process.stderr.write(`${message}\n`),
     });
   } finally {
@@ -146,8 +148,9 @@ function stepsPatch(args: Arguments, stages: readonly TrainedStage[]): SettingsP
   return { [stage]: { steps: args.integer("steps", 1) } };
 }
 
-function note(stage: string, loss: number | undefined, first: number | undefined, refined: number | undefined): string {
+function note({ stage, loss, ...metrics }: StepMetrics): string {
   const percent = (share: number): string => `${Math.round(100 * share)} %`;
+  const [first, refined, rate] = [metrics["accuracy/first"], metrics["accuracy/refined"], metrics["time/rollout_tokens_per_second"]];
   if (first === undefined || refined === undefined) return `${stage} loss ${loss?.toFixed(3) ?? ""}`;
-  return `${stage} first ${percent(first)} refined ${percent(refined)}`;
+  return `${stage} first ${percent(first)} refined ${percent(refined)}${rate === undefined ? "" : `, ${tokensPerSecond(rate)}`}`;
 }

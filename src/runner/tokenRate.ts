@@ -1,0 +1,28 @@
+/** Tokens a second of what a command samples, prompts and the first use of kernels included. */
+export class TokenRate {
+  private readonly began: number;
+
+  constructor(private readonly now: () => number = () => performance.now()) {
+    this.began = now();
+  }
+
+  /** Of `tokens` sampled since this was made. */
+  perSecond(tokens: number): number {
+    return tokens / Math.max(1e-3, (this.now() - this.began) / 1000);
+  }
+
+  /** For a progress bar. */
+  note(tokens: number): string {
+    return tokensPerSecond(this.perSecond(tokens));
+  }
+
+  /** For the end of a command. */
+  summary(tokens: number): string {
+    return `sampled ${tokens.toLocaleString("en")} tokens in ${((this.now() - this.began) / 1000).toFixed(1)} s: ${this.note(tokens)}\n`;
+  }
+}
+
+/** e.g. "385 tokens/s"; one decimal below 10. */
+export function tokensPerSecond(rate: number): string {
+  return `${rate < 10 ? rate.toFixed(1) : Math.round(rate).toLocaleString("en")} tokens/s`;
+}
