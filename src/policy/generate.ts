@@ -37,7 +37,7 @@ export interface GenerateOptions {
   readonly stopStrings?: readonly string[];
   /** Responses being written at a time; null (default): as many as their cache takes 2 GiB. The result is the same. */
   readonly slots?: number | null;
-  /** How keys and values are kept; null (default): in f32. */
+  /** How keys and values are kept; null (default): in f16 beside packed weights, else in f32. */
   readonly cache?: CacheFormat | null;
   /** Row part of the random counter (default 0, 1, 2 …), prompt-major. */
   readonly rowIds?: Int32Array;

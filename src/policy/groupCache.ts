@@ -5,10 +5,11 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Home } from "../tensor/home";
-import type { TextConfig } from "./config";
+import type { PolicyConfig, TextConfig } from "./config";
+import type { LayoutOptions } from "./layout";
 import { paddedSize } from "./packing";
 
-/** f16: two halves a word (kernels.ts, `CacheTensor`). */
+/** f16: two halves a word (cacheHalves.ts). */
 export const CACHE_FORMATS = ["f32", "f16"] as const;
 export type CacheFormat = (typeof CACHE_FORMATS)[number];
 
@@ -49,6 +50,11 @@ export function cacheBytesOfToken({ layers, kvHeads, headDim }: Pick<TextConfig,
 /** Can keys and values of such heads be kept in this format? (Halves are written in pairs of neighbours of half a head.) */
 export function fitsCache(headDim: number, format: CacheFormat): boolean {
   return format === "f32" || headDim % 4 === 0;
+}
+
+/** Half of f32 where weights are packed, too: then memory is short. */
+export function defaultCacheFormat({ text }: PolicyConfig, { frozenFormat = "f32" }: LayoutOptions): CacheFormat {
+  return frozenFormat !== "f32" && fitsCache(text.headDim, "f16") ? "f16" : "f32";
 }
 
 /** @param asked slots wanted, or null for as many as `SLOT_BYTES` hold @param rows responses of the rollout */

@@ -10,7 +10,7 @@ import { Tape } from "../tensor/tape";
 import type { PolicyConfig } from "./config";
 import { Decoder } from "./decoder";
 import { generateRollout, type ResolvedOptions, type Rollout } from "./generate";
-import type { CacheFormat } from "./groupCache";
+import { defaultCacheFormat, type CacheFormat } from "./groupCache";
 import { parameterGroups, type LayoutOptions } from "./layout";
 import { LoraAdapter, type LoraOptions } from "./lora";
 import { MropeAngles, mropeFrequencies, mropePositions } from "./mrope";
@@ -45,7 +45,7 @@ export class VisionLanguageModel {
   readonly trainingSteps: Recorder;
   private readonly decodeSteps: Recorder;
   /** Of rollouts that do not say. */
-  readonly cacheFormat: CacheFormat = "f32";
+  readonly cacheFormat: CacheFormat;
   private readonly angles: MropeAngles;
   /** Window order of every prompt's pictures, remembered because prompts are packed again and again. */
   private readonly placesOf = new WeakMap<EncodedPrompt, Int32Array>();
@@ -61,6 +61,7 @@ export class VisionLanguageModel {
     this.recompute = options.recompute ?? false;
     this.trainingSteps = home.recorder(RECORDINGS_KEPT);
     this.decodeSteps = home.recorder(RECORDINGS_KEPT);
+    this.cacheFormat = defaultCacheFormat(config, options);
     this.angles = new MropeAngles(mropeFrequencies(config.text.headDim, config.text.ropeTheta, config.text.mropeSection));
   }
 

@@ -162,7 +162,8 @@ export interface Kernels {
   /**
    * Scaled dot-product attention, scale 1/sqrt(headDim). Query row n sees the rows [v0, v1) and then [v2, v3)
    * of `kv`, v = visible [Nq, 4] int32 (absolute rows; an empty range has end ≤ start). A query that sees nothing
-   * gives 0. `q` and `kv` may be the same fused qkv matrix. → out [Nq, heads·headDim], lse [Nq, heads]
+   * gives 0. `q` and `kv` may be the same fused qkv matrix; `kv` may be a cache in halves (cacheHalves.ts), offsets then
+   * counting columns as ever, all of them multiples of 4. → out [Nq, heads·headDim], lse [Nq, heads]
    */
   attention(q: Tensor, kv: Tensor, visible: Tensor, shape: AttentionShape): { out: Tensor; lse: Tensor };
   /**
@@ -178,7 +179,8 @@ export interface Kernels {
   /**
    * The decode step's `rope` and `copyRows` in one: queries and keys of a fused qkv [N, (heads + 2·kvHeads)·headDim] (laid
    * out q|k|v) are rotated in place, then k|v of row r is copied to row `rows[r] + extend` of `into` [C, 2·kvHeads·headDim];
-   * negative: skipped. Row r has the angles of row `angleRow + r` of cos, sin [≥ angleRow + N, headDim/2].
+   * negative: skipped. Row r has the angles of row `angleRow + r` of cos, sin [≥ angleRow + N, headDim/2]. `into` may hold
+   * halves (cacheHalves.ts) where headDim is a multiple of 4.
    */
   ropeToCache(intoQkv: Tensor, cos: Tensor, sin: Tensor, angleRow: number, shape: AttentionShape, rows: Tensor, extend: number, into: Tensor): void;
 

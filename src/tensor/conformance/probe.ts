@@ -3,13 +3,14 @@
  * case call kernels, and collects the tensors to compare. Everything it made is disposed at the end.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { packCache, unpackCache } from "../cacheHalves";
 import type { Home } from "../home";
 import type { Kernels, Weight } from "../kernels";
 import { disposeWeight, packWeight, type WeightFormat } from "../packedWeight";
 import { randomUniform } from "../random";
 
-/** How closely an output must agree: relative to its largest value, or to the bit. */
-export type Agreement = "forward" | "gradient" | "exact";
+/** How closely an output must agree: relative to its largest value ("half": after rounding to halves), or to the bit. */
+export type Agreement = "forward" | "gradient" | "half" | "exact";
 
 export interface Output {
   readonly name: string;
@@ -24,6 +25,8 @@ interface Pending {
   readonly agreement: Agreement;
   readonly tensor: Tensor;
   readonly compared?: (index: number) => boolean;
+  /** The tensor holds halves (cacheHalves.ts), to be compared as the values they stand for. */
+  readonly halves?: boolean;
 }
 
 export class Probe {
@@ -79,6 +82,17 @@ export class Probe {
     this.pending.push({ name, tensor, agreement, ...(compared ? { compared } : {}) });
   }
 
+  /** Compare a cache in halves by its values. */
+  compareHalves(name: string, cache: Tensor, agreement: Agreement, compared?: (index: number) => boolean): void {
+    this.keep(cache);
+    this.pending.push({ name, tensor: cache, agreement, halves: true, ...(compared ? { compared } : {}) });
+  }
+
+  /** A cache in halves of these values. */
+  halves(values: Float32Array, shape: readonly [rows: number, columns: number]): Tensor {
+    return this.keep(this.home.upload(packCache(values), [shape[0], shape[1] / 2]));
+  }
+
   /** The call must throw an Error whose message names the kernel. */
   refuses(kernel: keyof Kernels, call: () => unknown): void {
     let complaint = "";
@@ -93,7 +107,7 @@ export class Probe {
 
   async outputs(): Promise<Output[]> {
     const values = this.pending.length ? await this.home.read(this.pending.map((p) => p.tensor)) : [];
-    return [...this.pending.map(({ tensor: _, ...output }, i) => ({ ...output, values: values[i] ?? new Float32Array(0) })), ...this.refusals];
+    return [...this.pending.map(({ tensor: _, halves = false, ...output }, i) => ({ ...output, values: halves ? unpackCache(values[i] ?? new Int32Array(0)) : (values[i] ?? new Float32Array(0)) })), ...this.refusals];
   }
 
   dispose(): void {

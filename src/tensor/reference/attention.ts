@@ -3,6 +3,7 @@
  * embedding; the KV cache's row copy. Quadratic in memory, which the small sequences of tests can afford.
  */
 import * as tf from "@tensorflow/tfjs-core";
+import { cacheColumns, holdsHalves, packCache, unpackCache } from "../cacheHalves";
 import type { AttentionShape, Kernels } from "../kernels";
 import { floats, integers } from "./cpuMemory";
 import { expectShape, sizeOf } from "./shapes";
@@ -86,8 +87,10 @@ export const attentionKernels: Pick<Kernels, "rope" | "attention" | "attentionGr
   },
 
   attention(q, kv, visible, shape) {
-    checkAttention("attention", q, kv, visible, shape);
-    return denseAttention(q, kv, visible, shape);
+    const values = holdsHalves(kv) ? tf.tensor2d(unpackCache(integers(kv)), [sizeOf(kv, 0), cacheColumns(kv)]) : kv;
+    checkAttention("attention", q, values, visible, shape);
+    if (holdsHalves(kv) && shape.headDim % 4 !== 0) throw new Error(`attention: a cache in halves needs heads of a multiple of 4 columns, got ${shape.headDim}.`);
+    return denseAttention(q, values, visible, shape);
   },
 
   attentionGrad(qkv, visible, seenBy, out, lse, dOut, shape) {
@@ -122,6 +125,12 @@ export const attentionKernels: Pick<Kernels, "rope" | "attention" | "attentionGr
     if (angleRow < 0 || angleRow + count > sizeOf(cos, 0)) throw new Error(`ropeToCache: rows ${angleRow} to ${angleRow + count} lie outside cos [${cos.shape.join(", ")}].`);
     const angles = (table: tf.Tensor): tf.Tensor => tf.slice(table, [angleRow, 0], [count, headDim / 2]);
     attentionKernels.rope(intoQkv, angles(cos), angles(sin), heads + kvHeads, headDim, false);
-    attentionKernels.copyRows(intoQkv, { offset: kOffset, count: 2 * kvHeads * headDim }, rows, extend, into);
+    const columns = 2 * kvHeads * headDim;
+    if (!holdsHalves(into)) return attentionKernels.copyRows(intoQkv, { offset: kOffset, count: columns }, rows, extend, into);
+    expectShape("ropeToCache", "into", into, [null, columns / 2]);
+    if (headDim % 4 !== 0) throw new Error(`ropeToCache: heads of ${headDim} columns cannot be kept in halves; expected a multiple of 4.`);
+    const wide = tf.tensor2d(unpackCache(integers(into)), [sizeOf(into, 0), columns]);
+    attentionKernels.copyRows(intoQkv, { offset: kOffset, count: columns }, rows, extend, wide);
+    integers(into).set(packCache(floats(wide))); // a half that was there packs to itself
   },
 };

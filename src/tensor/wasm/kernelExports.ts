@@ -8,7 +8,7 @@ const CALLS = [
   "columnSums", "tokenLogprobs", "tokenLogprobsGrad", "policyLoss", "sumSquares", "adamw", "sample",
 ] as const;
 /** Not counted as kernel runs. */
-const CHECKS = ["placeConstants", "longestVisible", "visibleWithin", "idsWithin", "copyRows"] as const;
+const CHECKS = ["placeConstants", "longestVisible", "visibleWithin", "idsWithin", "copyRows", "copyRowsToHalves", "unpackVisible"] as const;
 
 export type KernelExports = Readonly<Record<(typeof CALLS)[number], Call> & Record<(typeof CHECKS)[number], Check>>;
 

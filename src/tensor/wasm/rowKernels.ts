@@ -1,5 +1,6 @@
 /** Norms, attention, activations, element-wise kernels and cache copies of the wasm home. */
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { cacheColumns, holdsHalves } from "../cacheHalves";
 import type { AttentionShape, Kernels } from "../kernels";
 import { expectColumns, expectShape, matrixOf } from "./checks";
 import type { WasmMemory } from "./memory";
@@ -66,14 +67,22 @@ export function rowKernels(memory: WasmMemory): RowKernels {
 
     attention(q, kv, visible, shape) {
       const [n, qWidth] = matrixOf("attention", "q", q);
-      const [rows, kvWidth] = matrixOf("attention", "kv", kv);
+      const halves = holdsHalves(kv);
+      expectShape("attention", "kv", kv, [-1, -1], halves ? "int32" : "float32");
+      const [rows, kvWidth] = [kv.shape[0] ?? 0, cacheColumns(kv)];
       const { heads, kvHeads, headDim, qOffset, kOffset, vOffset, extend = 0 } = shape;
       expectHeads("attention", shape, qWidth, kvWidth);
-      const scratch = memory.scratch(scoreBytes(visibleRows("attention", visible, n, rows, extend)));
+      if (halves && [headDim, kOffset, vOffset, kvWidth].some((count) => count % 4 !== 0)) throw new Error(`attention: a cache in halves needs offsets and widths that are multiples of 4, got ${JSON.stringify(shape)}`);
+      // Halves are widened into scratch, where each row keeps its place: room for one layer's cache, untouched where nobody looks.
+      const widened = halves ? 4 * rows * kvWidth : 0;
+      const scores = scoreBytes(visibleRows("attention", visible, n, rows, extend));
       const [out, lse] = [memory.allocate([n, heads * headDim]), memory.allocate([n, heads])];
+      const scratch = memory.scratch(widened + scores);
+      if (halves) wasm.unpackVisible(n, at(visible), extend, kvWidth, at(kv), scratch);
+      const from = halves ? scratch : at(kv);
       wasm.attention(
-        n, heads, kvHeads, headDim, at(q) + 4 * qOffset, 4 * qWidth, at(kv) + 4 * kOffset, at(kv) + 4 * vOffset, 4 * kvWidth,
-        at(visible), extend, at(out), at(lse), scratch,
+        n, heads, kvHeads, headDim, at(q) + 4 * qOffset, 4 * qWidth, from + 4 * kOffset, from + 4 * vOffset, 4 * kvWidth,
+        at(visible), extend, at(out), at(lse), scratch + widened,
       );
       return { out, lse };
     },
@@ -117,12 +126,17 @@ export function rowKernels(memory: WasmMemory): RowKernels {
       expectShape("ropeToCache", "sin", sin, cos.shape);
       expectShape("ropeToCache", "rows", rows, [n], "int32");
       const columns = 2 * kvHeads * headDim;
-      expectShape("ropeToCache", "into", into, [-1, columns]);
+      const halves = holdsHalves(into);
+      expectShape("ropeToCache", "into", into, [-1, halves ? columns / 2 : columns], halves ? "int32" : "float32");
+      if (halves && headDim % 4 !== 0) throw new Error(`ropeToCache: heads of ${headDim} columns cannot be kept in halves, expected a multiple of 4`);
       if (angleRow < 0 || angleRow + n > (cos.shape[0] ?? 0)) throw new Error(`ropeToCache: rows ${angleRow} to ${angleRow + n} lie outside cos [${cos.shape.join(", ")}]`);
       const skipped = 4 * angleRow * (headDim / 2);
       wasm.rope(n, 4 * width, at(intoQkv), at(cos) + skipped, at(sin) + skipped, heads + kvHeads, headDim, 0);
       const capacity = into.shape[0] ?? 0;
-      if (!wasm.copyRows(n, at(intoQkv) + 4 * kOffset, 4 * width, 4 * columns, at(rows), extend, at(into), capacity)) {
+      const copied = halves
+        ? wasm.copyRowsToHalves(n, at(intoQkv) + 4 * kOffset, 4 * width, columns, at(rows), extend, at(into), capacity)
+        : wasm.copyRows(n, at(intoQkv) + 4 * kOffset, 4 * width, 4 * columns, at(rows), extend, at(into), capacity);
+      if (!copied) {
         throw new Error(`ropeToCache: a row number plus ${extend} lies outside the ${capacity} rows of into`);
       }
     },

@@ -6,4 +6,5 @@ export { gelu, geluGrad, add, fill, swiglu, swigluGrad, rope } from "./elementwi
 export { rmsNorm, rmsNormGrad, embedding, embeddingGrad, idsWithin, columnSums, copyRows } from "./rows";
 export { tokenLogprobs, tokenLogprobsGrad } from "./logprobs";
 export { policyLoss, sumSquares, adamw } from "./optimiser";
+export { copyRowsToHalves, unpackVisible } from "./cacheHalves";
 export { sample } from "./sampler";

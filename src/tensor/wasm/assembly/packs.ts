@@ -23,7 +23,7 @@ function widen(half: u32): f32 {
 }
 
 /** One row of `columns` halves (even) to f32. */
-function unpackF16(row: usize, columns: i32, out: usize): void {
+export function unpackF16(row: usize, columns: i32, out: usize): void {
   let j = 0;
   for (; j + 8 <= columns; j += 8) {
     const words = v128.load(row + <usize>j * 2);

@@ -3,6 +3,7 @@
  * FlashAttention, Dao et al. 2022). Every sum has one owner and a fixed order: no atomics.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { cacheColumns, holdsHalves } from "../../cacheHalves";
 import type { AttentionShape, ChangingOptions } from "../../kernels";
 import { read, write, type Dispatcher, type Params } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
@@ -29,18 +30,21 @@ export class AttentionKernels {
 
   attention(q: Tensor, kv: Tensor, visible: Tensor, shape: AttentionShape): { out: Tensor; lse: Tensor } {
     const [rows, qColumns] = matrix("attention", "q", q);
-    const [keys, kvColumns] = matrix("attention", "kv", kv);
+    const [keys] = matrix("attention", "kv", kv);
+    const kvColumns = cacheColumns(kv);
+    const halves = holdsHalves(kv);
     checkHeads("attention", shape, qColumns, kvColumns);
     expectShape("attention", "visible", visible, [rows, 4]);
     const { heads, headDim } = shape;
     const out = this.storage.allocate([rows, heads * headDim], "float32");
     const lse = this.storage.allocate([rows, heads], "float32");
     const { element, threads, key, params } = this.layout(shape, qColumns, kvColumns);
-    const kernel = this.dispatcher.kernel(`attention ${key}`, () => ({
-      buffers: [read("q", element), read("kv", element), read("visible", "i32"), write("out", element), write("lse")],
+    if (halves && element !== "vec4f") throw new Error(`attention: a cache in halves needs offsets and widths that are multiples of 4, got ${JSON.stringify(shape)}.`);
+    const kernel = this.dispatcher.kernel(`attention ${key}${halves ? " f16" : ""}`, () => ({
+      buffers: [read("q", element), read("kv", halves ? "vec2<u32>" : element), read("visible", "i32"), write("out", element), write("lse")],
       params: PARAMS,
       threads,
-      code: forwardCode(element),
+      code: forwardCode(element, halves),
     }));
     this.dispatcher.run(kernel, [q, kv, visible, out, lse], params, rows * heads, 4 * rows * keys * heads * headDim);
     return { out, lse };

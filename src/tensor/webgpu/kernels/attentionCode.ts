@@ -34,10 +34,20 @@ fn kvStart(row: u32, offset: u32, head: u32) -> u32 {
   return row * params.kvColumns + offset + (head * params.kvHeads / params.heads) * params.parts;
 }`;
 
-export const forwardCode = (element: HeadElement): string => `
+/** Four columns of a cache in halves. */
+const HALVES = `
+fn kvPart(at: u32) -> vec4f { return vec4f(unpack2x16float(kv[at].x), unpack2x16float(kv[at].y)); }
+fn score(aStart: u32, bStart: u32) -> f32 {
+  var sum = 0.0;
+  for (var i = 0u; i < params.parts; i++) { sum += dot(q[aStart + i], kvPart(bStart + i)); }
+  return sum;
+}`;
+
+/** @param halves keys and values are in halves; `element` is vec4f then */
+export const forwardCode = (element: HeadElement, halves: boolean): string => `
 ${ROW_MAX}
 ${VISIBLE}
-${headDot("score", element, "q", "kv")}
+${halves ? HALVES : headDot("score", element, "q", "kv")}
 var<workgroup> weights: array<f32, THREADS>;
 fn kernel(pair: u32, lane: u32) {
   let row = pair / params.heads;
@@ -63,7 +73,7 @@ fn kernel(pair: u32, lane: u32) {
     for (var s = 0u; s < length; s++) {
       let p = weights[s];
       total += p;
-      sum += p * kv[kvStart(seenRow(seen, tile + s), params.vOffset, head) + part];
+      sum += p * ${halves ? "kvPart" : "kv["}(kvStart(seenRow(seen, tile + s), params.vOffset, head) + part)${halves ? "" : "]"};
     }
     workgroupBarrier();
   }
