@@ -11,6 +11,9 @@ import { HOMES } from "./testHomes";
 const STOPS = [1, 11, 21, 31, 41];
 const OPTIONS = { groupSize: 4, temperature: 1, maxNewTokens: 30, seed: 5, step: 2, stopTokens: STOPS };
 
+/** Of a log-probability: half an ulp of a half is 2⁻¹² of a key or value, here seen through two layers of 32. */
+const HALVES_TOLERANCE = 2e-3;
+
 /** Five prompts of different lengths. */
 const prompts = (model: VisionLanguageModel) => [[10], [11, 12, 13], [14, 15], [16, 17, 18, 19, 20], [10, 9]].map((text, i) => prompt(model, 1 + (i % 2), text));
 
@@ -48,6 +51,29 @@ describe.each(HOMES)("on the $name home", ({ open }) => {
       const lots = Array.from({ length: Math.ceil(lengths.length / slots) }, (_, lot) => Math.max(...lengths.slice(lot * slots, (lot + 1) * slots)));
       expect(some.steps).toBeLessThanOrEqual(lots.reduce((sum, length) => sum + length, 0));
     }
+    model.dispose();
+  });
+
+  it("keeps keys and values in halves: the same with any number of slots, and close to f32", async () => {
+    const model = smallModel(home, { trainable: "none" });
+    const small = home.name === "reference";
+    const options = { ...OPTIONS, groupSize: 2, ...(small ? { maxNewTokens: 6 } : {}) };
+    const sampled = prompts(model).slice(0, small ? 1 : 4);
+    const [wide, half] = [await model.generate(sampled, { ...options, cache: "f32" }, 0), await model.generate(sampled, { ...options, cache: "f16" }, 0)];
+    if (!small) {
+      const some = await model.generate(sampled, { ...options, cache: "f16", slots: 3 }, 0);
+      expect(tokensOf(some.rows)).toEqual(tokensOf(half.rows));
+      expect(largestDifference(half.rows, some.rows)).toBe(0);
+    }
+    const differences = wide.rows.flatMap((row, i) => {
+      const other = half.rows[i];
+      // Up to the first other token the two have read the same words.
+      const apart = [...row.tokens].findIndex((token, t) => token !== other?.tokens[t]);
+      return [...row.logprobs.slice(0, apart < 0 ? row.logprobs.length : apart)].map((logprob, t) => Math.abs(logprob - (other?.logprobs[t] ?? NaN)));
+    });
+    expect(differences.length).toBeGreaterThan(5);
+    expect(Math.max(...differences)).toBeLessThan(HALVES_TOLERANCE);
+    expect(Math.max(...differences)).toBeGreaterThan(0); // it is another cache
     model.dispose();
   });
 });

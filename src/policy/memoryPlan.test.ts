@@ -27,7 +27,13 @@ test.each(PUBLISHED)("%s: the published sizes", (shape, parameters, half, four, 
   expect(planMemory(config, { ...usual, lora: null }).parameters).toBe(parameters);
   expect(Math.abs(plan("f16").frozenWeights / 1e9 - half)).toBeLessThan(0.06);
   expect(Math.abs(plan("int4").frozenWeights / 1e9 - four)).toBeLessThan(0.06);
-  expect(plan("f16").kvCacheOfToken).toBe(2 * kv); // ours is float32
+  expect(plan("f16").kvCacheOfToken).toBe(kv);
+  expect(plan("f16").kvCache).toBe(kv * (699 + 8 * 1024));
+  expect(planMemory(config, usual).kvCacheOfToken).toBe(2 * kv);
+  // 16 prompts in 12 slots: two groups' prompts are in flight, and one more.
+  const many = planMemory(config, { ...usual, frozenFormat: "f16", prompts: 16, slots: 12 });
+  expect([many.slots, many.prefixRows, many.kvCache]).toEqual([12, 3 * 699, kv * (3 * 699 + 12 * 1024)]);
+  expect(planMemory(config, { ...usual, frozenFormat: "f16", prompts: 16 }).slots).toBe(Math.min(128, Math.floor(2 ** 31 / (kv * 1024))));
   expect(Math.abs(plan("f16").trained / 1e6 - adapter)).toBeLessThan(0.5);
   // The table counts halves, the incoming stream and its gradient too, and no log-sum-exp.
   const values = layerRowValues(text, 0) - text.heads + 2 * text.hiddenSize;
@@ -56,12 +62,12 @@ describe("what the wasm home holds", () => {
     const policy = await Policy.load(home, await openDirectory(folder), { trainable: "none", lora: lora(4) });
     const { text } = policy.config;
     const prompt = policy.model.encode(Int32Array.from({ length: 30 }, (_, i) => 10 + i), []);
-    const plan = planMemory(policy.config, { ...usual, lora: lora(4), groupSize: 4, promptTokens: 30, imageTokens: 0, completionTokens: 40 });
-    const generating = async (): Promise<number> => {
+    const plan = (cache: "f32" | "f16", slots: number) => planMemory(policy.config, { ...usual, lora: lora(4), groupSize: 4, prompts: 3, slots, cache, promptTokens: 30, imageTokens: 0, completionTokens: 40 });
+    const generating = async (cache: "f32" | "f16", slots: number): Promise<number> => {
       const before = home.memoryBytes();
       let most = 0;
       const onToken = (): void => void (most = Math.max(most, home.memoryBytes() - before));
-      await policy.generate([prompt], { groupSize: 4, temperature: 1, maxNewTokens: 40, seed: 0, step: 0, stopTokens: [], onToken });
+      await policy.generate([prompt, prompt, prompt], { groupSize: 4, temperature: 1, maxNewTokens: 40, seed: 0, step: 0, stopTokens: [], cache, slots, onToken });
       return most;
     };
     const training = (): number => {
@@ -74,15 +80,17 @@ describe("what the wasm home holds", () => {
       batch.dispose();
       return kept;
     };
-    await generating(); // the kernels' scratch grows on first use and stays
+    await generating("f16", 12); // the kernels' scratch grows on first use and stays
     training();
-    const cached = await generating();
-    expect(cached).toBeGreaterThanOrEqual(plan.kvCache);
-    expect(cached).toBeLessThan(1.5 * plan.kvCache); // with the tables of the rows
+    const tables = 40 * (3 + 2 * policy.config.text.headDim / 2) + 9; // of a seat: what is sampled, its angles, and where it stands
+    for (const [cache, slots] of [["f32", 12], ["f16", 12], ["f32", 3], ["f16", 1]] as const) {
+      expect(await generating(cache, slots) - plan(cache, slots).kvCache).toBe(4 * slots * tables);
+    }
     const forward = 4 * (text.layers * 70 * layerRowValues(text, 4) + 70 * text.hiddenSize + 2 * 40 * text.hiddenSize);
     expect(training() / forward).toBeCloseTo(1, 1);
-    expect(plan.activations).toBeGreaterThan(forward);
-    expect(plan.activationsRecomputed).toBeLessThan(plan.activations);
+    const { activations, activationsRecomputed } = plan("f32", 4);
+    expect(activations).toBeGreaterThan(forward);
+    expect(activationsRecomputed).toBeLessThan(activations);
     policy.dispose();
   });
 });

@@ -1,14 +1,16 @@
 /**
  * What a policy takes on the device, by arithmetic on its configuration alone, before anything is loaded: weights, what is
- * trained with its gradient and moments, the KV cache of a group, activations of an update. Weights, adapter and cache are
+ * trained with its gradient and moments, the KV cache of what is in flight, activations of an update. Weights, adapter and cache are
  * exact; activations count what the tape keeps of a layer (decoder.ts) and are an upper bound in the backward pass.
  * Logits are in no line: training folds them block by block (kernels.ts, `tokenLogprobs`).
  */
 import { weightBytes } from "../tensor/packedWeight";
 import type { ParameterGroup } from "../tensor/parameters";
 import type { PolicyConfig, TextConfig } from "./config";
+import { cacheBytesOfToken, cacheLayout, defaultCacheFormat, slotCount, type CacheFormat } from "./groupCache";
 import { parameterGroups, type LayoutOptions } from "./layout";
 import { LoraAdapter, type LoraOptions } from "./lora";
+import { PREFILL_TOKENS } from "./prefill";
 
 const FLOAT = 4;
 /** theta, gradient and AdamW's two moments. */
@@ -18,6 +20,13 @@ export interface PlanOptions extends LayoutOptions {
   /** An adapter is trained and everything else frozen. */
   readonly lora: LoraOptions | null;
   readonly groupSize: number;
+  /** Prompts of a rollout, default 1. */
+  readonly prompts?: number;
+  /** Responses written at a time and how keys and values are kept, as in `GenerateOptions`. */
+  readonly slots?: number | null;
+  readonly cache?: CacheFormat | null;
+  /** The home records steps, and rounds rows of prompts up for it (home.ts). Default false. */
+  readonly records?: boolean;
   readonly promptTokens: number;
   /** Of them, tokens that stand for the picture. */
   readonly imageTokens: number;
@@ -37,8 +46,14 @@ export interface MemoryPlan {
   readonly trainedState: number;
   /** The copy that the KL term is measured against. */
   readonly reference: number;
+  readonly cacheFormat: CacheFormat;
   readonly kvCacheOfToken: number;
   readonly kvCache: number;
+  /** Responses written at a time, and rows of the cache that prompts take. */
+  readonly slots: number;
+  readonly prefixRows: number;
+  /** Activations of the prompts that are computed together. */
+  readonly prefill: number;
   /** One decode step: the logits of the rows being written. */
   readonly decode: number;
   readonly visionTower: number;
@@ -85,9 +100,16 @@ export function planMemory(config: PolicyConfig, options: PlanOptions): MemoryPl
   const trainedState = FLOAT * BUFFERS_OF_TRAINED * trained;
   const largest = groups.map((group) => ({ key: group.key, bytes: groupBytes(group) })).reduce((a, b) => (b.bytes > a.bytes ? b : a));
 
-  const kvCacheOfToken = FLOAT * text.layers * 2 * text.kvHeads * text.headDim; // generate.ts keeps them in float32
-  const kvCache = kvCacheOfToken * (options.promptTokens - 1 + options.groupSize * options.completionTokens);
-  const decode = FLOAT * options.groupSize * text.vocabSize;
+  const { prompts = 1, groupSize, promptTokens, completionTokens } = options;
+  const cacheFormat = options.cache ?? defaultCacheFormat(config, options);
+  const kvCacheOfToken = cacheBytesOfToken(text, cacheFormat);
+  const slots = slotCount(options.slots ?? null, prompts * groupSize, kvCacheOfToken * completionTokens);
+  const promptRows = new Array<number>(prompts).fill(promptTokens - 1);
+  const layout = cacheLayout({ promptRows, groupSize, slots, maxNewTokens: completionTokens, padded: options.records ?? false });
+  const kvCache = kvCacheOfToken * layout.rows;
+  const decode = FLOAT * slots * text.vocabSize;
+  const together = Math.min(layout.prefixRows, Math.max(PREFILL_TOKENS, promptTokens));
+  const prefill = FLOAT * together * (3 * text.hiddenSize + 3 * text.intermediateSize);
   const patches = options.imageTokens * vision.spatialMergeSize ** 2;
   const visionTower = FLOAT * patches * (3 * vision.hiddenSize + 3 * vision.intermediateSize);
 
@@ -101,9 +123,9 @@ export function planMemory(config: PolicyConfig, options: PlanOptions): MemoryPl
   const parameters = groups.reduce((sum, group) => sum + countOf(group), 0);
   const reference = options.kl === true && options.lora === null && trained > 0 ? FLOAT * parameters : 0;
   const still = frozenWeights + trainedState + reference;
-  const generating = kvCache + decode;
+  const generating = kvCache + Math.max(decode, prefill);
   return {
-    parameters, trained, frozenWeights, trainedState, reference, kvCacheOfToken, kvCache, decode, visionTower,
+    parameters, trained, frozenWeights, trainedState, reference, cacheFormat, kvCacheOfToken, kvCache, slots, prefixRows: layout.prefixRows, prefill, decode, visionTower,
     activations, activationsRecomputed, largestWeight: largest,
     peak: still + Math.max(generating, visionTower, trained > 0 ? activations : 0),
     peakRecomputed: still + Math.max(generating, visionTower, trained > 0 ? activationsRecomputed : 0),

@@ -41,7 +41,7 @@ test("a synthetic checkpoint in shards is inspected, planned for, and loads; a c
   const json = await run(inspectCommand, at, "--packing", "int4", "--group", "4", "--prompt", "100", "--completion", "50", "--home", "wasm", "--json");
   expect(json.code).toBe(0);
   const report: unknown = JSON.parse(json.out);
-  expect(report).toMatchObject({ parametersOnDisk: 234_960, bytesOnDisk: 469_920, numberFormats: ["BF16"], fits: true, plan: { kvCacheOfToken: 512, kvCache: 512 * (99 + 200) } });
+  expect(report).toMatchObject({ parametersOnDisk: 234_960, bytesOnDisk: 469_920, numberFormats: ["BF16"], fits: true, plan: { cacheFormat: "f16", kvCacheOfToken: 256, kvCache: 256 * (99 + 200) } });
   const told = await run(inspectCommand, at, "--home", "wasm", "--memory", "1MB");
   expect(told.code).toBe(1);
   expect(told.out).toMatch(/234,960 parameters[\s\S]*frozen weights in f16[\s\S]*logits in training: never held[\s\S]*does not fit into 1.00 MB/);

@@ -2,6 +2,7 @@
 import { Checkpoint } from "../../policy/checkpoint";
 import { openDirectory } from "../../policy/checkpointDirectory";
 import type { PolicyConfig } from "../../policy/config";
+import { CACHE_FORMATS } from "../../policy/groupCache";
 import { LORA_TARGETS } from "../../policy/lora";
 import { planMemory, type MemoryPlan, type PlanOptions } from "../../policy/memoryPlan";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
@@ -21,6 +22,9 @@ export const inspectCommand: RunnerCommand = {
     train: { type: "string", default: "lora", valueHint: TRAIN.join("|"), description: "What is trained" },
     rank: { type: "string", default: "16", valueHint: "n", description: "LoRA rank, on all linear layers of the decoder" },
     group: { type: "string", default: "8", valueHint: "n", description: "Responses a prompt" },
+    prompts: { type: "string", default: "1", valueHint: "n", description: "Prompts of a step" },
+    slots: { type: "string", valueHint: "n", description: "Responses written at a time (default: as many as their keys and values take 2 GiB)" },
+    cache: { type: "string", valueHint: CACHE_FORMATS.join("|"), description: "How keys and values are kept (default: f16 with packed weights, else f32)" },
     prompt: { type: "string", default: "700", valueHint: "n", description: "Prompt tokens, the picture's included" },
     image: { type: "string", valueHint: "n", description: "Of them, tokens of the picture (default: all)" },
     completion: { type: "string", default: "1024", valueHint: "n", description: "Response tokens" },
@@ -33,12 +37,17 @@ export const inspectCommand: RunnerCommand = {
     const directory = args.text("dir");
     const checkpoint = await asInput(directory, openDirectory(directory).then((files) => Checkpoint.open(files)));
     const train = args.oneOf("train", TRAIN);
+    const home = args.oneOf("home", HOME_NAMES);
     const prompt = args.integer("prompt", 1);
     const options: PlanOptions = {
       trainable: train === "lora" ? "none" : train,
       frozenFormat: args.oneOf("packing", WEIGHT_FORMATS),
       lora: train === "lora" ? { rank: args.integer("rank", 1), alpha: 32, rankStabilised: false, targets: LORA_TARGETS, baseModel: null } : null,
       groupSize: args.integer("group", 1),
+      prompts: args.integer("prompts", 1),
+      slots: args.optional("slots") === null ? null : args.integer("slots", 1),
+      cache: args.optional("cache") === null ? null : args.oneOf("cache", CACHE_FORMATS),
+      records: home === "webgpu",
       promptTokens: prompt,
       imageTokens: args.optional("image") === null ? prompt : args.integer("image", 0),
       completionTokens: args.integer("completion", 1),
@@ -47,7 +56,7 @@ export const inspectCommand: RunnerCommand = {
     const memory = args.optional("memory");
     const available = memory === null ? null : byteCount("memory", memory);
     const plan = planMemory(checkpoint.config, options);
-    const limits = await homeLimits(args.oneOf("home", HOME_NAMES));
+    const limits = await homeLimits(home);
     const fits = plan.largestWeight.bytes <= limits.bufferBytes && (available === null || plan.peak <= available);
     const report = { directory, config: checkpoint.config, parametersOnDisk: elements(checkpoint), bytesOnDisk: checkpoint.bytes(), numberFormats: numberFormats(checkpoint), options, plan, limits, available, fits };
     process.stdout.write(args.boolean("json") ? `${JSON.stringify(report)}\n` : text(report));
@@ -77,7 +86,7 @@ function numberFormats(checkpoint: Checkpoint): string[] {
 }
 
 function text({ directory, config: { text: t, vision: v }, parametersOnDisk, bytesOnDisk, numberFormats: formats, options, plan, limits, available, fits }: Report): string {
-  const { groupSize, promptTokens, completionTokens, microBatch, frozenFormat } = options;
+  const { completionTokens, microBatch, frozenFormat } = options;
   const size = (bytes: number): string => readableBytes(bytes).padStart(10);
   const blocks = Math.ceil(plan.largestWeight.bytes / limits.bindingBytes);
   const training = plan.trained > 0;
@@ -88,8 +97,9 @@ function text({ directory, config: { text: t, vision: v }, parametersOnDisk, byt
     `memory plan on ${limits.adapter}`,
     `  ${size(plan.frozenWeights)}  frozen weights in ${frozenFormat ?? "f32"}`,
     ...(training ? [`  ${size(plan.trainedState)}  ${plan.trained.toLocaleString("en")} trained values, their gradient and moments`] : []),
-    `  ${size(plan.kvCache)}  KV cache, ${plan.kvCacheOfToken.toLocaleString("en")} bytes a token: ${promptTokens} of the prompt, ${groupSize} × ${completionTokens} of responses`,
-    `  ${size(plan.decode)}  logits of one decode step, ${groupSize} rows`,
+    `  ${size(plan.kvCache)}  KV cache in ${plan.cacheFormat}, ${plan.kvCacheOfToken.toLocaleString("en")} bytes a token: ${plan.prefixRows.toLocaleString("en")} of prompts in flight, ${plan.slots} × ${completionTokens} of responses being written`,
+    `  ${size(plan.prefill)}  activations of the prompts computed together`,
+    `  ${size(plan.decode)}  logits of one decode step, ${plan.slots} rows`,
     `  ${size(plan.visionTower)}  vision tower over ${options.imageTokens} image tokens`,
     ...(training ? [
       `  ${size(plan.activations)}  activations of an update of ${microBatch} response${microBatch === 1 ? "" : "s"}, all layers kept`,
@@ -100,7 +110,7 @@ function text({ directory, config: { text: t, vision: v }, parametersOnDisk, byt
     `largest weight: ${plan.largestWeight.key}, ${readableBytes(plan.largestWeight.bytes)}; this adapter holds ${limit(limits.bufferBytes)} in a buffer and binds ${limit(limits.bindingBytes)} at once${blocks > 1 ? `: worked through in ${blocks} blocks of rows` : ""}`,
   ];
   if (plan.largestWeight.bytes > limits.bufferBytes) lines.push("does not fit: the largest weight is more than a buffer holds; choose a narrower --packing");
-  else if (available !== null) lines.push(fits ? `fits into ${readableBytes(available)}` : `does not fit into ${readableBytes(available)}: lower --group, --completion or --micro-batch, or choose a narrower --packing`);
+  else if (available !== null) lines.push(fits ? `fits into ${readableBytes(available)}` : `does not fit into ${readableBytes(available)}: lower --slots, --completion or --micro-batch, or choose a narrower --packing`);
   return `${lines.join("\n")}\n`;
 }
 
