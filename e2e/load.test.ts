@@ -12,10 +12,12 @@ describe("the first visit", () => {
   test("a prepared group can be read before the engine is ready, then the policy speaks on WebGPU", async () => {
     const began = Date.now();
     let release = (): void => undefined;
+    let asked = 0;
     const held = new Promise<void>((resolve) => { release = resolve; });
     const playground = await visit({
       settings: null,
-      before: (page) => page.context().route("**/policies/**/model.safetensors", async (route) => { await held; await route.continue(); }),
+      // The engine's script: until it runs, nothing can have been asked of the GPU.
+      before: (page) => page.context().route("**/assets/entry-*.js", async (route) => { asked++; await held; await route.continue(); }),
     });
     const { page, table, advantages } = playground;
 
@@ -25,6 +27,7 @@ describe("the first visit", () => {
     expect(await page.getByText("Press play to teach it to reflect well.").isVisible(), "the sentence of a first visit").toBe(true);
     expect(await playground.button("Play").isDisabled(), "play before there is an engine").toBe(true);
 
+    await playground.until("the engine's script to be asked for", async () => asked > 0, PREPARED_WITHIN);
     release();
     await playground.ready();
     const waited = Date.now() - began;
@@ -58,7 +61,7 @@ describe("the first visit", () => {
     await playground.badge.click();
     const costs = playground.page.getByRole("table", { name: "What it cost to start" });
     await costs.waitFor({ state: "visible", timeout: 5000 });
-    for (const row of ["Download", "Device", "Self-test", "Weights", "Together"]) expect(await costs.innerText()).toMatch(new RegExp(`${row}[^\\n]*\\s+[\\d.]+\\s*m?s`));
+    for (const row of ["Download", "Device", "Pipelines", "Self-test", "Weights", "Together"]) expect(await costs.innerText()).toMatch(new RegExp(`${row}[^\\n]*\\s+[\\d.]+\\s*m?s`));
     expect(await playground.page.getByRole("banner").innerText()).toMatch(/\d\.\d\d M parameters/);
   });
 

@@ -39,3 +39,19 @@ export function whenReady(start: () => Promise<TrainingClient>): TrainingClient 
     close() { closed = true; client?.close(); },
   };
 }
+
+/** Milliseconds that the engine waits at most for the page to be drawn: a hidden tab draws nothing. */
+const DRAWING_PATIENCE = 1000;
+
+/**
+ * Resolves when what waits for `content` has been on the screen, so that starting the engine takes no time from drawing it.
+ * Never rejects: without the content there is nothing to wait for.
+ */
+export async function drawn(content: Promise<unknown>): Promise<void> {
+  const painted = content.then(
+    // The frame after the next one begins when the next one is on the screen.
+    () => new Promise<void>((resolve) => { requestAnimationFrame(() => requestAnimationFrame(() => resolve())); }),
+    () => undefined, // its reader tells why it is not there
+  );
+  await Promise.race([painted, new Promise<void>((resolve) => { setTimeout(resolve, DRAWING_PATIENCE); })]);
+}

@@ -1,7 +1,7 @@
 /** The page's start: stores, engine, prepared group, and React on top. */
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { openEngine, whenReady } from "./engine";
+import { drawn, openEngine, whenReady } from "./engine";
 import { Boundary } from "./parts/Boundary";
 import { downloadPolicy } from "./policy/exported";
 import { SessionContext } from "./state/hooks";
@@ -19,8 +19,11 @@ if (place === null) throw new Error("index.html has no element with id \"root\".
 
 const token = servedToken(location.hash);
 
-/** A client whose engine starts later: commands wait for it. The page is drawn at once, with the prepared group. */
+const prepared = token === null ? fetchPrepared(`${import.meta.env.BASE_URL}prepared.json`) : null;
+
+/** A client whose engine starts later: commands wait for it. The page is drawn first, with the prepared group. */
 const engine = whenReady(async () => {
+  if (prepared !== null) await drawn(prepared);
   // The runner's page is there exactly as long as the runner.
   if (import.meta.env.PROD && token === null) await goOffline(`${import.meta.env.BASE_URL}sw.js`);
   return openEngine(crypto.randomUUID(), token, (error) => session.fault(error));
@@ -30,7 +33,7 @@ const session = createSession({ client: engine, onExported: (files) => downloadP
 followVisibility(session);
 keepAwake(session);
 
-if (token === null) fetchPrepared(`${import.meta.env.BASE_URL}prepared.json`).then(
+prepared?.then(
   (group) => session.prepare(group),
   (reason: unknown) => console.warn("There is no prepared group to show before the engine is ready.", reason),
 );

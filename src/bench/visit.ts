@@ -7,7 +7,7 @@ const marksSchema = z.object({
   firstPaint: z.number(),
   prepared: z.number().nullable(),
   opened: z.number(),
-  costs: z.object({ download: z.number(), device: z.number(), selfTest: z.number(), load: z.number() }),
+  costs: z.object({ download: z.number(), device: z.number(), pipelines: z.number(), selfTest: z.number(), load: z.number() }),
   asked: z.number(),
   stepped: z.number(),
 });

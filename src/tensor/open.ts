@@ -3,7 +3,7 @@
  * only when they are tried, so that a page does not load what it does not use.
  */
 import type { Home, HomeName } from "./home";
-import { selfTest } from "./selfTest";
+import { timedSelfTest, type SelfTestTimes } from "./selfTest";
 
 export interface OpenOptions {
   /** Try this home first; the others follow in their usual order. */
@@ -32,6 +32,8 @@ export interface OpenedHome {
   readonly passedOver: readonly PassedOver[];
   /** From the first attempt to a tested home. */
   readonly milliseconds: number;
+  /** Of the home that passed. */
+  readonly times: SelfTestTimes;
 }
 
 const ORDER: readonly HomeName[] = ["webgpu", "wasm", "reference"];
@@ -47,9 +49,9 @@ export async function openBestHome(options: OpenOptions = {}): Promise<OpenedHom
       onProgress?.({ home: name, stage: "opening" });
       const home = await openHome(name, gpu);
       onProgress?.({ home: name, stage: "testing" });
-      await tested(home);
+      const times = await tested(home);
       onProgress?.({ home: name, stage: "ready" });
-      return { home, passedOver, milliseconds: performance.now() - started };
+      return { home, passedOver, milliseconds: performance.now() - started, times };
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       passedOver.push({ home: name, why });
@@ -79,9 +81,9 @@ export async function openHome(name: HomeName, gpu?: GPU): Promise<Home> {
   }
 }
 
-async function tested(home: Home): Promise<void> {
+async function tested(home: Home): Promise<SelfTestTimes> {
   try {
-    await selfTest(home);
+    return await timedSelfTest(home);
   } catch (error) {
     await home.dispose();
     throw error;

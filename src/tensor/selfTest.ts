@@ -36,6 +36,22 @@ export async function selfTest(home: Home): Promise<void> {
   checks.forEach((check, i) => compare(home, check, read[i] ?? new Float32Array(0)));
 }
 
+/** Milliseconds of both passes. */
+export interface SelfTestTimes {
+  /** Compiling, where the home compiles: the first pass, which meets every kernel for the first time. */
+  readonly pipelines: number;
+  readonly selfTest: number;
+}
+
+/** The self-test twice, so that compiling the kernels and testing them can be told apart. @throws as `selfTest` */
+export async function timedSelfTest(home: Home): Promise<SelfTestTimes> {
+  const began = performance.now();
+  await selfTest(home);
+  const compiled = performance.now();
+  await selfTest(home);
+  return { pipelines: compiled - began, selfTest: performance.now() - compiled };
+}
+
 type Own = <T extends Tensor>(tensor: T) => T;
 
 function compare({ name: home, description }: Home, { what, values, tolerance: asked }: Check, got: ArrayLike<number>): void {

@@ -10,7 +10,7 @@ import { IndexedDbStore, MemoryStore, type SnapshotStore } from "./store";
 const openHome: OpenHome = async (wanted, onProgress) => {
   let mark = performance.now();
   let deviceTime = 0;
-  const { home, passedOver } = await openBestHome({
+  const { home, passedOver, times } = await openBestHome({
     ...(wanted === null ? {} : { prefer: wanted, only: true }),
     onProgress: ({ stage }) => {
       const now = performance.now();
@@ -21,10 +21,10 @@ const openHome: OpenHome = async (wanted, onProgress) => {
         onProgress("selfTest", 0, 1);
       }
       if (stage === "ready") onProgress("selfTest", 1, 1);
-      mark = stage === "ready" ? mark : now;
+      mark = now;
     },
   });
-  return { home, passedOver, deviceTime, selfTestTime: performance.now() - mark };
+  return { home, passedOver, deviceTime, times };
 };
 
 function filesOf(source: PolicySource, base: string | undefined): CheckpointFiles {

@@ -30,7 +30,7 @@ function rig(overrides: Partial<HostDependencies> = {}, store: SnapshotStore = n
   const faults: Error[] = [];
   let toPage: (message: unknown) => void = () => undefined;
   const host = new Host({
-    openHome: async () => ({ home: await openWasmHome(), passedOver: [{ home: "webgpu", why: "no adapter" }], deviceTime: 1, selfTestTime: 2 }),
+    openHome: async () => ({ home: await openWasmHome(), passedOver: [{ home: "webgpu", why: "no adapter" }], deviceTime: 1, times: { pipelines: 2, selfTest: 2 } }),
     openReplicas: async () => [], filesOf: () => files, store, now: () => performance.now(), sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     post: (event) => toPage(structuredClone(event)),
     ...overrides,
@@ -233,7 +233,7 @@ describe("faults", () => {
 
   test("a device that is lost in the middle of playing: playing goes on", async () => {
     let reads = 0;
-    const page = rig({ openHome: async () => ({ home: failingHome(await openWasmHome(), () => ++reads === 14), passedOver: [], deviceTime: 0, selfTestTime: 0 }) });
+    const page = rig({ openHome: async () => ({ home: failingHome(await openWasmHome(), () => ++reads === 14), passedOver: [], deviceTime: 0, times: { pipelines: 0, selfTest: 0 } }) });
     const events = await send(page, open, { type: "play", delay: 0, until: 4 });
     expect(only(events, "deviceLost")).toHaveLength(1);
     expect(only(events, "stepped").at(-1)?.metrics.step).toBe(4);
@@ -242,7 +242,7 @@ describe("faults", () => {
 
   test("after three losses without a finished step the run gives up, and says so", async () => {
     let broken = false;
-    const page = rig({ openHome: async () => ({ home: failingHome(await openWasmHome(), () => broken), passedOver: [], deviceTime: 0, selfTestTime: 0 }) });
+    const page = rig({ openHome: async () => ({ home: failingHome(await openWasmHome(), () => broken), passedOver: [], deviceTime: 0, times: { pipelines: 0, selfTest: 0 } }) });
     await send(page, open);
     broken = true;
     const events = await send(page, { type: "step" });

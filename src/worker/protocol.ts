@@ -67,7 +67,7 @@ export interface ServedRun {
 }
 
 /** What it cost to start, in milliseconds. */
-export interface StartCosts { readonly download: number; readonly device: number; readonly selfTest: number; readonly load: number }
+export interface StartCosts { readonly download: number; readonly device: number; readonly pipelines: number; readonly selfTest: number; readonly load: number }
 
 export type Event = { readonly run: string } & (
   | { readonly type: "progress"; readonly what: "download" | "device" | "selfTest" | "load" | "evaluate" | "restore"; readonly done: number; readonly total: number }

@@ -5,6 +5,7 @@
 import { InMemoryFiles, type CheckpointFiles } from "../policy/checkpointFiles";
 import { Policy } from "../policy/policy";
 import type { Home, HomeName } from "../tensor/home";
+import type { SelfTestTimes } from "../tensor/selfTest";
 import { DataParallel } from "../training/parallel";
 import type { ProblemSource } from "../training/problemSource";
 import type { Replica } from "../training/replica";
@@ -18,7 +19,7 @@ export interface OpenedHome {
   readonly passedOver: readonly { readonly home: HomeName; readonly why: string }[];
   /** Milliseconds. */
   readonly deviceTime: number;
-  readonly selfTestTime: number;
+  readonly times: SelfTestTimes;
 }
 
 /** @param wanted null: the first that passes its self-test, in the order webgpu, wasm, reference */
@@ -85,7 +86,7 @@ export async function openRun({ openHome, load, source, wanted, files, settings,
     const trainable = settings.freezeVision ? "language" : "all";
     const parallel = opened.home.name === "wasm" ? await replicated(policy, trainable, openReplicas, onReplicas) : null;
     onProgress("load", 1, 1);
-    const costs = { download: downloadTime, device: opened.deviceTime, selfTest: opened.selfTestTime, load: now() - began };
+    const costs = { download: downloadTime, device: opened.deviceTime, ...opened.times, load: now() - began };
     return { opened, policy, parallel, session: new Session(policy, settings, { stage, now, parallel, source }), costs };
   } catch (error) {
     await opened.home.dispose();

@@ -31,7 +31,7 @@ export function HomeBadge() {
   const where = status === "recovering" ? "Recovering" : status === "disconnected" ? "Disconnected" : served ? "Node" : HOME_WORDS[opened.home];
   const place = served ? `${opened.adapter} · ${served.policy}` : opened.adapter;
   const passed = opened.passedOver[0];
-  const { download, device, selfTest, load } = opened.costs;
+  const { download, device, pipelines, selfTest, load } = opened.costs;
   return (
     <div className="badge-place" onKeyDown={(event) => { if (event.key === "Escape") setOpen(false); }} onBlur={(event) => { if (!event.currentTarget.contains(event.relatedTarget)) setOpen(false); }}>
       <button type="button" className={`badge is-${status} home-${opened.home}`} aria-expanded={open} aria-controls={panel} onClick={() => setOpen(!open)}>
@@ -50,9 +50,10 @@ export function HomeBadge() {
           <tbody>
             <tr><th scope="row">Download</th><td>{milliseconds(download)}</td></tr>
             <tr><th scope="row">Device</th><td>{milliseconds(device)}</td></tr>
+            <tr><th scope="row">Pipelines, compiled by a first pass of the self-test</th><td>{milliseconds(pipelines)}</td></tr>
             <tr><th scope="row">Self-test against the reference</th><td>{milliseconds(selfTest)}</td></tr>
             <tr><th scope="row">Weights</th><td>{milliseconds(load)}</td></tr>
-            <tr className="total"><th scope="row">Together</th><td>{milliseconds(download + device + selfTest + load)}</td></tr>
+            <tr className="total"><th scope="row">Together</th><td>{milliseconds(download + device + pipelines + selfTest + load)}</td></tr>
           </tbody>
         </table>
       </div>

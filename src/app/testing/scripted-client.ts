@@ -147,7 +147,7 @@ export class ScriptedClient implements TrainingClient {
     this.history = historyTo(this.stage, this.step);
     this.emit({
       type: "opened", home, adapter: home === "webgpu" ? "scripted recording" : "SIMD, 1 thread", features: home === "webgpu" ? ["shader-f16", "subgroups"] : ["simd"],
-      costs: { download: 310, device: 95, selfTest: 180, load: 60 }, parameters: 956_416, settings: this.settings, stage: this.stage, step: this.step, resumed: false, start: this.source.kind === "shipped" ? this.source.name : "own", history: this.history,
+      costs: { download: 310, device: 95, pipelines: 95, selfTest: 180, load: 60 }, parameters: 956_416, settings: this.settings, stage: this.stage, step: this.step, resumed: false, start: this.source.kind === "shipped" ? this.source.name : "own", history: this.history,
       passedOver: home === "webgpu" ? [] : [{ home: "webgpu", why: "This browser offers no WebGPU adapter (navigator.gpu is missing)." }],
     });
     this.snapshots = this.stage === "base" ? [] : [0, 25, 50, 100].filter((step) => step <= this.step).map((step) => ({ id: `${this.stage}-${step}`, stage: this.stage, step, bytes: 11_500_000 }));

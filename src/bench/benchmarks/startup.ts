@@ -21,7 +21,8 @@ const PARTS: readonly (readonly [title: string, of: (visit: Visit) => number | n
   ["engine ready, from the start", ({ opened }) => opened],
   ["of which: policy downloaded", ({ costs }) => costs.download],
   ["of which: device opened", ({ costs }) => costs.device],
-  ["of which: self-test, pipelines compiled", ({ costs }) => costs.selfTest],
+  ["of which: pipelines compiled, in a first pass of the self-test", ({ costs }) => costs.pipelines],
+  ["of which: self-test", ({ costs }) => costs.selfTest],
   ["of which: weights placed", ({ costs }) => costs.load],
   [`first training step of ${STEP.grpo.prompts} × ${STEP.grpo.groupSize} samples, from the click`, ({ asked, stepped }) => stepped - asked],
 ];

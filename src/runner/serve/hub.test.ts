@@ -8,7 +8,7 @@ import { HOST_RUN, Hub, type Tab } from "./hub";
 import { PREVIEW_SIDE, PREVIEW_TOKENS, previewOf, shrink, TOKENS_A_MESSAGE } from "./preview";
 
 const opened: EventBody = {
-  type: "opened", home: "wasm", adapter: "SIMD", features: [], costs: { download: 0, device: 0, selfTest: 0, load: 0 }, passedOver: [],
+  type: "opened", home: "wasm", adapter: "SIMD", features: [], costs: { download: 0, device: 0, pipelines: 0, selfTest: 0, load: 0 }, passedOver: [],
   parameters: 1, settings: defaultSettings, stage: "grpo", step: 0, resumed: false, start: "own", history: [],
 };
 const metrics = (step: number): StepMetrics => ({ step, stage: "grpo", loss: step / 10 });

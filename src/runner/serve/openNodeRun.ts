@@ -3,7 +3,7 @@ import { setImmediate as nextTurn, setTimeout as after } from "node:timers/promi
 import type { CheckpointFiles } from "../../policy/checkpointFiles";
 import { Policy } from "../../policy/policy";
 import type { HomeName } from "../../tensor/home";
-import { selfTest } from "../../tensor/selfTest";
+import { timedSelfTest } from "../../tensor/selfTest";
 import type { ProblemSource } from "../../training/problemSource";
 import { Host, type HostDependencies } from "../../worker/host";
 import type { Event } from "../../worker/protocol";
@@ -26,13 +26,13 @@ export const openTestedHome: OpenHome = async (wanted, onProgress) => {
       const opened = performance.now();
       try {
         onProgress("selfTest", 0, 1);
-        await selfTest(home);
+        const times = await timedSelfTest(home);
         onProgress("selfTest", 1, 1);
+        return { home, passedOver, deviceTime: opened - began, times };
       } catch (error) {
         await home.dispose();
         throw error;
       }
-      return { home, passedOver, deviceTime: opened - began, selfTestTime: performance.now() - opened };
     } catch (error) {
       passedOver.push({ home: name, why: error instanceof Error ? error.message : String(error) });
     }

@@ -21,7 +21,7 @@ let log: string[];
 let lines: WebSocket[];
 
 const opened: Event = {
-  run: HOST_RUN, type: "opened", home: "wasm", adapter: "SIMD", features: [], costs: { download: 0, device: 0, selfTest: 0, load: 0 }, passedOver: [],
+  run: HOST_RUN, type: "opened", home: "wasm", adapter: "SIMD", features: [], costs: { download: 0, device: 0, pipelines: 0, selfTest: 0, load: 0 }, passedOver: [],
   parameters: 1, settings: defaultSettings, stage: "grpo", step: 7, resumed: false, start: "own", history: [],
 };
 const open: Command = { run: "tab", type: "open", source: { kind: "files", files: [] }, settings: {}, home: null, resume: true };
