@@ -23,6 +23,8 @@ export interface Setting {
   readonly fullSize: FullSizeSetting;
   /** Small shapes and few repetitions. */
   readonly quick: boolean;
+  /** The smallest size that is compared, and no growth: for slow adapters. */
+  readonly small: boolean;
   /** Told what is going on, for a human who waits. */
   readonly onProgress: (what: string) => void;
 }

@@ -6,7 +6,7 @@ import { writeFileSync } from "node:fs";
 import { arch, cpus, platform, release } from "node:os";
 import { UsageError } from "../runner/usage";
 import { benchArguments, help } from "./arguments";
-import type { Benchmark } from "./benchmark";
+import type { Benchmark, Outcome } from "./benchmark";
 import { fullSize } from "./benchmarks/fullSize";
 import { grpoStep } from "./benchmarks/grpoStep";
 import { kernels } from "./benchmarks/kernels";
@@ -26,7 +26,7 @@ async function main(rawArgs: readonly string[]): Promise<number> {
     console.log(help(Object.values(ALL)));
     return 0;
   }
-  const { names, home, json, quick, fullSize: fullSizeSetting } = benchArguments(rawArgs);
+  const { names, home, json, quick, small, fullSize: fullSizeSetting } = benchArguments(rawArgs);
   const measurements: Measurement[] = [];
   const absent: Absent[] = [];
   const adapters: Record<string, string> = {};
@@ -35,13 +35,18 @@ async function main(rawArgs: readonly string[]): Promise<number> {
     const line = `${Math.round((performance.now() - began) / 1000)} s  ${what} …`;
     process.stderr.write(process.stderr.isTTY ? `\r\u001b[K${line}` : `${line}\n`);
   };
+  let failed = false;
   for (const name of names) {
-    const outcome = await ALL[name].run({ home, quick, onProgress, fullSize: fullSizeSetting });
+    const outcome = await ALL[name].run({ home, quick, small, onProgress, fullSize: fullSizeSetting }).catch((error: unknown): Outcome => {
+      // The other benchmarks' numbers are worth keeping.
+      failed = true;
+      return { measurements: [], absent: [{ benchmark: name, home, workload: "all", contender: "ours", why: message(error) }], adapters: {}, notes: [] };
+    });
     if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
     measurements.push(...outcome.measurements);
     absent.push(...outcome.absent);
     Object.assign(adapters, outcome.adapters);
-    console.log(section(name, home, outcome.adapters["ours"] ?? "", outcome.measurements, outcome.absent, outcome.notes));
+    console.log(section(name, home, outcome.adapters["ours"] ?? Object.values(outcome.adapters)[0] ?? "", outcome.measurements, outcome.absent, outcome.notes));
   }
   const targets = targetResults({ measurements, quick, adapter: adapters["ours"] ?? "" });
   if (targets.length > 0) console.log(`## Targets\n\n${targetTable(targets)}\n`);
@@ -50,12 +55,13 @@ async function main(rawArgs: readonly string[]): Promise<number> {
     const report = reportSchema.parse({ version: 1, date: new Date().toISOString(), quick, machine, measurements, absent });
     writeFileSync(json, `${JSON.stringify(report, null, 1)}\n`);
   }
-  return 0;
+  return failed ? 1 : 0;
 }
 
+const message = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 function report(error: unknown): number {
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`bench: ${message.replaceAll(/\s*\n\s*/g, " ")}\n`);
+  process.stderr.write(`bench: ${message(error).replaceAll(/\s*\n\s*/g, " ")}\n`);
   return error instanceof UsageError ? 2 : 1;
 }
 

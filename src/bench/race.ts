@@ -11,6 +11,7 @@ export interface Entrant {
 }
 
 export interface RaceOptions {
+  /** At most; see PATIENCE_MS. */
   readonly repetitions: number;
   /** Units of one repetition are as many as take about this long, at most `maxUnits`. */
   readonly repetitionMs: number;
@@ -36,6 +37,10 @@ export interface Dropout {
   readonly why: string;
 }
 
+/** A workload whose repetitions have taken so long is done with fewer of them, so that a slow machine or peer holds up no run. */
+const PATIENCE_MS = 90_000;
+const LEAST_REPETITIONS = 3;
+
 /**
  * The first entrant is the one that others are compared with. An entrant that fails or does other work drops out.
  * @throws Error when the first entrant fails
@@ -55,7 +60,9 @@ export async function race(entrants: readonly Entrant[], options: RaceOptions): 
       dropouts.push({ name, why: error instanceof Error ? error.message : String(error) });
     }
   }
+  const began = performance.now();
   for (let i = 0; i < options.repetitions; i++) {
+    if (i >= LEAST_REPETITIONS && performance.now() - began > PATIENCE_MS) break;
     for (const { contender, units, runs } of running) runs.push(await contender.run(units));
   }
   const perUnit = running.map(({ runs, units }) => runs.map((run) => run.milliseconds / units));

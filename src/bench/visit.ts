@@ -13,6 +13,9 @@ const marksSchema = z.object({
 });
 export type Visit = z.output<typeof marksSchema>;
 
+/** The part of a start that a target is set for, as it is called in tables. */
+export const PREPARED = "prepared group shown, from the start";
+
 const PATIENCE = 280_000;
 
 /** Open `url`, wait for the engine, take one training step. @throws Error when the page does not get there */

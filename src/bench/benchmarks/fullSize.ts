@@ -47,7 +47,7 @@ export const fullSize: Benchmark = {
       return {
         measurements: measurements(setting, work, parties),
         absent,
-        adapters: Object.fromEntries(parties.map(([name, { engine }]) => [name, engine])),
+        adapters: Object.fromEntries(parties.map(([name, { engine }]) => [`full-size ${name}`, engine])),
         notes: parties.map(([name, { engine, check, peakBytes }]) => `${name}: ${engine}; peak memory ${peakBytes === null ? "not known" : bytes(peakBytes)}; mean log-probability of the checked response ${figure(check)}.`),
       };
     } finally {

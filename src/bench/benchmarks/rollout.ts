@@ -20,7 +20,7 @@ export const rollout: Benchmark = {
     });
     const growth = [1, 4, 16, 64].map((groupSize) => sampled(1, groupSize, 64, "growth: ", ["ours"]));
     // The last workload is the one that targets are set for.
-    const workloads = setting.quick ? [sampled(2, 4, 16, "", ["ours", "tfjs"])] : [...growth, sampled(1, 8, 64, "", ["ours", "tfjs"]), sampled(4, 8, 64, "", ["ours", "tfjs"])];
+    const workloads = setting.quick ? [sampled(2, 4, 16, "", ["ours", "tfjs"])] : [...(setting.small ? [] : growth), sampled(1, 8, 64, "", ["ours", "tfjs"]), ...(setting.small ? [] : [sampled(4, 8, 64, "", ["ours", "tfjs"])])];
     return raceAll("rollout", setting, workloads, { repetitions: setting.quick ? 3 : 5, repetitionMs: 0, maxUnits: 1, tolerance: 1e-3 });
   },
 };

@@ -9,7 +9,7 @@ import type { Benchmark, Outcome, Setting } from "../benchmark";
 import type { Measurement } from "../results";
 import { spread } from "../statistics";
 import { bytes } from "../tables";
-import { visit, type Visit } from "../visit";
+import { PREPARED, visit, type Visit } from "../visit";
 
 /** A step that a software adapter does in seconds. */
 const STEP = { maxNewTokens: 40, grpo: { prompts: 2, groupSize: 4 } };
@@ -17,7 +17,7 @@ const LINK = `#v=1&from=sft&s=${encodeURIComponent(JSON.stringify(STEP))}`;
 
 const PARTS: readonly (readonly [title: string, of: (visit: Visit) => number | null])[] = [
   ["first paint, from the start", ({ firstPaint }) => firstPaint],
-  ["prepared group shown, from the start", ({ prepared }) => prepared],
+  [PREPARED, ({ prepared }) => prepared],
   ["engine ready, from the start", ({ opened }) => opened],
   ["of which: policy downloaded", ({ costs }) => costs.download],
   ["of which: device opened", ({ costs }) => costs.device],
@@ -25,6 +25,7 @@ const PARTS: readonly (readonly [title: string, of: (visit: Visit) => number | n
   ["of which: self-test", ({ costs }) => costs.selfTest],
   ["of which: weights placed", ({ costs }) => costs.load],
   [`first training step of ${STEP.grpo.prompts} × ${STEP.grpo.groupSize} samples, from the click`, ({ asked, stepped }) => stepped - asked],
+  ["first finished training step, from the start, clicked at once", ({ opened, asked, stepped }) => opened + stepped - asked],
 ];
 
 export const startup: Benchmark = {
@@ -52,6 +53,6 @@ export const startup: Benchmark = {
       return values.length === 0 ? [] : [{ benchmark: "startup", home, workload: title, contender: kind, milliseconds: spread(values) }];
     }));
     const total = [...firstViewSizes().values()].reduce((sum, size) => sum + size, 0);
-    return { measurements, absent: [], adapters: { ours: home === "webgpu" ? "Chromium, SwiftShader" : "Chromium, SIMD" }, notes: [`JavaScript of the first view: ${bytes(total)} gzipped (limit 250 kB).`] };
+    return { measurements, absent: [], adapters: { page: home === "webgpu" ? "Chromium, SwiftShader" : "Chromium, SIMD" }, notes: [`JavaScript of the first view: ${bytes(total)} gzipped (limit 250 kB).`] };
   },
 };

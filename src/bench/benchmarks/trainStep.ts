@@ -39,7 +39,7 @@ export const trainStep: Benchmark = {
       grown("twice as wide", { ...nano, hidden: 2 * nano.hidden, intermediate: 2 * nano.intermediate, heads: 2 * nano.heads }, LENGTH),
     ];
     // The last workload is the one that targets are set for.
-    const workloads = setting.quick ? [compared(8)] : [...growth, compared(8), compared(32)];
+    const workloads = setting.quick || setting.small ? [compared(8)] : [...growth, compared(8), compared(32)];
     return raceAll("train-step", setting, workloads, { repetitions: setting.quick ? 3 : 5, repetitionMs: 0, maxUnits: 1, tolerance: 1e-3 });
   },
 };
