@@ -6,6 +6,7 @@ import { LORA_TARGETS, type LoraOptions } from "./lora";
 import { planMemory } from "./memoryPlan";
 import type { ModelOptions, VisionLanguageModel } from "./model";
 import type { PackedItem } from "./packing";
+import { watched } from "./memoryProbe";
 import { END, prompt, smallConfig, smallModel } from "./syntheticPrompts";
 import { HOMES } from "./testHomes";
 
@@ -14,7 +15,7 @@ const lora: LoraOptions = { rank: 4, alpha: 8, rankStabilised: false, targets: L
 
 /** With an adapter that does something: a new one's B is zero. */
 function model(home: Home, options: ModelOptions, layers = 2): VisionLanguageModel {
-  const made = smallModel(home, options, 0, 0.2, layers);
+  const made = smallModel(home, options, 0, 0.2, smallConfig(layers));
   for (const name of made.parameters.names().filter((each) => each.includes("lora_B"))) {
     const size = made.parameters.shapeOf(name).reduce((product, n) => product * n, 1);
     made.parameters.write(name, Float32Array.from({ length: size }, (_, i) => 0.1 * Math.sin(1 + 1.3 * i)));
@@ -49,23 +50,6 @@ async function gradient(m: VisionLanguageModel, trainVision: boolean, times: num
 }
 
 const sameBits = (a: Float32Array, b: Float32Array): boolean => Buffer.compare(Buffer.from(a.buffer), Buffer.from(b.buffer)) === 0;
-
-/** The home, telling the most memory it held whenever a kernel was called. */
-function watched(home: Home): { readonly home: Home; readonly most: () => number } {
-  let most = 0;
-  const kernels = new Proxy(home.kernels, {
-    get(target, name) {
-      const kernel: unknown = Reflect.get(target, name);
-      if (typeof kernel !== "function") return kernel;
-      return (...given: unknown[]): unknown => {
-        const made: unknown = Reflect.apply(kernel, target, given);
-        most = Math.max(most, home.memoryBytes());
-        return made;
-      };
-    },
-  });
-  return { home: new Proxy(home, { get: (target, name) => (name === "kernels" ? kernels : Reflect.get(target, name)) as unknown }), most: () => most };
-}
 
 describe.each(HOMES)("on the $name home", ({ open }) => {
   let home: Home;

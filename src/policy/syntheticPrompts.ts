@@ -9,12 +9,12 @@ export const END = 1;
 const IMAGE = 4;
 
 /** Layers of 32 with grouped-query attention; a tower of two layers of 16, windows of 16 pixels in the first. */
-export const smallConfig = (layers: number): PolicyConfig => parseConfig({
+export const smallConfig = (layers: number, vocabulary = 48): PolicyConfig => parseConfig({
   model_type: "qwen2_5_vl",
   image_token_id: IMAGE, video_token_id: 5, vision_start_token_id: 2, vision_end_token_id: 3,
   tie_word_embeddings: true,
   text_config: {
-    vocab_size: 48, hidden_size: 32, intermediate_size: 48, num_hidden_layers: layers, num_attention_heads: 4, num_key_value_heads: 2,
+    vocab_size: vocabulary, hidden_size: 32, intermediate_size: 48, num_hidden_layers: layers, num_attention_heads: 4, num_key_value_heads: 2,
     rms_norm_eps: 1e-6, rope_parameters: { rope_type: "default", rope_theta: 10000, mrope_section: [2, 1, 1] }, eos_token_id: END,
   },
   vision_config: {
@@ -24,8 +24,8 @@ export const smallConfig = (layers: number): PolicyConfig => parseConfig({
 });
 
 /** A randomly initialised small model; `std` large enough that predictions are far from uniform. */
-export function smallModel(home: Home, options: ModelOptions = { trainable: "all" }, seed = 0, std = 0.2, layers = 2): VisionLanguageModel {
-  const model = new VisionLanguageModel(home, smallConfig(layers), options);
+export function smallModel(home: Home, options: ModelOptions = { trainable: "all" }, seed = 0, std = 0.2, config = smallConfig(2)): VisionLanguageModel {
+  const model = new VisionLanguageModel(home, config, options);
   initialise(model.parameters, seed, { std });
   return model;
 }
