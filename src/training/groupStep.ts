@@ -41,7 +41,8 @@ export class GroupStep {
   /** Phase rollout. `stream`: position in the random streams. */
   static async rollout(policy: Policy, problems: readonly TrainingProblem[], settings: Settings, stream: number, parallel: DataParallel | null): Promise<GroupStep> {
     const prompts = problems.map((problem) => encodeProblem(policy, problem));
-    const features = settings.freezeVision ? bankOf(policy, prompts) : null;
+    // Workers that share the prompts compute the features of theirs: nobody waits for a bank.
+    const features = settings.freezeVision && (parallel?.workers ?? 1) === 1 ? bankOf(policy, prompts) : null;
     try {
       const rows = await sampleRows(policy, prompts, features, { groupSize: settings.grpo.groupSize, step: stream, settings }, parallel);
       return new GroupStep(policy, settings, rows, problems, prompts, features);

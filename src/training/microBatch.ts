@@ -17,8 +17,29 @@ export interface TrainingRow {
 
 export type MicroBatch = readonly TrainingRow[];
 
+/**
+ * Neighbouring rows together, at most `size` of them, with about as many response tokens in each micro-batch. Where one is not
+ * enough their number is even, so that two workers have equal shares.
+ */
 export function microBatches(rows: readonly TrainingRow[], size: number): MicroBatch[] {
-  return Array.from({ length: Math.ceil(rows.length / size) }, (_, i) => rows.slice(i * size, (i + 1) * size));
+  const least = Math.ceil(rows.length / size);
+  const count = least > 1 ? Math.min(2 * Math.ceil(least / 2), rows.length) : least;
+  const total = rows.reduce((sum, row) => sum + row.tokens.length, 0);
+  let end = 0;
+  let tokens = 0;
+  return Array.from({ length: count }, (_, i) => {
+    const start = end;
+    const later = count - 1 - i;
+    // The later micro-batches get a row each at least, and what they can hold at most.
+    const earliest = Math.max(start + 1, rows.length - later * size);
+    const latest = Math.min(start + size, rows.length - later);
+    for (; end < latest; end++) {
+      const length = rows[end]?.tokens.length ?? 0;
+      if (end >= earliest && tokens + length / 2 > (total * (i + 1)) / count) break;
+      tokens += length;
+    }
+    return rows.slice(start, end);
+  });
 }
 
 /** Rows in order, neighbours with the same prompt sharing one copy of it. */

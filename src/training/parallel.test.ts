@@ -6,6 +6,7 @@ import type { Home } from "../tensor/home";
 import { openReferenceHome } from "../tensor/reference/home";
 import { openWasmHome } from "../tensor/wasm/home";
 import { configure } from "./configure";
+import { microBatches } from "./microBatch";
 import { StepRefused } from "./optimiserStep";
 import { DataParallel, deal } from "./parallel";
 import { replicaSource, RemoteReplica, serveReplica, type ReplicaCarrier, type ReplicaReply, type ReplicaRequest } from "./replicaChannel";
@@ -159,6 +160,18 @@ test("a gradient that is not finite, wherever it was made, refuses the step and 
   expect(Buffer.compare(Buffer.from((await policy.parameters.state()).theta.buffer), Buffer.from(taught.buffer))).toBe(0);
   await parallel.dispose();
   policy.dispose();
+});
+
+test("micro-batches are of about as many tokens each, and an even number", () => {
+  const prompt = { ids: Int32Array.of(1, 2), images: [], positions: { positions: new Int32Array(6), delta: 0 } };
+  const cut = (lengths: readonly number[], size: number): number[][] =>
+    microBatches(lengths.map((length) => ({ prompt, tokens: new Int32Array(length), weight: 1, advantage: 1 })), size).map((batch) => batch.map(({ tokens }) => tokens.length));
+  expect(cut([5, 5, 5], 3)).toEqual([[5, 5, 5]]);
+  expect(cut([9, 1, 1, 1, 1, 1, 9, 1], 5)).toEqual([[9, 1, 1, 1], [1, 1, 9, 1]]);
+  expect(cut([3, 3, 3, 3, 3, 3, 3], 3)).toEqual([[3, 3], [3, 3], [3], [3, 3]]);
+  expect(cut(Array.from({ length: 100 }, () => 7), 32).map((batch) => batch.length)).toEqual([25, 25, 25, 25]);
+  expect(cut([1, 1, 1, 1, 90, 90], 3)).toEqual([[1, 1, 1], [1, 90, 90]]);
+  expect(cut([], 3)).toEqual([]);
 });
 
 test("jobs are dealt by cost, the longest first", () => {

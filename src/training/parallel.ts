@@ -12,9 +12,10 @@
 import type { EncodedPrompt, FeatureBank } from "../policy/packing";
 import type { GenerateOptions, Policy, RolloutRow } from "../policy/policy";
 import type { Loss } from "./loss";
-import type { MicroBatch } from "./microBatch";
+import { packItems, type MicroBatch } from "./microBatch";
 import { applyGradient, finiteStep, type StepOptions } from "./optimiserStep";
-import { gradientOf, type GradientJob, type GradientResult, type Replica } from "./replica";
+import type { ReferencePolicy } from "./reference";
+import { gradientOf, logprobsOf, type GradientJob, type GradientResult, type LogprobsJob, type Replica } from "./replica";
 
 export interface DataParallelOptions {
   /** Told when a replica is given up, and why. */
@@ -25,6 +26,8 @@ export class DataParallel {
   #replicas: readonly Replica[];
   /** Version of the weights that each replica has. */
   readonly #loaded = new Map<Replica, number>();
+  /** Reference weights that each replica has. */
+  readonly #referenceLoaded = new Map<Replica, Float32Array>();
 
   /** @param replicas of `policy`, with the same trainable parameters; disposed with this */
   constructor(readonly policy: Policy, replicas: readonly Replica[], private readonly options: DataParallelOptions = {}) {
@@ -38,8 +41,19 @@ export class DataParallel {
 
   /** Gradients of micro-batches, in order. @param features of all their prompts, on the policy's own home */
   gradients(jobs: readonly GradientJob[], features: FeatureBank | null): Promise<GradientResult[]> {
-    const costs = jobs.map(({ rows }) => rows.reduce((sum, row) => sum + row.tokens.length, 0));
-    return this.spread(deal(costs, this.workers), jobs, (replica, job) => replica.gradient(job), (job) => gradientOf(this.policy, job, features));
+    return this.spread(deal(jobs.map(costOf), this.workers), jobs, (replica, job) => replica.gradient(job), (job) => gradientOf(this.policy, job, features));
+  }
+
+  /** Log-probabilities of micro-batches under the reference policy, in order. @param features as above */
+  referenceLogprobs(reference: ReferencePolicy, jobs: readonly LogprobsJob[], features: FeatureBank | null): Promise<Float32Array[]> {
+    const { policy, theta } = reference;
+    if (theta === null) throw new Error("A reference that is the policy itself without its adapter is not shared among workers.");
+    for (const replica of this.#replicas) {
+      if (this.#referenceLoaded.get(replica) === theta) continue;
+      this.#referenceLoaded.set(replica, theta);
+      replica.loadReference(theta).catch((error: unknown) => this.giveUp(replica, error));
+    }
+    return this.spread(deal(jobs.map(costOf), this.workers), jobs, (replica, job) => replica.referenceLogprobs(job), (job) => logprobsOf(policy, job, features));
   }
 
   /** Sample as `Policy.generate` does. → rows prompt-major */
@@ -101,6 +115,11 @@ export class DataParallel {
     }
     return null;
   }
+}
+
+/** Tokens that go through the model: responses, and each prompt once. */
+function costOf({ rows }: { readonly rows: MicroBatch }): number {
+  return packItems(rows).reduce((sum, { prompt, responses }) => responses.reduce((tokens, response) => tokens + response.length, sum + prompt.ids.length), 0);
 }
 
 /** Longest job first, each to who has least to do so far. → place of every job */

@@ -48,7 +48,7 @@ async function train(record: boolean): Promise<{ theta: Float32Array; losses: nu
     const batch = rows(policy, step, 4, 3);
     losses.push((await sftUpdate(policy, batch, { ...OPTIONS, trainVision: true, updates: step })).loss);
     const features = bankOf(policy, batch.map((row) => row.prompt));
-    const options: PolicyUpdateOptions = { ...OPTIONS, features, loss: { ...LOSS, beta: 0.1 }, epochs: 2, reference: { policy: reference, adapter: "on" }, updates: 3 + 2 * step };
+    const options: PolicyUpdateOptions = { ...OPTIONS, features, loss: { ...LOSS, beta: 0.1 }, epochs: 2, reference: { policy: reference, adapter: "on", theta: null }, updates: 3 + 2 * step };
     losses.push((await policyUpdate(policy, batch, options)).loss);
     features?.dispose();
   }

@@ -15,6 +15,8 @@ import { Policy } from "../policy/policy";
 export interface ReferencePolicy {
   readonly policy: Policy;
   readonly adapter: NonNullable<LogprobOptions["adapter"]>;
+  /** The weights in which a copy differs from the policy, laid out as `ParameterState`; null where it is no copy. */
+  readonly theta: Float32Array | null;
 }
 
 export class Reference {
@@ -30,9 +32,9 @@ export class Reference {
 
   /** @throws Error before `ensure` */
   get now(): ReferencePolicy {
-    if (this.of.model.lora !== null) return { policy: this.of, adapter: "off" };
+    if (this.of.model.lora !== null) return { policy: this.of, adapter: "off", theta: null };
     if (this.#copy === null) throw new Error("there is no reference policy yet; ensure() makes it");
-    return { policy: this.#copy, adapter: "on" };
+    return { policy: this.#copy, adapter: "on", theta: this.#theta };
   }
 
   /** Make a copy where one is needed and does not exist. → true when this call took the weights (not merely loaded those of a snapshot) */
@@ -63,7 +65,7 @@ export class Reference {
 }
 
 /** A frozen copy of the policy with other trainable weights, laid out as `ParameterState`. */
-async function copyWith(policy: Policy, theta: Float32Array): Promise<Policy> {
+export async function copyWith(policy: Policy, theta: Float32Array): Promise<Policy> {
   const copy = await Policy.load(policy.home, new InMemoryFiles(await policy.toFiles()), { trainable: "none" });
   let start = 0;
   for (const name of policy.parameters.names().filter((each) => policy.parameters.isTrainable(each))) {

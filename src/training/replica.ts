@@ -7,7 +7,7 @@ import type { GenerateOptions, Policy, RolloutRow } from "../policy/policy";
 import { Lifetime } from "./lifetime";
 import { lossOf, type Loss } from "./loss";
 import type { MicroBatch } from "./microBatch";
-import { accumulate } from "./optimiserStep";
+import { accumulate, responseLogprobs } from "./optimiserStep";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
 export interface GradientJob {
@@ -34,11 +34,20 @@ export interface RolloutJob {
   readonly options: Omit<GenerateOptions, "onToken" | "rowIds"> & { readonly rowIds: Int32Array };
 }
 
+export interface LogprobsJob {
+  readonly rows: MicroBatch;
+  readonly temperature: number;
+}
+
 /** A copy of the policy with its own home, here or elsewhere. Calls are done in order. */
 export interface Replica {
   /** Take over the weights, laid out as `ParameterState`; later jobs use them. */
   load(theta: Float32Array): Promise<void>;
   gradient(job: GradientJob): Promise<GradientResult>;
+  /** Take over the reference policy's weights, laid out in the same way. */
+  loadReference(theta: Float32Array): Promise<void>;
+  /** Log-probabilities of the rows' tokens under the reference policy [R]. */
+  referenceLogprobs(job: LogprobsJob): Promise<Float32Array>;
   /** Rows count the job's prompts from 0. */
   rollout(job: RolloutJob): Promise<RolloutRow[]>;
   dispose(): Promise<void>;
@@ -55,6 +64,17 @@ export async function gradientOf(policy: Policy, job: GradientJob, features: Fea
     const gradient = await policy.parameters.readFlat("grad");
     const [sums, logprobs] = await policy.home.read([stats, ...kept]);
     return { gradient, stats: Float32Array.from(sums ?? []), logprobs: logprobs === undefined ? null : Float32Array.from(logprobs) };
+  } finally {
+    lifetime.dispose();
+  }
+}
+
+/** @param features as `gradientOf` takes them */
+export async function logprobsOf(reference: Policy, { rows, temperature }: LogprobsJob, features: FeatureBank | null): Promise<Float32Array> {
+  const lifetime = new Lifetime();
+  try {
+    const [values] = await reference.home.read(responseLogprobs(reference, [rows], { temperature, features }, lifetime));
+    return Float32Array.from(values ?? []);
   } finally {
     lifetime.dispose();
   }

@@ -6,7 +6,8 @@ import { InMemoryFiles } from "../policy/checkpointFiles";
 import { Policy } from "../policy/policy";
 import type { RolloutRow } from "../policy/policy";
 import type { Home } from "../tensor/home";
-import { gradientOf, type GradientJob, type GradientResult, type Replica, type RolloutJob } from "./replica";
+import { copyWith } from "./reference";
+import { gradientOf, logprobsOf, type GradientJob, type GradientResult, type LogprobsJob, type Replica, type RolloutJob } from "./replica";
 
 /** The policy to replicate, as a folder with weights. */
 export interface ReplicaSource {
@@ -17,12 +18,15 @@ export interface ReplicaSource {
 type Work =
   | { readonly kind: "open"; readonly source: ReplicaSource }
   | { readonly kind: "load"; readonly theta: Float32Array }
+  | { readonly kind: "loadReference"; readonly theta: Float32Array }
   | { readonly kind: "gradient"; readonly job: GradientJob }
+  | { readonly kind: "referenceLogprobs"; readonly job: LogprobsJob }
   | { readonly kind: "rollout"; readonly job: RolloutJob };
 export type ReplicaRequest = { readonly id: number } & Work;
 export type ReplicaReply = { readonly id: number } & (
   | { readonly kind: "done" }
   | { readonly kind: "gradient"; readonly result: GradientResult }
+  | { readonly kind: "referenceLogprobs"; readonly logprobs: Float32Array }
   | { readonly kind: "rollout"; readonly rows: RolloutRow[] }
   | { readonly kind: "failed"; readonly message: string }
 );
@@ -79,6 +83,16 @@ export class RemoteReplica implements Replica {
     return reply.result;
   }
 
+  async loadReference(theta: Float32Array): Promise<void> {
+    await this.ask({ kind: "loadReference", theta });
+  }
+
+  async referenceLogprobs(job: LogprobsJob): Promise<Float32Array> {
+    const reply = await this.ask({ kind: "referenceLogprobs", job });
+    if (reply.kind !== "referenceLogprobs") throw new Error(`The replica answered "${reply.kind}" to reference log-probabilities.`);
+    return reply.logprobs;
+  }
+
   async rollout(job: RolloutJob): Promise<RolloutRow[]> {
     const reply = await this.ask({ kind: "rollout", job });
     if (reply.kind !== "rollout") throw new Error(`The replica answered "${reply.kind}" to a rollout.`);
@@ -109,6 +123,7 @@ export class RemoteReplica implements Replica {
 /** The other end: does what is asked, one after the other, on a home of its own. */
 export function serveReplica(port: ReplicaPort<ReplicaReply, ReplicaRequest>, openHome: () => Promise<Home>): void {
   let policy: Policy | null = null;
+  let reference: Policy | null = null;
   let turn: Promise<void> = Promise.resolve();
   const opened = (): Policy => {
     if (policy === null) throw new Error("The replica is not open yet.");
@@ -123,6 +138,13 @@ export function serveReplica(port: ReplicaPort<ReplicaReply, ReplicaRequest>, op
       case "load":
         opened().parameters.writeFlat("theta", work.theta);
         return { kind: "done" };
+      case "loadReference":
+        reference?.dispose();
+        reference = await copyWith(opened(), work.theta);
+        return { kind: "done" };
+      case "referenceLogprobs":
+        if (reference === null) throw new Error("The replica has no reference policy yet.");
+        return { kind: "referenceLogprobs", logprobs: await logprobsOf(reference, work.job, null) };
       case "gradient": return { kind: "gradient", result: await gradientOf(opened(), work.job, null) };
       case "rollout": return { kind: "rollout", rows: (await opened().generate(work.job.prompts, work.job.options)).rows };
       default: return work satisfies never;

@@ -60,7 +60,7 @@ export async function policyUpdate(policy: Policy, rows: readonly TrainingRow[],
   const batches = microBatches(rows, options.microBatchRows);
   const lifetime = new Lifetime();
   try {
-    const reference = options.loss.beta > 0 && options.reference !== null ? responseLogprobs(options.reference.policy, batches, { ...options, adapter: options.reference.adapter }, lifetime, true) : [];
+    const reference = options.loss.beta > 0 ? options.reference : null;
     const epochs = options.parallel ? await parallelEpochs(options.parallel, batches, reference, options) : await ownEpochs(policy, batches, reference, options, lifetime);
     const results = epochs.map(({ stats, gradNorm }, epoch): UpdateResult => ({ ...policyMeans(stats), gradNorm, updates: epoch + 1 }));
     const last = results.at(-1);
@@ -74,13 +74,14 @@ export async function policyUpdate(policy: Policy, rows: readonly TrainingRow[],
 type Epoch = Awaited<ReturnType<typeof optimiserStep>>;
 
 /** Inner epochs on the policy's own home; the log-probabilities of the first forward stay on the device as the old ones. */
-async function ownEpochs(policy: Policy, batches: readonly MicroBatch[], reference: readonly Tensor[], options: PolicyUpdateOptions, lifetime: Lifetime): Promise<Epoch[]> {
+async function ownEpochs(policy: Policy, batches: readonly MicroBatch[], reference: ReferencePolicy | null, options: PolicyUpdateOptions, lifetime: Lifetime): Promise<Epoch[]> {
+  const given = reference === null ? [] : responseLogprobs(reference.policy, batches, { ...options, adapter: reference.adapter }, lifetime, true);
   const old: Tensor[] = [];
   const results: Epoch[] = [];
   for (let epoch = 0; epoch < options.epochs; epoch++) {
     const kept: Tensor[] = [];
     const keep = epoch === 0 && options.epochs > 1 ? { lifetime, logprobs: kept } : null;
-    const loss = policyLoss(policy.home, options.loss, ofBatches(old), ofBatches(reference));
+    const loss = policyLoss(policy.home, options.loss, ofBatches(old), ofBatches(given));
     results.push(await optimiserStep(policy, batches, { ...options, updates: options.updates + epoch }, loss, keep));
     old.push(...kept);
   }
@@ -88,8 +89,8 @@ async function ownEpochs(policy: Policy, batches: readonly MicroBatch[], referen
 }
 
 /** The same over replicas: log-probabilities travel as plain arrays. */
-async function parallelEpochs(parallel: DataParallel, batches: readonly MicroBatch[], reference: readonly Tensor[], options: PolicyUpdateOptions): Promise<Epoch[]> {
-  const given = (await parallel.policy.home.read(reference)).map((values) => Float32Array.from(values));
+async function parallelEpochs(parallel: DataParallel, batches: readonly MicroBatch[], reference: ReferencePolicy | null, options: PolicyUpdateOptions): Promise<Epoch[]> {
+  const given = reference === null ? [] : await parallel.referenceLogprobs(reference, batches.map((rows) => ({ rows, temperature: options.temperature })), options.features);
   let old: readonly (Float32Array | null)[] = [];
   const results: Epoch[] = [];
   for (let epoch = 0; epoch < options.epochs; epoch++) {

@@ -140,7 +140,8 @@ describe("a run", () => {
 describe("replicas", () => {
   /** A replica that answers no job: the policy itself does its work. */
   const broken: Replica = {
-    load: () => Promise.resolve(), gradient: () => Promise.reject(new Error("out of memory.")), rollout: () => Promise.reject(new Error("out of memory.")), dispose: () => Promise.resolve(),
+    load: () => Promise.resolve(), gradient: () => Promise.reject(new Error("out of memory.")), loadReference: () => Promise.resolve(), referenceLogprobs: () => Promise.reject(new Error("out of memory.")),
+    rollout: () => Promise.reject(new Error("out of memory.")), dispose: () => Promise.resolve(),
   };
   const adapters = (events: readonly Event[]): string[] => events.flatMap((event) => (event.type === "opened" || event.type === "adapter" ? [event.adapter] : []));
 
