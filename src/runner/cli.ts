@@ -7,23 +7,8 @@ import { defineCommand, renderUsage } from "citty";
 import { CheckpointError } from "../policy/checkpointFiles";
 import { SettingsError } from "../training/configure";
 import { SnapshotError } from "../training/snapshot";
-import type { RunnerCommand } from "./command";
+import { COMMANDS } from "./commandTable";
 import { parseArguments, UsageError } from "./usage";
-
-/** Loaded when they are asked for: scoring needs no tensors, help needs no policy. */
-const COMMANDS: Readonly<Record<string, () => Promise<RunnerCommand>>> = {
-  train: async () => (await import("./commands/train")).trainCommand,
-  config: async () => (await import("./commands/config")).configCommand,
-  reflect: async () => (await import("./commands/reflect")).reflectCommand,
-  merge: async () => (await import("./commands/merge")).mergeCommand,
-  sample: async () => (await import("./commands/sample")).sampleCommand,
-  score: async () => (await import("./commands/score")).scoreCommand,
-  verify: async () => (await import("./commands/verify")).verifyCommand,
-  eval: async () => (await import("./commands/eval")).evalCommand,
-  inspect: async () => (await import("./commands/inspect")).inspectCommand,
-  synth: async () => (await import("./commands/synth")).synthCommand,
-  serve: async () => (await import("./commands/serve")).serveCommand,
-};
 
 /** Errors that are about the input, not about us. */
 const INPUT_ERRORS = [UsageError, CheckpointError, SettingsError, SnapshotError];

@@ -10,6 +10,8 @@ import { GroupSummary } from "./GroupSummary";
 import { PhaseLights } from "./PhaseLights";
 
 const PICTURE_SIDE = 192;
+/** Pictures after the first, of a data set's question about several. */
+const MORE_SIDE = 72;
 /** Letters of a question beyond which it is set as text, not as a headline. */
 const LONG_QUESTION = 70;
 
@@ -40,6 +42,11 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
           {lookedAt !== null && <button type="button" className="text-button" onClick={() => session.live.groups.change((state) => ({ ...state, lookedAt: null }))}>back to now</button>}
         </p>
         <h1 className={problem.question.length > LONG_QUESTION ? "problem-question is-long" : "problem-question"}>{problem.question}</h1>
+        {problem.morePictures && (
+          <div className="problem-more">
+            {problem.morePictures.map((picture, index) => <PixelPicture key={index} picture={picture} size={MORE_SIDE} alt={`Picture ${index + 2} of the problem, ${picture.width} by ${picture.height} pixels`} />)}
+          </div>
+        )}
         <p className="problem-answer">The right answer is <b>{problem.answer}</b></p>
         <div className="problem-foot">
           {count > 1 && (
