@@ -5,8 +5,8 @@ import { BENCHMARKS, DEFAULT_BENCHMARKS } from "./results";
 const FULL_SIZE = { shape: "3b", folder: null, python: "python3", packing: "f16" };
 
 test("names, then flags; without names all benchmarks", () => {
-  expect(benchArguments(["matmul", "rollout", "--home", "webgpu", "--quick"])).toEqual({ names: ["matmul", "rollout"], home: "webgpu", json: null, quick: true, small: false, fullSize: FULL_SIZE });
-  expect(benchArguments(["--json=out.json"])).toEqual({ names: DEFAULT_BENCHMARKS, home: "wasm", json: "out.json", quick: false, small: false, fullSize: FULL_SIZE });
+  expect(benchArguments(["matmul", "rollout", "--home", "webgpu", "--quick"])).toEqual({ names: ["matmul", "rollout"], home: "webgpu", json: null, quick: true, small: false, large: false, fullSize: FULL_SIZE });
+  expect(benchArguments(["--json=out.json"])).toEqual({ names: DEFAULT_BENCHMARKS, home: "wasm", json: "out.json", quick: false, small: false, large: false, fullSize: FULL_SIZE });
   expect(DEFAULT_BENCHMARKS).not.toContain("full-size");
 });
 
@@ -17,7 +17,7 @@ test.each<[string[], RegExp]>([
   [["full-size", "--folder", "no/such"], /--folder: there is no folder no\/such/],
   [["--json"], /--json needs a value/],
   [["--json", "no/such/folder/x.json"], /--json: there is no folder no\/such\/folder/],
-  [["--fast"], /unknown flag --fast; known: --home, --json, --quick, --small, --shape, /],
+  [["--fast"], /unknown flag --fast; known: --home, --json, --quick, --small, --large, --shape, /],
   [["--quick", "matmul"], /"matmul" is not expected here/],
 ])("%j is refused", (args, message) => {
   expect(() => benchArguments(args)).toThrow(message);

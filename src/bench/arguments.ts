@@ -16,6 +16,7 @@ export interface BenchArguments {
   readonly json: string | null;
   readonly quick: boolean;
   readonly small: boolean;
+  readonly large: boolean;
   readonly fullSize: FullSizeSetting;
 }
 
@@ -24,6 +25,7 @@ const FLAGS = {
   json: { type: "string", description: "File to write the report to" },
   quick: { type: "boolean", description: "Small shapes, few repetitions" },
   small: { type: "boolean", default: false, description: "train-step, rollout: the smallest compared size, no growth" },
+  large: { type: "boolean", default: false, description: "train-step, rollout: a member twenty times as large too" },
   shape: { type: "string", default: "3b", description: "Of full-size: the member of the family" },
   folder: { type: "string", description: "Of full-size: a checkpoint of that shape" },
   python: { type: "string", default: "python3", description: "Of full-size: an interpreter with torch, transformers and peft" },
@@ -46,6 +48,7 @@ export function help(benchmarks: readonly { readonly name: BenchmarkName; readon
     "  --json FILE  write the report as JSON",
     "  --quick      small shapes, few repetitions: whether it works, not how fast it is",
     "  --small      of train-step and rollout: the smallest size that is compared, and no growth, for slow adapters (SwiftShader)",
+    "  --large      of train-step and rollout: a member twenty times as large as nano too, for GPUs",
     "  --shape      of full-size: tiny, 3b (default), 7b, 32b or 72b; random weights of that shape are written and removed",
     "  --folder DIR of full-size: use this checkpoint of that shape instead",
     "  --python     of full-size: an interpreter that has torch, transformers and peft (default python3)",
@@ -69,7 +72,7 @@ export function benchArguments(rawArgs: readonly string[]): BenchArguments {
   const folder = args.optional("folder");
   if (folder !== null && !existsSync(folder)) throw new UsageError(`--folder: there is no folder ${folder}`);
   return {
-    names: names.length > 0 ? [...new Set(names)] : DEFAULT_BENCHMARKS, home: args.oneOf("home", HOME_NAMES), json, quick: args.boolean("quick"), small: args.boolean("small"),
+    names: names.length > 0 ? [...new Set(names)] : DEFAULT_BENCHMARKS, home: args.oneOf("home", HOME_NAMES), json, quick: args.boolean("quick"), small: args.boolean("small"), large: args.boolean("large"),
     fullSize: { shape: args.oneOf("shape", SHAPE_NAMES), folder, python: args.text("python"), packing: args.oneOf("packing", WEIGHT_FORMATS) },
   };
 }

@@ -25,6 +25,8 @@ export interface Setting {
   readonly quick: boolean;
   /** The smallest size that is compared, and no growth: for slow adapters. */
   readonly small: boolean;
+  /** A member twenty times as large too: for GPUs. */
+  readonly large: boolean;
   /** Told what is going on, for a human who waits. */
   readonly onProgress: (what: string) => void;
 }

@@ -26,7 +26,7 @@ async function main(rawArgs: readonly string[]): Promise<number> {
     console.log(help(Object.values(ALL)));
     return 0;
   }
-  const { names, home, json, quick, small, fullSize: fullSizeSetting } = benchArguments(rawArgs);
+  const { names, home, json, quick, small, large, fullSize: fullSizeSetting } = benchArguments(rawArgs);
   const measurements: Measurement[] = [];
   const absent: Absent[] = [];
   const adapters: Record<string, string> = {};
@@ -37,7 +37,7 @@ async function main(rawArgs: readonly string[]): Promise<number> {
   };
   let failed = false;
   for (const name of names) {
-    const outcome = await ALL[name].run({ home, quick, small, onProgress, fullSize: fullSizeSetting }).catch((error: unknown): Outcome => {
+    const outcome = await ALL[name].run({ home, quick, small, large, onProgress, fullSize: fullSizeSetting }).catch((error: unknown): Outcome => {
       // The other benchmarks' numbers are worth keeping.
       failed = true;
       return { measurements: [], absent: [{ benchmark: name, home, workload: "all", contender: "ours", why: message(error) }], adapters: {}, notes: [] };

@@ -20,6 +20,18 @@ export async function nanoShape(): Promise<DecoderShape> {
   return { vocabulary: text.vocabSize, hidden: text.hiddenSize, intermediate: text.intermediateSize, layers: text.layers, heads: text.heads };
 }
 
+/** A member with twenty times the parameters. */
+export async function largeShape(): Promise<DecoderShape> {
+  return { ...await nanoShape(), hidden: 512, intermediate: 1280, layers: 6, heads: 8 };
+}
+
+/** Floating-point operations that a training step over `rows` sequences must do: products forward and backward, and causal attention. */
+export function trainingFlops({ vocabulary, hidden, intermediate, layers }: DecoderShape, rows: number, length: number): number {
+  const tokens = rows * length;
+  const weights = layers * (4 * hidden + 3 * intermediate) * hidden + vocabulary * hidden;
+  return 6 * tokens * weights + 7 * tokens * length * hidden * layers;
+}
+
 /** AdamW as every party runs it in `train`. Weight decay 0, so that the peers' own Adam does the same. */
 export const OPTIMISER = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1 } as const;
 

@@ -17,7 +17,7 @@ const QUICK: readonly KernelName[] = ["rmsNorm", "linear", "attention", "adamw"]
 
 /** Reading and writing count both. */
 const COPY: Workload = { title: `copy of ${COPIED / 2 ** 20} MiB`, rate: { perUnit: (2 * COPIED) / 1e9, unit: "GB/s" }, runners: each(copy, ["ours"]) };
-const PRODUCT: Workload = { title: `product of ${SIDE}³`, rate: { perUnit: (2 * SIDE ** 3) / 1e9, unit: "GFLOP/s" }, runners: each(product, ["ours"]) };
+export const PRODUCT: Workload = { title: `product of ${SIDE}³`, rate: { perUnit: (2 * SIDE ** 3) / 1e9, unit: "GFLOP/s" }, runners: each(product, ["ours"]) };
 
 export const kernels: Benchmark = {
   name: "kernels",
@@ -38,9 +38,10 @@ export const kernels: Benchmark = {
   },
 };
 
-function rateOf(measurements: readonly Measurement[], workload: string): number {
+/** Units a second of a workload that ran. */
+export function rateOf(measurements: readonly Measurement[], workload: string): number {
   const found = measurements.find((row) => row.workload === workload)?.rate;
-  if (found === undefined) throw new Error(`kernels: ${workload} was not measured.`);
+  if (found === undefined) throw new Error(`${workload} was not measured.`);
   return found.value;
 }
 

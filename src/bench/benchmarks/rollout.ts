@@ -4,7 +4,7 @@
  */
 import { each, raceAll, type Benchmark, type Workload } from "../benchmark";
 import type { PartyName } from "../contender";
-import { nanoShape } from "../workload";
+import { largeShape, nanoShape } from "../workload";
 
 const PROMPT_LENGTH = 32;
 
@@ -12,15 +12,17 @@ export const rollout: Benchmark = {
   name: "rollout",
   description: "sampling groups with a KV cache on the nano decoder, and how it grows with the group",
   async run(setting) {
-    const shape = await nanoShape();
-    const sampled = (prompts: number, groupSize: number, newTokens: number, prefix: string, parties: readonly PartyName[]): Workload => ({
-      title: `${prefix}nano, ${prompts} × ${groupSize} responses of ${newTokens}`,
+    const nano = await nanoShape();
+    const large = await largeShape();
+    const sampled = (prompts: number, groupSize: number, newTokens: number, prefix: string, parties: readonly PartyName[], name = "nano", shape = nano): Workload => ({
+      title: `${prefix}${name}, ${prompts} × ${groupSize} responses of ${newTokens}`,
       rate: { perUnit: prompts * groupSize * newTokens, unit: "tokens/s" },
       runners: each({ kind: "rollout", shape, prompts, groupSize, promptLength: PROMPT_LENGTH, newTokens }, parties),
     });
     const growth = [1, 4, 16, 64].map((groupSize) => sampled(1, groupSize, 64, "growth: ", ["ours"]));
     // The last workload is the one that targets are set for.
     const workloads = setting.quick ? [sampled(2, 4, 16, "", ["ours", "tfjs"])] : [...(setting.small ? [] : growth), sampled(1, 8, 64, "", ["ours", "tfjs"]), ...(setting.small ? [] : [sampled(4, 8, 64, "", ["ours", "tfjs"])])];
-    return raceAll("rollout", setting, workloads, { repetitions: setting.quick ? 3 : 5, repetitionMs: 0, maxUnits: 1, tolerance: 1e-3 });
+    const all = [...(setting.large ? [sampled(4, 8, 64, "", ["ours", "tfjs"], "twenty times nano", large)] : []), ...workloads];
+    return raceAll("rollout", setting, all, { repetitions: setting.quick ? 3 : 5, repetitionMs: 0, maxUnits: 1, tolerance: 1e-3 });
   },
 };

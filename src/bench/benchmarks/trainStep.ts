@@ -2,11 +2,13 @@
  * One step of supervised training on the nano policy's decoder: forward, backward, clip by global norm, AdamW. Our side packs and
  * uploads the batch anew in every step, as the session does; the peers' inputs lie on the device already. The wasm home also takes
  * the step with two workers; both of ours then take it in micro-batches of half the rows. How the cost grows with sequence length
- * and model size is measured on our side alone.
+ * and model size is measured on our side alone. A product of 1024³ in the same run is the yardstick of its arithmetic.
  */
 import { each, raceAll, type Benchmark, type Runner, type Workload } from "../benchmark";
 import type { DecoderShape, Job } from "../contender";
-import { nanoShape } from "../workload";
+import { figure } from "../tables";
+import { largeShape, nanoShape, trainingFlops } from "../workload";
+import { PRODUCT, rateOf } from "./kernels";
 
 const LENGTH = 64;
 /** Growth is measured at this many sequences. */
@@ -18,11 +20,11 @@ export const trainStep: Benchmark = {
   async run(setting) {
     const nano = await nanoShape();
     const shared = setting.home === "wasm";
-    const compared = (rows: number): Workload => {
-      const job: Job = { kind: "train", shape: nano, rows, length: LENGTH, microBatchRows: shared ? rows / 2 : rows, workers: 1 };
+    const compared = (rows: number, name = "nano", shape = nano): Workload => {
+      const job: Job = { kind: "train", shape, rows, length: LENGTH, microBatchRows: shared ? rows / 2 : rows, workers: 1 };
       const two: Runner = { name: "ours, 2 workers", party: "ours", job: { ...job, workers: 2 } };
       return {
-        title: `nano, ${rows} × ${LENGTH} tokens`,
+        title: `${name}, ${rows} × ${LENGTH} tokens`,
         rate: { perUnit: rows * LENGTH, unit: "tokens/s" },
         runners: [...each(job, ["ours"]), ...(shared ? [two] : []), ...each(job, ["tfjs", "jax-js"])],
       };
@@ -40,6 +42,17 @@ export const trainStep: Benchmark = {
     ];
     // The last workload is the one that targets are set for.
     const workloads = setting.quick || setting.small ? [compared(8)] : [...growth, compared(8), compared(32)];
-    return raceAll("train-step", setting, workloads, { repetitions: setting.quick ? 3 : 5, repetitionMs: 0, maxUnits: 1, tolerance: 1e-3 });
+    const large = await largeShape();
+    const all = [...(setting.large ? [compared(8, "twenty times nano", large)] : []), ...workloads];
+    const outcome = await raceAll("train-step", setting, [PRODUCT, ...all], { repetitions: setting.quick ? 3 : 5, repetitionMs: 0, maxUnits: 1, tolerance: 1e-3 });
+    const peak = rateOf(outcome.measurements, PRODUCT.title);
+    const notes = outcome.measurements.filter(({ contender, workload }) => contender === "ours" && all.some(({ title }) => title === workload)).flatMap(({ workload, milliseconds }) => {
+      const job = all.find(({ title }) => title === workload)?.runners[0]?.job;
+      if (job?.kind !== "train") return [];
+      const operations = trainingFlops(job.shape, job.rows, job.length) / 1e9;
+      const rate = (1000 * operations) / milliseconds.median;
+      return [`${workload}: ${figure(operations)} GFLOP a step, ${figure(rate)} GFLOP/s, ${figure((100 * rate) / peak)} % of the product's.`];
+    });
+    return { ...outcome, notes };
   },
 };
