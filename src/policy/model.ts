@@ -11,10 +11,11 @@ import type { PolicyConfig } from "./config";
 import { Decoder } from "./decoder";
 import { generateRollout, type ResolvedOptions, type Rollout } from "./generate";
 import { defaultCacheFormat, type CacheFormat } from "./groupCache";
-import { parameterGroups, type LayoutOptions } from "./layout";
+import { key, parameterGroups, type LayoutOptions } from "./layout";
 import { LoraAdapter, type LoraOptions } from "./lora";
 import { MropeAngles, mropeFrequencies, mropePositions } from "./mrope";
 import { packRows, uploadBatch, type EncodedPrompt, type FeatureBank, type FeaturePlaces, type PackedBatch, type PackedItem } from "./packing";
+import { PictureFeatures, USUAL_PICTURE_FEATURES, type PictureFeatureOptions } from "./pictureFeatures";
 import { visionBatch, visionWindowLayout, VisionTower, type ImagePatches, type VisionBatch } from "./vision";
 
 /** "all": tower and decoder; "language": the decoder; "none": nothing but the adapter, if any. */
@@ -26,6 +27,8 @@ export interface ModelOptions extends LayoutOptions {
    * layer's activations instead of all layers', for a third more work. Gradients are the same to the bit. Default false.
    */
   readonly recompute?: boolean;
+  /** Which pictures' features stay on the device from step to step while the tower is frozen (pictureFeatures.ts). */
+  readonly pictureFeatures?: PictureFeatureOptions;
 }
 
 export interface LogprobOptions {
@@ -49,6 +52,7 @@ export class VisionLanguageModel {
   private readonly angles: MropeAngles;
   /** Window order of every prompt's pictures, remembered because prompts are packed again and again. */
   private readonly placesOf = new WeakMap<EncodedPrompt, Int32Array>();
+  private readonly pictures: PictureFeatures;
   private bound: { readonly decoder: Decoder; readonly withoutAdapter: Decoder; readonly tower: VisionTower } | null = null;
   private readonly recompute: boolean;
 
@@ -61,6 +65,11 @@ export class VisionLanguageModel {
     this.recompute = options.recompute ?? false;
     this.trainingSteps = home.recorder(RECORDINGS_KEPT);
     this.decodeSteps = home.recorder(RECORDINGS_KEPT);
+    this.pictures = new PictureFeatures(home, options.pictureFeatures ?? USUAL_PICTURE_FEATURES, (prompt) => {
+      const features = this.features([prompt]);
+      if (features === null) throw new Error("featureBank: a prompt with picture cells has no picture.");
+      return features;
+    });
     this.cacheFormat = defaultCacheFormat(config, options);
     this.angles = new MropeAngles(mropeFrequencies(config.text.headDim, config.text.ropeTheta, config.text.mropeSection));
   }
@@ -85,7 +94,9 @@ export class VisionLanguageModel {
   /** Features of distinct prompts, to be used by later batches and rollouts while the tower does not change. Null without pictures. */
   featureBank(prompts: readonly EncodedPrompt[]): FeatureBank | null {
     const distinct = [...new Set(prompts)];
-    const tensor = this.features(distinct);
+    const cells = distinct.map((prompt) => this.placeOf(prompt).length);
+    const keeps = !this.parameters.isTrainable(key.patchEmbed) && this.pictures.concerns(cells);
+    const tensor = keeps ? this.pictures.bank(distinct, cells, this.config.text.hiddenSize, this.parameters.frozenVersion) : this.features(distinct);
     if (tensor === null) return null;
     return { tensor, firstRow: this.firstRows(distinct), dispose: () => tensor.dispose() };
   }
@@ -149,6 +160,7 @@ export class VisionLanguageModel {
   dispose(): void {
     this.trainingSteps.dispose();
     this.decodeSteps.dispose();
+    this.pictures.dispose();
     this.parameters.dispose();
   }
 

@@ -82,6 +82,7 @@ export class ParameterSet {
   readonly count: number;
   /** Raised whenever a value changes, so that copies elsewhere know when they are out of date. */
   #version = 0;
+  #frozenVersion = 0;
   private readonly bound = new Map<string, Bound>();
   private readonly slices = new Map<string, Slice>();
   private readonly theta: Tensor | null;
@@ -113,6 +114,11 @@ export class ParameterSet {
 
   get version(): number {
     return this.#version;
+  }
+
+  /** Raised whenever a frozen value changes. */
+  get frozenVersion(): number {
+    return this.#frozenVersion;
   }
 
   /** Names on disk, in order. */
@@ -157,7 +163,7 @@ export class ParameterSet {
     if (values.length !== size) {
       throw new Error(`Parameter ${name} has shape [${this.shapeOf(name).join(", ")}] = ${size} values, got ${values.length}.`);
     }
-    this.#version++;
+    this.changed(bound);
     if (bound.value !== null) this.home.write(bound.value, values, offset);
     else this.writePacked(bound, name, values, 0);
   }
@@ -173,7 +179,7 @@ export class ParameterSet {
     if (values.length % columns !== 0 || firstRow < 0 || firstRow * columns + values.length > size) {
       throw new Error(`Parameter ${name} has shape [${part.shape.join(", ")}]; ${values.length} values from row ${firstRow} on are no whole rows of it.`);
     }
-    this.#version++;
+    this.changed(bound);
     if (bound.value !== null) this.home.write(bound.value, values, offset + firstRow * columns);
     else this.writePacked(bound, name, values, firstRow);
   }
@@ -314,6 +320,11 @@ export class ParameterSet {
       this.slices.set(part.name, { bound, part, offset: start, size });
       start += size;
     }
+  }
+
+  private changed(bound: Bound): void {
+    this.#version++;
+    if (bound.offset < 0) this.#frozenVersion++;
   }
 
   private writePacked(bound: Bound, name: string, values: Float32Array, firstRow: number): void {
