@@ -8,45 +8,14 @@
  * stacked by rows (q|k|v, gate|up), so that fused projections and Hugging Face names coexist without copies.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { directRecorder } from "./directRecorder";
+import { FlatBuffers, type ParameterState } from "./flatBuffers";
 import type { Home, Recorder } from "./home";
 import type { AdamWOptions, Weight } from "./kernels";
-import { disposeWeight, emptyWeight, unpackWeight, writeRows, type WeightFormat } from "./packedWeight";
+import { disposeWeight, emptyWeight, unpackWeight, writeRows } from "./packedWeight";
+import { flatLayout, groupShape, sizeOf, type MatrixParameter, type ParameterGroup, type ParameterPart, type VectorParameter } from "./parameterGroups";
 
-export interface ParameterPart {
-  /** Name on disk, e.g. "model.layers.0.self_attn.q_proj.weight". */
-  readonly name: string;
-  /** Shape on disk; its first dimension counts rows of the group's matrix. */
-  readonly shape: readonly number[];
-}
-
-export interface ParameterGroup {
-  /** Unique within the set, e.g. "model.layers.0.self_attn.qkv.weight". */
-  readonly key: string;
-  readonly parts: readonly ParameterPart[];
-  readonly trainable: boolean;
-  /** Storage of a frozen matrix; trainable groups and vectors are always f32. */
-  readonly format?: WeightFormat;
-}
-
-/** A vector parameter (bias, norm weight) as kernels bind it. `grad` is null when frozen. */
-export interface VectorParameter {
-  readonly value: Tensor;
-  readonly grad: Tensor | null;
-}
-
-/** A matrix parameter as kernels bind it. `grad` is null when frozen. */
-export interface MatrixParameter {
-  readonly weight: Weight;
-  readonly grad: Tensor | null;
-}
-
-/** A snapshot of the trainable state: bit-exact copies of the three flat buffers. */
-export interface ParameterState {
-  readonly theta: Float32Array;
-  readonly m: Float32Array;
-  readonly v: Float32Array;
-}
+export type { ParameterState } from "./flatBuffers";
+export type { MatrixParameter, ParameterGroup, ParameterPart, VectorParameter } from "./parameterGroups";
 
 interface Bound {
   readonly group: ParameterGroup;
@@ -63,20 +32,8 @@ interface Bound {
 
 interface Slice { readonly bound: Bound; readonly part: ParameterPart; readonly offset: number; readonly size: number }
 
-const sizeOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
-
-/** Rows × columns of a group: parts stacked by rows, every further dimension flattened into the columns; vectors stay vectors. */
-function groupShape(group: ParameterGroup): readonly number[] {
-  const columns = group.parts.map((part) => sizeOf(part.shape.slice(1)));
-  if (columns.some((c) => c !== columns[0])) {
-    throw new Error(`Parameter group ${group.key}: its parts have different row lengths (${columns.join(", ")}).`);
-  }
-  const rows = group.parts.reduce((sum, part) => sum + (part.shape[0] ?? 1), 0);
-  return group.parts[0]?.shape.length === 1 ? [rows] : [rows, columns[0] ?? 1];
-}
-
 export class ParameterSet {
-  /** Number of trainable values (padding between views not counted). */
+  /** Number of trainable values. */
   readonly trainableCount: number;
   /** Number of values, trainable or not. */
   readonly count: number;
@@ -85,30 +42,17 @@ export class ParameterSet {
   #frozenVersion = 0;
   private readonly bound = new Map<string, Bound>();
   private readonly slices = new Map<string, Slice>();
-  private readonly theta: Tensor | null;
-  private readonly grad: Tensor | null;
-  private readonly m: Tensor | null;
-  private readonly v: Tensor | null;
+  /** Null when nothing is trained. */
+  private readonly flat: FlatBuffers | null;
 
   /** Allocates every group, filled with zeros (packed groups may be used once all their parts are written). */
   constructor(readonly home: Home, groups: readonly ParameterGroup[]) {
-    const align = home.viewAlignment;
-    let flat = 0;
-    let trainable = 0;
-    let count = 0;
-    const offsets = groups.map((group) => {
-      const size = sizeOf(groupShape(group));
-      count += size;
-      if (!group.trainable) return -1;
-      const offset = flat;
-      trainable += size;
-      flat = Math.ceil((flat + size) / align) * align;
-      return offset;
-    });
-    this.count = count;
-    this.trainableCount = trainable;
-    const buffer = (): Tensor | null => (flat > 0 ? home.zeros([flat]) : null);
-    [this.theta, this.grad, this.m, this.v] = [buffer(), buffer(), buffer(), buffer()];
+    const sizes = groups.map((group) => sizeOf(groupShape(group)));
+    const { offsets, length } = flatLayout(groups, home.viewAlignment);
+    const places = offsets.flatMap((offset, i) => (offset < 0 ? [] : [{ offset, size: sizes[i] ?? 0 }]));
+    this.flat = length > 0 ? new FlatBuffers(home, places, length) : null;
+    this.count = sizes.reduce((sum, size) => sum + size, 0);
+    this.trainableCount = this.flat?.count ?? 0;
     groups.forEach((group, i) => this.bind(group, offsets[i] ?? -1));
   }
 
@@ -195,7 +139,7 @@ export class ParameterSet {
   async readAll(): Promise<Map<string, Float32Array>> {
     const plain = [...this.bound.values()].filter((b) => b.value !== null && b.offset < 0);
     const tensors = plain.flatMap((b) => (b.value === null ? [] : [b.value]));
-    const read = await this.home.read(this.theta === null ? tensors : [...tensors, this.theta]);
+    const read = await this.home.read(this.flat === null ? tensors : [...tensors, this.flat.theta]);
     const theta = read[tensors.length];
     const values = new Map<Bound, Float32Array>(plain.map((b, i) => [b, Float32Array.from(read[i] ?? [])]));
     const all = new Map<string, Float32Array>();
@@ -216,7 +160,7 @@ export class ParameterSet {
 
   /** Every trainable tensor's gradient, in one round trip. */
   async readAllGrads(): Promise<Map<string, Float32Array>> {
-    const grad = await this.readFloats(this.trainableBuffers().grad);
+    const grad = await this.readFloats(this.trained().grad);
     const all = new Map<string, Float32Array>();
     for (const [name, { bound, offset, size }] of this.slices) {
       if (bound.offset >= 0) all.set(name, grad.slice(bound.offset + offset, bound.offset + offset + size));
@@ -225,12 +169,8 @@ export class ParameterSet {
   }
 
   /** @param recorder replays it, where the home records */
-  zeroGrad(recorder: Recorder = directRecorder): void {
-    const { grad } = this.trainableBuffers();
-    recorder.run("zero the gradient", [], {}, () => {
-      this.home.kernels.fill(grad, 0);
-      return [];
-    });
+  zeroGrad(recorder?: Recorder): void {
+    this.trained().zeroGrad(recorder);
   }
 
   /**
@@ -238,54 +178,31 @@ export class ParameterSet {
    * → gradSquares [1] = ‖g‖² before clipping; the caller reads (if not finite the kernel wrote nothing) and disposes it.
    * @param recorder replays it, where the home records
    */
-  adamw(options: AdamWOptions, recorder: Recorder = directRecorder): Tensor {
-    const { theta, grad, m, v } = this.trainableBuffers();
-    const { learningRate, updateCount, ...fixed } = options;
+  adamw(options: AdamWOptions, recorder?: Recorder): Tensor {
     this.#version++;
-    const [squares] = recorder.run(`adamw ${JSON.stringify(fixed, (_name, value: unknown) => (value === Infinity ? "off" : value))}`, [], { learningRate, updateCount }, () => {
-      const gradSquares = this.home.kernels.sumSquares(grad);
-      this.home.kernels.adamw(theta, grad, m, v, gradSquares, options);
-      return [gradSquares];
-    });
-    if (squares === undefined) throw new Error("ParameterSet.adamw: the recorded update returned no sum of squares.");
-    return squares;
+    return this.trained().adamw(options, recorder);
   }
 
-  /**
-   * Bit-exact copies of weights and moments, in one round trip. The padding that a home puts between views is left out, so
-   * that a state taken on one home (a lost WebGPU device) can be put back on another.
-   */
+  /** Bit-exact copies of weights and moments, in one round trip. */
   async state(): Promise<ParameterState> {
-    const { theta, m, v } = this.trainableBuffers();
-    const [a, b, c] = await this.home.read([theta, m, v]);
-    return { theta: this.withoutPadding(a), m: this.withoutPadding(b), v: this.withoutPadding(c) };
+    return this.trained().state();
   }
 
   /** Put a `state()` back, of this home or of another. @throws Error when it was taken of another policy */
   restore(state: ParameterState): void {
-    const { theta, m, v } = this.trainableBuffers();
-    for (const [what, into, values] of [["theta", theta, state.theta], ["m", m, state.m], ["v", v, state.v]] as const) {
-      if (values.length !== this.trainableCount) {
-        throw new Error(`ParameterSet.restore: ${what} has ${values.length} values, this policy has ${this.trainableCount} trainable ones; the snapshot is of another policy or set of trainable parameters.`);
-      }
-      this.writePadded(into, values);
-    }
+    this.trained().restore(state);
     this.#version++;
   }
 
   /** The trainable weights alone, or their accumulated gradient, laid out as in `state()`. One read-back. */
   async readFlat(which: "theta" | "grad"): Promise<Float32Array> {
-    const [values] = await this.home.read([this.trainableBuffers()[which]]);
-    return this.withoutPadding(values);
+    return this.trained().read(which);
   }
 
   /** Put weights or a gradient back that `readFlat` gave, here or of a replica. @throws Error when it is of another policy */
   writeFlat(which: "theta" | "grad", values: Float32Array): void {
-    if (values.length !== this.trainableCount) {
-      throw new Error(`ParameterSet.writeFlat: ${which} has ${values.length} values, this policy has ${this.trainableCount} trainable ones; it is of another policy or set of trainable parameters.`);
-    }
+    this.trained().write(which, values);
     if (which === "theta") this.#version++;
-    this.writePadded(this.trainableBuffers()[which], values);
   }
 
   dispose(): void {
@@ -294,7 +211,7 @@ export class ParameterSet {
       grad?.dispose();
       if (value === null && weight !== null) disposeWeight(weight);
     }
-    for (const buffer of [this.theta, this.grad, this.m, this.v]) buffer?.dispose();
+    this.flat?.dispose();
     this.bound.clear();
     this.slices.clear();
   }
@@ -302,13 +219,14 @@ export class ParameterSet {
   private bind(group: ParameterGroup, offset: number): void {
     if (this.bound.has(group.key)) throw new Error(`Parameter group ${group.key} is defined twice.`);
     const shape = groupShape(group);
-    const { home, theta, grad } = this;
+    const { home } = this;
     const [out = 0, columns] = shape;
     const packed = offset < 0 && columns !== undefined && group.format !== undefined && group.format !== "f32";
-    const value = packed ? null : theta !== null && offset >= 0 ? home.view(theta, offset, shape) : home.zeros(shape);
+    const trained = offset >= 0 ? this.flat : null;
+    const value = packed ? null : trained !== null ? home.view(trained.theta, offset, shape) : home.zeros(shape);
     const bound: Bound = {
       group, shape, size: sizeOf(shape), offset, value,
-      grad: grad !== null && offset >= 0 ? home.view(grad, offset, shape) : null,
+      grad: trained === null ? null : home.view(trained.grad, offset, shape),
       weight: columns === undefined ? null : value !== null ? { format: "f32", out, in: columns, values: value } : emptyWeight(home, out, columns, group.format ?? "f32"),
       missing: new Set(packed ? group.parts.map((part) => part.name) : []),
     };
@@ -335,46 +253,15 @@ export class ParameterSet {
     if (firstRow * weight.in + values.length === size) bound.missing.delete(name);
   }
 
-  private writePadded(into: Tensor, values: Float32Array): void {
-    if (into.size === values.length) return this.home.write(into, values, 0);
-    const padded = new Float32Array(into.size);
-    let start = 0;
-    for (const { offset, size } of this.trainableBounds()) {
-      padded.set(values.subarray(start, start + size), offset);
-      start += size;
-    }
-    this.home.write(into, padded, 0);
-  }
-
-  private withoutPadding(flat: ArrayLike<number> | undefined): Float32Array {
-    const values = flat instanceof Float32Array ? flat : Float32Array.from(flat ?? []);
-    if (values.length === this.trainableCount && values.byteLength === values.buffer.byteLength) return values;
-    const compact = new Float32Array(this.trainableCount);
-    let start = 0;
-    for (const { offset, size } of this.trainableBounds()) {
-      compact.set(values.subarray(offset, offset + size), start);
-      start += size;
-    }
-    return compact;
-  }
-
-  /** In the order of the flat buffers. */
-  private trainableBounds(): Bound[] {
-    return [...this.bound.values()].filter(({ offset }) => offset >= 0);
-  }
-
   private async readFloats(tensor: Tensor): Promise<Float32Array> {
     const [values] = await this.home.read([tensor]);
     if (!(values instanceof Float32Array)) throw new Error("ParameterSet: expected float32 values from the home.");
     return values;
   }
 
-  private trainableBuffers(): { theta: Tensor; grad: Tensor; m: Tensor; v: Tensor } {
-    const { theta, grad, m, v } = this;
-    if (theta === null || grad === null || m === null || v === null) {
-      throw new Error("This policy has no trainable parameters: load it with trainable \"all\" or \"language\", or with a LoRA adapter.");
-    }
-    return { theta, grad, m, v };
+  private trained(): FlatBuffers {
+    if (this.flat === null) throw new Error("This policy has no trainable parameters: load it with trainable \"all\" or \"language\", or with a LoRA adapter.");
+    return this.flat;
   }
 
   private group(key: string): Bound {

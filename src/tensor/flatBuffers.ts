@@ -1,0 +1,101 @@
+/**
+ * The four flat float32 buffers of everything trainable: theta, its gradient and AdamW's two moments, laid out alike. On the
+ * host they have no padding between groups, so that a state taken on one home (a lost WebGPU device) can be put back on another.
+ */
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { directRecorder } from "./directRecorder";
+import type { Home, Recorder } from "./home";
+import type { AdamWOptions } from "./kernels";
+
+/** A snapshot of the trainable state: bit-exact copies of the three flat buffers. */
+export interface ParameterState {
+  readonly theta: Float32Array;
+  readonly m: Float32Array;
+  readonly v: Float32Array;
+}
+
+/** Where a trainable group lies in the buffers. */
+export interface FlatPlace {
+  readonly offset: number;
+  readonly size: number;
+}
+
+export class FlatBuffers {
+  readonly theta: Tensor;
+  readonly grad: Tensor;
+  private readonly m: Tensor;
+  private readonly v: Tensor;
+  /** Values, padding not counted. */
+  readonly count: number;
+
+  /** @param places of the groups, in order @param length of a buffer, padding included */
+  constructor(private readonly home: Home, private readonly places: readonly FlatPlace[], length: number) {
+    this.count = places.reduce((sum, { size }) => sum + size, 0);
+    [this.theta, this.grad, this.m, this.v] = [home.zeros([length]), home.zeros([length]), home.zeros([length]), home.zeros([length])];
+  }
+
+  zeroGrad(recorder: Recorder = directRecorder): void {
+    recorder.run("zero the gradient", [], {}, () => {
+      this.home.kernels.fill(this.grad, 0);
+      return [];
+    });
+  }
+
+  adamw(options: AdamWOptions, recorder: Recorder = directRecorder): Tensor {
+    const { theta, grad, m, v } = this;
+    const { learningRate, updateCount, ...fixed } = options;
+    const [squares] = recorder.run(`adamw ${JSON.stringify(fixed, (_name, value: unknown) => (value === Infinity ? "off" : value))}`, [], { learningRate, updateCount }, () => {
+      const gradSquares = this.home.kernels.sumSquares(grad);
+      this.home.kernels.adamw(theta, grad, m, v, gradSquares, options);
+      return [gradSquares];
+    });
+    if (squares === undefined) throw new Error("FlatBuffers.adamw: the recorded update returned no sum of squares.");
+    return squares;
+  }
+
+  async state(): Promise<ParameterState> {
+    const [theta, m, v] = await this.home.read([this.theta, this.m, this.v]);
+    return { theta: this.withoutPadding(theta), m: this.withoutPadding(m), v: this.withoutPadding(v) };
+  }
+
+  restore({ theta, m, v }: ParameterState): void {
+    for (const [what, values] of [["theta", theta], ["m", m], ["v", v]] as const) this.write(what, values);
+  }
+
+  async read(which: "theta" | "grad"): Promise<Float32Array> {
+    const [values] = await this.home.read([this[which]]);
+    return this.withoutPadding(values);
+  }
+
+  /** @throws Error when there are not as many values as are trainable */
+  write(which: "theta" | "grad" | "m" | "v", values: Float32Array): void {
+    if (values.length !== this.count) {
+      throw new Error(`ParameterSet: ${which} has ${values.length} values, this policy has ${this.count} trainable ones; it is of another policy or set of trainable parameters.`);
+    }
+    const into = this[which];
+    if (into.size === values.length) return this.home.write(into, values, 0);
+    const padded = new Float32Array(into.size);
+    let start = 0;
+    for (const { offset, size } of this.places) {
+      padded.set(values.subarray(start, start + size), offset);
+      start += size;
+    }
+    this.home.write(into, padded, 0);
+  }
+
+  dispose(): void {
+    for (const buffer of [this.theta, this.grad, this.m, this.v]) buffer.dispose();
+  }
+
+  private withoutPadding(flat: ArrayLike<number> | undefined): Float32Array {
+    const values = flat instanceof Float32Array ? flat : Float32Array.from(flat ?? []);
+    if (values.length === this.count && values.byteLength === values.buffer.byteLength) return values;
+    const compact = new Float32Array(this.count);
+    let start = 0;
+    for (const { offset, size } of this.places) {
+      compact.set(values.subarray(offset, offset + size), start);
+      start += size;
+    }
+    return compact;
+  }
+}
