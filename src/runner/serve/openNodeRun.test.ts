@@ -10,7 +10,14 @@ import type { CommandBody } from "../../worker/client";
 import type { Event } from "../../worker/protocol";
 import { problemAt } from "../../tasks/problems";
 import { taskSource, type ProblemSource } from "../../training/problemSource";
+import { configure } from "../../training/configure";
+import { Session } from "../../training/session";
+import { defaultSettings } from "../../training/settings";
+import { Policy } from "../../policy/policy";
 import { openDataSource } from "../dataSource";
+import { loadOptions } from "../planned";
+import { RunFolder } from "../runFolder";
+import { trainStages } from "../trainLoop";
 import { encodePng } from "../pictures";
 import { EVENT_FILE, recordLengths } from "../tensorboard";
 import { planOf, type RunPlan } from "../runPlan";
@@ -86,6 +93,20 @@ test("a run on a data set is served with its pictures and logged as train logs i
   expect((await readFile(join(where, "metrics.jsonl"), "utf8")).trim().split("\n")).toHaveLength(1);
   expect(await readdir(join(where, "completions"))).toEqual(["grpo-000001.parquet"]);
   expect(recordLengths(await readFile(join(where, "tensorboard", EVENT_FILE)))).toHaveLength(2);
+
+  // srpo train goes on from there, and serving from there again.
+  const home = await openWasmHome();
+  const served = plan({ logs: { tensorboard: true, completions: true } });
+  const session = new Session(await Policy.load(home, files, await loadOptions(served, configure(defaultSettings, {}))), defaultSettings, { source });
+  const run = new RunFolder(where, served);
+  await run.restore(session);
+  session.configure({ grpo: { steps: 2 } });
+  await trainStages(session, { stages: ["grpo"], saveEvery: 1 }, run);
+  await home.dispose();
+  expect(await readdir(join(where, "completions"))).toEqual(["grpo-000001.parquet", "grpo-000002.parquet"]);
+  const later = await livedIn(where, source, true, { type: "step" });
+  expect(later.find(({ type }) => type === "opened")).toMatchObject({ resumed: true, stage: "grpo", step: 2, history: [{ step: 1 }, { step: 2 }] });
+  expect(await readdir(join(where, "completions"))).toHaveLength(3);
 });
 
 test("a stored run that cannot be read is refused, and left as it is", async () => {
