@@ -110,7 +110,8 @@ describe("slots", () => {
     cache.freeRegion(10);
     expect(cache.takeRegion()).toBe(10);
     expect(() => new GroupCache(home, { layers: 1, kvHeads: 1, headDim: 6 }, "f16", { prefixRows: 1, slots: 1, regionRows: 1, rows: 2 })).toThrow(/choose f32/);
-    expect([slotCount(null, 128, 1000), slotCount(null, 128, 2 ** 27), slotCount(4, 128, 2 ** 40), slotCount(null, 128, 2 ** 40)]).toEqual([128, 16, 4, 1]);
+    const needs = { promptRows: new Array<number>(32).fill(40), groupSize: 4, maxNewTokens: 118 };
+    expect([slotCount(null, needs, 1000), slotCount(null, needs, 2 ** 20), slotCount(4, needs, 2 ** 40), slotCount(null, needs, 2 ** 40)]).toEqual([128, 16, 4, 1]);
     await home.dispose();
   });
 });

@@ -35,7 +35,7 @@ export interface GenerateOptions {
   readonly stopTokens?: readonly number[];
   /** A response ends with the token that completes one of these in its text (Policy.generate only). */
   readonly stopStrings?: readonly string[];
-  /** Responses being written at a time; null (default): as many as their cache takes 2 GiB. The result is the same. */
+  /** Responses being written at a time; null (default): as many as the cache holds in 2 GiB. The result is the same. */
   readonly slots?: number | null;
   /** How keys and values are kept; null (default): in f16 beside packed weights, else in f32. */
   readonly cache?: CacheFormat | null;
@@ -83,8 +83,9 @@ export async function generateRollout(model: GeneratorModel, prompts: readonly E
   if (total === 0 || maxNewTokens < 1) throw new Error("generate: needs at least one prompt, one sample and one new token.");
   const sizes = { layers: model.numLayers, ...model.decoder.shape };
   const format = options.cache ?? model.cacheFormat;
-  const slots = slotCount(options.slots ?? null, total, cacheBytesOfToken(sizes, format) * maxNewTokens);
-  const cache = new GroupCache(home, sizes, format, cacheLayout({ promptRows: prompts.map(({ ids }) => ids.length - 1), groupSize, slots, maxNewTokens, padded: home.records }));
+  const needs = { promptRows: prompts.map(({ ids }) => ids.length - 1), groupSize, maxNewTokens };
+  const slots = slotCount(options.slots ?? null, needs, cacheBytesOfToken(sizes, format));
+  const cache = new GroupCache(home, sizes, format, cacheLayout({ ...needs, slots, padded: home.records }));
   const open = new OpenRows(prompts, groupSize, maxNewTokens, options.rowIds ?? null, cache);
   const window = stopTokens.length === 0 && stopCheck === null ? maxNewTokens : Math.min(LOOK_EVERY, maxNewTokens);
   let seats = new DecodeSeats(home, model.angles, slots, window);

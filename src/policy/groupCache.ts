@@ -13,7 +13,7 @@ import { paddedSize } from "./packing";
 export const CACHE_FORMATS = ["f32", "f16"] as const;
 export type CacheFormat = (typeof CACHE_FORMATS)[number];
 
-/** Where nobody asks for a number of slots, so many bytes of responses are written at a time. */
+/** Where nobody asks for a number of slots, responses being written and their prompts take at most so many bytes. */
 const SLOT_BYTES = 2 ** 31;
 
 export interface CacheNeeds {
@@ -57,9 +57,10 @@ export function defaultCacheFormat({ text }: PolicyConfig, { frozenFormat = "f32
   return frozenFormat !== "f32" && fitsCache(text.headDim, "f16") ? "f16" : "f32";
 }
 
-/** @param asked slots wanted, or null for as many as `SLOT_BYTES` hold @param rows responses of the rollout */
-export function slotCount(asked: number | null, rows: number, regionBytes: number): number {
-  return Math.max(1, Math.min(rows, asked ?? Math.floor(SLOT_BYTES / regionBytes)));
+/** @param asked slots wanted, or null for as many as `SLOT_BYTES` hold, each with its share of a prompt */
+export function slotCount(asked: number | null, { promptRows, groupSize, maxNewTokens }: Pick<CacheNeeds, "promptRows" | "groupSize" | "maxNewTokens">, bytesOfToken: number): number {
+  const slotBytes = bytesOfToken * (maxNewTokens + Math.max(...promptRows) / groupSize);
+  return Math.max(1, Math.min(promptRows.length * groupSize, asked ?? Math.floor(SLOT_BYTES / slotBytes)));
 }
 
 interface Hole {

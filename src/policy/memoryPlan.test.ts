@@ -28,12 +28,12 @@ test.each(PUBLISHED)("%s: the published sizes", (shape, parameters, half, four, 
   expect(Math.abs(plan("f16").frozenWeights / 1e9 - half)).toBeLessThan(0.06);
   expect(Math.abs(plan("int4").frozenWeights / 1e9 - four)).toBeLessThan(0.06);
   expect(plan("f16").kvCacheOfToken).toBe(kv);
-  expect(plan("f16").kvCache).toBe(kv * (699 + 8 * 1024));
+  expect(planMemory(config, { ...usual, frozenFormat: "f16", slots: 8 }).kvCache).toBe(kv * (699 + 8 * 1024));
   expect(planMemory(config, usual).kvCacheOfToken).toBe(2 * kv);
   // 16 prompts in 12 slots: two groups' prompts are in flight, and one more.
   const many = planMemory(config, { ...usual, frozenFormat: "f16", prompts: 16, slots: 12 });
   expect([many.slots, many.prefixRows, many.kvCache]).toEqual([12, 3 * 699, kv * (3 * 699 + 12 * 1024)]);
-  expect(planMemory(config, { ...usual, frozenFormat: "f16", prompts: 16 }).slots).toBe(Math.min(128, Math.floor(2 ** 31 / (kv * 1024))));
+  expect(planMemory(config, { ...usual, frozenFormat: "f16", prompts: 16 }).slots).toBe(Math.min(128, Math.floor(2 ** 31 / (kv * (1024 + 699 / 8)))));
   expect(Math.abs(plan("f16").trained / 1e6 - adapter)).toBeLessThan(0.5);
   // The table counts halves, the incoming stream and its gradient too, and no log-sum-exp.
   const values = layerRowValues(text, 0) - text.heads + 2 * text.hiddenSize;

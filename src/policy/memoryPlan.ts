@@ -103,9 +103,9 @@ export function planMemory(config: PolicyConfig, options: PlanOptions): MemoryPl
   const { prompts = 1, groupSize, promptTokens, completionTokens } = options;
   const cacheFormat = options.cache ?? defaultCacheFormat(config, options);
   const kvCacheOfToken = cacheBytesOfToken(text, cacheFormat);
-  const slots = slotCount(options.slots ?? null, prompts * groupSize, kvCacheOfToken * completionTokens);
-  const promptRows = new Array<number>(prompts).fill(promptTokens - 1);
-  const layout = cacheLayout({ promptRows, groupSize, slots, maxNewTokens: completionTokens, padded: options.records ?? false });
+  const needs = { promptRows: new Array<number>(prompts).fill(promptTokens - 1), groupSize, maxNewTokens: completionTokens };
+  const slots = slotCount(options.slots ?? null, needs, kvCacheOfToken);
+  const layout = cacheLayout({ ...needs, slots, padded: options.records ?? false });
   const kvCache = kvCacheOfToken * layout.rows;
   const decode = FLOAT * slots * text.vocabSize;
   const together = Math.min(layout.prefixRows, Math.max(PREFILL_TOKENS, promptTokens));

@@ -58,7 +58,7 @@ export function refuseTooLarge(policy: string, plan: MemoryPlan, recompute: bool
     ...(plan.reference > 0 ? [`${readableBytes(plan.reference)} for the copy that the KL term needs`] : []),
     `${readableBytes(needed - plan.frozenWeights - plan.trainedState - plan.reference)} to sample or to update`,
   ];
-  throw new UsageError(`${policy} does not fit on ${limits.adapter}: the run needs at least ${readableBytes(needed)} (${parts.join(", ")}), there are ${readableBytes(available)}; set lora.rank and packing f16 or int4${recompute ? "" : ", recompute layers"}, or lower settings.microBatchRows, settings.maxNewTokens or settings.grpo.groupSize`);
+  throw new UsageError(`${policy} does not fit on ${limits.adapter}: the run needs at least ${readableBytes(needed)} (${parts.join(", ")}), there are ${readableBytes(available)}; set lora.rank and packing f16 or int4${recompute ? "" : ", recompute layers"}, or lower settings.microBatchRows, settings.maxNewTokens or settings.rollout.slots`);
 }
 
 async function memoryPlanOf({ policy }: Planned, files: CheckpointFiles, options: LoadOptions, settings: Settings, promptTokens: number): Promise<MemoryPlan> {
@@ -66,7 +66,7 @@ async function memoryPlanOf({ policy }: Planned, files: CheckpointFiles, options
   const lora = options.adapter == null ? (options.lora ?? null) : await readAdapterConfig(options.adapter);
   const asked: PlanOptions = {
     trainable: lora === null ? (options.trainable ?? "all") : "none", lora, ...(options.frozenFormat === undefined ? {} : { frozenFormat: options.frozenFormat }),
-    groupSize: settings.grpo.groupSize, promptTokens, imageTokens: 0, completionTokens: settings.maxNewTokens, microBatch: settings.microBatchRows, kl: settings.grpo.beta > 0,
+    groupSize: settings.grpo.groupSize, prompts: settings.grpo.prompts, slots: settings.rollout.slots, cache: settings.rollout.cache, promptTokens, imageTokens: 0, completionTokens: settings.maxNewTokens, microBatch: settings.microBatchRows, kl: settings.grpo.beta > 0,
   };
   return planMemory(config, asked);
 }

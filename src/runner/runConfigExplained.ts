@@ -50,7 +50,7 @@ export const EXPLAINED: Explained<RunConfig> = {
     freezeVision: "Leave the vision tower as it is, and compute its features once.",
     rollout: {
       "": "How responses are sampled.",
-      slots: "Responses written at a time (with several workers: by each); a slot is refilled when its response ends. Memory and speed only, the samples are the same. null: as many as their keys and values take 2 GiB.",
+      slots: "Responses written at a time (with several workers: by each); a slot is refilled when its response ends. Memory and speed only, the samples are the same. null: as many as their keys and values fit into 2 GiB.",
       cache: "Keys and values in f32 or f16 (half the memory; a response's probabilities then differ slightly from those that the update recomputes). null: f16 with packed weights, else f32.",
       stopStrings: "A response ends, finished, with the token that completes one of these texts; the text is cut behind it.",
     },

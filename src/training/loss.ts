@@ -8,7 +8,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Home } from "../tensor/home";
 import type { PolicyLossOptions } from "../tensor/kernels";
 import type { Lifetime } from "./lifetime";
-import { perToken, type MicroBatch } from "./microBatch";
+import { perToken, sampledLogprobs, type MicroBatch } from "./microBatch";
 
 export type Loss =
   | { readonly kind: "likelihood" }
@@ -35,6 +35,12 @@ export type GivenLogprobs = ((index: number, tokens: number, scope: Lifetime) =>
 /** One tensor a micro-batch, on the device already; none: null. */
 export function ofBatches(tensors: readonly Tensor[]): GivenLogprobs {
   return tensors.length === 0 ? null : (index) => wanted(tensors, index);
+}
+
+/** Those that the rollout sampled with; null where not every row has them. */
+export function ofSampler(home: Home, batches: readonly MicroBatch[]): GivenLogprobs {
+  if (!batches.every((rows) => rows.every((row) => row.sampled !== undefined))) return null;
+  return (index, tokens, scope) => scope.own(home.upload(sampledLogprobs(batches[index] ?? [], tokens), [tokens]));
 }
 
 /** Σ −w·logprob with each row's weight. */

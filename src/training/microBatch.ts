@@ -13,6 +13,8 @@ export interface TrainingRow {
   readonly weight: number;
   /** 1 for SFT. */
   readonly advantage: number;
+  /** Log-probabilities of its tokens as the rollout had them. */
+  readonly sampled?: Float32Array;
 }
 
 export type MicroBatch = readonly TrainingRow[];
@@ -51,6 +53,17 @@ export function packItems(rows: MicroBatch): { prompt: EncodedPrompt; responses:
     else items.push({ prompt: row.prompt, responses: [row.tokens] });
   }
   return items;
+}
+
+/** The rollout's log-probabilities of all tokens, then zeros up to `size`. */
+export function sampledLogprobs(rows: MicroBatch, size: number): Float32Array {
+  const flat = new Float32Array(size);
+  let at = 0;
+  for (const { tokens, sampled } of rows) {
+    if (sampled !== undefined) flat.set(sampled.subarray(0, tokens.length), at);
+    at += tokens.length;
+  }
+  return flat;
 }
 
 /** One number a row, spread over its tokens, then zeros up to `size`: the layout of `Policy.responseLogprobs`. */

@@ -34,7 +34,7 @@ export function trainingRows(groups: readonly GroupRecord[], prompts: readonly E
     const prompt = prompts[index];
     if (prompt === undefined) throw new Error(`trainingRows: group ${index} has no prompt`);
     return group.filtered === true ? [] : group.samples.filter((sample) => sample.score !== undefined && !("error" in sample.score) && sample.tokenIds.length > 0)
-      .map((sample) => ({ prompt, tokens: Int32Array.from(sample.tokenIds), advantage: sample.advantage ?? 0 }));
+      .map((sample) => ({ prompt, tokens: Int32Array.from(sample.tokenIds), sampled: Float32Array.from(sample.logprobs), advantage: sample.advantage ?? 0 }));
   });
   const weights = rowWeights(counted.map((row) => row.tokens.length), settings.grpo.aggregation, { horizon: settings.maxNewTokens });
   return counted

@@ -99,6 +99,8 @@ export interface StepMetrics {
   readonly "completions/clipped_ratio"?: number;
   readonly entropy?: number;
   readonly kl?: number;
+  /** Of the policy that is updated from the one that sampled: rounding, and halves in the KV cache. Not measured beside a KL term. */
+  readonly "kl/sampler"?: number;
   readonly frac_reward_zero_std?: number;
   readonly "clip_ratio/low_mean"?: number;
   readonly "clip_ratio/high_mean"?: number;

@@ -263,6 +263,21 @@ test("GRPO makes what is rewarded more likely", async () => {
   await home.dispose();
 });
 
+test.each([["wasm", openWasmHome], ["WebGPU", openNodeWebGpuHome]] as const)("how far the sampler is from the policy that is updated shows as kl/sampler, on the %s home", async (_name, open) => {
+  const home: Home = await open();
+  const session = sessionOn(await freshPolicy(home), "grpo");
+  const wide = await session.stepThrough();
+  session.configure({ rollout: { cache: "f16" } });
+  const half = await session.stepThrough();
+  // Rounding of sums, then of keys and values too.
+  expect(Math.abs(wide?.["kl/sampler"] ?? 1)).toBeLessThan(1e-10);
+  expect(half?.["kl/sampler"]).toBeGreaterThan(1e-9);
+  expect(half?.["kl/sampler"]).toBeLessThan(1e-5);
+  expect([wide?.kl, half?.kl]).toEqual([0, 0]);
+  session.dispose();
+  await home.dispose();
+});
+
 describe("the stages", () => {
   test("base → SFT → GRPO: the data is built by the policy and the teacher, and SFT lowers the loss", async () => {
     const home = await openWasmHome();

@@ -224,7 +224,7 @@ export class Session {
     const sampled = groupMetrics(groups);
     const metrics: StepMetrics = {
       step: this.#step + 1, stage: this.#stage, ...sampled,
-      ...(update === null ? {} : { ...updateMetrics(update), learning_rate: this.grpoRate(settings), kl: update.referenceKl }),
+      ...(update === null ? {} : { ...updateMetrics(update), learning_rate: this.grpoRate(settings), kl: update.referenceKl, ...(update.samplerKl === null ? {} : { "kl/sampler": update.samplerKl }) }),
       step_time: pending.seconds + elapsed(), "time/rollout": pending.rolloutSeconds, "time/update": updateSeconds,
       ...(pending.rolloutSeconds > 0 ? { "time/rollout_tokens_per_second": (sampled.num_tokens ?? 0) / pending.rolloutSeconds } : {}),
     };

@@ -55,7 +55,7 @@ export const grpoSchema = z.object({
 
 /** How responses are sampled (src/policy/generate.ts); none but `cache` and `stopStrings` changes what is sampled. */
 export const rolloutSchema = z.object({
-  /** Responses written at a time; null: as many as their keys and values take 2 GiB. */
+  /** Responses written at a time; null: as many as their keys and values, prompts included, fit into 2 GiB. */
   slots: z.number().int().positive().nullable().default(null),
   /** null: f16 beside packed weights, else f32. */
   cache: z.enum(["f32", "f16"]).nullable().default(null),

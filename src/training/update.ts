@@ -8,8 +8,11 @@
  * nothing is ever clipped, and since the advantages of a group add up to 0 the reported loss is about 0.
  * "loss 0, clip 0" is therefore how a healthy on-policy run looks: the gradient, A·∇log π, is not 0; watch grad_norm
  * and the rewards instead. With more epochs the log-probabilities of the first forward are kept as the old ones.
- * (The rollout's own log-probabilities do not serve as the old ones: the sampler's cached decode and the packed
- * forward agree only to rounding.)
+ * The rollout's own log-probabilities do not serve as the old ones: the sampler's cached decode and the packed forward agree
+ * to rounding only, and less with keys and values in halves. So the tokens come from a policy a little beside
+ * the one that is trained, which no ratio corrects: the update is on-policy but for `samplerKl`, which is measured for nothing
+ * where there is no KL term (the kernel's reference input is free then). The tiny test policy has 1e-13 with a cache in f32 and
+ * 1e-8 in halves; a value that can be seen beside the KL that a step makes, 1e-3 say, means that `rollout.cache` should be f32.
  *
  * SFT: negative log-likelihood, mean over all response tokens of the batch; the prompt carries no loss.
  */
@@ -17,8 +20,8 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Policy } from "../policy/policy";
 import { POLICY_LOSS_STATS, type PolicyLossOptions } from "../tensor/kernels";
 import { Lifetime } from "./lifetime";
-import { likelihoodLoss, ofBatches, policyLoss } from "./loss";
-import { microBatches, type MicroBatch, type TrainingRow } from "./microBatch";
+import { likelihoodLoss, ofBatches, ofSampler, policyLoss } from "./loss";
+import { microBatches, sampledLogprobs, type MicroBatch, type TrainingRow } from "./microBatch";
 import { optimiserStep, responseLogprobs, type StepOptions } from "./optimiserStep";
 import { parallelStep, type DataParallel } from "./parallel";
 import type { ReferencePolicy } from "./reference";
@@ -37,6 +40,8 @@ export interface UpdateResult {
   readonly tokens: number;
   /** Mean k3 against the reference policy; 0 while β = 0. */
   readonly referenceKl: number;
+  /** Mean k3 of this policy, before its update, against what the rollout sampled with; null beside a KL term. */
+  readonly samplerKl: number | null;
   readonly clippedLow: number;
   readonly clippedHigh: number;
   /** Optimiser updates made (inner epochs). */
@@ -65,7 +70,9 @@ export async function policyUpdate(policy: Policy, rows: readonly TrainingRow[],
     const results = epochs.map(({ stats, gradNorm }, epoch): UpdateResult => ({ ...policyMeans(stats), gradNorm, updates: epoch + 1 }));
     const last = results.at(-1);
     if (last === undefined) throw new Error(`policyUpdate: epochs is ${options.epochs}; expected at least 1`);
-    return { ...last, referenceKl: results[0]?.referenceKl ?? 0 };
+    const measured = results[0]?.referenceKl ?? 0;
+    if (options.loss.beta > 0) return { ...last, referenceKl: measured };
+    return { ...last, referenceKl: 0, samplerKl: ofSampler(policy.home, batches) === null ? null : measured };
   } finally {
     lifetime.dispose();
   }
@@ -81,7 +88,7 @@ async function ownEpochs(policy: Policy, batches: readonly MicroBatch[], referen
   for (let epoch = 0; epoch < options.epochs; epoch++) {
     const kept: Tensor[] = [];
     const keep = epoch === 0 && options.epochs > 1 ? { lifetime, logprobs: kept } : null;
-    const loss = policyLoss(policy.home, options.loss, ofBatches(old), ofBatches(given));
+    const loss = policyLoss(policy.home, options.loss, ofBatches(old), ofBatches(given) ?? ofSampler(policy.home, batches));
     results.push(await optimiserStep(policy, batches, { ...options, updates: options.updates + epoch }, loss, keep));
     old.push(...kept);
   }
@@ -91,12 +98,14 @@ async function ownEpochs(policy: Policy, batches: readonly MicroBatch[], referen
 /** The same over replicas: log-probabilities travel as plain arrays. */
 async function parallelEpochs(parallel: DataParallel, batches: readonly MicroBatch[], reference: ReferencePolicy | null, options: PolicyUpdateOptions): Promise<Epoch[]> {
   const given = reference === null ? [] : await parallel.referenceLogprobs(reference, batches.map((rows) => ({ rows, temperature: options.temperature })), options.features);
+  const sampled = ofSampler(parallel.policy.home, batches) !== null;
+  const sampler = batches.map((rows) => (sampled ? sampledLogprobs(rows, rows.reduce((sum, row) => sum + row.tokens.length, 0)) : null));
   let old: readonly (Float32Array | null)[] = [];
   const results: Epoch[] = [];
   for (let epoch = 0; epoch < options.epochs; epoch++) {
     const keep = epoch === 0 && options.epochs > 1;
     const { logprobs, ...result } = await parallelStep(parallel, batches, { ...options, updates: options.updates + epoch }, (index) =>
-      ({ kind: "policy", options: options.loss, old: old[index] ?? null, reference: given[index] ?? null }), keep);
+      ({ kind: "policy", options: options.loss, old: old[index] ?? null, reference: given[index] ?? sampler[index] ?? null }), keep);
     if (keep) old = logprobs;
     results.push(result);
   }
@@ -108,7 +117,7 @@ function policyMeans(stats: readonly Float32Array[]): Omit<UpdateResult, "gradNo
     stats.reduce((total, values) => total + (values[POLICY_LOSS_STATS.indexOf(name)] ?? 0), 0);
   const tokens = sum("rows");
   const share = (name: (typeof POLICY_LOSS_STATS)[number]): number => (tokens > 0 ? sum(name) / tokens : 0);
-  return { loss: sum("loss"), tokens, referenceKl: share("refKl"), clippedLow: share("clippedLow"), clippedHigh: share("clippedHigh") };
+  return { loss: sum("loss"), tokens, referenceKl: share("refKl"), samplerKl: null, clippedLow: share("clippedLow"), clippedHigh: share("clippedHigh") };
 }
 
 /** One SFT step: Σ −w·logprob with each row's weight. @throws StepRefused when the loss or gradient is not finite. */
@@ -118,5 +127,5 @@ export async function sftUpdate(policy: Policy, rows: readonly TrainingRow[], op
     ? await parallelStep(options.parallel, batches, options, () => ({ kind: "likelihood" }))
     : await optimiserStep(policy, batches, options, likelihoodLoss(policy.home));
   const tokens = rows.reduce((sum, row) => sum + row.tokens.length, 0);
-  return { loss: stats.reduce((sum, [value]) => sum + (value ?? 0), 0), gradNorm, tokens, referenceKl: 0, clippedLow: 0, clippedHigh: 0, updates: 1 };
+  return { loss: stats.reduce((sum, [value]) => sum + (value ?? 0), 0), gradNorm, tokens, referenceKl: 0, samplerKl: null, clippedLow: 0, clippedHigh: 0, updates: 1 };
 }

@@ -23,7 +23,7 @@ export const inspectCommand: RunnerCommand = {
     rank: { type: "string", default: "16", valueHint: "n", description: "LoRA rank, on all linear layers of the decoder" },
     group: { type: "string", default: "8", valueHint: "n", description: "Responses a prompt" },
     prompts: { type: "string", default: "1", valueHint: "n", description: "Prompts of a step" },
-    slots: { type: "string", valueHint: "n", description: "Responses written at a time (default: as many as their keys and values take 2 GiB)" },
+    slots: { type: "string", valueHint: "n", description: "Responses written at a time (default: as many as their keys and values fit into 2 GiB)" },
     cache: { type: "string", valueHint: CACHE_FORMATS.join("|"), description: "How keys and values are kept (default: f16 with packed weights, else f32)" },
     prompt: { type: "string", default: "700", valueHint: "n", description: "Prompt tokens, the picture's included" },
     image: { type: "string", valueHint: "n", description: "Of them, tokens of the picture (default: all)" },

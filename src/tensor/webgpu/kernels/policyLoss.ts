@@ -41,7 +41,8 @@ fn kernel(group: u32, lane: u32) {
     let rawD = refLogprob[row] - lp;
     let d = clamp(rawD, -params.logRatioClamp, params.logRatioClamp);
     let expD = exp(d);
-    let k3 = expD - d - 1.0;
+    // Near 0 the difference would be all rounding: there the series.
+    let k3 = select(expD - d - 1.0, d * d * (0.5 + d * (1.0 / 6.0 + d * (1.0 / 24.0 + d / 120.0))), abs(d) < 0.1);
     let k3Slope = select(0.0, 1.0 - expD, abs(rawD) <= params.logRatioClamp);
     let surrogate = select(clipped, ceiling, dual);
     slope = w * (select(clippedSlope, 0.0, dual) + params.beta * k3Slope);
