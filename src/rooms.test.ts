@@ -20,7 +20,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 /** What the page may take from the worker: the contract and its client, never the engine behind them. */
 const WORKER_FOR_APP = ["protocol", "client"];
 /** Modules outside src/runner and src/bench that only Node loads; the page never imports them. */
-const NODE_MODULES = ["src/policy/checkpointDirectory.ts", "src/tensor/webgpu/node.ts", "src/tensor/wasm/build.ts"];
+const NODE_MODULES = ["src/policy/checkpointDirectory.ts", "src/tensor/webgpu/node.ts", "src/tensor/webgpu/tuningFile.ts", "src/tensor/wasm/build.ts"];
 const IMPORT = /(?:import|export)\s[^"';]*?from\s*["']([^"']+)["']|import\s*\(\s*["']([^"']+)["']|import\s+["']([^"']+)["']/g;
 
 function sources(folder: string): string[] {

@@ -4,6 +4,7 @@
  */
 import type { Home, HomeName } from "./home";
 import { timedSelfTest, type SelfTestTimes } from "./selfTest";
+import type { WebGpuHomeOptions } from "./webgpu/home";
 
 export interface OpenOptions {
   /** Try this home first; the others follow in their usual order. */
@@ -12,6 +13,8 @@ export interface OpenOptions {
   readonly only?: boolean;
   /** WebGPU's entry point, where it is not `navigator.gpu`. */
   readonly gpu?: GPU;
+  /** Of the WebGPU home: the variant of the matrix product, and where the tuner's choice is kept. */
+  readonly webgpu?: Pick<WebGpuHomeOptions, "products" | "tuning">;
   readonly onProgress?: (progress: OpenProgress) => void;
 }
 
@@ -40,14 +43,14 @@ const ORDER: readonly HomeName[] = ["webgpu", "wasm", "reference"];
 
 /** @throws Error that gives every home's reason, when none can be opened */
 export async function openBestHome(options: OpenOptions = {}): Promise<OpenedHome> {
-  const { prefer, gpu, onProgress } = options;
+  const { prefer, gpu, webgpu, onProgress } = options;
   const started = performance.now();
   const order = prefer ? [prefer, ...ORDER.filter((name) => name !== prefer && options.only !== true)] : ORDER;
   const passedOver: PassedOver[] = [];
   for (const name of order) {
     try {
       onProgress?.({ home: name, stage: "opening" });
-      const home = await openHome(name, gpu);
+      const home = await openHome(name, { ...webgpu, ...(gpu ? { gpu } : {}) });
       onProgress?.({ home: name, stage: "testing" });
       const times = await tested(home);
       onProgress?.({ home: name, stage: "ready" });
@@ -62,11 +65,11 @@ export async function openBestHome(options: OpenOptions = {}): Promise<OpenedHom
 }
 
 /** Opens one home, untested. */
-export async function openHome(name: HomeName, gpu?: GPU): Promise<Home> {
+export async function openHome(name: HomeName, webgpu: WebGpuHomeOptions = {}): Promise<Home> {
   switch (name) {
     case "webgpu": {
       const { openWebGpuHome } = await import("./webgpu/home");
-      return openWebGpuHome(gpu ? { gpu } : {});
+      return openWebGpuHome(webgpu);
     }
     case "wasm": {
       const { openWasmHome } = await import("./wasm/home");

@@ -11,13 +11,16 @@ import { HomeBackend } from "./backend";
 import { adapterTraits, openDevice, type AdapterTraits, type OpenedDevice } from "./device";
 import { Dispatcher } from "./dispatch";
 import { Faults } from "./faults";
-import { plainVariant, Products, uniformTable } from "./kernels/products/choice";
+import { plainVariant, Products, uniformTable, type ProductsOption } from "./kernels/products/choice";
 import type { FragmentSupport } from "./kernels/products/fragments";
-import type { ProductAdapter, ProductVariantName } from "./kernels/products/variant";
+import { tuningIdentity, type TuningStore } from "./kernels/products/tuningRecord";
+import type { ProductAdapter } from "./kernels/products/variant";
+import { ProductTiming } from "./productTiming";
 import { webGpuKernels } from "./kernels";
 import { Readback } from "./readback";
 import { WebGpuRecorder } from "./recorder";
 import { Storage, VIEW_ALIGNMENT } from "./storage";
+import { tuneProducts, type ProductTuning } from "./tuneProducts";
 
 export interface WebGpuHomeOptions {
   /** Where adapters come from; `navigator.gpu` by default. In Node: `nodeGpu()` of ./node. */
@@ -26,10 +29,12 @@ export interface WebGpuHomeOptions {
   /** Kernel variants for a GPU on a CPU adapter or the reverse; for tests and measurements. */
   readonly kernelsFor?: "software" | "gpu";
   /**
-   * The variant of the matrix product (kernels/products); by default register tiles on CPU adapters, shared tiles on GPUs.
-   * @see Products for what becomes of products that a variant is not written for
+   * The variant of the matrix product (kernels/products), or "tuned" to measure them. By default register tiles on CPU
+   * adapters, and on GPUs what the tuner chooses. Products that a variant is not written for are left to the plain one.
    */
-  readonly products?: ProductVariantName;
+  readonly products?: ProductsOption;
+  /** Where the tuner's choice is kept, and what besides the adapter it holds for (browser or Node, and version); by default it is not kept. */
+  readonly tuning?: { readonly store: TuningStore; readonly environment: string };
   /** Subgroup matrices in another spelling than the device's, or emulated; for tests. */
   readonly fragments?: FragmentSupport;
   /** Bind at most so many bytes of a weight at once, as an adapter with a lower limit would; for tests. */
@@ -55,7 +60,20 @@ export async function openWebGpuHome(options: WebGpuHomeOptions = {}): Promise<W
   if (findBackendFactory("webgpu")) removeBackend("webgpu");
   registerBackend("webgpu", () => backend);
   if (!(await setBackend("webgpu"))) throw new Error("TensorFlow.js refused the WebGPU backend.");
+  if (isTuned(options, opened)) {
+    try {
+      await home.tuneProducts(options.tuning ?? null);
+    } catch (error) {
+      await home.dispose();
+      throw error;
+    }
+  }
   return home;
+}
+
+/** A variant that is named is used as it is; so are the kernels of another kind of adapter. */
+function isTuned({ products, kernelsFor }: WebGpuHomeOptions, { traits }: OpenedDevice): boolean {
+  return products === "tuned" || (products === undefined && kernelsFor === undefined && !traits.software);
 }
 
 /** @throws Error when the wished variant of the product cannot run, naming what the adapter lacks */
@@ -65,7 +83,7 @@ function traitsFor({ traits }: OpenedDevice, { kernelsFor, products, fragments, 
   const offer: ProductAdapter = { ...adapter, software: kind.software, fragments: fragments ?? adapter.fragments };
   return {
     ...kind,
-    products: new Products(offer, uniformTable(products ?? plainVariant(offer))),
+    products: new Products(offer, uniformTable(products === undefined || products === "tuned" ? plainVariant(offer) : products)),
     ...(weightBindingBytes === undefined ? {} : { weightBindingBytes }),
   };
 }
@@ -82,7 +100,6 @@ async function orClose<T>(device: GPUDevice, work: () => Promise<T>): Promise<T>
 
 export class WebGpuHome implements Home {
   readonly name = "webgpu";
-  readonly description: HomeDescription;
   readonly kernels: Kernels;
   /** Dispatches and submits include those of stock tf.* operations; bytes are those of tensors. */
   readonly counters: HomeCounters = { dispatches: 0, submits: 0, readbacks: 0, bytesUploaded: 0, bytesRead: 0 };
@@ -94,13 +111,12 @@ export class WebGpuHome implements Home {
   private readonly storage: Storage;
   private readonly readback: Readback;
   private readonly faults: Faults;
+  private tuned: ProductTuning | null = null;
   private disposed = false;
   private recorders = 0;
 
-  constructor(opened: OpenedDevice, private readonly backend: HomeBackend, readonly records: boolean) {
+  constructor(private readonly opened: OpenedDevice, private readonly backend: HomeBackend, readonly records: boolean) {
     this.device = opened.device;
-    const { products } = opened.traits;
-    this.description = { ...opened.description, products: products.describe(), ...(products.roundsF32 ? { halfProducts: true } : {}) };
     this.faults = new Faults(opened.device);
     this.lost = this.faults.lost;
     this.storage = new Storage(backend, this.counters);
@@ -128,6 +144,30 @@ export class WebGpuHome implements Home {
         return values;
       },
     });
+  }
+
+  get description(): HomeDescription {
+    const { products } = this.opened.traits;
+    return { ...this.opened.description, products: products.describe(), ...(products.roundsF32 ? { halfProducts: true } : {}) };
+  }
+
+  /** How the variants of the product were chosen; null where none was measured. */
+  get productTuning(): ProductTuning | null {
+    return this.tuned;
+  }
+
+  /** Measure the variants of the product and use the fastest from here on, or those that were kept. Before any other work. */
+  async tuneProducts(tuning: WebGpuHomeOptions["tuning"] | null): Promise<void> {
+    const { info, traits: { products } } = this.opened;
+    const now = (): number => performance.now();
+    const timing = new ProductTiming(this, this.device, this.dispatcher, products.adapter, now);
+    try {
+      const identity = tuningIdentity(info, products.adapter, tuning?.environment ?? "");
+      this.tuned = await tuneProducts({ adapter: products.adapter, identity, store: tuning?.store ?? null, timing, now });
+    } finally {
+      timing.dispose();
+    }
+    products.adopt(this.tuned.table);
   }
 
   zeros(shape: readonly number[], dtype: DataType = "float32"): Tensor {

@@ -6,6 +6,7 @@
 import { existsSync, mkdtempSync, readdirSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileTuningStore } from "./tuningFile";
 import { openWebGpuHome, type WebGpuHome, type WebGpuHomeOptions } from "./home";
 
 const SYSTEM_DRIVERS = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d"];
@@ -22,9 +23,16 @@ export function nodeGpu(): Promise<GPU> {
   return gpu;
 }
 
-/** `openWebGpuHome` on Node's own GPU. @throws Error that says which driver to install */
+/**
+ * What Dawn hides unless asked: features that are not standard yet (subgroup matrices), and halves on NVIDIA's driver. The
+ * kernels use halves for weights only.
+ */
+const TOGGLES = ["enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia"];
+
+/** `openWebGpuHome` on Node's own GPU; the tuner's choice is kept in the user's cache folder. @throws Error that says which driver to install */
 export async function openNodeWebGpuHome(options: Omit<WebGpuHomeOptions, "gpu"> = {}): Promise<WebGpuHome> {
-  return openWebGpuHome({ ...options, gpu: await nodeGpu() });
+  const tuning = { store: fileTuningStore(), environment: `Node ${process.version}` };
+  return openWebGpuHome({ tuning, ...options, gpu: await nodeGpu() });
 }
 
 async function createGpu(): Promise<GPU> {
@@ -34,7 +42,7 @@ async function createGpu(): Promise<GPU> {
   if (process.platform === "linux" && !process.env["VK_ICD_FILENAMES"] && !process.env["VK_DRIVER_FILES"]) {
     await chooseDriver(create);
   }
-  const made = create([]);
+  const made = create(TOGGLES);
   // Node has a `navigator` from version 21 on.
   if (globalThis.navigator === undefined) Object.defineProperty(globalThis, "navigator", { value: {}, configurable: true });
   Object.defineProperty(globalThis.navigator, "gpu", { value: made, configurable: true });

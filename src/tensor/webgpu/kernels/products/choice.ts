@@ -52,15 +52,31 @@ export function uniformTable(name: ProductVariantName): ProductTable {
 export class Products {
   private readonly plain: ProductVariant;
 
+  private chosen: ProductTable;
+
   /** @throws Error when the adapter cannot run a variant of the table, naming what it lacks */
-  constructor(readonly adapter: ProductAdapter, readonly table: ProductTable) {
+  constructor(readonly adapter: ProductAdapter, table: ProductTable) {
     this.plain = VARIANTS[plainVariant(adapter)];
+    this.chosen = this.checked(table);
+  }
+
+  get table(): ProductTable {
+    return this.chosen;
+  }
+
+  /** Take the tuner's choice: once, before a home does any work for others. @throws as the constructor */
+  adopt(table: ProductTable): void {
+    this.chosen = this.checked(table);
+  }
+
+  private checked(table: ProductTable): ProductTable {
     for (const name of new Set(Object.values(table))) {
-      const lacks = VARIANTS[name].lacks(adapter);
+      const lacks = VARIANTS[name].lacks(this.adapter);
       if (lacks !== null) {
-        throw new Error(`Products "${name}" cannot run here: this adapter has no ${lacks}. It can run ${offeredVariants(adapter).offered.join(", ")}.`);
+        throw new Error(`Products "${name}" cannot run here: this adapter has no ${lacks}. It can run ${offeredVariants(this.adapter).offered.join(", ")}.`);
       }
     }
+    return table;
   }
 
   planFor(shape: ProductShape): ProductPlan {

@@ -21,7 +21,9 @@ struct Right { at: u32, rowStep: u32, columnStep: u32 }
 struct Sum { ${quads.map((q) => `q${q}: vec4f`).join(", ")} }
 fn multiplyAdd(left: Left, right: Right, sum: Sum, lane: u32) -> Sum {
   var made = sum;
-  for (var k = 0u; k < ${K}u; k++) {
+  // K, as the compiler cannot know: it would unroll, and take a minute for it.
+  let depth = min(${K}u, params.firstGroup + ${K}u);
+  for (var k = 0u; k < depth; k++) {
     let a = f32(slabA[left.at + lane * left.rowStep + k * left.columnStep]);
     let b = right.at + k * right.rowStep;
     ${quads.map((q) => `made.q${q} += a * vec4f(${weights(q)});`).join("\n    ")}

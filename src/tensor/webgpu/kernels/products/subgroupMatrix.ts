@@ -44,7 +44,7 @@ export const subgroupMatrix: ProductVariant = {
     const tile = tileOf(shape);
     return {
       key: `matrices${tile} ${component} ${M}x${N}x${K} ${fragments.dialect.name} ${shape.orientation}`, threads: SIDE * SIDE * adapter.subgroupMaxSize, rows: tile, columns: tile,
-      enables: [...(component === "f16" ? ["f16" as const] : []), ...fragments.dialect.enables], halfWeights: component === "f16",
+      scalarStores: adapter.software, enables: [...(component === "f16" ? ["f16" as const] : []), ...fragments.dialect.enables], halfWeights: component === "f16",
       code: (parts) => code(parts, tile, fragment, fragments),
     };
   },

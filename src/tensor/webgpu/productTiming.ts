@@ -1,0 +1,107 @@
+/** What the tuner measures with: the products of TUNED_SHAPES on a home's own device, numbers in, wall clock out. */
+import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Home } from "../home";
+import { packWeight } from "../packedWeight";
+import type { Dispatcher } from "./dispatch";
+import { plainVariant, productVariant, type ProductKind } from "./kernels/products/choice";
+import { TUNED_SHAPES, type Timing } from "./kernels/products/tuner";
+import type { ProductAdapter, ProductVariantName } from "./kernels/products/variant";
+import { runProduct, type Product } from "./kernels/product";
+import { packed } from "./kernels/linear";
+import { weightAccess } from "./kernels/weightAccess";
+
+/** One measurement runs about so long, and is the best of so many. */
+const MEASURED_MS = 6;
+const ROUNDS = 3;
+const MOST_PRODUCTS = 200;
+
+/** In [−1, 1], without a period that a tile could share. */
+const numbers = (count: number, stream: number): Float32Array => Float32Array.from({ length: count }, (_, i) => ((i * 7919 + stream * 104729) % 2003) / 1001 - 1);
+
+interface Inputs {
+  readonly product: Product;
+  readonly c: Tensor;
+  readonly owned: readonly Tensor[];
+}
+
+export class ProductTiming implements Timing {
+  private readonly inputs = new Map<ProductKind, Inputs>();
+  private readonly expected = new Map<ProductKind, ArrayLike<number>>();
+
+  constructor(
+    private readonly home: Home,
+    private readonly device: GPUDevice,
+    private readonly dispatcher: Dispatcher,
+    private readonly adapter: ProductAdapter,
+    private readonly now: () => number,
+  ) {}
+
+  async compare(kind: ProductKind, variant: ProductVariantName): Promise<number | { readonly error: string }> {
+    const { product, c } = this.inputsOf(kind);
+    const filters = ["validation", "internal", "out-of-memory"] as const;
+    for (const filter of filters) this.device.pushErrorScope(filter);
+    this.run(product, kind, variant, 1);
+    this.home.flush();
+    const errors = await Promise.all(filters.map(() => this.device.popErrorScope()));
+    const error = errors.find((found) => found !== null);
+    if (error) return { error: error.message };
+    const [values] = await this.home.read([c]);
+    if (values === undefined) throw new Error("The read-back returned nothing.");
+    if (variant === plainVariant(this.adapter)) this.expected.set(kind, values);
+    const expected = this.expected.get(kind);
+    if (expected === undefined) throw new Error(`The plain variant has not run for ${kind}.`);
+    let [difference, largest] = [0, 0];
+    for (let i = 0; i < expected.length; i++) {
+      const [got, wanted] = [values[i] ?? NaN, expected[i] ?? NaN];
+      if (!Number.isFinite(got)) return Infinity;
+      difference = Math.max(difference, Math.abs(got - wanted));
+      largest = Math.max(largest, Math.abs(wanted));
+    }
+    return difference / largest;
+  }
+
+  async time(kind: ProductKind, variant: ProductVariantName): Promise<number> {
+    const { product } = this.inputsOf(kind);
+    const once = await this.measure(product, kind, variant, 1);
+    const products = Math.max(1, Math.min(MOST_PRODUCTS, Math.ceil(MEASURED_MS / Math.max(once, 1e-3))));
+    let best = Infinity;
+    for (let round = 0; round < ROUNDS; round++) best = Math.min(best, (await this.measure(product, kind, variant, products)) / products);
+    return best;
+  }
+
+  dispose(): void {
+    for (const { owned } of this.inputs.values()) for (const tensor of owned) tensor.dispose();
+    this.inputs.clear();
+  }
+
+  private async measure(product: Product, kind: ProductKind, variant: ProductVariantName, products: number): Promise<number> {
+    await this.device.queue.onSubmittedWorkDone();
+    const began = this.now();
+    this.run(product, kind, variant, products);
+    this.home.flush();
+    await this.device.queue.onSubmittedWorkDone();
+    return this.now() - began;
+  }
+
+  private run(product: Product, kind: ProductKind, variant: ProductVariantName, times: number): void {
+    const plan = productVariant(variant).plan(TUNED_SHAPES[kind], this.adapter);
+    if (plan === null) throw new Error(`${variant} is not written for ${kind}.`);
+    for (let i = 0; i < times; i++) runProduct(this.dispatcher, product, plan);
+  }
+
+  /** Made when the kind is first asked for, with numbers that depend on nothing but their place. */
+  private inputsOf(kind: ProductKind): Inputs {
+    const known = this.inputs.get(kind);
+    if (known) return known;
+    const { orientation, m, n, k, format } = TUNED_SHAPES[kind];
+    const [rows, columns] = orientation === "NT" ? [n, k] : [k, n];
+    const a = this.home.upload(numbers(m * k, 1), orientation === "TN" ? [k, m] : [m, k]);
+    const weight = packWeight(this.home, numbers(rows * columns, 2), rows, columns, format);
+    const c = this.home.zeros([m, n]);
+    const b = orientation === "TN" && weight.format === "f32" ? { access: weightAccess("f32", n % 4 === 0), operands: [weight.values] } : packed(weight);
+    const stored = weight.format === "f32" ? [weight.values] : weight.format === "f16" ? [weight.packed] : [weight.packed, weight.scales];
+    const made: Inputs = { product: { orientation, m, n, k, a, b, c }, c, owned: [a, c, ...stored] };
+    this.inputs.set(kind, made);
+    return made;
+  }
+}

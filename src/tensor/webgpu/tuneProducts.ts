@@ -1,0 +1,63 @@
+/** The choice of product variants for an adapter: as it was kept, else measured and then kept. */
+import { productVariant, type ProductTable } from "./kernels/products/choice";
+import { tune, type Timing, type Trial } from "./kernels/products/tuner";
+import { parseTuningRecord, withChoice, type TuningRecord, type TuningStore } from "./kernels/products/tuningRecord";
+import type { ProductAdapter } from "./kernels/products/variant";
+
+/** All of it may take so long; what is begun is finished. */
+const BUDGET_MS = 1500;
+
+export interface ProductTuning {
+  readonly table: ProductTable;
+  readonly from: "kept" | "measured";
+  /** Empty where the choice was kept. */
+  readonly trials: readonly Trial[];
+  /** What went wrong on the way and did no harm: a record that could not be read or kept, a variant that was refused. */
+  readonly notes: readonly string[];
+}
+
+export interface TuneOptions {
+  readonly adapter: ProductAdapter;
+  readonly identity: string;
+  /** Null: measure every time. */
+  readonly store: TuningStore | null;
+  readonly timing: Timing;
+  readonly now: () => number;
+  readonly budgetMs?: number;
+}
+
+export async function tuneProducts({ adapter, identity, store, timing, now, budgetMs = BUDGET_MS }: TuneOptions): Promise<ProductTuning> {
+  const notes: string[] = [];
+  const record = store === null ? null : await readRecord(store, notes);
+  const kept = record?.choices.find((choice) => choice.identity === identity);
+  if (kept) {
+    const unable = Object.values(kept.table).find((name) => productVariant(name).lacks(adapter) !== null);
+    if (unable === undefined) return { table: kept.table, from: "kept", trials: [], notes };
+    notes.push(`The kept choice of products names ${unable}, which this adapter cannot run: measured anew.`);
+  }
+  const { table, trials, untried } = await tune(adapter, timing, budgetMs, now);
+  for (const { kind, variant, refused } of trials) if (refused !== undefined) notes.push(`${variant} is not used for ${kind}: ${refused}`);
+  if (untried.length > 0) notes.push(`No time to measure ${untried.join(", ")}: left to the plain variant.`);
+  if (store !== null) {
+    try {
+      await store.write(`${JSON.stringify(withChoice(record, identity, table), null, 1)}\n`);
+    } catch (error) {
+      notes.push(`The choice of products could not be kept and will be measured again: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  return { table, from: "measured", trials, notes };
+}
+
+async function readRecord(store: TuningStore, notes: string[]): Promise<TuningRecord | null> {
+  let text: string | null;
+  try {
+    text = await store.read();
+  } catch (error) {
+    notes.push(`The kept choice of products could not be read: ${error instanceof Error ? error.message : String(error)}`);
+    return null;
+  }
+  const record = parseTuningRecord(text);
+  if (record === null || !("damaged" in record)) return record;
+  notes.push(`The kept choice of products is damaged and is measured anew: ${record.damaged}`);
+  return null;
+}
