@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import type { HomeName } from "../tensor/home";
 import { HOME_NAMES } from "../runner/nodeHomes";
+import { forceProducts, productsFlag } from "../runner/products";
 import { parseArguments, UsageError } from "../runner/usage";
 import { SHAPE_NAMES } from "../policy/shapes";
 import { WEIGHT_FORMATS } from "../tensor/packedWeight";
@@ -26,6 +27,7 @@ const FLAGS = {
   quick: { type: "boolean", description: "Small shapes, few repetitions" },
   small: { type: "boolean", default: false, description: "train-step, rollout: the smallest compared size, no growth" },
   large: { type: "boolean", default: false, description: "train-step, rollout: a member twenty times as large too" },
+  products: productsFlag,
   shape: { type: "string", default: "3b", description: "Of full-size: the member of the family" },
   folder: { type: "string", description: "Of full-size: a checkpoint of that shape" },
   python: { type: "string", default: "python3", description: "Of full-size: an interpreter with torch, transformers and peft" },
@@ -45,6 +47,7 @@ export function help(benchmarks: readonly { readonly name: BenchmarkName; readon
     "",
     "  --home       where our side and the peers compute: webgpu (npm's Dawn; VK_ICD_FILENAMES chooses the Vulkan driver),",
     "               wasm (default) or reference (plain JavaScript)",
+    `  --products NAME  of our side on webgpu: ${productsFlag.valueHint}; by default as the home chooses`,
     "  --json FILE  write the report as JSON",
     "  --quick      small shapes, few repetitions: whether it works, not how fast it is",
     "  --small      of train-step and rollout: the smallest size that is compared, and no growth, for slow adapters (SwiftShader)",
@@ -67,6 +70,7 @@ export function benchArguments(rawArgs: readonly string[]): BenchArguments {
     return name;
   });
   const args = parseArguments(rawArgs.slice(words.length), FLAGS);
+  forceProducts(args);
   const json = args.optional("json");
   if (json !== null && !existsSync(dirname(json))) throw new UsageError(`--json: there is no folder ${dirname(json)}`);
   const folder = args.optional("folder");

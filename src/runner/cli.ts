@@ -3,11 +3,13 @@
  * failed, 2 the input was bad (one line on stderr says what).
  */
 import { stripVTControlCharacters } from "node:util";
-import { defineCommand, renderUsage } from "citty";
+import { defineCommand, renderUsage, type ArgsDef } from "citty";
 import { CheckpointError } from "../policy/checkpointFiles";
 import { SettingsError } from "../training/configure";
 import { SnapshotError } from "../training/snapshot";
 import { COMMANDS } from "./commandTable";
+import type { RunnerCommand } from "./command";
+import { forceProducts, productsFlag } from "./products";
 import { parseArguments, UsageError } from "./usage";
 
 /** Errors that are about the input, not about us. */
@@ -26,11 +28,21 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
     return 0;
   }
   const command = await load();
-  return command.run(parseArguments(rest, command.flags));
+  const args = parseArguments(rest, flagsOf(command));
+  forceProducts(args);
+  return command.run(args);
+}
+
+/** What has a home has its products too. */
+function flagsOf({ flags }: RunnerCommand): ArgsDef {
+  return "home" in flags ? { ...flags, products: productsFlag } : flags;
 }
 
 async function help(name: string | null): Promise<void> {
-  const loaded = await Promise.all(Object.entries(COMMANDS).map(async ([key, load]) => [key, await load()] as const));
+  const loaded = await Promise.all(Object.entries(COMMANDS).map(async ([key, load]) => {
+    const command = await load();
+    return [key, { description: command.description, flags: flagsOf(command) }] as const;
+  }));
   const subCommands = Object.fromEntries(loaded.map(([key, { description, flags }]) => [key, defineCommand({ meta: { name: key, description }, args: flags })]));
   const root = defineCommand({ meta: { name: "npm run srpo --", description: "SRPO without the page" }, subCommands });
   const command = name === null ? undefined : subCommands[name];

@@ -5,15 +5,29 @@ import { openReferenceHome } from "../tensor/reference/home";
 import { openWasmHome } from "../tensor/wasm/home";
 import { adapterLimits, type AdapterLimits } from "../tensor/webgpu/device";
 import { nodeGpu, openNodeWebGpuHome } from "../tensor/webgpu/node";
+import type { WebGpuHome } from "../tensor/webgpu/home";
+import { ProductsError } from "../tensor/webgpu/kernels/products/choice";
+import { forcedProducts } from "./products";
+import { UsageError } from "./usage";
 
 export const HOME_NAMES: readonly HomeName[] = ["webgpu", "wasm", "reference"];
 
 export function openNodeHome(name: HomeName): Promise<Home> {
   switch (name) {
-    case "webgpu": return openNodeWebGpuHome();
+    case "webgpu": return openWebGpu();
     case "wasm": return openWasmHome();
     case "reference": return openReferenceHome();
     default: return name satisfies never;
+  }
+}
+
+/** @throws UsageError when the variant of the product that was asked for cannot run */
+async function openWebGpu(): Promise<WebGpuHome> {
+  const products = forcedProducts();
+  try {
+    return await openNodeWebGpuHome(products === null ? {} : { products });
+  } catch (error) {
+    throw error instanceof ProductsError ? new UsageError(error.message) : error;
   }
 }
 

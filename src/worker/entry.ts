@@ -2,16 +2,22 @@
 import { InMemoryFiles, UrlFiles, type CheckpointFiles } from "../policy/checkpointFiles";
 import { openBestHome } from "../tensor/open";
 import { Host } from "./host";
+import { productsAsked, tuningStore } from "./products";
 import type { Event, PolicySource } from "./protocol";
 import { replicasOnWorkers } from "./replicaWorkers";
 import type { OpenHome } from "./run";
 import { IndexedDbStore, MemoryStore, type SnapshotStore } from "./store";
 
+/** Of the page that opened the run; it may ask for a variant of the matrix product. */
+let address = self.location.href;
+
 const openHome: OpenHome = async (wanted, onProgress) => {
+  const products = productsAsked(address);
   let mark = performance.now();
   let deviceTime = 0;
   const { home, passedOver, times } = await openBestHome({
     ...(wanted === null ? {} : { prefer: wanted, only: true }),
+    webgpu: { ...(products === null ? {} : { products }), tuning: { store: tuningStore(store), environment: navigator.userAgent } },
     onProgress: ({ stage }) => {
       const now = performance.now();
       if (stage === "opening") onProgress("device", 0, 1);
@@ -28,6 +34,7 @@ const openHome: OpenHome = async (wanted, onProgress) => {
 };
 
 function filesOf(source: PolicySource, base: string | undefined): CheckpointFiles {
+  address = base ?? self.location.href;
   switch (source.kind) {
     case "shipped": return new UrlFiles(new URL(`policies/${source.name}/`, base ?? self.location.href).href);
     case "files": return new InMemoryFiles(new Map(source.files.map(({ path, bytes }) => [path, new Uint8Array(bytes)])));

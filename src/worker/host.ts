@@ -123,7 +123,8 @@ export class Host {
 
   private postOpened(resumed: boolean): void {
     const { opened: { home, passedOver }, policy, session, costs } = this.#life.run;
-    const { features } = home.description;
+    const { features: offered, products } = home.description;
+    const features = products === undefined ? offered : [...offered, `products by ${products}`];
     const adapter = adapterOf(this.#life.run);
     this.post({
       type: "opened", home: home.name, adapter, features, costs, passedOver, parameters: policy.parameters.count,

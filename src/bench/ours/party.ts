@@ -13,10 +13,15 @@ export async function openOurs(name: HomeName): Promise<Party> {
   const home = await openNodeHome(name);
   return {
     name: "ours",
-    adapter: home.description.adapter,
+    adapter: adapterOf(home),
     open: (job) => openJob(home, job),
     close: () => home.dispose(),
   };
+}
+
+/** "lavapipe (CPU), products by registerTiles". */
+function adapterOf({ description: { adapter, products } }: Home): string {
+  return products === undefined ? adapter : `${adapter}, products by ${products}`;
 }
 
 function openJob(home: Home, job: Job): Promise<Contender> {

@@ -49,12 +49,17 @@ export function uniformTable(name: ProductVariantName): ProductTable {
   return { fewRows: name, manyRows: name, inputGradient: name, weightGradient: name, fewRowsPacked: name, manyRowsPacked: name, inputGradientPacked: name };
 }
 
+/** A variant that was asked for cannot run on the adapter. */
+export class ProductsError extends Error {
+  override readonly name = "ProductsError";
+}
+
 export class Products {
   private readonly plain: ProductVariant;
 
   private chosen: ProductTable;
 
-  /** @throws Error when the adapter cannot run a variant of the table, naming what it lacks */
+  /** @throws ProductsError when the adapter cannot run a variant of the table, naming what it lacks */
   constructor(readonly adapter: ProductAdapter, table: ProductTable) {
     this.plain = VARIANTS[plainVariant(adapter)];
     this.chosen = this.checked(table);
@@ -73,7 +78,7 @@ export class Products {
     for (const name of new Set(Object.values(table))) {
       const lacks = VARIANTS[name].lacks(this.adapter);
       if (lacks !== null) {
-        throw new Error(`Products "${name}" cannot run here: this adapter has no ${lacks}. It can run ${offeredVariants(this.adapter).offered.join(", ")}.`);
+        throw new ProductsError(`Products "${name}" cannot run here: this adapter has no ${lacks}. It can run ${offeredVariants(this.adapter).offered.join(", ")}.`);
       }
     }
     return table;
