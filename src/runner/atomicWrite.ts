@@ -2,6 +2,9 @@
 import { appendFile, mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
+/** Names of files that are still being written; one that a killed process left is of no use. */
+export const PARTIAL = /\.\d+\.partial$/;
+
 export async function writeAtomically(path: string, content: Uint8Array | string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const beside = `${path}.${process.pid}.partial`;

@@ -2,8 +2,9 @@
  * One process at a time works on a run's folder, whichever command it is. The claim is a file with the process id, so that
  * a process that was killed leaves none that counts.
  */
-import { mkdir, open, readFile, rm, unlink } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rm, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { PARTIAL } from "./atomicWrite";
 import { UsageError } from "./usage";
 
 const LOCK = "run.lock";
@@ -24,12 +25,22 @@ export class RunLock {
       if (!await written(path)) throw new UsageError(`${folder}: another process has just taken this run`);
     }
     held.add(path);
+    await removePartial(folder);
     return new RunLock(path);
   }
 
   async release(): Promise<void> {
     held.delete(this.path);
     await rm(this.path, { force: true });
+  }
+}
+
+/** Remove what a killed process left half written, here and in the folders below: a snapshot may be of hundreds of MB. */
+async function removePartial(folder: string): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const folders = [folder, ...entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name))];
+  for (const each of folders) {
+    for (const name of await readdir(each)) if (PARTIAL.test(name)) await rm(join(each, name));
   }
 }
 

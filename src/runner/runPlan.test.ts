@@ -1,5 +1,5 @@
 /** What a run keeps from its beginning, and who may work on it. */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -46,4 +46,11 @@ test("a folder belongs to one process; one that was killed leaves no claim", asy
     expect(await readFile(lock, "utf8")).toBe(String(process.pid));
     await taken.release();
   }
+});
+
+test("what a killed process left half written is removed, nothing else", async () => {
+  await mkdir(join(folder, "grpo"));
+  for (const name of ["snapshot.bin", "snapshot.bin.123.partial", "grpo/model.safetensors.77.partial", "grpo/notes.partial"]) await writeFile(join(folder, name), "");
+  await (await RunLock.take(folder)).release();
+  expect((await readdir(folder, { recursive: true })).sort()).toEqual(["grpo", join("grpo", "notes.partial"), "snapshot.bin"]);
 });
