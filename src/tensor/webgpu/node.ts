@@ -8,6 +8,7 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileTuningStore } from "./tuningFile";
 import { openWebGpuHome, type WebGpuHome, type WebGpuHomeOptions } from "./home";
+import { pauseWhileWaiting } from "./polling";
 
 const SYSTEM_DRIVERS = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d"];
 const CHROMIUM_FOLDERS = ["/usr/lib/chromium", "/usr/lib/chromium-browser", "/opt/google/chrome", "/opt/chromium.org/chromium"];
@@ -39,6 +40,7 @@ async function createGpu(): Promise<GPU> {
   process.env["XDG_RUNTIME_DIR"] ??= mkdtempSync(join(tmpdir(), "runtime-"));
   const { create, globals } = await import("webgpu");
   Object.assign(globalThis, globals);
+  pauseWhileWaiting();
   if (process.platform === "linux" && !process.env["VK_ICD_FILENAMES"] && !process.env["VK_DRIVER_FILES"]) {
     await chooseDriver(create);
   }
