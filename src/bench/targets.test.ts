@@ -20,8 +20,10 @@ test("ratios at least, counts and times at most; the adapter decides which bound
 });
 
 test("a rollout's dispatches are counted a token; two workers are compared with one", () => {
-  expect(results([row({ benchmark: "rollout", workload: "nano, 4 × 8 responses of 64", counts: { dispatches: 2560 } })])).toMatchObject({
-    "dispatches of a decoded token": ["≤ 45", 40, true], "dispatches of a decoded token and layer": ["≤ 9", 10, false],
+  const rollout = (member: string, tokens: number, dispatches: number): Measurement => row({ benchmark: "rollout", workload: `growth: ${member}, 1 × 4 responses of ${tokens}`, counts: { dispatches } });
+  // 30 for the prompt; 4 and 8 layers of 10, and 3 beside them.
+  expect(results([rollout("nano", 64, 30 + 64 * 43), rollout("nano", 8, 30 + 8 * 43), rollout("twice nano's depth", 8, 50 + 8 * 83), rollout("twice nano's depth", 64, 50 + 64 * 83)])).toMatchObject({
+    "dispatches of a decoded token": ["≤ 45", 43, true], "dispatches of a decoded token and layer": ["≤ 9", 10, false],
   });
   expect(results([row({ home: "wasm", contender: "ours, 2 workers", ratio: 0.5 }), row({ home: "wasm", benchmark: "grpo-step", contender: "ours, 2 workers" })])).toEqual({
     "two workers against one, wasm training step": ["≥ 1.7×", 2, true], "GRPO step on the wasm home with two workers": ["≤ 2.5 s", 3, false],

@@ -37,7 +37,21 @@ const ratio = (row: Measurement): number | undefined => row.ratio;
 const on = (adapter: RegExp, measured: Target["measured"]): Target["measured"] => (run) => (adapter.test(run.adapter) ? measured(run) : null);
 /** Tokens that a rollout's workload has a response write, from its title. */
 const responseTokens = ({ workload }: Measurement): number => Number(/responses of (\d+)/.exec(workload)?.[1]);
-const perToken = (row: Measurement): number | undefined => row.counts?.dispatches && row.counts.dispatches / responseTokens(row);
+
+/** Dispatches of a decoded token of a member, prompts left out: the difference of two lengths. */
+function perToken({ measurements }: Run, member: string): number | null {
+  const rows = measurements.filter(({ home, benchmark, contender, workload, counts }) =>
+    home === "webgpu" && benchmark === "rollout" && contender === "ours" && counts?.dispatches !== undefined && workload.startsWith(`growth: ${member}, 1 × 4 `));
+  const [short, long] = [...rows].sort((a, b) => responseTokens(a) - responseTokens(b));
+  if (short === undefined || long === undefined) return null;
+  return ((long.counts?.dispatches ?? 0) - (short.counts?.dispatches ?? 0)) / (responseTokens(long) - responseTokens(short));
+}
+
+/** Of a layer: the difference of two depths. */
+function perLayer(run: Run): number | null {
+  const [nano, deep] = [perToken(run, "nano"), perToken(run, "twice nano's depth")];
+  return nano === null || deep === null ? null : (deep - nano) / LAYERS;
+}
 
 const startsWithin = ({ measurements }: Run): number | null => {
   const first = measurements.find((row) => row.workload === PREPARED && row.contender === "cold");
@@ -54,8 +68,8 @@ const TARGETS: readonly Target[] = [
   { what: "two workers against one, wasm training step", bound: 1.7, direction: "least", unit: "×", measured: of("wasm", "train-step", "ours, 2 workers", (row) => row.ratio && 1 / row.ratio) },
   { what: "GRPO step on the wasm home with two workers", bound: 2.5, direction: "most", unit: " s", measured: of("wasm", "grpo-step", "ours, 2 workers", (row) => row.milliseconds.median / 1000) },
   { what: "dispatches of a WebGPU training step", bound: 300, direction: "most", unit: "", measured: of("webgpu", "train-step", "ours", (row) => row.counts?.dispatches) },
-  { what: "dispatches of a decoded token", bound: 45, direction: "most", unit: "", measured: of("webgpu", "rollout", "ours", perToken) },
-  { what: "dispatches of a decoded token and layer", bound: 9, direction: "most", unit: "", measured: of("webgpu", "rollout", "ours", (row) => { const all = perToken(row); return all && all / LAYERS; }) },
+  { what: "dispatches of a decoded token", bound: 45, direction: "most", unit: "", measured: (run) => perToken(run, "nano") },
+  { what: "dispatches of a decoded token and layer", bound: 9, direction: "most", unit: "", measured: perLayer },
   { what: "read-backs of a training step", bound: 1, direction: "most", unit: "", measured: of("webgpu", "train-step", "ours", (row) => row.counts?.readbacks) },
   { what: "read-backs of a rollout without done checks", bound: 1, direction: "most", unit: "", measured: of("webgpu", "rollout", "ours", (row) => row.counts?.readbacks) },
   { what: "host time a dispatch, WebGPU training step", bound: 10, direction: "most", unit: " µs", measured: of("webgpu", "train-step", "ours", (row) => row.hostMicrosecondsPerDispatch) },

@@ -7,6 +7,7 @@ import type { PartyName } from "../contender";
 import { largeShape, nanoShape } from "../workload";
 
 const PROMPT_LENGTH = 32;
+const DEEP = "twice nano's depth";
 
 export const rollout: Benchmark = {
   name: "rollout",
@@ -14,12 +15,17 @@ export const rollout: Benchmark = {
   async run(setting) {
     const nano = await nanoShape();
     const large = await largeShape();
+    const deep = { ...nano, layers: 2 * nano.layers };
     const sampled = (prompts: number, groupSize: number, newTokens: number, prefix: string, parties: readonly PartyName[], name = "nano", shape = nano): Workload => ({
       title: `${prefix}${name}, ${prompts} × ${groupSize} responses of ${newTokens}`,
       rate: { perUnit: prompts * groupSize * newTokens, unit: "tokens/s" },
       runners: each({ kind: "rollout", shape, prompts, groupSize, promptLength: PROMPT_LENGTH, newTokens }, parties),
     });
-    const growth = [1, 4, 16, 64].map((groupSize) => sampled(1, groupSize, 64, "growth: ", ["ours"]));
+    // Two lengths and two depths: what a token and a layer cost is in their differences.
+    const growth = [
+      ...[1, 4, 16, 64].map((groupSize) => sampled(1, groupSize, 64, "growth: ", ["ours"])),
+      ...([["nano", nano, 8], [DEEP, deep, 8], [DEEP, deep, 64]] as const).map(([name, shape, newTokens]) => sampled(1, 4, newTokens, "growth: ", ["ours"], name, shape)),
+    ];
     // The last workload is the one that targets are set for.
     const workloads = setting.quick ? [sampled(2, 4, 16, "", ["ours", "tfjs"])] : [...(setting.small ? [] : growth), sampled(1, 8, 64, "", ["ours", "tfjs"]), ...(setting.small ? [] : [sampled(4, 8, 64, "", ["ours", "tfjs"])])];
     const all = [...(setting.large ? [sampled(4, 8, 64, "", ["ours", "tfjs"], "twenty times nano", large)] : []), ...workloads];
