@@ -118,12 +118,17 @@ test("nano: at most 45 dispatches a token and 300 a training step of 32 rows, to
   await sftUpdate(policy, batch, { ...OPTIONS, trainVision: true, microBatchRows: 32 });
   expect(opened.counters.dispatches - before).toBeLessThanOrEqual(300);
   const prompt = batch[0]!.prompt;
-  const dispatches: number[] = [];
-  for (const maxNewTokens of [2, 7]) {
-    const start = opened.counters.dispatches;
-    await policy.generate([prompt], { groupSize: 2, temperature: 1, maxNewTokens, seed: 0, step: 0, stopTokens: [] });
-    dispatches.push(opened.counters.dispatches - start);
-  }
+  const dispatchesOf = async (cache: "f32" | "f16"): Promise<number[]> => {
+    const made: number[] = [];
+    for (const maxNewTokens of [2, 7]) {
+      const start = opened.counters.dispatches;
+      await policy.generate([prompt], { groupSize: 2, temperature: 1, maxNewTokens, seed: 0, step: 0, stopTokens: [], cache });
+      made.push(opened.counters.dispatches - start);
+    }
+    return made;
+  };
+  const dispatches = await dispatchesOf("f32");
+  expect(await dispatchesOf("f16")).toEqual(dispatches);
   expect((dispatches[1]! - dispatches[0]!) / 5).toBeLessThanOrEqual(45);
   expect((dispatches[1]! - dispatches[0]!) / 5 - 4).toBeLessThanOrEqual(9 * policy.config.text.layers);
   policy.dispose();

@@ -174,7 +174,7 @@ export class Dispatcher {
     }
     if (bound.size > this.bindingLimit) {
       throw new Error(
-        `Kernel ${kernel.name}: a tensor of ${bound.size} bytes is more than this adapter binds at once (${this.bindingLimit}). Use a packed weight format or a smaller model.`,
+        `Kernel ${kernel.name}: a tensor of ${bound.size} bytes is more than this adapter binds at once (${this.bindingLimit}). Use a packed weight format, fewer rollout slots or a smaller model.`,
       );
     }
     return bound;
