@@ -4,7 +4,8 @@ import type { Home } from "../tensor/home";
 import { Tape } from "../tensor/tape";
 import { openWasmHome } from "../tensor/wasm/home";
 import type { VisionLanguageModel } from "./model";
-import type { PackedItem } from "./packing";
+import { MropeAngles, mropeFrequencies, mropePositions } from "./mrope";
+import { packRows, type PackedItem } from "./packing";
 import { END, smallModel, prompt } from "./syntheticPrompts";
 import { HOMES } from "./testHomes";
 
@@ -103,4 +104,17 @@ describe("generate", () => {
     expect(largestDifference([...(values ?? [])], await logprobs(model, items))).toBeLessThan(1e-6);
     await model.home.dispose();
   });
+});
+
+it("lays out a full-size group with its prompt once: 700 tokens and 8 responses of 1,024", () => {
+  const ids = Int32Array.from({ length: 700 }, (_, i) => (i < 640 ? 4 : 10 + i));
+  const positions = mropePositions(ids, 4, [{ frames: 1, height: 40, width: 64 }], 2);
+  const responses = Array.from({ length: 8 }, (_, g) => new Int32Array(1024).fill(20 + g));
+  const packed = packRows([{ prompt: { ids, images: [], positions }, responses }], { imageToken: 4, angles: new MropeAngles(mropeFrequencies(128, 1e6, [16, 24, 24])), places: () => ({ firstRow: 0, placeOf: Int32Array.from({ length: 640 }, (_, i) => i) }) });
+  expect(packed.ids.length).toBe(699 + 8 * 1024); // 8 × 1,723 without sharing
+  expect(packed.targets.length).toBe(8 * 1024);
+  // The last response's last row sees the prompt but its last token, and its own rows; the prompt's first row is seen by all.
+  const last = packed.ids.length - 1;
+  expect([...packed.visible.subarray(4 * last)]).toEqual([0, 699, 699 + 7 * 1024, last + 1]);
+  expect([...packed.seenBy.subarray(0, 2)]).toEqual([0, last + 1]);
 });

@@ -8,6 +8,7 @@ import { planMemory, type MemoryPlan, type PlanOptions } from "../../policy/memo
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
 import type { AdapterLimits } from "../../tensor/webgpu/device";
 import { byteCount, readableBytes } from "../bytes";
+import { KEPT_ACTIVATION_BYTES } from "../deviceMemory";
 import { homeFlag, packingFlag, type RunnerCommand } from "../command";
 import { HOME_NAMES, homeLimits } from "../nodeHomes";
 import { asInput } from "../openPolicy";
@@ -31,6 +32,7 @@ export const inspectCommand: RunnerCommand = {
     microBatch: { type: "string", default: "1", valueHint: "n", description: "Responses that an update takes at once" },
     memory: { type: "string", valueHint: "24GB", description: "Memory of the device, to say whether the plan fits" },
     home: { ...homeFlag, default: "webgpu" },
+    kl: { type: "boolean", description: "With a KL term: trained in full, a frozen copy stays beside the policy" },
     json: { type: "boolean", description: "One JSON object" },
   },
   async run(args) {
@@ -52,13 +54,15 @@ export const inspectCommand: RunnerCommand = {
       imageTokens: args.optional("image") === null ? prompt : args.integer("image", 0),
       completionTokens: args.integer("completion", 1),
       microBatch: args.integer("microBatch", 1),
+      kl: args.boolean("kl"),
     };
     const memory = args.optional("memory");
     const available = memory === null ? null : byteCount("memory", memory);
     const plan = planMemory(checkpoint.config, options);
     const limits = await homeLimits(home);
-    const fits = plan.largestWeight.bytes <= limits.bufferBytes && (available === null || plan.peak <= available);
-    const report = { directory, config: checkpoint.config, parametersOnDisk: elements(checkpoint), bytesOnDisk: checkpoint.bytes(), numberFormats: numberFormats(checkpoint), options, plan, limits, available, fits };
+    const needed = plan.activations > KEPT_ACTIVATION_BYTES ? plan.peakRecomputed : plan.peak; // as train does by itself
+    const fits = Math.max(plan.largestWeight.bytes, 4 * plan.trained) <= limits.bufferBytes && (available === null || needed <= available);
+    const report = { directory, config: checkpoint.config, parametersOnDisk: elements(checkpoint), bytesOnDisk: checkpoint.bytes(), numberFormats: numberFormats(checkpoint), options, plan, needed, limits, available, fits };
     process.stdout.write(args.boolean("json") ? `${JSON.stringify(report)}\n` : text(report));
     return fits ? 0 : 1;
   },
@@ -72,6 +76,8 @@ interface Report {
   readonly numberFormats: readonly string[];
   readonly options: PlanOptions;
   readonly plan: MemoryPlan;
+  /** Bytes at the worst moment, layers made again where train would. */
+  readonly needed: number;
   readonly limits: AdapterLimits;
   readonly available: number | null;
   readonly fits: boolean;
@@ -85,7 +91,7 @@ function numberFormats(checkpoint: Checkpoint): string[] {
   return [...new Set(checkpoint.names().map((name) => checkpoint.entry(name).dtype))];
 }
 
-function text({ directory, config: { text: t, vision: v }, parametersOnDisk, bytesOnDisk, numberFormats: formats, options, plan, limits, available, fits }: Report): string {
+function text({ directory, config: { text: t, vision: v }, parametersOnDisk, bytesOnDisk, numberFormats: formats, options, plan, needed, limits, available, fits }: Report): string {
   const { completionTokens, microBatch, frozenFormat } = options;
   const size = (bytes: number): string => readableBytes(bytes).padStart(10);
   const blocks = Math.ceil(plan.largestWeight.bytes / limits.bindingBytes);
@@ -104,12 +110,14 @@ function text({ directory, config: { text: t, vision: v }, parametersOnDisk, byt
     ...(training ? [
       `  ${size(plan.activations)}  activations of an update of ${microBatch} response${microBatch === 1 ? "" : "s"}, all layers kept`,
       `  ${size(plan.activationsRecomputed)}  … layer by layer recomputed`,
+      ...(plan.reference > 0 ? [`  ${size(plan.reference)}  the frozen copy that a KL term is measured against`] : []),
       `  ${size(0)}  logits in training: never held`,
     ] : []),
-    `  ${size(plan.peak)}  at the worst moment${training ? `, all layers kept; ${readableBytes(plan.peakRecomputed)} recomputed` : ""}`,
+    `  ${size(plan.peak)}  at the worst moment${training ? `, all layers kept; ${readableBytes(plan.peakRecomputed)} recomputed, ${needed < plan.peak ? "as" : "unlike what"} train does by itself` : ""}`,
     `largest weight: ${plan.largestWeight.key}, ${readableBytes(plan.largestWeight.bytes)}; this adapter holds ${limit(limits.bufferBytes)} in a buffer and binds ${limit(limits.bindingBytes)} at once${blocks > 1 ? `: worked through in ${blocks} blocks of rows` : ""}`,
   ];
-  if (plan.largestWeight.bytes > limits.bufferBytes) lines.push("does not fit: the largest weight is more than a buffer holds; choose a narrower --packing");
+  if (4 * plan.trained > limits.bufferBytes) lines.push(`does not fit: ${readableBytes(4 * plan.trained)} of trained values are more than a buffer holds; train an adapter (--train lora)`);
+  else if (plan.largestWeight.bytes > limits.bufferBytes) lines.push("does not fit: the largest weight is more than a buffer holds; choose a narrower --packing");
   else if (available !== null) lines.push(fits ? `fits into ${readableBytes(available)}` : `does not fit into ${readableBytes(available)}: lower --slots, --completion or --micro-batch, or choose a narrower --packing`);
   return `${lines.join("\n")}\n`;
 }
