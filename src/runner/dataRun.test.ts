@@ -85,6 +85,10 @@ test("reflections are made once for each record, and a run on them resumes to th
   expect(JSON.parse((await start(reflect).done).out)).toEqual(summary);
   expect(requests).toBe(asked);
   expect(await readFile(inFolder("reflections.jsonl"), "utf8")).toBe(text);
+  // A file of other records is not added to.
+  await writeFile(inFolder("other.jsonl"), JSON.stringify({ id: "mine", question: "q", answer: "a", image: "none.png" }));
+  expect(await start(reflect.map((word) => (word === inFolder("data.jsonl") ? inFolder("other.jsonl") : word))).done)
+    .toMatchObject({ code: 2, err: expect.stringMatching(/holds a line about "p\d+", which is no record of .*other.jsonl/) as string });
 
   const config = {
     policy: inFolder("tiny"), packing: "f16", saveEvery: 2, lora: { rank: 2 },

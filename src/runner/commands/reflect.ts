@@ -64,6 +64,9 @@ export const reflectCommand: RunnerCommand = {
     const out = args.text("out");
     const lines = await linesOf(out);
     const known = new Set(lines.map((line) => line.problem));
+    const ids = new Set(data.records.map(({ id }) => id));
+    const stray = lines.find(({ problem }) => !ids.has(problem));
+    if (stray !== undefined) throw new UsageError(`--out ${out} holds a line about "${stray.problem}", which is no record of ${data.path}; give another file, or the data that it was made from`);
     const opened = await openPolicy(args, args.text("policy"), "none");
     const bar = progressBar("reflect");
     /** Let the teacher write about a chunk of answers. → the first failure, once all have ended: lines of the others are kept */
