@@ -2,6 +2,7 @@
  * What a policy takes on the device, by arithmetic on its configuration alone, before anything is loaded: weights, what is
  * trained with its gradient and moments, the KV cache of what is in flight, activations of an update. Weights, adapter and cache are
  * exact; activations count what the tape keeps of a layer (decoder.ts) and are an upper bound in the backward pass.
+ * The wasm home widens the halves of one layer's cache into scratch of its own, which is in no line.
  * Logits are in no line: training folds them block by block (kernels.ts, `tokenLogprobs`).
  */
 import { weightBytes } from "../tensor/packedWeight";
