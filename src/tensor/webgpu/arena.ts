@@ -7,8 +7,16 @@
  */
 import type { DataId } from "./backend";
 
-/** A free buffer is taken for a tensor of at least this part of it. */
 const LEAST_FILL = 0.5;
+const SMALL_BYTES = 4096;
+
+/** A free buffer is taken for a tensor of at least half of it; a small one for any that fits. */
+export function fits(bytes: number, size: number): boolean {
+  return bytes <= size && (size <= SMALL_BYTES || LEAST_FILL * size <= bytes);
+}
+
+/** Bytes of the smallest buffer that is made: `fits` anything smaller. */
+export const LEAST_BUFFER_BYTES = SMALL_BYTES;
 
 export class Arena {
   private free: GPUBuffer[] = [];
@@ -23,7 +31,7 @@ export class Arena {
   take(bytes: number): GPUBuffer {
     let best = -1;
     this.free.forEach(({ size }, i) => {
-      if (size >= bytes && LEAST_FILL * size <= bytes && size < (this.free[best]?.size ?? Infinity)) best = i;
+      if (fits(bytes, size) && size < (this.free[best]?.size ?? Infinity)) best = i;
     });
     return (best >= 0 ? this.free.splice(best, 1)[0] : undefined) ?? this.acquire(bytes);
   }

@@ -22,7 +22,6 @@ import type { Storage } from "./storage";
 interface Output {
   readonly shape: readonly number[];
   readonly dtype: DataType;
-  readonly bytes: number;
 }
 
 /** A dispatch whose bind group depends on inputs or outputs. */
@@ -118,7 +117,7 @@ export class WebGpuRecorder implements Recorder {
     const made = outputs.map((tensor): Output & { binding: BufferBinding } => {
       const binding = this.storage.moveOut(tensor);
       if (binding === null) throw new Error(`Recording ${key} returned a tensor [${tensor.shape.join(", ")}] that it did not allocate.`);
-      return { shape: [...tensor.shape], dtype: tensor.dtype === "int32" ? "int32" : "float32", bytes: binding.buffer.size, binding };
+      return { shape: [...tensor.shape], dtype: tensor.dtype === "int32" ? "int32" : "float32", binding };
     });
     if (arena.lentCount > before) throw new Error(`Recording ${key} left ${arena.lentCount - before} tensors undisposed.`);
     const inputOwners = new Set(inputs.map((tensor) => this.storage.ownerOf(tensor.dataId)));
@@ -144,7 +143,7 @@ export class WebGpuRecorder implements Recorder {
     for (const id of recording.captured) {
       if (!this.storage.isAlive(id)) throw new Error(`Recording ${key} uses a tensor that has been disposed since; it belongs among the inputs.`);
     }
-    const outputs = recording.outputs.map(({ shape, dtype, bytes }) => this.storage.allocateBytes(shape, dtype, bytes));
+    const outputs = recording.outputs.map(({ shape, dtype }) => this.storage.allocate(shape, dtype));
     const places = [...inputs, ...outputs];
     this.rebind(recording, places.map((tensor) => this.storage.binding(tensor)));
     for (const index of recording.variable) change(recording.dispatches[index], changing);

@@ -1,11 +1,12 @@
 /**
  * Tensors of the WebGPU home as ranges of GPU buffers. A tensor either owns a buffer of tfjs' pool or is a
- * view: a range of another tensor's buffer, kept in our own table dataId → range. Sizes of owned buffers are rounded up to a few
- * steps per octave, because tfjs recycles buffers by exact size and a packed batch seldom repeats its own.
+ * view: a range of another tensor's buffer, kept in our own table dataId → range. A buffer may be larger than its tensor: a
+ * packed batch seldom repeats its size, so buffers of passing tensors get some headroom, and a free one is taken for any
+ * tensor that half fills it (arena.ts). After a few steps, then, a run finds room for all its batches and holds the same bytes from there on.
  */
 import { engine, util, type Tensor } from "@tensorflow/tfjs-core";
 import type { DataType, HomeCounters } from "../home";
-import { Arena } from "./arena";
+import { Arena, fits, LEAST_BUFFER_BYTES } from "./arena";
 import type { BufferBinding, DataId, HomeBackend, TensorRecord } from "./backend";
 
 /** Byte offsets of bindings must be multiples of 256 on every adapter (minStorageBufferOffsetAlignment ≤ 256). */
@@ -19,6 +20,9 @@ const FREE_SHARE_KEPT = 0.25;
 /** Tensors made by `zeros` are weights, caches and gradients: from this size on they get a buffer of their very size. */
 const EXACT_FROM_BYTES = 8 * 2 ** 20;
 
+/** Passing tensors below that size are made so much larger than asked for. */
+const HEADROOM = 1.25;
+
 interface View extends BufferBinding {
   /** The tensor data that owns the buffer. */
   readonly owner: DataId;
@@ -29,6 +33,8 @@ export class Storage {
   recording = false;
   readonly arena: Arena;
   private readonly views = new WeakMap<DataId, View>();
+  /** Sizes of passing tensors' buffers that there are or were, ascending. */
+  private readonly sizes: number[] = [];
   private readonly usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
   constructor(
@@ -36,25 +42,20 @@ export class Storage {
     private readonly counters: HomeCounters,
   ) {
     this.arena = new Arena(
-      (bytes) => backend.bufferManager.acquireBuffer(bytes, this.usage),
+      (bytes) => this.acquire(bytes),
       (buffer) => backend.bufferManager.releaseBuffer(buffer),
     );
   }
 
   /** A tensor with undefined contents. */
-  allocate(shape: readonly number[], dtype: DataType, exactFrom = Infinity): Tensor {
-    const needed = 4 * util.sizeFromShape([...shape]);
-    const bytes = needed < exactFrom ? bufferBytes(needed) : needed;
-    return this.recording ? this.allocateInArena(shape, dtype, bytes) : this.allocateBytes(shape, dtype, bytes);
-  }
-
-  /** A tensor with undefined contents in a buffer of `size` bytes, at least what its shape needs. */
-  allocateBytes(shape: readonly number[], dtype: DataType, size: number): Tensor {
+  allocate(shape: readonly number[], dtype: DataType, lasting = false): Tensor {
+    const needed = bytesOf(shape);
     const limit = this.backend.device.limits.maxBufferSize;
-    if (size > limit) {
-      throw new Error(`A tensor [${shape.join(", ")}] needs ${size} bytes; this adapter's buffers hold at most ${limit}.`);
+    if (needed > limit) {
+      throw new Error(`A tensor [${shape.join(", ")}] needs ${needed} bytes; this adapter's buffers hold at most ${limit}.`);
     }
-    const buffer = this.backend.bufferManager.acquireBuffer(size, this.usage);
+    if (this.recording) return this.allocateInArena(shape, dtype, needed);
+    const buffer = lasting ? this.acquireLasting(needed) : this.acquire(needed);
     return this.wrap(shape, dtype, { values: null, dtype, shape, refCount: 1, resource: buffer });
   }
 
@@ -66,9 +67,8 @@ export class Storage {
     const id = tensor.dataId;
     const old = this.views.get(id);
     if (old === undefined || !this.arena.has(id)) return null;
-    const { size } = old.buffer;
-    const buffer = this.backend.bufferManager.acquireBuffer(size, this.usage);
-    this.backend.copyEncoder().copyBufferToBuffer(old.buffer, 0, buffer, 0, size);
+    const buffer = this.acquire(old.size);
+    this.backend.copyEncoder().copyBufferToBuffer(old.buffer, 0, buffer, 0, old.size);
     this.arena.giveBack(id);
     this.views.delete(id);
     const record = this.backend.internals.tensorMap.get(id);
@@ -119,7 +119,7 @@ export class Storage {
     if (!record.resource) this.backend.uploadToGPU(id);
     const buffer = record.resource;
     if (!buffer) throw new Error("tfjs gave a tensor no GPU buffer.");
-    return { buffer, offset: 0, size: buffer.size };
+    return { buffer, offset: 0, size: boundBytes(record.shape, buffer) };
   }
 
   /** Recorded commands use this tensor: its buffer must not be recycled before they are submitted. */
@@ -155,7 +155,7 @@ export class Storage {
   }
 
   zeros(shape: readonly number[], dtype: DataType): Tensor {
-    const tensor = this.allocate(shape, dtype, EXACT_FROM_BYTES);
+    const tensor = this.allocate(shape, dtype, true);
     if (tensor.size === 0) return tensor;
     const { buffer, offset, size } = this.binding(tensor);
     this.backend.copyEncoder().clearBuffer(buffer, offset, size);
@@ -177,9 +177,29 @@ export class Storage {
   private allocateInArena(shape: readonly number[], dtype: DataType, size: number): Tensor {
     const buffer = this.arena.take(size);
     const tensor = this.wrap(shape, dtype, { values: null, dtype, shape, refCount: 1, resource: buffer, external: true });
-    this.views.set(tensor.dataId, { buffer, offset: 0, size, owner: tensor.dataId });
+    this.views.set(tensor.dataId, { buffer, offset: 0, size: boundBytes(shape, buffer), owner: tensor.dataId });
     this.arena.lend(buffer, tensor.dataId);
     return tensor;
+  }
+
+  /** The smallest free buffer that such a tensor half fills, or a new one with headroom. */
+  private acquire(bytes: number): GPUBuffer {
+    const pool = this.backend.bufferManager;
+    const { freeBuffers } = this.backend.internals.bufferManager;
+    for (let i = firstAtLeast(this.sizes, bytes); i < this.sizes.length; i++) {
+      const size = this.sizes[i] ?? Infinity;
+      if (!fits(bytes, size)) break;
+      if ((freeBuffers.get(`${size}_${this.usage}`)?.length ?? 0) > 0) return pool.acquireBuffer(size, this.usage);
+    }
+    const rounded = bufferBytes(Math.max(LEAST_BUFFER_BYTES, HEADROOM * bytes < EXACT_FROM_BYTES ? HEADROOM * bytes : bytes));
+    const size = rounded <= this.backend.device.limits.maxBufferSize ? rounded : bytes;
+    const at = firstAtLeast(this.sizes, size);
+    if (this.sizes[at] !== size) this.sizes.splice(at, 0, size);
+    return pool.acquireBuffer(size, this.usage);
+  }
+
+  private acquireLasting(bytes: number): GPUBuffer {
+    return this.backend.bufferManager.acquireBuffer(bytes < EXACT_FROM_BYTES ? bufferBytes(bytes) : bytes, this.usage);
   }
 
   private writeBuffer(binding: BufferBinding, values: Float32Array | Int32Array, offset: number): void {
@@ -192,6 +212,28 @@ export class Storage {
     const id = this.backend.newDataId(record);
     return engine().makeTensorFromDataId(id, [...shape], dtype, this.backend);
   }
+}
+
+function bytesOf(shape: readonly number[]): number {
+  let elements = 1;
+  for (const extent of shape) elements *= extent;
+  return Math.max(4, 4 * elements);
+}
+
+/** What is bound of a tensor's buffer: whole binding units, since kernels may read their elements four at a time. */
+function boundBytes(shape: readonly number[], buffer: GPUBuffer): number {
+  return Math.min(buffer.size, Math.ceil(bytesOf(shape) / BINDING_ALIGNMENT) * BINDING_ALIGNMENT);
+}
+
+/** Index of the first of the ascending numbers that is at least `least`. */
+function firstAtLeast(ascending: readonly number[], least: number): number {
+  let [low, high] = [0, ascending.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((ascending[middle] ?? Infinity) < least) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Bytes of the buffer for a tensor: at least one binding unit, at most an eighth more than asked for. */
