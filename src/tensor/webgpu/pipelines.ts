@@ -98,7 +98,8 @@ export class Pipelines {
   }
 }
 
-function shaderCode(spec: KernelSpec): string {
+/** The whole WGSL module of a kernel. */
+export function shaderCode(spec: KernelSpec): string {
   const params = Object.entries(spec.params).map(([name, type]) => `  ${name}: ${type},`);
   const bindings = spec.buffers.map(
     ({ name, access, element }, i) =>

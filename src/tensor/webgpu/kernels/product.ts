@@ -9,9 +9,9 @@
  * adapter and kind of product. In each variant sums run over k in an order that depends on nothing but the code, so results do
  * not depend on scheduling; another variant's may differ in the last bits.
  */
-import { read, write, type BufferSpec, type Dispatcher, type KernelSpec, type Operand, type ParamType } from "../dispatch";
-import type { Product, ProductCode, ProductPlan } from "./products/variant";
-import { columns4 } from "./weightAccess";
+import { read, write, type Dispatcher, type KernelSpec, type Operand, type ParamType } from "../dispatch";
+import type { Orientation, Product, ProductCode, ProductPlan } from "./products/variant";
+import { columns4, type WeightAccess } from "./weightAccess";
 
 export type { Product } from "./products/variant";
 
@@ -42,23 +42,7 @@ export function runProduct(dispatcher: Dispatcher, p: Product, plan: ProductPlan
   const alignedA = aColumns % 4 === 0;
   const alignedC = p.n % 4 === 0 && cColumns % 4 === 0 && plan.scalarStores !== true;
   const name = `linear ${p.orientation} ${p.b.access.key} ${plan.key} ${alignedA ? "a4" : "a1"} ${alignedC ? "c4" : "c1"}`;
-  const kernel = dispatcher.kernel(name, (): KernelSpec => {
-    const code: ProductCode = {
-      orientation: p.orientation,
-      loads: `
-${columns4("wholeA4", "a", "params.aColumns", alignedA)}
-fn a4(row: u32, column: u32) -> vec4f { return wholeA4(row, params.aFirst + column); }
-${plan.halfWeights === true ? p.b.access.half.code : p.b.access.code}`,
-      store: storeCode(alignedC),
-    };
-    return {
-      ...(plan.enables ? { enables: plan.enables } : {}),
-      buffers: productBuffers(p, plan, alignedA, alignedC),
-      params: PARAMS,
-      threads: plan.threads,
-      code: plan.code(code),
-    };
-  });
+  const kernel = dispatcher.kernel(name, () => productSpec(p.orientation, p.b.access, plan, alignedA, alignedC));
   // An absent operand's binding is taken by A: flags cost less than a pipeline for every combination.
   const operands: Operand[] = [p.a, ...p.b.operands, p.bias ?? p.a, p.residual ?? p.a, p.c];
   const flags = [p.bias ? 1 : 0, p.residual ? 1 : 0, p.accumulate ? 1 : 0];
@@ -68,9 +52,25 @@ ${plan.halfWeights === true ? p.b.access.half.code : p.b.access.code}`,
   dispatcher.run(kernel, operands, [p.m, p.n, p.k, aColumns, p.aPart?.first ?? 0, cColumns, weightColumns, columnTiles, ...flags], groups, 2 * p.m * p.n * p.k);
 }
 
-function productBuffers(p: Product, plan: ProductPlan, alignedA: boolean, alignedC: boolean): BufferSpec[] {
+/** The kernel of a plan. @param alignedA whether A's rows, and C's, hold a multiple of 4 values */
+export function productSpec(orientation: Orientation, b: WeightAccess, plan: ProductPlan, alignedA: boolean, alignedC: boolean): KernelSpec {
+  const weight = plan.halfWeights === true ? b.half : b;
   const elementC = alignedC ? "vec4f" : "f32";
-  return [read("a", alignedA ? "vec4f" : "f32"), ...(plan.halfWeights === true ? p.b.access.half : p.b.access).buffers, read("bias", elementC), read("residual", elementC), write("c", elementC)];
+  const code: ProductCode = {
+    orientation,
+    loads: `
+${columns4("wholeA4", "a", "params.aColumns", alignedA)}
+fn a4(row: u32, column: u32) -> vec4f { return wholeA4(row, params.aFirst + column); }
+${weight.code}`,
+    store: storeCode(alignedC),
+  };
+  return {
+    ...(plan.enables ? { enables: plan.enables } : {}),
+    buffers: [read("a", alignedA ? "vec4f" : "f32"), ...weight.buffers, read("bias", elementC), read("residual", elementC), write("c", elementC)],
+    params: PARAMS,
+    threads: plan.threads,
+    code: plan.code(code),
+  };
 }
 
 function storeCode(aligned: boolean): string {

@@ -17,18 +17,20 @@ export interface SlabCopy {
   /** Where depth k and place p lie in the slab: k · depthStride + p · placeStride. */
   readonly depthStride: number;
   readonly placeStride: number;
+  /** Lanes that share the work, in WGSL; by default THREADS. What the compiler does not know, it does not unroll. */
+  readonly lanes?: string;
   /** What becomes of four values, in WGSL; by default they are kept. */
   readonly convert?: (four: string) => string;
 }
 
-/** In a loop over `k0`, of THREADS lanes. */
-export function copySlab({ slab, load, type, depthMajor, origin, extent, depthStride, placeStride, convert = (four) => four }: SlabCopy): string {
+/** In a loop over `k0`. */
+export function copySlab({ slab, load, type, depthMajor, origin, extent, depthStride, placeStride, lanes = "THREADS", convert = (four) => four }: SlabCopy): string {
   const [places, from] = depthMajor
     ? [`let depth = i / (TILE / 4u); let place = (i % (TILE / 4u)) * 4u;`, `k0 + depth, ${origin} + place`]
     : [`let place = i / (SLAB / 4u); let depth = (i % (SLAB / 4u)) * 4u;`, `min(${origin} + place, ${extent} - 1u), k0 + depth`];
   const step = depthMajor ? placeStride : depthStride;
   return `
-    for (var i = lane; i < SLAB * TILE / 4u; i += THREADS) {
+    for (var i = lane; i < SLAB * TILE / 4u; i += ${lanes}) {
       ${places}
       var v = ${type}();
       if (k0 + depth < params.k) { v = ${load}(${from}); }

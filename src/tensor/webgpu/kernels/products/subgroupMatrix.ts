@@ -45,7 +45,7 @@ export const subgroupMatrix: ProductVariant = {
     return {
       key: `matrices${tile} ${component} ${M}x${N}x${K} ${fragments.dialect.name} ${shape.orientation}`, threads: SIDE * SIDE * adapter.subgroupMaxSize, rows: tile, columns: tile,
       scalarStores: adapter.software, enables: [...(component === "f16" ? ["f16" as const] : []), ...fragments.dialect.enables], halfWeights: component === "f16",
-      code: (parts) => code(parts, tile, fragment, fragments),
+      code: (parts) => code(parts, tile, fragment, fragments, adapter.software),
     };
   },
 };
@@ -74,7 +74,9 @@ function workgroupMemory({ component }: FragmentShape): number {
   return 2 * slabSizes(tile).elements * (component === "f16" ? 2 : 4) + (4 * tile * tile) / SIDE;
 }
 
-function code({ orientation, loads, store }: ProductCode, tile: number, { component, M, N, K }: FragmentShape, { dialect }: FragmentSupport): string {
+function code({ orientation, loads, store }: ProductCode, tile: number, { component, M, N, K }: FragmentShape, { dialect }: FragmentSupport, software: boolean): string {
+  // Emulated units: their code is long, and unrolled it takes a CPU adapter tens of seconds to compile.
+  const [lanes, bands] = software ? ["subgroups * subgroupSize", "min(subgroups, 2u)"] : ["THREADS", `${SIDE}u`];
   const part = tile / SIDE;
   const { byPlace, byDepth, elements } = slabSizes(tile);
   const half = component === "f16";
@@ -83,11 +85,11 @@ function code({ orientation, loads, store }: ProductCode, tile: number, { compon
   const strides = (depthMajor: boolean): { readonly depthStride: number; readonly placeStride: number } =>
     depthMajor ? { depthStride: byDepth, placeStride: 1 } : { depthStride: 1, placeStride: byPlace };
   const slabA = copySlab({
-    slab: "slabA", load: "a4", type: "vec4f", depthMajor: depthMajorA, origin: "m0", extent: "params.m", ...strides(depthMajorA),
+    slab: "slabA", load: "a4", type: "vec4f", depthMajor: depthMajorA, origin: "m0", extent: "params.m", lanes, ...strides(depthMajorA),
     ...(half ? { convert: (four) => `vec4h(clamp(${four} * ${1 / ACTIVATION_SCALE}, vec4f(${-LARGEST_HALF}.0), vec4f(${LARGEST_HALF}.0)))` } : {}),
   });
   const slabB = copySlab({
-    slab: "slabB", load: half ? "weight4h" : "weight4", type: half ? "vec4h" : "vec4f", depthMajor: depthMajorB, origin: "n0", extent: "params.n", ...strides(depthMajorB),
+    slab: "slabB", load: half ? "weight4h" : "weight4", type: half ? "vec4h" : "vec4f", depthMajor: depthMajorB, origin: "n0", extent: "params.n", lanes, ...strides(depthMajorB),
   });
   const fragments = Array.from({ length: part / M }, (_, i) => i).flatMap((i) => Array.from({ length: part / N }, (_, j) => ({ i, j, sum: `sum${i}_${j}` })));
   const each = (text: (fragment: { readonly i: number; readonly j: number; readonly sum: string }) => string): string => fragments.map(text).join("\n      ");
@@ -121,12 +123,12 @@ fn kernel(group: u32, lane: u32, subgroup: u32, subgroups: u32, subgroupLane: u3
     workgroupBarrier();
   }
   // Half the rows at a time: workgroup memory is short.
-  for (var band = 0u; band < ${SIDE}u; band++) {
+  for (var band = 0u; band < ${bands}; band++) {
     if (row == band * ${part}u) {
       ${each(({ i, j, sum }) => dialect.store("sums", `${i * M * tile}u + column + ${j * N}u`, sum, tile))}
     }
     workgroupBarrier();
-    for (var tile = lane; tile < ${(tile * part) / 16}u; tile += THREADS) {
+    for (var tile = lane; tile < ${(tile * part) / 16}u; tile += ${lanes}) {
       let r = (tile / ${tile / 4}u) * 4u;
       let c = (tile % ${tile / 4}u) * 4u;
       var four = array<vec4f, 4>();
