@@ -2,6 +2,7 @@
 import type { ShapeName } from "../policy/shapes";
 import type { HomeName } from "../tensor/home";
 import type { WeightFormat } from "../tensor/packedWeight";
+import type { ProductsOption } from "../tensor/webgpu/kernels/products/choice";
 import type { Job, Party, PartyName } from "./contender";
 import { isolatedParty } from "./isolation";
 import { race, type Dropout, type Entrant, type Placing, type RaceOptions } from "./race";
@@ -51,6 +52,8 @@ export interface Runner {
   readonly name: string;
   readonly party: PartyName;
   readonly job: Job;
+  /** The variant of the matrix product of our side on webgpu, in a process of its own; where the adapter cannot run it, this runner is absent. */
+  readonly products?: ProductsOption;
 }
 
 export interface Workload {
@@ -74,12 +77,12 @@ export async function raceAll(benchmark: BenchmarkName, { home, onProgress }: Se
   const parties = new Map<string, Party>();
   const leftOut = (workload: string, { name, why }: Dropout): void => void absent.push({ benchmark, home, workload, contender: name, why });
   try {
-    for (const [name, party] of new Map(workloads.flatMap(({ runners }) => runners.map((runner) => [runner.name, runner.party] as const)))) {
+    for (const [name, { party, products }] of new Map(workloads.flatMap(({ runners }) => runners.map((runner) => [runner.name, runner] as const)))) {
       onProgress(`opening ${name} on ${home}`);
       try {
-        parties.set(name, await isolatedParty(party, home));
+        parties.set(name, await isolatedParty(party, home, products));
       } catch (error) {
-        if (party === "ours") throw error;
+        if (party === "ours" && products === undefined) throw error;
         leftOut("all", { name, why: reason(error) });
       }
     }
@@ -89,7 +92,7 @@ export async function raceAll(benchmark: BenchmarkName, { home, onProgress }: Se
       dropouts.forEach((dropout) => leftOut(title, dropout));
       measurements.push(...placings.map((placing) => measurement(benchmark, home, title, placing, rate)));
     }
-    return { measurements, absent, adapters: Object.fromEntries([...parties].map(([name, { adapter }]) => [name, adapter])), notes: [] };
+    return { measurements, absent, adapters: Object.fromEntries([...parties].map(([name, { adapter }]) => [name, adapter])), notes: benchmark === "matmul" || benchmark === "kernels" ? (parties.get("ours")?.notes ?? []) : [] };
   } finally {
     await Promise.allSettled([...parties.values()].map((party) => party.close()));
   }

@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import type { HomeName } from "../tensor/home";
+import { WEIGHT_FORMATS } from "../tensor/packedWeight";
 import { KERNEL_NAMES } from "./kernelWork";
 import type { Counts } from "./results";
 
@@ -19,8 +20,8 @@ export type DecoderShape = z.output<typeof decoderShapeSchema>;
 
 /** Work that can be asked of a party, as plain data: it crosses a process border. */
 export const jobSchema = z.discriminatedUnion("kind", [
-  /** One matrix product over `rows` rows of a layer `inner` → `outer`. */
-  z.object({ kind: z.literal("product"), form: z.enum(["forward", "inputGradient", "weightGradient"]), rows: size, inner: size, outer: size }),
+  /** One matrix product over `rows` rows of a layer `inner` → `outer`; `format` (f32 by default) is how ours keeps the weight. */
+  z.object({ kind: z.literal("product"), form: z.enum(["forward", "inputGradient", "weightGradient"]), rows: size, inner: size, outer: size, format: z.enum(WEIGHT_FORMATS).optional() }),
   /** Forward, backward, clip and AdamW over `rows` sequences of `length` tokens. Ours deals micro-batches to `workers`; a peer takes all rows at once. */
   z.object({ kind: z.literal("train"), shape: decoderShapeSchema, rows: size, length: size, microBatchRows: size, workers: size }),
   /** `groupSize` responses of exactly `newTokens` tokens to each of `prompts` prompts of `promptLength` tokens, at T = 1. */
@@ -56,6 +57,8 @@ export interface Party {
   readonly name: PartyName;
   /** e.g. "lavapipe (CPU)", "SIMD, 1 thread". */
   readonly adapter: string;
+  /** What its adapter offers to products, in sentences. */
+  readonly notes: readonly string[];
   /** @throws Error when this party cannot do the job */
   open(job: Job): Promise<Contender>;
   close(): Promise<void>;

@@ -7,6 +7,8 @@ import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import type { HomeName } from "../tensor/home";
+import type { ProductsOption } from "../tensor/webgpu/kernels/products/choice";
+import { PRODUCTS_VARIABLE } from "../runner/products";
 import { jobSchema, PARTIES, type Contender, type Job, type Party, type PartyName, type Run } from "./contender";
 import { countsSchema } from "./results";
 
@@ -28,15 +30,16 @@ export type Answer = z.input<typeof answerSchema>;
 const PATIENCE_MS = 15 * 60_000;
 const KEPT_STDERR = 2000;
 
-/** @throws Error when the party cannot be opened, with its own reason */
-export async function isolatedParty(name: PartyName, home: HomeName): Promise<Party> {
-  const child = fork(fileURLToPath(new URL("./partyProcess.ts", import.meta.url)), [], { execArgv: ["--import", "tsx"], serialization: "advanced", stdio: ["ignore", "pipe", "pipe", "ipc"] });
+/** @param products the variant of the matrix product of our side on webgpu; null: as this process was told. @throws Error when the party cannot be opened, with its own reason */
+export async function isolatedParty(name: PartyName, home: HomeName, products: ProductsOption | null = null): Promise<Party> {
+  const child = fork(fileURLToPath(new URL("./partyProcess.ts", import.meta.url)), [], { execArgv: ["--import", "tsx"], env: { ...process.env, ...(products === null ? {} : { [PRODUCTS_VARIABLE]: products }) }, serialization: "advanced", stdio: ["ignore", "pipe", "pipe", "ipc"] });
   const ask = asker(child, name);
   try {
-    const { adapter } = z.object({ adapter: z.string() }).parse(await ask({ ask: "party", name, home }));
+    const { adapter, notes } = z.object({ adapter: z.string(), notes: z.array(z.string()) }).parse(await ask({ ask: "party", name, home }));
     return {
       name,
       adapter,
+      notes,
       open: async (job: Job) => {
         await ask({ ask: "open", job });
         return contender(ask);

@@ -14,7 +14,7 @@ async function answer(question: Question): Promise<unknown> {
   switch (question.ask) {
     case "party":
       party = await openParty(question.name, question.home);
-      return { adapter: party.adapter };
+      return { adapter: party.adapter, notes: party.notes };
     case "open":
       contender = await needed(party, "party").open(question.job);
       return null;

@@ -6,6 +6,7 @@ import { openCopy } from "./copy";
 import { openGrpo } from "./grpo";
 import { openKernel } from "./kernel";
 import { openProduct } from "./product";
+import { productNotes } from "./productNotes";
 import { openRollout } from "./rollout";
 import { openTraining } from "./training";
 
@@ -14,6 +15,7 @@ export async function openOurs(name: HomeName): Promise<Party> {
   return {
     name: "ours",
     adapter: adapterOf(home),
+    notes: productNotes(home),
     open: (job) => openJob(home, job),
     close: () => home.dispose(),
   };

@@ -1,16 +1,15 @@
 /** One matrix product by our kernels. */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Home } from "../../tensor/home";
-import type { Weight } from "../../tensor/kernels";
+import { disposeWeight, packWeight } from "../../tensor/packedWeight";
 import type { Contender, JobOf } from "../contender";
 import { productInputs } from "../workload";
 import { measured } from "./party";
 
-export async function openProduct(home: Home, { form, rows, inner, outer }: JobOf<"product">): Promise<Contender> {
+export async function openProduct(home: Home, { form, rows, inner, outer, format = "f32" }: JobOf<"product">): Promise<Contender> {
   const x = home.upload(productInputs(rows * inner, 0), [rows, inner]);
   const dy = home.upload(productInputs(rows * outer, 1), [rows, outer]);
-  const values = home.upload(productInputs(outer * inner, 2), [outer, inner]);
-  const weight: Weight = { format: "f32", out: outer, in: inner, values };
+  const weight = packWeight(home, productInputs(outer * inner, 2), outer, inner, format);
   const gradient = home.zeros([outer, inner]);
   /** The result; its last element is read. The weight's gradient accumulates in place. */
   const once = (): Tensor => {
@@ -43,7 +42,8 @@ export async function openProduct(home: Home, { form, rows, inner, outer }: JobO
       });
     }),
     async close() {
-      for (const tensor of [x, dy, values, gradient]) tensor.dispose();
+      disposeWeight(weight);
+      for (const tensor of [x, dy, gradient]) tensor.dispose();
     },
   };
 }

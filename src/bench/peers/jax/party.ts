@@ -18,7 +18,7 @@ export async function openJax(home: HomeName): Promise<Party> {
   }
   if (!(await init(device)).includes(device)) throw new Error(`jax-js does not start its ${device} backend in Node ${process.versions.node}.`);
   defaultDevice(device);
-  return { name: "jax-js", adapter: device === "wasm" ? "SIMD, 1 thread" : device, open: async (job) => openJob(calls, job), close: async () => undefined };
+  return { name: "jax-js", notes: [], adapter: device === "wasm" ? "SIMD, 1 thread" : device, open: async (job) => openJob(calls, job), close: async () => undefined };
 }
 
 function deviceOf(home: HomeName): Device {

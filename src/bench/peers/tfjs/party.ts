@@ -13,6 +13,7 @@ export async function openTfjs(home: HomeName): Promise<Party> {
   return {
     name: "tfjs",
     adapter: opened.adapter,
+    notes: [],
     open: async (job) => openJob(opened, job),
     close: async () => opened.close(),
   };
