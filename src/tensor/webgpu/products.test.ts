@@ -66,13 +66,13 @@ for (const c of CASES) expected.set(c, await product(reference, c));
 const EXACT = 3e-6;
 const HALVES = 1e-3;
 
-function agrees(options: WebGpuHomeOptions, tolerance: (format: WeightFormat) => number): void {
+function agrees(options: WebGpuHomeOptions, tolerance: (format: WeightFormat) => number, cases: readonly Case[] = CASES): void {
   let home: WebGpuHome;
   beforeAll(async () => {
     home = await openNodeWebGpuHome(options);
   });
   afterAll(() => home.dispose());
-  it.each(CASES.map((c) => [...c, c] as const))("%s, %i rows, %i → %i, %s", { timeout: 120_000 }, async (_form, _rows, _columns, _out, format, c) => {
+  it.each(cases.map((c) => [...c, c] as const))("%s, %i rows, %i → %i, %s", { timeout: 120_000 }, async (_form, _rows, _columns, _out, format, c) => {
     expect(relativeError(await product(home, c), expected.get(c) ?? [])).toBeLessThan(tolerance(format));
   });
 }
@@ -80,6 +80,13 @@ function agrees(options: WebGpuHomeOptions, tolerance: (format: WeightFormat) =>
 describe.each(offered)("products by %s", (products) => {
   agrees({ products }, (format) => (products === "f16" && format !== "f16" ? HALVES : EXACT));
 });
+
+if (offered.includes("subgroups")) {
+  // CPU adapters hold half the rows in registers.
+  describe("products by subgroups, as GPUs get them", () => {
+    agrees({ products: "subgroups", kernelsFor: "gpu" }, () => EXACT, CASES.filter(([form, rows]) => (form === "x·Wᵀ" && rows === 11) || (form !== "x·Wᵀ + bias + residual" && rows === 71)));
+  });
+}
 
 describe("forcing a variant", () => {
   it("refuses what the adapter cannot run, naming what it lacks, and leaves the open home alone", async () => {
