@@ -50,7 +50,7 @@ export function HomeBadge() {
           <tbody>
             <tr><th scope="row">Download</th><td>{milliseconds(download)}</td></tr>
             <tr><th scope="row">Device</th><td>{milliseconds(device)}</td></tr>
-            <tr><th scope="row">Pipelines, compiled by a first pass of the self-test</th><td>{milliseconds(pipelines)}</td></tr>
+            <tr><th scope="row">Compiling the kernels</th><td>{milliseconds(pipelines)}</td></tr>
             <tr><th scope="row">Self-test against the reference</th><td>{milliseconds(selfTest)}</td></tr>
             <tr><th scope="row">Weights</th><td>{milliseconds(load)}</td></tr>
             <tr className="total"><th scope="row">Together</th><td>{milliseconds(download + device + pipelines + selfTest + load)}</td></tr>

@@ -25,7 +25,7 @@ export function RewardKnobs() {
         <h2 id="rewarded">What is rewarded</h2>
         {changed && <button type="button" className="text-button" onClick={() => set(original)}>defaults</button>}
       </div>
-      {stage === "sft" && <p className="knob-note">For GRPO: this stage learns from records, without rewards.</p>}
+      {stage === "sft" && <p className="knob-note is-quiet">For GRPO: this stage learns from records, without rewards.</p>}
       <Slider label="Format" symbol="R_format" hue="var(--term-format)" hint="The five blocks stand in order" value={reward.formatWeight} original={original.formatWeight} min={0} max={1} step={0.05} onChange={(formatWeight) => set({ formatWeight })} />
       <Slider label="First answer right" symbol="R_acc" hue="var(--term-accuracy)" value={reward.accuracyWeight} original={original.accuracyWeight} min={0} max={1} step={0.05} onChange={(accuracyWeight) => set({ accuracyWeight })} />
       <Slider label="Reflection helped" symbol="× I_eff" hue="var(--term-effectiveness)" hint="0 turns the term off" value={reward.effectivenessWeight} original={original.effectivenessWeight} min={0} max={2} step={0.1} onChange={(effectivenessWeight) => set({ effectivenessWeight })} />
