@@ -61,7 +61,7 @@ describe("the first visit", () => {
     await playground.badge.click();
     const costs = playground.page.getByRole("table", { name: "What it cost to start" });
     await costs.waitFor({ state: "visible", timeout: 5000 });
-    for (const row of ["Download", "Device", "Pipelines", "Self-test", "Weights", "Together"]) expect(await costs.innerText()).toMatch(new RegExp(`${row}[^\\n]*\\s+[\\d.]+\\s*m?s`));
+    for (const row of ["Download", "Device", "Compiling the kernels", "Self-test", "Weights", "Together"]) expect(await costs.innerText()).toMatch(new RegExp(`${row}[^\\n]*\\s+[\\d.]+\\s*m?s`));
     expect(await playground.page.getByRole("banner").innerText()).toMatch(/\d\.\d\d M parameters/);
   });
 
