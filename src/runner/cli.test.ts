@@ -28,7 +28,7 @@ describe("bad input: one clear line on stderr, exit 2", () => {
   test.each<[string, string[], RegExp]>([
     ["an unknown flag", ["score", "--imput", "x"], /unknown flag --imput/],
     ["a missing file", ["score", "--input", "nowhere.jsonl"], /nowhere.jsonl: cannot be read/],
-    ["a variant of the product that there is not", ["eval", "--home", "webgpu", "--products", "fast"], /--products: "fast" is none of registerTiles, sharedTiles/],
+    ["a variant of the product that there is not", ["eval", "--home", "webgpu", "--products", "fast"], /--products: "fast" is none of registerTiles, broadcastTiles, sharedTiles/],
     ["a folder that is no policy", ["eval", "--policy", "src"], /config.json/],
   ])("%s", async (_what, args, message) => {
     const { code, out, err } = await srpo(...args);

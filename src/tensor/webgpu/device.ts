@@ -112,9 +112,10 @@ export async function adapterLimits(gpu: GPU): Promise<AdapterLimits> {
   return { adapter: adapterLabel(adapter.info, software), software, bufferBytes: maxBufferSize, bindingBytes: maxStorageBufferBindingSize };
 }
 
-/** What is chosen for an adapter by its kind alone. @param adapter what it offers to products; by default, nothing optional */
-export function adapterTraits(software: boolean, adapter: ProductAdapter = { ...PLAIN_ADAPTER, software }): AdapterTraits {
-  const products = new Products(adapter, uniformTable(plainVariant({ software })));
+/** What is chosen for an adapter by its kind alone. @param offered what it offers to products; by default, nothing optional */
+export function adapterTraits(software: boolean, offered: Omit<ProductAdapter, "software"> = PLAIN_ADAPTER): AdapterTraits {
+  const adapter = { ...offered, software };
+  const products = new Products(adapter, uniformTable(plainVariant(adapter)));
   return software
     ? { software, rowThreads: 8, elementThreads: 64, workPerDispatch: 1e9, dispatchesPerSubmit: 64, weightBindingBytes: Infinity, products }
     : { software, rowThreads: 64, elementThreads: 128, workPerDispatch: 1e10, dispatchesPerSubmit: 64, weightBindingBytes: Infinity, products };

@@ -29,6 +29,8 @@ export interface KernelSpec {
    * workgroup, which lane of how many.
    */
   readonly code: string;
+  /** `threads` is the size of every subgroup, so that a workgroup is one: `kernel(group, lane)` gets the lane of the subgroup. */
+  readonly oneSubgroup?: boolean;
 }
 
 export interface Kernel {
@@ -106,10 +108,11 @@ export function shaderCode(spec: KernelSpec): string {
       `@group(0) @binding(${i}) var<storage, ${access === "w" ? "read_write" : "read"}> ${name}: array<${element}>;`,
   );
   const enables = spec.enables ?? [];
-  const subgroups = enables.includes("subgroups");
+  const one = spec.oneSubgroup === true;
+  const subgroups = enables.includes("subgroups") && !one;
   return `
-${enables.map((enable) => `enable ${enable};`).join("\n")}
-${subgroups ? SUBGROUP_UNIFORMITY : ""}
+${[...new Set<Enable>(one ? [...enables, "subgroups"] : enables)].map((enable) => `enable ${enable};`).join("\n")}
+${subgroups || one ? SUBGROUP_UNIFORMITY : ""}
 struct Params {
   firstGroup: u32,
 ${params.join("\n")}
@@ -119,7 +122,7 @@ ${bindings.join("\n")}
 const THREADS = ${spec.threads}u;
 ${spec.code}
 @compute @workgroup_size(${spec.threads})
-fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(local_invocation_index) lane: u32${subgroups ? SUBGROUP_BUILTINS : ""}) {
+fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(${one ? "subgroup_invocation_id" : "local_invocation_index"}) lane: u32${subgroups ? SUBGROUP_BUILTINS : ""}) {
   kernel(params.firstGroup + at.x + at.y * count.x, lane${subgroups ? ", subgroup, subgroups, subgroupLane, subgroupSize" : ""});
 }
 `;

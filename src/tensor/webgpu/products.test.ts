@@ -101,14 +101,14 @@ describe("forcing a variant", () => {
     await home.dispose();
   });
 
-  it("is what the home says it does; without it, CPU adapters get register tiles and GPUs shared tiles", async () => {
+  it("is what the home says it does; without it, CPU adapters with subgroups get broadcast tiles and GPUs shared tiles", async () => {
     const described = async (options: WebGpuHomeOptions): Promise<string | undefined> => {
       const home = await openNodeWebGpuHome(options);
       await home.dispose();
       return home.description.products;
     };
     expect(await described({ products: "sharedTiles" })).toBe("sharedTiles");
-    expect(await described({ kernelsFor: "software" })).toBe("registerTiles");
+    expect(await described({ kernelsFor: "software" })).toBe("broadcastTiles");
     expect(await described({ kernelsFor: "gpu" })).toBe("sharedTiles");
   });
 });

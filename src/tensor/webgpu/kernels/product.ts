@@ -69,6 +69,7 @@ ${weight.code}`,
     buffers: [read("a", alignedA ? "vec4f" : "f32"), ...weight.buffers, read("bias", elementC), read("residual", elementC), write("c", elementC)],
     params: PARAMS,
     threads: plan.threads,
+    oneSubgroup: plan.oneSubgroup === true,
     code: plan.code(code),
   };
 }

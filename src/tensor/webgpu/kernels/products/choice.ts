@@ -1,9 +1,10 @@
 /**
  * Which variant makes which product on a home. Products fall into few kinds, a row of the table each; a variant that is not
- * written for a product leaves it to the plain one (register tiles on CPU adapters, shared tiles on GPUs). The choice is made
+ * written for a product leaves it to the plain one (broadcast or register tiles on CPU adapters, shared tiles on GPUs). The choice is made
  * when the home is opened and never changes after, so that a home gives the same bits every time; a home with another choice
  * is another home.
  */
+import { broadcastTiles } from "./broadcastTiles";
 import { f16 } from "./f16";
 import { registerTiles } from "./registerTiles";
 import { sharedTiles } from "./sharedTiles";
@@ -17,7 +18,7 @@ export type ProductKind = (typeof PRODUCT_KINDS)[number];
 
 export type ProductTable = Readonly<Record<ProductKind, ProductVariantName>>;
 
-const VARIANTS: Readonly<Record<ProductVariantName, ProductVariant>> = { registerTiles, sharedTiles, subgroups, f16, subgroupMatrix };
+const VARIANTS: Readonly<Record<ProductVariantName, ProductVariant>> = { registerTiles, broadcastTiles, sharedTiles, subgroups, f16, subgroupMatrix };
 
 export function productVariant(name: ProductVariantName): ProductVariant {
   return VARIANTS[name];
@@ -40,8 +41,9 @@ export function kindOf({ orientation, m, format }: Pick<ProductShape, "orientati
 }
 
 /** The variant for an adapter that was not measured, and for products that a variant is not written for. */
-export function plainVariant(adapter: Pick<ProductAdapter, "software">): ProductVariantName {
-  return adapter.software ? "registerTiles" : "sharedTiles";
+export function plainVariant(adapter: ProductAdapter): ProductVariantName {
+  if (!adapter.software) return "sharedTiles";
+  return broadcastTiles.lacks(adapter) === null ? "broadcastTiles" : "registerTiles";
 }
 
 /** One variant for every kind. */

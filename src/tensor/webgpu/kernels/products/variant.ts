@@ -7,7 +7,7 @@ import type { Enable } from "../../pipelines";
 import type { WeightAccess } from "../weightAccess";
 import type { FragmentSupport } from "./fragments";
 
-export const PRODUCT_VARIANTS = ["registerTiles", "sharedTiles", "subgroups", "f16", "subgroupMatrix"] as const;
+export const PRODUCT_VARIANTS = ["registerTiles", "broadcastTiles", "sharedTiles", "subgroups", "f16", "subgroupMatrix"] as const;
 export type ProductVariantName = (typeof PRODUCT_VARIANTS)[number];
 
 export type Orientation = "NT" | "NN" | "TN";
@@ -71,6 +71,8 @@ export interface ProductPlan {
   readonly rows: number;
   readonly columns: number;
   readonly enables?: readonly Enable[];
+  /** A workgroup is one subgroup (pipelines.ts). */
+  readonly oneSubgroup?: boolean;
   /** Store one value at a time in a loop: unrolled stores are most of a shader's compile time on CPU adapters. */
   readonly scalarStores?: boolean;
   /** Read the weight as halves: `weight4h`. */
