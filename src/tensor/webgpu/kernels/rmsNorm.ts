@@ -7,10 +7,10 @@ import { read, write, type Dispatcher, type Operand } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
 import type { Storage } from "../storage";
 import { addColumnSums } from "./columnSums";
-import { ROW_SUM } from "./rowReduce";
+import { rowWorkgroup, type RowWorkgroup } from "./rowReduce";
 
-const NORM = `
-${ROW_SUM}
+const norm = ({ sum }: RowWorkgroup): string => `
+${sum}
 fn kernel(row: u32, lane: u32) {
   let start = row * params.width;
   var squares = 0.0;
@@ -19,8 +19,8 @@ fn kernel(row: u32, lane: u32) {
   for (var d = lane; d < params.width; d += THREADS) { y[start + d] = x[start + d] * scale * weight[d]; }
 }`;
 
-const normGrad = (residual: boolean): string => `
-${ROW_SUM}
+const normGrad = ({ sum }: RowWorkgroup, residual: boolean): string => `
+${sum}
 fn kernel(row: u32, lane: u32) {
   let start = row * params.width;
   var squares = 0.0;
@@ -41,10 +41,14 @@ fn kernel(row: u32, lane: u32) {
 }`;
 
 export class NormKernels {
+  private readonly row: RowWorkgroup;
+
   constructor(
     private readonly dispatcher: Dispatcher,
     private readonly storage: Storage,
-  ) {}
+  ) {
+    this.row = rowWorkgroup(dispatcher.traits);
+  }
 
   rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
     const [rows, width] = matrix("rmsNorm", "x", x);
@@ -53,8 +57,9 @@ export class NormKernels {
     const kernel = this.dispatcher.kernel("rmsNorm", () => ({
       buffers: [read("x"), read("weight"), write("y")],
       params: { width: "u32", eps: "f32" },
-      threads: this.dispatcher.traits.rowThreads,
-      code: NORM,
+      threads: this.row.threads,
+      oneSubgroup: this.row.oneSubgroup,
+      code: norm(this.row),
     }));
     this.dispatcher.run(kernel, [x, weight, y], [width, eps], rows);
     return y;
@@ -71,8 +76,9 @@ export class NormKernels {
     const kernel = this.dispatcher.kernel(`rmsNormGrad${residual ? " residual" : ""}`, () => ({
       buffers: [read("x"), read("weight"), read("dy"), ...(residual ? [read("residual")] : []), write("dx"), write("rowScale")],
       params: { width: "u32", eps: "f32" },
-      threads: this.dispatcher.traits.rowThreads,
-      code: normGrad(residual !== null),
+      threads: this.row.threads,
+      oneSubgroup: this.row.oneSubgroup,
+      code: normGrad(this.row, residual !== null),
     }));
     const operands: Operand[] = [x, weight, dy, ...(residual ? [residual] : []), dx, rowScale];
     this.dispatcher.run(kernel, operands, [width, eps], rows);

@@ -11,7 +11,7 @@ import { expectShape, expectWeight, matrix } from "../shapes";
 import type { Storage } from "../storage";
 import { packed, type LinearKernels } from "./linear";
 import { product } from "./product";
-import { ROW_MAX, ROW_SUM } from "./rowReduce";
+import { rowWorkgroup, type RowWorkgroup } from "./rowReduce";
 
 /** Rows and vocabulary columns of the scratch block, 4 MiB at most; multiples of 64 keep parts of tensors bindable. */
 const BLOCK_ROWS = 1024;
@@ -21,9 +21,9 @@ const BLOCK_COLUMNS = 1024;
  * Running state of a row: largest logit m, Σ e^(l−m), Σ e^(l−m)·(l−m), the target's logit. The weighted sum
  * is kept relative to m so that the entropy log Σ − weighted/Σ loses no digits.
  */
-const FOLD = `
-${ROW_SUM}
-${ROW_MAX}
+const fold = ({ sum, max }: RowWorkgroup): string => `
+${sum}
+${max}
 fn kernel(group: u32, lane: u32) {
   let row = params.firstRow + group;
   let start = group * params.columns;
@@ -90,11 +90,15 @@ interface Block {
 }
 
 export class HeadKernels {
+  private readonly row: RowWorkgroup;
+
   constructor(
     private readonly dispatcher: Dispatcher,
     private readonly storage: Storage,
     private readonly linear: LinearKernels,
-  ) {}
+  ) {
+    this.row = rowWorkgroup(dispatcher.traits);
+  }
 
   tokenLogprobs(hidden: Tensor, head: Weight, targets: Tensor, temperature: number): { logprob: Tensor; lse: Tensor; entropy: Tensor } {
     const rows = checkHead("tokenLogprobs", hidden, head, targets);
@@ -105,8 +109,9 @@ export class HeadKernels {
     const kernel = this.dispatcher.kernel("tokenLogprobs", () => ({
       buffers: [read("logits"), read("targets", "i32"), write("running"), write("logprob"), write("lse"), write("entropy")],
       params: { firstRow: "u32", firstColumn: "u32", columns: "u32", isFirst: "u32", isLast: "u32", inverseT: "f32" },
-      threads: this.dispatcher.traits.rowThreads,
-      code: FOLD,
+      threads: this.row.threads,
+      oneSubgroup: this.row.oneSubgroup,
+      code: fold(this.row),
     }));
     this.forBlocks(hidden, head, rows, (block, logits) => {
       const first = block.firstColumn === 0 ? 1 : 0;

@@ -5,17 +5,14 @@
  * no value is loaded twice in a workgroup: each lane loads a part of A of its own, and the subgroup hands it round with
  * `subgroupBroadcast` from a constant lane, which is one instruction. No workgroup memory, no barriers.
  */
+import { lacksOneSubgroup } from "../oneSubgroup";
 import type { Orientation, ProductCode, ProductVariant } from "./variant";
 
 const COLUMNS = 4;
 
 export const broadcastTiles: ProductVariant = {
   name: "broadcastTiles",
-  lacks({ features, software, subgroupMinSize, subgroupMaxSize }) {
-    if (!software) return "shaders that run on a CPU";
-    if (!features.has("subgroups")) return 'feature "subgroups"';
-    return subgroupMinSize === subgroupMaxSize && [4, 8, 16].includes(subgroupMinSize) ? null : `subgroups of just 4, 8 or 16 lanes (it says ${subgroupMinSize} to ${subgroupMaxSize})`;
-  },
+  lacks: lacksOneSubgroup,
   rounds: () => false,
   plan({ orientation, m }, { subgroupMinSize: lanes }) {
     const rows = orientation === "TN" ? 2 * lanes : rowsFor(m, lanes);
