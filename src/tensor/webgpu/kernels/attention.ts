@@ -5,21 +5,31 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { cacheColumns, holdsHalves } from "../../cacheHalves";
 import type { AttentionShape, ChangingOptions } from "../../kernels";
-import { read, write, type Dispatcher, type Params } from "../dispatch";
+import { read, write, type BufferSpec, type Dispatcher, type Params } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
 import type { Storage } from "../storage";
+import { fitsBlocks, forwardBlock, keysBlock, queriesBlock, type AttentionBlock } from "./attentionBlocks";
 import { backwardKeysCode, backwardQueriesCode, forwardCode, type HeadElement } from "./attentionCode";
+import { lacksOneSubgroup } from "./oneSubgroup";
 
 const PARAMS = {
   heads: "u32", kvHeads: "u32", parts: "u32", qColumns: "u32", kvColumns: "u32",
-  qOffset: "u32", kOffset: "u32", vOffset: "u32", scale: "f32", extend: "i32",
+  qOffset: "u32", kOffset: "u32", vOffset: "u32", scale: "f32", extend: "i32", rows: "u32",
 } as const;
 
-interface HeadLayout {
+/** A pass: its code, and how many rows of a head one workgroup has. */
+type Pass = AttentionBlock;
+
+/** How attention of one shape is done. */
+interface Variant {
   readonly element: HeadElement;
-  readonly threads: number;
+  /** Names everything that the passes' code depends on. */
   readonly key: string;
-  readonly params: Params;
+  readonly threads: number;
+  readonly oneSubgroup: boolean;
+  readonly forward: (halves: boolean) => Pass;
+  readonly queries: () => Pass;
+  readonly keys: () => Pass;
 }
 
 export class AttentionKernels {
@@ -38,15 +48,11 @@ export class AttentionKernels {
     const { heads, headDim } = shape;
     const out = this.storage.allocate([rows, heads * headDim], "float32");
     const lse = this.storage.allocate([rows, heads], "float32");
-    const { element, threads, key, params } = this.layout(shape, qColumns, kvColumns);
+    const variant = this.variant(shape, qColumns, kvColumns, q.dataId === kv.dataId);
+    const { element, key } = variant;
     if (halves && element !== "vec4f") throw new Error(`attention: a cache in halves needs offsets and widths that are multiples of 4, got ${JSON.stringify(shape)}.`);
-    const kernel = this.dispatcher.kernel(`attention ${key}${halves ? " f16" : ""}`, () => ({
-      buffers: [read("q", element), read("kv", halves ? "vec2<u32>" : element), read("visible", "i32"), write("out", element), write("lse")],
-      params: PARAMS,
-      threads,
-      code: forwardCode(element, halves),
-    }));
-    this.dispatcher.run(kernel, [q, kv, visible, out, lse], params, rows * heads, 4 * rows * keys * heads * headDim);
+    const buffers = [read("q", element), read("kv", halves ? "vec2<u32>" : element), read("visible", "i32"), write("out", element), write("lse")];
+    this.run(`attention ${key}${halves ? " f16" : ""}`, variant, variant.forward(halves), buffers, [q, kv, visible, out, lse], this.params(shape, variant, rows, qColumns, kvColumns), rows, heads, 4 * rows * keys * heads * headDim);
     return { out, lse };
   }
 
@@ -61,39 +67,50 @@ export class AttentionKernels {
     expectShape("attentionGrad", "dOut", dOut, [rows, heads * headDim]);
     checkHeads("attentionGrad", shape, columns, columns);
     const dQkv = this.storage.allocate([rows, columns], "float32");
-    const delta = this.storage.allocate([rows, heads], "float32");
-    const { element, threads, key, params } = this.layout(shape, columns, columns);
+    const norms = this.storage.allocate([rows, heads, 2], "float32");
+    const variant = this.variant(shape, columns, columns, true);
+    const { element, key } = variant;
+    const params = this.params(shape, variant, rows, columns, columns);
     const work = 6 * rows * rows * heads * headDim;
-    const queries = this.dispatcher.kernel(`attentionGrad q ${key}`, () => ({
-      buffers: [read("qkv", element), read("visible", "i32"), read("out", element), read("lse"), read("dOut", element), write("dQkv", element), write("delta")],
-      params: PARAMS,
-      threads,
-      code: backwardQueriesCode(element),
-    }));
-    this.dispatcher.run(queries, [qkv, visible, out, lse, dOut, dQkv, delta], params, rows * heads, work);
-    const keys = this.dispatcher.kernel(`attentionGrad kv ${key}`, () => ({
-      buffers: [read("qkv", element), read("seenBy", "i32"), read("lse"), read("delta"), read("dOut", element), write("dQkv", element)],
-      params: PARAMS,
-      threads,
-      code: backwardKeysCode(element),
-    }));
-    this.dispatcher.run(keys, [qkv, seenBy, lse, delta, dOut, dQkv], params, rows * kvHeads, work);
-    delta.dispose();
+    const queryBuffers = [read("qkv", element), read("visible", "i32"), read("out", element), read("lse"), read("dOut", element), write("dQkv", element), write("norms", "vec2f")];
+    this.run(`attentionGrad q ${key}`, variant, variant.queries(), queryBuffers, [qkv, visible, out, lse, dOut, dQkv, norms], params, rows, heads, work);
+    const keyBuffers = [read("qkv", element), read("seenBy", "i32"), read("norms", "vec2f"), read("dOut", element), write("dQkv", element)];
+    this.run(`attentionGrad kv ${key}`, variant, variant.keys(), keyBuffers, [qkv, seenBy, norms, dOut, dQkv], params, rows, kvHeads, work);
+    norms.dispose();
     return dQkv;
   }
 
-  /** Parts of a head are vec4 where every offset and stride allows it; an invocation for each, at least a subgroup. */
-  private layout(shape: AttentionShape, qColumns: number, kvColumns: number): HeadLayout {
-    const { heads, kvHeads, headDim, qOffset, kOffset, vOffset, extend } = shape;
+  private run(name: string, { threads, oneSubgroup }: Variant, pass: Pass, buffers: readonly BufferSpec[], operands: readonly Tensor[], params: Params, rows: number, heads: number, work: number): void {
+    const kernel = this.dispatcher.kernel(name, () => ({ buffers, params: PARAMS, threads, oneSubgroup, code: pass.code() }));
+    this.dispatcher.run(kernel, operands, params, Math.ceil(rows / pass.rows) * heads, work);
+  }
+
+  private params({ heads, kvHeads, headDim, qOffset, kOffset, vOffset, extend }: AttentionShape, { element }: Variant, rows: number, qColumns: number, kvColumns: number): Params {
+    const vector = element === "vec4f" ? 4 : 1;
+    const layout = [headDim, qColumns, kvColumns, qOffset, kOffset, vOffset].map((columns) => columns / vector);
+    return (changing: ChangingOptions) => [heads, kvHeads, ...layout, 1 / Math.sqrt(headDim), changing.extend ?? extend ?? 0, rows];
+  }
+
+  /** Parts of a head are vec4 where every offset and stride allows it. @param own queries see rows of their own matrix, neighbours nearly the same ones */
+  private variant({ headDim, qOffset, kOffset, vOffset }: AttentionShape, qColumns: number, kvColumns: number, own: boolean): Variant {
+    const { software, products: { adapter } } = this.dispatcher.traits;
     const aligned = [headDim, qOffset, kOffset, vOffset, qColumns, kvColumns].every((count) => count % 4 === 0);
-    const vector = aligned ? 4 : 1;
-    const parts = headDim / vector;
-    const least = this.dispatcher.traits.software ? 8 : 32;
-    const threads = Math.max(least, 2 ** Math.ceil(Math.log2(parts)));
-    if (threads > 256) throw new Error(`attention: heads of ${headDim} columns at unaligned offsets are too wide.`);
     const element = aligned ? "vec4f" : "f32";
-    const params = [heads, kvHeads, parts, qColumns, kvColumns, qOffset, kOffset, vOffset].map((value, i) => (i < 3 ? value : value / vector));
-    return { element, threads, key: `${element} ${threads}`, params: (changing: ChangingOptions) => [...params, 1 / Math.sqrt(headDim), changing.extend ?? extend ?? 0] };
+    if (own && aligned && fitsBlocks(headDim) && lacksOneSubgroup(adapter) === null) {
+      const lanes = adapter.subgroupMinSize;
+      return {
+        element, key: `blocks ${headDim}`, threads: lanes, oneSubgroup: true,
+        forward: () => forwardBlock(headDim, lanes), queries: () => queriesBlock(headDim, lanes), keys: () => keysBlock(headDim, lanes),
+      };
+    }
+    // An invocation for each part, at least a subgroup.
+    const threads = Math.max(software ? 8 : 32, 2 ** Math.ceil(Math.log2(aligned ? headDim / 4 : headDim)));
+    if (threads > 256) throw new Error(`attention: heads of ${headDim} columns at unaligned offsets are too wide.`);
+    const row = (code: () => string): Pass => ({ rows: 1, code });
+    return {
+      element, key: `${element} ${threads}`, threads, oneSubgroup: false,
+      forward: (halves) => row(() => forwardCode(element, halves)), queries: () => row(() => backwardQueriesCode(element)), keys: () => row(() => backwardKeysCode(element)),
+    };
   }
 }
 

@@ -81,7 +81,7 @@ fn kernel(pair: u32, lane: u32) {
   if (lane == 0u) { lse[pair] = select(0.0, largest + log(total), total > 0.0); }
 }`;
 
-/** dQ of one (query, head), and delta = Σ dOut · out for the keys' pass. */
+/** dQ of one (query, head), and for the keys' pass its norms: lse, and Σ dOut · out. */
 export const backwardQueriesCode = (element: HeadElement): string => `
 ${ROW_SUM}
 ${VISIBLE}
@@ -115,7 +115,7 @@ fn kernel(pair: u32, lane: u32) {
     workgroupBarrier();
   }
   if (lane < params.parts) { dQkv[qStart + lane] = sum; }
-  if (lane == 0u) { delta[pair] = own; }
+  if (lane == 0u) { norms[pair] = vec2f(norm, own); }
 }`;
 
 /** dK and dV of one (key, kvHead), summed over the queries that see it and the heads of its group. */
@@ -143,8 +143,8 @@ fn kernel(pair: u32, lane: u32) {
       let query = u32(first) + i / perGroup;
       let head = kvHead * perGroup + i % perGroup;
       let at = query * params.heads + head;
-      p = exp(params.scale * score(query * params.qColumns + params.qOffset + head * params.parts, kStart) - lse[at]);
-      ds = p * params.scale * (dValue(at * params.parts, vStart) - delta[at]);
+      p = exp(params.scale * score(query * params.qColumns + params.qOffset + head * params.parts, kStart) - norms[at].x);
+      ds = p * params.scale * (dValue(at * params.parts, vStart) - norms[at].y);
     }
     weights[lane] = p;
     slopes[lane] = ds;
