@@ -5,6 +5,20 @@ import type { Probe } from "./probe";
 
 type Ranges = readonly [number, number, number, number];
 
+/** A prompt of 5 rows with responses of 1, 9, 2 and 17 rows, one of 21 with 3 and 8, then rows of padding. */
+function twoGroups(): Ranges[] {
+  const rows: Ranges[] = [];
+  for (const [prompt, ...responses] of [[5, 1, 9, 2, 17], [21, 3, 8]] as const) {
+    const start = rows.length;
+    for (let i = 0; i < prompt; i++) rows.push([start, start + i + 1, 0, 0]);
+    for (const response of responses) {
+      const first = rows.length;
+      for (let i = 0; i < response; i++) rows.push([start, start + prompt, first, first + i + 1]);
+    }
+  }
+  return [...rows, ...Array.from({ length: 5 }, (): Ranges => [0, 0, 0, 0])];
+}
+
 /** Who sees whom, one entry a query row. */
 const VISIBILITY: Readonly<Record<string, readonly Ranges[]>> = {
   "causal 7": Array.from({ length: 7 }, (_, i) => [0, 0, 0, i + 1] as const),
@@ -16,11 +30,12 @@ const VISIBILITY: Readonly<Record<string, readonly Ranges[]>> = {
     ...Array.from({ length: 6 }, (_, i) => [0, 0, 0, i + 1] as const),
     ...[[6, 9], [9, 10], [10, 14]].flatMap(([from = 0, to = 0]) => Array.from({ length: to - from }, (_, i) => [0, 6, from, from + i + 1] as const)),
   ],
+  "two prompts, responses of many lengths": twoGroups(),
   "rows that see nothing": [[0, 0, 0, 1], [0, 0, 0, 2], [0, 0, 0, 0], [3, 3, 5, 4], [3, 4, 4, 5]],
 };
 
-/** [heads, kvHeads, headDim]: single head, grouped queries, odd halves, the sizes of the family. */
-const HEADS = [[1, 1, 6], [4, 4, 16], [6, 2, 10], [4, 1, 32], [2, 1, 80], [4, 2, 128]] as const;
+/** [heads, kvHeads, headDim]: single head, grouped queries, odd halves, parts that fill no subgroup, the sizes of the family. */
+const HEADS = [[1, 1, 6], [4, 4, 16], [6, 2, 10], [4, 2, 20], [4, 1, 32], [2, 1, 36], [2, 1, 80], [4, 2, 128]] as const;
 
 function fused(heads: number, kvHeads: number, headDim: number): AttentionShape {
   return { heads, kvHeads, headDim, qOffset: 0, kOffset: heads * headDim, vOffset: (heads + kvHeads) * headDim };
@@ -56,8 +71,8 @@ function* selfAttentionCases(): Generator<[string, CaseBody]> {
     yield [`attention and its gradient, ${name}, 4 heads over 2, 8 columns`, (p) => selfAttention(p, visible, fused(4, 2, 8), true)];
   }
   for (const [heads, kvHeads, headDim] of HEADS) {
-    yield [`attention and its gradient, prompt shared by a group, ${heads} heads over ${kvHeads}, ${headDim} columns`, (p) =>
-      selfAttention(p, VISIBILITY["prompt shared by a group"]!, fused(heads, kvHeads, headDim), true)];
+    yield [`attention and its gradient, two prompts, ${heads} heads over ${kvHeads}, ${headDim} columns`, (p) =>
+      selfAttention(p, VISIBILITY["two prompts, responses of many lengths"]!, fused(heads, kvHeads, headDim), true)];
   }
   yield ["attention with scores of ±1000 stays finite", (p) => {
     const visible = VISIBILITY["causal 7"]!;
