@@ -7,6 +7,7 @@ import { arch, cpus, platform, release } from "node:os";
 import { UsageError } from "../runner/usage";
 import { benchArguments, help } from "./arguments";
 import type { Benchmark, Outcome } from "./benchmark";
+import { dispatch } from "./benchmarks/dispatch";
 import { fullSize } from "./benchmarks/fullSize";
 import { grpoStep } from "./benchmarks/grpoStep";
 import { kernels } from "./benchmarks/kernels";
@@ -18,7 +19,7 @@ import { section } from "./report";
 import { reportSchema, type Absent, type BenchmarkName, type Measurement } from "./results";
 import { targetResults, targetTable } from "./targets";
 
-const ALL: Readonly<Record<BenchmarkName, Benchmark>> = { matmul, kernels, "train-step": trainStep, rollout, "grpo-step": grpoStep, startup, "full-size": fullSize };
+const ALL: Readonly<Record<BenchmarkName, Benchmark>> = { matmul, kernels, dispatch, "train-step": trainStep, rollout, "grpo-step": grpoStep, startup, "full-size": fullSize };
 
 /** → exit code */
 async function main(rawArgs: readonly string[]): Promise<number> {

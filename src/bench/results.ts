@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 
-export const BENCHMARKS = ["matmul", "kernels", "train-step", "rollout", "grpo-step", "startup", "full-size"] as const;
+export const BENCHMARKS = ["matmul", "kernels", "dispatch", "train-step", "rollout", "grpo-step", "startup", "full-size"] as const;
 export type BenchmarkName = (typeof BENCHMARKS)[number];
 
 /** Those of a run without names: all that need no GPU. */

@@ -35,6 +35,9 @@ export function trainingFlops({ vocabulary, hidden, intermediate, layers }: Deco
 /** AdamW as every party runs it in `train`. Weight decay 0, so that the peers' own Adam does the same. */
 export const OPTIMISER = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1 } as const;
 
+/** What the chain of dispatches adds up; stock TensorFlow.js computes tensors below a thousand values without the GPU. */
+export const TERM = new Float32Array(1024).fill(1);
+
 export const NORM_EPSILON = 1e-6;
 export const ROPE_THETA = 10000;
 

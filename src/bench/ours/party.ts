@@ -2,6 +2,7 @@
 import { openNodeHome } from "../../runner/nodeHomes";
 import type { Home, HomeName } from "../../tensor/home";
 import type { Contender, Job, Party, Run } from "../contender";
+import { openChain } from "./chain";
 import { openCopy } from "./copy";
 import { openGrpo } from "./grpo";
 import { openKernel } from "./kernel";
@@ -32,6 +33,7 @@ function openJob(home: Home, job: Job): Promise<Contender> {
     case "train": return openTraining(home, job);
     case "rollout": return openRollout(home, job);
     case "kernel": return openKernel(home, job);
+    case "chain": return openChain(home, job);
     case "copy": return openCopy(home, job);
     case "grpo": return openGrpo(home, job);
     default: return job satisfies never;

@@ -36,6 +36,7 @@ function openJob(calls: GpuCalls | null, job: Job): Contender {
     case "train": return openTraining(calls, job);
     case "rollout":
     case "kernel":
+    case "chain":
     case "copy":
     case "grpo": throw new Error("jax-js is compared in the product and the training step.");
     default: return job satisfies never;

@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { HomeName } from "../../../tensor/home";
 import type { Contender, Job, Party, Run } from "../../contender";
 import { openTfjsBackend, type OpenedTfjs } from "./backend";
+import { openChain } from "./chain";
 import { openKernel } from "./kernel";
 import { openProduct } from "./product";
 import { openRollout } from "./rollout";
@@ -25,6 +26,7 @@ function openJob(opened: OpenedTfjs, job: Job): Contender {
     case "train": return openTraining(opened, job);
     case "rollout": return openRollout(opened, job);
     case "kernel": return openKernel(opened, job);
+    case "chain": return openChain(opened, job);
     case "copy":
     case "grpo": throw new Error("stock TensorFlow.js is compared in kernels, products, the training step and the rollout.");
     default: return job satisfies never;
