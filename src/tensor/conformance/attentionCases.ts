@@ -81,6 +81,12 @@ function* selfAttentionCases(): Generator<[string, CaseBody]> {
   }];
 }
 
+/** Slots of a rollout: prompts of 9, 1 and 13 rows in no order, 0 to 6 rows of their own, and every fifth slot empty. */
+const SLOTS = Array.from({ length: 19 }, (_, slot): Ranges => {
+  const [start, end] = ([[0, 9], [9, 10], [10, 23]] as const)[(slot * slot) % 3]!;
+  return slot % 5 === 3 ? [0, 0, 0, 0] : [start, end, 30 + 9 * slot, 31 + 9 * slot + (slot % 7)];
+});
+
 function* cachedAttentionCases(): Generator<[string, CaseBody]> {
   for (const extend of [0, 1, 5]) {
     yield [`attention over a cache, decode step ${extend}`, (p) => {
@@ -94,6 +100,20 @@ function* cachedAttentionCases(): Generator<[string, CaseBody]> {
       p.compare("out", out, "forward");
       p.compare("lse", lse, "forward");
     }];
+  }
+  for (const [heads, kvHeads, headDim] of [[4, 2, 8], [2, 1, 20]] as const) {
+    for (const kept of ["f32", "halves"] as const) {
+      yield [`attention of 19 slots over three prompts in ${kept}, ${heads} heads over ${kvHeads}, ${headDim} columns`, (p) => {
+        const shape = { heads, kvHeads, headDim, qOffset: 0, kOffset: 0, vOffset: kvHeads * headDim, extend: 2 };
+        const columns = 2 * kvHeads * headDim;
+        const values = p.normal(200 * columns);
+        const cache = kept === "f32" ? p.floats(values, [200, columns]) : p.halves(values, [200, columns]);
+        const { out, lse } = p.kernels.attention(p.random([19, (heads + 2 * kvHeads) * headDim]), cache, p.integers(SLOTS.flat(), [19, 4]), shape);
+        const seesSomething = (i: number): boolean => i % 5 !== 3;
+        p.compare("out", out, "forward");
+        p.compare("lse of rows that see something", lse, "forward", (i) => seesSomething(Math.floor(i / heads)));
+      }];
+    }
   }
   yield ["attention refuses mismatched shapes", (p) => {
     const qkv = p.random([3, 24]);

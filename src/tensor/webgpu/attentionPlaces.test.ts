@@ -1,4 +1,4 @@
-/** What attention gives a row does not depend on where the row lies and what lies beside it: packing and padding change no bit. */
+/** What attention gives a row does not depend on where the row lies and what lies beside it: packing, padding and slots change no bit. */
 import { afterAll, expect, it } from "vitest";
 import { randomUniform } from "../random";
 import { openNodeWebGpuHome } from "./node";
@@ -32,4 +32,22 @@ it("gives a sequence the same bits after others and before padding", { timeout: 
   for (const [before, after] of [[0, 3], [1, 0], [6, 7], [16, 0], [29, 1]] as const) {
     expect(await sequenceAt(before, after), `after ${before} rows, before ${after} of padding`).toEqual(alone);
   }
+});
+
+it("gives a slot the same bits alone and among others", { timeout: 60_000 }, async () => {
+  const columns = 2 * KV_HEADS * HEAD_DIM;
+  const uniform = (count: number, seed: number): Float32Array => Float32Array.from({ length: count }, (_, i) => 4 * randomUniform(seed, 0, 0, i) - 2);
+  const cache = home.upload(uniform(140 * columns, 3), [140, columns]);
+  const queries = uniform(11 * HEADS * HEAD_DIM, 4);
+  const prompts = [[0, 9], [9, 10], [10, 23]] as const;
+  const visible = Array.from({ length: 11 }, (_, slot) => [...prompts[slot % 3]!, 30 + 10 * slot, 31 + 10 * slot + (slot % 7)]);
+  const attend = async (slots: readonly number[]): Promise<number[][]> => {
+    const width = HEADS * HEAD_DIM;
+    const q = home.upload(Float32Array.from(slots.flatMap((slot) => [...queries.subarray(slot * width, (slot + 1) * width)])), [slots.length, width]);
+    const { out, lse } = home.kernels.attention(q, cache, home.upload(Int32Array.from(slots.flatMap((slot) => visible[slot]!)), [slots.length, 4]), { ...SHAPE, kOffset: 0, vOffset: KV_HEADS * HEAD_DIM });
+    const read = await home.read([out, lse]);
+    return slots.map((_, i) => read.flatMap((all) => [...all.slice((i * all.length) / slots.length, ((i + 1) * all.length) / slots.length)]));
+  };
+  const all = await attend(visible.map((_, slot) => slot));
+  for (const some of [[7], [10, 1], [4, 3, 2, 9, 0]]) expect(await attend(some)).toEqual(some.map((slot) => all[slot]));
 });

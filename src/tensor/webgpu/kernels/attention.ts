@@ -9,12 +9,13 @@ import { read, write, type BufferSpec, type Dispatcher, type Params } from "../d
 import { expectShape, matrix } from "../shapes";
 import type { Storage } from "../storage";
 import { fitsBlocks, forwardBlock, keysBlock, queriesBlock, type AttentionBlock } from "./attentionBlocks";
+import { cacheBlock } from "./attentionCache";
 import { backwardKeysCode, backwardQueriesCode, forwardCode, type HeadElement } from "./attentionCode";
 import { lacksOneSubgroup } from "./oneSubgroup";
 
 const PARAMS = {
   heads: "u32", kvHeads: "u32", parts: "u32", qColumns: "u32", kvColumns: "u32",
-  qOffset: "u32", kOffset: "u32", vOffset: "u32", scale: "f32", extend: "i32", rows: "u32",
+  qOffset: "u32", kOffset: "u32", vOffset: "u32", scale: "f32", extend: "i32", rows: "u32", keys: "u32",
 } as const;
 
 /** A pass: its code, and how many rows of a head one workgroup has. */
@@ -52,7 +53,8 @@ export class AttentionKernels {
     const { element, key } = variant;
     if (halves && element !== "vec4f") throw new Error(`attention: a cache in halves needs offsets and widths that are multiples of 4, got ${JSON.stringify(shape)}.`);
     const buffers = [read("q", element), read("kv", halves ? "vec2<u32>" : element), read("visible", "i32"), write("out", element), write("lse")];
-    this.run(`attention ${key}${halves ? " f16" : ""}`, variant, variant.forward(halves), buffers, [q, kv, visible, out, lse], this.params(shape, variant, rows, qColumns, kvColumns), rows, heads, 4 * rows * keys * heads * headDim);
+    const params = this.params(shape, variant, [rows, qColumns], [keys, kvColumns]);
+    this.run(`attention ${key}${halves ? " f16" : ""}`, variant, variant.forward(halves), buffers, [q, kv, visible, out, lse], params, rows, heads, 4 * rows * keys * heads * headDim);
     return { out, lse };
   }
 
@@ -70,7 +72,7 @@ export class AttentionKernels {
     const norms = this.storage.allocate([rows, heads, 2], "float32");
     const variant = this.variant(shape, columns, columns, true);
     const { element, key } = variant;
-    const params = this.params(shape, variant, rows, columns, columns);
+    const params = this.params(shape, variant, [rows, columns], [rows, columns]);
     const work = 6 * rows * rows * heads * headDim;
     const queryBuffers = [read("qkv", element), read("visible", "i32"), read("out", element), read("lse"), read("dOut", element), write("dQkv", element), write("norms", "vec2f")];
     this.run(`attentionGrad q ${key}`, variant, variant.queries(), queryBuffers, [qkv, visible, out, lse, dOut, dQkv, norms], params, rows, heads, work);
@@ -85,22 +87,24 @@ export class AttentionKernels {
     this.dispatcher.run(kernel, operands, params, Math.ceil(rows / pass.rows) * heads, work);
   }
 
-  private params({ heads, kvHeads, headDim, qOffset, kOffset, vOffset, extend }: AttentionShape, { element }: Variant, rows: number, qColumns: number, kvColumns: number): Params {
+  /** Rows and columns of the queries' matrix, then of that of keys and values. */
+  private params(shape: AttentionShape, { element }: Variant, [rows, qColumns]: readonly [number, number], [keys, kvColumns]: readonly [number, number]): Params {
+    const { heads, kvHeads, headDim, qOffset, kOffset, vOffset, extend } = shape;
     const vector = element === "vec4f" ? 4 : 1;
     const layout = [headDim, qColumns, kvColumns, qOffset, kOffset, vOffset].map((columns) => columns / vector);
-    return (changing: ChangingOptions) => [heads, kvHeads, ...layout, 1 / Math.sqrt(headDim), changing.extend ?? extend ?? 0, rows];
+    return (changing: ChangingOptions) => [heads, kvHeads, ...layout, 1 / Math.sqrt(headDim), changing.extend ?? extend ?? 0, rows, keys];
   }
 
-  /** Parts of a head are vec4 where every offset and stride allows it. @param own queries see rows of their own matrix, neighbours nearly the same ones */
+  /** Parts of a head are vec4 where every offset and stride allows it. @param own keys and values lie in the queries' matrix: neighbours see nearly the same rows */
   private variant({ headDim, qOffset, kOffset, vOffset }: AttentionShape, qColumns: number, kvColumns: number, own: boolean): Variant {
     const { software, products: { adapter } } = this.dispatcher.traits;
     const aligned = [headDim, qOffset, kOffset, vOffset, qColumns, kvColumns].every((count) => count % 4 === 0);
     const element = aligned ? "vec4f" : "f32";
-    if (own && aligned && fitsBlocks(headDim) && lacksOneSubgroup(adapter) === null) {
+    if (aligned && fitsBlocks(headDim) && lacksOneSubgroup(adapter) === null) {
       const lanes = adapter.subgroupMinSize;
       return {
-        element, key: `blocks ${headDim}`, threads: lanes, oneSubgroup: true,
-        forward: () => forwardBlock(headDim, lanes), queries: () => queriesBlock(headDim, lanes), keys: () => keysBlock(headDim, lanes),
+        element, key: `${own ? "blocks" : "cache blocks"} ${headDim}`, threads: lanes, oneSubgroup: true,
+        forward: (halves) => (own ? forwardBlock(headDim, lanes) : cacheBlock(headDim, lanes, halves)), queries: () => queriesBlock(headDim, lanes), keys: () => keysBlock(headDim, lanes),
       };
     }
     // An invocation for each part, at least a subgroup.

@@ -6,10 +6,10 @@
  * loaded once, each lane another part, and handed round with `subgroupBroadcast` from constant lanes. No workgroup memory.
  *
  * A row that a lane does not see weighs 0 there, and what a lane sums up does not depend on the rows beside it: it adds the
- * same rows in the same order by the same operations, wherever a step of the walk begins. The softmax's running maximum
- * is a power of two for that: to scale by another one rounds nothing.
+ * same rows in the same order by the same operations, wherever a step of the walk begins (onlineSoftmax.ts).
  */
-import { RowBlock } from "./rowBlock";
+import { finishRow, SOFTMAX, startRow, weigh } from "./onlineSoftmax";
+import { RowBlock, SEEN } from "./rowBlock";
 
 /** Wider heads do not fit the registers. */
 const WIDEST = 64;
@@ -41,77 +41,35 @@ export function keysBlock(headDim: number, lanes: number): AttentionBlock {
   return { rows: block.rows, code: () => keysCode(block) };
 }
 
-const SEEN = `
-/** First and second range of rows that query \`row\` sees. */
-fn seenRanges(row: u32) -> vec4i {
-  let seen = vec4i(visible[row * 4u], visible[row * 4u + 1u], visible[row * 4u + 2u], visible[row * 4u + 3u]);
-  return vec4i(seen.xyz, select(seen.w, seen.w + params.extend, seen.w > seen.z));
-}
-fn sees(ranges: vec4i, row: i32) -> bool { return (row >= ranges.x && row < ranges.y) || (row >= ranges.z && row < ranges.w); }`;
-
 /** Walks through the rows that the lanes' queries see; the lanes load their keys and values as k and v. */
 function walkSeen(block: RowBlock, kv: string, body: string): string {
   const ranges = Array.from({ length: block.rowsALane }, (_, r) => [`seen${r}.xy`, `seen${r}.zw`]).flat();
   return block.walk(ranges, `
-      ${block.eachLoad((l) => `let start${l} = ${block.loadedRow(l)} * params.kvColumns + kvHead + part${l}; let k${l} = ${kv}[start${l} + params.kOffset]; let v${l} = ${kv}[start${l} + params.vOffset];`)}
+      ${block.loadKeys((at) => `${kv}[${at}]`)}
       ${body}`);
 }
 
-const KV_HEAD = "let kvHead = (head * params.kvHeads / params.heads) * params.parts;";
-
-function forwardCode(block: RowBlock): string {
-  return `
+const forwardCode = (block: RowBlock): string => `
 ${SEEN}
-const NOTHING = -0x20000000;
-/** 2^exponent, exponent <= 0; 0 where f32 cannot tell. */
-fn power(exponent: i32) -> f32 { return bitcast<f32>(u32(max(exponent, -127) + 127) << 23u); }
+${SOFTMAX}
 fn kernel(group: u32, lane: u32) {
-  ${block.place("params.heads")}
-  ${KV_HEAD}
-  let scale = params.scale * 1.4426950408889634; // exp(x) = 2^(x · log2 e)
-  ${block.eachRow((r) => `
-  let seen${r} = select(vec4i(0), seenRanges(row${r}), inside${r});
-  let qStart${r} = row${r} * params.qColumns + params.qOffset + head * params.parts;
-  ${block.readOwn({ [`q${r}`]: `scale * q[qStart${r} + i]` })}
-  ${block.zeros(`sum${r}`)}
-  var largest${r} = NOTHING; // exponent of the largest weight
-  var total${r} = 0.0;`)}
+  ${block.place("params.heads", "params.keys")}
+  ${block.eachRow((r) => `let seen${r} = select(vec4i(0), seenRanges(row${r}), inside${r}); ${startRow(block, r)}`)}
   ${walkSeen(block, "kv", `
       ${block.eachStep((s) => `
-      ${block.eachRow((r) => `var score${s}_${r} = 0.0;`)}
-      ${block.handRound("k", s, (r, i) => `score${s}_${r} += dot(q${r}_${i}, part);`)}
-      ${block.eachRow((r) => `
-      let sees${s}_${r} = sees(seen${r}, at + ${s});
-      let whole${s}_${r} = floor(score${s}_${r});
-      let exponent${s}_${r} = select(NOTHING, i32(whole${s}_${r}), sees${s}_${r});`)}`)}
-      ${block.eachRow((r) => `
-      let before${r} = largest${r};
-      ${block.eachStep((s) => `largest${r} = max(largest${r}, exponent${s}_${r});`)}
-      let shrink${r} = power(before${r} - largest${r});
-      total${r} *= shrink${r};
-      ${block.eachPart((i) => `sum${r}_${i} *= shrink${r};`)}`)}
-      ${block.eachStep((s) => `
-      ${block.eachRow((r) => `
-      let p${s}_${r} = select(0.0, exp2(score${s}_${r} - whole${s}_${r}) * power(exponent${s}_${r} - largest${r}), sees${s}_${r});
-      total${r} += p${s}_${r};`)}
-      ${block.handRound("v", s, (r, i) => `sum${r}_${i} += p${s}_${r} * part;`)}`)}`)}
-  ${block.eachRow((r) => `
-  if (inside${r}) {
-    let pair = row${r} * params.heads + head;
-    let share = select(0.0, 1.0 / total${r}, total${r} > 0.0);
-    ${block.writeOwn({ [`sum${r}`]: (part) => `out[pair * params.parts + i] = ${part} * share;` })}
-    lse[pair] = select(0.0, f32(largest${r}) * 0.6931471805599453 + log(total${r}), total${r} > 0.0);
-  }`)}
+      ${block.eachRow((r) => `var score${s}_${r} = 0.0; let sees${s}_${r} = sees(seen${r}, at + ${s});`)}
+      ${block.handRound("k", s, (r, i) => `score${s}_${r} += dot(q${r}_${i}, part);`)}`)}
+      ${block.eachRow((r) => weigh(block, r, block.steps))}
+      ${block.eachStep((s) => block.handRound("v", s, (r, i) => `sum${r}_${i} += p${s}_${r} * part;`))}`)}
+  ${block.eachRow((r) => finishRow(block, r))}
 }`;
-}
 
 /** dQ, and for the keys' pass each pair's norms: lse, and Σ dOut · out. */
 function queriesCode(block: RowBlock): string {
   return `
 ${SEEN}
 fn kernel(group: u32, lane: u32) {
-  ${block.place("params.heads")}
-  ${KV_HEAD}
+  ${block.place("params.heads", "params.rows")}
   ${block.eachRow((r) => `
   let seen${r} = select(vec4i(0), seenRanges(row${r}), inside${r});
   let pair${r} = row${r} * params.heads + head;
@@ -142,11 +100,11 @@ function keysCode(block: RowBlock): string {
   const { steps } = block;
   return `
 fn kernel(group: u32, lane: u32) {
-  ${block.place("params.kvHeads")}
+  ${block.place("params.kvHeads", "params.rows")}
   let perGroup = params.heads / params.kvHeads;
   ${block.eachRow((r) => `
   let own${r} = select(vec2i(0), vec2i(seenBy[row${r} * 2u], seenBy[row${r} * 2u + 1u]), inside${r});
-  let start${r} = row${r} * params.kvColumns + head * params.parts;
+  let start${r} = row${r} * params.kvColumns + kvHead;
   ${block.readOwn({ [`k${r}`]: `params.scale * qkv[start${r} + params.kOffset + i]`, [`v${r}`]: `qkv[start${r} + params.vOffset + i]` })}
   ${block.zeros(`dk${r}`)}
   ${block.zeros(`dv${r}`)}`)}

@@ -6,6 +6,15 @@
 /** vec4s of a step of the walk: more make the shader long, and slow to compile. */
 const LONGEST_STEP = 16;
 
+/** Buffer `visible` and parameter `extend`. */
+export const SEEN = `
+/** First and second range of rows that query \`row\` sees. */
+fn seenRanges(row: u32) -> vec4i {
+  let seen = vec4i(visible[row * 4u], visible[row * 4u + 1u], visible[row * 4u + 2u], visible[row * 4u + 3u]);
+  return vec4i(seen.xyz, select(seen.w, seen.w + params.extend, seen.w > seen.z));
+}
+fn sees(ranges: vec4i, row: i32) -> bool { return (row >= ranges.x && row < ranges.y) || (row >= ranges.z && row < ranges.w); }`;
+
 type Text = (i: number) => string;
 const each = (count: number, text: Text, between = "\n"): string => Array.from({ length: count }, (_, i) => text(i)).join(between);
 
@@ -51,19 +60,28 @@ export class RowBlock {
     });
   }
 
-  /** Which rows and which head the lanes have (rows after the last see nothing), and what each lane loads of a step. */
-  place(heads: string): string {
+  /**
+   * Which rows and which of `heads` heads the lanes have, and what each lane loads of a step of the walk through `walked` rows.
+   * Lanes beyond the last row are not inside and take it again.
+   */
+  place(heads: string, walked: string): string {
     return `
   let head = group % ${heads};
   let first = (group / ${heads}) * ${this.rows}u + lane;
-  let last = params.rows - 1u;
-  ${this.eachRow((r) => `let inside${r} = first + ${r * this.lanes}u <= last; let row${r} = min(first + ${r * this.lanes}u, last);`)}
+  let last = ${walked} - 1u;
+  let kvHead = (head * params.kvHeads / ${heads}) * params.parts;
+  ${this.eachRow((r) => `let inside${r} = first + ${r * this.lanes}u < params.rows; let row${r} = min(first + ${r * this.lanes}u, params.rows - 1u);`)}
   ${this.eachLoad((l) => `let element${l} = min(lane + ${l * this.lanes}u, ${this.steps * this.parts - 1}u); let step${l} = element${l} / ${this.parts}u; let part${l} = element${l} % ${this.parts}u;`)}`;
   }
 
   /** The row that a lane loads from, for each of its loads. */
   loadedRow(load: number): string {
     return `min(u32(at) + step${load}, last)`;
+  }
+
+  /** A step's keys and values as k0, v0, k1 … @param element a vec4 of the matrix of keys and values */
+  loadKeys(element: (at: string) => string): string {
+    return this.eachLoad((l) => `let start${l} = ${this.loadedRow(l)} * params.kvColumns + kvHead + part${l}; let k${l} = ${element(`start${l} + params.kOffset`)}; let v${l} = ${element(`start${l} + params.vOffset`)};`);
   }
 
   zeros(name: string): string {
@@ -80,10 +98,15 @@ export class RowBlock {
   }`;
   }
 
+  /** Part `i` of a lane's registers `name`. */
+  ownPart(name: string): string {
+    return `var part = ${name}_0; ${this.eachPart((i) => `part = select(part, ${name}_${i}, i == ${i}u);`)}`;
+  }
+
   writeOwn(writes: Readonly<Record<string, (part: string) => string>>): string {
     return `
   for (var i = 0u; i < params.parts; i++) {
-    ${Object.entries(writes).map(([name, store]) => `{ var part = ${name}_0; ${this.eachPart((i) => `part = select(part, ${name}_${i}, i == ${i}u);`)} ${store("part")} }`).join("\n")}
+    ${Object.entries(writes).map(([name, store]) => `{ ${this.ownPart(name)} ${store("part")} }`).join("\n")}
   }`;
   }
 
