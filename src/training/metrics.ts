@@ -4,6 +4,7 @@
  */
 import { TRANSITIONS, type Transition } from "../srpo/types";
 import type { GroupRecord, SampleRecord, SampleScore, StepMetrics } from "./records";
+import type { UpdateResult } from "./update";
 
 /** Mean of a list; 0 for an empty one (the key is then left out by the callers that can tell). */
 export function mean(values: readonly number[]): number {
@@ -55,4 +56,9 @@ export function groupMetrics(groups: readonly GroupRecord[]): Omit<StepMetrics, 
 /** Transition shares as the chips order them, e.g. for tables. */
 export function inOrder(shares: Readonly<Record<Transition, number>>): number[] {
   return TRANSITIONS.map((transition) => shares[transition]);
+}
+
+/** What an update adds to the metrics of its step. */
+export function updateMetrics(update: UpdateResult): Pick<StepMetrics, "loss" | "grad_norm" | "clip_ratio/low_mean" | "clip_ratio/high_mean"> {
+  return { loss: update.loss, grad_norm: update.gradNorm, "clip_ratio/low_mean": update.clippedLow, "clip_ratio/high_mean": update.clippedHigh };
 }

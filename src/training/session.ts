@@ -11,7 +11,7 @@
 import { configure } from "./configure";
 import { evaluate, type EvaluationOptions } from "./evaluate";
 import { GroupStep } from "./groupStep";
-import { groupMetrics } from "./metrics";
+import { groupMetrics, updateMetrics } from "./metrics";
 import { taskSource, type ProblemSource, type TrainingProblem } from "./problemSource";
 import { streamStep } from "./randomStreams";
 import type { DataProgress, EvaluationRecord, GroupRecord, Phase, ReflectionExample, Stage, StepMetrics } from "./records";
@@ -295,8 +295,4 @@ export class Session {
     this.#pending?.dispose();
     this.#pending = null;
   }
-}
-
-function updateMetrics(update: UpdateResult): Pick<StepMetrics, "loss" | "grad_norm" | "clip_ratio/low_mean" | "clip_ratio/high_mean"> {
-  return { loss: update.loss, grad_norm: update.gradNorm, "clip_ratio/low_mean": update.clippedLow, "clip_ratio/high_mean": update.clippedHigh };
 }

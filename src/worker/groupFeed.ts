@@ -36,3 +36,14 @@ export class GroupFeed {
     this.#held = null;
   }
 }
+
+/** The phase whose results stand while `next` is to come. */
+export function phaseBefore(next: Phase): Phase {
+  switch (next) {
+    case "rollout": return "update";
+    case "score": return "rollout";
+    case "normalise": return "score";
+    case "update": return "normalise";
+    default: return next satisfies never;
+  }
+}

@@ -10,10 +10,10 @@ import { StepRefused } from "../training/optimiserStep";
 import type { GroupRecord, StepMetrics } from "../training/records";
 import type { PhaseResult } from "../training/session";
 import type { Snapshot } from "../training/snapshot";
-import { GroupFeed } from "./groupFeed";
+import { GroupFeed, phaseBefore } from "./groupFeed";
 import { Keeper } from "./keeper";
 import { parseCommand } from "./parse";
-import type { Command, Event, Phase, Stage } from "./protocol";
+import type { Command, Event, Stage } from "./protocol";
 import { adapterOf, type Run } from "./run";
 import { FatalError, RunLifecycle, type EventBody, type LifecycleDependencies, type OpenCommand } from "./runLifecycle";
 
@@ -290,16 +290,5 @@ export class Host {
 
   private post(event: EventBody, transfer: Transferable[] = []): void {
     this.dependencies.post({ ...event, run: this.#id }, transfer);
-  }
-}
-
-/** The phase whose results stand while `next` is to come. */
-function phaseBefore(next: Phase): Phase {
-  switch (next) {
-    case "rollout": return "update";
-    case "score": return "rollout";
-    case "normalise": return "score";
-    case "update": return "normalise";
-    default: return next satisfies never;
   }
 }
