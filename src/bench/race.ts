@@ -20,6 +20,12 @@ export interface RaceOptions {
   readonly tolerance: number;
 }
 
+/**
+ * Steps and rollouts are measured some in a row, as training takes them: while the others had their turns, caches have gone
+ * cold and threads to sleep.
+ */
+export const IN_A_ROW = { repetitionMs: 1500, maxUnits: 5 } as const;
+
 export interface Placing {
   readonly name: string;
   /** Milliseconds of one unit. */

@@ -1,7 +1,7 @@
 /** A sum of many terms, one small dispatch each: what a dispatch costs the calling thread, recorded anew or replayed. */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Home } from "../../tensor/home";
-import type { Contender, JobOf, Run } from "../contender";
+import type { Contender, JobOf } from "../contender";
 import { TERM } from "../workload";
 import { measured } from "./party";
 
@@ -27,29 +27,10 @@ export async function openChain(home: Home, { length, replayed }: JobOf<"chain">
   };
   return {
     check: once,
-    async run(units) {
-      const runs: Run[] = [];
-      for (let i = 0; i < units; i++) runs.push(await measured(home, once));
-      return added(runs);
-    },
+    run: (units) => measured(home, units, once),
     async close() {
       recorder.dispose();
       term.dispose();
     },
   };
-}
-
-/** Runs one after the other as one. @throws Error without any */
-export function added(runs: readonly Run[]): Run {
-  return runs.reduce((all, { milliseconds, hostMilliseconds, counts }) => ({
-    milliseconds: all.milliseconds + milliseconds,
-    hostMilliseconds: all.hostMilliseconds === null || hostMilliseconds === null ? null : all.hostMilliseconds + hostMilliseconds,
-    counts: {
-      ...counts,
-      ...Object.fromEntries((["dispatches", "submits", "readbacks", "bytesUploaded", "bytesRead"] as const).flatMap((name) => {
-        const [before, more] = [all.counts[name], counts[name]];
-        return before === undefined || more === undefined ? [] : [[name, before + more]];
-      })),
-    },
-  }));
 }

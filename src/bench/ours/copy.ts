@@ -13,7 +13,7 @@ export async function openCopy(home: Home, { bytes }: JobOf<"copy">): Promise<Co
   const to = new Float32Array(bytes / 4);
   return {
     check: async () => [],
-    run: (units) => measured(home, async () => {
+    run: (units) => measured(home, 1, async () => {
       for (let i = 0; i < units; i++) to.set(from);
     }),
     close: async () => undefined,
@@ -26,7 +26,7 @@ function gpuCopy(home: WebGpuHome, bytes: number): Contender {
   const [from, to] = [buffer(), buffer()];
   return {
     check: async () => [],
-    run: (units) => measured(home, () => {
+    run: (units) => measured(home, 1, () => {
       const encoder = device.createCommandEncoder();
       for (let i = 0; i < units; i++) encoder.copyBufferToBuffer(from, 0, to, 0, bytes);
       device.queue.submit([encoder.finish()]);

@@ -20,9 +20,7 @@ export async function openGrpo(home: Home, { policy: folder, prompts, groupSize,
       const metrics = await session.stepThrough();
       return [metrics?.reward ?? Number.NaN, metrics?.grad_norm ?? Number.NaN];
     },
-    run: (units) => measured(home, async () => {
-      for (let i = 0; i < units; i++) await session.stepThrough();
-    }),
+    run: (units) => measured(home, units, () => session.stepThrough()),
     async close() {
       session.dispose();
       await parallel?.dispose();

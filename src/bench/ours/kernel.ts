@@ -18,7 +18,7 @@ export async function openKernel(home: Home, { name }: JobOf<"kernel">): Promise
   };
   const once = prepare(home, keep)[name]();
   const sink = keep(home.zeros([1]));
-  const run = (units: number) => measured(home, () => {
+  const run = (units: number) => measured(home, 1, () => {
     for (let i = 0; i < units; i++) for (const tensor of once()) tensor.dispose();
     // Reading waits for all that was recorded before.
     return home.read([sink]);

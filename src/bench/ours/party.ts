@@ -40,18 +40,22 @@ function openJob(home: Home, job: Job): Promise<Contender> {
   }
 }
 
-/** Time and counters of `work`. The host's share is the time until `work` first waits: everything is recorded by then. */
-export async function measured(home: Home, work: () => Promise<unknown>): Promise<Run> {
+/** Time and counters of `units` times `work`. The host's share is the time until each `work` first waits: everything is recorded by then. */
+export async function measured(home: Home, units: number, work: () => Promise<unknown>): Promise<Run> {
   const before = { ...home.counters };
   const began = performance.now();
-  const done = work();
-  const hostMilliseconds = performance.now() - began;
-  await done;
+  let host = 0;
+  for (let i = 0; i < units; i++) {
+    const start = performance.now();
+    const done = work();
+    host += performance.now() - start;
+    await done;
+  }
   const milliseconds = performance.now() - began;
   const { dispatches, submits, readbacks, bytesUploaded, bytesRead } = home.counters;
   return {
     milliseconds,
-    hostMilliseconds: home.name === "webgpu" ? hostMilliseconds : null,
+    hostMilliseconds: home.name === "webgpu" ? host : null,
     counts: {
       dispatches: dispatches - before.dispatches, submits: submits - before.submits, readbacks: readbacks - before.readbacks,
       bytesUploaded: bytesUploaded - before.bytesUploaded, bytesRead: bytesRead - before.bytesRead, bytesHeld: home.memoryBytes(),

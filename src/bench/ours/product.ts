@@ -32,7 +32,7 @@ export async function openProduct(home: Home, { form, rows, inner, outer, format
       free(result);
       return [...(all ?? [])].slice(0, 64);
     },
-    run: (units) => measured(home, () => {
+    run: (units) => measured(home, 1, () => {
       for (let i = 1; i < units; i++) free(once());
       const last = once();
       const corner = home.view(last, 0, [1]);

@@ -42,9 +42,7 @@ export async function openTraining(home: Home, job: JobOf<"train">): Promise<Con
       }
       return numbers;
     },
-    run: (units) => measured(home, async () => {
-      for (let i = 0; i < units; i++) await step();
-    }),
+    run: (units) => measured(home, units, step),
     async close() {
       await parallel?.dispose();
       policy.dispose();

@@ -43,14 +43,15 @@ function openJob(calls: GpuCalls | null, job: Job): Contender {
   }
 }
 
-/** Time and GPU calls of `units` times `work`. The host's share is the time until a single `work` first waits. */
+/** Time and GPU calls of `units` times `work`. The host's share is the time until each `work` first waits. */
 export async function measured(calls: GpuCalls | null, units: number, work: () => Promise<unknown>): Promise<Run> {
   const before = calls === null ? null : { ...calls };
   const began = performance.now();
   let host = 0;
   for (let i = 0; i < units; i++) {
+    const start = performance.now();
     const done = work();
-    if (i === 0) host = performance.now() - began;
+    host += performance.now() - start;
     await done;
   }
   const milliseconds = performance.now() - began;
@@ -58,5 +59,5 @@ export async function measured(calls: GpuCalls | null, units: number, work: () =
     dispatches: calls.dispatches - before.dispatches, submits: calls.submits - before.submits,
     readbacks: calls.readbacks - before.readbacks, bytesUploaded: calls.bytesUploaded - before.bytesUploaded,
   };
-  return { milliseconds, hostMilliseconds: calls === null || units > 1 ? null : host, counts };
+  return { milliseconds, hostMilliseconds: calls === null ? null : host, counts };
 }

@@ -33,17 +33,18 @@ function openJob(opened: OpenedTfjs, job: Job): Contender {
   }
 }
 
-/** Time and GPU calls of `units` times `work`. The host's share is the time until a single `work` first waits. */
+/** Time and GPU calls of `units` times `work`. The host's share is the time until each `work` first waits. */
 export async function measured({ calls }: OpenedTfjs, units: number, work: () => Promise<unknown>): Promise<Run> {
   const before = { ...calls };
   const began = performance.now();
   let host = 0;
   for (let i = 0; i < units; i++) {
+    const start = performance.now();
     const done = work();
-    if (i === 0) host = performance.now() - began;
+    host += performance.now() - start;
     await done;
   }
   const milliseconds = performance.now() - began;
   const counts = Object.fromEntries(Object.entries(calls ?? {}).map(([name, count]) => [name, count - (Reflect.get(before, name) as number)]));
-  return { milliseconds, hostMilliseconds: calls === null || units > 1 ? null : host, counts: { ...counts, bytesHeld: tf.memory().numBytes } };
+  return { milliseconds, hostMilliseconds: calls === null ? null : host, counts: { ...counts, bytesHeld: tf.memory().numBytes } };
 }
