@@ -1,6 +1,7 @@
 /** Our own tensors, policy and training, as the page and the runner use them. */
 import { openNodeHome } from "../../runner/nodeHomes";
 import type { Home, HomeName } from "../../tensor/home";
+import { timed } from "../clock";
 import type { Contender, Job, Party, Run } from "../contender";
 import { openChain } from "./chain";
 import { openCopy } from "./copy";
@@ -40,22 +41,14 @@ function openJob(home: Home, job: Job): Promise<Contender> {
   }
 }
 
-/** Time and counters of `units` times `work`. The host's share is the time until each `work` first waits: everything is recorded by then. */
+/** Time and counters of `units` times `work`. */
 export async function measured(home: Home, units: number, work: () => Promise<unknown>): Promise<Run> {
   const before = { ...home.counters };
-  const began = performance.now();
-  let host = 0;
-  for (let i = 0; i < units; i++) {
-    const start = performance.now();
-    const done = work();
-    host += performance.now() - start;
-    await done;
-  }
-  const milliseconds = performance.now() - began;
+  const { milliseconds, hostMilliseconds } = await timed(units, work);
   const { dispatches, submits, readbacks, bytesUploaded, bytesRead } = home.counters;
   return {
     milliseconds,
-    hostMilliseconds: home.name === "webgpu" ? host : null,
+    hostMilliseconds: home.name === "webgpu" ? hostMilliseconds : null,
     counts: {
       dispatches: dispatches - before.dispatches, submits: submits - before.submits, readbacks: readbacks - before.readbacks,
       bytesUploaded: bytesUploaded - before.bytesUploaded, bytesRead: bytesRead - before.bytesRead, bytesHeld: home.memoryBytes(),

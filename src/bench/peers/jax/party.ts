@@ -2,6 +2,7 @@
 import { defaultDevice, init, type Device } from "@jax-js/jax";
 import type { HomeName } from "../../../tensor/home";
 import { nodeGpu } from "../../../tensor/webgpu/node";
+import { timed } from "../../clock";
 import type { Contender, Job, Party, Run } from "../../contender";
 import { countGpuCalls, type GpuCalls } from "../gpuCalls";
 import { openProduct } from "./product";
@@ -43,21 +44,13 @@ function openJob(calls: GpuCalls | null, job: Job): Contender {
   }
 }
 
-/** Time and GPU calls of `units` times `work`. The host's share is the time until each `work` first waits. */
+/** Time and GPU calls of `units` times `work`. */
 export async function measured(calls: GpuCalls | null, units: number, work: () => Promise<unknown>): Promise<Run> {
   const before = calls === null ? null : { ...calls };
-  const began = performance.now();
-  let host = 0;
-  for (let i = 0; i < units; i++) {
-    const start = performance.now();
-    const done = work();
-    host += performance.now() - start;
-    await done;
-  }
-  const milliseconds = performance.now() - began;
+  const { milliseconds, hostMilliseconds } = await timed(units, work);
   const counts = calls === null || before === null ? {} : {
     dispatches: calls.dispatches - before.dispatches, submits: calls.submits - before.submits,
     readbacks: calls.readbacks - before.readbacks, bytesUploaded: calls.bytesUploaded - before.bytesUploaded,
   };
-  return { milliseconds, hostMilliseconds: calls === null ? null : host, counts };
+  return { milliseconds, hostMilliseconds: calls === null ? null : hostMilliseconds, counts };
 }

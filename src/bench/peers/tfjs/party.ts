@@ -1,6 +1,7 @@
 /** Stock TensorFlow.js as a party. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { HomeName } from "../../../tensor/home";
+import { timed } from "../../clock";
 import type { Contender, Job, Party, Run } from "../../contender";
 import { openTfjsBackend, type OpenedTfjs } from "./backend";
 import { openChain } from "./chain";
@@ -33,18 +34,10 @@ function openJob(opened: OpenedTfjs, job: Job): Contender {
   }
 }
 
-/** Time and GPU calls of `units` times `work`. The host's share is the time until each `work` first waits. */
+/** Time and GPU calls of `units` times `work`. */
 export async function measured({ calls }: OpenedTfjs, units: number, work: () => Promise<unknown>): Promise<Run> {
   const before = { ...calls };
-  const began = performance.now();
-  let host = 0;
-  for (let i = 0; i < units; i++) {
-    const start = performance.now();
-    const done = work();
-    host += performance.now() - start;
-    await done;
-  }
-  const milliseconds = performance.now() - began;
+  const { milliseconds, hostMilliseconds } = await timed(units, work);
   const counts = Object.fromEntries(Object.entries(calls ?? {}).map(([name, count]) => [name, count - (Reflect.get(before, name) as number)]));
-  return { milliseconds, hostMilliseconds: calls === null ? null : host, counts: { ...counts, bytesHeld: tf.memory().numBytes } };
+  return { milliseconds, hostMilliseconds: calls === null ? null : hostMilliseconds, counts: { ...counts, bytesHeld: tf.memory().numBytes } };
 }
