@@ -100,9 +100,9 @@ export class DataParallel {
     const old = this.#replicas.filter((replica) => this.#loaded.get(replica) !== version);
     if (old.length === 0) return;
     const theta = await this.policy.parameters.readFlat("theta");
-    for (const replica of old) {
+    for (const [i, replica] of old.entries()) {
       this.#loaded.set(replica, version);
-      replica.load(theta).catch((error: unknown) => this.giveUp(replica, error));
+      replica.load(i < old.length - 1 ? theta.slice() : theta).catch((error: unknown) => this.giveUp(replica, error));
     }
   }
 

@@ -41,7 +41,7 @@ export interface LogprobsJob {
 
 /** A copy of the policy with its own home, here or elsewhere. Calls are done in order. */
 export interface Replica {
-  /** Take over the weights, laid out as `ParameterState`; later jobs use them. */
+  /** Take over the weights, laid out as `ParameterState`; later jobs use them. The array is given away: its memory may go to the other end. */
   load(theta: Float32Array): Promise<void>;
   gradient(job: GradientJob): Promise<GradientResult>;
   /** Take over the reference policy's weights, laid out in the same way. */

@@ -74,7 +74,7 @@ export class RemoteReplica implements Replica {
   }
 
   async load(theta: Float32Array): Promise<void> {
-    await this.ask({ kind: "load", theta });
+    await this.ask({ kind: "load", theta }, theta.buffer instanceof ArrayBuffer ? [theta.buffer] : []);
   }
 
   async gradient(job: GradientJob): Promise<GradientResult> {
@@ -104,12 +104,12 @@ export class RemoteReplica implements Replica {
     await this.carrier.terminate();
   }
 
-  private ask(work: Work): Promise<ReplicaReply> {
+  private ask(work: Work, transfer: ArrayBuffer[] = []): Promise<ReplicaReply> {
     return new Promise((resolve, reject) => {
       if (this.#dead !== null) return reject(this.#dead);
       const id = this.#next++;
       this.#waiting.set(id, { resolve, reject });
-      this.carrier.port.post({ ...work, id }, []);
+      this.carrier.port.post({ ...work, id }, transfer);
     });
   }
 

@@ -96,25 +96,25 @@ export function adamw(
   const b1 = splat(<f32>beta1), c1 = splat(<f32>(1 - beta1));
   const b2 = splat(<f32>beta2), c2 = splat(<f32>(1 - beta2));
   const eps = splat(<f32>epsilon);
-  for (let i: usize = 0; i < <usize>n * 4; i += 16) {
-    const left = n - <i32>(i >> 2);
-    let g: v128, t: v128, mm: v128, vv: v128;
-    if (left >= 4) {
-      g = v128.load(grad + i); t = v128.load(theta + i); mm = v128.load(m + i); vv = v128.load(v + i);
-    } else {
-      g = some(grad + i, left); t = some(theta + i, left); mm = some(m + i, left); vv = some(v + i, left);
-    }
-    g = f32x4.mul(g, clip);
-    mm = f32x4.add(f32x4.mul(b1, mm), f32x4.mul(c1, g));
-    vv = f32x4.add(f32x4.mul(b2, vv), f32x4.mul(c2, f32x4.mul(g, g)));
-    const denominator = f32x4.add(f32x4.mul(f32x4.sqrt(vv), rootBias), eps);
-    t = f32x4.sub(f32x4.mul(t, keep), f32x4.div(f32x4.mul(step, mm), denominator));
-    if (left >= 4) {
-      v128.store(theta + i, t); v128.store(m + i, mm); v128.store(v + i, vv);
-    } else {
-      put(theta + i, t, left); put(m + i, mm, left); put(v + i, vv, left);
-    }
+  const left = n & 3;
+  const whole = <usize>(n - left) * 4;
+  for (let i: usize = 0; i < whole; i += 16) {
+    const g = f32x4.mul(v128.load(grad + i), clip);
+    const mm = f32x4.add(f32x4.mul(b1, v128.load(m + i)), f32x4.mul(c1, g));
+    const vv = f32x4.add(f32x4.mul(b2, v128.load(v + i)), f32x4.mul(c2, f32x4.mul(g, g)));
+    const change = f32x4.div(f32x4.mul(step, mm), f32x4.add(f32x4.mul(f32x4.sqrt(vv), rootBias), eps));
+    v128.store(m + i, mm);
+    v128.store(v + i, vv);
+    v128.store(theta + i, f32x4.sub(f32x4.mul(v128.load(theta + i), keep), change));
   }
+  if (left == 0) return;
+  const g = f32x4.mul(some(grad + whole, left), clip);
+  const mm = f32x4.add(f32x4.mul(b1, some(m + whole, left)), f32x4.mul(c1, g));
+  const vv = f32x4.add(f32x4.mul(b2, some(v + whole, left)), f32x4.mul(c2, f32x4.mul(g, g)));
+  const change = f32x4.div(f32x4.mul(step, mm), f32x4.add(f32x4.mul(f32x4.sqrt(vv), rootBias), eps));
+  put(m + whole, mm, left);
+  put(v + whole, vv, left);
+  put(theta + whole, f32x4.sub(f32x4.mul(some(theta + whole, left), keep), change), left);
 }
 
 /** One to three floats; other lanes 1, which no lane reads. */
