@@ -42,7 +42,9 @@ function prepare(home: Home, keep: (tensor: Tensor) => Tensor): Readonly<Record<
   const integers = (count: number, value: (i: number) => number, shape: readonly number[] = [count]): Tensor => keep(home.upload(Int32Array.from({ length: count }, (_, i) => value(i)), shape));
   const weight = (out: number, columns: number): Weight => ({ format: "f32", out, in: columns, values: floats(out, columns) });
   const ids = (): Tensor => integers(N, (i) => (7 * i) % V);
-  const angles = (): readonly [Tensor, Tensor] => [floats(N, headDim / 2), floats(N, headDim / 2)];
+  // Of real angles: the rotation is done in place again and again, and must leave the size of x as it is.
+  const turned = (by: (angle: number) => number): Tensor => keep(home.upload(Float32Array.from({ length: (N * headDim) / 2 }, (_, i) => by(i)), [N, headDim / 2]));
+  const angles = (): readonly [Tensor, Tensor] => [turned(Math.cos), turned(Math.sin)];
   const shape: AttentionShape = { heads, kvHeads: heads, headDim, qOffset: 0, kOffset: D, vOffset: 2 * D };
   const start = (row: number): number => row - (row % T);
   const visible = (): Tensor => integers(4 * N, (i) => [start(Math.floor(i / 4)), Math.floor(i / 4) + 1, 0, 0][i % 4] ?? 0, [N, 4]);
