@@ -23,6 +23,6 @@ export const dispatch: Benchmark = {
         { name: "tfjs", party: "tfjs", job: job(false) },
       ],
     } as const;
-    return raceAll("dispatch", setting, [workload], { repetitions: setting.quick ? 3 : 15, repetitionMs: setting.quick ? 50 : 300, maxUnits: 50, tolerance: 1e-3 });
+    return raceAll("dispatch", setting, [workload], { repetitions: setting.quick ? 3 : 15, repetitionMs: setting.quick ? 50 : 300, maxUnits: 50, warmUpMs: setting.quick ? 0 : 1000, tolerance: 1e-3 });
   },
 };

@@ -2,6 +2,7 @@
  * A whole GRPO step of the nano policy after reflection SFT: 16 prompts × 8 samples, of the length that the policy writes. Only the
  * wasm home shares its work: there one worker and two take turns, on the same prompts.
  */
+import { AS_IN_TRAINING } from "../race";
 import { raceAll, type Benchmark, type Runner } from "../benchmark";
 
 const POLICY = "public/policies/sft";
@@ -16,6 +17,6 @@ export const grpoStep: Benchmark = {
       job: { kind: "grpo", policy: POLICY, prompts, groupSize, maxNewTokens, workers },
     });
     const workload = { title: `nano, ${prompts} × ${groupSize} samples of at most ${maxNewTokens}`, rate: { perUnit: 1, unit: "steps/s" }, runners: setting.home === "wasm" ? [runner(1), runner(2)] : [runner(1)] };
-    return raceAll("grpo-step", setting, [workload], { repetitions: setting.quick ? 2 : 5, repetitionMs: 0, maxUnits: 1, tolerance: 1e-3 });
+    return raceAll("grpo-step", setting, [workload], { repetitions: setting.quick ? 2 : 5, repetitionMs: 0, maxUnits: 1, warmUpMs: setting.quick ? 0 : AS_IN_TRAINING.warmUpMs, tolerance: 1e-3 });
   },
 };

@@ -26,7 +26,7 @@ export const kernels: Benchmark = {
     const named = (setting.quick ? QUICK : KERNEL_NAMES).map((name): Workload => ({
       title: name, rate: { perUnit: KERNEL_WORK[name].bytes / 1e9, unit: "GB/s" }, runners: each({ kind: "kernel", name }, ["ours", "tfjs"]),
     }));
-    const outcome = await raceAll("kernels", setting, [COPY, PRODUCT, ...named], { repetitions: setting.quick ? 3 : 7, repetitionMs: 30, maxUnits: 500, tolerance: 0 });
+    const outcome = await raceAll("kernels", setting, [COPY, PRODUCT, ...named], { repetitions: setting.quick ? 3 : 7, repetitionMs: 30, maxUnits: 500, warmUpMs: 0, tolerance: 0 });
     const bandwidth = 1e9 * rateOf(outcome.measurements, COPY.title);
     const peak = 1e9 * rateOf(outcome.measurements, PRODUCT.title);
     return {

@@ -23,7 +23,7 @@ export const matmul: Benchmark = {
   name: "matmul",
   description: "the products of a training step, in GFLOP/s; on webgpu also each variant of ours",
   async run(setting) {
-    const options = { repetitions: setting.quick ? 5 : 9, repetitionMs: setting.quick ? 30 : 100, maxUnits: 200 };
+    const options = { repetitions: setting.quick ? 5 : 9, repetitionMs: setting.quick ? 30 : 100, maxUnits: 200, warmUpMs: 0 };
     const workloads = (setting.quick ? QUICK : SIZES).flatMap(([rows, inner, outer]) => FORMS.map(([form, title]) => workload(title, { kind: "product", form, rows, inner, outer }, (job) => each(job, ["ours", "tfjs", "jax-js"]))));
     const peers = await raceAll("matmul", setting, workloads, { ...options, tolerance: 1e-3 });
     if (setting.home !== "webgpu") return peers;

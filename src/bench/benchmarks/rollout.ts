@@ -4,7 +4,7 @@
  */
 import { each, raceAll, type Benchmark, type Workload } from "../benchmark";
 import type { PartyName } from "../contender";
-import { IN_A_ROW } from "../race";
+import { AS_IN_TRAINING } from "../race";
 import { largeShape, nanoShape } from "../workload";
 
 const PROMPT_LENGTH = 32;
@@ -30,6 +30,6 @@ export const rollout: Benchmark = {
     // The last workload is the one that targets are set for.
     const workloads = setting.quick ? [sampled(2, 4, 16, "", ["ours", "tfjs"])] : [...(setting.small ? [] : growth), sampled(1, 8, 64, "", ["ours", "tfjs"]), ...(setting.small ? [] : [sampled(4, 8, 64, "", ["ours", "tfjs"])])];
     const all = [...(setting.large ? [sampled(4, 8, 64, "", ["ours", "tfjs"], "twenty times nano", large)] : []), ...workloads];
-    return raceAll("rollout", setting, all, { repetitions: setting.quick ? 3 : 5, ...IN_A_ROW, tolerance: 1e-3 });
+    return raceAll("rollout", setting, all, { repetitions: setting.quick ? 3 : 5, ...(setting.quick ? { repetitionMs: 0, maxUnits: 1, warmUpMs: 0 } : AS_IN_TRAINING), tolerance: 1e-3 });
   },
 };

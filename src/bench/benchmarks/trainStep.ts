@@ -8,7 +8,7 @@ import { each, raceAll, type Benchmark, type Runner, type Workload } from "../be
 import type { DecoderShape, Job } from "../contender";
 import { figure } from "../tables";
 import { largeShape, nanoShape, trainingFlops } from "../workload";
-import { IN_A_ROW } from "../race";
+import { AS_IN_TRAINING } from "../race";
 import { PRODUCT, rateOf } from "./kernels";
 
 const LENGTH = 64;
@@ -45,7 +45,7 @@ export const trainStep: Benchmark = {
     const workloads = setting.quick || setting.small ? [compared(8)] : [...growth, compared(8), compared(32)];
     const large = await largeShape();
     const all = [...(setting.large ? [compared(8, "twenty times nano", large)] : []), ...workloads];
-    const outcome = await raceAll("train-step", setting, [PRODUCT, ...all], { repetitions: setting.quick ? 3 : 5, ...IN_A_ROW, tolerance: 1e-3 });
+    const outcome = await raceAll("train-step", setting, [PRODUCT, ...all], { repetitions: setting.quick ? 3 : 5, ...(setting.quick ? { repetitionMs: 0, maxUnits: 1, warmUpMs: 0 } : AS_IN_TRAINING), tolerance: 1e-3 });
     const peak = rateOf(outcome.measurements, PRODUCT.title);
     const notes = outcome.measurements.filter(({ contender, workload }) => contender === "ours" && all.some(({ title }) => title === workload)).flatMap(({ workload, milliseconds }) => {
       const job = all.find(({ title }) => title === workload)?.runners[0]?.job;
