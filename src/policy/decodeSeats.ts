@@ -4,7 +4,7 @@
  * step, stay the same. An empty seat sees nothing, stores nothing and counts as done.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Home } from "../tensor/home";
+import type { DataType, Home } from "../tensor/home";
 import type { SampleBuffers } from "../tensor/kernels";
 import type { RopeTables } from "../tensor/ops/attention";
 import type { MropeAngles } from "./mrope";
@@ -19,16 +19,27 @@ export class DecodeSeats {
   /** Rotary angles of the window's steps [steps·seats, headDim/2], step by step. */
   readonly angles: RopeTables;
 
-  /** @param count seats @param steps of a window at most */
-  constructor(private readonly home: Home, private readonly mrope: MropeAngles, readonly count: number, private readonly steps: number) {
-    const angleShape = [steps * count, mrope.half];
+  /** @param count seats @param steps of a window at most @param larger seats whose memory these take: they must go before it */
+  constructor(private readonly home: Home, private readonly mrope: MropeAngles, readonly count: number, private readonly steps: number, larger: DecodeSeats | null = null) {
+    if (larger !== null && (count > larger.count || steps > larger.steps)) throw new Error(`DecodeSeats: ${count} seats of ${steps} steps do not fit the memory of ${larger.count} of ${larger.steps}.`);
+    const table = (shape: readonly number[], type: DataType, of: (seats: DecodeSeats) => Tensor): Tensor => (larger === null ? home.zeros(shape, type) : home.view(of(larger), 0, shape));
     this.buffers = {
-      tokens: home.zeros([count, steps], "int32"), logprobs: home.zeros([count, steps]), entropies: home.zeros([count, steps]),
-      next: home.zeros([count], "int32"), done: home.zeros([count], "int32"), streams: home.zeros([count, 2], "int32"),
+      tokens: table([count, steps], "int32", (seats) => seats.buffers.tokens),
+      logprobs: table([count, steps], "float32", (seats) => seats.buffers.logprobs),
+      entropies: table([count, steps], "float32", (seats) => seats.buffers.entropies),
+      next: table([count], "int32", (seats) => seats.buffers.next),
+      done: table([count], "int32", (seats) => seats.buffers.done),
+      streams: table([count, 2], "int32", (seats) => seats.buffers.streams),
     };
-    this.cacheRows = home.zeros([count], "int32");
-    this.visible = home.zeros([count, 4], "int32");
-    this.angles = { cos: home.zeros(angleShape), sin: home.zeros(angleShape) };
+    this.cacheRows = table([count], "int32", (seats) => seats.cacheRows);
+    this.visible = table([count, 4], "int32", (seats) => seats.visible);
+    const angleShape = [steps * count, mrope.half];
+    this.angles = { cos: table(angleShape, "float32", (seats) => seats.angles.cos), sin: table(angleShape, "float32", (seats) => seats.angles.sin) };
+  }
+
+  /** Fewer seats in the same memory, so that what a rollout holds does not depend on how its responses end. They must go before these. */
+  fewer(count: number): DecodeSeats {
+    return new DecodeSeats(this.home, this.mrope, count, this.steps, this);
   }
 
   /** All tensors, in a fixed order. */

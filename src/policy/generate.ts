@@ -88,7 +88,8 @@ export async function generateRollout(model: GeneratorModel, prompts: readonly E
   const cache = new GroupCache(home, sizes, format, cacheLayout({ ...needs, slots, padded: home.records }));
   const open = new OpenRows(prompts, groupSize, maxNewTokens, options.rowIds ?? null, cache);
   const window = stopTokens.length === 0 && stopCheck === null ? maxNewTokens : Math.min(LOOK_EVERY, maxNewTokens);
-  let seats = new DecodeSeats(home, model.angles, slots, window);
+  const allSeats = new DecodeSeats(home, model.angles, slots, window);
+  let seats = allSeats;
   const rows = new Array<RolloutRow>(total);
   let [steps, readbacks] = [0, 0];
   try {
@@ -99,8 +100,8 @@ export async function generateRollout(model: GeneratorModel, prompts: readonly E
       if (open.waiting === 0 && open.rows.length <= SHRINK_AT * seats.count) {
         const fewer = Math.min(seats.count, home.records ? paddedSize(open.rows.length) : open.rows.length);
         if (fewer < seats.count) {
-          seats.dispose();
-          seats = new DecodeSeats(home, model.angles, fewer, window);
+          if (seats !== allSeats) seats.dispose();
+          seats = allSeats.fewer(fewer);
         }
       }
       const ahead = options.onToken === undefined ? Math.min(window, ...open.rows.map(({ length }) => maxNewTokens - length)) : 1;
@@ -124,7 +125,8 @@ export async function generateRollout(model: GeneratorModel, prompts: readonly E
       open.retire(finished);
     }
   } finally {
-    seats.dispose();
+    if (seats !== allSeats) seats.dispose();
+    allSeats.dispose();
     cache.dispose();
   }
 }
