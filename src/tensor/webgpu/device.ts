@@ -26,7 +26,7 @@ const OPTIONAL_FEATURES: readonly string[] = ["shader-f16", "subgroups", "timest
 export interface AdapterTraits {
   /** SwiftShader, llvmpipe, WARP: no workgroup memory, small workgroups, few barriers. */
   readonly software: boolean;
-  /** Invocations that share one row in row reductions (norms, softmax over a vocabulary). */
+  /** Invocations that share one row in row reductions (sampling; norms and log-probabilities, where a workgroup cannot be one subgroup). */
   readonly rowThreads: number;
   /** Invocations of an elementwise workgroup. */
   readonly elementThreads: number;

@@ -33,6 +33,7 @@ export interface RowWorkgroup {
   readonly max: string;
 }
 
+/** One subgroup where the adapter allows it, else `rowThreads` invocations and workgroup memory. */
 export function rowWorkgroup({ rowThreads, products: { adapter } }: AdapterTraits): RowWorkgroup {
   if (lacksOneSubgroup(adapter) !== null) return { threads: rowThreads, oneSubgroup: false, sum: ROW_SUM, max: ROW_MAX };
   const by = (name: string, operation: string): string => `fn ${name}(value: f32, lane: u32) -> f32 { return ${operation}(value); }`;

@@ -1,7 +1,8 @@
 /**
- * Matrix product for adapters that are a CPU (SwiftShader, lavapipe): each invocation holds a tile of rows ×
- * 4 or 8 columns in registers. The rows depend on the workgroup only, so that loads of A are one scalar
- * broadcast to all lanes; neighbouring lanes take neighbouring columns. No workgroup memory, no barriers:
+ * Matrix product for adapters that are a CPU (SwiftShader, lavapipe) and have no subgroups of one size; those that have do better
+ * with broadcastTiles.ts. Each invocation holds a tile of rows ×
+ * 4 or 8 columns in registers. The rows depend on the workgroup only, so that all lanes want the same
+ * values of A; neighbouring lanes take neighbouring columns. No workgroup memory, no barriers:
  * on these adapters both cost more than the loads they save.
  */
 import type { ProductCode, ProductVariant } from "./variant";
