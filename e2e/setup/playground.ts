@@ -41,7 +41,9 @@ export const link = (url: string, settings: LinkSettings, from: NonNullable<Visi
 
 export class Playground {
   /** What the console said at level error, and what the page threw. */
-  readonly errors: string[];
+  private readonly errors: string[];
+  /** Errors that this test brings about on purpose, as the console words them. */
+  private readonly wanted: RegExp[] = [];
   readonly transport: Locator;
   readonly notices: Locator;
   readonly badge: Locator;
@@ -51,6 +53,19 @@ export class Playground {
     this.transport = page.getByRole("group", { name: "Transport" });
     this.notices = page.getByRole("status").filter({ has: page.getByRole("button", { name: /^Dismiss/ }) });
     this.badge = page.getByRole("banner").getByRole("button", { name: /^(WebGPU|WebAssembly|Plain TensorFlow\.js|Recovering|Node|Disconnected)/ });
+  }
+
+  /**
+   * The console may say this, whenever it does: a browser words some errors (a connection refused) a while after the page
+   * has told the visitor, and until the page is closed.
+   */
+  wants(error: RegExp): void {
+    this.wanted.push(error);
+  }
+
+  /** Errors on the page's console that no test brought about. */
+  get faults(): readonly string[] {
+    return this.errors.filter((error) => !this.wanted.some((each) => each.test(error)));
   }
 
   button(name: string | RegExp): Locator {
@@ -129,7 +144,7 @@ export class Playground {
   async describe(): Promise<string> {
     const banner = (await this.page.getByRole("banner").innerText()).replace(/\s+/g, " ");
     const notices = await this.notices.count() > 0 ? (await this.notices.innerText()).replace(/\s+/g, " ") : "none";
-    return `The header says "${banner}"; notices: ${notices}; console errors: ${this.errors.join(" | ") || "none"}.`;
+    return `The header says "${banner}"; notices: ${notices}; console errors: ${this.faults.join(" | ") || "none"}.`;
   }
 
   /** A notice with this text. */
@@ -172,8 +187,8 @@ export function visitors(options: { readonly webgpu: boolean }): Visitors {
   beforeAll(async () => { site = await openSite(options); });
   afterAll(async () => { await site?.close(); });
   afterEach(async () => {
-    const errors = visits.flatMap((visit) => visit.errors);
     await Promise.all(contexts.map((each) => each.close()));
+    const errors = visits.flatMap((visit) => visit.faults);
     contexts = [];
     visits = [];
     expect(errors, "errors on the page's console").toEqual([]);
