@@ -15,7 +15,7 @@ import { DecodeSeats } from "./decodeSeats";
 import { cacheBytesOfToken, cacheLayout, GroupCache, slotCount, type CacheFormat } from "./groupCache";
 import { OpenRows, type OpenRow } from "./openRows";
 import { paddedSize, type EncodedPrompt, type FeaturePlaces } from "./packing";
-import { prefill, type PrefillModel } from "./prefill";
+import { prefill, prefillRoom, type PrefillModel } from "./prefill";
 
 const LOOK_EVERY = 8;
 /** Go on with fewer seats once nothing waits and at most this share of them is taken. */
@@ -68,6 +68,8 @@ export interface GeneratorModel extends PrefillModel {
   readonly padToken: number;
   /** Where the options leave it open. */
   readonly cacheFormat: CacheFormat;
+  /** Cache rows that every prompt gets, and none has more of; null: each its own. */
+  readonly promptRoom: number | null;
 }
 
 /** How many of the tokens there are when a stop string is complete, looking from token `from` on; null while none is. */
@@ -83,9 +85,10 @@ export async function generateRollout(model: GeneratorModel, prompts: readonly E
   if (total === 0 || maxNewTokens < 1) throw new Error("generate: needs at least one prompt, one sample and one new token.");
   const sizes = { layers: model.numLayers, ...model.decoder.shape };
   const format = options.cache ?? model.cacheFormat;
-  const needs = { promptRows: prompts.map(({ ids }) => ids.length - 1), groupSize, maxNewTokens };
+  const needs = { promptRows: prompts.map(({ ids }) => model.promptRoom ?? ids.length - 1), groupSize, maxNewTokens };
   const slots = slotCount(options.slots ?? null, needs, cacheBytesOfToken(sizes, format));
-  const cache = new GroupCache(home, sizes, format, cacheLayout({ ...needs, slots, padded: home.records }));
+  const layout = cacheLayout({ ...needs, slots, padded: home.records });
+  const cache = new GroupCache(home, sizes, format, layout);
   const open = new OpenRows(prompts, groupSize, maxNewTokens, options.rowIds ?? null, cache);
   const window = stopTokens.length === 0 && stopCheck === null ? maxNewTokens : Math.min(LOOK_EVERY, maxNewTokens);
   const allSeats = new DecodeSeats(home, model.angles, slots, window);
@@ -96,7 +99,7 @@ export async function generateRollout(model: GeneratorModel, prompts: readonly E
     for (;;) {
       const begun = open.fill();
       if (open.rows.length === 0) return { rows, readbacks, steps };
-      prefill(model, begun.map(({ prompt, start }) => ({ prompt: at(prompts, prompt), places: at(places, prompt), start })), features, cache.layers);
+      prefill(model, begun.map(({ prompt, start }) => ({ prompt: at(prompts, prompt), places: at(places, prompt), start })), features, cache.layers, model.promptRoom === null ? null : prefillRoom(model.promptRoom, layout.prefixRows));
       if (open.waiting === 0 && open.rows.length <= SHRINK_AT * seats.count) {
         const fewer = Math.min(seats.count, home.records ? paddedSize(open.rows.length) : open.rows.length);
         if (fewer < seats.count) {

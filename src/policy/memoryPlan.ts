@@ -11,6 +11,7 @@ import type { PolicyConfig, TextConfig } from "./config";
 import { cacheBytesOfToken, cacheLayout, defaultCacheFormat, slotCount, type CacheFormat } from "./groupCache";
 import { parameterGroups, type LayoutOptions } from "./layout";
 import { LoraAdapter, type LoraOptions } from "./lora";
+import { paddedSize } from "./packing";
 import { PREFILL_TOKENS } from "./prefill";
 
 const FLOAT = 4;
@@ -26,13 +27,13 @@ export interface PlanOptions extends LayoutOptions {
   /** Responses written at a time and how keys and values are kept, as in `GenerateOptions`. */
   readonly slots?: number | null;
   readonly cache?: CacheFormat | null;
-  /** The home records steps, and rounds rows of prompts up for it (home.ts). Default false. */
+  /** The home records steps (home.ts): it rounds rows of prompts up, and keeps the memory of activations while it samples. Default false. */
   readonly records?: boolean;
   readonly promptTokens: number;
   /** Of them, tokens that stand for the picture. */
   readonly imageTokens: number;
   readonly completionTokens: number;
-  /** Responses that one micro-batch of an update takes (their prompt is there once). */
+  /** Responses that one micro-batch of an update takes (a prompt is there once for its neighbours). */
   readonly microBatch: number;
   /** There is a KL term: trained in full, a frozen copy of the policy in f32 stays beside it; with an adapter, nothing. Default false. */
   readonly kl?: boolean;
@@ -101,12 +102,12 @@ export function planMemory(config: PolicyConfig, options: PlanOptions): MemoryPl
   const trainedState = FLOAT * BUFFERS_OF_TRAINED * trained;
   const largest = groups.map((group) => ({ key: group.key, bytes: groupBytes(group) })).reduce((a, b) => (b.bytes > a.bytes ? b : a));
 
-  const { prompts = 1, groupSize, promptTokens, completionTokens } = options;
+  const { prompts = 1, records = false, groupSize, promptTokens, completionTokens } = options;
   const cacheFormat = options.cache ?? defaultCacheFormat(config, options);
   const kvCacheOfToken = cacheBytesOfToken(text, cacheFormat);
-  const needs = { promptRows: new Array<number>(prompts).fill(promptTokens - 1), groupSize, maxNewTokens: completionTokens };
+  const needs = { promptRows: new Array<number>(prompts).fill(records ? paddedSize(promptTokens - 1) : promptTokens - 1), groupSize, maxNewTokens: completionTokens };
   const slots = slotCount(options.slots ?? null, needs, kvCacheOfToken);
-  const layout = cacheLayout({ ...needs, slots, padded: options.records ?? false });
+  const layout = cacheLayout({ ...needs, slots, padded: records });
   const kvCache = kvCacheOfToken * layout.rows;
   const decode = FLOAT * slots * text.vocabSize;
   const together = Math.min(layout.prefixRows, Math.max(PREFILL_TOKENS, promptTokens));
@@ -114,9 +115,11 @@ export function planMemory(config: PolicyConfig, options: PlanOptions): MemoryPl
   const patches = options.imageTokens * vision.spatialMergeSize ** 2;
   const visionTower = FLOAT * patches * (3 * vision.hiddenSize + 3 * vision.intermediateSize);
 
-  const rows = options.promptTokens + options.microBatch * options.completionTokens;
+  // Neighbours that begin in the middle of a group see one prompt more than whole groups would.
+  const promptsTogether = Math.min(prompts, Math.ceil((options.microBatch - 1) / groupSize) + 1);
+  const rows = promptsTogether * promptTokens + options.microBatch * completionTokens;
   const layer = layerRowValues(text, options.lora?.rank ?? 0);
-  const ends = rows * text.hiddenSize + 2 * options.microBatch * options.completionTokens * text.hiddenSize; // the embedded rows; the chosen ones, and normed
+  const ends = rows * text.hiddenSize + 2 * options.microBatch * completionTokens * text.hiddenSize; // the embedded rows; the chosen ones, and normed
   const backward = rows * gradientRowValues(text);
   const activations = FLOAT * (text.layers * rows * layer + ends + backward);
   const activationsRecomputed = FLOAT * (text.layers * rows * text.hiddenSize + rows * layer + ends + backward);
@@ -124,11 +127,12 @@ export function planMemory(config: PolicyConfig, options: PlanOptions): MemoryPl
   const parameters = groups.reduce((sum, group) => sum + countOf(group), 0);
   const reference = options.kl === true && options.lora === null && trained > 0 ? FLOAT * parameters : 0;
   const still = frozenWeights + trainedState + reference;
-  const generating = kvCache + Math.max(decode, prefill);
+  const sampling = Math.max(decode, prefill);
+  const worst = (update: number): number => still + (records ? kvCache + Math.max(sampling, visionTower, update) : Math.max(kvCache + sampling, visionTower, update));
   return {
     parameters, trained, frozenWeights, trainedState, reference, cacheFormat, kvCacheOfToken, kvCache, slots, prefixRows: layout.prefixRows, prefill, decode, visionTower,
     activations, activationsRecomputed, largestWeight: largest,
-    peak: still + Math.max(generating, visionTower, trained > 0 ? activations : 0),
-    peakRecomputed: still + Math.max(generating, visionTower, trained > 0 ? activationsRecomputed : 0),
+    peak: worst(trained > 0 ? activations : 0),
+    peakRecomputed: worst(trained > 0 ? activationsRecomputed : 0),
   };
 }

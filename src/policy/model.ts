@@ -14,7 +14,7 @@ import { defaultCacheFormat, type CacheFormat } from "./groupCache";
 import { key, parameterGroups, type LayoutOptions } from "./layout";
 import { LoraAdapter, type LoraOptions } from "./lora";
 import { MropeAngles, mropeFrequencies, mropePositions } from "./mrope";
-import { packRows, uploadBatch, type EncodedPrompt, type FeatureBank, type FeaturePlaces, type PackedBatch, type PackedItem } from "./packing";
+import { packRows, paddedSize, uploadBatch, type BatchRoom, type EncodedPrompt, type FeatureBank, type FeaturePlaces, type PackedBatch, type PackedItem } from "./packing";
 import { PictureFeatures, USUAL_PICTURE_FEATURES, type PictureFeatureOptions } from "./pictureFeatures";
 import { visionBatch, visionWindowLayout, VisionTower, type ImagePatches, type VisionBatch } from "./vision";
 
@@ -39,7 +39,7 @@ export interface LogprobOptions {
 }
 
 /** Recordings are host memory and bind groups: their tensors share one arena. */
-const RECORDINGS_KEPT = 12;
+const RECORDINGS_KEPT = 24;
 
 export class VisionLanguageModel {
   readonly parameters: ParameterSet;
@@ -55,6 +55,8 @@ export class VisionLanguageModel {
   private readonly pictures: PictureFeatures;
   private bound: { readonly decoder: Decoder; readonly withoutAdapter: Decoder; readonly tower: VisionTower } | null = null;
   private readonly recompute: boolean;
+  /** Cache rows of the longest prompt so far: every prompt gets as many where memory is recycled, so that rollouts hold the same. */
+  private promptRoom = 0;
 
   /** All parameters are zero until written. */
   constructor(readonly home: Home, readonly config: PolicyConfig, options: ModelOptions) {
@@ -101,8 +103,8 @@ export class VisionLanguageModel {
     return { tensor, firstRow: this.firstRows(distinct), dispose: () => tensor.dispose() };
   }
 
-  /** @param padded up to one of few sizes, so that a recorded step serves many batches (packing.ts) */
-  packBatch(items: readonly PackedItem[], features: FeatureBank | null = null, padded = false): PackedBatch {
+  /** @param padded up to one of few sizes, so that a recorded step serves many batches (packing.ts) @param room of the largest of them */
+  packBatch(items: readonly PackedItem[], features: FeatureBank | null = null, padded = false, room: BatchRoom | null = null): PackedBatch {
     const prompts = [...new Set(items.map((item) => item.prompt))];
     const firstRows = features?.firstRow ?? this.firstRows(prompts);
     const packed = packRows(items, {
@@ -110,7 +112,7 @@ export class VisionLanguageModel {
       angles: this.angles,
       places: (prompt) => this.places(prompt, firstRows),
     }, padded);
-    return uploadBatch(this.home, items, packed, features === null ? this.visionOf(prompts) : null, features);
+    return uploadBatch(this.home, items, packed, features === null ? this.visionOf(prompts) : null, features, room);
   }
 
   /** Log-probability, entropy and log-sum-exp of every response token [R]; they live until the tape is disposed. */
@@ -137,10 +139,12 @@ export class VisionLanguageModel {
     const own = features === null ? this.featureBank(prompts) : null;
     const bank = features ?? own;
     const firstRows = bank?.firstRow ?? this.firstRows([...new Set(prompts)]);
+    this.promptRoom = Math.max(this.promptRoom, ...prompts.map(({ ids }) => paddedSize(ids.length - 1)));
     try {
       const model = {
         home: this.home, recorder: this.decodeSteps, decoder: this.layers.decoder, numLayers: this.config.text.layers,
         imageToken: this.config.imageTokenId, padToken, angles: this.angles, cacheFormat: this.cacheFormat,
+        promptRoom: this.home.records ? this.promptRoom : null,
       };
       return await generateRollout(model, prompts, bank?.tensor ?? null, prompts.map((prompt) => this.places(prompt, firstRows)), options);
     } finally {

@@ -76,6 +76,12 @@ export interface PackedBatch {
   dispose(): void;
 }
 
+/** Rows and response tokens of a padded batch as large as batches become (`paddedSize`): its memory serves the smaller ones. */
+export interface BatchRoom {
+  readonly rows: number;
+  readonly tokens: number;
+}
+
 /** Ids with image tokens replaced by references to feature rows. */
 export function referFeatures(ids: Int32Array, imageToken: number, places: FeaturePlaces): Int32Array {
   let cell = 0;
@@ -101,11 +107,7 @@ export function packRows(items: readonly PackedItem[], model: PackingModel, padd
   const realRows = items.reduce((sum, item) => sum + item.prompt.ids.length - 1, 0) + realTokens;
   const [rows, tokens] = padded ? [paddedSize(realRows), paddedSize(realTokens)] : [realRows, realTokens];
   const { half } = model.angles;
-  const packed: PackedRows = {
-    ids: new Int32Array(rows), cos: new Float32Array(rows * half), sin: new Float32Array(rows * half),
-    visible: new Int32Array(4 * rows), seenBy: new Int32Array(2 * rows),
-    to: new Int32Array(rows).fill(-1), from: new Int32Array(tokens).fill(-1), targets: new Int32Array(tokens).fill(-1),
-  };
+  const packed = paddingRows(rows, tokens, half);
   let row = 0;
   let token = 0;
   for (const { prompt, responses } of items) {
@@ -143,6 +145,15 @@ export function packRows(items: readonly PackedItem[], model: PackingModel, padd
   return packed;
 }
 
+/** Rows that see nothing and predict nothing. */
+function paddingRows(rows: number, tokens: number, half: number): PackedRows {
+  return {
+    ids: new Int32Array(rows), cos: new Float32Array(rows * half), sin: new Float32Array(rows * half),
+    visible: new Int32Array(4 * rows), seenBy: new Int32Array(2 * rows),
+    to: new Int32Array(rows).fill(-1), from: new Int32Array(tokens).fill(-1), targets: new Int32Array(tokens).fill(-1),
+  };
+}
+
 /** Angles of a prompt's tokens but the last, from row `first` on. */
 export function promptAngles(angles: MropeAngles, prompt: EncodedPrompt, cos: Float32Array, sin: Float32Array, first: number): void {
   const { positions } = prompt.positions;
@@ -152,26 +163,28 @@ export function promptAngles(angles: MropeAngles, prompt: EncodedPrompt, cos: Fl
   }
 }
 
-/** Upload packed rows. The batch owns `vision` (disposed with it), not `features`. */
-export function uploadBatch(home: Home, items: readonly PackedItem[], packed: PackedRows, vision: VisionBatch | null, features: FeatureBank | null): PackedBatch {
+/** Upload packed rows. The batch owns `vision` (disposed with it), not `features`. @param room take the memory of such a batch */
+export function uploadBatch(home: Home, items: readonly PackedItem[], packed: PackedRows, vision: VisionBatch | null, features: FeatureBank | null, room: BatchRoom | null = null): PackedBatch {
   const n = packed.ids.length;
   const r = packed.targets.length;
   const half = packed.cos.length / n;
   const tensors: Tensor[] = [];
-  const upload = (values: Float32Array | Int32Array, shape: readonly number[]): Tensor => {
-    const tensor = home.upload(values, shape);
+  const upload = (values: Float32Array | Int32Array, shape: readonly number[], roomLength = 0): Tensor => {
+    const tensor = home.upload(values, shape, roomLength * (shape[1] ?? 1));
     tensors.push(tensor);
     return tensor;
   };
+  const ofRows = (values: Float32Array | Int32Array, ...width: number[]): Tensor => upload(values, [n, ...width], room?.rows);
+  const ofTokens = (values: Int32Array): Tensor => upload(values, [r], room?.tokens);
   return {
     rowCount: n,
     tokenCount: r,
     responseLengths: items.flatMap((item) => item.responses.map((response) => response.length)),
-    ids: upload(packed.ids, [n]),
-    angles: { cos: upload(packed.cos, [n, half]), sin: upload(packed.sin, [n, half]) },
-    rows: { visible: upload(packed.visible, [n, 4]), seenBy: upload(packed.seenBy, [n, 2]) },
-    choice: { to: upload(packed.to, [n]), from: upload(packed.from, [r]) },
-    targets: upload(packed.targets, [r]),
+    ids: ofRows(packed.ids),
+    angles: { cos: ofRows(packed.cos, half), sin: ofRows(packed.sin, half) },
+    rows: { visible: ofRows(packed.visible, 4), seenBy: ofRows(packed.seenBy, 2) },
+    choice: { to: ofRows(packed.to), from: ofTokens(packed.from) },
+    targets: ofTokens(packed.targets),
     vision,
     features,
     get tensors() {
@@ -183,4 +196,10 @@ export function uploadBatch(home: Home, items: readonly PackedItem[], packed: Pa
       vision?.dispose();
     },
   };
+}
+
+/** A batch of padding alone, with the pictures of `like`: what the largest batch takes on the device, to reserve it. */
+export function blankBatch(home: Home, room: BatchRoom, like: PackedBatch): PackedBatch {
+  const half = like.angles.cos.shape[1] ?? 0;
+  return { ...uploadBatch(home, [], paddingRows(room.rows, room.tokens, half), null, like.features, room), vision: like.vision };
 }

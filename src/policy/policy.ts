@@ -17,7 +17,7 @@ import type { RgbImage } from "./imageProcessorPixels";
 import { loadWeights, type OnLoaded } from "./loadWeights";
 import { loadAdapter, readAdapterConfig, type LoraOptions } from "./lora";
 import { VisionLanguageModel, type LogprobOptions, type ModelOptions } from "./model";
-import type { EncodedPrompt, FeatureBank, PackedBatch, PackedItem } from "./packing";
+import type { BatchRoom, EncodedPrompt, FeatureBank, PackedBatch, PackedItem } from "./packing";
 import { PromptEncoder } from "./promptEncoder";
 import { stopCheck } from "./stopStrings";
 import type { PolicyTokenizer } from "./tokenizer";
@@ -135,9 +135,9 @@ export class Policy {
     return this.model.generate(prompts, { ...others, stopTokens, stopCheck: check }, padTokenId ?? stopTokens[0] ?? 0, features);
   }
 
-  /** Prompts once, each followed by its responses, on the device. `padded`: up to one of few sizes. The caller disposes. */
-  packBatch(items: readonly PackedItem[], features: FeatureBank | null = null, padded = false): PackedBatch {
-    return this.model.packBatch(items, features, padded);
+  /** Prompts once, each followed by its responses, on the device. `padded`: up to one of few sizes. `room`: that of the largest of them. The caller disposes. */
+  packBatch(items: readonly PackedItem[], features: FeatureBank | null = null, padded = false, room: BatchRoom | null = null): PackedBatch {
+    return this.model.packBatch(items, features, padded, room);
   }
 
   /**

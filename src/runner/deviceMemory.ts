@@ -30,7 +30,7 @@ type Planned = Pick<RunPlan, "policy" | "packing" | "lora" | "data" | "recompute
 export async function recomputingOptions(plan: Planned, settings: Settings, files: CheckpointFiles): Promise<LoadOptions> {
   const options = await loadOptions(plan, settings);
   if (plan.recompute !== "auto") return { ...options, recompute: plan.recompute === "layers" };
-  const { activations } = await memoryPlanOf(plan, files, options, settings, ASSUMED_PROMPT);
+  const { activations } = await memoryPlanOf(plan, files, options, settings, { promptTokens: ASSUMED_PROMPT });
   return { ...options, recompute: activations > KEPT_ACTIVATION_BYTES };
 }
 
@@ -39,7 +39,7 @@ export async function fittingOptions(plan: Planned, settings: Settings, files: C
   const options = await recomputingOptions(plan, settings, files);
   const limits = await homeLimits(home);
   const available = plan.memory === null ? memoryOf(home, limits) : byteCount("memory", plan.memory);
-  refuseTooLarge(plan.policy, await memoryPlanOf(plan, files, options, settings, 1), options.recompute === true, limits, available);
+  refuseTooLarge(plan.policy, await memoryPlanOf(plan, files, options, settings, { promptTokens: 1, records: home === "webgpu" }), options.recompute === true, limits, available);
   return options;
 }
 
@@ -61,12 +61,12 @@ export function refuseTooLarge(policy: string, plan: MemoryPlan, recompute: bool
   throw new UsageError(`${policy} does not fit on ${limits.adapter}: the run needs at least ${readableBytes(needed)} (${parts.join(", ")}), there are ${readableBytes(available)}; set lora.rank and packing f16 or int4${recompute ? "" : ", recompute layers"}, or lower settings.microBatchRows, settings.maxNewTokens or settings.rollout.slots`);
 }
 
-async function memoryPlanOf({ policy }: Planned, files: CheckpointFiles, options: LoadOptions, settings: Settings, promptTokens: number): Promise<MemoryPlan> {
+async function memoryPlanOf({ policy }: Planned, files: CheckpointFiles, options: LoadOptions, settings: Settings, given: Pick<PlanOptions, "promptTokens" | "records">): Promise<MemoryPlan> {
   const config = await asInput(policy, files.read("config.json").then((bytes) => parseConfig(new TextDecoder().decode(bytes))));
   const lora = options.adapter == null ? (options.lora ?? null) : await readAdapterConfig(options.adapter);
   const asked: PlanOptions = {
     trainable: lora === null ? (options.trainable ?? "all") : "none", lora, ...(options.frozenFormat === undefined ? {} : { frozenFormat: options.frozenFormat }),
-    groupSize: settings.grpo.groupSize, prompts: settings.grpo.prompts, slots: settings.rollout.slots, cache: settings.rollout.cache, promptTokens, imageTokens: 0, completionTokens: settings.maxNewTokens, microBatch: settings.microBatchRows, kl: settings.grpo.beta > 0,
+    groupSize: settings.grpo.groupSize, prompts: settings.grpo.prompts, slots: settings.rollout.slots, cache: settings.rollout.cache, ...given, imageTokens: 0, completionTokens: settings.maxNewTokens, microBatch: settings.microBatchRows, kl: settings.grpo.beta > 0,
   };
   return planMemory(config, asked);
 }

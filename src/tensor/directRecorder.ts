@@ -3,5 +3,6 @@ import type { Recorder } from "./home";
 
 export const directRecorder: Recorder = {
   run: (_key, _inputs, _changing, body) => body(),
+  reserve: () => undefined,
   dispose: () => undefined,
 };

@@ -56,6 +56,14 @@ export interface Recorder {
    */
   run(key: string, inputs: readonly Tensor[], changing: ChangingOptions, body: () => readonly Tensor[]): readonly Tensor[];
 
+  /**
+   * Take the memory that runs of `key` with the largest shapes will need, so that it need not grow when they come. Where the home
+   * does not record, and where it was done for this `size` before, nothing happens.
+   * @param size names those shapes
+   * @param prepare makes inputs of such shapes → a body as `run` takes it, which is run without effect. The caller disposes the inputs
+   */
+  reserve(key: string, size: string, prepare: () => () => readonly Tensor[]): void;
+
   /** Forget all recordings and free their memory. */
   dispose(): void;
 }
@@ -69,8 +77,11 @@ export interface Home {
   /** A new tensor filled with zeros, on the device. The caller disposes it. */
   zeros(shape: readonly number[], dtype?: DataType): Tensor;
 
-  /** A new tensor from host values. `values.length` must equal the product of `shape`. */
-  upload(values: Float32Array | Int32Array, shape: readonly number[]): Tensor;
+  /**
+   * A new tensor from host values. `values.length` must equal the product of `shape`.
+   * @param room elements of the largest tensor that will come in its place: where memory is recycled, it is taken for that one
+   */
+  upload(values: Float32Array | Int32Array, shape: readonly number[], room?: number): Tensor;
 
   /** Overwrite an existing tensor's elements from `offset` (elements) on, in place. */
   write(tensor: Tensor, values: Float32Array | Int32Array, offset?: number): void;

@@ -5,8 +5,9 @@
 import type { EncodedPrompt, FeatureBank } from "../policy/packing";
 import type { Policy } from "../policy/policy";
 import { bankOf } from "./featureCache";
+import type { LargestBatch } from "./largestBatch";
 import { Lifetime } from "./lifetime";
-import { microBatches, type TrainingRow } from "./microBatch";
+import { microBatches, tokenCount, type TrainingRow } from "./microBatch";
 import { normaliseGroups } from "./normalise";
 import { lossOptions, trainingRows } from "./objective";
 import { responseLogprobs } from "./optimiserStep";
@@ -84,28 +85,33 @@ export class GroupStep {
     this.#next = "update";
   }
 
-  /** Phase update. @param reference the frozen policy of the KL term; null while β = 0 */
-  update(updates: number, learningRate: number, reference: ReferencePolicy | null, parallel: DataParallel | null): Promise<UpdateResult> {
+  /** Phase update. @param reference the frozen policy of the KL term; null while β = 0 @param batch of the run */
+  update(updates: number, learningRate: number, reference: ReferencePolicy | null, parallel: DataParallel | null, batch: LargestBatch): Promise<UpdateResult> {
     const { settings } = this;
+    const { prompts, groupSize } = settings.grpo;
+    const limits = { responses: Math.min(settings.microBatchRows, prompts * groupSize), tokens: settings.maxNewTokens };
     return policyUpdate(this.policy, trainingRows(this.#groups, this.prompts, settings), {
       loss: lossOptions(settings.grpo), epochs: settings.grpo.epochs, reference,
       temperature: lossTemperature(settings.temperature), trainVision: !settings.freezeVision, features: this.features,
       learningRate, weightDecay: 0, maxGradNorm: settings.maxGradNorm,
-      microBatchRows: settings.microBatchRows, updates, parallel,
+      microBatchRows: settings.microBatchRows, updates, parallel, largest: { batch, limits },
     });
   }
 
-  /** After the update: the log-probabilities of one group's tokens under the new weights, for the page. One read-back. */
-  async logprobsAfter(index: number): Promise<void> {
+  /** After the update: the log-probabilities of one group's tokens under the new weights, for the page. One read-back. @param batch of the groups that the run asks this of */
+  async logprobsAfter(index: number, batch: LargestBatch): Promise<void> {
     const group = this.#groups[index];
     const prompt = this.prompts[index];
     if (group === undefined || prompt === undefined) return;
     const rows: TrainingRow[] = group.samples.map((sample) => ({ prompt, tokens: Int32Array.from(sample.tokenIds), weight: 1, advantage: 0 }));
     const lifetime = new Lifetime();
     try {
-      const options = { temperature: lossTemperature(this.settings.temperature), features: this.features };
-      const read = await this.policy.home.read(responseLogprobs(this.policy, microBatches(rows, this.settings.microBatchRows), options, lifetime));
-      const all = read.flatMap((values) => [...values]);
+      const { microBatchRows, maxNewTokens, grpo } = this.settings;
+      const limits = { responses: Math.min(microBatchRows, grpo.groupSize), tokens: maxNewTokens };
+      const options = { temperature: lossTemperature(this.settings.temperature), features: this.features, largest: { batch, limits } };
+      const batches = microBatches(rows, microBatchRows);
+      const read = await this.policy.home.read(responseLogprobs(this.policy, batches, options, lifetime));
+      const all = read.flatMap((values, i) => [...values.subarray(0, tokenCount(batches[i] ?? []))]);
       let at = 0;
       const samples = group.samples.map((sample) => ({ ...sample, logprobsAfter: all.slice(at, at += sample.tokenIds.length) }));
       this.#groups = this.#groups.map((other, i) => (i === index ? { ...other, samples } : other));

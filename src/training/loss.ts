@@ -18,8 +18,8 @@ export type Loss =
 export interface TokenLoss {
   /** Names the loss and every number in it. */
   readonly key: string;
-  /** Tensors of `tokens` values each (a padded batch has more than its rows have; padding has weight 0), owned by `scope` or longer lived. */
-  inputs(rows: MicroBatch, index: number, tokens: number, scope: Lifetime): readonly Tensor[];
+  /** Tensors of `tokens` values each (a padded batch has more than its rows have; padding has weight 0), owned by `scope` or longer lived. `room`: tokens of the largest batch. */
+  inputs(rows: MicroBatch, index: number, tokens: number, scope: Lifetime, room?: number): readonly Tensor[];
   /** Kernels only. `scope` disposes what it owns after the backward pass. */
   of(logprob: Tensor, inputs: readonly Tensor[], scope: Lifetime): {
     /** d loss / d logprob [N]. */
@@ -30,7 +30,7 @@ export interface TokenLoss {
 }
 
 /** Log-probabilities of a micro-batch's tokens, `tokens` of them; null: those of this very forward pass. */
-export type GivenLogprobs = ((index: number, tokens: number, scope: Lifetime) => Tensor) | null;
+export type GivenLogprobs = ((index: number, tokens: number, scope: Lifetime, room?: number) => Tensor) | null;
 
 /** One tensor a micro-batch, on the device already; none: null. */
 export function ofBatches(tensors: readonly Tensor[]): GivenLogprobs {
@@ -40,14 +40,14 @@ export function ofBatches(tensors: readonly Tensor[]): GivenLogprobs {
 /** Those that the rollout sampled with; null where not every row has them. */
 export function ofSampler(home: Home, batches: readonly MicroBatch[]): GivenLogprobs {
   if (!batches.every((rows) => rows.every((row) => row.sampled !== undefined))) return null;
-  return (index, tokens, scope) => scope.own(home.upload(sampledLogprobs(batches[index] ?? [], tokens), [tokens]));
+  return (index, tokens, scope, room) => scope.own(home.upload(sampledLogprobs(batches[index] ?? [], tokens), [tokens], room));
 }
 
 /** Σ −w·logprob with each row's weight. */
 export function likelihoodLoss(home: Home): TokenLoss {
   return {
     key: "likelihood",
-    inputs: (rows, _index, tokens, scope) => [scope.own(home.upload(perToken(rows, (row) => -row.weight, tokens), [tokens]))],
+    inputs: (rows, _index, tokens, scope, room) => [scope.own(home.upload(perToken(rows, (row) => -row.weight, tokens), [tokens], room))],
     of: (logprob, inputs, scope) => {
       const minus = wanted(inputs, 0);
       // Σ −w·logprob on the device: a [1, N] row times logprob as a [1, N] matrix.
@@ -63,10 +63,10 @@ export function policyLoss(home: Home, options: PolicyLossOptions, old: GivenLog
   return {
     // JSON has no infinities, which switch options off.
     key: `policy ${JSON.stringify(options, (_name, value: unknown) => (value === Infinity ? "off" : value))} ${old ? "old" : ""} ${reference ? "reference" : ""}`,
-    inputs: (rows, index, tokens, scope) => [
-      scope.own(home.upload(perToken(rows, (row) => row.advantage, tokens), [tokens])),
-      scope.own(home.upload(perToken(rows, (row) => row.weight, tokens), [tokens])),
-      ...[old, reference].flatMap((given) => (given === null ? [] : [given(index, tokens, scope)])),
+    inputs: (rows, index, tokens, scope, room) => [
+      scope.own(home.upload(perToken(rows, (row) => row.advantage, tokens), [tokens], room)),
+      scope.own(home.upload(perToken(rows, (row) => row.weight, tokens), [tokens], room)),
+      ...[old, reference].flatMap((given) => (given === null ? [] : [given(index, tokens, scope, room)])),
     ],
     of: (logprob, inputs, scope) => {
       const oldLogprob = old ? wanted(inputs, 2) : logprob;

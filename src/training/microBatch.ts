@@ -23,10 +23,10 @@ export type MicroBatch = readonly TrainingRow[];
  * Neighbouring rows together, at most `size` of them, with about as many response tokens in each micro-batch. Where one is not
  * enough their number is even, so that two workers have equal shares.
  */
-export function microBatches(rows: readonly TrainingRow[], size: number): MicroBatch[] {
+export function microBatches(rows: MicroBatch, size: number): MicroBatch[] {
   const least = Math.ceil(rows.length / size);
   const count = least > 1 ? Math.min(2 * Math.ceil(least / 2), rows.length) : least;
-  const total = rows.reduce((sum, row) => sum + row.tokens.length, 0);
+  const total = tokenCount(rows);
   let end = 0;
   let tokens = 0;
   return Array.from({ length: count }, (_, i) => {
@@ -42,6 +42,11 @@ export function microBatches(rows: readonly TrainingRow[], size: number): MicroB
     }
     return rows.slice(start, end);
   });
+}
+
+/** Response tokens of all rows. */
+export function tokenCount(rows: MicroBatch): number {
+  return rows.reduce((sum, row) => sum + row.tokens.length, 0);
 }
 
 /** Rows in order, neighbours with the same prompt sharing one copy of it. */

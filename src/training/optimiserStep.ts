@@ -8,10 +8,11 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { LogprobOptions } from "../policy/model";
-import type { FeatureBank } from "../policy/packing";
+import { blankBatch, type BatchRoom, type FeatureBank, type PackedBatch } from "../policy/packing";
 import type { Policy } from "../policy/policy";
 import type { Home } from "../tensor/home";
 import { Tape } from "../tensor/tape";
+import type { BatchLimits, LargestBatch } from "./largestBatch";
 import { Lifetime } from "./lifetime";
 import type { TokenLoss } from "./loss";
 import { packItems, type MicroBatch } from "./microBatch";
@@ -27,6 +28,8 @@ export interface StepOptions {
   readonly maxGradNorm: number;
   /** Optimiser updates of this stage so far. */
   readonly updates: number;
+  /** How large the run's micro-batches become, so that their memory is taken once; without, it grows with them. */
+  readonly largest?: { readonly batch: LargestBatch; readonly limits: BatchLimits };
   /** AdamW's second decay rate where it is not torch's 0.999. */
   readonly beta2?: number;
 }
@@ -50,10 +53,11 @@ export async function optimiserStep(
 ): Promise<{ stats: Float32Array[]; gradNorm: number }> {
   const results = new Lifetime();
   try {
+    const room = roomOf(batches, options);
     policy.parameters.zeroGrad(policy.model.trainingSteps);
     const stats = batches.map((batch, index) => {
       if (index > 0) policy.home.flush(); // the device computes one micro-batch while the host packs the next
-      return results.own(accumulate(policy, batch, index, options, loss, keep));
+      return results.own(accumulate(policy, batch, index, options, loss, keep, room));
     });
     const gradSquares = results.own(applyGradient(policy, options));
     const [squares, ...read] = await policy.home.read([gradSquares, ...stats]);
@@ -84,27 +88,35 @@ export function finiteStep(stats: Float32Array[], squares: ArrayLike<number> | u
 /** Forward and backward of one micro-batch, recorded where the home does that; its gradients are added to the parameters'. → stats */
 export function accumulate(
   policy: Policy, batch: MicroBatch, index: number, options: Pick<StepOptions, "features" | "temperature" | "trainVision">, loss: TokenLoss,
-  keep: { readonly lifetime: Lifetime; readonly logprobs: Tensor[] } | null,
+  keep: { readonly lifetime: Lifetime; readonly logprobs: Tensor[] } | null, room: BatchRoom | null = null,
 ): Tensor {
   const { home, model } = policy;
   const { temperature, trainVision } = options;
   const scope = new Lifetime();
   try {
-    const packed = scope.own(policy.packBatch(packItems(batch), options.features, home.records));
-    const lossInputs = loss.inputs(batch, index, packed.tokenCount, scope);
+    const packed = scope.own(policy.packBatch(packItems(batch), options.features, home.records, room));
+    const lossInputs = loss.inputs(batch, index, packed.tokenCount, scope, room?.tokens);
     const key = `train ${JSON.stringify({ loss: loss.key, temperature, trainVision, keep: keep !== null })}`;
-    const [stats, logprob] = model.trainingSteps.run(key, [...packed.tensors, ...lossInputs], {}, () => {
+    const work = (rows: PackedBatch, inputs: readonly Tensor[]): readonly Tensor[] => {
       const inner = new Lifetime();
       try {
         const tape = inner.own(new Tape(home, true));
-        const { logprob: found } = policy.responseLogprobs(tape, packed, { temperature, trainVision });
-        const { dLogprob, stats: sums } = loss.of(found, lossInputs, inner);
+        const { logprob: found } = policy.responseLogprobs(tape, rows, { temperature, trainVision });
+        const { dLogprob, stats: sums } = loss.of(found, inputs, inner);
         tape.backward(found, carryingLoss(home, dLogprob, sums, inner));
         return keep === null ? [sums] : [sums, tape.disown(found)];
       } finally {
         inner.dispose();
       }
-    });
+    };
+    if (room !== null) {
+      model.trainingSteps.reserve(key, nameOf(room), () => {
+        const blank = scope.own(blankBatch(home, room, packed));
+        const inputs = lossInputs.map(() => scope.own(home.upload(new Float32Array(room.tokens), [room.tokens], room.tokens)));
+        return () => work(blank, inputs);
+      });
+    }
+    const [stats, logprob] = model.trainingSteps.run(key, [...packed.tensors, ...lossInputs], {}, () => work(packed, lossInputs));
     if (stats === undefined) throw new Error("optimiserStep: the recorded step returned no stats.");
     if (keep !== null && logprob !== undefined) keep.logprobs.push(keep.lifetime.own(logprob));
     return stats;
@@ -123,16 +135,43 @@ function carryingLoss(home: Home, dLogprob: Tensor, stats: Tensor, scope: Lifeti
 }
 
 /**
- * Log-probabilities of the rows' tokens, without gradients, one tensor a micro-batch; they live as long as `lifetime`.
- * `padded`: as long as the batches of `optimiserStep` on this home.
+ * Log-probabilities of the rows' tokens, without gradients, one tensor a micro-batch: as long as its batch in `optimiserStep`, padding
+ * last. They live as long as `lifetime`.
  */
-export function responseLogprobs(policy: Policy, batches: readonly MicroBatch[], options: Pick<StepOptions, "temperature" | "features"> & Pick<LogprobOptions, "adapter">, lifetime: Lifetime, padded = false): Tensor[] {
+export function responseLogprobs(policy: Policy, batches: readonly MicroBatch[], options: Pick<StepOptions, "temperature" | "features" | "largest"> & Pick<LogprobOptions, "adapter">, lifetime: Lifetime): Tensor[] {
   const { temperature, features, adapter = "on" } = options;
-  return batches.map((batch) => {
-    const packed = policy.packBatch(packItems(batch), features, padded && policy.home.records);
-    const tape = lifetime.own(new Tape(policy.home, false));
-    const { logprob } = policy.responseLogprobs(tape, packed, { temperature, trainVision: false, adapter });
-    packed.dispose();
-    return logprob;
+  const { home, model: { trainingSteps } } = policy;
+  const room = roomOf(batches, options);
+  const key = `log-probabilities ${JSON.stringify({ temperature, adapter })}`;
+  const work = (rows: PackedBatch): readonly Tensor[] => {
+    const tape = new Tape(home, false);
+    const { logprob } = policy.responseLogprobs(tape, rows, { temperature, trainVision: false, adapter });
+    const found = tape.disown(logprob);
+    tape.dispose();
+    return [found];
+  };
+  return batches.flatMap((batch) => {
+    const scope = new Lifetime();
+    try {
+      const packed = scope.own(policy.packBatch(packItems(batch), features, home.records, room));
+      if (room !== null) {
+        trainingSteps.reserve(key, nameOf(room), () => {
+          const blank = scope.own(blankBatch(home, room, packed));
+          return () => work(blank);
+        });
+      }
+      return trainingSteps.run(key, packed.tensors, {}, () => work(packed)).map((logprob) => lifetime.own(logprob));
+    } finally {
+      scope.dispose();
+    }
   });
+}
+
+/** Room for these micro-batches and all later ones of the run, where the caller knows how large they become. */
+function roomOf(batches: readonly MicroBatch[], { largest }: Pick<StepOptions, "largest">): BatchRoom | null {
+  return largest?.batch.over(batches, largest.limits) ?? null;
+}
+
+function nameOf({ rows, tokens }: BatchRoom): string {
+  return `${rows} rows, ${tokens} tokens`;
 }

@@ -6,7 +6,7 @@ import type { EncodedPrompt, FeatureBank } from "../policy/packing";
 import type { GenerateOptions, Policy, RolloutRow } from "../policy/policy";
 import { Lifetime } from "./lifetime";
 import { lossOf, type Loss } from "./loss";
-import type { MicroBatch } from "./microBatch";
+import { tokenCount, type MicroBatch } from "./microBatch";
 import { accumulate, responseLogprobs } from "./optimiserStep";
 import type { Tensor } from "@tensorflow/tfjs-core";
 
@@ -74,7 +74,7 @@ export async function logprobsOf(reference: Policy, { rows, temperature }: Logpr
   const lifetime = new Lifetime();
   try {
     const [values] = await reference.home.read(responseLogprobs(reference, [rows], { temperature, features }, lifetime));
-    return Float32Array.from(values ?? []);
+    return Float32Array.from(values?.subarray(0, tokenCount(rows)) ?? []); // without padding
   } finally {
     lifetime.dispose();
   }

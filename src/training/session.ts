@@ -11,6 +11,7 @@
 import { configure } from "./configure";
 import { evaluate, type EvaluationOptions } from "./evaluate";
 import { GroupStep } from "./groupStep";
+import { LargestBatch } from "./largestBatch";
 import { groupMetrics, updateMetrics } from "./metrics";
 import { taskSource, type ProblemSource, type TrainingProblem } from "./problemSource";
 import { streamStep } from "./randomStreams";
@@ -63,6 +64,7 @@ export class Session {
   #pending: GroupStep | null = null;
   #sft: ReflectionSft;
   readonly #reference: Reference;
+  readonly #largest = { update: new LargestBatch(), watched: new LargestBatch() };
   readonly #now: () => number;
   readonly #parallel: DataParallel | null;
   readonly #source: ProblemSource;
@@ -219,7 +221,7 @@ export class Session {
   private async finishGroups(pending: GroupStep, elapsed: () => number): Promise<PhaseResult> {
     const update = this.#stage === "grpo" ? await this.refusable(() => this.updateGroups(pending)) : null;
     const updateSeconds = elapsed();
-    if (update !== null && this.watched !== null) await pending.logprobsAfter(this.watched);
+    if (update !== null && this.watched !== null) await pending.logprobsAfter(this.watched, this.#largest.watched);
     const { groups, settings } = pending;
     const sampled = groupMetrics(groups);
     const metrics: StepMetrics = {
@@ -240,7 +242,7 @@ export class Session {
   private async updateGroups(pending: GroupStep): Promise<UpdateResult> {
     const { beta } = pending.settings.grpo;
     const copied = beta > 0 && await this.#reference.ensure();
-    const update = await pending.update(this.#updates, this.grpoRate(pending.settings), beta > 0 ? this.#reference.now : null, this.#parallel);
+    const update = await pending.update(this.#updates, this.grpoRate(pending.settings), beta > 0 ? this.#reference.now : null, this.#parallel, this.#largest.update);
     if (copied && Math.abs(update.referenceKl) > FIRST_KL_MAX) {
       throw new Error(`the reference policy is not the policy that GRPO started from: KL ${update.referenceKl} at its first step, expected 0`);
     }

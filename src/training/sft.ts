@@ -6,6 +6,7 @@
 import type { EncodedPrompt, FeatureBank } from "../policy/packing";
 import type { Policy } from "../policy/policy";
 import { bankOf } from "./featureCache";
+import { LargestBatch } from "./largestBatch";
 import type { TrainingRow } from "./microBatch";
 import type { DataParallel } from "./parallel";
 import type { ProblemSource, TrainingProblem } from "./problemSource";
@@ -30,6 +31,7 @@ export class ReflectionSft {
   #progress: DataProgress;
   #chunks: number;
   #prepared: Prepared | null = null;
+  private readonly largest = new LargestBatch();
 
   constructor(private readonly policy: Policy, settings: Settings, private readonly parallel: DataParallel | null, private readonly source: ProblemSource) {
     this.#examples = [];
@@ -99,6 +101,7 @@ export class ReflectionSft {
         temperature: 1, trainVision: !settings.freezeVision, features: prepared.features,
         learningRate: this.learningRate(step, settings), weightDecay: settings.sft.weightDecay, maxGradNorm: settings.maxGradNorm,
         microBatchRows: settings.microBatchRows, updates, beta2: settings.sft.beta2, parallel: this.parallel,
+        largest: { batch: this.largest, limits: { responses: Math.min(settings.microBatchRows, settings.sft.batchSize), tokens: longest(prepared) } },
       });
     } finally {
       if (given !== null) prepared.features?.dispose();
@@ -144,6 +147,10 @@ export class ReflectionSft {
     const tokens = new Map([...examples].map(([index, example]) => [index, responseTokens(this.policy, responseText(example))]));
     return { prompts, tokens, features: settings.freezeVision ? bankOf(this.policy, [...prompts.values()]) : null };
   }
+}
+
+function longest({ tokens }: Prepared): number {
+  return Math.max(0, ...[...tokens.values()].map(({ length }) => length));
 }
 
 /** One row an example, with token-mean weights. */

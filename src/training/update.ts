@@ -21,7 +21,7 @@ import type { Policy } from "../policy/policy";
 import { POLICY_LOSS_STATS, type PolicyLossOptions } from "../tensor/kernels";
 import { Lifetime } from "./lifetime";
 import { likelihoodLoss, ofBatches, ofSampler, policyLoss } from "./loss";
-import { microBatches, sampledLogprobs, type MicroBatch, type TrainingRow } from "./microBatch";
+import { microBatches, sampledLogprobs, tokenCount, type MicroBatch, type TrainingRow } from "./microBatch";
 import { optimiserStep, responseLogprobs, type StepOptions } from "./optimiserStep";
 import { parallelStep, type DataParallel } from "./parallel";
 import type { ReferencePolicy } from "./reference";
@@ -82,7 +82,7 @@ type Epoch = Awaited<ReturnType<typeof optimiserStep>>;
 
 /** Inner epochs on the policy's own home; the log-probabilities of the first forward stay on the device as the old ones. */
 async function ownEpochs(policy: Policy, batches: readonly MicroBatch[], reference: ReferencePolicy | null, options: PolicyUpdateOptions, lifetime: Lifetime): Promise<Epoch[]> {
-  const given = reference === null ? [] : responseLogprobs(reference.policy, batches, { ...options, adapter: reference.adapter }, lifetime, true);
+  const given = reference === null ? [] : responseLogprobs(reference.policy, batches, { ...options, adapter: reference.adapter }, lifetime);
   const old: Tensor[] = [];
   const results: Epoch[] = [];
   for (let epoch = 0; epoch < options.epochs; epoch++) {
@@ -99,7 +99,7 @@ async function ownEpochs(policy: Policy, batches: readonly MicroBatch[], referen
 async function parallelEpochs(parallel: DataParallel, batches: readonly MicroBatch[], reference: ReferencePolicy | null, options: PolicyUpdateOptions): Promise<Epoch[]> {
   const given = reference === null ? [] : await parallel.referenceLogprobs(reference, batches.map((rows) => ({ rows, temperature: options.temperature })), options.features);
   const sampled = ofSampler(parallel.policy.home, batches) !== null;
-  const sampler = batches.map((rows) => (sampled ? sampledLogprobs(rows, rows.reduce((sum, row) => sum + row.tokens.length, 0)) : null));
+  const sampler = batches.map((rows) => (sampled ? sampledLogprobs(rows, tokenCount(rows)) : null));
   let old: readonly (Float32Array | null)[] = [];
   const results: Epoch[] = [];
   for (let epoch = 0; epoch < options.epochs; epoch++) {
@@ -126,6 +126,5 @@ export async function sftUpdate(policy: Policy, rows: readonly TrainingRow[], op
   const { stats, gradNorm } = options.parallel
     ? await parallelStep(options.parallel, batches, options, () => ({ kind: "likelihood" }))
     : await optimiserStep(policy, batches, options, likelihoodLoss(policy.home));
-  const tokens = rows.reduce((sum, row) => sum + row.tokens.length, 0);
-  return { loss: stats.reduce((sum, [value]) => sum + (value ?? 0), 0), gradNorm, tokens, referenceKl: 0, samplerKl: null, clippedLow: 0, clippedHigh: 0, updates: 1 };
+  return { loss: stats.reduce((sum, [value]) => sum + (value ?? 0), 0), gradNorm, tokens: tokenCount(rows), referenceKl: 0, samplerKl: null, clippedLow: 0, clippedHigh: 0, updates: 1 };
 }

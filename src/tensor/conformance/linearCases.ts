@@ -94,6 +94,13 @@ function* normCases(): Generator<[string, CaseBody]> {
       }];
     }
   }
+  for (const rows of [64, 65, 4097]) { // sums in blocks of 64: one, two and three levels
+    yield [`rmsNormGrad of ${rows} rows: the weight's`, (p) => {
+      const intoWeight = p.random([3]);
+      p.kernels.rmsNormGrad(p.random([rows, 3], 3), p.random([3], 0.2, 1), p.random([rows, 3]), 1e-6, null, intoWeight);
+      p.compare("dWeight", intoWeight, "gradient");
+    }];
+  }
   yield ["rmsNorm of zeros and of huge values", (p) => {
     const x = p.floats([0, 0, 0, 0, 1e15, -1e15, 2e15, 5e14, 1e-12, 2e-12, -1e-12, 0], [3, 4]);
     p.compare("y", p.kernels.rmsNorm(x, p.floats([1, 1, 1, 1]), 1e-6), "forward");

@@ -47,6 +47,8 @@ const MAX_BIND_GROUPS_PER_KERNEL = 1024;
 
 export class Dispatcher {
   listener: DispatchListener | null = null;
+  /** Dispatches are left out: work runs for the memory that it takes alone (recorder.ts `reserve`). */
+  idle = false;
   private readonly pipelines: Pipelines;
   private readonly ring: ParameterRing;
   private readonly bufferIds = new WeakMap<GPUBuffer, number>();
@@ -78,7 +80,7 @@ export class Dispatcher {
    */
   run(kernel: Kernel, operands: readonly Operand[], params: Params, groups: number, work = 0): void {
     this.faults.check();
-    if (groups === 0) return;
+    if (groups === 0 || this.idle) return;
     if (operands.length !== kernel.buffers.length) {
       throw new Error(`Kernel ${kernel.name} binds ${kernel.buffers.length} buffers, got ${operands.length}.`);
     }

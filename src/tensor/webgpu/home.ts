@@ -178,10 +178,10 @@ export class WebGpuHome implements Home {
     return tensor;
   }
 
-  upload(values: Float32Array | Int32Array, shape: readonly number[]): Tensor {
+  upload(values: Float32Array | Int32Array, shape: readonly number[], room = 0): Tensor {
     this.faults.check();
     this.refuseWhileRecording("upload");
-    return this.storage.upload(values, shape);
+    return this.storage.upload(values, shape, room);
   }
 
   write(tensor: Tensor, values: Float32Array | Int32Array, offset = 0): void {

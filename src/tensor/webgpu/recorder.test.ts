@@ -57,7 +57,7 @@ describe("recorded work", () => {
     const recorder = home.recorder(4);
     const replayed = await runs(recorder, inputs);
     recorder.dispose();
-    const direct: Recorder = { run: (_key, _inputs, _changing, body) => body(), dispose: () => undefined };
+    const direct: Recorder = { run: (_key, _inputs, _changing, body) => body(), reserve: () => undefined, dispose: () => undefined };
     expect(replayed).toEqual(await runs(direct, inputs));
   });
 
@@ -121,6 +121,48 @@ describe("recorded work", () => {
     };
     for (const [key, size] of [["a", 4], ["a", 4], ["a", 5], ["a", 4], ["b", 4], ["a", 4], ["a", 5]] as const) run(key, size);
     expect(recorded).toBe(4);
+    recorder.dispose();
+  });
+
+  it("takes the memory of the largest run before there is one, and does nothing else", async () => {
+    const recorder = home.recorder(20);
+    // Two tensors alive at a time, of sizes that change places from one shape to another.
+    const body = (x: Tensor): readonly Tensor[] => {
+      const [rows = 0, width = 0] = x.shape;
+      const y = home.kernels.gelu(x);
+      const fixed = home.zeros([3000]);
+      const sum = home.kernels.add(y, x);
+      y.dispose();
+      const flat = home.view(sum, 0, [rows * width]);
+      const z = home.kernels.gelu(flat);
+      tf.dispose([fixed, flat, sum]);
+      return [z];
+    };
+    const run = async (rows: number): Promise<ArrayLike<number>> => {
+      const x = home.upload(new Float32Array(rows * 8).fill(rows / 100), [rows, 8], 4000 * 8);
+      const [z] = recorder.run("rows", [x], {}, () => body(x));
+      const [values] = await home.read([z ?? x]);
+      tf.dispose([x, z ?? x]);
+      return values ?? [];
+    };
+    const { dispatches } = home.counters;
+    let prepared = 0;
+    expect(() => recorder.reserve("rows", "no shape", () => () => [home.upload(floats(1), [1])])).toThrow(/upload inside recorded work/);
+    const blank = home.zeros([4000, 8]);
+    for (let i = 0; i < 2; i++) recorder.reserve("rows", "4000", () => (prepared++, () => body(blank)));
+    blank.dispose();
+    expect(prepared).toBe(1);
+    expect(home.counters.dispatches).toBe(dispatches);
+    await run(4000);
+    const bytes = home.memoryBytes();
+    const gelu = (x: number): number => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+    for (const rows of [7, 1500, 400, 3999, 90, 2600, 374, 375]) {
+      const values = await run(rows);
+      expect(values).toHaveLength(rows * 8);
+      const x = rows / 100;
+      expect(Math.abs((values[rows * 8 - 1] ?? NaN) - gelu(gelu(x) + x))).toBeLessThan(0.01 * x);
+      expect(home.memoryBytes()).toBe(bytes);
+    }
     recorder.dispose();
   });
 

@@ -9,10 +9,14 @@
  *  - options in `ChangingOptions`, which kernels give as functions: their parameters are encoded anew.
  * Everything in between lives in the arena and stays where it was; weights and gradients are bound as they were found,
  * and a replay refuses to go on when one of them has been disposed.
+ *
+ * Work of one key takes its memory in one order, so a recording of new shapes finds the buffers of the largest before it;
+ * `reserve` runs the work without its dispatches, to have them from the start.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { DataType, Recorder } from "../home";
 import type { ChangingOptions } from "../kernels";
+import type { Taken } from "./arena";
 import type { BufferBinding, DataId } from "./backend";
 import type { Dispatch, Dispatcher } from "./dispatch";
 import type { Faults } from "./faults";
@@ -47,6 +51,12 @@ interface Recording {
   bound: readonly BufferBinding[];
 }
 
+/** The memory of the largest run of a key so far. */
+interface Plan extends Taken {
+  /** Bytes of each output. */
+  readonly outputs: readonly number[];
+}
+
 interface Trace {
   readonly dispatches: Dispatch[];
   readonly owners: Set<DataId>;
@@ -55,6 +65,9 @@ interface Trace {
 export class WebGpuRecorder implements Recorder {
   /** Least recently used first. */
   private readonly recordings = new Map<string, Recording>();
+  private readonly plans = new Map<string, Plan>();
+  /** Sizes last reserved. */
+  private readonly reserved = new Map<string, string>();
   private disposed = false;
 
   constructor(
@@ -85,10 +98,30 @@ export class WebGpuRecorder implements Recorder {
     return outputs;
   }
 
+  reserve(key: string, size: string, prepare: () => () => readonly Tensor[]): void {
+    this.faults.check();
+    if (this.reserved.get(key) === size) return;
+    if (this.disposed) throw new Error(`Memory for ${key} was asked of a recorder that has been disposed.`);
+    if (this.dispatcher.listener !== null) throw new Error(`Memory for ${key} was reserved inside a recording.`);
+    const { storage, dispatcher } = this;
+    const body = prepare();
+    [storage.reserving, dispatcher.idle] = [true, true];
+    try {
+      const outputs = this.inArena(key, body);
+      this.keepSizes(key, outputs.map((tensor) => storage.binding(tensor).size));
+      for (const tensor of outputs) tensor.dispose();
+      this.reserved.set(key, size);
+    } finally {
+      [storage.reserving, dispatcher.idle] = [false, false];
+    }
+  }
+
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
     this.recordings.clear();
+    this.plans.clear();
+    this.reserved.clear();
     this.onDispose();
   }
 
@@ -98,7 +131,6 @@ export class WebGpuRecorder implements Recorder {
     const inputBindings = inputs.map((tensor) => this.storage.binding(tensor));
     if (new Set(inputBindings.map(({ buffer }) => buffer)).size < inputs.length) throw new Error(`Recording ${key}: two inputs share memory.`);
     const before = arena.lentCount;
-    this.storage.recording = true;
     this.dispatcher.listener = {
       changing,
       dispatched: (dispatch, owners) => {
@@ -109,16 +141,16 @@ export class WebGpuRecorder implements Recorder {
     };
     let outputs: readonly Tensor[];
     try {
-      outputs = body();
+      outputs = this.inArena(key, body);
     } finally {
       this.dispatcher.listener = null;
-      this.storage.recording = false;
     }
-    const made = outputs.map((tensor): Output & { binding: BufferBinding } => {
-      const binding = this.storage.moveOut(tensor);
+    const made = outputs.map((tensor, i): Output & { binding: BufferBinding } => {
+      const binding = this.storage.moveOut(tensor, this.plans.get(key)?.outputs[i]);
       if (binding === null) throw new Error(`Recording ${key} returned a tensor [${tensor.shape.join(", ")}] that it did not allocate.`);
       return { shape: [...tensor.shape], dtype: tensor.dtype === "int32" ? "int32" : "float32", binding };
     });
+    this.keepSizes(key, made.map(({ binding }) => binding.size));
     if (arena.lentCount > before) throw new Error(`Recording ${key} left ${arena.lentCount - before} tensors undisposed.`);
     const inputOwners = new Set(inputs.map((tensor) => this.storage.ownerOf(tensor.dataId)));
     const places = [...inputBindings, ...made.map(({ binding }) => binding)];
@@ -139,11 +171,32 @@ export class WebGpuRecorder implements Recorder {
     };
   }
 
+  /** Run work whose tensors live in the arena, in the buffers of the largest run of this key where they serve. */
+  private inArena(key: string, body: () => readonly Tensor[]): readonly Tensor[] {
+    const { arena } = this.storage;
+    const known = this.plans.get(key);
+    arena.begin(known?.buffers ?? []);
+    this.storage.recording = true;
+    try {
+      return body();
+    } finally {
+      this.storage.recording = false;
+      const taken = arena.end();
+      if (known === undefined || taken.bytes > known.bytes) this.plans.set(key, { ...taken, outputs: known?.outputs ?? [] });
+    }
+  }
+
+  private keepSizes(key: string, sizes: readonly number[]): void {
+    const known = this.plans.get(key) ?? { buffers: [], bytes: 0, outputs: [] };
+    this.plans.set(key, { ...known, outputs: sizes.map((size, i) => Math.max(size, known.outputs[i] ?? 0)) });
+  }
+
   private replay(key: string, recording: Recording, inputs: readonly Tensor[], changing: ChangingOptions): readonly Tensor[] {
     for (const id of recording.captured) {
       if (!this.storage.isAlive(id)) throw new Error(`Recording ${key} uses a tensor that has been disposed since; it belongs among the inputs.`);
     }
-    const outputs = recording.outputs.map(({ shape, dtype }) => this.storage.allocate(shape, dtype));
+    const sizes = this.plans.get(key)?.outputs;
+    const outputs = recording.outputs.map(({ shape, dtype }, i) => this.storage.allocate(shape, dtype, { room: sizes?.[i] ?? 0 }));
     const places = [...inputs, ...outputs];
     this.rebind(recording, places.map((tensor) => this.storage.binding(tensor)));
     for (const index of recording.variable) change(recording.dispatches[index], changing);

@@ -2,7 +2,8 @@
  * Tensors of the WebGPU home as ranges of GPU buffers. A tensor either owns a buffer of tfjs' pool or is a
  * view: a range of another tensor's buffer, kept in our own table dataId → range. A buffer may be larger than its tensor: a
  * packed batch seldom repeats its size, so buffers of passing tensors get some headroom, and a free one is taken for any
- * tensor that half fills it (arena.ts). After a few steps, then, a run finds room for all its batches and holds the same bytes from there on.
+ * tensor that half fills it (arena.ts). Whoever knows how large a batch may become says so (`room`, `Recorder.reserve`): then the
+ * first step takes all that the later ones need.
  */
 import { engine, util, type Tensor } from "@tensorflow/tfjs-core";
 import type { DataType, HomeCounters } from "../home";
@@ -31,6 +32,8 @@ interface View extends BufferBinding {
 export class Storage {
   /** Tensors are being made by work that is recorded: they live in the arena. */
   recording = false;
+  /** The work at hand is as large as such work becomes: its buffers need no headroom. */
+  reserving = false;
   readonly arena: Arena;
   private readonly views = new WeakMap<DataId, View>();
   /** Sizes of passing tensors' buffers that there are or were, ascending. */
@@ -47,9 +50,9 @@ export class Storage {
     );
   }
 
-  /** A tensor with undefined contents. */
-  allocate(shape: readonly number[], dtype: DataType, lasting = false): Tensor {
-    const needed = bytesOf(shape);
+  /** A tensor with undefined contents. @param room bytes that its buffer holds at least */
+  allocate(shape: readonly number[], dtype: DataType, { lasting = false, room = 0 } = {}): Tensor {
+    const needed = Math.max(bytesOf(shape), room);
     const limit = this.backend.device.limits.maxBufferSize;
     if (needed > limit) {
       throw new Error(`A tensor [${shape.join(", ")}] needs ${needed} bytes; this adapter's buffers hold at most ${limit}.`);
@@ -61,13 +64,13 @@ export class Storage {
 
   /**
    * A tensor of the arena becomes its holder's: it moves to a buffer of its own, which is freed with it. (The arena keeps the
-   * old one: other recordings use it.) → where it was; null if it was not in the arena
+   * old one: other recordings use it.) @param room as `allocate` takes it → where it was; null if it was not in the arena
    */
-  moveOut(tensor: Tensor): BufferBinding | null {
+  moveOut(tensor: Tensor, room = 0): BufferBinding | null {
     const id = tensor.dataId;
     const old = this.views.get(id);
     if (old === undefined || !this.arena.has(id)) return null;
-    const buffer = this.acquire(old.size);
+    const buffer = this.acquire(Math.max(old.size, room));
     this.backend.copyEncoder().copyBufferToBuffer(old.buffer, 0, buffer, 0, old.size);
     this.arena.giveBack(id);
     this.views.delete(id);
@@ -130,12 +133,12 @@ export class Storage {
     if (view) owned.add(view.owner);
   }
 
-  /** Contents from the host. A pooled buffer is free of recorded work, so the write cannot overtake any. */
-  upload(values: Float32Array | Int32Array, shape: readonly number[]): Tensor {
+  /** Contents from the host. A pooled buffer is free of recorded work, so the write cannot overtake any. @param room elements that its buffer holds at least */
+  upload(values: Float32Array | Int32Array, shape: readonly number[], room = 0): Tensor {
     if (values.length !== util.sizeFromShape([...shape])) {
       throw new Error(`upload: ${values.length} values for shape [${shape.join(", ")}].`);
     }
-    const tensor = this.allocate(shape, values instanceof Int32Array ? "int32" : "float32");
+    const tensor = this.allocate(shape, values instanceof Int32Array ? "int32" : "float32", { room: 4 * room });
     this.writeBuffer(this.binding(tensor), values, 0);
     return tensor;
   }
@@ -155,7 +158,7 @@ export class Storage {
   }
 
   zeros(shape: readonly number[], dtype: DataType): Tensor {
-    const tensor = this.allocate(shape, dtype, true);
+    const tensor = this.allocate(shape, dtype, { lasting: true });
     if (tensor.size === 0) return tensor;
     const { buffer, offset, size } = this.binding(tensor);
     this.backend.copyEncoder().clearBuffer(buffer, offset, size);
@@ -191,7 +194,8 @@ export class Storage {
       if (!fits(bytes, size)) break;
       if ((freeBuffers.get(`${size}_${this.usage}`)?.length ?? 0) > 0) return pool.acquireBuffer(size, this.usage);
     }
-    const rounded = bufferBytes(Math.max(LEAST_BUFFER_BYTES, HEADROOM * bytes < EXACT_FROM_BYTES ? HEADROOM * bytes : bytes));
+    const wanted = this.reserving || HEADROOM * bytes >= EXACT_FROM_BYTES ? bytes : HEADROOM * bytes;
+    const rounded = bufferBytes(Math.max(LEAST_BUFFER_BYTES, wanted));
     const size = rounded <= this.backend.device.limits.maxBufferSize ? rounded : bytes;
     const at = firstAtLeast(this.sizes, size);
     if (this.sizes[at] !== size) this.sizes.splice(at, 0, size);

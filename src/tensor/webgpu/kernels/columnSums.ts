@@ -19,18 +19,29 @@ interface ColumnSums {
 }
 
 export function addColumnSums(dispatcher: Dispatcher, storage: Storage, sums: ColumnSums): void {
-  const { values, rows, columns, into, scaled } = sums;
+  const { columns, into } = sums;
   const accumulate = sums.overwrite !== true;
-  if (rows === 0 && accumulate) return;
-  const blocks = Math.ceil(rows / ROWS_PER_BLOCK);
-  if (blocks <= 1) {
-    runColumnSums(dispatcher, { values, rows, columns, blocks: 1, into, accumulate, scaled });
-    return;
+  if (sums.rows === 0 && accumulate) return;
+  const partials = levels(sums.rows).map((blocks) => storage.allocate([blocks, columns], "float32"));
+  let level: Pick<ColumnSums, "values" | "rows" | "scaled"> = sums;
+  for (const partial of partials) {
+    const blocks = Math.ceil(level.rows / ROWS_PER_BLOCK);
+    if (blocks <= 1) break;
+    runColumnSums(dispatcher, { ...level, columns, blocks, into: partial, accumulate: false });
+    level = { values: partial, rows: blocks };
   }
-  const partial = storage.allocate([blocks, columns], "float32");
-  runColumnSums(dispatcher, { values, rows, columns, blocks, into: partial, accumulate: false, scaled });
-  addColumnSums(dispatcher, storage, { values: partial, rows: blocks, columns, into, overwrite: !accumulate });
-  partial.dispose();
+  runColumnSums(dispatcher, { ...level, columns, blocks: 1, into, accumulate });
+  for (const partial of partials) partial.dispose();
+}
+
+/** Blocks of rows, blocks of blocks …: at least two levels, though few rows need none, so that batches of all sizes take memory in one order (arena.ts). */
+function levels(rows: number): number[] {
+  const sizes: number[] = [];
+  for (let left = rows; left > ROWS_PER_BLOCK || sizes.length < 2;) {
+    left = Math.max(1, Math.ceil(left / ROWS_PER_BLOCK));
+    sizes.push(left);
+  }
+  return sizes;
 }
 
 interface BlockSums extends Omit<ColumnSums, "overwrite"> {

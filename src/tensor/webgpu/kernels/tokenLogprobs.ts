@@ -152,21 +152,21 @@ export class HeadKernels {
     return dHidden;
   }
 
-  /** Logits (without the temperature) of every block, row blocks outside, in one scratch tensor. */
+  /** Logits (without the temperature) of every block, row blocks outside, from the start of one scratch tensor. */
   private forBlocks(hidden: Tensor, head: Weight, rows: number, use: (block: Block, logits: Tensor) => void): void {
+    const logits = this.storage.allocate([Math.min(BLOCK_ROWS, rows), Math.min(BLOCK_COLUMNS, head.out)], "float32");
     for (let firstRow = 0; firstRow < rows; firstRow += BLOCK_ROWS) {
       const blockRows = Math.min(BLOCK_ROWS, rows - firstRow);
       for (let firstColumn = 0; firstColumn < head.out; firstColumn += BLOCK_COLUMNS) {
         const columns = Math.min(BLOCK_COLUMNS, head.out - firstColumn);
-        const logits = this.storage.allocate([blockRows, columns], "float32");
         product(this.dispatcher, {
           orientation: "NT", m: blockRows, n: columns, k: head.in,
           a: rowsOf(hidden, firstRow, blockRows), b: packed(head, firstColumn, columns), c: logits,
         });
         use({ firstRow, rows: blockRows, firstColumn, columns }, logits);
-        logits.dispose();
       }
     }
+    logits.dispose();
   }
 }
 

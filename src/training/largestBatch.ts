@@ -1,0 +1,47 @@
+/**
+ * How large a run's micro-batches can become: as many responses as one takes, each as long as the settings allow. Homes that
+ * recycle memory take it for such a batch once, so that a run holds the same bytes whatever its responses turn out to be.
+ */
+import { paddedSize, type BatchRoom } from "../policy/packing";
+import { tokenCount, type MicroBatch } from "./microBatch";
+
+export interface BatchLimits {
+  /** Responses of a micro-batch. */
+  readonly responses: number;
+  /** Tokens of a response. */
+  readonly tokens: number;
+}
+
+export class LargestBatch {
+  #room: BatchRoom = { rows: 0, tokens: 0 };
+  #limits: BatchLimits = { responses: 0, tokens: 0 };
+
+  /**
+   * Room for these micro-batches of a step and, as far as can be foreseen, for all later ones: only limits raised, or
+   * batches that go beyond what was foreseen (with longer prompts than those seen), make it larger.
+   */
+  over(batches: readonly MicroBatch[], limits: BatchLimits): BatchRoom {
+    const now = batches.map(sizeOf);
+    const held = now.every(({ rows, tokens }) => rows <= this.#room.rows && tokens <= this.#room.tokens);
+    if (held && limits.responses <= this.#limits.responses && limits.tokens <= this.#limits.tokens) return this.#room;
+    this.#limits = { responses: Math.max(limits.responses, this.#limits.responses), tokens: Math.max(limits.tokens, this.#limits.tokens) };
+    const all = [foreseen(batches.flat(), this.#limits), ...now, this.#room];
+    this.#room = { rows: Math.max(...all.map(({ rows }) => rows)), tokens: Math.max(...all.map(({ tokens }) => tokens)) };
+    return this.#room;
+  }
+}
+
+function sizeOf(batch: MicroBatch): BatchRoom {
+  const tokens = tokenCount(batch);
+  return { rows: paddedSize(promptRows(batch) + tokens), tokens: paddedSize(tokens) };
+}
+
+/** Neighbouring rows share a prompt or not as they do in these. */
+function foreseen(rows: MicroBatch, { responses, tokens }: BatchLimits): BatchRoom {
+  const windows = Array.from({ length: Math.max(1, rows.length - responses + 1) }, (_, start) => promptRows(rows.slice(start, start + responses)));
+  return { rows: paddedSize(Math.max(...windows) + responses * tokens), tokens: paddedSize(responses * tokens) };
+}
+
+function promptRows(rows: MicroBatch): number {
+  return [...new Set(rows.map(({ prompt }) => prompt))].reduce((sum, { ids }) => sum + ids.length - 1, 0);
+}
