@@ -145,10 +145,11 @@ export function responseLogprobs(policy: Policy, batches: readonly MicroBatch[],
   const key = `log-probabilities ${JSON.stringify({ temperature, adapter })}`;
   const work = (rows: PackedBatch): readonly Tensor[] => {
     const tape = new Tape(home, false);
-    const { logprob } = policy.responseLogprobs(tape, rows, { temperature, trainVision: false, adapter });
-    const found = tape.disown(logprob);
-    tape.dispose();
-    return [found];
+    try {
+      return [tape.disown(policy.responseLogprobs(tape, rows, { temperature, trainVision: false, adapter }).logprob)];
+    } finally {
+      tape.dispose();
+    }
   };
   return batches.flatMap((batch) => {
     const scope = new Lifetime();
