@@ -11,7 +11,7 @@ import type { PolicyConfig, TextConfig } from "./config";
 import { cacheBytesOfToken, cacheLayout, defaultCacheFormat, slotCount, type CacheFormat } from "./groupCache";
 import { parameterGroups, type LayoutOptions } from "./layout";
 import { LoraAdapter, type LoraOptions } from "./lora";
-import { paddedSize } from "./packing";
+import { paddedSize, type BatchRoom } from "./packing";
 import { PREFILL_TOKENS } from "./prefill";
 
 const FLOAT = 4;
@@ -92,6 +92,14 @@ function gradientRowValues(text: TextConfig): number {
   return 3 * text.intermediateSize + 2 * text.hiddenSize;
 }
 
+/** Bytes that an update of a packed batch takes beside parameters: what the tape keeps, and the gradients alive at once. @param recompute only each layer's input is kept */
+export function activationBytes(text: TextConfig, loraRank: number, { rows, tokens }: BatchRoom, recompute: boolean): number {
+  const layer = layerRowValues(text, loraRank);
+  const kept = recompute ? text.layers * text.hiddenSize + layer : text.layers * layer;
+  const ends = rows * text.hiddenSize + 2 * tokens * text.hiddenSize; // the embedded rows; the chosen ones, and normed
+  return FLOAT * (rows * (kept + gradientRowValues(text)) + ends);
+}
+
 export function planMemory(config: PolicyConfig, options: PlanOptions): MemoryPlan {
   const { text, vision } = config;
   const base = parameterGroups(config, options.lora === null ? options : { ...options, trainable: "none" });
@@ -118,11 +126,10 @@ export function planMemory(config: PolicyConfig, options: PlanOptions): MemoryPl
   // Neighbours that begin in the middle of a group see one prompt more than whole groups would.
   const promptsTogether = Math.min(prompts, Math.ceil((options.microBatch - 1) / groupSize) + 1);
   const rows = promptsTogether * promptTokens + options.microBatch * completionTokens;
-  const layer = layerRowValues(text, options.lora?.rank ?? 0);
-  const ends = rows * text.hiddenSize + 2 * options.microBatch * completionTokens * text.hiddenSize; // the embedded rows; the chosen ones, and normed
-  const backward = rows * gradientRowValues(text);
-  const activations = FLOAT * (text.layers * rows * layer + ends + backward);
-  const activationsRecomputed = FLOAT * (text.layers * rows * text.hiddenSize + rows * layer + ends + backward);
+  const batch = { rows, tokens: options.microBatch * completionTokens };
+  const rank = options.lora?.rank ?? 0;
+  const activations = activationBytes(text, rank, batch, false);
+  const activationsRecomputed = activationBytes(text, rank, batch, true);
 
   const parameters = groups.reduce((sum, group) => sum + countOf(group), 0);
   const reference = options.kl === true && options.lora === null && trained > 0 ? FLOAT * parameters : 0;

@@ -13,6 +13,7 @@ import { generateRollout, type ResolvedOptions, type Rollout } from "./generate"
 import { defaultCacheFormat, type CacheFormat } from "./groupCache";
 import { key, parameterGroups, type LayoutOptions } from "./layout";
 import { LoraAdapter, type LoraOptions } from "./lora";
+import { activationBytes } from "./memoryPlan";
 import { MropeAngles, mropeFrequencies, mropePositions } from "./mrope";
 import { packRows, paddedSize, uploadBatch, type BatchRoom, type EncodedPrompt, type FeatureBank, type FeaturePlaces, type PackedBatch, type PackedItem } from "./packing";
 import { PictureFeatures, USUAL_PICTURE_FEATURES, type PictureFeatureOptions } from "./pictureFeatures";
@@ -123,6 +124,11 @@ export class VisionLanguageModel {
     const decoder = options.adapter === "off" ? this.layers.withoutAdapter : this.layers.decoder;
     const chosen = chooseRows(tape, this.hidden(tape, batch, decoder, options.trainVision), batch.choice);
     return tokenLogprobs(tape, decoder.finalNorm(tape, chosen), decoder.head, batch.targets, options.temperature);
+  }
+
+  /** Bytes that an update of such a batch takes beside parameters, the tower left out. */
+  activationBytes(batch: BatchRoom): number {
+    return activationBytes(this.config.text, this.lora?.options.rank ?? 0, batch, this.recompute);
   }
 
   /** Logits of every packed row [N, V], for comparisons (training never holds them). The caller disposes it. */

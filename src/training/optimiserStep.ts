@@ -39,6 +39,9 @@ export class StepRefused extends Error {
   override readonly name = "StepRefused";
 }
 
+/** Memory for activations is taken for the largest batch of a run where it is at most so many bytes. */
+const FORESEEN_BYTES = 2 ** 30;
+
 /** AdamW's constants, as torch and the trainers have them. */
 const ADAMW = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
 
@@ -53,7 +56,7 @@ export async function optimiserStep(
 ): Promise<{ stats: Float32Array[]; gradNorm: number }> {
   const results = new Lifetime();
   try {
-    const room = roomOf(batches, options);
+    const room = roomOf(policy, batches, options);
     policy.parameters.zeroGrad(policy.model.trainingSteps);
     const stats = batches.map((batch, index) => {
       if (index > 0) policy.home.flush(); // the device computes one micro-batch while the host packs the next
@@ -141,7 +144,7 @@ function carryingLoss(home: Home, dLogprob: Tensor, stats: Tensor, scope: Lifeti
 export function responseLogprobs(policy: Policy, batches: readonly MicroBatch[], options: Pick<StepOptions, "temperature" | "features" | "largest"> & Pick<LogprobOptions, "adapter">, lifetime: Lifetime): Tensor[] {
   const { temperature, features, adapter = "on" } = options;
   const { home, model: { trainingSteps } } = policy;
-  const room = roomOf(batches, options);
+  const room = roomOf(policy, batches, options);
   const key = `log-probabilities ${JSON.stringify({ temperature, adapter })}`;
   const work = (rows: PackedBatch): readonly Tensor[] => {
     const tape = new Tape(home, false);
@@ -168,9 +171,13 @@ export function responseLogprobs(policy: Policy, batches: readonly MicroBatch[],
   });
 }
 
-/** Room for these micro-batches and all later ones of the run, where the caller knows how large they become. */
-function roomOf(batches: readonly MicroBatch[], { largest }: Pick<StepOptions, "largest">): BatchRoom | null {
-  return largest?.batch.over(batches, largest.limits) ?? null;
+/**
+ * Room for these micro-batches and all later ones of the run, where the caller knows how large they become and where that is not
+ * much: a large policy's batches seldom are what its settings allow, and memory that it would not need it may not have.
+ */
+function roomOf({ model }: Policy, batches: readonly MicroBatch[], { largest }: Pick<StepOptions, "largest">): BatchRoom | null {
+  const room = largest?.batch.over(batches, largest.limits) ?? null;
+  return room !== null && model.activationBytes(room) <= FORESEEN_BYTES ? room : null;
 }
 
 function nameOf({ rows, tokens }: BatchRoom): string {
