@@ -62,6 +62,8 @@ export type Command = { readonly run: string } & (
 export interface ServedRun {
   /** The policy's folder. */
   readonly policy: string;
+  /** The file of problems; null: the built-in ones. */
+  readonly data: string | null;
   /** Does this tab steer, or does it watch another one do so? */
   readonly steering: boolean;
 }

@@ -42,7 +42,7 @@ export function HomeBadge() {
       </button>
       <div id={panel} className="badge-panel" hidden={!open} tabIndex={-1}>
         <h2><Icon name="chip" />{served ? "Trained by the runner" : "Trained here, in this tab"}</h2>
-        {served && <p>The run lives in a Node process on your machine and goes on when this tab is closed. Its policy came from {served.policy}.</p>}
+        {served && <p>The run lives in a Node process on your machine and goes on when this tab is closed. Its policy came from {served.policy}{served.data !== null && <>, its problems from {served.data}</>}.</p>}
         <p>{HOME_WORDS[opened.home]} on {opened.adapter}. {(opened.parameters / 1e6).toFixed(2)} M parameters.{opened.features.length > 0 && ` Uses ${opened.features.join(", ")}.`}</p>
         {passed && <p className="badge-passed"><b>{HOME_WORDS[passed.home]} was passed over:</b> {passed.why}</p>}
         <table>

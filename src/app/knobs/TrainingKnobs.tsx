@@ -23,7 +23,9 @@ export function TrainingKnobs() {
   const session = useSession();
   const settings = useRun((state) => state.wanted);
   const stage = useRun((state) => state.stage);
-  const served = useRun((state) => state.served !== null);
+  const served = useRun((state) => state.served);
+  // A data set of one's own has neither families nor a teacher that writes examples.
+  const data = served?.data ?? null;
   const set = session.configure;
   const { grpo, sft } = settings;
   const original = defaultSettings;
@@ -45,13 +47,13 @@ export function TrainingKnobs() {
         <summary>more …</summary>
         <NumberKnob label="Problems a step" value={grpo.prompts} min={1} max={64} onChange={(prompts) => set({ grpo: { prompts } })} />
         <NumberKnob label="GRPO steps" value={grpo.steps} min={1} max={5000} onChange={(steps) => set({ grpo: { steps } })} />
-        <NumberKnob label="SFT examples" value={sft.examples} min={64} max={20000} onChange={(examples) => set({ sft: { examples } })} />
+        {data === null && <NumberKnob label="SFT examples" value={sft.examples} min={64} max={20000} onChange={(examples) => set({ sft: { examples } })} />}
         <NumberKnob label="SFT steps" value={sft.steps} min={1} max={5000} onChange={(steps) => set({ sft: { steps } })} />
         <NumberKnob label="Clip below" value={grpo.clipLow} min={0.01} max={0.99} step={0.01} onChange={(clipLow) => set({ grpo: { clipLow } })} />
         <NumberKnob label="Clip above" value={grpo.clipHigh} min={0.01} max={5} step={0.01} onChange={(clipHigh) => set({ grpo: { clipHigh } })} />
         <NumberKnob label="KL weight β" value={grpo.beta} min={0} max={1} step={0.001} onChange={(beta) => set({ grpo: { beta } })} />
         <NumberKnob label="Epochs a rollout" value={grpo.epochs} min={1} max={8} onChange={(epochs) => set({ grpo: { epochs } })} />
-        <NumberKnob label="Longest response" value={settings.maxNewTokens} min={16} max={served ? 8192 : 512} onChange={(maxNewTokens) => set({ maxNewTokens })} />
+        <NumberKnob label="Longest response" value={settings.maxNewTokens} min={16} max={served !== null ? 8192 : 512} onChange={(maxNewTokens) => set({ maxNewTokens })} />
         <NumberKnob label="Largest gradient norm" value={settings.maxGradNorm} min={0.01} max={100} step={0.01} onChange={(maxGradNorm) => set({ maxGradNorm })} />
         <label className="choice"><span>Numerics of</span>
           <select value={grpo.preset} onChange={(event) => { const preset = PRESETS.find((each) => each === event.target.value); if (preset) set({ grpo: { preset } }); }}>
@@ -63,9 +65,10 @@ export function TrainingKnobs() {
             <option value="gaussian">exp(−x²)</option><option value="laplace">exp(−2|x|)</option>
           </select>
         </label>
-        <fieldset className="families"><legend>Problems</legend>
+        {data === null && <fieldset className="families"><legend>Problems</legend>
           {FAMILIES.map(({ name, label }) => <label key={name}><input type="checkbox" checked={settings.families.includes(name)} onChange={() => toggle(name)} />{label}</label>)}
-        </fieldset>
+        </fieldset>}
+        {data !== null && <p className="data-set" title={data}><span>Problems</span> {data}</p>}
         <label className="choice"><input type="checkbox" checked={!settings.freezeVision} onChange={(event) => set({ freezeVision: !event.target.checked })} /><span>Train the vision tower too <em>starts over</em></span></label>
         <NumberKnob label="Seed (from the next reset)" value={settings.seed} min={0} max={2 ** 31 - 1} onChange={(seed) => set({ seed })} />
       </details>

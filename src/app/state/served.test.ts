@@ -22,7 +22,7 @@ type Opened = Omit<Extract<Event, { type: "opened" }>, "run">;
 function joined(steering: boolean, change: Partial<Opened> = {}): void {
   client.emit({
     type: "opened", home: "webgpu", adapter: "RTX", features: [], costs: { download: 0, device: 1, pipelines: 1, selfTest: 1, load: 1 }, passedOver: [], parameters: 7e9, settings: defaultSettings,
-    stage: "grpo", step: 2, resumed: true, start: "own", history: [metricsAt("grpo", 1), metricsAt("grpo", 2)], served: { policy: "models/7b", steering }, ...change,
+    stage: "grpo", step: 2, resumed: true, start: "own", history: [metricsAt("grpo", 1), metricsAt("grpo", 2)], served: { policy: "models/7b", data: null, steering }, ...change,
   });
   vi.advanceTimersByTime(200);
 }

@@ -53,7 +53,7 @@ export const serveCommand: RunnerCommand = {
       const { plan, source } = await planned(asked, resume ? await readPlan(folder.path) : null, folder.path);
       const files = await openDirectory(plan.policy);
       const hub = new Hub({
-        policy: plan.policy, largestExport: LARGEST_EXPORT,
+        policy: plan.policy, data: plan.data.train, largestExport: LARGEST_EXPORT,
         command: (command) => host.receive(command),
         write: async (written) => {
           const directory = join(folder.path, "policy");

@@ -36,7 +36,7 @@ function rig(): Rig {
   const commands: Command[] = [];
   const written: string[] = [];
   const hub = new Hub({
-    policy: "policies/tiny", largestExport: 100, command: (command) => commands.push(command),
+    policy: "policies/tiny", data: "own.jsonl", largestExport: 100, command: (command) => commands.push(command),
     write: async (files) => {
       written.push(...files.keys());
       return "run/policy";
@@ -100,7 +100,7 @@ describe("steering", () => {
     post(opened);
     const first = tab("a");
     const second = tab("b");
-    expect([first, second].map(({ heard }) => heard[0])).toMatchObject([{ served: { steering: true } }, { served: { steering: false } }]);
+    expect([first, second].map(({ heard }) => heard[0])).toMatchObject([{ served: { steering: true, data: "own.jsonl" } }, { served: { steering: false } }]);
     second.say({ run: "b", type: "step" });
     expect(second.heard.at(-1)).toMatchObject({ type: "error", fatal: false, message: expect.stringContaining("This tab watches") as string });
     first.say({ run: "a", type: "step" });

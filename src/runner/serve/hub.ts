@@ -26,6 +26,8 @@ interface Member {
 export interface HubOptions {
   /** The policy's folder, as the badge names it. */
   readonly policy: string;
+  /** The file of problems; null: the built-in ones. */
+  readonly data: string | null;
   /** To the host. */
   readonly command: (command: Command) => void;
   /** Write a policy that is too large to be sent. → the folder */
@@ -111,7 +113,7 @@ export class Hub {
   }
 
   private openedFor(tab: Tab, opened: Extract<EventBody, { type: "opened" }>): EventBody {
-    return { ...opened, served: { policy: this.options.policy, steering: this.steers(tab) } };
+    return { ...opened, served: { policy: this.options.policy, data: this.options.data, steering: this.steers(tab) } };
   }
 
   private exported(files: Extract<Event, { type: "exported" }>["files"]): void {

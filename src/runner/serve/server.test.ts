@@ -32,7 +32,7 @@ beforeEach(async () => {
   const mine: string[] = [];
   log = mine;
   lines = [];
-  hub = new Hub({ policy: "policies/tiny", command: (command) => commands.push(command), write: async () => "", largestExport: 1000 });
+  hub = new Hub({ policy: "policies/tiny", data: null, command: (command) => commands.push(command), write: async () => "", largestExport: 1000 });
   hub.post(opened);
   server = await serveRun({ page: { answer: async (_request, response) => void response.end("the page") }, hub, token, port: 0, log: (line) => mine.push(line) });
 });
