@@ -6,7 +6,7 @@ import { openWasmHome } from "../tensor/wasm/home";
 import { openDirectory } from "./checkpointDirectory";
 import { parseConfig } from "./config";
 import { LORA_TARGETS, type LoraOptions } from "./lora";
-import { layerRowValues, planMemory } from "./memoryPlan";
+import { activationBytes, layerRowValues, planMemory } from "./memoryPlan";
 import { Policy } from "./policy";
 import { shapeConfig, type ShapeName } from "./shapes";
 
@@ -38,6 +38,20 @@ test.each(PUBLISHED)("%s: the published sizes", (shape, parameters, half, four, 
   // The table counts halves, the incoming stream and its gradient too, and no log-sum-exp.
   const values = layerRowValues(text, 0) - text.heads + 2 * text.hiddenSize;
   expect(Math.abs((2 * 1700 * values) / 1e6 / layer - 1)).toBeLessThan(0.01);
+});
+
+test("a micro-batch that begins inside a group has one prompt more, and a home that records holds cache and activations at once", () => {
+  const config = parseConfig(shapeConfig("3b", "bfloat16"));
+  const plan = (change: object) => planMemory(config, { ...usual, frozenFormat: "f16", ...change });
+  const { text } = config;
+  // Group size 8: one response has one prompt; two to nine may have two; ten, three, as long as there are so many.
+  for (const [microBatch, prompts, together] of [[1, 4, 1], [2, 4, 2], [8, 4, 2], [9, 4, 2], [10, 4, 3], [10, 2, 2], [8, 1, 1]] as const) {
+    expect(plan({ microBatch, prompts }).activations).toBe(activationBytes(text, 16, { rows: together * 700 + microBatch * 1024, tokens: microBatch * 1024 }, false));
+  }
+  const [apart, together] = [plan({ records: false }), plan({ records: true })];
+  const still = apart.frozenWeights + apart.trainedState;
+  expect(apart.peak).toBe(still + apart.activations);
+  expect(together.peak).toBe(still + together.activations + together.kvCache);
 });
 
 describe("what the wasm home holds", () => {

@@ -85,8 +85,8 @@ export class GroupStep {
     this.#next = "update";
   }
 
-  /** Phase update. @param reference the frozen policy of the KL term; null while β = 0 @param batch of the run */
-  update(updates: number, learningRate: number, reference: ReferencePolicy | null, parallel: DataParallel | null, batch: LargestBatch): Promise<UpdateResult> {
+  /** Phase update. @param reference the frozen policy of the KL term; null while β = 0 @param largest micro-batch of the run's updates */
+  update(updates: number, learningRate: number, reference: ReferencePolicy | null, parallel: DataParallel | null, largest: LargestBatch): Promise<UpdateResult> {
     const { settings } = this;
     const { prompts, groupSize } = settings.grpo;
     const limits = { responses: Math.min(settings.microBatchRows, prompts * groupSize), tokens: settings.maxNewTokens };
@@ -94,12 +94,12 @@ export class GroupStep {
       loss: lossOptions(settings.grpo), epochs: settings.grpo.epochs, reference,
       temperature: lossTemperature(settings.temperature), trainVision: !settings.freezeVision, features: this.features,
       learningRate, weightDecay: 0, maxGradNorm: settings.maxGradNorm,
-      microBatchRows: settings.microBatchRows, updates, parallel, largest: { batch, limits },
+      microBatchRows: settings.microBatchRows, updates, parallel, largest: { batch: largest, limits },
     });
   }
 
-  /** After the update: the log-probabilities of one group's tokens under the new weights, for the page. One read-back. @param batch of the groups that the run asks this of */
-  async logprobsAfter(index: number, batch: LargestBatch): Promise<void> {
+  /** After the update: the log-probabilities of one group's tokens under the new weights, for the page. One read-back. @param largest micro-batch of the groups that the run asks this of */
+  async logprobsAfter(index: number, largest: LargestBatch): Promise<void> {
     const group = this.#groups[index];
     const prompt = this.prompts[index];
     if (group === undefined || prompt === undefined) return;
@@ -108,7 +108,7 @@ export class GroupStep {
     try {
       const { microBatchRows, maxNewTokens, grpo } = this.settings;
       const limits = { responses: Math.min(microBatchRows, grpo.groupSize), tokens: maxNewTokens };
-      const options = { temperature: lossTemperature(this.settings.temperature), features: this.features, largest: { batch, limits } };
+      const options = { temperature: lossTemperature(this.settings.temperature), features: this.features, largest: { batch: largest, limits } };
       const batches = microBatches(rows, microBatchRows);
       const read = await this.policy.home.read(responseLogprobs(this.policy, batches, options, lifetime));
       const all = read.flatMap((values, i) => [...values.subarray(0, tokenCount(batches[i] ?? []))]);

@@ -22,6 +22,7 @@ test("foresees every response at its longest, and the longest prompts that neigh
 test("stays the same for whatever it holds, grows with raised limits and with batches beyond it", () => {
   const largest = new LargestBatch();
   const limits = { responses: 4, tokens: 20 };
+  expect(largest.over([], limits)).toEqual({ rows: 0, tokens: 0 }); // a step without rows foresees nothing
   const first = largest.over([group(11, [5, 5, 5, 5])], limits);
   expect(first).toEqual({ rows: 96, tokens: 80 });
   expect(largest.over([group(17, [20, 20, 20, 18])], limits)).toBe(first); // 94 rows

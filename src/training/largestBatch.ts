@@ -21,6 +21,7 @@ export class LargestBatch {
    * batches that go beyond what was foreseen (with longer prompts than those seen), make it larger.
    */
   over(batches: readonly MicroBatch[], limits: BatchLimits): BatchRoom {
+    if (batches.length === 0) return this.#room; // without rows there are no prompts to foresee from
     const now = batches.map(sizeOf);
     const held = now.every(({ rows, tokens }) => rows <= this.#room.rows && tokens <= this.#room.tokens);
     if (held && limits.responses <= this.#limits.responses && limits.tokens <= this.#limits.tokens) return this.#room;
