@@ -1,5 +1,5 @@
 /** Text as the tokens it is made of: point at one (or walk with the arrow keys) to see its probability. */
-import { Fragment, useState } from "react";
+import { Fragment, useState, type ReactNode } from "react";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import { hideWhy, showWhy } from "../parts/Why";
 import { explainToken, separator } from "../state/tokens";
@@ -20,14 +20,22 @@ const UNSURE = 0.5;
 /** Clauses of up to so many tokens are kept on one line: "3 + 5 = 8 ;". */
 const LONGEST_CLAUSE = 7;
 
+/** Tokens up to a semicolon, and it. */
+interface Clause { readonly words: readonly number[]; readonly end: number | null }
+
 /** Tokens cut after each semicolon, so that lines break where thoughts do. */
-function clauses(sample: SampleRecord, at: readonly number[]): readonly (readonly number[])[] {
-  const cut: number[][] = [[]];
+function clauses(sample: SampleRecord, at: readonly number[]): readonly Clause[] {
+  const cut: Clause[] = [];
+  let words: number[] = [];
   for (const index of at) {
-    cut.at(-1)?.push(index);
-    if (sample.tokens[index]?.trim() === ";") cut.push([]);
+    if (sample.tokens[index]?.trim() !== ";") {
+      words.push(index);
+      continue;
+    }
+    cut.push({ words, end: index });
+    words = [];
   }
-  return cut.filter((clause) => clause.length > 0);
+  return words.length > 0 ? [...cut, { words, end: null }] : cut;
 }
 
 export function Tokens({ sample, at, clip, label, className = "", reachable = false }: TokensProps) {
@@ -43,6 +51,11 @@ export function Tokens({ sample, at, clip, label, className = "", reachable = fa
     show(container.querySelector(`[data-token="${next}"]`), next);
   };
 
+  const token = (index: number): ReactNode => (
+    <span data-token={index} className={`token${Math.exp(sample.logprobs[index] ?? 0) < UNSURE ? " is-unsure" : ""}${focused === index ? " is-focused" : ""}`}>
+      {sample.tokens[index]}
+    </span>
+  );
   return (
     <span className={`tokens ${className}`} tabIndex={reachable ? 0 : -1} role="group" aria-label={label} aria-describedby="why" data-arrows="own"
       onPointerOver={(event) => {
@@ -54,17 +67,15 @@ export function Tokens({ sample, at, clip, label, className = "", reachable = fa
         if (event.key === "ArrowRight" || event.key === "ArrowLeft") { walk(event.currentTarget, event.key === "ArrowRight" ? 1 : -1); event.preventDefault(); }
         if (event.key === "Escape") hideWhy();
       }}>
-      {clauses(sample, at).map((clause) => (
-        <span key={clause[0]} className={clause.length <= LONGEST_CLAUSE ? "clause" : undefined}>
-          {clause.map((index) => (
-            <Fragment key={index}>
-              <span data-token={index} className={`token${Math.exp(sample.logprobs[index] ?? 0) < UNSURE ? " is-unsure" : ""}${focused === index ? " is-focused" : ""}`}>
-                {sample.tokens[index]}
-              </span>
-              {between}
-            </Fragment>
-          ))}
-        </span>
+      {clauses(sample, at).map(({ words, end }) => (
+        <Fragment key={words[0] ?? end}>
+          <span className={words.length + (end === null ? 0 : 1) <= LONGEST_CLAUSE ? "clause" : undefined}>
+            <span className="clause-words">{words.map((index, i) => <Fragment key={index}>{i > 0 && between}{token(index)}</Fragment>)}</span>
+            {words.length > 0 && between}
+            {end !== null && <>{token(end)}{between}</>}
+          </span>
+          <wbr />
+        </Fragment>
       ))}
     </span>
   );
