@@ -9,7 +9,8 @@ const ASSETS = "dist/assets";
 const BUDGET = 250_000;
 
 const scripts = readdirSync(ASSETS).filter((name) => name.endsWith(".js"));
-const dynamicallyImported = (code: string): string[] => [...code.matchAll(/\bimport\(\s*["'`]([^"'`]+)["'`]/g)].flatMap((match) => match[1] ?? []);
+const dynamicallyImported = (code: string): string[] =>
+  [...code.matchAll(/\bimport\(\s*["'`]([^"'`]+)["'`]/g)].flatMap((match) => match[1] ?? []);
 
 describe("the built page", () => {
   test("needs at most 250 kB of gzipped JavaScript for its first view", () => {
@@ -26,13 +27,21 @@ describe("the built page", () => {
   });
 
   test("imports nothing that only Node has", () => {
-    expect(scripts.flatMap((name) => imported(text(name))).length, "static imports that this test sees").toBeGreaterThan(5);
+    expect(
+      scripts.flatMap((name) => imported(text(name))).length,
+      "static imports that this test sees",
+    ).toBeGreaterThan(5);
     const node = new Set([...builtinModules, ...builtinModules.map((name) => `node:${name}`)]);
     for (const name of scripts) {
       const code = text(name);
       const wanted = [...imported(code), ...dynamicallyImported(code)];
-      expect(wanted.filter((path) => node.has(path) || !/^(\.{1,2}\/|\/|data:|blob:)/.test(path)), `${name} imports from outside the bundle`).toEqual([]);
-      expect(code, `${name} holds an emptied Node module`).not.toMatch(/__vite-browser-external|has been externalized for browser compatibility/);
+      expect(
+        wanted.filter((path) => node.has(path) || !/^(\.{1,2}\/|\/|data:|blob:)/.test(path)),
+        `${name} imports from outside the bundle`,
+      ).toEqual([]);
+      expect(code, `${name} holds an emptied Node module`).not.toMatch(
+        /__vite-browser-external|has been externalized for browser compatibility/,
+      );
       expect(code, `${name} holds the native WebGPU module`).not.toMatch(/dawn\.node|dawn-node/);
     }
   });

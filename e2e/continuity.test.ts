@@ -1,11 +1,12 @@
 /** What a visitor must not lose: the run when the tab closes, training when the device goes, settings in a link. */
 import { describe, expect, test } from "vitest";
-import { SMALL, visitors, type Playground } from "./setup/playground";
+import { type Playground, SMALL, visitors } from "./setup/playground";
 
 const { visit, context } = visitors({ webgpu: true });
 
 const LONG = { ...SMALL, grpo: { prompts: 2, groupSize: 4, steps: 500 } };
-const rewardCurve = async ({ page }: Playground): Promise<string> => await page.getByRole("img", { name: /^Reward by term/ }).getAttribute("aria-label") ?? "";
+const rewardCurve = async ({ page }: Playground): Promise<string> =>
+  (await page.getByRole("img", { name: /^Reward by term/ }).getAttribute("aria-label")) ?? "";
 /** Each series' value at the first step. */
 const firstValues = (text: string): string[] => [...text.matchAll(/[^;.]+: from \S+/g)].map(([found]) => found.trim());
 
@@ -21,9 +22,15 @@ describe("coming back", () => {
     await playground.ready();
     await playground.until("the stored run", async () => (await playground.stage()).includes("GRPO"));
     const step = await playground.step();
-    expect(step, "the step after a reload at step 2: the last may still have been under way to the disk").toBeGreaterThanOrEqual(1);
+    expect(
+      step,
+      "the step after a reload at step 2: the last may still have been under way to the disk",
+    ).toBeGreaterThanOrEqual(1);
     expect(firstValues(await rewardCurve(playground)), "the curve after the reload").toEqual(before);
-    expect(await playground.page.getByRole("slider", { name: /^Group size/ }).inputValue(), "the group size of the run").toBe("4");
+    expect(
+      await playground.page.getByRole("slider", { name: /^Group size/ }).inputValue(),
+      "the group size of the run",
+    ).toBe("4");
     await playground.takeStep();
     expect(await rewardCurve(playground), "the curve goes on").toContain(`steps 1 to ${step + 1}`);
   });
@@ -40,14 +47,18 @@ describe("coming back", () => {
     const second = await visit({ settings: LONG, context: kept });
     await second.ready();
     await second.until("the stored run", async () => (await second.stage()).includes("GRPO"));
-    expect(await second.step(), `the step after closing the tab at step ${closedAt}`).toBeGreaterThanOrEqual(closedAt - 1);
+    expect(await second.step(), `the step after closing the tab at step ${closedAt}`).toBeGreaterThanOrEqual(
+      closedAt - 1,
+    );
     await second.takeStep();
   });
 
   test("a page that has trained once trains without the network", async () => {
     const playground = await visit({ settings: LONG });
     await playground.ready();
-    await playground.until("the service worker to hold the page", () => playground.page.evaluate(() => navigator.serviceWorker.controller !== null));
+    await playground.until("the service worker to hold the page", () =>
+      playground.page.evaluate(() => navigator.serviceWorker.controller !== null),
+    );
     await playground.enter("GRPO");
     await playground.takeStep();
     await playground.page.context().setOffline(true);
@@ -69,7 +80,10 @@ describe("a lost device", () => {
     await help.getByRole("button", { name: "Lose the device" }).click();
     await playground.told(/device/i);
     await playground.ready();
-    await playground.until("the last snapshot", async () => await playground.step() === 1 && (await playground.stage()).includes("GRPO"));
+    await playground.until(
+      "the last snapshot",
+      async () => (await playground.step()) === 1 && (await playground.stage()).includes("GRPO"),
+    );
     await playground.takeStep();
     expect(await rewardCurve(playground), "the curve goes on").toContain("steps 1 to 2");
     expect(await playground.badge.innerText()).toContain("WebGPU");
@@ -89,7 +103,7 @@ describe("a lost device", () => {
     await playground.reach(at + 2);
     expect(await playground.playing(), "still playing").toBe(true);
     await playground.button("Pause").click();
-    await playground.until("play to end", async () => !await playground.playing());
+    await playground.until("play to end", async () => !(await playground.playing()));
   });
 });
 
@@ -125,10 +139,16 @@ describe("the share link", () => {
     await own.page.close();
     const shared = await visit({ settings: { ...SMALL, temperature: 0.7 }, context: kept });
     await shared.ready();
-    expect(await shared.page.getByRole("slider", { name: /^Temperature/ }).inputValue(), "the temperature of the link").toBe("0.7");
+    expect(
+      await shared.page.getByRole("slider", { name: /^Temperature/ }).inputValue(),
+      "the temperature of the link",
+    ).toBe("0.7");
     await shared.page.reload();
     await shared.ready();
-    expect(await shared.page.getByRole("slider", { name: /^Temperature/ }).inputValue(), "the temperature after a reload").toBe("0.7");
+    expect(
+      await shared.page.getByRole("slider", { name: /^Temperature/ }).inputValue(),
+      "the temperature after a reload",
+    ).toBe("0.7");
   });
 
   test("that cannot be read is said, and the defaults are used", async () => {

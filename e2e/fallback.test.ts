@@ -9,10 +9,18 @@ describe("without WebGPU", () => {
     const playground = await visit();
     await playground.ready();
     expect(await playground.badge.innerText()).toContain("WebAssembly");
-    expect(await playground.page.getByText(/Without WebGPU it trains on WebAssembly/).isVisible(), "the line that says so").toBe(true);
+    expect(
+      await playground.page.getByText(/Without WebGPU it trains on WebAssembly/).isVisible(),
+      "the line that says so",
+    ).toBe(true);
     await playground.badge.click();
-    await playground.until("the reason on the badge's panel", async () => /WebGPU was passed over:/.test(await playground.page.getByRole("banner").innerText()), 5000);
-    const why = /WebGPU was passed over:([^\n]*)/.exec(await playground.page.getByRole("banner").innerText())?.[1] ?? "";
+    await playground.until(
+      "the reason on the badge's panel",
+      async () => /WebGPU was passed over:/.test(await playground.page.getByRole("banner").innerText()),
+      5000,
+    );
+    const why =
+      /WebGPU was passed over:([^\n]*)/.exec(await playground.page.getByRole("banner").innerText())?.[1] ?? "";
     expect(why, "the reason").toMatch(/WebGPU|adapter|navigator\.gpu/);
 
     await playground.enter("Reflection SFT");

@@ -13,18 +13,28 @@ describe("the first visit", () => {
     const began = Date.now();
     let release = (): void => undefined;
     let asked = 0;
-    const held = new Promise<void>((resolve) => { release = resolve; });
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
     const playground = await visit({
       settings: null,
       // The engine's script: until it runs, nothing can have been asked of the GPU.
-      before: (page) => page.context().route("**/assets/entry-*.js", async (route) => { asked++; await held; await route.continue(); }),
+      before: (page) =>
+        page.context().route("**/assets/entry-*.js", async (route) => {
+          asked++;
+          await held;
+          await route.continue();
+        }),
     });
     const { page, table, advantages } = playground;
 
-    await playground.until("the prepared group", async () => await table.count() === 1, PREPARED_WITHIN);
+    await playground.until("the prepared group", async () => (await table.count()) === 1, PREPARED_WITHIN);
     expect(await page.getByRole("main").innerText()).toContain("shown until the engine is ready");
     expect(await advantages.count(), "advantages of the prepared group").toBeGreaterThanOrEqual(4);
-    expect(await page.getByText("Press play to teach it to reflect well.").isVisible(), "the sentence of a first visit").toBe(true);
+    expect(
+      await page.getByText("Press play to teach it to reflect well.").isVisible(),
+      "the sentence of a first visit",
+    ).toBe(true);
     expect(await playground.button("Play").isDisabled(), "play before there is an engine").toBe(true);
 
     await playground.until("the engine's script to be asked for", async () => asked > 0, PREPARED_WITHIN);
@@ -34,7 +44,9 @@ describe("the first visit", () => {
     expect(waited, "milliseconds until the engine was ready").toBeLessThan(READY_WITHIN);
     expect(await playground.badge.innerText()).toMatch(/WebGPU\s+SwiftShader/);
     expect(await playground.stage(), "where a first visit begins").toContain("GRPO");
-    await playground.until("the policy's own samples", async () => (await page.getByRole("main").innerText()).includes("Fresh samples"));
+    await playground.until("the policy's own samples", async () =>
+      (await page.getByRole("main").innerText()).includes("Fresh samples"),
+    );
   });
 
   test("begins in GRPO, after reflection SFT; going back means the base and its own answers", async () => {
@@ -48,7 +60,9 @@ describe("the first visit", () => {
     await playground.ready();
     expect(await start.inputValue(), "what the SFT data are collected from").toBe("base");
     await playground.enter("Base");
-    await playground.until("the base's own samples", async () => (await playground.page.getByRole("main").innerText()).includes("Fresh samples"));
+    await playground.until("the base's own samples", async () =>
+      (await playground.page.getByRole("main").innerText()).includes("Fresh samples"),
+    );
     await playground.page.reload();
     await playground.ready();
     expect(await playground.stage(), "the stage after a reload").toContain("Base");
@@ -61,7 +75,8 @@ describe("the first visit", () => {
     await playground.badge.click();
     const costs = playground.page.getByRole("table", { name: "What it cost to start" });
     await costs.waitFor({ state: "visible", timeout: 5000 });
-    for (const row of ["Download", "Device", "Compiling the kernels", "Self-test", "Weights", "Together"]) expect(await costs.innerText()).toMatch(new RegExp(`${row}[^\\n]*\\s+[\\d.]+\\s*m?s`));
+    for (const row of ["Download", "Device", "Compiling the kernels", "Self-test", "Weights", "Together"])
+      expect(await costs.innerText()).toMatch(new RegExp(`${row}[^\\n]*\\s+[\\d.]+\\s*m?s`));
     expect(await playground.page.getByRole("banner").innerText()).toMatch(/\d\.\d\d M parameters/);
   });
 
@@ -69,7 +84,13 @@ describe("the first visit", () => {
     const playground = await visit();
     await playground.ready();
     const { page } = playground;
-    for (const [role, name] of [["navigation", "Stage of training"], ["group", "Transport"], ["complementary", "Rewards and settings"], ["region", "Curves"], ["region", "This step at a glance"]] as const) {
+    for (const [role, name] of [
+      ["navigation", "Stage of training"],
+      ["group", "Transport"],
+      ["complementary", "Rewards and settings"],
+      ["region", "Curves"],
+      ["region", "This step at a glance"],
+    ] as const) {
       expect(await page.getByRole(role, { name, exact: true }).count(), `${role} "${name}"`).toBe(1);
     }
     for (const role of ["button", "slider", "combobox", "textbox", "checkbox", "link"] as const) {

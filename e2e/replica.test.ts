@@ -3,7 +3,7 @@
  * may have two processors, so the page's scripts are told that there are four.
  */
 import { expect, test } from "vitest";
-import { SMALL, visitors, type Playground, type VisitOptions } from "./setup/playground";
+import { type Playground, SMALL, type VisitOptions, visitors } from "./setup/playground";
 
 const { visit } = visitors({ webgpu: false });
 
@@ -11,18 +11,27 @@ const { visit } = visitors({ webgpu: false });
 const settings = { ...SMALL, grpo: { prompts: 8, groupSize: 8, steps: 4 } };
 
 function withProcessors(count: number): NonNullable<VisitOptions["before"]> {
-  return (page) => page.context().route("**/assets/*.js", async (route) => {
-    const response = await route.fetch();
-    await route.fulfill({ response, body: (await response.text()).replaceAll("navigator.hardwareConcurrency", String(count)) });
-  });
+  return (page) =>
+    page.context().route("**/assets/*.js", async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({
+        response,
+        body: (await response.text()).replaceAll("navigator.hardwareConcurrency", String(count)),
+      });
+    });
 }
 
-async function twoSteps(processors: number): Promise<{ readonly playground: Playground; readonly replicas: number; readonly group: string }> {
+async function twoSteps(
+  processors: number,
+): Promise<{ readonly playground: Playground; readonly replicas: number; readonly group: string }> {
   let replicas = 0;
   const playground = await visit({
-    settings, from: "sft",
+    settings,
+    from: "sft",
     before: async (page) => {
-      page.context().on("request", (request) => { if (request.url().includes("replicaEntry")) replicas++; });
+      page.context().on("request", (request) => {
+        if (request.url().includes("replicaEntry")) replicas++;
+      });
       await withProcessors(processors)(page);
     },
   });

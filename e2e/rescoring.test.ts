@@ -8,7 +8,16 @@ import { visitors } from "./setup/playground";
 
 const { visit } = visitors({ webgpu: true });
 
-interface PreparedFile { readonly samples: readonly { readonly score: { readonly terms: Readonly<Record<"format" | "accuracy" | "effectiveness" | "reflectionFormat" | "lengthWeighted" | "total", number>> }; readonly advantage: number }[] }
+interface PreparedFile {
+  readonly samples: readonly {
+    readonly score: {
+      readonly terms: Readonly<
+        Record<"format" | "accuracy" | "effectiveness" | "reflectionFormat" | "lengthWeighted" | "total", number>
+      >;
+    };
+    readonly advantage: number;
+  }[];
+}
 
 /** As labels write it: two decimals, a true minus sign. */
 const written = (value: number): string => (Math.abs(value) < 0.005 ? "0.00" : value.toFixed(2).replace("-", "−"));
@@ -25,13 +34,19 @@ describe("a reward weight that is moved", () => {
     const { samples } = JSON.parse(readFileSync("public/prepared.json", "utf8")) as PreparedFile;
     const playground = await visit({
       settings: null,
-      before: (page) => page.context().route("**/policies/**/model.safetensors", () => { /* never answered */ }),
+      before: (page) =>
+        page.context().route("**/policies/**/model.safetensors", () => {
+          /* never answered */
+        }),
     });
     const { page, table } = playground;
-    await playground.until("the prepared group", async () => await table.count() === 1);
-    const labels = async (of: typeof playground.rewards): Promise<string[]> => Promise.all((await of.all()).map(async (each) => await each.getAttribute("aria-label") ?? ""));
-    const totals = async (): Promise<string[]> => (await labels(playground.rewards)).map((label) => /total reward ([−\d.]+)/.exec(label)?.[1] ?? label);
-    const pushes = async (): Promise<string[]> => (await labels(playground.advantages)).map((label) => /advantage ([−\d.]+)/.exec(label)?.[1] ?? label);
+    await playground.until("the prepared group", async () => (await table.count()) === 1);
+    const labels = async (of: typeof playground.rewards): Promise<string[]> =>
+      Promise.all((await of.all()).map(async (each) => (await each.getAttribute("aria-label")) ?? ""));
+    const totals = async (): Promise<string[]> =>
+      (await labels(playground.rewards)).map((label) => /total reward ([−\d.]+)/.exec(label)?.[1] ?? label);
+    const pushes = async (): Promise<string[]> =>
+      (await labels(playground.advantages)).map((label) => /advantage ([−\d.]+)/.exec(label)?.[1] ?? label);
 
     expect(await totals(), "totals as shipped").toEqual(samples.map(({ score }) => written(score.terms.total)));
     expect(await pushes(), "advantages as shipped").toEqual(samples.map(({ advantage }) => written(advantage)));
@@ -42,20 +57,30 @@ describe("a reward weight that is moved", () => {
     await page.getByRole("slider", { name: /^Reflection helped/ }).fill("2");
     expect(await kept.inputValue(), "the tier beside it").toBe("0.25");
 
-    const moved = samples.map(({ score: { terms } }) => terms.format + 2 * terms.effectiveness + terms.reflectionFormat);
+    const moved = samples.map(
+      ({ score: { terms } }) => terms.format + 2 * terms.effectiveness + terms.reflectionFormat,
+    );
     expect(await totals(), "totals under the new weights").toEqual(moved.map(written));
     expect(await pushes(), "advantages under the new weights").toEqual(advantages(moved).map(written));
     const rows = await table.getByRole("row").filter({ has: playground.rewards }).all();
     for (const [row, sample] of samples.entries()) {
-      const text = await rows[row]?.innerText() ?? "";
-      if (Math.abs((moved[row] ?? 0) - sample.score.terms.total) > 0.005) expect(text, `the old total of response ${row + 1} beside the new one`).toContain(written(sample.score.terms.total));
-      if (Math.abs((advantages(moved)[row] ?? 0) - sample.advantage) > 0.005) expect(text, `the old advantage of response ${row + 1} beside the new one`).toContain(written(sample.advantage));
+      const text = (await rows[row]?.innerText()) ?? "";
+      if (Math.abs((moved[row] ?? 0) - sample.score.terms.total) > 0.005)
+        expect(text, `the old total of response ${row + 1} beside the new one`).toContain(
+          written(sample.score.terms.total),
+        );
+      if (Math.abs((advantages(moved)[row] ?? 0) - sample.advantage) > 0.005)
+        expect(text, `the old advantage of response ${row + 1} beside the new one`).toContain(
+          written(sample.advantage),
+        );
     }
     expect(await page.getByRole("main").innerText()).toContain("The weights were moved");
     expect(await playground.button("Play").isDisabled(), "there is still no engine").toBe(true);
 
     await playground.button("defaults").click();
-    expect(await totals(), "totals back at the defaults").toEqual(samples.map(({ score }) => written(score.terms.total)));
+    expect(await totals(), "totals back at the defaults").toEqual(
+      samples.map(({ score }) => written(score.terms.total)),
+    );
     expect(await page.getByRole("main").innerText()).not.toContain("The weights were moved");
   });
 });

@@ -1,5 +1,5 @@
 /** `srpo serve`: a run in Node, opened by its link, stepped from the page, watched by a second tab, found again. */
-import { spawn, type ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,8 +18,29 @@ let said = "";
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "srpo-serve-"));
-  const settings = ["maxNewTokens=24", "grpo.prompts=1", "grpo.groupSize=4", "grpo.steps=100"].flatMap((each) => ["--set", each]);
-  runner = spawn(process.execPath, ["--import", "tsx", "src/runner/cli.ts", "serve", "--policy", "public/policies/sft", "--run", folder, "--home", "wasm", "--stage", "grpo", ...settings], { stdio: ["ignore", "pipe", "pipe"] });
+  const settings = ["maxNewTokens=24", "grpo.prompts=1", "grpo.groupSize=4", "grpo.steps=100"].flatMap((each) => [
+    "--set",
+    each,
+  ]);
+  runner = spawn(
+    process.execPath,
+    [
+      "--import",
+      "tsx",
+      "src/runner/cli.ts",
+      "serve",
+      "--policy",
+      "public/policies/sft",
+      "--run",
+      folder,
+      "--home",
+      "wasm",
+      "--stage",
+      "grpo",
+      ...settings,
+    ],
+    { stdio: ["ignore", "pipe", "pipe"] },
+  );
   runner.stderr?.on("data", (chunk: Buffer) => void (said += chunk.toString()));
   link = await new Promise<string>((resolve, reject) => {
     setTimeout(() => reject(new Error(`srpo serve printed no link. It said: ${said}`)), OPENING).unref();
@@ -44,10 +65,13 @@ describe("a run in Node", () => {
     await first.takeStep();
     expect(await first.advantages.count(), "advantages of the group").toBe(4);
     expect(await first.probabilities.count(), "rows that say how the update moved them").toBe(4);
-    expect((await readFile(join(folder, "metrics.jsonl"), "utf8")).trim().split("\n"), "lines of metrics.jsonl").toHaveLength(1);
+    expect(
+      (await readFile(join(folder, "metrics.jsonl"), "utf8")).trim().split("\n"),
+      "lines of metrics.jsonl",
+    ).toHaveLength(1);
 
     const second = await visit({ at: link, context: kept });
-    await second.until("the second tab to watch", async () => await second.button("Steer from here").count() === 1);
+    await second.until("the second tab to watch", async () => (await second.button("Steer from here").count()) === 1);
     expect(await second.step(), "the step the second tab finds").toBe(1);
     expect(await second.advantages.count(), "advantages in the second tab").toBe(4);
     expect(await second.button("One step (→)").isDisabled(), "a step from the tab that watches").toBe(true);
@@ -56,15 +80,18 @@ describe("a run in Node", () => {
     await second.reach(2);
     await first.page.close();
     await second.until("the wheel", async () => await second.button("Pause").isEnabled());
-    await second.reach(await second.step() + 1);
+    await second.reach((await second.step()) + 1);
     await second.button("Pause").click();
-    await second.until("play to end", async () => !await second.playing());
+    await second.until("play to end", async () => !(await second.playing()));
 
     const at = await second.step();
     await second.page.reload();
     await second.ready();
     expect(await second.step(), "the step after a reload").toBe(at);
-    expect(await second.page.getByRole("img", { name: /^Reward by term/ }).getAttribute("aria-label"), "the curves after a reload").toContain(`steps 1 to ${at}`);
+    expect(
+      await second.page.getByRole("img", { name: /^Reward by term/ }).getAttribute("aria-label"),
+      "the curves after a reload",
+    ).toContain(`steps 1 to ${at}`);
 
     // The page tries to find it again, and a browser says on its console that nobody answers.
     second.wants(/^WebSocket connection to .*ERR_CONNECTION_REFUSED/);

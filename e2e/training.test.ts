@@ -1,6 +1,6 @@
 /** Training by hand and by play: every phase shows what it made and nothing else; the same works from the keyboard. */
 import { describe, expect, test } from "vitest";
-import { SMALL, visitors, type Playground } from "./setup/playground";
+import { type Playground, SMALL, visitors } from "./setup/playground";
 
 const { visit } = visitors({ webgpu: true });
 const GROUP = 4;
@@ -13,7 +13,7 @@ function newest(text: string, series: string): number {
 }
 
 async function curve(playground: Playground, title: string): Promise<string> {
-  return await playground.page.getByRole("img", { name: new RegExp(`^${title}`) }).getAttribute("aria-label") ?? "";
+  return (await playground.page.getByRole("img", { name: new RegExp(`^${title}`) }).getAttribute("aria-label")) ?? "";
 }
 
 async function grpo(): Promise<Playground> {
@@ -32,7 +32,10 @@ describe("a step of reflection SFT", () => {
     await playground.takeStep();
     const main = await page.getByRole("main").innerText();
     expect(main).toMatch(/8\s+of\s+8\s+records/);
-    expect(await page.getByRole("img", { name: /^\d+ right and \d+ wrong first answers of 8 wanted$/ }).count(), "the right/wrong split").toBe(1);
+    expect(
+      await page.getByRole("img", { name: /^\d+ right and \d+ wrong first answers of 8 wanted$/ }).count(),
+      "the right/wrong split",
+    ).toBe(1);
     const records = page.getByRole("list", { name: "Newest records" }).getByRole("listitem");
     expect(await records.count(), "records on show").toBeGreaterThan(0);
     expect(await records.first().innerText()).toMatch(/correction|simplification/);
@@ -48,9 +51,17 @@ describe("the four phases of a GRPO step", () => {
     const { rewards, advantages, probabilities, page } = playground;
     const subStep = async (name: Parameters<Playground["phase"]>[0]): Promise<void> => {
       await playground.button("Sub-step").click();
-      await playground.until(`${name} to be done`, async () => await playground.phase(name).count() > 0 && (await playground.phase(name).innerText()).includes("done"));
+      await playground.until(
+        `${name} to be done`,
+        async () =>
+          (await playground.phase(name).count()) > 0 && (await playground.phase(name).innerText()).includes("done"),
+      );
     };
-    const shown = async (): Promise<readonly number[]> => [await rewards.count(), await advantages.count(), await probabilities.count()];
+    const shown = async (): Promise<readonly number[]> => [
+      await rewards.count(),
+      await advantages.count(),
+      await probabilities.count(),
+    ];
 
     await subStep("Rollout");
     expect(await page.getByRole("button", { name: /open the whole text/ }).count(), "responses").toBe(GROUP);
@@ -77,13 +88,17 @@ describe("the four phases of a GRPO step", () => {
     const why = playground.page.getByRole("tooltip");
     await why.waitFor({ state: "visible", timeout: 5000 });
     const text = await why.innerText();
-    const label = await playground.advantages.first().getAttribute("aria-label") ?? "";
+    const label = (await playground.advantages.first().getAttribute("aria-label")) ?? "";
     const advantage = Math.abs(Number(/advantage −?([\d.]+)/.exec(label)?.[1]));
     const numbers = [...text.matchAll(/[\d.]*\d/g)].map(([found]) => Math.abs(Number(found) - advantage));
     expect(text).toContain("Advantage of response 1");
     expect(Math.min(...numbers), `the distance of "${label}" from the nearest number in "${text}"`).toBeLessThan(0.006);
     await playground.rewards.first().hover();
-    await playground.until("the explanation of the reward", async () => (await why.innerText()).includes("Total reward of response 1"), 5000);
+    await playground.until(
+      "the explanation of the reward",
+      async () => (await why.innerText()).includes("Total reward of response 1"),
+      5000,
+    );
   });
 
   test("a weight that was moved is used by the next step", async () => {
@@ -91,13 +106,16 @@ describe("the four phases of a GRPO step", () => {
     await playground.takeStep();
     const share = async (): Promise<number> => newest(await curve(playground, "Right answers"), "first") / 100;
     const term = async (): Promise<number> => newest(await curve(playground, "Reward by term"), "accuracy");
-    expect(await term(), "accuracy term: weight × share of right first answers").toBeCloseTo(0.5 * await share(), 1);
+    expect(await term(), "accuracy term: weight × share of right first answers").toBeCloseTo(0.5 * (await share()), 1);
 
     const slider = playground.page.getByRole("slider", { name: /^First answer right/ });
     await slider.fill("1");
     await playground.takeStep();
     expect(await slider.inputValue()).toBe("1");
-    expect(Math.abs(await term() - await share()), "distance of the accuracy term from the share of right answers").toBeLessThan(0.011);
+    expect(
+      Math.abs((await term()) - (await share())),
+      "distance of the accuracy term from the share of right answers",
+    ).toBeLessThan(0.011);
   });
 });
 
@@ -109,14 +127,14 @@ describe("play", () => {
     await playground.button("Play").click();
     await playground.reach(2);
     await playground.button("Pause").click();
-    await playground.until("play to end", async () => !await playground.playing());
+    await playground.until("play to end", async () => !(await playground.playing()));
     const stopped = await playground.step();
     await playground.page.waitForTimeout(2000);
     expect(await playground.step(), "the step two seconds after pause").toBe(stopped);
     await playground.button("Play").click();
     await playground.reach(stopped + 1);
     await playground.button("Pause").click();
-    await playground.until("play to end", async () => !await playground.playing());
+    await playground.until("play to end", async () => !(await playground.playing()));
   });
 
   test("carries a beginner from the base through reflection SFT into GRPO, to the planned end", async () => {
@@ -125,7 +143,10 @@ describe("play", () => {
     expect(await playground.stage()).toContain("Base");
     await playground.button("Play").click();
     await playground.until("GRPO", async () => (await playground.stage()).includes("GRPO"));
-    await playground.until("the planned end", async () => await playground.step() === 2 && !await playground.playing());
+    await playground.until(
+      "the planned end",
+      async () => (await playground.step()) === 2 && !(await playground.playing()),
+    );
     expect(await curve(playground, "Reward by term")).toContain("steps 1 to 2");
   });
 });
@@ -145,15 +166,16 @@ describe("the keyboard", () => {
     await page.keyboard.press("Space");
     await playground.until("playing", () => playground.playing());
     await page.keyboard.press("Space");
-    await playground.until("pausing", async () => !await playground.playing());
+    await playground.until("pausing", async () => !(await playground.playing()));
 
     await page.keyboard.press("r");
-    await playground.until("the start of the run", async () => await playground.step() === 0);
+    await playground.until("the start of the run", async () => (await playground.step()) === 0);
 
     await page.keyboard.press("?");
     const help = page.getByRole("dialog", { name: "What am I looking at?" });
     await help.waitFor({ state: "visible", timeout: 5000 });
-    for (const keys of ["Space", "→", "⇧ →", "R", "?"]) expect(await help.getByText(keys, { exact: true }).count(), `the help lists ${keys}`).toBeGreaterThan(0);
+    for (const keys of ["Space", "→", "⇧ →", "R", "?"])
+      expect(await help.getByText(keys, { exact: true }).count(), `the help lists ${keys}`).toBeGreaterThan(0);
     await page.keyboard.press("Escape");
     await help.waitFor({ state: "hidden", timeout: 5000 });
   });

@@ -9,7 +9,8 @@ self.addEventListener("install", () => self.skipWaiting());
 
 self.addEventListener("activate", (event) => {
   event.waitUntil(
-    caches.keys()
+    caches
+      .keys()
       .then((names) => Promise.all(names.filter((name) => name !== CACHE).map((name) => caches.delete(name))))
       .then(() => self.clients.claim()),
   );
@@ -41,5 +42,7 @@ self.addEventListener("fetch", (event) => {
   const { request } = event;
   const address = new URL(request.url);
   if (request.method !== "GET" || address.origin !== self.location.origin || request.headers.has("range")) return;
-  event.respondWith(/\/assets\/[^/]+-[\w-]{8}\.\w+$/.test(address.pathname) ? cacheFirst(request) : networkFirst(request));
+  event.respondWith(
+    /\/assets\/[^/]+-[\w-]{8}\.\w+$/.test(address.pathname) ? cacheFirst(request) : networkFirst(request),
+  );
 });

@@ -20,8 +20,14 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 /** What the page may take from the worker: the contract and its client, never the engine behind them. */
 const WORKER_FOR_APP = ["protocol", "client"];
 /** Modules outside src/runner and src/bench that only Node loads; the page never imports them. */
-const NODE_MODULES = ["src/policy/checkpointDirectory.ts", "src/tensor/webgpu/node.ts", "src/tensor/webgpu/tuningFile.ts", "src/tensor/wasm/build.ts"];
-const IMPORT = /(?:import|export)\s[^"';]*?from\s*["']([^"']+)["']|import\s*\(\s*["']([^"']+)["']|import\s+["']([^"']+)["']/g;
+const NODE_MODULES = [
+  "src/policy/checkpointDirectory.ts",
+  "src/tensor/webgpu/node.ts",
+  "src/tensor/webgpu/tuningFile.ts",
+  "src/tensor/wasm/build.ts",
+];
+const IMPORT =
+  /(?:import|export)\s[^"';]*?from\s*["']([^"']+)["']|import\s*\(\s*["']([^"']+)["']|import\s+["']([^"']+)["']/g;
 
 function sources(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
@@ -31,7 +37,12 @@ function sources(folder: string): string[] {
   });
 }
 
-interface Arrow { readonly file: string; readonly room: string; readonly to: string; readonly target: string }
+interface Arrow {
+  readonly file: string;
+  readonly room: string;
+  readonly to: string;
+  readonly target: string;
+}
 
 function arrows(): Arrow[] {
   return sources("src").flatMap((file) => {
@@ -40,7 +51,9 @@ function arrows(): Arrow[] {
     return [...readFileSync(file, "utf8").matchAll(IMPORT)].flatMap((match) => {
       const specifier = match[1] ?? match[2] ?? match[3] ?? "";
       if (!specifier.startsWith(".")) return [];
-      const target = relative("src", normalize(join(dirname(file), specifier))).split(sep).join("/");
+      const target = relative("src", normalize(join(dirname(file), specifier)))
+        .split(sep)
+        .join("/");
       const to = target.split("/")[0] ?? "";
       return to !== room && to in ROOMS ? [{ file, room, to, target }] : [];
     });
@@ -51,7 +64,9 @@ describe("rooms", () => {
   const all = arrows();
 
   test("every room is known and the check sees arrows", () => {
-    const rooms = readdirSync("src", { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+    const rooms = readdirSync("src", { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name);
     expect(rooms.filter((room) => !(room in ROOMS))).toEqual([]);
     expect(all.length).toBeGreaterThan(20);
   });
@@ -63,13 +78,22 @@ describe("rooms", () => {
   });
 
   test("the page takes from the worker only its protocol and client", () => {
-    const wrong = all.filter(({ file, room, to, target }) => room === "app" && to === "worker" && !/\.test\.tsx?$/.test(file) && !WORKER_FOR_APP.includes(target.split("/")[1] ?? ""));
+    const wrong = all.filter(
+      ({ file, room, to, target }) =>
+        room === "app" &&
+        to === "worker" &&
+        !/\.test\.tsx?$/.test(file) &&
+        !WORKER_FOR_APP.includes(target.split("/")[1] ?? ""),
+    );
     expect(wrong.map(({ file, target }) => `${file} must not import ${target}`)).toEqual([]);
   });
 
   test("Node is imported by the Node rooms, by tests and their golden data, and by modules named here", () => {
-    const allowed = (file: string): boolean => /^src\/(runner|bench)\/|\.test\.tsx?$|\/(golden|fixtures)\//.test(file) || NODE_MODULES.includes(file);
-    const wrong = sources("src").map((file) => file.split(sep).join("/")).filter((file) => !allowed(file) && /from\s*["']node:/.test(readFileSync(file, "utf8")));
+    const allowed = (file: string): boolean =>
+      /^src\/(runner|bench)\/|\.test\.tsx?$|\/(golden|fixtures)\//.test(file) || NODE_MODULES.includes(file);
+    const wrong = sources("src")
+      .map((file) => file.split(sep).join("/"))
+      .filter((file) => !allowed(file) && /from\s*["']node:/.test(readFileSync(file, "utf8")));
     expect(wrong).toEqual([]);
   });
 });

@@ -33,7 +33,9 @@ function installFromDebian(): boolean {
   if (process.getuid?.() !== 0 || spawnSync("apt-get", ["--version"]).status !== 0) return false;
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   process.stderr.write("No browser found: installing Debian's chromium …\n");
-  const install = (): boolean => spawnSync("apt-get", ["install", "-y", "--no-install-recommends", "chromium"], { env, stdio: "ignore" }).status === 0;
+  const install = (): boolean =>
+    spawnSync("apt-get", ["install", "-y", "--no-install-recommends", "chromium"], { env, stdio: "ignore" }).status ===
+    0;
   if (install()) return true;
   spawnSync("apt-get", ["update"], { env, stdio: "ignore" });
   return install();
@@ -43,7 +45,10 @@ function installFromDebian(): boolean {
 export function findOrInstallBrowser(): string {
   const named = process.env["SRPO_BROWSER"];
   if (named) {
-    if (!executable(named)) throw new Error(`SRPO_BROWSER is "${named}", which cannot be executed. Point it at a Chromium binary, or unset it.`);
+    if (!executable(named))
+      throw new Error(
+        `SRPO_BROWSER is "${named}", which cannot be executed. Point it at a Chromium binary, or unset it.`,
+      );
     return named;
   }
   const system = systemBrowser();
@@ -54,10 +59,14 @@ export function findOrInstallBrowser(): string {
   }
   if (!existsSync(chromium.executablePath())) {
     process.stderr.write("No browser found: downloading Playwright's Chromium …\n");
-    execFileSync(process.execPath, [join("node_modules", "playwright-core", "cli.js"), "install", "chromium"], { stdio: "inherit" });
+    execFileSync(process.execPath, [join("node_modules", "playwright-core", "cli.js"), "install", "chromium"], {
+      stdio: "inherit",
+    });
   }
   if (!existsSync(chromium.executablePath())) {
-    throw new Error("No Chromium for the tests: none on PATH, Debian's package could not be installed and the download failed. Install Chromium or Chrome, or set SRPO_BROWSER to its path.");
+    throw new Error(
+      "No Chromium for the tests: none on PATH, Debian's package could not be installed and the download failed. Install Chromium or Chrome, or set SRPO_BROWSER to its path.",
+    );
   }
   return chromium.executablePath();
 }
@@ -65,7 +74,13 @@ export function findOrInstallBrowser(): string {
 /** Flags for a headless Chromium that keeps to itself, with real WebGPU on SwiftShader (or without WebGPU at all). */
 export function browserFlags(webgpu: boolean): string[] {
   return [
-    "--no-sandbox", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    ...(webgpu ? ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"] : ["--disable-features=WebGPU", "--disable-gpu"]),
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    ...(webgpu
+      ? ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
+      : ["--disable-features=WebGPU", "--disable-gpu"]),
   ];
 }

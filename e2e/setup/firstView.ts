@@ -9,7 +9,10 @@ const ASSETS = "dist/assets";
 export const scriptText = (name: string): string => readFileSync(join(ASSETS, name), "utf8");
 
 /** Specifiers of static imports and re-exports in a built chunk. */
-export const imported = (code: string): string[] => [...code.matchAll(/(?:^|[;}\s])(?:import|export)\s*(?:[\w$*{][^"'`;()]*?\bfrom\s*)?["']([^"']+)["']/g)].flatMap((match) => match[1] ?? []);
+export const imported = (code: string): string[] =>
+  [...code.matchAll(/(?:^|[;}\s])(?:import|export)\s*(?:[\w$*{][^"'`;()]*?\bfrom\s*)?["']([^"']+)["']/g)].flatMap(
+    (match) => match[1] ?? [],
+  );
 
 /** The scripts that index.html names, and what they import statically. */
 export function firstView(): string[] {

@@ -4,7 +4,7 @@
  */
 import type { BrowserContext, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, vi } from "vitest";
-import { openSite, watchErrors, type Site } from "./site";
+import { openSite, type Site, watchErrors } from "./site";
 
 /** Settings in a share link: any part of the page's settings. */
 export type LinkSettings = Readonly<Record<string, unknown>>;
@@ -37,7 +37,8 @@ const STEP_PATIENCE = 240_000;
 /** Longer than any single wait, so that a wait fails with its own words. */
 const TEST_PATIENCE = 600_000;
 
-export const link = (url: string, settings: LinkSettings, from: NonNullable<VisitOptions["from"]>): string => `${url}#v=1&from=${from}&s=${encodeURIComponent(JSON.stringify(settings))}`;
+export const link = (url: string, settings: LinkSettings, from: NonNullable<VisitOptions["from"]>): string =>
+  `${url}#v=1&from=${from}&s=${encodeURIComponent(JSON.stringify(settings))}`;
 
 export class Playground {
   /** What the console said at level error, and what the page threw. */
@@ -52,7 +53,9 @@ export class Playground {
     this.errors = watchErrors(page);
     this.transport = page.getByRole("group", { name: "Transport" });
     this.notices = page.getByRole("status").filter({ has: page.getByRole("button", { name: /^Dismiss/ }) });
-    this.badge = page.getByRole("banner").getByRole("button", { name: /^(WebGPU|WebAssembly|Plain TensorFlow\.js|Recovering|Node|Disconnected)/ });
+    this.badge = page
+      .getByRole("banner")
+      .getByRole("button", { name: /^(WebGPU|WebAssembly|Plain TensorFlow\.js|Recovering|Node|Disconnected)/ });
   }
 
   /**
@@ -81,7 +84,7 @@ export class Playground {
   }
 
   async playing(): Promise<boolean> {
-    return await this.button("Pause").count() > 0;
+    return (await this.button("Pause").count()) > 0;
   }
 
   /** Which stage the stepper marks as the present one. */
@@ -112,7 +115,11 @@ export class Playground {
 
   /** The engine is ready when it can be asked to play. */
   async ready(): Promise<void> {
-    await this.until("the engine to be ready", async () => await this.badge.count() > 0 && await this.button(/^(Play|Pause)$/).isEnabled(), ENGINE_PATIENCE);
+    await this.until(
+      "the engine to be ready",
+      async () => (await this.badge.count()) > 0 && (await this.button(/^(Play|Pause)$/).isEnabled()),
+      ENGINE_PATIENCE,
+    );
   }
 
   async enter(stage: "Base" | "Reflection SFT" | "GRPO"): Promise<void> {
@@ -121,12 +128,12 @@ export class Playground {
   }
 
   reach(step: number): Promise<void> {
-    return this.until(`step ${step}`, async () => await this.step() >= step);
+    return this.until(`step ${step}`, async () => (await this.step()) >= step);
   }
 
   /** One whole step with the button. */
   async takeStep(): Promise<void> {
-    const wanted = await this.step() + 1;
+    const wanted = (await this.step()) + 1;
     await this.button("One step (→)").click();
     await this.reach(wanted);
   }
@@ -136,20 +143,24 @@ export class Playground {
     const end = Date.now() + patience;
     for (;;) {
       if (await holds()) return;
-      if (Date.now() > end) throw new Error(`Waited ${Math.round(patience / 1000)} s in vain for ${what}. ${await this.describe()}`);
+      if (Date.now() > end)
+        throw new Error(`Waited ${Math.round(patience / 1000)} s in vain for ${what}. ${await this.describe()}`);
       await this.page.waitForTimeout(100);
     }
   }
 
   async describe(): Promise<string> {
     const banner = (await this.page.getByRole("banner").innerText()).replace(/\s+/g, " ");
-    const notices = await this.notices.count() > 0 ? (await this.notices.innerText()).replace(/\s+/g, " ") : "none";
+    const notices = (await this.notices.count()) > 0 ? (await this.notices.innerText()).replace(/\s+/g, " ") : "none";
     return `The header says "${banner}"; notices: ${notices}; console errors: ${this.faults.join(" | ") || "none"}.`;
   }
 
   /** A notice with this text. */
   async told(text: RegExp): Promise<string> {
-    await this.until(`a notice that matches ${String(text)}`, async () => await this.notices.count() > 0 && text.test(await this.notices.innerText()));
+    await this.until(
+      `a notice that matches ${String(text)}`,
+      async () => (await this.notices.count()) > 0 && text.test(await this.notices.innerText()),
+    );
     return this.notices.innerText();
   }
 
@@ -184,8 +195,12 @@ export function visitors(options: { readonly webgpu: boolean }): Visitors {
   };
 
   vi.setConfig({ testTimeout: TEST_PATIENCE });
-  beforeAll(async () => { site = await openSite(options); });
-  afterAll(async () => { await site?.close(); });
+  beforeAll(async () => {
+    site = await openSite(options);
+  });
+  afterAll(async () => {
+    await site?.close();
+  });
   afterEach(async () => {
     await Promise.all(contexts.map((each) => each.close()));
     const errors = visits.flatMap((visit) => visit.faults);
@@ -195,10 +210,12 @@ export function visitors(options: { readonly webgpu: boolean }): Visitors {
   });
 
   return {
-    get site() { return opened(); },
+    get site() {
+      return opened();
+    },
     context,
     async visit({ settings = SMALL, from = "base", before, context: given, at, ...look } = {}) {
-      const page = await (given ?? await context(look)).newPage();
+      const page = await (given ?? (await context(look))).newPage();
       const visit = new Playground(page);
       visits.push(visit);
       await before?.(page);

@@ -1,6 +1,6 @@
 /** The built page on a free local port, and a headless Chromium to open it in. */
 import { existsSync } from "node:fs";
-import { chromium, type Browser, type Page } from "playwright-core";
+import { type Browser, chromium, type Page } from "playwright-core";
 import { preview } from "vite";
 import { browserFlags, findOrInstallBrowser } from "./browser";
 
@@ -12,11 +12,16 @@ export interface Site {
 
 /** Serves dist/ and starts Chromium, with WebGPU on SwiftShader or with none. Throws when the page has not been built. */
 export async function openSite(options: { readonly webgpu: boolean }): Promise<Site> {
-  if (!existsSync("dist/index.html")) throw new Error("dist/index.html is missing: run `npm run build` first (npm test does).");
+  if (!existsSync("dist/index.html"))
+    throw new Error("dist/index.html is missing: run `npm run build` first (npm test does).");
   const server = await preview({ preview: { host: "127.0.0.1", port: 0, strictPort: false }, logLevel: "error" });
   const url = server.resolvedUrls?.local[0];
   if (!url) throw new Error("The preview server gave no address.");
-  const browser = await chromium.launch({ executablePath: findOrInstallBrowser(), headless: true, args: browserFlags(options.webgpu) });
+  const browser = await chromium.launch({
+    executablePath: findOrInstallBrowser(),
+    headless: true,
+    args: browserFlags(options.webgpu),
+  });
   return {
     url,
     browser,

@@ -19,10 +19,13 @@ const args = process.argv.slice(2);
 try {
   const browser = findOrInstallBrowser();
   const env: NodeJS.ProcessEnv = { ...process.env, SRPO_BROWSER: browser, ...softwareVulkan(browser) };
-  process.stderr.write(`Browser: ${browser}\nVulkan driver: ${env["VK_ICD_FILENAMES"] ?? env["VK_DRIVER_FILES"] ?? "the system's"}\n`);
+  process.stderr.write(
+    `Browser: ${browser}\nVulkan driver: ${env["VK_ICD_FILENAMES"] ?? env["VK_DRIVER_FILES"] ?? "the system's"}\n`,
+  );
   if (args.length === 0) run("types", bin("typescript/bin/tsc"), ["--noEmit"], env);
   run("kernels", bin("tsx/dist/cli.mjs"), ["src/tensor/wasm/build.ts"], env);
-  if (args.length === 0 || args.some((arg) => arg.startsWith("e2e"))) run("page", bin("vite/bin/vite.js"), ["build", "--logLevel", "warn"], env);
+  if (args.length === 0 || args.some((arg) => arg.startsWith("e2e")))
+    run("page", bin("vite/bin/vite.js"), ["build", "--logLevel", "warn"], env);
   run("tests", bin("vitest/vitest.mjs"), ["run", ...args], env);
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);

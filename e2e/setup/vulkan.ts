@@ -43,10 +43,14 @@ export function softwareVulkan(browser: string): Record<string, string> {
   if (!process.env["XDG_RUNTIME_DIR"]) added["XDG_RUNTIME_DIR"] = tmpdir();
   const folders = chromiumFolders(browser);
   if (!process.env["VK_ICD_FILENAMES"] && !process.env["VK_DRIVER_FILES"]) {
-    const swiftshader = folders.map((folder) => join(folder, "vk_swiftshader_icd.json")).find((path) => existsSync(path));
+    const swiftshader = folders
+      .map((folder) => join(folder, "vk_swiftshader_icd.json"))
+      .find((path) => existsSync(path));
     const driver = lavapipe() ?? swiftshader;
     if (!driver) {
-      throw new Error(`No software Vulkan driver for the WebGPU tests: looked for lavapipe (Mesa ≥ ${OLDEST_MESA}) and for vk_swiftshader_icd.json in ${folders.join(", ")}. Install Debian's chromium, or set VK_ICD_FILENAMES.`);
+      throw new Error(
+        `No software Vulkan driver for the WebGPU tests: looked for lavapipe (Mesa ≥ ${OLDEST_MESA}) and for vk_swiftshader_icd.json in ${folders.join(", ")}. Install Debian's chromium, or set VK_ICD_FILENAMES.`,
+      );
     }
     added["VK_ICD_FILENAMES"] = driver;
   }

@@ -1,5 +1,5 @@
 /** The engine's door: the only place where the page starts the training worker, or joins a run that lives in the runner. */
-import { joinRunner, startWorker, type Engine } from "../worker/client";
+import { type Engine, joinRunner, startWorker } from "../worker/client";
 import type { TrainingClient } from "./state/client";
 
 /**
@@ -25,18 +25,32 @@ export function whenReady(start: () => Promise<TrainingClient>): TrainingClient 
   let client: TrainingClient | null = null;
   let closed = false;
   const waiting: ((client: TrainingClient) => void)[] = [];
-  const whenStarted = (act: (client: TrainingClient) => void): void => { if (client === null) waiting.push(act); else act(client); };
+  const whenStarted = (act: (client: TrainingClient) => void): void => {
+    if (client === null) waiting.push(act);
+    else act(client);
+  };
   void start().then((started) => {
-    if (closed) { started.close(); return; }
+    if (closed) {
+      started.close();
+      return;
+    }
     client = started;
-    started.subscribe((event) => { for (const listener of [...listeners]) listener(event); });
+    started.subscribe((event) => {
+      for (const listener of [...listeners]) listener(event);
+    });
     for (const act of waiting.splice(0)) act(started);
   });
   return {
     send: (command) => whenStarted((each) => each.send(command)),
     renew: (run) => whenStarted((each) => each.renew(run)),
-    subscribe(listener) { listeners.add(listener); return () => listeners.delete(listener); },
-    close() { closed = true; client?.close(); },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close() {
+      closed = true;
+      client?.close();
+    },
   };
 }
 
@@ -50,8 +64,16 @@ const DRAWING_PATIENCE = 1000;
 export async function drawn(content: Promise<unknown>): Promise<void> {
   const painted = content.then(
     // The frame after the next one begins when the next one is on the screen.
-    () => new Promise<void>((resolve) => { requestAnimationFrame(() => requestAnimationFrame(() => resolve())); }),
+    () =>
+      new Promise<void>((resolve) => {
+        requestAnimationFrame(() => requestAnimationFrame(() => resolve()));
+      }),
     () => undefined, // its reader tells why it is not there
   );
-  await Promise.race([painted, new Promise<void>((resolve) => { setTimeout(resolve, DRAWING_PATIENCE); })]);
+  await Promise.race([
+    painted,
+    new Promise<void>((resolve) => {
+      setTimeout(resolve, DRAWING_PATIENCE);
+    }),
+  ]);
 }

@@ -15,7 +15,7 @@ import { Page } from "./views/Page";
 import "./styles/index.css";
 
 const place = document.getElementById("root");
-if (place === null) throw new Error("index.html has no element with id \"root\".");
+if (place === null) throw new Error('index.html has no element with id "root".');
 
 const token = servedToken(location.hash);
 
@@ -43,14 +43,26 @@ if (token !== null) {
   session.open({ kind: "files", files: [] }, { resume: true });
 } else {
   const link = decodeLink(location.hash);
-  if (!link.ok) session.notify("warning", "The link's settings were not used", `${link.why}. The defaults are used instead.`);
-  session.open({ kind: "shipped", name: link.ok ? link.from : DEFAULT_START }, { resume: !(link.ok && isFreshLink(location.hash, localStorage)), settings: link.ok ? link.settings : {} });
+  if (!link.ok)
+    session.notify("warning", "The link's settings were not used", `${link.why}. The defaults are used instead.`);
+  session.open(
+    { kind: "shipped", name: link.ok ? link.from : DEFAULT_START },
+    { resume: !(link.ok && isFreshLink(location.hash, localStorage)), settings: link.ok ? link.settings : {} },
+  );
 }
 
 createRoot(place).render(
   <StrictMode>
-    <Boundary otherwise={(error) => <p className="broken" role="alert"><b>The page could not be drawn.</b> {error.message} Reload it to go on from the last saved step.</p>}>
-      <SessionContext value={session}><Page /></SessionContext>
+    <Boundary
+      otherwise={(error) => (
+        <p className="broken" role="alert">
+          <b>The page could not be drawn.</b> {error.message} Reload it to go on from the last saved step.
+        </p>
+      )}
+    >
+      <SessionContext value={session}>
+        <Page />
+      </SessionContext>
     </Boundary>
   </StrictMode>,
 );

@@ -5,8 +5,24 @@ import { BENCHMARKS, DEFAULT_BENCHMARKS } from "./results";
 const FULL_SIZE = { shape: "3b", folder: null, python: "python3", packing: "f16" };
 
 test("names, then flags; without names all benchmarks", () => {
-  expect(benchArguments(["matmul", "rollout", "--home", "webgpu", "--quick"])).toEqual({ names: ["matmul", "rollout"], home: "webgpu", json: null, quick: true, small: false, large: false, fullSize: FULL_SIZE });
-  expect(benchArguments(["--json=out.json"])).toEqual({ names: DEFAULT_BENCHMARKS, home: "wasm", json: "out.json", quick: false, small: false, large: false, fullSize: FULL_SIZE });
+  expect(benchArguments(["matmul", "rollout", "--home", "webgpu", "--quick"])).toEqual({
+    names: ["matmul", "rollout"],
+    home: "webgpu",
+    json: null,
+    quick: true,
+    small: false,
+    large: false,
+    fullSize: FULL_SIZE,
+  });
+  expect(benchArguments(["--json=out.json"])).toEqual({
+    names: DEFAULT_BENCHMARKS,
+    home: "wasm",
+    json: "out.json",
+    quick: false,
+    small: false,
+    large: false,
+    fullSize: FULL_SIZE,
+  });
   expect(DEFAULT_BENCHMARKS).not.toContain("full-size");
 });
 

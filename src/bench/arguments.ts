@@ -1,14 +1,14 @@
 /** The command line of the benchmarks. */
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-import type { HomeName } from "../tensor/home";
+import { SHAPE_NAMES } from "../policy/shapes";
 import { HOME_NAMES } from "../runner/nodeHomes";
 import { forceProducts, productsFlag } from "../runner/products";
 import { parseArguments, UsageError } from "../runner/usage";
-import { SHAPE_NAMES } from "../policy/shapes";
+import type { HomeName } from "../tensor/home";
 import { WEIGHT_FORMATS } from "../tensor/packedWeight";
 import type { FullSizeSetting } from "./benchmark";
-import { BENCHMARKS, DEFAULT_BENCHMARKS, type BenchmarkName } from "./results";
+import { BENCHMARKS, type BenchmarkName, DEFAULT_BENCHMARKS } from "./results";
 
 export interface BenchArguments {
   readonly names: readonly BenchmarkName[];
@@ -30,7 +30,11 @@ const FLAGS = {
   products: productsFlag,
   shape: { type: "string", default: "3b", description: "Of full-size: the member of the family" },
   folder: { type: "string", description: "Of full-size: a checkpoint of that shape" },
-  python: { type: "string", default: "python3", description: "Of full-size: an interpreter with torch, transformers and peft" },
+  python: {
+    type: "string",
+    default: "python3",
+    description: "Of full-size: an interpreter with torch, transformers and peft",
+  },
   packing: { type: "string", default: "f16", description: "Of full-size: our frozen weights on the device" },
 } as const;
 
@@ -66,7 +70,8 @@ export function benchArguments(rawArgs: readonly string[]): BenchArguments {
   const words = firstFlag < 0 ? rawArgs : rawArgs.slice(0, firstFlag);
   const names = words.map((word) => {
     const name = BENCHMARKS.find((known) => known === word);
-    if (name === undefined) throw new UsageError(`there is no benchmark "${word}"; expected one of ${BENCHMARKS.join(", ")}`);
+    if (name === undefined)
+      throw new UsageError(`there is no benchmark "${word}"; expected one of ${BENCHMARKS.join(", ")}`);
     return name;
   });
   const args = parseArguments(rawArgs.slice(words.length), FLAGS);
@@ -76,7 +81,17 @@ export function benchArguments(rawArgs: readonly string[]): BenchArguments {
   const folder = args.optional("folder");
   if (folder !== null && !existsSync(folder)) throw new UsageError(`--folder: there is no folder ${folder}`);
   return {
-    names: names.length > 0 ? [...new Set(names)] : DEFAULT_BENCHMARKS, home: args.oneOf("home", HOME_NAMES), json, quick: args.boolean("quick"), small: args.boolean("small"), large: args.boolean("large"),
-    fullSize: { shape: args.oneOf("shape", SHAPE_NAMES), folder, python: args.text("python"), packing: args.oneOf("packing", WEIGHT_FORMATS) },
+    names: names.length > 0 ? [...new Set(names)] : DEFAULT_BENCHMARKS,
+    home: args.oneOf("home", HOME_NAMES),
+    json,
+    quick: args.boolean("quick"),
+    small: args.boolean("small"),
+    large: args.boolean("large"),
+    fullSize: {
+      shape: args.oneOf("shape", SHAPE_NAMES),
+      folder,
+      python: args.text("python"),
+      packing: args.oneOf("packing", WEIGHT_FORMATS),
+    },
   };
 }

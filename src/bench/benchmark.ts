@@ -5,7 +5,7 @@ import type { WeightFormat } from "../tensor/packedWeight";
 import type { ProductsOption } from "../tensor/webgpu/kernels/products/choice";
 import type { Job, Party, PartyName } from "./contender";
 import { isolatedParty } from "./isolation";
-import { race, type Dropout, type Entrant, type Placing, type RaceOptions } from "./race";
+import { type Dropout, type Entrant, type Placing, type RaceOptions, race } from "./race";
 import type { Absent, BenchmarkName, Measurement } from "./results";
 
 /** Of the full-size benchmark. */
@@ -71,13 +71,21 @@ export function each(job: Job, parties: readonly PartyName[]): readonly Runner[]
 }
 
 /** Race the runners of each workload. @throws Error when one of our own fails */
-export async function raceAll(benchmark: BenchmarkName, { home, onProgress }: Setting, workloads: readonly Workload[], options: RaceOptions): Promise<Outcome> {
+export async function raceAll(
+  benchmark: BenchmarkName,
+  { home, onProgress }: Setting,
+  workloads: readonly Workload[],
+  options: RaceOptions,
+): Promise<Outcome> {
   const absent: Absent[] = [];
   const measurements: Measurement[] = [];
   const parties = new Map<string, Party>();
-  const leftOut = (workload: string, { name, why }: Dropout): void => void absent.push({ benchmark, home, workload, contender: name, why });
+  const leftOut = (workload: string, { name, why }: Dropout): void =>
+    void absent.push({ benchmark, home, workload, contender: name, why });
   try {
-    for (const [name, { party, products }] of new Map(workloads.flatMap(({ runners }) => runners.map((runner) => [runner.name, runner] as const)))) {
+    for (const [name, { party, products }] of new Map(
+      workloads.flatMap(({ runners }) => runners.map((runner) => [runner.name, runner] as const)),
+    )) {
       onProgress(`opening ${name} on ${home}`);
       try {
         parties.set(name, await isolatedParty(party, home, products));
@@ -92,13 +100,22 @@ export async function raceAll(benchmark: BenchmarkName, { home, onProgress }: Se
       dropouts.forEach((dropout) => leftOut(title, dropout));
       measurements.push(...placings.map((placing) => measurement(benchmark, home, title, placing, rate)));
     }
-    return { measurements, absent, adapters: Object.fromEntries([...parties].map(([name, { adapter }]) => [name, adapter])), notes: benchmark === "matmul" || benchmark === "kernels" ? (parties.get("ours")?.notes ?? []) : [] };
+    return {
+      measurements,
+      absent,
+      adapters: Object.fromEntries([...parties].map(([name, { adapter }]) => [name, adapter])),
+      notes: benchmark === "matmul" || benchmark === "kernels" ? (parties.get("ours")?.notes ?? []) : [],
+    };
   } finally {
     await Promise.allSettled([...parties.values()].map((party) => party.close()));
   }
 }
 
-async function raceOnce(runners: readonly Runner[], parties: ReadonlyMap<string, Party>, options: RaceOptions): Promise<{ readonly placings: readonly Placing[]; readonly dropouts: readonly Dropout[] }> {
+async function raceOnce(
+  runners: readonly Runner[],
+  parties: ReadonlyMap<string, Party>,
+  options: RaceOptions,
+): Promise<{ readonly placings: readonly Placing[]; readonly dropouts: readonly Dropout[] }> {
   const early: Dropout[] = [];
   const entrants: Entrant[] = [];
   for (const { name, job } of runners) {
@@ -121,10 +138,22 @@ async function raceOnce(runners: readonly Runner[], parties: ReadonlyMap<string,
 
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-function measurement(benchmark: BenchmarkName, home: HomeName, workload: string, placing: Placing, rate: Workload["rate"]): Measurement {
+function measurement(
+  benchmark: BenchmarkName,
+  home: HomeName,
+  workload: string,
+  placing: Placing,
+  rate: Workload["rate"],
+): Measurement {
   const { name, milliseconds, ratio, counts, hostMicrosecondsPerDispatch } = placing;
   return {
-    benchmark, home, workload, contender: name, milliseconds, ratio, counts,
+    benchmark,
+    home,
+    workload,
+    contender: name,
+    milliseconds,
+    ratio,
+    counts,
     rate: { value: (1000 * rate.perUnit) / milliseconds.median, unit: rate.unit },
     ...(hostMicrosecondsPerDispatch === null ? {} : { hostMicrosecondsPerDispatch }),
   };

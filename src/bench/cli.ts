@@ -16,10 +16,19 @@ import { rollout } from "./benchmarks/rollout";
 import { startup } from "./benchmarks/startup";
 import { trainStep } from "./benchmarks/trainStep";
 import { section } from "./report";
-import { reportSchema, type Absent, type BenchmarkName, type Measurement } from "./results";
+import { type Absent, type BenchmarkName, type Measurement, reportSchema } from "./results";
 import { targetResults, targetTable } from "./targets";
 
-const ALL: Readonly<Record<BenchmarkName, Benchmark>> = { matmul, kernels, dispatch, "train-step": trainStep, rollout, "grpo-step": grpoStep, startup, "full-size": fullSize };
+const ALL: Readonly<Record<BenchmarkName, Benchmark>> = {
+  matmul,
+  kernels,
+  dispatch,
+  "train-step": trainStep,
+  rollout,
+  "grpo-step": grpoStep,
+  startup,
+  "full-size": fullSize,
+};
 
 /** → exit code */
 async function main(rawArgs: readonly string[]): Promise<number> {
@@ -38,22 +47,51 @@ async function main(rawArgs: readonly string[]): Promise<number> {
   };
   let failed = false;
   for (const name of names) {
-    const outcome = await ALL[name].run({ home, quick, small, large, onProgress, fullSize: fullSizeSetting }).catch((error: unknown): Outcome => {
-      // The other benchmarks' numbers are worth keeping.
-      failed = true;
-      return { measurements: [], absent: [{ benchmark: name, home, workload: "all", contender: "ours", why: message(error) }], adapters: {}, notes: [] };
-    });
+    const outcome = await ALL[name]
+      .run({ home, quick, small, large, onProgress, fullSize: fullSizeSetting })
+      .catch((error: unknown): Outcome => {
+        // The other benchmarks' numbers are worth keeping.
+        failed = true;
+        return {
+          measurements: [],
+          absent: [{ benchmark: name, home, workload: "all", contender: "ours", why: message(error) }],
+          adapters: {},
+          notes: [],
+        };
+      });
     if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
     measurements.push(...outcome.measurements);
     absent.push(...outcome.absent);
     Object.assign(adapters, outcome.adapters);
-    console.log(section(name, home, outcome.adapters["ours"] ?? Object.values(outcome.adapters)[0] ?? "", outcome.measurements, outcome.absent, outcome.notes));
+    console.log(
+      section(
+        name,
+        home,
+        outcome.adapters["ours"] ?? Object.values(outcome.adapters)[0] ?? "",
+        outcome.measurements,
+        outcome.absent,
+        outcome.notes,
+      ),
+    );
   }
   const targets = targetResults({ measurements, quick, adapter: adapters["ours"] ?? "" });
   if (targets.length > 0) console.log(`## Targets\n\n${targetTable(targets)}\n`);
   if (json !== null) {
-    const machine = { cpu: cpus()[0]?.model ?? "unknown", cores: cpus().length, platform: `${platform()} ${release()} ${arch()}`, node: process.versions.node, adapters };
-    const report = reportSchema.parse({ version: 1, date: new Date().toISOString(), quick, machine, measurements, absent });
+    const machine = {
+      cpu: cpus()[0]?.model ?? "unknown",
+      cores: cpus().length,
+      platform: `${platform()} ${release()} ${arch()}`,
+      node: process.versions.node,
+      adapters,
+    };
+    const report = reportSchema.parse({
+      version: 1,
+      date: new Date().toISOString(),
+      quick,
+      machine,
+      measurements,
+      absent,
+    });
     writeFileSync(json, `${JSON.stringify(report, null, 1)}\n`);
   }
   return failed ? 1 : 0;

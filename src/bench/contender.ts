@@ -15,17 +15,44 @@ export type PartyName = (typeof PARTIES)[number];
 const size = z.int().positive();
 
 /** Sizes of a text decoder of the policy's family; head dimension = hidden / heads, one key/value head a query head, tied embeddings. */
-export const decoderShapeSchema = z.object({ vocabulary: size, hidden: size, intermediate: size, layers: size, heads: size });
+export const decoderShapeSchema = z.object({
+  vocabulary: size,
+  hidden: size,
+  intermediate: size,
+  layers: size,
+  heads: size,
+});
 export type DecoderShape = z.output<typeof decoderShapeSchema>;
 
 /** Work that can be asked of a party, as plain data: it crosses a process border. */
 export const jobSchema = z.discriminatedUnion("kind", [
   /** One matrix product over `rows` rows of a layer `inner` → `outer`; `format` (f32 by default) is how ours keeps the weight. */
-  z.object({ kind: z.literal("product"), form: z.enum(["forward", "inputGradient", "weightGradient"]), rows: size, inner: size, outer: size, format: z.enum(WEIGHT_FORMATS).optional() }),
+  z.object({
+    kind: z.literal("product"),
+    form: z.enum(["forward", "inputGradient", "weightGradient"]),
+    rows: size,
+    inner: size,
+    outer: size,
+    format: z.enum(WEIGHT_FORMATS).optional(),
+  }),
   /** Forward, backward, clip and AdamW over `rows` sequences of `length` tokens. Ours deals micro-batches to `workers`; a peer takes all rows at once. */
-  z.object({ kind: z.literal("train"), shape: decoderShapeSchema, rows: size, length: size, microBatchRows: size, workers: size }),
+  z.object({
+    kind: z.literal("train"),
+    shape: decoderShapeSchema,
+    rows: size,
+    length: size,
+    microBatchRows: size,
+    workers: size,
+  }),
   /** `groupSize` responses of exactly `newTokens` tokens to each of `prompts` prompts of `promptLength` tokens, at T = 1. */
-  z.object({ kind: z.literal("rollout"), shape: decoderShapeSchema, prompts: size, groupSize: size, promptLength: size, newTokens: size }),
+  z.object({
+    kind: z.literal("rollout"),
+    shape: decoderShapeSchema,
+    prompts: size,
+    groupSize: size,
+    promptLength: size,
+    newTokens: size,
+  }),
   /** One call of a kernel at the nano policy's sizes (kernelWork.ts). */
   z.object({ kind: z.literal("kernel"), name: z.enum(KERNEL_NAMES) }),
   /** A sum of `length` terms, a dispatch each; `replayed`: recorded once by us, and replayed. */
@@ -33,7 +60,14 @@ export const jobSchema = z.discriminatedUnion("kind", [
   /** Copying so many bytes from one place of the device's memory to another. */
   z.object({ kind: z.literal("copy"), bytes: size }),
   /** A whole GRPO step of a session on a shipped policy: rollout, score, normalise, update. */
-  z.object({ kind: z.literal("grpo"), policy: z.string(), prompts: size, groupSize: size, maxNewTokens: size, workers: size }),
+  z.object({
+    kind: z.literal("grpo"),
+    policy: z.string(),
+    prompts: size,
+    groupSize: size,
+    maxNewTokens: size,
+    workers: size,
+  }),
 ]);
 export type Job = z.output<typeof jobSchema>;
 export type JobOf<K extends Job["kind"]> = Extract<Job, { kind: K }>;
@@ -69,9 +103,13 @@ export interface Party {
 /** The party in this process. Loaded when asked for: TensorFlow.js and jax-js never meet in one process of a benchmark. */
 export async function openParty(name: PartyName, home: HomeName): Promise<Party> {
   switch (name) {
-    case "ours": return (await import("./ours/party")).openOurs(home);
-    case "tfjs": return (await import("./peers/tfjs/party")).openTfjs(home);
-    case "jax-js": return (await import("./peers/jax/party")).openJax(home);
-    default: return name satisfies never;
+    case "ours":
+      return (await import("./ours/party")).openOurs(home);
+    case "tfjs":
+      return (await import("./peers/tfjs/party")).openTfjs(home);
+    case "jax-js":
+      return (await import("./peers/jax/party")).openJax(home);
+    default:
+      return name satisfies never;
   }
 }

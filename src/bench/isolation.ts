@@ -3,13 +3,13 @@
  * peer that crashes is a peer that is absent. The process answers one question at a time; while another party is measured it
  * waits without work. What it writes to stderr is kept for the case that it dies.
  */
-import { fork, type ChildProcess } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { PRODUCTS_VARIABLE } from "../runner/products";
 import type { HomeName } from "../tensor/home";
 import type { ProductsOption } from "../tensor/webgpu/kernels/products/choice";
-import { PRODUCTS_VARIABLE } from "../runner/products";
-import { jobSchema, PARTIES, type Contender, type Job, type Party, type PartyName, type Run } from "./contender";
+import { type Contender, type Job, jobSchema, PARTIES, type Party, type PartyName, type Run } from "./contender";
 import { countsSchema } from "./results";
 
 export const questionSchema = z.discriminatedUnion("ask", [
@@ -22,7 +22,11 @@ export const questionSchema = z.discriminatedUnion("ask", [
 ]);
 export type Question = z.output<typeof questionSchema>;
 
-const runSchema = z.object({ milliseconds: z.number(), hostMilliseconds: z.number().nullable(), counts: countsSchema }) satisfies z.ZodType<Run, unknown>;
+const runSchema = z.object({
+  milliseconds: z.number(),
+  hostMilliseconds: z.number().nullable(),
+  counts: countsSchema,
+}) satisfies z.ZodType<Run, unknown>;
 const answerSchema = z.union([z.object({ result: z.unknown() }), z.object({ error: z.string() })]);
 export type Answer = z.input<typeof answerSchema>;
 
@@ -31,11 +35,22 @@ const PATIENCE_MS = 15 * 60_000;
 const KEPT_STDERR = 2000;
 
 /** @param products the variant of the matrix product of our side on webgpu; null: as this process was told. @throws Error when the party cannot be opened, with its own reason */
-export async function isolatedParty(name: PartyName, home: HomeName, products: ProductsOption | null = null): Promise<Party> {
-  const child = fork(fileURLToPath(new URL("./partyProcess.ts", import.meta.url)), [], { execArgv: ["--import", "tsx"], env: { ...process.env, ...(products === null ? {} : { [PRODUCTS_VARIABLE]: products }) }, serialization: "advanced", stdio: ["ignore", "pipe", "pipe", "ipc"] });
+export async function isolatedParty(
+  name: PartyName,
+  home: HomeName,
+  products: ProductsOption | null = null,
+): Promise<Party> {
+  const child = fork(fileURLToPath(new URL("./partyProcess.ts", import.meta.url)), [], {
+    execArgv: ["--import", "tsx"],
+    env: { ...process.env, ...(products === null ? {} : { [PRODUCTS_VARIABLE]: products }) },
+    serialization: "advanced",
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  });
   const ask = asker(child, name);
   try {
-    const { adapter, notes } = z.object({ adapter: z.string(), notes: z.array(z.string()) }).parse(await ask({ ask: "party", name, home }));
+    const { adapter, notes } = z
+      .object({ adapter: z.string(), notes: z.array(z.string()) })
+      .parse(await ask({ ask: "party", name, home }));
     return {
       name,
       adapter,
@@ -58,32 +73,39 @@ function contender(ask: Ask): Contender {
   return {
     check: async () => z.array(z.number()).parse(await ask({ ask: "check" })),
     run: async (units) => runSchema.parse(await ask({ ask: "run", units })),
-    close: async () => void await ask({ ask: "close" }),
+    close: async () => void (await ask({ ask: "close" })),
   };
 }
 
 function asker(child: ChildProcess, name: string): Ask {
   let stderr = "";
-  child.stderr?.on("data", (text: Buffer) => { stderr = (stderr + text.toString()).slice(-KEPT_STDERR); });
-  child.stdout?.resume();
-  return (question) => new Promise((resolve, reject) => {
-    const timer = setTimeout(() => finish(new Error(`${name} did not answer "${question.ask}" within ${PATIENCE_MS / 60_000} minutes`)), PATIENCE_MS);
-    const finish = (outcome: unknown): void => {
-      clearTimeout(timer);
-      child.off("message", onMessage);
-      child.off("exit", onExit);
-      if (outcome instanceof Error) reject(outcome);
-      else resolve(outcome);
-    };
-    const onMessage = (message: unknown): void => {
-      const answer = answerSchema.parse(message);
-      finish("error" in answer ? new Error(answer.error) : answer.result);
-    };
-    const onExit = (code: number | null, signal: string | null): void => finish(new Error(`${name} ended (${signal ?? `exit code ${code}`}): ${lastError(stderr)}`));
-    child.on("message", onMessage);
-    child.on("exit", onExit);
-    child.send(question);
+  child.stderr?.on("data", (text: Buffer) => {
+    stderr = (stderr + text.toString()).slice(-KEPT_STDERR);
   });
+  child.stdout?.resume();
+  return (question) =>
+    new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => finish(new Error(`${name} did not answer "${question.ask}" within ${PATIENCE_MS / 60_000} minutes`)),
+        PATIENCE_MS,
+      );
+      const finish = (outcome: unknown): void => {
+        clearTimeout(timer);
+        child.off("message", onMessage);
+        child.off("exit", onExit);
+        if (outcome instanceof Error) reject(outcome);
+        else resolve(outcome);
+      };
+      const onMessage = (message: unknown): void => {
+        const answer = answerSchema.parse(message);
+        finish("error" in answer ? new Error(answer.error) : answer.result);
+      };
+      const onExit = (code: number | null, signal: string | null): void =>
+        finish(new Error(`${name} ended (${signal ?? `exit code ${code}`}): ${lastError(stderr)}`));
+      child.on("message", onMessage);
+      child.on("exit", onExit);
+      child.send(question);
+    });
 }
 
 /** The line of a crash that says why. */
@@ -93,7 +115,9 @@ function lastError(stderr: string): string {
 }
 
 async function end(child: ChildProcess, ask: Ask): Promise<void> {
-  const gone = new Promise<void>((resolve) => { child.once("exit", () => resolve()); });
+  const gone = new Promise<void>((resolve) => {
+    child.once("exit", () => resolve());
+  });
   await ask({ ask: "end" });
   child.kill();
   await gone;

@@ -5,8 +5,30 @@
  */
 import type { Kernels } from "../tensor/kernels";
 
-export const SIZES = { rows: 2048, sequence: 64, responses: 128, hidden: 128, heads: 4, headDim: 32, inner: 320, vocabulary: 150, rank: 8, parameters: 860_000 } as const;
-const { rows: N, sequence: T, responses: R, hidden: D, heads: H, headDim, inner: F, vocabulary: V, rank, parameters: P } = SIZES;
+export const SIZES = {
+  rows: 2048,
+  sequence: 64,
+  responses: 128,
+  hidden: 128,
+  heads: 4,
+  headDim: 32,
+  inner: 320,
+  vocabulary: 150,
+  rank: 8,
+  parameters: 860_000,
+} as const;
+const {
+  rows: N,
+  sequence: T,
+  responses: R,
+  hidden: D,
+  heads: H,
+  headDim,
+  inner: F,
+  vocabulary: V,
+  rank,
+  parameters: P,
+} = SIZES;
 
 export type KernelName = keyof Kernels;
 

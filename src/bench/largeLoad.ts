@@ -28,18 +28,34 @@ import { sftUpdate } from "../training/update";
 const { values } = parseArgs({
   allowNegative: true,
   options: {
-    policy: { type: "string", default: "runs/3b" }, home: { type: "string", default: "webgpu" }, packing: { type: "string", default: "f16" },
-    picture: { type: "string", default: "56" }, tokens: { type: "string", default: "4" }, rank: { type: "string", default: "16" },
-    recompute: { type: "boolean", default: true }, bare: { type: "boolean", default: false }, model: { type: "boolean", default: true }, json: { type: "string" },
+    policy: { type: "string", default: "runs/3b" },
+    home: { type: "string", default: "webgpu" },
+    packing: { type: "string", default: "f16" },
+    picture: { type: "string", default: "56" },
+    tokens: { type: "string", default: "4" },
+    rank: { type: "string", default: "16" },
+    recompute: { type: "boolean", default: true },
+    bare: { type: "boolean", default: false },
+    model: { type: "boolean", default: true },
+    json: { type: "string" },
   },
 });
 
 const MB = 1e6;
 const packing: WeightFormat = oneOf("packing", values.packing, WEIGHT_FORMATS);
-const lora: LoraOptions = { rank: Number(values.rank), alpha: 32, rankStabilised: false, targets: LORA_TARGETS, baseModel: values.policy };
+const lora: LoraOptions = {
+  rank: Number(values.rank),
+  alpha: 32,
+  rankStabilised: false,
+  targets: LORA_TARGETS,
+  baseModel: values.policy,
+};
 
 /** Highest resident memory while `work` runs, less `besides` (what is known to be no host memory) at that moment. */
-async function highest<T>(work: (look: () => void) => Promise<T>, besides: () => number): Promise<{ readonly bytes: number; readonly result: T }> {
+async function highest<T>(
+  work: (look: () => void) => Promise<T>,
+  besides: () => number,
+): Promise<{ readonly bytes: number; readonly result: T }> {
   let bytes = 0;
   const look = (): void => void (bytes = Math.max(bytes, process.memoryUsage.rss() - besides()));
   const timer = setInterval(look, 50);
@@ -63,25 +79,34 @@ async function seconds<T>(what: string, work: () => Promise<T>): Promise<[number
 /** Pieces as the loader hands them on, packed as a weight of theirs would be, then dropped. → bytes that a device would have got */
 async function streamed(checkpoint: Checkpoint, home: Home, look: () => void): Promise<number> {
   let bytes = 0;
-  await loadWeights({
-    home,
-    writeRows: (name, _firstRow, rows) => {
-      const columns = checkpoint.entry(name).shape.slice(1).reduce((product, n) => product * n, 1);
-      if (packing === "f32" || checkpoint.entry(name).shape.length < 2 || !fitsFormat(columns, packing)) bytes += rows.byteLength;
-      else {
-        const { packed, scales } = packRows(rows, columns, packing);
-        bytes += packed.byteLength + (scales?.byteLength ?? 0);
-      }
-      look();
+  await loadWeights(
+    {
+      home,
+      writeRows: (name, _firstRow, rows) => {
+        const columns = checkpoint
+          .entry(name)
+          .shape.slice(1)
+          .reduce((product, n) => product * n, 1);
+        if (packing === "f32" || checkpoint.entry(name).shape.length < 2 || !fitsFormat(columns, packing))
+          bytes += rows.byteLength;
+        else {
+          const { packed, scales } = packRows(rows, columns, packing);
+          bytes += packed.byteLength + (scales?.byteLength ?? 0);
+        }
+        look();
+      },
     },
-  }, checkpoint);
+    checkpoint,
+  );
   return bytes;
 }
 
 /** A picture with something in it: two ramps and a wave. */
 function picture(side: number): RgbImage {
   const pixels = new Uint8Array(3 * side * side);
-  for (let y = 0; y < side; y++) for (let x = 0; x < side; x++) pixels.set([(255 * x) / side, (255 * y) / side, 127 + 120 * Math.sin(x / 5)], 3 * (y * side + x));
+  for (let y = 0; y < side; y++)
+    for (let x = 0; x < side; x++)
+      pixels.set([(255 * x) / side, (255 * y) / side, 127 + 120 * Math.sin(x / 5)], 3 * (y * side + x));
   return { width: side, height: side, pixels };
 }
 
@@ -95,18 +120,38 @@ const files = await openDirectory(values.policy);
 const idle = process.memoryUsage.rss();
 
 const checkpoint = await Checkpoint.open(files);
-const [streamingSeconds, streaming] = await seconds("streamed", () => highest((look) => streamed(checkpoint, home, look), () => idle));
+const [streamingSeconds, streaming] = await seconds("streamed", () =>
+  highest(
+    (look) => streamed(checkpoint, home, look),
+    () => idle,
+  ),
+);
 const report: Record<string, unknown> = {
-  policy: values.policy, adapter: `${home.description.name}: ${home.description.adapter}`, packing, bytesOnDisk: checkpoint.bytes(), idleMB: idle / MB,
+  policy: values.policy,
+  adapter: `${home.description.name}: ${home.description.adapter}`,
+  packing,
+  bytesOnDisk: checkpoint.bytes(),
+  idleMB: idle / MB,
   streaming: { seconds: streamingSeconds, packedBytes: streaming.result, hostMB: streaming.bytes / MB },
 };
 
 if (values.model) {
   // Zeroed buffers become resident with the first submit: until then the device holds less than it says, and the host figure is too low.
-  const [loadSeconds, loading] = await seconds("loaded", () => highest((look) => Policy.load(home, files, { lora, seed: 0, frozenFormat: packing, recompute: values.recompute, onLoaded: look }), () => idle + home.memoryBytes()));
+  const [loadSeconds, loading] = await seconds("loaded", () =>
+    highest(
+      (look) =>
+        Policy.load(home, files, { lora, seed: 0, frozenFormat: packing, recompute: values.recompute, onLoaded: look }),
+      () => idle + home.memoryBytes(),
+    ),
+  );
   const policy = loading.result;
   const deviceMB = home.memoryBytes() / MB;
-  report["loading"] = { seconds: loadSeconds, deviceMB, hostMB: loading.bytes / MB, hostAfterMB: (process.memoryUsage.rss() - idle) / MB - deviceMB };
+  report["loading"] = {
+    seconds: loadSeconds,
+    deviceMB,
+    hostMB: loading.bytes / MB,
+    hostAfterMB: (process.memoryUsage.rss() - idle) / MB - deviceMB,
+  };
 
   const whole = policy.encodePrompt("What is shown?", picture(Number(values.picture)));
   const prompt = values.bare ? policy.model.encode(bare(whole.ids, policy.config.imageTokenId), whole.images) : whole;
@@ -117,27 +162,60 @@ if (values.model) {
   });
   const tokens = Number(values.tokens);
   const at: number[] = [];
-  const [sampleSeconds, rollout] = await seconds("sampled", () => policy.generate([prompt], {
-    groupSize: 1, temperature: 1, greedy: true, maxNewTokens: tokens, seed: 0, step: 0, stopTokens: [], onToken: () => void at.push(performance.now()),
-  }, features));
+  const [sampleSeconds, rollout] = await seconds("sampled", () =>
+    policy.generate(
+      [prompt],
+      {
+        groupSize: 1,
+        temperature: 1,
+        greedy: true,
+        maxNewTokens: tokens,
+        seed: 0,
+        step: 0,
+        stopTokens: [],
+        onToken: () => void at.push(performance.now()),
+      },
+      features,
+    ),
+  );
   const sampled = rollout.rows[0];
-  if (sampled === undefined || sampled.tokens.length !== tokens) throw new Error(`largeLoad: asked for ${tokens} tokens, sampled ${sampled?.tokens.length ?? 0}.`);
+  if (sampled === undefined || sampled.tokens.length !== tokens)
+    throw new Error(`largeLoad: asked for ${tokens} tokens, sampled ${sampled?.tokens.length ?? 0}.`);
   report["sampling"] = {
-    promptTokens: prompt.ids.length, pictureTokens: features?.tensor.shape[0] ?? 0, pictureSeconds: featureSeconds, seconds: sampleSeconds,
+    promptTokens: prompt.ids.length,
+    pictureTokens: features?.tensor.shape[0] ?? 0,
+    pictureSeconds: featureSeconds,
+    seconds: sampleSeconds,
     secondsOfLaterToken: at.length > 1 ? ((at.at(-1) ?? 0) - (at[0] ?? 0)) / 1000 / (at.length - 1) : null,
-    tokens: [...sampled.tokens], logprobs: [...sampled.logprobs],
+    tokens: [...sampled.tokens],
+    logprobs: [...sampled.logprobs],
   };
 
   const row = { prompt, tokens: sampled.tokens, weight: 1 / tokens, advantage: 1 };
-  const step = (updates: number) => sftUpdate(policy, [row], {
-    temperature: 1, trainVision: false, features, learningRate: 1e-3, weightDecay: 0, maxGradNorm: 1, microBatchRows: 1, updates,
-  });
+  const step = (updates: number) =>
+    sftUpdate(policy, [row], {
+      temperature: 1,
+      trainVision: false,
+      features,
+      learningRate: 1e-3,
+      weightDecay: 0,
+      maxGradNorm: 1,
+      microBatchRows: 1,
+      updates,
+    });
   const beforeStep = home.memoryBytes() / MB;
   const [stepSeconds, update] = await seconds("LoRA step", () => step(0));
   const expected = -sampled.logprobs.reduce((sum, value) => sum + value, 0) / tokens;
   report["loraStep"] = {
-    trainable: policy.parameters.trainableCount, recompute: values.recompute, seconds: stepSeconds, loss: update.loss, lossOfSampling: expected, gradNorm: update.gradNorm,
-    deviceMBBefore: beforeStep, deviceMB: home.memoryBytes() / MB, hostMB: (process.memoryUsage.rss() - idle - home.memoryBytes()) / MB,
+    trainable: policy.parameters.trainableCount,
+    recompute: values.recompute,
+    seconds: stepSeconds,
+    loss: update.loss,
+    lossOfSampling: expected,
+    gradNorm: update.gradNorm,
+    deviceMBBefore: beforeStep,
+    deviceMB: home.memoryBytes() / MB,
+    hostMB: (process.memoryUsage.rss() - idle - home.memoryBytes()) / MB,
   };
   features?.dispose();
   policy.dispose();

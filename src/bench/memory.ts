@@ -19,17 +19,24 @@ const { values } = parseArgs({
   options: {
     home: { type: "string", default: "webgpu" },
     policy: { type: "string", default: "public/policies/sft" },
-    steps: { type: "string", default: "220" }, from: { type: "string", default: "20" },
-    prompts: { type: "string", default: "16" }, group: { type: "string", default: "8" }, tokens: { type: "string", default: "104" },
+    steps: { type: "string", default: "220" },
+    from: { type: "string", default: "20" },
+    prompts: { type: "string", default: "16" },
+    group: { type: "string", default: "8" },
+    tokens: { type: "string", default: "104" },
     record: { type: "boolean", default: true },
   },
 });
 
-if (values.home !== "webgpu" && values.home !== "wasm") throw new Error(`--home ${values.home}: expected webgpu or wasm`);
+if (values.home !== "webgpu" && values.home !== "wasm")
+  throw new Error(`--home ${values.home}: expected webgpu or wasm`);
 const home = values.home === "wasm" ? await openWasmHome() : await openNodeWebGpuHome({ record: values.record });
 console.log(`${home.description.name}, ${home.description.adapter}`);
 const policy = await Policy.load(home, await openDirectory(values.policy), { trainable: "language" });
-const settings = configure(defaultSettings, { maxNewTokens: Number(values.tokens), grpo: { prompts: Number(values.prompts), groupSize: Number(values.group) } });
+const settings = configure(defaultSettings, {
+  maxNewTokens: Number(values.tokens),
+  grpo: { prompts: Number(values.prompts), groupSize: Number(values.group) },
+});
 const session = new Session(policy, settings, { stage: "grpo" });
 const [steps, from] = [Number(values.steps), Number(values.from)];
 let [last, constant] = [0, true];

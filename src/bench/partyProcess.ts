@@ -1,6 +1,6 @@
 /** The process of one party (isolation.ts): reads questions from its parent, one after another, and answers them. */
-import { openParty, type Contender, type Party } from "./contender";
-import { questionSchema, type Answer, type Question } from "./isolation";
+import { type Contender, openParty, type Party } from "./contender";
+import { type Answer, type Question, questionSchema } from "./isolation";
 
 let party: Party | null = null;
 let contender: Contender | null = null;
@@ -18,8 +18,10 @@ async function answer(question: Question): Promise<unknown> {
     case "open":
       contender = await needed(party, "party").open(question.job);
       return null;
-    case "check": return needed(contender, "contender").check();
-    case "run": return needed(contender, "contender").run(question.units);
+    case "check":
+      return needed(contender, "contender").check();
+    case "run":
+      return needed(contender, "contender").run(question.units);
     case "close":
       await needed(contender, "contender").close();
       contender = null;
@@ -27,7 +29,8 @@ async function answer(question: Question): Promise<unknown> {
     case "end":
       await party?.close();
       return null;
-    default: return question satisfies never;
+    default:
+      return question satisfies never;
   }
 }
 

@@ -1,14 +1,20 @@
 /** What the benchmarks stand on: all parties do the same work, on shapes small enough for a test. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openParty, type Job, type JobOf, type Party } from "./contender";
+import { openNodeHome } from "../runner/nodeHomes";
+import { type Job, type JobOf, openParty, type Party } from "./contender";
 import { KERNEL_NAMES, KERNEL_WORK } from "./kernelWork";
 import { requireSame } from "./race";
-import { openNodeHome } from "../runner/nodeHomes";
 
 const SHAPE = { vocabulary: 40, hidden: 32, intermediate: 48, layers: 2, heads: 2 };
 const TRAIN: JobOf<"train"> = { kind: "train", shape: SHAPE, rows: 3, length: 9, microBatchRows: 3, workers: 1 };
 const ROLLOUT: Job = { kind: "rollout", shape: SHAPE, prompts: 2, groupSize: 3, promptLength: 6, newTokens: 5 };
-const PRODUCTS: readonly Job[] = (["forward", "inputGradient", "weightGradient"] as const).map((form) => ({ kind: "product", form, rows: 7, inner: 12, outer: 9 }));
+const PRODUCTS: readonly Job[] = (["forward", "inputGradient", "weightGradient"] as const).map((form) => ({
+  kind: "product",
+  form,
+  rows: 7,
+  inner: 12,
+  outer: 9,
+}));
 const TOLERANCE = 1e-3;
 
 let ours: Party;

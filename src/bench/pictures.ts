@@ -4,11 +4,11 @@
  */
 import { writeFileSync } from "node:fs";
 import { PNG } from "pngjs";
+import { DEFAULT_CORPUS } from "../tasks/corpus";
 import { SIDE } from "../tasks/draw";
 import { FAMILY_NAMES, makeProblem } from "../tasks/problems";
-import { noisySolution, writeSolution } from "../tasks/solution";
 import { Random } from "../tasks/random";
-import { DEFAULT_CORPUS } from "../tasks/corpus";
+import { noisySolution, writeSolution } from "../tasks/solution";
 
 const GAP = 12;
 
@@ -20,7 +20,9 @@ function sheet(columns: number, scale: number): PNG {
     for (let column = 0; column < columns; column++) {
       const problem = makeProblem(family, "train", column);
       const noisy = noisySolution(problem, DEFAULT_CORPUS.noise[family], new Random(column));
-      console.log(`${problem.id.padEnd(20)} ${problem.question}  ->  ${problem.answer}\n${" ".repeat(21)}${writeSolution(noisy, column % 2 ? "redundant" : "concise")}`);
+      console.log(
+        `${problem.id.padEnd(20)} ${problem.question}  ->  ${problem.answer}\n${" ".repeat(21)}${writeSolution(noisy, column % 2 ? "redundant" : "concise")}`,
+      );
       for (let y = 0; y < SIDE * scale; y++) {
         for (let x = 0; x < SIDE * scale; x++) {
           const from = (Math.floor(y / scale) * SIDE + Math.floor(x / scale)) * 3;

@@ -13,7 +13,10 @@ import type { GroupRecord } from "../training/records";
 import { Session } from "../training/session";
 import { defaultSettings } from "../training/settings";
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { tries: { type: "string", default: "32" } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { tries: { type: "string", default: "32" } },
+});
 const folder = positionals[0] ?? "public/policies/sft";
 const OUTPUT = "public/prepared.json";
 
@@ -21,8 +24,14 @@ const OUTPUT = "public/prepared.json";
 function worth({ samples }: GroupRecord): number {
   const scores = samples.flatMap(({ score }) => (score && "terms" in score ? [score] : []));
   const transitions = new Set(scores.flatMap(({ transition }) => transition ?? []));
-  const flaws = samples.filter(({ finished }) => !finished).length + scores.filter(({ wellFormed }) => !wellFormed).length;
-  return 4 * transitions.size + (transitions.has("fixed") ? 2 : 0) + scores.filter(({ refinedRight }) => refinedRight).length / 4 - 2 * flaws;
+  const flaws =
+    samples.filter(({ finished }) => !finished).length + scores.filter(({ wellFormed }) => !wellFormed).length;
+  return (
+    4 * transitions.size +
+    (transitions.has("fixed") ? 2 : 0) +
+    scores.filter(({ refinedRight }) => refinedRight).length / 4 -
+    2 * flaws
+  );
 }
 
 const home = await openNodeHome("wasm");

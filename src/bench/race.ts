@@ -3,7 +3,7 @@
  */
 import type { Contender, Run } from "./contender";
 import type { Counts } from "./results";
-import { median, medianRatio, spread, type Spread } from "./statistics";
+import { median, medianRatio, type Spread, spread } from "./statistics";
 
 export interface Entrant {
   readonly name: string;
@@ -54,12 +54,20 @@ const LEAST_REPETITIONS = 3;
  * The first entrant is the one that others are compared with. An entrant that fails or does other work drops out.
  * @throws Error when the first entrant fails
  */
-export async function race(entrants: readonly Entrant[], options: RaceOptions): Promise<{ readonly placings: Placing[]; readonly dropouts: Dropout[] }> {
+export async function race(
+  entrants: readonly Entrant[],
+  options: RaceOptions,
+): Promise<{ readonly placings: Placing[]; readonly dropouts: Dropout[] }> {
   const [first] = entrants;
   if (first === undefined) throw new Error("race: there is nobody to measure.");
   const expected = await first.contender.check();
   const dropouts: Dropout[] = [];
-  const running: { readonly name: string; readonly contender: Contender; readonly units: number; readonly runs: Run[] }[] = [];
+  const running: {
+    readonly name: string;
+    readonly contender: Contender;
+    readonly units: number;
+    readonly runs: Run[];
+  }[] = [];
   for (const { name, contender } of entrants) {
     try {
       if (contender !== first.contender) requireSame(await contender.check(), expected, options.tolerance);
@@ -76,17 +84,24 @@ export async function race(entrants: readonly Entrant[], options: RaceOptions): 
   }
   const perUnit = running.map(({ runs, units }) => runs.map((run) => run.milliseconds / units));
   const placings = running.map(({ name, runs, units }, i) => ({
-    name, milliseconds: spread(perUnit[i] ?? []), ratio: medianRatio(perUnit[i] ?? [], perUnit[0] ?? []),
-    counts: countsOfUnit(runs, units), hostMicrosecondsPerDispatch: hostTime(runs),
+    name,
+    milliseconds: spread(perUnit[i] ?? []),
+    ratio: medianRatio(perUnit[i] ?? [], perUnit[0] ?? []),
+    counts: countsOfUnit(runs, units),
+    hostMicrosecondsPerDispatch: hostTime(runs),
   }));
   return { placings, dropouts };
 }
 
 /** @throws Error naming the first number that differs */
 export function requireSame(numbers: readonly number[], expected: readonly number[], tolerance: number): void {
-  if (numbers.length !== expected.length) throw new Error(`does other work: ${numbers.length} checked numbers, expected ${expected.length}`);
+  if (numbers.length !== expected.length)
+    throw new Error(`does other work: ${numbers.length} checked numbers, expected ${expected.length}`);
   const wrong = numbers.findIndex((value, i) => !(Math.abs(value - (expected[i] ?? Number.NaN)) <= tolerance));
-  if (wrong >= 0) throw new Error(`does other work: checked number ${wrong} is ${numbers[wrong]}, expected ${expected[wrong]} within ${tolerance}`);
+  if (wrong >= 0)
+    throw new Error(
+      `does other work: checked number ${wrong} is ${numbers[wrong]}, expected ${expected[wrong]} within ${tolerance}`,
+    );
 }
 
 /** Warms up, and finds how many units make a repetition of the wished length. */
@@ -107,13 +122,17 @@ async function suitableUnits(contender: Contender, { repetitionMs, maxUnits, war
 
 function countsOfUnit(runs: readonly Run[], units: number): Counts {
   const names = ["dispatches", "submits", "readbacks", "bytesUploaded", "bytesRead", "bytesHeld"] as const;
-  return Object.fromEntries(names.flatMap((name) => {
-    const values = runs.flatMap(({ counts }) => counts[name] ?? []);
-    return values.length === 0 ? [] : [[name, median(values) / (name === "bytesHeld" ? 1 : units)]];
-  }));
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const values = runs.flatMap(({ counts }) => counts[name] ?? []);
+      return values.length === 0 ? [] : [[name, median(values) / (name === "bytesHeld" ? 1 : units)]];
+    }),
+  );
 }
 
 function hostTime(runs: readonly Run[]): number | null {
-  const times = runs.flatMap(({ hostMilliseconds, counts: { dispatches } }) => (hostMilliseconds === null || !dispatches ? [] : [(1000 * hostMilliseconds) / dispatches]));
+  const times = runs.flatMap(({ hostMilliseconds, counts: { dispatches } }) =>
+    hostMilliseconds === null || !dispatches ? [] : [(1000 * hostMilliseconds) / dispatches],
+  );
   return times.length === 0 ? null : median(times);
 }

@@ -1,18 +1,34 @@
 /** A report as text: one table a benchmark, those who are absent with the reason, and the targets. */
-import { bytes, figure, table, times, type Column } from "./tables";
+
 import type { Absent, BenchmarkName, Measurement } from "./results";
+import { bytes, type Column, figure, table, times } from "./tables";
 
 const COLUMNS: readonly (Column<Measurement> & { readonly shown?: (rows: readonly Measurement[]) => boolean })[] = [
   { title: "workload", text: ({ workload }) => workload, align: "left" },
   { title: "contender", text: ({ contender }) => contender, align: "left" },
-  { title: "ms (quartiles)", text: ({ milliseconds: { median, q1, q3 } }) => `${figure(median)} (${figure(q1)}–${figure(q3)})` },
-  { title: "rate", text: ({ rate }) => (rate === undefined ? "–" : `${figure(rate.value)} ${rate.unit}`), shown: (rows) => rows.some(({ rate }) => rate !== undefined) },
-  { title: "time / ours", text: ({ ratio }) => times(ratio), shown: (rows) => rows.some(({ ratio }) => ratio !== undefined && ratio !== 1) },
+  {
+    title: "ms (quartiles)",
+    text: ({ milliseconds: { median, q1, q3 } }) => `${figure(median)} (${figure(q1)}–${figure(q3)})`,
+  },
+  {
+    title: "rate",
+    text: ({ rate }) => (rate === undefined ? "–" : `${figure(rate.value)} ${rate.unit}`),
+    shown: (rows) => rows.some(({ rate }) => rate !== undefined),
+  },
+  {
+    title: "time / ours",
+    text: ({ ratio }) => times(ratio),
+    shown: (rows) => rows.some(({ ratio }) => ratio !== undefined && ratio !== 1),
+  },
   { title: "dispatches", text: ({ counts }) => figure(counts?.dispatches), shown: counted("dispatches") },
   { title: "submits", text: ({ counts }) => figure(counts?.submits), shown: counted("submits") },
   { title: "read-backs", text: ({ counts }) => figure(counts?.readbacks), shown: counted("readbacks") },
   { title: "up", text: ({ counts }) => bytes(counts?.bytesUploaded), shown: counted("bytesUploaded") },
-  { title: "host µs / dispatch", text: ({ hostMicrosecondsPerDispatch }) => figure(hostMicrosecondsPerDispatch), shown: (rows) => rows.some((row) => row.hostMicrosecondsPerDispatch !== undefined) },
+  {
+    title: "host µs / dispatch",
+    text: ({ hostMicrosecondsPerDispatch }) => figure(hostMicrosecondsPerDispatch),
+    shown: (rows) => rows.some((row) => row.hostMicrosecondsPerDispatch !== undefined),
+  },
   { title: "kB", text: ({ needs }) => figure(needs && needs.bytes / 1e3), shown: needed },
   { title: "MFLOP", text: ({ needs }) => figure(needs && needs.flops / 1e6), shown: needed },
   { title: "of copy bandwidth", text: ({ needs }) => percent(needs?.ofBandwidth), shown: needed },
@@ -31,11 +47,29 @@ const percent = (share: number | undefined): string => (share === undefined ? "�
 
 /** The table of one benchmark on one home, with only the columns that say something. */
 export function measurementTable(rows: readonly Measurement[]): string {
-  return table(COLUMNS.filter(({ shown }) => shown === undefined || shown(rows)), rows);
+  return table(
+    COLUMNS.filter(({ shown }) => shown === undefined || shown(rows)),
+    rows,
+  );
 }
 
 /** Title, table and absentees of one benchmark. */
-export function section(name: BenchmarkName, home: string, adapter: string, rows: readonly Measurement[], absent: readonly Absent[], notes: readonly string[]): string {
-  const missing = absent.map(({ contender, workload, why }) => `${contender} is absent (${workload}): ${why.replaceAll(/\s+/g, " ")}`);
-  return [`## ${name} on ${home} (${adapter})`, "", measurementTable(rows), ...(missing.length + notes.length > 0 ? ["", ...missing, ...notes] : []), ""].join("\n");
+export function section(
+  name: BenchmarkName,
+  home: string,
+  adapter: string,
+  rows: readonly Measurement[],
+  absent: readonly Absent[],
+  notes: readonly string[],
+): string {
+  const missing = absent.map(
+    ({ contender, workload, why }) => `${contender} is absent (${workload}): ${why.replaceAll(/\s+/g, " ")}`,
+  );
+  return [
+    `## ${name} on ${home} (${adapter})`,
+    "",
+    measurementTable(rows),
+    ...(missing.length + notes.length > 0 ? ["", ...missing, ...notes] : []),
+    "",
+  ].join("\n");
 }

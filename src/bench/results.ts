@@ -4,7 +4,16 @@
  */
 import { z } from "zod";
 
-export const BENCHMARKS = ["matmul", "kernels", "dispatch", "train-step", "rollout", "grpo-step", "startup", "full-size"] as const;
+export const BENCHMARKS = [
+  "matmul",
+  "kernels",
+  "dispatch",
+  "train-step",
+  "rollout",
+  "grpo-step",
+  "startup",
+  "full-size",
+] as const;
 export type BenchmarkName = (typeof BENCHMARKS)[number];
 
 /** Those of a run without names: all that need no GPU. */
@@ -48,7 +57,13 @@ export const measurementSchema = z.object({
 export type Measurement = z.output<typeof measurementSchema>;
 
 /** A contender that could not take part, and why. */
-const absentSchema = z.object({ benchmark: z.enum(BENCHMARKS), home: z.enum(["webgpu", "wasm", "reference"]), workload: z.string(), contender: z.string(), why: z.string() });
+const absentSchema = z.object({
+  benchmark: z.enum(BENCHMARKS),
+  home: z.enum(["webgpu", "wasm", "reference"]),
+  workload: z.string(),
+  contender: z.string(),
+  why: z.string(),
+});
 export type Absent = z.output<typeof absentSchema>;
 
 export const reportSchema = z.object({
@@ -56,7 +71,13 @@ export const reportSchema = z.object({
   /** ISO 8601. */
   date: z.string(),
   quick: z.boolean(),
-  machine: z.object({ cpu: z.string(), cores: z.int().positive(), platform: z.string(), node: z.string(), adapters: z.record(z.string(), z.string()) }),
+  machine: z.object({
+    cpu: z.string(),
+    cores: z.int().positive(),
+    platform: z.string(),
+    node: z.string(),
+    adapters: z.record(z.string(), z.string()),
+  }),
   measurements: z.array(measurementSchema),
   absent: z.array(absentSchema),
 });
@@ -67,7 +88,9 @@ export function parseReport(text: string, file: string): Report {
   const parsed = reportSchema.safeParse(json(text, file));
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw new Error(`${file}: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}; expected a report written by npm run bench -- --json`);
+  throw new Error(
+    `${file}: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}; expected a report written by npm run bench -- --json`,
+  );
 }
 
 function json(text: string, file: string): unknown {

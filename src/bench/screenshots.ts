@@ -6,19 +6,45 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { chromium, type Browser } from "playwright-core";
+import { type Browser, chromium } from "playwright-core";
 import { createServer, preview } from "vite";
 
 const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
 const THEMES = ["light", "dark"] as const;
 const STATES = [
-  "first", "base", "sft", "sftTraining", "grpo", "late", "step1", "rollout", "score", "moved", "wasm", "lost", "refused", "nothingRight", "flat", "long", "malformed", "failed", "why", "open", "help", "sheet", "badge", "snapshot",
+  "first",
+  "base",
+  "sft",
+  "sftTraining",
+  "grpo",
+  "late",
+  "step1",
+  "rollout",
+  "score",
+  "moved",
+  "wasm",
+  "lost",
+  "refused",
+  "nothingRight",
+  "flat",
+  "long",
+  "malformed",
+  "failed",
+  "why",
+  "open",
+  "help",
+  "sheet",
+  "badge",
+  "snapshot",
 ] as const;
 /** Pictured in every size and theme; the others once. */
 const EVERYWHERE: readonly string[] = ["first", "grpo", "sft", "help"];
 const PHONE_ONLY: readonly string[] = ["sheet"];
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: "string" }, built: { type: "boolean", default: false } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { only: { type: "string" }, built: { type: "boolean", default: false } },
+});
 const folder = positionals[0];
 if (folder === undefined) {
   console.error("Say where the pictures go: npx tsx src/bench/screenshots.ts FOLDER [--only NAME,NAME] [--built]");
@@ -26,27 +52,52 @@ if (folder === undefined) {
 }
 mkdirSync(folder, { recursive: true });
 
-const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => existsSync(path));
+const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) =>
+  existsSync(path),
+);
 const browser = await chromium.launch({
   ...(executablePath === undefined ? {} : { executablePath }),
-  args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"],
+  args: [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--enable-unsafe-webgpu",
+    "--use-webgpu-adapter=swiftshader",
+  ],
 });
 
-async function picture(from: Browser, address: string, size: keyof typeof SIZES, theme: (typeof THEMES)[number], path: string, wait: number): Promise<void> {
+async function picture(
+  from: Browser,
+  address: string,
+  size: keyof typeof SIZES,
+  theme: (typeof THEMES)[number],
+  path: string,
+  wait: number,
+): Promise<void> {
   const page = await from.newPage({ viewport: SIZES[size], colorScheme: theme, deviceScaleFactor: 1 });
   page.on("pageerror", (error) => console.error(`${path}: ${error.message}`));
-  page.on("console", (message) => { if (message.type() === "error") console.error(`${path}: ${message.text()}`); });
+  page.on("console", (message) => {
+    if (message.type() === "error") console.error(`${path}: ${message.text()}`);
+  });
   await page.goto(address);
   await page.waitForTimeout(wait);
   // Curves are drawn when they are first seen, and loaded last; a state without steps has none.
   await page.evaluate(async () => {
     for (const curve of document.querySelectorAll(".curve")) {
       curve.scrollIntoView();
-      await new Promise((resolve) => { setTimeout(resolve, 60); });
+      await new Promise((resolve) => {
+        setTimeout(resolve, 60);
+      });
     }
     for (const scrolled of [document.scrollingElement, document.querySelector(".curves")]) scrolled?.scrollTo(0, 0);
   });
-  await page.waitForFunction(() => [...document.querySelectorAll(".plot")].every((plot) => plot.querySelector("svg, .plot-empty") !== null), undefined, { timeout: 30_000 });
+  await page.waitForFunction(
+    () => [...document.querySelectorAll(".plot")].every((plot) => plot.querySelector("svg, .plot-empty") !== null),
+    undefined,
+    { timeout: 30_000 },
+  );
   await page.waitForTimeout(300);
   await page.screenshot({ path, fullPage: size === "phone" });
   await page.close();
@@ -57,7 +108,9 @@ if (values.built) {
   const server = await preview({ preview: { port: 0, open: false } });
   const address = server.resolvedUrls?.local[0];
   if (address === undefined) throw new Error("vite preview gave no address; build the page first: npx vite build");
-  for (const size of ["wide", "phone"] as const) for (const theme of THEMES) await picture(browser, address, size, theme, join(folder, `built-${size}-${theme}.png`), 15_000);
+  for (const size of ["wide", "phone"] as const)
+    for (const theme of THEMES)
+      await picture(browser, address, size, theme, join(folder, `built-${size}-${theme}.png`), 15_000);
   await server.close();
 } else {
   const server = await createServer({ server: { port: 0, hmr: false }, logLevel: "warn" });
@@ -71,7 +124,14 @@ if (values.built) {
       for (const theme of THEMES) {
         const usual = PHONE_ONLY.includes(state) ? "phone" : "wide";
         if (!EVERYWHERE.includes(state) && (size !== usual || theme === "dark")) continue;
-        await picture(browser, `${address}src/app/testing/stage.html?state=${state}&theme=${theme}`, size, theme, join(folder, `${state}-${size}-${theme}.png`), 1500);
+        await picture(
+          browser,
+          `${address}src/app/testing/stage.html?state=${state}&theme=${theme}`,
+          size,
+          theme,
+          join(folder, `${state}-${size}-${theme}.png`),
+          1500,
+        );
       }
     }
   }

@@ -31,6 +31,9 @@ export function spread(values: readonly number[]): Spread {
 
 /** Median of `values[i] / base[i]` over interleaved repetitions. @throws Error when the two were not repeated equally often */
 export function medianRatio(values: readonly number[], base: readonly number[]): number {
-  if (values.length !== base.length) throw new Error(`medianRatio: ${values.length} repetitions against ${base.length}; interleaved ones are equally many.`);
+  if (values.length !== base.length)
+    throw new Error(
+      `medianRatio: ${values.length} repetitions against ${base.length}; interleaved ones are equally many.`,
+    );
   return median(values.map((value, i) => value / (base[i] ?? Number.NaN)));
 }

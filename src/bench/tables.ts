@@ -12,7 +12,8 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
   const cells = rows.map((row) => columns.map((column) => column.text(row)));
   const widths = columns.map(({ title }, i) => Math.max(3, title.length, ...cells.map((row) => (row[i] ?? "").length)));
   const left = (i: number): boolean => columns[i]?.align === "left";
-  const line = (texts: readonly string[]): string => `| ${texts.map((text, i) => (left(i) ? text.padEnd(widths[i] ?? 0) : text.padStart(widths[i] ?? 0))).join(" | ")} |`;
+  const line = (texts: readonly string[]): string =>
+    `| ${texts.map((text, i) => (left(i) ? text.padEnd(widths[i] ?? 0) : text.padStart(widths[i] ?? 0))).join(" | ")} |`;
   const rule = widths.map((width, i) => (left(i) ? "-".repeat(width) : `${"-".repeat(width - 1)}:`));
   return [line(columns.map(({ title }) => title)), line(rule), ...cells.map(line)].join("\n");
 }
@@ -21,7 +22,8 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
 export function figure(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   if (value !== 0 && Math.abs(value) < 1e-3) return value.toExponential(1);
-  const digits = Math.abs(value) >= 100 || Number.isInteger(value) ? 0 : Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
+  const digits =
+    Math.abs(value) >= 100 || Number.isInteger(value) ? 0 : Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
   return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 

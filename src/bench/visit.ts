@@ -7,7 +7,13 @@ const marksSchema = z.object({
   firstPaint: z.number(),
   prepared: z.number().nullable(),
   opened: z.number(),
-  costs: z.object({ download: z.number(), device: z.number(), pipelines: z.number(), selfTest: z.number(), load: z.number() }),
+  costs: z.object({
+    download: z.number(),
+    device: z.number(),
+    pipelines: z.number(),
+    selfTest: z.number(),
+    load: z.number(),
+  }),
   asked: z.number(),
   stepped: z.number(),
 });
@@ -29,7 +35,12 @@ export async function visit(context: BrowserContext, url: string): Promise<Visit
     await waitFor(page, "the engine", "opened");
     await page.getByRole("button", { name: "One step (→)", exact: true }).click({ timeout: PATIENCE });
     await waitFor(page, "the first step", "stepped");
-    return marksSchema.parse(await page.evaluate(() => ({ ...Reflect.get(window, "startMarks"), firstPaint: performance.getEntriesByName("first-contentful-paint")[0]?.startTime })));
+    return marksSchema.parse(
+      await page.evaluate(() => ({
+        ...Reflect.get(window, "startMarks"),
+        firstPaint: performance.getEntriesByName("first-contentful-paint")[0]?.startTime,
+      })),
+    );
   } finally {
     await page.close();
   }
@@ -37,7 +48,10 @@ export async function visit(context: BrowserContext, url: string): Promise<Visit
 
 async function waitFor(page: Page, what: string, mark: string): Promise<void> {
   try {
-    await page.waitForFunction((name) => Reflect.get(Reflect.get(window, "startMarks"), name) !== undefined, mark, { timeout: PATIENCE, polling: 100 });
+    await page.waitForFunction((name) => Reflect.get(Reflect.get(window, "startMarks"), name) !== undefined, mark, {
+      timeout: PATIENCE,
+      polling: 100,
+    });
   } catch (error) {
     const banner = (await page.getByRole("banner").innerText()).replaceAll(/\s+/g, " ");
     throw new Error(`startup: waited in vain for ${what}; the page's header says "${banner}".`, { cause: error });
@@ -58,7 +72,13 @@ function watchPage(): void {
       });
     }
   };
-  document.addEventListener("click", () => { marks["asked"] ??= now(); }, true);
+  document.addEventListener(
+    "click",
+    () => {
+      marks["asked"] ??= now();
+    },
+    true,
+  );
   const look = (): void => {
     if (document.querySelector("main table") !== null && marks["opened"] === undefined) marks["prepared"] = now();
     else if (marks["opened"] === undefined) requestAnimationFrame(look);

@@ -2,9 +2,10 @@
  * The models and batches that all parties work on: a decoder of the policy's family with weights that depend on the seed only,
  * and sequences of equal length, so that a batch without padding (ours) and a rectangular one (the peers') hold the same tokens.
  */
-import { nanoConfig, nanoFiles, normalValues } from "../policy/create";
+
 import { InMemoryFiles } from "../policy/checkpointFiles";
 import { parseConfig } from "../policy/config";
+import { nanoConfig, nanoFiles, normalValues } from "../policy/create";
 import { nanoSpecialId } from "../policy/tokenizerNano";
 import { RESPONSE_TAGS } from "../srpo/tags";
 import { VOCABULARY } from "../tasks/vocabulary";
@@ -17,23 +18,40 @@ export const NANO_WORDS = [...RESPONSE_TAGS, ...VOCABULARY];
 /** The shipped policies' decoder. */
 export async function nanoShape(): Promise<DecoderShape> {
   const { text } = parseConfig(await nanoFiles(NANO_WORDS).read("config.json"));
-  return { vocabulary: text.vocabSize, hidden: text.hiddenSize, intermediate: text.intermediateSize, layers: text.layers, heads: text.heads };
+  return {
+    vocabulary: text.vocabSize,
+    hidden: text.hiddenSize,
+    intermediate: text.intermediateSize,
+    layers: text.layers,
+    heads: text.heads,
+  };
 }
 
 /** A member with twenty times the parameters. */
 export async function largeShape(): Promise<DecoderShape> {
-  return { ...await nanoShape(), hidden: 512, intermediate: 1280, layers: 6, heads: 8 };
+  return { ...(await nanoShape()), hidden: 512, intermediate: 1280, layers: 6, heads: 8 };
 }
 
 /** Floating-point operations that a training step over `rows` sequences must do: products forward and backward, and causal attention. */
-export function trainingFlops({ vocabulary, hidden, intermediate, layers }: DecoderShape, rows: number, length: number): number {
+export function trainingFlops(
+  { vocabulary, hidden, intermediate, layers }: DecoderShape,
+  rows: number,
+  length: number,
+): number {
   const tokens = rows * length;
   const weights = layers * (4 * hidden + 3 * intermediate) * hidden + vocabulary * hidden;
   return 6 * tokens * weights + 7 * tokens * length * hidden * layers;
 }
 
 /** AdamW as every party runs it in `train`. Weight decay 0, so that the peers' own Adam does the same. */
-export const OPTIMISER = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1 } as const;
+export const OPTIMISER = {
+  learningRate: 1e-3,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0,
+  maxGradNorm: 1,
+} as const;
 
 /** What the chain of dispatches adds up; stock TensorFlow.js computes tensors below a thousand values without the GPU. */
 export const TERM = new Float32Array(1024).fill(1);
@@ -56,16 +74,34 @@ export function decoderWeights(shape: DecoderShape, seed: number): Map<string, V
   for (let i = 0; i < layers; i++) {
     const layer = `model.layers.${i}`;
     shapes.push([`${layer}.input_layernorm.weight`, [hidden]]);
-    for (const part of ["q", "k", "v"]) shapes.push([`${layer}.self_attn.${part}_proj.weight`, [hidden, hidden]], [`${layer}.self_attn.${part}_proj.bias`, [hidden]]);
-    shapes.push([`${layer}.self_attn.o_proj.weight`, [hidden, hidden]], [`${layer}.post_attention_layernorm.weight`, [hidden]]);
-    shapes.push([`${layer}.mlp.gate_proj.weight`, [intermediate, hidden]], [`${layer}.mlp.up_proj.weight`, [intermediate, hidden]], [`${layer}.mlp.down_proj.weight`, [hidden, intermediate]]);
+    for (const part of ["q", "k", "v"])
+      shapes.push(
+        [`${layer}.self_attn.${part}_proj.weight`, [hidden, hidden]],
+        [`${layer}.self_attn.${part}_proj.bias`, [hidden]],
+      );
+    shapes.push(
+      [`${layer}.self_attn.o_proj.weight`, [hidden, hidden]],
+      [`${layer}.post_attention_layernorm.weight`, [hidden]],
+    );
+    shapes.push(
+      [`${layer}.mlp.gate_proj.weight`, [intermediate, hidden]],
+      [`${layer}.mlp.up_proj.weight`, [intermediate, hidden]],
+      [`${layer}.mlp.down_proj.weight`, [hidden, intermediate]],
+    );
   }
   shapes.push(["model.norm.weight", [hidden]]);
-  return new Map(shapes.map(([name, dimensions], stream) => {
-    const count = dimensions.reduce((product, n) => product * n, 1);
-    const values = normalValues(count, seed, stream, dimensions.length === 2 ? 0.5 / Math.sqrt(dimensions[1] ?? 1) : 0.1);
-    return [name, { shape: dimensions, values: name.includes("norm") ? values.map((value) => 1 + value) : values }];
-  }));
+  return new Map(
+    shapes.map(([name, dimensions], stream) => {
+      const count = dimensions.reduce((product, n) => product * n, 1);
+      const values = normalValues(
+        count,
+        seed,
+        stream,
+        dimensions.length === 2 ? 0.5 / Math.sqrt(dimensions[1] ?? 1) : 0.1,
+      );
+      return [name, { shape: dimensions, values: name.includes("norm") ? values.map((value) => 1 + value) : values }];
+    }),
+  );
 }
 
 /** One layer's tensors as kernels and peers bind them: q|k|v and gate|up stacked by rows. */
@@ -123,8 +159,13 @@ export function stackedWeights(shape: DecoderShape, seed: number): StackedWeight
 export function decoderFolder(shape: DecoderShape): InMemoryFiles {
   const { vocabulary, hidden, intermediate, layers, heads } = shape;
   const config = nanoConfig({
-    vocabSize: vocabulary, imageToken: nanoSpecialId("<|image_pad|>"), videoToken: nanoSpecialId("<|video_pad|>"), visionStart: nanoSpecialId("<|vision_start|>"),
-    visionEnd: nanoSpecialId("<|vision_end|>"), endOfText: nanoSpecialId("<|endoftext|>"), endOfTurn: nanoSpecialId("<|im_end|>"),
+    vocabSize: vocabulary,
+    imageToken: nanoSpecialId("<|image_pad|>"),
+    videoToken: nanoSpecialId("<|video_pad|>"),
+    visionStart: nanoSpecialId("<|vision_start|>"),
+    visionEnd: nanoSpecialId("<|vision_end|>"),
+    endOfText: nanoSpecialId("<|endoftext|>"),
+    endOfTurn: nanoSpecialId("<|im_end|>"),
   });
   const half = hidden / heads / 2;
   const first = Math.floor(half / 4);
@@ -132,8 +173,18 @@ export function decoderFolder(shape: DecoderShape): InMemoryFiles {
   const sized = {
     ...config,
     text_config: {
-      ...section(config["text_config"]), hidden_size: hidden, intermediate_size: intermediate, num_hidden_layers: layers, num_attention_heads: heads, num_key_value_heads: heads,
-      rms_norm_eps: NORM_EPSILON, rope_parameters: { rope_type: "default", rope_theta: ROPE_THETA, mrope_section: [first, second, half - first - second] },
+      ...section(config["text_config"]),
+      hidden_size: hidden,
+      intermediate_size: intermediate,
+      num_hidden_layers: layers,
+      num_attention_heads: heads,
+      num_key_value_heads: heads,
+      rms_norm_eps: NORM_EPSILON,
+      rope_parameters: {
+        rope_type: "default",
+        rope_theta: ROPE_THETA,
+        mrope_section: [first, second, half - first - second],
+      },
     },
     vision_config: { ...section(config["vision_config"]), out_hidden_size: hidden },
   };
@@ -143,13 +194,22 @@ export function decoderFolder(shape: DecoderShape): InMemoryFiles {
 /** Random words (no special tokens), `rows` × `length`, row after row. */
 export function randomTokens(shape: DecoderShape, rows: number, length: number, seed: number): Int32Array {
   const first = nanoSpecialId("<|video_pad|>") + 1;
-  return Int32Array.from({ length: rows * length }, (_, i) => first + Math.floor(randomUniform(seed, 1, i, 0) * (shape.vocabulary - first)));
+  return Int32Array.from(
+    { length: rows * length },
+    (_, i) => first + Math.floor(randomUniform(seed, 1, i, 0) * (shape.vocabulary - first)),
+  );
 }
 
 /** cos and sin of the rotary angles of positions 0 … length−1, [length, headDim/2]. */
-export function rotaryTables(shape: DecoderShape, length: number): { readonly cos: Float32Array; readonly sin: Float32Array; readonly half: number } {
+export function rotaryTables(
+  shape: DecoderShape,
+  length: number,
+): { readonly cos: Float32Array; readonly sin: Float32Array; readonly half: number } {
   const half = shape.hidden / shape.heads / 2;
-  const angles = Array.from({ length: length * half }, (_, i) => Math.floor(i / half) / ROPE_THETA ** ((i % half) / half));
+  const angles = Array.from(
+    { length: length * half },
+    (_, i) => Math.floor(i / half) / ROPE_THETA ** ((i % half) / half),
+  );
   return { cos: Float32Array.from(angles, Math.cos), sin: Float32Array.from(angles, Math.sin), half };
 }
 

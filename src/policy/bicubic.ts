@@ -45,7 +45,15 @@ function tapsFor(from: number, to: number): Taps {
  * One pass along one axis. `stride` is the distance between neighbours along it, in bytes; `lines` are the byte
  * offsets at which lines begin, in the source and in the target.
  */
-function pass(source: ArrayLike<number>, target: Uint8Array, taps: Taps, sourceLine: (line: number) => number, targetLine: (line: number) => number, lines: number, stride: number): void {
+function pass(
+  source: ArrayLike<number>,
+  target: Uint8Array,
+  taps: Taps,
+  sourceLine: (line: number) => number,
+  targetLine: (line: number) => number,
+  lines: number,
+  stride: number,
+): void {
   for (let line = 0; line < lines; line++) {
     const [from, to] = [sourceLine(line), targetLine(line)];
     taps.weights.forEach((weights, i) => {
@@ -67,13 +75,29 @@ export function resizeBicubic(image: RgbImage, width: number, height: number): R
   if (width !== image.width) {
     const wide = new Uint8Array(width * image.height * 3);
     // A line is one channel of one row.
-    pass(pixels, wide, tapsFor(image.width, width), (l) => Math.floor(l / 3) * image.width * 3 + (l % 3), (l) => Math.floor(l / 3) * width * 3 + (l % 3), image.height * 3, 3);
+    pass(
+      pixels,
+      wide,
+      tapsFor(image.width, width),
+      (l) => Math.floor(l / 3) * image.width * 3 + (l % 3),
+      (l) => Math.floor(l / 3) * width * 3 + (l % 3),
+      image.height * 3,
+      3,
+    );
     pixels = wide;
   }
   if (height !== image.height) {
     const tall = new Uint8Array(width * height * 3);
     // A line is one channel of one column.
-    pass(pixels, tall, tapsFor(image.height, height), (l) => l, (l) => l, width * 3, width * 3);
+    pass(
+      pixels,
+      tall,
+      tapsFor(image.height, height),
+      (l) => l,
+      (l) => l,
+      width * 3,
+      width * 3,
+    );
     pixels = tall;
   }
   return pixels === image.pixels ? image : { width, height, pixels };

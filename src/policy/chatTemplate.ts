@@ -31,7 +31,10 @@ function templateIn(json: unknown, file: string): string | null {
 const explain = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 export class ChatTemplate {
-  private constructor(private readonly template: Template, private readonly where: string) {}
+  private constructor(
+    private readonly template: Template,
+    private readonly where: string,
+  ) {}
 
   /** @throws ChatTemplateError when the source is not valid Jinja */
   static fromSource(source: string, where = "chat template"): ChatTemplate {
@@ -45,12 +48,18 @@ export class ChatTemplate {
   /** @throws ChatTemplateError when the folder holds no template */
   static async open(files: CheckpointFiles): Promise<ChatTemplate> {
     const present = files.list();
-    if (present.includes("chat_template.jinja")) return ChatTemplate.fromSource(new TextDecoder().decode(await files.read("chat_template.jinja")), "chat_template.jinja");
+    if (present.includes("chat_template.jinja"))
+      return ChatTemplate.fromSource(
+        new TextDecoder().decode(await files.read("chat_template.jinja")),
+        "chat_template.jinja",
+      );
     for (const file of ["chat_template.json", "tokenizer_config.json"]) {
       const source = present.includes(file) ? templateIn(parseJson(await files.read(file), file), file) : null;
       if (source !== null) return ChatTemplate.fromSource(source, file);
     }
-    throw new ChatTemplateError("The folder holds no chat template: expected chat_template.jinja, or the key chat_template in chat_template.json or tokenizer_config.json.");
+    throw new ChatTemplateError(
+      "The folder holds no chat template: expected chat_template.jinja, or the key chat_template in chat_template.json or tokenizer_config.json.",
+    );
   }
 
   /**
@@ -73,8 +82,14 @@ export class ChatTemplate {
     const parts = question.split("<image>");
     const placed = parts.length === pictures + 1 && parts.length > 1;
     const content = placed
-      ? parts.flatMap((text, i): MessagePart[] => [...(i > 0 ? [{ type: "image" } as const] : []), ...(text === "" ? [] : [{ type: "text", text } as const])])
-      : [...Array.from({ length: pictures }, () => ({ type: "image" }) as const), { type: "text", text: question } as const];
+      ? parts.flatMap((text, i): MessagePart[] => [
+          ...(i > 0 ? [{ type: "image" } as const] : []),
+          ...(text === "" ? [] : [{ type: "text", text } as const]),
+        ])
+      : [
+          ...Array.from({ length: pictures }, () => ({ type: "image" }) as const),
+          { type: "text", text: question } as const,
+        ];
     return this.render([{ role: "user", content }], { addGenerationPrompt: true });
   }
 }
@@ -86,7 +101,8 @@ export class ChatTemplate {
  */
 export function expandImageTokens(ids: Int32Array, imageTokenId: number, counts: readonly number[]): Int32Array {
   const places = ids.reduce((count, id) => count + (id === imageTokenId ? 1 : 0), 0);
-  if (places !== counts.length) throw new ChatTemplateError(`The prompt has ${places} places for images, but ${counts.length} are given.`);
+  if (places !== counts.length)
+    throw new ChatTemplateError(`The prompt has ${places} places for images, but ${counts.length} are given.`);
   const expanded = new Int32Array(ids.length + counts.reduce((sum, count) => sum + count - 1, 0));
   let [to, image] = [0, 0];
   for (const id of ids) {

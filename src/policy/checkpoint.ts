@@ -8,11 +8,16 @@
 import { z } from "zod";
 import { CheckpointError, type CheckpointFiles } from "./checkpointFiles";
 import { canonicalName, expectedTensors, isIgnorable } from "./checkpointNames";
-import { parseConfig, parseJson, parseWith, type PolicyConfig } from "./config";
+import { type PolicyConfig, parseConfig, parseJson, parseWith } from "./config";
 import { elementBytes, headerLength, parseHeader, type SafetensorsHeader, type TensorEntry } from "./safetensors";
 import { toFloat32 } from "./safetensorsValues";
 
-const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string().regex(/^[^/\\]+\.safetensors$/, "expected the name of a .safetensors file in the same folder")) });
+const indexSchema = z.looseObject({
+  weight_map: z.record(
+    z.string(),
+    z.string().regex(/^[^/\\]+\.safetensors$/, "expected the name of a .safetensors file in the same folder"),
+  ),
+});
 
 const SINGLE_FILE = "model.safetensors";
 const INDEX_FILE = "model.safetensors.index.json";
@@ -55,14 +60,19 @@ async function openShard(files: CheckpointFiles, file: string): Promise<Shard> {
 async function openShards(files: CheckpointFiles): Promise<Shard[]> {
   const present = new Set(files.list());
   if (present.has(SINGLE_FILE)) return [await openShard(files, SINGLE_FILE)];
-  if (!present.has(INDEX_FILE)) throw new CheckpointError(`The folder holds neither ${SINGLE_FILE} nor ${INDEX_FILE}; it holds ${listed([...present]) || "nothing"}.`);
+  if (!present.has(INDEX_FILE))
+    throw new CheckpointError(
+      `The folder holds neither ${SINGLE_FILE} nor ${INDEX_FILE}; it holds ${listed([...present]) || "nothing"}.`,
+    );
   const index = parseWith(indexSchema, parseJson(await files.read(INDEX_FILE), INDEX_FILE), INDEX_FILE, "");
   const shards: Shard[] = [];
   for (const name of [...new Set(Object.values(index.weight_map))].sort()) {
-    if (!present.has(name)) throw new CheckpointError(`${INDEX_FILE} names the shard ${name}, which is not in the folder.`);
+    if (!present.has(name))
+      throw new CheckpointError(`${INDEX_FILE} names the shard ${name}, which is not in the folder.`);
     const shard = await openShard(files, name);
     for (const [tensor, at] of Object.entries(index.weight_map)) {
-      if (at === name && !shard.header.tensors.has(tensor)) throw new CheckpointError(`${INDEX_FILE} places tensor ${tensor} in ${name}, which does not hold it.`);
+      if (at === name && !shard.header.tensors.has(tensor))
+        throw new CheckpointError(`${INDEX_FILE} places tensor ${tensor} in ${name}, which does not hold it.`);
     }
     shards.push(shard);
   }
@@ -75,7 +85,10 @@ function locate(shards: readonly Shard[]): Map<string, Located> {
     for (const [name, entry] of header.tensors) {
       const canonical = canonicalName(name);
       const other = located.get(canonical);
-      if (other) throw new CheckpointError(`${file}: tensor ${name} stands for ${canonical}, as ${other.entry.name} in ${other.file} does.`);
+      if (other)
+        throw new CheckpointError(
+          `${file}: tensor ${name} stands for ${canonical}, as ${other.entry.name} in ${other.file} does.`,
+        );
       located.set(canonical, { file, entry });
     }
   }
@@ -89,7 +102,9 @@ function checkAgainstConfig(located: ReadonlyMap<string, Located>, config: Polic
   const extra = [...located.keys()].filter((name) => !expected.has(name) && !isIgnorable(name, config));
   const misshaped = [...expected].flatMap(([name, shape]) => {
     const found = located.get(name)?.entry.shape;
-    return found && found.join() !== shape.join() ? [`${name} is [${found.join(", ")}], expected [${shape.join(", ")}]`] : [];
+    return found && found.join() !== shape.join()
+      ? [`${name} is [${found.join(", ")}], expected [${shape.join(", ")}]`]
+      : [];
   });
   const problems = [
     ...(misshaped.length ? [`${misshaped.length} of another shape: ${listed(misshaped)}`] : []),
@@ -115,7 +130,10 @@ export class Checkpoint {
    * @throws ConfigError, SafetensorsError or CheckpointError, each naming the file and the key or tensor.
    */
   static async open(files: CheckpointFiles): Promise<Checkpoint> {
-    if (!files.list().includes("config.json")) throw new CheckpointError(`The folder holds no config.json; it holds ${listed(files.list()) || "nothing"}. Is it a Hugging Face checkpoint?`);
+    if (!files.list().includes("config.json"))
+      throw new CheckpointError(
+        `The folder holds no config.json; it holds ${listed(files.list()) || "nothing"}. Is it a Hugging Face checkpoint?`,
+      );
     const configText = new TextDecoder().decode(await files.read("config.json"));
     const config = parseConfig(configText);
     const shards = await openShards(files);
@@ -168,7 +186,11 @@ export class Checkpoint {
   /** A whole tensor as float32, by either layout's name. F32 tensors may be views of the file: do not write to them. */
   async read(name: string): Promise<Float32Array> {
     const { file, entry } = this.at(name);
-    return toFloat32(await this.bytesOf(file, entry, entry.begin, entry.end), entry.dtype, `${file}: tensor ${entry.name}`);
+    return toFloat32(
+      await this.bytesOf(file, entry, entry.begin, entry.end),
+      entry.dtype,
+      `${file}: tensor ${entry.name}`,
+    );
   }
 
   private async bytesOf(file: string, entry: TensorEntry, from: number, to: number): Promise<Uint8Array> {

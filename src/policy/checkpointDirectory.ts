@@ -1,5 +1,5 @@
 /** A checkpoint folder on disk. Node only: nothing that the page bundles may import this file. */
-import { open, readdir, readFile, stat, writeFile, mkdir, type FileHandle } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError, type CheckpointFiles } from "./checkpointFiles";
 
@@ -10,7 +10,10 @@ export async function openDirectory(directory: string): Promise<CheckpointFiles>
   let names: string[];
   try {
     const entries = await readdir(directory, { withFileTypes: true });
-    names = entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name).sort();
+    names = entries
+      .filter((entry) => !entry.isDirectory())
+      .map((entry) => entry.name)
+      .sort();
   } catch (error) {
     throw new CheckpointError(`${directory}: not a readable folder (${reason(error)}).`);
   }
@@ -27,14 +30,15 @@ export async function openDirectory(directory: string): Promise<CheckpointFiles>
     list: () => [...names],
     read: (path) => reading(path, async (file) => new Uint8Array(await readFile(file))),
     size: (path) => reading(path, async (file) => (await stat(file)).size),
-    readRange: (path, from, to) => reading(path, async (file) => {
-      const handle = await open(file);
-      try {
-        return await readFully(handle, file, from, to);
-      } finally {
-        await handle.close();
-      }
-    }),
+    readRange: (path, from, to) =>
+      reading(path, async (file) => {
+        const handle = await open(file);
+        try {
+          return await readFully(handle, file, from, to);
+        } finally {
+          await handle.close();
+        }
+      }),
   };
 }
 
@@ -43,7 +47,8 @@ async function readFully(handle: FileHandle, file: string, from: number, to: num
   const bytes = new Uint8Array(to - from);
   for (let at = 0; at < bytes.length; ) {
     const { bytesRead } = await handle.read(bytes, at, bytes.length - at, from + at);
-    if (bytesRead === 0) throw new CheckpointError(`${file}: ends at byte ${from + at}, expected bytes ${from} to ${to}.`);
+    if (bytesRead === 0)
+      throw new CheckpointError(`${file}: ends at byte ${from + at}, expected bytes ${from} to ${to}.`);
     at += bytesRead;
   }
   return bytes;

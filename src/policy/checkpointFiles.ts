@@ -12,7 +12,8 @@ export interface CheckpointFiles {
 
 /** Bytes [from, to) of a file that is in memory. @throws CheckpointError when it is shorter */
 function part(bytes: Uint8Array, path: string, from: number, to: number): Uint8Array {
-  if (to > bytes.length) throw new CheckpointError(`${path}: ends at byte ${bytes.length}, expected bytes ${from} to ${to}.`);
+  if (to > bytes.length)
+    throw new CheckpointError(`${path}: ends at byte ${bytes.length}, expected bytes ${from} to ${to}.`);
   return bytes.subarray(from, to);
 }
 
@@ -31,7 +32,8 @@ export class InMemoryFiles implements CheckpointFiles {
 
   async read(path: string): Promise<Uint8Array> {
     const bytes = this.files.get(path);
-    if (!bytes) throw new CheckpointError(`${path}: not in the folder, which holds ${this.list().join(", ") || "nothing"}.`);
+    if (!bytes)
+      throw new CheckpointError(`${path}: not in the folder, which holds ${this.list().join(", ") || "nothing"}.`);
     return bytes;
   }
 
@@ -87,11 +89,17 @@ export class UrlFiles implements CheckpointFiles {
     try {
       response = await this.fetcher(url);
     } catch (error) {
-      throw new CheckpointError(`${url}: could not be fetched (${error instanceof Error ? error.message : String(error)}).`);
+      throw new CheckpointError(
+        `${url}: could not be fetched (${error instanceof Error ? error.message : String(error)}).`,
+      );
     }
-    if (!response.ok) throw new CheckpointError(`${url}: the server answered ${response.status} ${response.statusText}`.trimEnd() + ".");
+    if (!response.ok)
+      throw new CheckpointError(
+        `${url}: the server answered ${response.status} ${response.statusText}`.trimEnd() + ".",
+      );
     // A development server answers a missing file with the page itself.
-    if (response.headers.get("content-type")?.startsWith("text/html")) throw new CheckpointError(`${url}: the server answered with an HTML page; the file is probably missing.`);
+    if (response.headers.get("content-type")?.startsWith("text/html"))
+      throw new CheckpointError(`${url}: the server answered with an HTML page; the file is probably missing.`);
     return new Uint8Array(await response.arrayBuffer());
   }
 

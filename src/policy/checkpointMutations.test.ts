@@ -33,7 +33,11 @@ class Draws {
   }
 }
 
-interface Entry { dtype: unknown; shape: unknown; data_offsets: unknown }
+interface Entry {
+  dtype: unknown;
+  shape: unknown;
+  data_offsets: unknown;
+}
 type Header = [string, Entry][];
 
 function header(): Header {
@@ -50,9 +54,39 @@ function file(json: string, claimed: bigint | null = null, body = data): Uint8Ar
   return bytes;
 }
 
-const render = (entries: Header): string => `{${entries.map(([name, entry]) => `${JSON.stringify(name)}:${JSON.stringify(entry)}`).join(",")}}`;
-const NUMBERS: readonly unknown[] = [-1, 0, 1, 0.5, 1e9, 2 ** 31, 2 ** 32, 2 ** 53 - 1, 2 ** 53, 1e308, "8", null, [], {}, true];
-const NAMES = ["../../etc/passwd", "__proto__", "constructor", "", "a\u0000b", "model.norm.weight", "model.language_model.norm.weight", "C:\\w", "lm_head.weight ", "x".repeat(5000), "\ud800", "__metadata__"];
+const render = (entries: Header): string =>
+  `{${entries.map(([name, entry]) => `${JSON.stringify(name)}:${JSON.stringify(entry)}`).join(",")}}`;
+const NUMBERS: readonly unknown[] = [
+  -1,
+  0,
+  1,
+  0.5,
+  1e9,
+  2 ** 31,
+  2 ** 32,
+  2 ** 53 - 1,
+  2 ** 53,
+  1e308,
+  "8",
+  null,
+  [],
+  {},
+  true,
+];
+const NAMES = [
+  "../../etc/passwd",
+  "__proto__",
+  "constructor",
+  "",
+  "a\u0000b",
+  "model.norm.weight",
+  "model.language_model.norm.weight",
+  "C:\\w",
+  "lm_head.weight ",
+  "x".repeat(5000),
+  "\ud800",
+  "__metadata__",
+];
 
 /** Each takes the good checkpoint and gives model.safetensors in another state. */
 const MUTATIONS: Readonly<Record<string, (draws: Draws) => Uint8Array>> = {
@@ -63,7 +97,21 @@ const MUTATIONS: Readonly<Record<string, (draws: Draws) => Uint8Array>> = {
   },
   truncation: (draws) => weights.slice(0, draws.below(weights.length)),
   "bytes after the end": (draws) => file(headerText, null, new Uint8Array(data.length + 1 + draws.below(100))),
-  "a claimed header length": (draws) => file(headerText, draws.of([0n, 1n, 7n, BigInt(headerText.length - 1), BigInt(headerText.length + 1), BigInt(weights.length), 100_000_001n, 2n ** 53n, 2n ** 64n - 1n])),
+  "a claimed header length": (draws) =>
+    file(
+      headerText,
+      draws.of([
+        0n,
+        1n,
+        7n,
+        BigInt(headerText.length - 1),
+        BigInt(headerText.length + 1),
+        BigInt(weights.length),
+        100_000_001n,
+        2n ** 53n,
+        2n ** 64n - 1n,
+      ]),
+    ),
   offsets: (draws) => {
     const entries = header();
     const [, entry] = draws.of(entries);
@@ -83,16 +131,35 @@ const MUTATIONS: Readonly<Record<string, (draws: Draws) => Uint8Array>> = {
     const [, entry] = draws.of(entries);
     const shape = entry.shape as unknown[];
     switch (draws.below(4)) {
-      case 0: shape[draws.below(shape.length)] = draws.of(NUMBERS); break;
-      case 1: shape.push(draws.of(NUMBERS)); break;
-      case 2: shape.reverse(); break;
-      default: entry.shape = draws.of([...NUMBERS, Array<number>(draws.below(2000)).fill(1)]);
+      case 0:
+        shape[draws.below(shape.length)] = draws.of(NUMBERS);
+        break;
+      case 1:
+        shape.push(draws.of(NUMBERS));
+        break;
+      case 2:
+        shape.reverse();
+        break;
+      default:
+        entry.shape = draws.of([...NUMBERS, Array<number>(draws.below(2000)).fill(1)]);
     }
     return file(render(entries));
   },
   dtype: (draws) => {
     const entries = header();
-    draws.of(entries)[1].dtype = draws.of(["F64", "F16", "BF16", "I64", "U8", "F8_E4M3", "float32", "", 4, null, ["F32"]]);
+    draws.of(entries)[1].dtype = draws.of([
+      "F64",
+      "F16",
+      "BF16",
+      "I64",
+      "U8",
+      "F8_E4M3",
+      "float32",
+      "",
+      4,
+      null,
+      ["F32"],
+    ]);
     return file(render(entries));
   },
   name: (draws) => {
@@ -111,8 +178,30 @@ const MUTATIONS: Readonly<Record<string, (draws: Draws) => Uint8Array>> = {
     if (draws.below(2) === 0) return file(render([...entries, [name, entry]]));
     return file(render(entries).replace('"dtype":"F32"', '"dtype":"F32","dtype":"F32"'));
   },
-  "another JSON value": (draws) => file(draws.of(["", "null", "[]", "{}", "1", '"w"', "{", `${"[".repeat(50_000)}`, `{"w":${"[".repeat(20_000)}${"]".repeat(20_000)}}`, `{"w":null}`, "{\"w\":{}}", "\ufeff{}"])),
-  metadata: (draws) => file(render(header()).replace("{", `{"__metadata__":${draws.of(["1", "null", "[]", '{"a":1}', '{"__proto__":{"x":"y"}}', '{"format":"pt"}'])},`)),
+  "another JSON value": (draws) =>
+    file(
+      draws.of([
+        "",
+        "null",
+        "[]",
+        "{}",
+        "1",
+        '"w"',
+        "{",
+        `${"[".repeat(50_000)}`,
+        `{"w":${"[".repeat(20_000)}${"]".repeat(20_000)}}`,
+        `{"w":null}`,
+        '{"w":{}}',
+        "\ufeff{}",
+      ]),
+    ),
+  metadata: (draws) =>
+    file(
+      render(header()).replace(
+        "{",
+        `{"__metadata__":${draws.of(["1", "null", "[]", '{"a":1}', '{"__proto__":{"x":"y"}}', '{"format":"pt"}'])},`,
+      ),
+    ),
 };
 
 let home: Home;
@@ -127,7 +216,11 @@ const OURS = [SafetensorsError, CheckpointError, ConfigError];
 async function refusal(files: Readonly<Record<string, Uint8Array>>): Promise<Error | null> {
   const before = home.memoryBytes();
   try {
-    const policy = await Policy.load(home, new InMemoryFiles(new Map(Object.entries({ "config.json": config, ...files }))), { trainable: "none" });
+    const policy = await Policy.load(
+      home,
+      new InMemoryFiles(new Map(Object.entries({ "config.json": config, ...files }))),
+      { trainable: "none" },
+    );
     expect(policy.parameters.names()).toHaveLength(69);
     policy.dispose();
     return null;
@@ -149,7 +242,8 @@ it.each(Object.keys(MUTATIONS))("model.safetensors with changed %s", { timeout: 
     if (error === null) continue;
     refused++;
     expect(error.message, `seed ${1000 + seed}`).toMatch(/model\.safetensors|The weights do not fit config\.json/);
-    if (/offset|shape|dtype|left out|twice/.test(name)) expect(error.message, `seed ${1000 + seed}`).toMatch(/[Tt]ensors? (?=\S)/);
+    if (/offset|shape|dtype|left out|twice/.test(name))
+      expect(error.message, `seed ${1000 + seed}`).toMatch(/[Tt]ensors? (?=\S)/);
   }
   expect(refused).toBeGreaterThan(0);
 });
@@ -157,18 +251,38 @@ it.each(Object.keys(MUTATIONS))("model.safetensors with changed %s", { timeout: 
 it("shards and their index, with hostile names and places", async () => {
   const names = header().map(([name]) => name);
   const good = Object.fromEntries(names.map((name) => [name, "a.safetensors"]));
-  const index = (weight_map: unknown): Record<string, Uint8Array> => ({ "model.safetensors.index.json": text(JSON.stringify({ metadata: {}, weight_map })), "a.safetensors": weights });
+  const index = (weight_map: unknown): Record<string, Uint8Array> => ({
+    "model.safetensors.index.json": text(JSON.stringify({ metadata: {}, weight_map })),
+    "a.safetensors": weights,
+  });
   expect(await refusal(index(good))).toBeNull();
   for (let seed = 0; seed < 60; seed++) {
     const draws = new Draws(5000 + seed);
     const changed: Record<string, unknown> = { ...good };
-    const place = draws.of(["../a.safetensors", "/etc/a.safetensors", "..\\a.safetensors", "a.safetensors/..", "b.safetensors", "", "a.bin", 1, null, "config.json", "a.safetensors\u0000"]);
+    const place = draws.of([
+      "../a.safetensors",
+      "/etc/a.safetensors",
+      "..\\a.safetensors",
+      "a.safetensors/..",
+      "b.safetensors",
+      "",
+      "a.bin",
+      1,
+      null,
+      "config.json",
+      "a.safetensors\u0000",
+    ]);
     if (draws.below(2) === 0) changed[draws.of(names)] = place;
-    else changed[draws.of(NAMES.filter((name) => !names.includes(name) && name !== "__proto__"))] = draws.of([place, "a.safetensors"]);
+    else
+      changed[draws.of(NAMES.filter((name) => !names.includes(name) && name !== "__proto__"))] = draws.of([
+        place,
+        "a.safetensors",
+      ]);
     const error = await refusal(index(changed));
     expect(error?.message, `seed ${5000 + seed}`).toMatch(/model\.safetensors\.index\.json/);
   }
-  for (const nonsense of [null, [], "a", { w: {} }]) expect((await refusal(index(nonsense)))?.message).toMatch(/index\.json/);
+  for (const nonsense of [null, [], "a", { w: {} }])
+    expect((await refusal(index(nonsense)))?.message).toMatch(/index\.json/);
 });
 
 it("config.json with numbers that fit no checkpoint", async () => {

@@ -40,7 +40,13 @@ export function expectedTensors(config: PolicyConfig): Map<string, readonly numb
   tensors.set("model.norm.weight", [text.hiddenSize]);
   if (!text.tieWordEmbeddings) tensors.set("lm_head.weight", [text.vocabSize, text.hiddenSize]);
 
-  tensors.set("visual.patch_embed.proj.weight", [vision.hiddenSize, vision.inChannels, vision.temporalPatchSize, vision.patchSize, vision.patchSize]);
+  tensors.set("visual.patch_embed.proj.weight", [
+    vision.hiddenSize,
+    vision.inChannels,
+    vision.temporalPatchSize,
+    vision.patchSize,
+    vision.patchSize,
+  ]);
   for (let block = 0; block < vision.depth; block++) {
     const at = `visual.blocks.${block}`;
     tensors.set(`${at}.norm1.weight`, [vision.hiddenSize]);

@@ -6,11 +6,21 @@
 import { z } from "zod";
 
 /** Beyond any member of the family by far: a larger number is a mistake or malice, and would be walked through layer by layer. */
-const size = z.int().positive().max(2 ** 24);
+const size = z
+  .int()
+  .positive()
+  .max(2 ** 24);
 const count = z.int().positive().max(1024);
 const tokenId = z.int().nonnegative();
 /** Patch sizes may be written as one number or one per axis; only equal axes are supported. */
-const squareSize = z.union([size, z.array(size).min(1).refine((s) => s.every((v) => v === s[0]), "axes of unequal size are not supported").transform((s) => s[0] as number)]);
+const squareSize = z.union([
+  size,
+  z
+    .array(size)
+    .min(1)
+    .refine((s) => s.every((v) => v === s[0]), "axes of unequal size are not supported")
+    .transform((s) => s[0] as number),
+]);
 
 /** Rotary parameters, under `rope_scaling` (older) or `rope_parameters` (newer). */
 const ropeSchema = z.looseObject({
@@ -128,7 +138,9 @@ export class ConfigError extends Error {
 export function parseWith<T>(schema: z.ZodType<T>, value: unknown, file: string, prefix: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => `${[prefix, ...issue.path.map(String)].filter(Boolean).join(".") || "(top level)"}: ${issue.message}`);
+  const problems = result.error.issues.map(
+    (issue) => `${[prefix, ...issue.path.map(String)].filter(Boolean).join(".") || "(top level)"}: ${issue.message}`,
+  );
   throw new ConfigError(`${file}: ${problems.join("; ")}`);
 }
 
@@ -146,14 +158,26 @@ function textConfig(raw: unknown, prefix: string, topTie: boolean | undefined, f
   const t = parseWith(textSchema, raw, file, prefix);
   const key = (name: string): string => (prefix ? `${prefix}.${name}` : name);
   const kvHeads = t.num_key_value_heads ?? t.num_attention_heads;
-  if (t.num_attention_heads % kvHeads !== 0) throw new ConfigError(`${file}: ${key("num_attention_heads")} is ${t.num_attention_heads}, expected a multiple of ${key("num_key_value_heads")} ${kvHeads}.`);
-  if (!t.head_dim && t.hidden_size % t.num_attention_heads !== 0) throw new ConfigError(`${file}: ${key("hidden_size")} is ${t.hidden_size}, expected a multiple of ${key("num_attention_heads")} ${t.num_attention_heads}.`);
+  if (t.num_attention_heads % kvHeads !== 0)
+    throw new ConfigError(
+      `${file}: ${key("num_attention_heads")} is ${t.num_attention_heads}, expected a multiple of ${key("num_key_value_heads")} ${kvHeads}.`,
+    );
+  if (!t.head_dim && t.hidden_size % t.num_attention_heads !== 0)
+    throw new ConfigError(
+      `${file}: ${key("hidden_size")} is ${t.hidden_size}, expected a multiple of ${key("num_attention_heads")} ${t.num_attention_heads}.`,
+    );
   const headDim = t.head_dim ?? t.hidden_size / t.num_attention_heads;
-  if (headDim % 2 !== 0) throw new ConfigError(`${file}: the head dimension ${headDim} must be even for rotary embedding (${key("hidden_size")} / ${key("num_attention_heads")}).`);
+  if (headDim % 2 !== 0)
+    throw new ConfigError(
+      `${file}: the head dimension ${headDim} must be even for rotary embedding (${key("hidden_size")} / ${key("num_attention_heads")}).`,
+    );
   const ropeKey = key(t.rope_scaling ? "rope_scaling" : "rope_parameters");
   const rope = t.rope_scaling ?? t.rope_parameters ?? {};
   const section = rope.mrope_section ?? ([16, 24, 24] as const);
-  if (section[0] + section[1] + section[2] !== headDim / 2) throw new ConfigError(`${file}: ${ropeKey}.mrope_section is [${section.join(", ")}]${rope.mrope_section ? "" : " (the default)"}, expected three numbers that add up to ${headDim / 2} (half the head dimension).`);
+  if (section[0] + section[1] + section[2] !== headDim / 2)
+    throw new ConfigError(
+      `${file}: ${ropeKey}.mrope_section is [${section.join(", ")}]${rope.mrope_section ? "" : " (the default)"}, expected three numbers that add up to ${headDim / 2} (half the head dimension).`,
+    );
   return {
     vocabSize: t.vocab_size,
     hiddenSize: t.hidden_size,
@@ -181,9 +205,15 @@ function visionConfig(raw: unknown, file: string): VisionConfig {
   const patchSize = v.patch_size;
   if (v.hidden_size % v.num_heads !== 0) fail("hidden_size", v.hidden_size, `a multiple of num_heads ${v.num_heads}`);
   const headDim = v.hidden_size / v.num_heads;
-  if (headDim % 4 !== 0) fail("hidden_size", v.hidden_size, `a head dimension divisible by 4 (rows and columns each take half), got ${headDim}`);
+  if (headDim % 4 !== 0)
+    fail(
+      "hidden_size",
+      v.hidden_size,
+      `a head dimension divisible by 4 (rows and columns each take half), got ${headDim}`,
+    );
   const cell = patchSize * v.spatial_merge_size;
-  if (v.window_size % cell !== 0) fail("window_size", v.window_size, `a multiple of patch_size · spatial_merge_size = ${cell}`);
+  if (v.window_size % cell !== 0)
+    fail("window_size", v.window_size, `a multiple of patch_size · spatial_merge_size = ${cell}`);
   return {
     depth: v.depth,
     hiddenSize: v.hidden_size,
@@ -207,14 +237,22 @@ function visionConfig(raw: unknown, file: string): VisionConfig {
  * Parse config.json (bytes, text or already parsed JSON).
  * @throws ConfigError naming `file` and each offending key.
  */
-export function parseConfig(content: Uint8Array | string | Readonly<Record<string, unknown>>, file = "config.json"): PolicyConfig {
-  const json: unknown = content instanceof Uint8Array || typeof content === "string" ? parseJson(content, file) : content;
+export function parseConfig(
+  content: Uint8Array | string | Readonly<Record<string, unknown>>,
+  file = "config.json",
+): PolicyConfig {
+  const json: unknown =
+    content instanceof Uint8Array || typeof content === "string" ? parseJson(content, file) : content;
   const top = parseWith(topSchema, json, file, "");
   const text = textConfig(top.text_config ?? top, top.text_config ? "text_config" : "", top.tie_word_embeddings, file);
   const vision = visionConfig(top.vision_config, file);
-  if (vision.outHiddenSize !== text.hiddenSize) throw new ConfigError(`${file}: vision_config.out_hidden_size is ${vision.outHiddenSize}, expected the text hidden_size ${text.hiddenSize}.`);
+  if (vision.outHiddenSize !== text.hiddenSize)
+    throw new ConfigError(
+      `${file}: vision_config.out_hidden_size is ${vision.outHiddenSize}, expected the text hidden_size ${text.hiddenSize}.`,
+    );
   for (const key of ["image_token_id", "vision_start_token_id", "vision_end_token_id"] as const) {
-    if (top[key] >= text.vocabSize) throw new ConfigError(`${file}: ${key} is ${top[key]}, expected an id below vocab_size ${text.vocabSize}.`);
+    if (top[key] >= text.vocabSize)
+      throw new ConfigError(`${file}: ${key} is ${top[key]}, expected an id below vocab_size ${text.vocabSize}.`);
   }
   return {
     text,

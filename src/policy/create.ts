@@ -3,8 +3,9 @@
  * (`_init_weights`: matrices and embeddings normal(0, initializer_range), biases 0, norm weights 1), from a
  * counter-based stream, so that a seed gives the same policy on every home.
  */
-import { randomUniform } from "../tensor/random";
+
 import type { ParameterSet } from "../tensor/parameters";
+import { randomUniform } from "../tensor/random";
 import { InMemoryFiles } from "./checkpointFiles";
 import { parsePreprocessorConfig, preprocessorConfigJson } from "./imageProcessor";
 import { nanoSpecialId, nanoTokenizerFiles, nanoVocabSize } from "./tokenizerNano";
@@ -93,13 +94,17 @@ export function nanoFiles(words: readonly string[]): InMemoryFiles {
     endOfText: nanoSpecialId("<|endoftext|>"),
     endOfTurn: nanoSpecialId("<|im_end|>"),
   });
-  const preprocessor = preprocessorConfigJson(parsePreprocessorConfig({ patch_size: 4, merge_size: 2, temporal_patch_size: 2, ...NANO_PIXELS }));
+  const preprocessor = preprocessorConfigJson(
+    parsePreprocessorConfig({ patch_size: 4, merge_size: 2, temporal_patch_size: 2, ...NANO_PIXELS }),
+  );
   const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value, null, 2) + "\n");
-  return new InMemoryFiles(new Map([
-    ["config.json", bytes(config)],
-    ["preprocessor_config.json", bytes(preprocessor)],
-    ...nanoTokenizerFiles(words),
-  ]));
+  return new InMemoryFiles(
+    new Map([
+      ["config.json", bytes(config)],
+      ["preprocessor_config.json", bytes(preprocessor)],
+      ...nanoTokenizerFiles(words),
+    ]),
+  );
 }
 
 /** Two counter-based uniforms give one normal value (Box and Muller, 1958). */
@@ -111,14 +116,22 @@ export function normalValues(count: number, seed: number, stream: number, std: n
 }
 
 /** Draw the parameters (all, or `only` some). A tensor's values depend on the seed and its own place in the order of names. */
-export function initialise(parameters: ParameterSet, seed: number, options: { readonly std?: number; readonly only?: ReadonlySet<string> } = {}): void {
+export function initialise(
+  parameters: ParameterSet,
+  seed: number,
+  options: { readonly std?: number; readonly only?: ReadonlySet<string> } = {},
+): void {
   const std = options.std ?? INITIALIZER_RANGE;
   parameters.names().forEach((name, stream) => {
     if (options.only !== undefined && !options.only.has(name)) return;
     const count = parameters.shapeOf(name).reduce((product, n) => product * n, 1);
     if (name.endsWith(".bias") || name.includes("lora_B")) parameters.write(name, new Float32Array(count));
     else if (parameters.shapeOf(name).length === 1) parameters.write(name, new Float32Array(count).fill(1));
-    else parameters.write(name, normalValues(count, seed, stream, name.includes("lora_A") ? loraStd(parameters.shapeOf(name)) : std));
+    else
+      parameters.write(
+        name,
+        normalValues(count, seed, stream, name.includes("lora_A") ? loraStd(parameters.shapeOf(name)) : std),
+      );
   });
 }
 

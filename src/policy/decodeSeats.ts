@@ -20,9 +20,19 @@ export class DecodeSeats {
   readonly angles: RopeTables;
 
   /** @param count seats @param steps of a window at most @param larger seats whose memory these take: they must go before it */
-  constructor(private readonly home: Home, private readonly mrope: MropeAngles, readonly count: number, private readonly steps: number, larger: DecodeSeats | null = null) {
-    if (larger !== null && (count > larger.count || steps > larger.steps)) throw new Error(`DecodeSeats: ${count} seats of ${steps} steps do not fit the memory of ${larger.count} of ${larger.steps}.`);
-    const table = (shape: readonly number[], type: DataType, of: (seats: DecodeSeats) => Tensor): Tensor => (larger === null ? home.zeros(shape, type) : home.view(of(larger), 0, shape));
+  constructor(
+    private readonly home: Home,
+    private readonly mrope: MropeAngles,
+    readonly count: number,
+    private readonly steps: number,
+    larger: DecodeSeats | null = null,
+  ) {
+    if (larger !== null && (count > larger.count || steps > larger.steps))
+      throw new Error(
+        `DecodeSeats: ${count} seats of ${steps} steps do not fit the memory of ${larger.count} of ${larger.steps}.`,
+      );
+    const table = (shape: readonly number[], type: DataType, of: (seats: DecodeSeats) => Tensor): Tensor =>
+      larger === null ? home.zeros(shape, type) : home.view(of(larger), 0, shape);
     this.buffers = {
       tokens: table([count, steps], "int32", (seats) => seats.buffers.tokens),
       logprobs: table([count, steps], "float32", (seats) => seats.buffers.logprobs),
@@ -34,7 +44,10 @@ export class DecodeSeats {
     this.cacheRows = table([count], "int32", (seats) => seats.cacheRows);
     this.visible = table([count, 4], "int32", (seats) => seats.visible);
     const angleShape = [steps * count, mrope.half];
-    this.angles = { cos: table(angleShape, "float32", (seats) => seats.angles.cos), sin: table(angleShape, "float32", (seats) => seats.angles.sin) };
+    this.angles = {
+      cos: table(angleShape, "float32", (seats) => seats.angles.cos),
+      sin: table(angleShape, "float32", (seats) => seats.angles.sin),
+    };
   }
 
   /** Fewer seats in the same memory, so that what a rollout holds does not depend on how its responses end. They must go before these. */
@@ -51,7 +64,10 @@ export class DecodeSeats {
   seat(rows: readonly OpenRow[], steps: number): void {
     const { count, home, mrope } = this;
     const { half } = mrope;
-    if (rows.length > count || steps > this.steps) throw new Error(`DecodeSeats: ${rows.length} rows and ${steps} steps for ${count} seats and ${this.steps} steps.`);
+    if (rows.length > count || steps > this.steps)
+      throw new Error(
+        `DecodeSeats: ${rows.length} rows and ${steps} steps for ${count} seats and ${this.steps} steps.`,
+      );
     const next = new Int32Array(count);
     const done = new Int32Array(count).fill(1);
     const streams = new Int32Array(2 * count);

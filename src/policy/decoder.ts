@@ -5,9 +5,9 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { AttentionShape } from "../tensor/kernels";
-import { attention, fusedShape, rope, type RopeTables, type Visibility } from "../tensor/ops/attention";
+import { attention, fusedShape, type RopeTables, rope, type Visibility } from "../tensor/ops/attention";
 import { rmsNorm, swiglu } from "../tensor/ops/elementwise";
-import { linear, type LinearParameters } from "../tensor/ops/linear";
+import { type LinearParameters, linear } from "../tensor/ops/linear";
 import { embedding } from "../tensor/ops/rows";
 import type { MatrixParameter, ParameterSet, VectorParameter } from "../tensor/parameters";
 import type { Tape } from "../tensor/tape";
@@ -46,7 +46,12 @@ export class Decoder {
   private readonly norm: VectorParameter;
 
   /** @param recompute layers in the backward pass instead of keeping what they made (tape.ts) */
-  constructor(private readonly config: TextConfig, parameters: ParameterSet, lora: LoraAdapter | null, private readonly recompute = false) {
+  constructor(
+    private readonly config: TextConfig,
+    parameters: ParameterSet,
+    lora: LoraAdapter | null,
+    private readonly recompute = false,
+  ) {
     this.shape = fusedShape(config.heads, config.kvHeads, config.headDim);
     this.table = parameters.matrix(key.embedding);
     this.head = parameters.matrix(config.tieWordEmbeddings ? key.embedding : key.head);
@@ -83,7 +88,11 @@ export class Decoder {
       on.release(normed, qkv);
       return this.finishLayer(on, stream, attended, layer);
     };
-    return this.layers.reduce((stream, layer) => (this.recompute ? tape.recomputed(stream, (on) => run(on, stream, layer)) : run(tape, stream, layer)), x);
+    return this.layers.reduce(
+      (stream, layer) =>
+        this.recompute ? tape.recomputed(stream, (on) => run(on, stream, layer)) : run(tape, stream, layer),
+      x,
+    );
   }
 
   /**
@@ -93,10 +102,19 @@ export class Decoder {
   generateForward(tape: Tape, x: Tensor, angles: RopeTables, visible: Tensor, cache: KvCache): Tensor {
     const { kernels } = tape.home;
     const { heads, kvHeads, headDim } = this.shape;
-    const cached: AttentionShape = { heads, kvHeads, headDim, qOffset: 0, kOffset: 0, vOffset: kvHeads * headDim, extend: cache.extend };
+    const cached: AttentionShape = {
+      heads,
+      kvHeads,
+      headDim,
+      qOffset: 0,
+      kOffset: 0,
+      vOffset: kvHeads * headDim,
+      extend: cache.extend,
+    };
     return this.layers.reduce((stream, layer, i) => {
       const kv = cache.layers[i];
-      if (kv === undefined) throw new Error(`The KV cache has ${cache.layers.length} layers, the decoder ${this.layers.length}.`);
+      if (kv === undefined)
+        throw new Error(`The KV cache has ${cache.layers.length} layers, the decoder ${this.layers.length}.`);
       const normed = rmsNorm(tape, stream, layer.norm1, this.config.rmsNormEps);
       const qkv = linear(tape, normed, layer.qkv);
       kernels.ropeToCache(qkv, angles.cos, angles.sin, cache.angleRow, this.shape, cache.rows, cache.extend, kv);
@@ -104,7 +122,9 @@ export class Decoder {
         tape.release(normed, qkv);
         return stream; // only the keys and values of a prompt are wanted: what comes after them is never read
       }
-      const { out, lse } = cache.prefill ? kernels.attention(qkv, qkv, visible, this.shape) : kernels.attention(qkv, kv, visible, cached);
+      const { out, lse } = cache.prefill
+        ? kernels.attention(qkv, qkv, visible, this.shape)
+        : kernels.attention(qkv, kv, visible, cached);
       lse.dispose();
       tape.own(out);
       tape.release(normed, qkv);

@@ -6,7 +6,7 @@ import { openWasmHome } from "../tensor/wasm/home";
 import { InMemoryFiles } from "./checkpointFiles";
 import { nanoFiles } from "./create";
 import { LORA_TARGETS } from "./lora";
-import { Policy, type LoadOptions } from "./policy";
+import { type LoadOptions, Policy } from "./policy";
 import { Safetensors } from "./safetensors";
 import { relativeError } from "./verify";
 
@@ -19,7 +19,9 @@ afterAll(() => home.dispose());
 const create = (): Promise<Policy> => Policy.create(home, nanoFiles(["what", "?", "a", "b", "c"]), { seed: 1 });
 /** Names of files that are not in both folders or differ in a byte (comparing bytes with toEqual takes minutes). */
 function differing(a: ReadonlyMap<string, Uint8Array>, b: ReadonlyMap<string, Uint8Array>): string[] {
-  return [...new Set([...a.keys(), ...b.keys()])].filter((name) => Buffer.compare(a.get(name) ?? new Uint8Array(0), b.get(name) ?? new Uint8Array(0)) !== 0);
+  return [...new Set([...a.keys(), ...b.keys()])].filter(
+    (name) => Buffer.compare(a.get(name) ?? new Uint8Array(0), b.get(name) ?? new Uint8Array(0)) !== 0,
+  );
 }
 
 const text = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes);
@@ -27,14 +29,29 @@ const text = (bytes: Uint8Array | undefined): string => new TextDecoder().decode
 /** Log-probabilities of a response to a picture of stripes. */
 async function logprobs(policy: Policy, train: boolean): Promise<Float32Array> {
   const pixels = Uint8Array.from({ length: 32 * 32 * 3 }, (_, i) => (i * 29) % 256);
-  const batch = policy.packBatch([{ prompt: policy.encodePrompt("what ?", { width: 32, height: 32, pixels }), responses: [policy.encodeResponse("a b a c")] }]);
+  const batch = policy.packBatch([
+    {
+      prompt: policy.encodePrompt("what ?", { width: 32, height: 32, pixels }),
+      responses: [policy.encodeResponse("a b a c")],
+    },
+  ]);
   const tape = new Tape(home, train);
   const { logprob } = policy.responseLogprobs(tape, batch, { temperature: 1, trainVision: false });
   if (train) {
     const gradient = home.upload(new Float32Array(batch.tokenCount).fill(-1), [batch.tokenCount]);
     policy.parameters.zeroGrad();
     tape.backward(logprob, gradient);
-    policy.parameters.adamw({ learningRate: 0.05, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, updateCount: 1, maxGradNorm: 1 }).dispose();
+    policy.parameters
+      .adamw({
+        learningRate: 0.05,
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+        weightDecay: 0,
+        updateCount: 1,
+        maxGradNorm: 1,
+      })
+      .dispose();
     gradient.dispose();
   }
   const [values] = await home.read([logprob]);
@@ -46,7 +63,16 @@ async function logprobs(policy: Policy, train: boolean): Promise<Float32Array> {
 it("a folder written and opened again is the same policy, to the bit", async () => {
   const policy = await create();
   const files = await policy.toFiles();
-  expect([...files.keys()].sort()).toEqual(["chat_template.jinja", "config.json", "generation_config.json", "model.safetensors", "preprocessor_config.json", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json"]);
+  expect([...files.keys()].sort()).toEqual([
+    "chat_template.jinja",
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "preprocessor_config.json",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+  ]);
   const again = await Policy.load(home, new InMemoryFiles(files));
   expect(await logprobs(again, false)).toEqual(await logprobs(policy, false));
   expect(differing(await again.toFiles(), files)).toEqual([]);
@@ -62,8 +88,16 @@ it("names tensors as published checkpoints do and says float32 in config.json", 
   expect(weights.names()).toContain("visual.merger.mlp.2.weight");
   expect(weights.names()).not.toContain("lm_head.weight"); // tied
   expect(weights.entry("visual.patch_embed.proj.weight").shape).toEqual([64, 3, 2, 4, 4]);
-  expect(JSON.parse(text(files.get("config.json")))).toMatchObject({ model_type: "qwen2_5_vl", dtype: "float32", text_config: { hidden_size: 128 } });
-  expect(JSON.parse(text(files.get("generation_config.json")))).toMatchObject({ temperature: 1, eos_token_id: 2, pad_token_id: 0 });
+  expect(JSON.parse(text(files.get("config.json")))).toMatchObject({
+    model_type: "qwen2_5_vl",
+    dtype: "float32",
+    text_config: { hidden_size: 128 },
+  });
+  expect(JSON.parse(text(files.get("generation_config.json")))).toMatchObject({
+    temperature: 1,
+    eos_token_id: 2,
+    pad_token_id: 0,
+  });
   policy.dispose();
 });
 
@@ -81,7 +115,13 @@ it("an adapter trains alone, is written as PEFT does, and opens again as it was"
   expect(differing(await tuned.toFiles(), await base.toFiles())).toEqual([]); // the base stayed as it was
 
   const adapter = await tuned.adapterFiles();
-  expect(JSON.parse(text(adapter.get("adapter_config.json")))).toMatchObject({ peft_type: "LORA", r: 4, lora_alpha: 8, use_rslora: true, task_type: "CAUSAL_LM" });
+  expect(JSON.parse(text(adapter.get("adapter_config.json")))).toMatchObject({
+    peft_type: "LORA",
+    r: 4,
+    lora_alpha: 8,
+    use_rslora: true,
+    task_type: "CAUSAL_LM",
+  });
   const again = await Policy.load(home, folder, { adapter: new InMemoryFiles(adapter) });
   expect(await logprobs(again, false)).toEqual(trained);
   expect(differing(await again.adapterFiles(), adapter)).toEqual([]);
@@ -94,10 +134,17 @@ it("refuses an adapter that does not fit", async () => {
   const lora = { rank: 4, alpha: 8, rankStabilised: false, targets: ["q_proj"] as const, baseModel: null };
   const tuned = await Policy.load(home, folder, { lora });
   const files = new Map(await tuned.adapterFiles());
-  const open = (config: string): Promise<Policy> => Policy.load(home, folder, { adapter: new InMemoryFiles(new Map(files).set("adapter_config.json", new TextEncoder().encode(config))) });
+  const open = (config: string): Promise<Policy> =>
+    Policy.load(home, folder, {
+      adapter: new InMemoryFiles(new Map(files).set("adapter_config.json", new TextEncoder().encode(config))),
+    });
   const config: Record<string, unknown> = JSON.parse(text(files.get("adapter_config.json")));
-  await expect(open(JSON.stringify({ ...config, target_modules: ["k_proj"] }))).rejects.toThrow(/q_proj.*belongs to no projection/);
-  await expect(open(JSON.stringify({ ...config, target_modules: ["q_proj", "k_proj"] }))).rejects.toThrow(/lacks 8 tensors/);
+  await expect(open(JSON.stringify({ ...config, target_modules: ["k_proj"] }))).rejects.toThrow(
+    /q_proj.*belongs to no projection/,
+  );
+  await expect(open(JSON.stringify({ ...config, target_modules: ["q_proj", "k_proj"] }))).rejects.toThrow(
+    /lacks 8 tensors/,
+  );
   await expect(open(JSON.stringify({ ...config, use_dora: true }))).rejects.toThrow(/use_dora/);
   await expect(open("{")).rejects.toThrow("not JSON");
   base.dispose();

@@ -5,9 +5,9 @@
  */
 import type { ParameterSet } from "../tensor/parameters";
 import type { CheckpointFiles } from "./checkpointFiles";
-import { parseJson, type PolicyConfig } from "./config";
+import { type PolicyConfig, parseJson } from "./config";
 import { adapterConfigJson, type LoraAdapter } from "./lora";
-import { writeSafetensors, type TensorToWrite } from "./safetensorsWriter";
+import { type TensorToWrite, writeSafetensors } from "./safetensorsWriter";
 
 /** Files that `modelFolder` writes itself, or that would name shards that are no longer there. */
 const REPLACED = /(^|\/)([^/]*\.safetensors|model\.safetensors\.index\.json|config\.json|generation_config\.json)$/;
@@ -28,7 +28,8 @@ export async function carriedFiles(files: CheckpointFiles): Promise<Map<string, 
 /** config.json with the number format of what we write. */
 function float32Config(configText: string): Record<string, unknown> {
   const json = parseJson(configText, "config.json");
-  if (typeof json !== "object" || json === null || Array.isArray(json)) throw new Error("config.json: expected an object.");
+  if (typeof json !== "object" || json === null || Array.isArray(json))
+    throw new Error("config.json: expected an object.");
   const kept = Object.entries(json).filter(([key]) => key !== "torch_dtype"); // the older name of dtype
   return { ...Object.fromEntries(kept), dtype: "float32" };
 }
@@ -50,7 +51,13 @@ function generationConfig(config: PolicyConfig): Record<string, unknown> {
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value, null, 2) + "\n");
 
 /** @param other files carried over from the folder the policy came from */
-export async function modelFolder(parameters: ParameterSet, config: PolicyConfig, configText: string, adapter: LoraAdapter | null, other: ReadonlyMap<string, Uint8Array>): Promise<Map<string, Uint8Array>> {
+export async function modelFolder(
+  parameters: ParameterSet,
+  config: PolicyConfig,
+  configText: string,
+  adapter: LoraAdapter | null,
+  other: ReadonlyMap<string, Uint8Array>,
+): Promise<Map<string, Uint8Array>> {
   const adapterNames = new Set(adapter?.names() ?? []);
   const tensors = [...(await parameters.readAll())]
     .filter(([name]) => !adapterNames.has(name))
@@ -67,7 +74,8 @@ export async function modelFolder(parameters: ParameterSet, config: PolicyConfig
 export async function adapterFolder(parameters: ParameterSet, adapter: LoraAdapter): Promise<Map<string, Uint8Array>> {
   // One by one: the base, which may be large, stays where it is.
   const tensors: TensorToWrite[] = [];
-  for (const name of adapter.names()) tensors.push({ name, shape: parameters.shapeOf(name), values: await parameters.read(name) });
+  for (const name of adapter.names())
+    tensors.push({ name, shape: parameters.shapeOf(name), values: await parameters.read(name) });
   return new Map([
     ["adapter_config.json", new TextEncoder().encode(adapterConfigJson(adapter.options))],
     ["adapter_model.safetensors", writeSafetensors(tensors)],

@@ -12,10 +12,10 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { Tape } from "../tensor/tape";
 import type { KvCache } from "./decoder";
 import { DecodeSeats } from "./decodeSeats";
-import { cacheBytesOfToken, cacheLayout, GroupCache, slotCount, type CacheFormat } from "./groupCache";
-import { OpenRows, type OpenRow } from "./openRows";
-import { paddedSize, type EncodedPrompt, type FeaturePlaces } from "./packing";
-import { prefill, prefillRoom, type PrefillModel } from "./prefill";
+import { type CacheFormat, cacheBytesOfToken, cacheLayout, GroupCache, slotCount } from "./groupCache";
+import { type OpenRow, OpenRows } from "./openRows";
+import { type EncodedPrompt, type FeaturePlaces, paddedSize } from "./packing";
+import { type PrefillModel, prefill, prefillRoom } from "./prefill";
 
 const LOOK_EVERY = 8;
 /** Go on with fewer seats once nothing waits and at most this share of them is taken. */
@@ -75,14 +75,24 @@ export interface GeneratorModel extends PrefillModel {
 /** How many of the tokens there are when a stop string is complete, looking from token `from` on; null while none is. */
 export type StopCheck = (tokens: Int32Array, from: number) => number | null;
 
-export type ResolvedOptions = Omit<GenerateOptions, "stopStrings"> & { readonly stopTokens: readonly number[]; readonly stopCheck?: StopCheck | null };
+export type ResolvedOptions = Omit<GenerateOptions, "stopStrings"> & {
+  readonly stopTokens: readonly number[];
+  readonly stopCheck?: StopCheck | null;
+};
 
 /** @param features of all prompts (null without pictures), `places` saying where each prompt's lie */
-export async function generateRollout(model: GeneratorModel, prompts: readonly EncodedPrompt[], features: Tensor | null, places: readonly FeaturePlaces[], options: ResolvedOptions): Promise<Rollout> {
+export async function generateRollout(
+  model: GeneratorModel,
+  prompts: readonly EncodedPrompt[],
+  features: Tensor | null,
+  places: readonly FeaturePlaces[],
+  options: ResolvedOptions,
+): Promise<Rollout> {
   const { home } = model;
   const { maxNewTokens, groupSize, stopTokens, stopCheck = null } = options;
   const total = prompts.length * groupSize;
-  if (total === 0 || maxNewTokens < 1) throw new Error("generate: needs at least one prompt, one sample and one new token.");
+  if (total === 0 || maxNewTokens < 1)
+    throw new Error("generate: needs at least one prompt, one sample and one new token.");
   const sizes = { layers: model.numLayers, ...model.decoder.shape };
   const format = options.cache ?? model.cacheFormat;
   const needs = { promptRows: prompts.map(({ ids }) => model.promptRoom ?? ids.length - 1), groupSize, maxNewTokens };
@@ -99,7 +109,13 @@ export async function generateRollout(model: GeneratorModel, prompts: readonly E
     for (;;) {
       const begun = open.fill();
       if (open.rows.length === 0) return { rows, readbacks, steps };
-      prefill(model, begun.map(({ prompt, start }) => ({ prompt: at(prompts, prompt), places: at(places, prompt), start })), features, cache.layers, model.promptRoom === null ? null : prefillRoom(model.promptRoom, layout.prefixRows));
+      prefill(
+        model,
+        begun.map(({ prompt, start }) => ({ prompt: at(prompts, prompt), places: at(places, prompt), start })),
+        features,
+        cache.layers,
+        model.promptRoom === null ? null : prefillRoom(model.promptRoom, layout.prefixRows),
+      );
       if (open.waiting === 0 && open.rows.length <= SHRINK_AT * seats.count) {
         const fewer = Math.min(seats.count, home.records ? paddedSize(open.rows.length) : open.rows.length);
         if (fewer < seats.count) {
@@ -107,7 +123,8 @@ export async function generateRollout(model: GeneratorModel, prompts: readonly E
           seats = allSeats.fewer(fewer);
         }
       }
-      const ahead = options.onToken === undefined ? Math.min(window, ...open.rows.map(({ length }) => maxNewTokens - length)) : 1;
+      const ahead =
+        options.onToken === undefined ? Math.min(window, ...open.rows.map(({ length }) => maxNewTokens - length)) : 1;
       seats.seat(open.rows, ahead);
       for (let step = 0; step < ahead; step++) {
         decodeStep(model, step, seats, cache.layers, options);
@@ -120,7 +137,12 @@ export async function generateRollout(model: GeneratorModel, prompts: readonly E
       options.onToken?.(steps - 1, lastTokens(open.rows, read[0] ?? [], window, total, model.padToken));
       const finished = new Set<OpenRow>();
       open.rows.forEach((row, seat) => {
-        const result = taken(row, read.map((values) => values.subarray(seat * window, seat * window + ahead)), stopTokens, stopCheck);
+        const result = taken(
+          row,
+          read.map((values) => values.subarray(seat * window, seat * window + ahead)),
+          stopTokens,
+          stopCheck,
+        );
         if (result === null) return;
         rows[row.row] = result;
         finished.add(row);
@@ -135,8 +157,14 @@ export async function generateRollout(model: GeneratorModel, prompts: readonly E
 }
 
 /** Put what was sampled at the end of a row. → the response, if it has finished */
-function taken(row: OpenRow, [tokens, logprobs, entropies]: readonly (Float32Array | Int32Array)[], stopTokens: readonly number[], stopCheck: StopCheck | null): RolloutRow | null {
-  if (tokens === undefined || logprobs === undefined || entropies === undefined) throw new Error("generate: the read-back is incomplete.");
+function taken(
+  row: OpenRow,
+  [tokens, logprobs, entropies]: readonly (Float32Array | Int32Array)[],
+  stopTokens: readonly number[],
+  stopCheck: StopCheck | null,
+): RolloutRow | null {
+  if (tokens === undefined || logprobs === undefined || entropies === undefined)
+    throw new Error("generate: the read-back is incomplete.");
   const before = row.length;
   row.tokens.set(tokens, before);
   row.logprobs.set(logprobs, before);
@@ -149,11 +177,23 @@ function taken(row: OpenRow, [tokens, logprobs, entropies]: readonly (Float32Arr
   row.next = row.tokens[row.length - 1] ?? 0;
   if (!finished && row.length < row.tokens.length) return null;
   const { length } = row;
-  return { prompt: row.prompt, tokens: row.tokens.slice(0, length), logprobs: row.logprobs.slice(0, length), entropies: row.entropies.slice(0, length), finished };
+  return {
+    prompt: row.prompt,
+    tokens: row.tokens.slice(0, length),
+    logprobs: row.logprobs.slice(0, length),
+    entropies: row.entropies.slice(0, length),
+    finished,
+  };
 }
 
 /** For `onToken`: the token of each row's seat at the window's only step, the pad token for rows without a seat. */
-function lastTokens(rows: readonly OpenRow[], tokens: ArrayLike<number>, window: number, total: number, padToken: number): Int32Array {
+function lastTokens(
+  rows: readonly OpenRow[],
+  tokens: ArrayLike<number>,
+  window: number,
+  total: number,
+  padToken: number,
+): Int32Array {
   const all = new Int32Array(total).fill(padToken);
   rows.forEach(({ row }, seat) => (all[row] = tokens[seat * window] ?? padToken));
   return all;
@@ -169,7 +209,13 @@ function at<T>(values: readonly T[], index: number): T {
  * One token for every seat. All that differs between steps are the numbers of `changing`, so that a home that records
  * replays one recording for the whole rollout.
  */
-function decodeStep(model: GeneratorModel, t: number, seats: DecodeSeats, layers: readonly Tensor[], options: ResolvedOptions): void {
+function decodeStep(
+  model: GeneratorModel,
+  t: number,
+  seats: DecodeSeats,
+  layers: readonly Tensor[],
+  options: ResolvedOptions,
+): void {
   const { home, decoder } = model;
   const { temperature, greedy = false, topK = 0, stopTokens, seed, step } = options;
   const sampling = { temperature, greedy, topK, stopTokens, padToken: model.padToken };
@@ -177,7 +223,13 @@ function decodeStep(model: GeneratorModel, t: number, seats: DecodeSeats, layers
   model.recorder.run(`decode ${JSON.stringify(sampling)}`, [...seats.tensors, ...layers], changing, () => {
     const tape = new Tape(home, false);
     const cache: KvCache = { layers, rows: seats.cacheRows, prefill: false, extend: t, angleRow: changing.angleRow };
-    const x = decoder.generateForward(tape, decoder.embed(tape, seats.buffers.next, null), seats.angles, seats.visible, cache);
+    const x = decoder.generateForward(
+      tape,
+      decoder.embed(tape, seats.buffers.next, null),
+      seats.angles,
+      seats.visible,
+      cache,
+    );
     const normed = decoder.finalNorm(tape, x);
     const logits = tape.own(home.kernels.linear(normed, decoder.head.weight, null, null));
     home.kernels.sample(logits, seats.buffers, { ...sampling, seed, step, position: t });

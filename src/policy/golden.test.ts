@@ -4,11 +4,11 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Home } from "../tensor/home";
-import { loadAdapter, readAdapterConfig } from "./lora";
 import { Checkpoint } from "./checkpoint";
 import { openDirectory } from "./checkpointDirectory";
 import { loadWeights } from "./loadWeights";
-import { VisionLanguageModel, type ModelOptions } from "./model";
+import { loadAdapter, readAdapterConfig } from "./lora";
+import { type ModelOptions, VisionLanguageModel } from "./model";
 import { Safetensors } from "./safetensors";
 import { HOMES } from "./testHomes";
 import { verifyModel } from "./verify";
@@ -34,20 +34,29 @@ describe.each(HOMES)("on the $name home", ({ open: openHome }) => {
   });
   afterAll(() => home.dispose());
 
-  it.each(["tiny_tied", "tiny_untied"])("%s: positions, features, logits, loss, every gradient and greedy tokens", async (name) => {
-    const model = await loaded(home, name, { trainable: "all" });
-    const reports = await verifyModel(model, await open(`${name}/reference.safetensors`));
-    expect(reports.filter((report) => !report.ok)).toEqual([]);
-    expect(reports.map((report) => report.name)).toEqual(expect.arrayContaining(["position_ids", "rope_deltas", "image_features", "logits", "loss", "greedy"]));
-    expect(reports.filter((report) => report.name.startsWith("grad.")).length).toBe(model.parameters.names().length);
-    model.dispose();
-  });
+  it.each(["tiny_tied", "tiny_untied"])(
+    "%s: positions, features, logits, loss, every gradient and greedy tokens",
+    async (name) => {
+      const model = await loaded(home, name, { trainable: "all" });
+      const reports = await verifyModel(model, await open(`${name}/reference.safetensors`));
+      expect(reports.filter((report) => !report.ok)).toEqual([]);
+      expect(reports.map((report) => report.name)).toEqual(
+        expect.arrayContaining(["position_ids", "rope_deltas", "image_features", "logits", "loss", "greedy"]),
+      );
+      expect(reports.filter((report) => report.name.startsWith("grad.")).length).toBe(model.parameters.names().length);
+      model.dispose();
+    },
+  );
 
   it.each(["tiny_tied", "tiny_untied"])("%s: the adapter's logits, loss and gradients", async (name) => {
     const folder = await openDirectory(golden(`${name}/lora`));
     const model = await loaded(home, name, { trainable: "none", lora: await readAdapterConfig(folder) });
     await loadAdapter(model.parameters, folder);
-    const reports = await verifyModel(model, await open(`${name}/reference.safetensors`), await open(`${name}/lora/reference.safetensors`));
+    const reports = await verifyModel(
+      model,
+      await open(`${name}/reference.safetensors`),
+      await open(`${name}/lora/reference.safetensors`),
+    );
     expect(reports.filter((report) => !report.ok)).toEqual([]);
     expect(reports.length).toBe(2 + model.parameters.names().filter((tensor) => tensor.includes(".lora_")).length);
     model.dispose();

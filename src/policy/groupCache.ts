@@ -37,13 +37,19 @@ export interface CacheLayout {
 /** Room for as many prompts as the slots hold whole groups, and one more, so that a straggler does not keep slots empty; each may be the longest. */
 export function cacheLayout({ promptRows, groupSize, slots, maxNewTokens, padded }: CacheNeeds): CacheLayout {
   const inFlight = Math.min(promptRows.length, Math.ceil(slots / groupSize) + 1);
-  const needed = [...promptRows].sort((a, b) => b - a).slice(0, inFlight).reduce((sum, rows) => sum + rows, 0);
+  const needed = [...promptRows]
+    .sort((a, b) => b - a)
+    .slice(0, inFlight)
+    .reduce((sum, rows) => sum + rows, 0);
   const prefixRows = padded ? paddedSize(needed) : needed;
   return { prefixRows, slots, regionRows: maxNewTokens, rows: prefixRows + slots * maxNewTokens };
 }
 
 /** Bytes that one token's keys and values take in all layers. */
-export function cacheBytesOfToken({ layers, kvHeads, headDim }: Pick<TextConfig, "layers" | "kvHeads" | "headDim">, format: CacheFormat): number {
+export function cacheBytesOfToken(
+  { layers, kvHeads, headDim }: Pick<TextConfig, "layers" | "kvHeads" | "headDim">,
+  format: CacheFormat,
+): number {
   return (format === "f16" ? 2 : 4) * layers * 2 * kvHeads * headDim;
 }
 
@@ -58,7 +64,11 @@ export function defaultCacheFormat({ text }: PolicyConfig, { frozenFormat = "f32
 }
 
 /** @param asked slots wanted, or null for as many as `SLOT_BYTES` hold, each with its share of a prompt */
-export function slotCount(asked: number | null, { promptRows, groupSize, maxNewTokens }: Pick<CacheNeeds, "promptRows" | "groupSize" | "maxNewTokens">, bytesOfToken: number): number {
+export function slotCount(
+  asked: number | null,
+  { promptRows, groupSize, maxNewTokens }: Pick<CacheNeeds, "promptRows" | "groupSize" | "maxNewTokens">,
+  bytesOfToken: number,
+): number {
   const slotBytes = bytesOfToken * (maxNewTokens + Math.max(...promptRows) / groupSize);
   return Math.max(1, Math.min(promptRows.length * groupSize, asked ?? Math.floor(SLOT_BYTES / slotBytes)));
 }
@@ -76,11 +86,21 @@ export class GroupCache {
   private readonly regions: number[];
 
   /** @throws Error when the heads do not fit the format */
-  constructor(home: Home, config: Pick<TextConfig, "layers" | "kvHeads" | "headDim">, format: CacheFormat, { prefixRows, slots, regionRows, rows }: CacheLayout) {
+  constructor(
+    home: Home,
+    config: Pick<TextConfig, "layers" | "kvHeads" | "headDim">,
+    format: CacheFormat,
+    { prefixRows, slots, regionRows, rows }: CacheLayout,
+  ) {
     const { layers, kvHeads, headDim } = config;
-    if (!fitsCache(headDim, format)) throw new Error(`The KV cache: heads of ${headDim} columns cannot be kept in f16, which needs a multiple of 4; choose f32.`);
+    if (!fitsCache(headDim, format))
+      throw new Error(
+        `The KV cache: heads of ${headDim} columns cannot be kept in f16, which needs a multiple of 4; choose f32.`,
+      );
     const columns = 2 * kvHeads * headDim;
-    this.layers = Array.from({ length: layers }, () => (format === "f16" ? home.zeros([rows, columns / 2], "int32") : home.zeros([rows, columns])));
+    this.layers = Array.from({ length: layers }, () =>
+      format === "f16" ? home.zeros([rows, columns / 2], "int32") : home.zeros([rows, columns]),
+    );
     this.holes = [{ start: 0, rows: prefixRows }];
     this.regions = Array.from({ length: slots }, (_, slot) => prefixRows + (slots - 1 - slot) * regionRows);
   }
@@ -106,7 +126,8 @@ export class GroupCache {
     const merged: Hole[] = [];
     for (const hole of [...this.holes, { start, rows }].sort((a, b) => a.start - b.start)) {
       const last = merged.at(-1);
-      if (last !== undefined && last.start + last.rows === hole.start) merged.splice(-1, 1, { start: last.start, rows: last.rows + hole.rows });
+      if (last !== undefined && last.start + last.rows === hole.start)
+        merged.splice(-1, 1, { start: last.start, rows: last.rows + hole.rows });
       else merged.push(hole);
     }
     this.holes = merged;

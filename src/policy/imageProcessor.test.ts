@@ -11,7 +11,13 @@ const golden = new URL("./golden/pixels/", import.meta.url);
 
 interface About {
   images: { file: string; processor: Record<string, unknown>; rows: [number, number] }[];
-  smart_resize: { height: number; width: number; min_pixels: number; max_pixels: number; out: [number, number] | "error" }[];
+  smart_resize: {
+    height: number;
+    width: number;
+    min_pixels: number;
+    max_pixels: number;
+    out: [number, number] | "error";
+  }[];
 }
 const about = JSON.parse(readFileSync(new URL("about.json", golden), "utf8")) as About;
 const reference = Safetensors.open(readFileSync(new URL("reference.safetensors", golden)), "reference.safetensors");
@@ -19,7 +25,9 @@ const reference = Safetensors.open(readFileSync(new URL("reference.safetensors",
 about.images.forEach(({ file, processor, rows }, i) => {
   test(`${file} becomes transformers' pixel values`, () => {
     const png = PNG.sync.read(readFileSync(new URL(file, golden)));
-    const processed = new ImageProcessor(parsePreprocessorConfig(processor)).process(rgbFromRgba(png.data, png.width, png.height));
+    const processed = new ImageProcessor(parsePreprocessorConfig(processor)).process(
+      rgbFromRgba(png.data, png.width, png.height),
+    );
     const expected = readFloat32(reference, `pixel_values.${i}`);
     expect([...processed.grid]).toEqual([...readInt32(reference, `image_grid_thw.${i}`)]);
     expect([processed.pixelValues.length / processed.rowLength, processed.rowLength]).toEqual(rows);
@@ -65,9 +73,14 @@ test("grey and transparent pictures become RGB", () => {
 
 test("preprocessor_config.json: both spellings of the bounds, and a way back", () => {
   expect(parsePreprocessorConfig({ min_pixels: 7, max_pixels: 9 })).toMatchObject({ minPixels: 7, maxPixels: 9 });
-  expect(parsePreprocessorConfig({ size: { shortest_edge: 7, longest_edge: 9 } })).toMatchObject({ minPixels: 7, maxPixels: 9 });
+  expect(parsePreprocessorConfig({ size: { shortest_edge: 7, longest_edge: 9 } })).toMatchObject({
+    minPixels: 7,
+    maxPixels: 9,
+  });
   expect(parsePreprocessorConfig({})).toMatchObject({ minPixels: 3136, maxPixels: 12845056, patchSize: 14 });
   expect(parsePreprocessorConfig(preprocessorConfigJson(nano))).toEqual(nano);
-  expect(() => parsePreprocessorConfig({ patch_size: 0, resample: 2 })).toThrow(/preprocessor_config.json: patch_size: .*; resample: only bicubic/);
+  expect(() => parsePreprocessorConfig({ patch_size: 0, resample: 2 })).toThrow(
+    /preprocessor_config.json: patch_size: .*; resample: only bicubic/,
+  );
   expect(() => parsePreprocessorConfig("{")).toThrow("preprocessor_config.json: not valid JSON");
 });

@@ -16,7 +16,14 @@ const positive = z.int().positive();
 const preprocessorSchema = z.looseObject({
   min_pixels: positive.nullish(),
   max_pixels: positive.nullish(),
-  size: z.looseObject({ shortest_edge: positive.nullish(), longest_edge: positive.nullish(), min_pixels: positive.nullish(), max_pixels: positive.nullish() }).nullish(),
+  size: z
+    .looseObject({
+      shortest_edge: positive.nullish(),
+      longest_edge: positive.nullish(),
+      min_pixels: positive.nullish(),
+      max_pixels: positive.nullish(),
+    })
+    .nullish(),
   patch_size: positive.default(14),
   merge_size: positive.default(2),
   temporal_patch_size: positive.default(2),
@@ -24,7 +31,10 @@ const preprocessorSchema = z.looseObject({
   do_rescale: z.literal(true).default(true),
   do_normalize: z.literal(true).default(true),
   resample: z.literal(3, "only bicubic resampling (3) is supported").default(3),
-  rescale_factor: z.number().positive().default(1 / 255),
+  rescale_factor: z
+    .number()
+    .positive()
+    .default(1 / 255),
   image_mean: perChannel.default([0.48145466, 0.4578275, 0.40821073]),
   image_std: perChannel.default([0.26862954, 0.26130258, 0.27577711]),
 });
@@ -54,8 +64,12 @@ export interface ProcessedImage {
  * Parse preprocessor_config.json (bytes, text or parsed JSON).
  * @throws ConfigError naming `file` and each offending key
  */
-export function parsePreprocessorConfig(content: Uint8Array | string | Readonly<Record<string, unknown>>, file = "preprocessor_config.json"): ImageProcessorConfig {
-  const json: unknown = content instanceof Uint8Array || typeof content === "string" ? parseJson(content, file) : content;
+export function parsePreprocessorConfig(
+  content: Uint8Array | string | Readonly<Record<string, unknown>>,
+  file = "preprocessor_config.json",
+): ImageProcessorConfig {
+  const json: unknown =
+    content instanceof Uint8Array || typeof content === "string" ? parseJson(content, file) : content;
   const p = parseWith(preprocessorSchema, json, file, "");
   return {
     patchSize: p.patch_size,
@@ -109,7 +123,10 @@ export class ImageProcessor {
     const { patchSize, mergeSize, minPixels, maxPixels, resize } = this.config;
     const factor = patchSize * mergeSize;
     if (resize) return smartResize(height, width, factor, minPixels, maxPixels);
-    if (width % factor !== 0 || height % factor !== 0) throw new Error(`The picture is ${width}×${height} pixels and do_resize is false; both sides must be multiples of ${factor}.`);
+    if (width % factor !== 0 || height % factor !== 0)
+      throw new Error(
+        `The picture is ${width}×${height} pixels and do_resize is false; both sides must be multiples of ${factor}.`,
+      );
     return { width, height };
   }
 
@@ -143,7 +160,8 @@ export class ImageProcessor {
             }
             // A still picture stands for every frame of the temporal patch.
             const frameLength = to - frameStart;
-            for (let frame = 1; frame < frames; frame++, to += frameLength) pixelValues.copyWithin(to, frameStart, frameStart + frameLength);
+            for (let frame = 1; frame < frames; frame++, to += frameLength)
+              pixelValues.copyWithin(to, frameStart, frameStart + frameLength);
           }
         }
       }

@@ -9,7 +9,9 @@ export interface RgbImage {
 
 function checkLength(pixels: ArrayLike<number>, width: number, height: number, channels: number): void {
   if (pixels.length !== width * height * channels) {
-    throw new Error(`A picture of ${width}×${height} pixels with ${channels} bytes each needs ${width * height * channels} bytes, got ${pixels.length}.`);
+    throw new Error(
+      `A picture of ${width}×${height} pixels with ${channels} bytes each needs ${width * height * channels} bytes, got ${pixels.length}.`,
+    );
   }
 }
 

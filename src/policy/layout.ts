@@ -2,8 +2,9 @@
  * The parameters of a Qwen2.5-VL policy: which tensors there are, under which names on disk, how they are fused
  * for the kernels (q|k|v and gate|up stacked by rows), and which of them are trained.
  */
-import type { ParameterGroup, ParameterPart } from "../tensor/parameters";
+
 import { fitsFormat, type WeightFormat } from "../tensor/packedWeight";
+import type { ParameterGroup, ParameterPart } from "../tensor/parameters";
 import type { PolicyConfig } from "./config";
 
 export interface LayoutOptions {
@@ -42,11 +43,20 @@ function languageGroups({ text }: PolicyConfig, options: LayoutOptions): Paramet
     const layer = key.layer(i);
     groups.push(
       make.vector(`${layer}.input_layernorm.weight`, [d]),
-      make.matrix(`${layer}.self_attn.qkv.weight`, ["q", "k", "v"].map((p) => ({ name: `${layer}.self_attn.${p}_proj.weight`, shape: [p === "q" ? q : kv, d] }))),
-      make.stackedVector(`${layer}.self_attn.qkv.bias`, ["q", "k", "v"].map((p) => ({ name: `${layer}.self_attn.${p}_proj.bias`, shape: [p === "q" ? q : kv] }))),
+      make.matrix(
+        `${layer}.self_attn.qkv.weight`,
+        ["q", "k", "v"].map((p) => ({ name: `${layer}.self_attn.${p}_proj.weight`, shape: [p === "q" ? q : kv, d] })),
+      ),
+      make.stackedVector(
+        `${layer}.self_attn.qkv.bias`,
+        ["q", "k", "v"].map((p) => ({ name: `${layer}.self_attn.${p}_proj.bias`, shape: [p === "q" ? q : kv] })),
+      ),
       make.matrix(`${layer}.self_attn.o_proj.weight`, [{ name: `${layer}.self_attn.o_proj.weight`, shape: [d, q] }]),
       make.vector(`${layer}.post_attention_layernorm.weight`, [d]),
-      make.matrix(`${layer}.mlp.gate_up.weight`, ["gate", "up"].map((p) => ({ name: `${layer}.mlp.${p}_proj.weight`, shape: [f, d] }))),
+      make.matrix(
+        `${layer}.mlp.gate_up.weight`,
+        ["gate", "up"].map((p) => ({ name: `${layer}.mlp.${p}_proj.weight`, shape: [f, d] })),
+      ),
       make.matrix(`${layer}.mlp.down_proj.weight`, [{ name: `${layer}.mlp.down_proj.weight`, shape: [d, f] }]),
     );
   }
@@ -60,7 +70,9 @@ function visionGroups({ vision }: PolicyConfig, options: LayoutOptions): Paramet
   const merged = d * vision.spatialMergeSize ** 2;
   const make = maker(options.trainable === "all", halfAtLeast(options.frozenFormat));
   const single = (name: string, shape: readonly number[]): ParameterGroup => make.matrix(name, [{ name, shape }]);
-  const groups = [single(key.patchEmbed, [d, vision.inChannels, vision.temporalPatchSize, vision.patchSize, vision.patchSize])];
+  const groups = [
+    single(key.patchEmbed, [d, vision.inChannels, vision.temporalPatchSize, vision.patchSize, vision.patchSize]),
+  ];
   for (let i = 0; i < vision.depth; i++) {
     const block = key.block(i);
     groups.push(
@@ -70,8 +82,14 @@ function visionGroups({ vision }: PolicyConfig, options: LayoutOptions): Paramet
       single(`${block}.attn.proj.weight`, [d, d]),
       make.vector(`${block}.attn.proj.bias`, [d]),
       make.vector(`${block}.norm2.weight`, [d]),
-      make.matrix(`${block}.mlp.gate_up.weight`, ["gate", "up"].map((p) => ({ name: `${block}.mlp.${p}_proj.weight`, shape: [f, d] }))),
-      make.stackedVector(`${block}.mlp.gate_up.bias`, ["gate", "up"].map((p) => ({ name: `${block}.mlp.${p}_proj.bias`, shape: [f] }))),
+      make.matrix(
+        `${block}.mlp.gate_up.weight`,
+        ["gate", "up"].map((p) => ({ name: `${block}.mlp.${p}_proj.weight`, shape: [f, d] })),
+      ),
+      make.stackedVector(
+        `${block}.mlp.gate_up.bias`,
+        ["gate", "up"].map((p) => ({ name: `${block}.mlp.${p}_proj.bias`, shape: [f] })),
+      ),
       single(`${block}.mlp.down_proj.weight`, [d, f]),
       make.vector(`${block}.mlp.down_proj.bias`, [d]),
     );
@@ -98,10 +116,23 @@ function maker(trainable: boolean, frozenFormat: WeightFormat | undefined) {
   return {
     matrix: (groupKey: string, parts: readonly ParameterPart[]): ParameterGroup => {
       const columns = parts[0]?.shape.slice(1).reduce((a, b) => a * b, 1) ?? 0;
-      return { key: groupKey, parts, trainable, format: formats.find((format) => fitsFormat(columns, format)) ?? "f32" };
+      return {
+        key: groupKey,
+        parts,
+        trainable,
+        format: formats.find((format) => fitsFormat(columns, format)) ?? "f32",
+      };
     },
     /** One tensor that stays f32. */
-    vector: (name: string, shape: readonly number[]): ParameterGroup => ({ key: name, parts: [{ name, shape }], trainable }),
-    stackedVector: (groupKey: string, parts: readonly ParameterPart[]): ParameterGroup => ({ key: groupKey, parts, trainable }),
+    vector: (name: string, shape: readonly number[]): ParameterGroup => ({
+      key: name,
+      parts: [{ name, shape }],
+      trainable,
+    }),
+    stackedVector: (groupKey: string, parts: readonly ParameterPart[]): ParameterGroup => ({
+      key: groupKey,
+      parts,
+      trainable,
+    }),
   };
 }

@@ -19,10 +19,17 @@ export interface WeightSink {
 export type OnLoaded = (done: number, total: number) => void;
 
 /** @throws CheckpointError or SafetensorsError naming file and tensor; what was written is then of no use */
-export async function loadWeights(sink: WeightSink, checkpoint: Checkpoint, onLoaded: OnLoaded = () => undefined): Promise<void> {
+export async function loadWeights(
+  sink: WeightSink,
+  checkpoint: Checkpoint,
+  onLoaded: OnLoaded = () => undefined,
+): Promise<void> {
   const { home } = sink;
   const names = checkpoint.names();
-  const total = names.reduce((sum, name) => sum + checkpoint.entry(name).shape.reduce((product, n) => product * n, 1), 0);
+  const total = names.reduce(
+    (sum, name) => sum + checkpoint.entry(name).shape.reduce((product, n) => product * n, 1),
+    0,
+  );
   const marker = home.zeros([1]);
   let inFlight = 0;
   let done = 0;

@@ -48,7 +48,13 @@ export function parseAdapterConfig(text: string): LoraOptions {
   const result = adapterConfigSchema.safeParse(json);
   if (!result.success) throw new Error(`adapter_config.json: ${z.prettifyError(result.error)}`);
   const c = result.data;
-  return { rank: c.r, alpha: c.lora_alpha, rankStabilised: c.use_rslora, targets: c.target_modules, baseModel: c.base_model_name_or_path };
+  return {
+    rank: c.r,
+    alpha: c.lora_alpha,
+    rankStabilised: c.use_rslora,
+    targets: c.target_modules,
+    baseModel: c.base_model_name_or_path,
+  };
 }
 
 /** The file PEFT writes and reads. */
@@ -84,11 +90,15 @@ export async function loadAdapter(parameters: ParameterSet, files: CheckpointFil
   const missing = new Set(parameters.names().filter((name) => name.includes(".lora_")));
   for (const stored of file.names()) {
     const name = adapterTensorName(stored);
-    if (!parameters.has(name)) throw new Error(`adapter_model.safetensors: ${stored} belongs to no projection of this policy that adapter_config.json names.`);
+    if (!parameters.has(name))
+      throw new Error(
+        `adapter_model.safetensors: ${stored} belongs to no projection of this policy that adapter_config.json names.`,
+      );
     parameters.write(name, readFloat32(file, stored));
     missing.delete(name);
   }
-  if (missing.size > 0) throw new Error(`adapter_model.safetensors lacks ${missing.size} tensors, e.g. ${[...missing][0]}.`);
+  if (missing.size > 0)
+    throw new Error(`adapter_model.safetensors lacks ${missing.size} tensors, e.g. ${[...missing][0]}.`);
 }
 
 interface Projection {
@@ -106,16 +116,39 @@ function projections(text: TextConfig): Projection[] {
   const q = text.heads * text.headDim;
   const kv = text.kvHeads * text.headDim;
   const attn = (p: "q" | "k" | "v", offset: number, count: number): Projection => ({
-    target: `${p}_proj`, module: `self_attn.${p}_proj`, fused: "self_attn.qkv.weight", columns: { offset, count }, in: d,
+    target: `${p}_proj`,
+    module: `self_attn.${p}_proj`,
+    fused: "self_attn.qkv.weight",
+    columns: { offset, count },
+    in: d,
   });
   const mlp = (p: "gate" | "up", offset: number): Projection => ({
-    target: `${p}_proj`, module: `mlp.${p}_proj`, fused: "mlp.gate_up.weight", columns: { offset, count: f }, in: d,
+    target: `${p}_proj`,
+    module: `mlp.${p}_proj`,
+    fused: "mlp.gate_up.weight",
+    columns: { offset, count: f },
+    in: d,
   });
   return [
-    attn("q", 0, q), attn("k", q, kv), attn("v", q + kv, kv),
-    { target: "o_proj", module: "self_attn.o_proj", fused: "self_attn.o_proj.weight", columns: { offset: 0, count: d }, in: q },
-    mlp("gate", 0), mlp("up", f),
-    { target: "down_proj", module: "mlp.down_proj", fused: "mlp.down_proj.weight", columns: { offset: 0, count: d }, in: f },
+    attn("q", 0, q),
+    attn("k", q, kv),
+    attn("v", q + kv, kv),
+    {
+      target: "o_proj",
+      module: "self_attn.o_proj",
+      fused: "self_attn.o_proj.weight",
+      columns: { offset: 0, count: d },
+      in: q,
+    },
+    mlp("gate", 0),
+    mlp("up", f),
+    {
+      target: "down_proj",
+      module: "mlp.down_proj",
+      fused: "mlp.down_proj.weight",
+      columns: { offset: 0, count: d },
+      in: f,
+    },
   ];
 }
 
@@ -124,24 +157,37 @@ const tensorName = (layer: number, module: string, which: "A" | "B"): string =>
 
 /** Our name of an adapter tensor, from any of the prefixes that PEFT has written for this family. */
 export function adapterTensorName(name: string): string {
-  return name.replace(/^base_model\.model\.(model\.)?(language_model\.)?(model\.)?layers\./, "base_model.model.model.language_model.layers.");
+  return name.replace(
+    /^base_model\.model\.(model\.)?(language_model\.)?(model\.)?layers\./,
+    "base_model.model.model.language_model.layers.",
+  );
 }
 
 export class LoraAdapter {
   private readonly placed: readonly Projection[];
 
-  constructor(private readonly config: PolicyConfig, readonly options: LoraOptions, private readonly parameters: ParameterSet) {
+  constructor(
+    private readonly config: PolicyConfig,
+    readonly options: LoraOptions,
+    private readonly parameters: ParameterSet,
+  ) {
     this.placed = projections(config.text).filter((p) => options.targets.includes(p.target));
   }
 
   /** The trainable groups of an adapter, named as PEFT names them. */
   static groups(config: PolicyConfig, options: LoraOptions): ParameterGroup[] {
     const placed = projections(config.text).filter((p) => options.targets.includes(p.target));
-    const group = (name: string, shape: readonly number[]): ParameterGroup => ({ key: name, parts: [{ name, shape }], trainable: true });
-    return Array.from({ length: config.text.layers }, (_, layer) => placed.flatMap((p) => [
-      group(tensorName(layer, p.module, "A"), [options.rank, p.in]),
-      group(tensorName(layer, p.module, "B"), [p.columns.count, options.rank]),
-    ])).flat();
+    const group = (name: string, shape: readonly number[]): ParameterGroup => ({
+      key: name,
+      parts: [{ name, shape }],
+      trainable: true,
+    });
+    return Array.from({ length: config.text.layers }, (_, layer) =>
+      placed.flatMap((p) => [
+        group(tensorName(layer, p.module, "A"), [options.rank, p.in]),
+        group(tensorName(layer, p.module, "B"), [p.columns.count, options.rank]),
+      ]),
+    ).flat();
   }
 
   /** Names of this adapter's tensors. */
@@ -156,15 +202,17 @@ export class LoraAdapter {
 
   /** Blocks to add on the base matrix `fused` (e.g. "self_attn.qkv.weight") of a layer. */
   blocks(layer: number, fused: string): LoraBlock[] {
-    return this.placed.filter((p) => p.fused === fused).map((p) => {
-      const b = this.parameters.matrix(tensorName(layer, p.module, "B"));
-      if (b.weight.format !== "f32") throw new Error("LoRA matrices are float32.");
-      return {
-        columns: p.columns,
-        a: this.parameters.matrix(tensorName(layer, p.module, "A")),
-        b: { value: b.weight.values, grad: b.grad },
-        scale: this.scale,
-      };
-    });
+    return this.placed
+      .filter((p) => p.fused === fused)
+      .map((p) => {
+        const b = this.parameters.matrix(tensorName(layer, p.module, "B"));
+        if (b.weight.format !== "f32") throw new Error("LoRA matrices are float32.");
+        return {
+          columns: p.columns,
+          a: this.parameters.matrix(tensorName(layer, p.module, "A")),
+          b: { value: b.weight.values, grad: b.grad },
+          scale: this.scale,
+        };
+      });
   }
 }

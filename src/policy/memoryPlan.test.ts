@@ -8,10 +8,24 @@ import { parseConfig } from "./config";
 import { LORA_TARGETS, type LoraOptions } from "./lora";
 import { activationBytes, layerRowValues, planMemory } from "./memoryPlan";
 import { Policy } from "./policy";
-import { shapeConfig, type ShapeName } from "./shapes";
+import { type ShapeName, shapeConfig } from "./shapes";
 
-const lora = (rank: number): LoraOptions => ({ rank, alpha: 32, rankStabilised: false, targets: LORA_TARGETS, baseModel: null });
-const usual = { trainable: "none", lora: lora(16), groupSize: 8, promptTokens: 700, imageTokens: 700, completionTokens: 1024, microBatch: 1 } as const;
+const lora = (rank: number): LoraOptions => ({
+  rank,
+  alpha: 32,
+  rankStabilised: false,
+  targets: LORA_TARGETS,
+  baseModel: null,
+});
+const usual = {
+  trainable: "none",
+  lora: lora(16),
+  groupSize: 8,
+  promptTokens: 700,
+  imageTokens: 700,
+  completionTokens: 1024,
+  microBatch: 1,
+} as const;
 
 /** Parameters; weights in GB as f16, and as int4 layers + f16 head and tower; f16 KV bytes a token; LoRA r16; MB of one layer at 1.7k rows in half precision. */
 const PUBLISHED: [ShapeName, number, number, number, number, number, number][] = [
@@ -33,7 +47,9 @@ test.each(PUBLISHED)("%s: the published sizes", (shape, parameters, half, four, 
   // 16 prompts in 12 slots: two groups' prompts are in flight, and one more.
   const many = planMemory(config, { ...usual, frozenFormat: "f16", prompts: 16, slots: 12 });
   expect([many.slots, many.prefixRows, many.kvCache]).toEqual([12, 3 * 699, kv * (3 * 699 + 12 * 1024)]);
-  expect(planMemory(config, { ...usual, frozenFormat: "f16", prompts: 16 }).slots).toBe(Math.min(128, Math.floor(2 ** 31 / (kv * (1024 + 699 / 8)))));
+  expect(planMemory(config, { ...usual, frozenFormat: "f16", prompts: 16 }).slots).toBe(
+    Math.min(128, Math.floor(2 ** 31 / (kv * (1024 + 699 / 8)))),
+  );
   expect(Math.abs(plan("f16").trained / 1e6 - adapter)).toBeLessThan(0.5);
   // The table counts halves, the incoming stream and its gradient too, and no log-sum-exp.
   const values = layerRowValues(text, 0) - text.heads + 2 * text.hiddenSize;
@@ -45,8 +61,18 @@ test("a micro-batch that begins inside a group has one prompt more, and a home t
   const plan = (change: object) => planMemory(config, { ...usual, frozenFormat: "f16", ...change });
   const { text } = config;
   // Group size 8: one response has one prompt; two to nine may have two; ten, three, as long as there are so many.
-  for (const [microBatch, prompts, together] of [[1, 4, 1], [2, 4, 2], [8, 4, 2], [9, 4, 2], [10, 4, 3], [10, 2, 2], [8, 1, 1]] as const) {
-    expect(plan({ microBatch, prompts }).activations).toBe(activationBytes(text, 16, { rows: together * 700 + microBatch * 1024, tokens: microBatch * 1024 }, false));
+  for (const [microBatch, prompts, together] of [
+    [1, 4, 1],
+    [2, 4, 2],
+    [8, 4, 2],
+    [9, 4, 2],
+    [10, 4, 3],
+    [10, 2, 2],
+    [8, 1, 1],
+  ] as const) {
+    expect(plan({ microBatch, prompts }).activations).toBe(
+      activationBytes(text, 16, { rows: together * 700 + microBatch * 1024, tokens: microBatch * 1024 }, false),
+    );
   }
   const [apart, together] = [plan({ records: false }), plan({ records: true })];
   const still = apart.frozenWeights + apart.trainedState;
@@ -62,26 +88,57 @@ describe("what the wasm home holds", () => {
   afterAll(() => home.dispose());
   const folder = new URL("./golden/tiny_tied/", import.meta.url).pathname;
 
-  it.each(["f32", "f16", "int4"] as const)("weights in %s and the adapter's state, to the byte", async (frozenFormat) => {
-    const before = home.memoryBytes();
-    const policy = await Policy.load(home, await openDirectory(folder), { trainable: "none", frozenFormat, lora: lora(4) });
-    const plan = planMemory(policy.config, { ...usual, lora: lora(4), frozenFormat });
-    expect(home.memoryBytes() - before).toBe(plan.frozenWeights + plan.trainedState);
-    expect(plan.trained).toBe(policy.parameters.trainableCount);
-    policy.dispose();
-    expect(home.memoryBytes()).toBe(before);
-  });
+  it.each(["f32", "f16", "int4"] as const)(
+    "weights in %s and the adapter's state, to the byte",
+    async (frozenFormat) => {
+      const before = home.memoryBytes();
+      const policy = await Policy.load(home, await openDirectory(folder), {
+        trainable: "none",
+        frozenFormat,
+        lora: lora(4),
+      });
+      const plan = planMemory(policy.config, { ...usual, lora: lora(4), frozenFormat });
+      expect(home.memoryBytes() - before).toBe(plan.frozenWeights + plan.trainedState);
+      expect(plan.trained).toBe(policy.parameters.trainableCount);
+      policy.dispose();
+      expect(home.memoryBytes()).toBe(before);
+    },
+  );
 
   it("the KV cache of a group, and the activations that a tape keeps", async () => {
     const policy = await Policy.load(home, await openDirectory(folder), { trainable: "none", lora: lora(4) });
     const { text } = policy.config;
-    const prompt = policy.model.encode(Int32Array.from({ length: 30 }, (_, i) => 10 + i), []);
-    const plan = (cache: "f32" | "f16", slots: number) => planMemory(policy.config, { ...usual, lora: lora(4), groupSize: 4, prompts: 3, slots, cache, promptTokens: 30, imageTokens: 0, completionTokens: 40 });
+    const prompt = policy.model.encode(
+      Int32Array.from({ length: 30 }, (_, i) => 10 + i),
+      [],
+    );
+    const plan = (cache: "f32" | "f16", slots: number) =>
+      planMemory(policy.config, {
+        ...usual,
+        lora: lora(4),
+        groupSize: 4,
+        prompts: 3,
+        slots,
+        cache,
+        promptTokens: 30,
+        imageTokens: 0,
+        completionTokens: 40,
+      });
     const generating = async (cache: "f32" | "f16", slots: number): Promise<number> => {
       const before = home.memoryBytes();
       let most = 0;
       const onToken = (): void => void (most = Math.max(most, home.memoryBytes() - before));
-      await policy.generate([prompt, prompt, prompt], { groupSize: 4, temperature: 1, maxNewTokens: 40, seed: 0, step: 0, stopTokens: [], cache, slots, onToken });
+      await policy.generate([prompt, prompt, prompt], {
+        groupSize: 4,
+        temperature: 1,
+        maxNewTokens: 40,
+        seed: 0,
+        step: 0,
+        stopTokens: [],
+        cache,
+        slots,
+        onToken,
+      });
       return most;
     };
     const training = (): number => {
@@ -96,9 +153,14 @@ describe("what the wasm home holds", () => {
     };
     await generating("f16", 12); // the kernels' scratch grows on first use and stays
     training();
-    const tables = 40 * (3 + 2 * policy.config.text.headDim / 2) + 9; // of a seat: what is sampled, its angles, and where it stands
-    for (const [cache, slots] of [["f32", 12], ["f16", 12], ["f32", 3], ["f16", 1]] as const) {
-      expect(await generating(cache, slots) - plan(cache, slots).kvCache).toBe(4 * slots * tables);
+    const tables = 40 * (3 + (2 * policy.config.text.headDim) / 2) + 9; // of a seat: what is sampled, its angles, and where it stands
+    for (const [cache, slots] of [
+      ["f32", 12],
+      ["f16", 12],
+      ["f32", 3],
+      ["f16", 1],
+    ] as const) {
+      expect((await generating(cache, slots)) - plan(cache, slots).kvCache).toBe(4 * slots * tables);
     }
     const forward = 4 * (text.layers * 70 * layerRowValues(text, 4) + 70 * text.hiddenSize + 2 * 40 * text.hiddenSize);
     expect(training() / forward).toBeCloseTo(1, 1);

@@ -8,10 +8,10 @@
 import { weightBytes } from "../tensor/packedWeight";
 import type { ParameterGroup } from "../tensor/parameters";
 import type { PolicyConfig, TextConfig } from "./config";
-import { cacheBytesOfToken, cacheLayout, defaultCacheFormat, slotCount, type CacheFormat } from "./groupCache";
-import { parameterGroups, type LayoutOptions } from "./layout";
+import { type CacheFormat, cacheBytesOfToken, cacheLayout, defaultCacheFormat, slotCount } from "./groupCache";
+import { type LayoutOptions, parameterGroups } from "./layout";
 import { LoraAdapter, type LoraOptions } from "./lora";
-import { paddedSize, type BatchRoom } from "./packing";
+import { type BatchRoom, paddedSize } from "./packing";
 import { PREFILL_TOKENS } from "./prefill";
 
 const FLOAT = 4;
@@ -93,7 +93,12 @@ function gradientRowValues(text: TextConfig): number {
 }
 
 /** Bytes that an update of a packed batch takes beside parameters: what the tape keeps, and the gradients alive at once. @param recompute only each layer's input is kept */
-export function activationBytes(text: TextConfig, loraRank: number, { rows, tokens }: BatchRoom, recompute: boolean): number {
+export function activationBytes(
+  text: TextConfig,
+  loraRank: number,
+  { rows, tokens }: BatchRoom,
+  recompute: boolean,
+): number {
   const layer = layerRowValues(text, loraRank);
   const kept = recompute ? text.layers * text.hiddenSize + layer : text.layers * layer;
   const ends = rows * text.hiddenSize + 2 * tokens * text.hiddenSize; // the embedded rows; the chosen ones, and normed
@@ -108,12 +113,18 @@ export function planMemory(config: PolicyConfig, options: PlanOptions): MemoryPl
   const trained = groups.filter((group) => group.trainable).reduce((sum, group) => sum + countOf(group), 0);
   const frozenWeights = frozen.reduce((sum, group) => sum + groupBytes(group), 0);
   const trainedState = FLOAT * BUFFERS_OF_TRAINED * trained;
-  const largest = groups.map((group) => ({ key: group.key, bytes: groupBytes(group) })).reduce((a, b) => (b.bytes > a.bytes ? b : a));
+  const largest = groups
+    .map((group) => ({ key: group.key, bytes: groupBytes(group) }))
+    .reduce((a, b) => (b.bytes > a.bytes ? b : a));
 
   const { prompts = 1, records = false, groupSize, promptTokens, completionTokens } = options;
   const cacheFormat = options.cache ?? defaultCacheFormat(config, options);
   const kvCacheOfToken = cacheBytesOfToken(text, cacheFormat);
-  const needs = { promptRows: new Array<number>(prompts).fill(records ? paddedSize(promptTokens - 1) : promptTokens - 1), groupSize, maxNewTokens: completionTokens };
+  const needs = {
+    promptRows: new Array<number>(prompts).fill(records ? paddedSize(promptTokens - 1) : promptTokens - 1),
+    groupSize,
+    maxNewTokens: completionTokens,
+  };
   const slots = slotCount(options.slots ?? null, needs, kvCacheOfToken);
   const layout = cacheLayout({ ...needs, slots, padded: records });
   const kvCache = kvCacheOfToken * layout.rows;
@@ -135,10 +146,26 @@ export function planMemory(config: PolicyConfig, options: PlanOptions): MemoryPl
   const reference = options.kl === true && options.lora === null && trained > 0 ? FLOAT * parameters : 0;
   const still = frozenWeights + trainedState + reference;
   const sampling = Math.max(decode, prefill);
-  const worst = (update: number): number => still + (records ? kvCache + Math.max(sampling, visionTower, update) : Math.max(kvCache + sampling, visionTower, update));
+  const worst = (update: number): number =>
+    still +
+    (records ? kvCache + Math.max(sampling, visionTower, update) : Math.max(kvCache + sampling, visionTower, update));
   return {
-    parameters, trained, frozenWeights, trainedState, reference, cacheFormat, kvCacheOfToken, kvCache, slots, prefixRows: layout.prefixRows, prefill, decode, visionTower,
-    activations, activationsRecomputed, largestWeight: largest,
+    parameters,
+    trained,
+    frozenWeights,
+    trainedState,
+    reference,
+    cacheFormat,
+    kvCacheOfToken,
+    kvCache,
+    slots,
+    prefixRows: layout.prefixRows,
+    prefill,
+    decode,
+    visionTower,
+    activations,
+    activationsRecomputed,
+    largestWeight: largest,
     peak: worst(trained > 0 ? activations : 0),
     peakRecomputed: worst(trained > 0 ? activationsRecomputed : 0),
   };

@@ -15,5 +15,10 @@ export function watched(home: Home): { readonly home: Home; readonly most: () =>
       };
     },
   });
-  return { home: new Proxy(home, { get: (target, name) => (name === "kernels" ? kernels : Reflect.get(target, name)) as unknown }), most: () => most };
+  return {
+    home: new Proxy(home, {
+      get: (target, name) => (name === "kernels" ? kernels : Reflect.get(target, name)) as unknown,
+    }),
+    most: () => most,
+  };
 }

@@ -4,18 +4,23 @@ import type { Home } from "../tensor/home";
 import { openWasmHome } from "../tensor/wasm/home";
 import { Checkpoint } from "./checkpoint";
 import { openDirectory } from "./checkpointDirectory";
-import { InMemoryFiles, type CheckpointFiles } from "./checkpointFiles";
+import { type CheckpointFiles, InMemoryFiles } from "./checkpointFiles";
 import { loadWeights } from "./loadWeights";
 import { mergedFolder } from "./merge";
 import { VisionLanguageModel } from "./model";
 import { Safetensors } from "./safetensors";
-import { readFloat32, toFloat16, toBfloat16 } from "./safetensorsValues";
+import { readFloat32, toBfloat16, toFloat16 } from "./safetensorsValues";
 import { writeSafetensors } from "./safetensorsWriter";
 import { relativeError, verifyModel } from "./verify";
 
-const golden = (path: string): Promise<CheckpointFiles> => openDirectory(new URL(`./golden/${path}`, import.meta.url).pathname);
+const golden = (path: string): Promise<CheckpointFiles> =>
+  openDirectory(new URL(`./golden/${path}`, import.meta.url).pathname);
 
-async function inMemory(base: CheckpointFiles, adapter: CheckpointFiles, pieceBytes?: number): Promise<Map<string, Uint8Array>> {
+async function inMemory(
+  base: CheckpointFiles,
+  adapter: CheckpointFiles,
+  pieceBytes?: number,
+): Promise<Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
   for (const file of await mergedFolder(base, adapter, pieceBytes)) {
     const bytes = new Uint8Array(file.bytes);
@@ -41,7 +46,10 @@ describe.each(["tiny_tied", "tiny_untied"])("%s", (name) => {
     const model = new VisionLanguageModel(home, checkpoint.config, { trainable: "all" });
     await loadWeights(model.parameters, checkpoint);
     const inputs = Safetensors.open(await (await golden(name)).read("reference.safetensors"), "reference.safetensors");
-    const outputs = Safetensors.open(await (await golden(`${name}/lora`)).read("reference.safetensors"), "reference.safetensors");
+    const outputs = Safetensors.open(
+      await (await golden(`${name}/lora`)).read("reference.safetensors"),
+      "reference.safetensors",
+    );
     const reports = await verifyModel(model, inputs, outputs);
     const errorOf = (tensor: string): number => reports.find((report) => report.name === tensor)?.error ?? Infinity;
     expect(errorOf("logits")).toBeLessThan(1e-5);
@@ -52,7 +60,11 @@ describe.each(["tiny_tied", "tiny_untied"])("%s", (name) => {
   it("is the same in small pieces", async () => {
     const [base, adapter] = [await golden(name), await golden(`${name}/lora`)];
     const [whole, pieces] = [await inMemory(base, adapter), await inMemory(base, adapter, 1000)];
-    expect([...whole].filter(([path, bytes]) => Buffer.compare(bytes, pieces.get(path) ?? new Uint8Array(0)) !== 0).map(([path]) => path)).toEqual([]);
+    expect(
+      [...whole]
+        .filter(([path, bytes]) => Buffer.compare(bytes, pieces.get(path) ?? new Uint8Array(0)) !== 0)
+        .map(([path]) => path),
+    ).toEqual([]);
   });
 });
 
@@ -64,15 +76,31 @@ describe("number formats", () => {
     const file = Safetensors.open(await base.read("model.safetensors"), "model.safetensors");
     const tensors = file.names().map((tensor) => {
       const values = readFloat32(file, tensor);
-      return { name: tensor, shape: file.entry(tensor).shape, dtype, values: dtype === "F16" ? toFloat16(values, tensor) : toBfloat16(values) };
+      return {
+        name: tensor,
+        shape: file.entry(tensor).shape,
+        dtype,
+        values: dtype === "F16" ? toFloat16(values, tensor) : toBfloat16(values),
+      };
     });
-    return new InMemoryFiles(new Map([["config.json", await base.read("config.json")], ["model.safetensors", writeSafetensors(tensors)]]));
+    return new InMemoryFiles(
+      new Map([
+        ["config.json", await base.read("config.json")],
+        ["model.safetensors", writeSafetensors(tensors)],
+      ]),
+    );
   }
 
-  it.each([["F16", 2 ** -11], ["BF16", 2 ** -8]] as const)("%s stays %s: what has no adapter to the byte, what has one to the rounding", async (dtype, rounding) => {
+  it.each([
+    ["F16", 2 ** -11],
+    ["BF16", 2 ** -8],
+  ] as const)("%s stays %s: what has no adapter to the byte, what has one to the rounding", async (dtype, rounding) => {
     const base = await inFormat(dtype);
     const files = await inMemory(base, await adapterFolder());
-    const exact = Safetensors.open((await inMemory(await golden("tiny_tied"), await adapterFolder())).get("model.safetensors") ?? new Uint8Array(0), "exact");
+    const exact = Safetensors.open(
+      (await inMemory(await golden("tiny_tied"), await adapterFolder())).get("model.safetensors") ?? new Uint8Array(0),
+      "exact",
+    );
     const merged = Safetensors.open(files.get("model.safetensors") ?? new Uint8Array(0), "merged");
     const before = Safetensors.open(await base.read("model.safetensors"), "before");
     const changed = merged.names().filter((tensor) => Buffer.compare(merged.raw(tensor), before.raw(tensor)) !== 0);
@@ -89,12 +117,26 @@ describe("number formats", () => {
     const adapter = await adapterFolder();
     const file = Safetensors.open(await adapter.read("adapter_model.safetensors"), "adapter_model.safetensors");
     const [first = ""] = file.names();
-    const broken = (names: readonly string[]): InMemoryFiles => new InMemoryFiles(new Map([
-      ["adapter_config.json", configBytes],
-      ["adapter_model.safetensors", writeSafetensors(names.map((tensor) => ({ name: tensor, shape: tensor === first ? [1, file.raw(tensor).length / 4] : file.entry(tensor).shape, values: readFloat32(file, tensor) })))],
-    ]));
+    const broken = (names: readonly string[]): InMemoryFiles =>
+      new InMemoryFiles(
+        new Map([
+          ["adapter_config.json", configBytes],
+          [
+            "adapter_model.safetensors",
+            writeSafetensors(
+              names.map((tensor) => ({
+                name: tensor,
+                shape: tensor === first ? [1, file.raw(tensor).length / 4] : file.entry(tensor).shape,
+                values: readFloat32(file, tensor),
+              })),
+            ),
+          ],
+        ]),
+      );
     const configBytes = await adapter.read("adapter_config.json");
-    await expect(mergedFolder(await golden("tiny_tied"), broken(file.names()))).rejects.toThrow(new RegExp(`${first.slice(-30)}.*expected`));
+    await expect(mergedFolder(await golden("tiny_tied"), broken(file.names()))).rejects.toThrow(
+      new RegExp(`${first.slice(-30)}.*expected`),
+    );
     await expect(mergedFolder(await golden("tiny_tied"), broken([first]))).rejects.toThrow(/stands alone/);
     await expect(mergedFolder(await golden("tiny_tied"), broken([]))).rejects.toThrow(/nothing to merge/);
   });

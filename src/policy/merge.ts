@@ -36,14 +36,28 @@ interface Update {
  * @param pieceBytes most bytes of weights read at a time (one row, if that is more)
  * @throws CheckpointError or SafetensorsError naming the tensor of base or adapter that does not fit
  */
-export async function mergedFolder(base: CheckpointFiles, adapter: CheckpointFiles, pieceBytes = PIECE_BYTES): Promise<MergedFile[]> {
+export async function mergedFolder(
+  base: CheckpointFiles,
+  adapter: CheckpointFiles,
+  pieceBytes = PIECE_BYTES,
+): Promise<MergedFile[]> {
   const checkpoint = await Checkpoint.open(base);
   const updates = await readUpdates(checkpoint, adapter);
   const shardNames = new Set(checkpoint.shards.map((shard) => shard.file));
-  const others = base.list().filter((path) => !shardNames.has(path) && !path.endsWith(".safetensors") && path !== "config.json");
-  const carried = await Promise.all([...others, "config.json"].map(async (path): Promise<MergedFile> => ({
-    path, bytes: await base.size(path), async *pieces() { yield await base.read(path); },
-  })));
+  const others = base
+    .list()
+    .filter((path) => !shardNames.has(path) && !path.endsWith(".safetensors") && path !== "config.json");
+  const carried = await Promise.all(
+    [...others, "config.json"].map(
+      async (path): Promise<MergedFile> => ({
+        path,
+        bytes: await base.size(path),
+        async *pieces() {
+          yield await base.read(path);
+        },
+      }),
+    ),
+  );
   return [...checkpoint.shards.map((shard) => mergedShard(base, shard, updates, pieceBytes)), ...carried];
 }
 
@@ -54,15 +68,19 @@ async function readUpdates(checkpoint: Checkpoint, adapter: CheckpointFiles): Pr
   const file = Safetensors.open(await adapter.read(ADAPTER_FILE), ADAPTER_FILE);
   const halves = new Map<string, { A?: string; B?: string }>();
   for (const stored of file.names()) {
-    const match = /^base_model\.model\.model\.language_model\.(layers\..+)\.lora_(A|B)\.weight$/.exec(adapterTensorName(stored));
+    const match = /^base_model\.model\.model\.language_model\.(layers\..+)\.lora_(A|B)\.weight$/.exec(
+      adapterTensorName(stored),
+    );
     const matrix = `model.${match?.[1]}.weight`;
-    if (match === null || !checkpoint.has(matrix)) throw new CheckpointError(`${ADAPTER_FILE}: ${stored} belongs to no projection of the base.`);
+    if (match === null || !checkpoint.has(matrix))
+      throw new CheckpointError(`${ADAPTER_FILE}: ${stored} belongs to no projection of the base.`);
     halves.set(matrix, { ...halves.get(matrix), [match[2] === "A" ? "A" : "B"]: stored });
   }
   if (halves.size === 0) throw new CheckpointError(`${ADAPTER_FILE}: holds no tensor; there is nothing to merge.`);
   const updates = new Map<string, Update>();
   for (const [matrix, { A, B }] of halves) {
-    if (A === undefined || B === undefined) throw new CheckpointError(`${ADAPTER_FILE}: ${A ?? B} stands alone; ${matrix} needs lora_A and lora_B.`);
+    if (A === undefined || B === undefined)
+      throw new CheckpointError(`${ADAPTER_FILE}: ${A ?? B} stands alone; ${matrix} needs lora_A and lora_B.`);
     const entry = checkpoint.entry(matrix);
     const [out = 0, columns = 0] = entry.shape;
     refuseShape(file.entry(A), [rank, columns]);
@@ -74,14 +92,25 @@ async function readUpdates(checkpoint: Checkpoint, adapter: CheckpointFiles): Pr
 }
 
 function refuseShape({ name, shape }: TensorEntry, expected: readonly number[]): void {
-  if (shape.join() !== expected.join()) throw new CheckpointError(`${ADAPTER_FILE}: ${name} is [${shape.join(", ")}], expected [${expected.join(", ")}] for this base and rank.`);
+  if (shape.join() !== expected.join())
+    throw new CheckpointError(
+      `${ADAPTER_FILE}: ${name} is [${shape.join(", ")}], expected [${expected.join(", ")}] for this base and rank.`,
+    );
 }
 
 function refuseFormat({ name, dtype }: TensorEntry): void {
-  if (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16") throw new CheckpointError(`Tensor ${name} of the base is stored as ${dtype}; an adapter can be merged into F32, F16 and BF16.`);
+  if (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16")
+    throw new CheckpointError(
+      `Tensor ${name} of the base is stored as ${dtype}; an adapter can be merged into F32, F16 and BF16.`,
+    );
 }
 
-function mergedShard(base: CheckpointFiles, { file, header }: Shard, updates: ReadonlyMap<string, Update>, pieceBytes: number): MergedFile {
+function mergedShard(
+  base: CheckpointFiles,
+  { file, header }: Shard,
+  updates: ReadonlyMap<string, Update>,
+  pieceBytes: number,
+): MergedFile {
   return {
     path: file,
     bytes: header.fileBytes,
@@ -102,7 +131,12 @@ function mergedShard(base: CheckpointFiles, { file, header }: Shard, updates: Re
 }
 
 /** Rows from `firstRow` on with the update added, in the tensor's own format. */
-function updated(bytes: Uint8Array, { name, dtype, shape }: TensorEntry, firstRow: number, { a, b, rank, scale }: Update): Uint8Array {
+function updated(
+  bytes: Uint8Array,
+  { name, dtype, shape }: TensorEntry,
+  firstRow: number,
+  { a, b, rank, scale }: Update,
+): Uint8Array {
   const columns = shape[1] ?? 1;
   const rows = Float32Array.from(toFloat32(bytes, dtype, `tensor ${name}`));
   const delta = new Float64Array(columns);
@@ -119,9 +153,15 @@ function updated(bytes: Uint8Array, { name, dtype, shape }: TensorEntry, firstRo
 
 function stored(values: Float32Array, dtype: SafetensorsDtype, name: string): Uint8Array {
   switch (dtype) {
-    case "F32": return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    case "F16": return toFloat16(values, `merging ${name}`);
-    case "BF16": return toBfloat16(values);
-    default: throw new CheckpointError(`Tensor ${name} is stored as ${dtype}; an adapter can be merged into F32, F16 and BF16.`);
+    case "F32":
+      return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    case "F16":
+      return toFloat16(values, `merging ${name}`);
+    case "BF16":
+      return toBfloat16(values);
+    default:
+      throw new CheckpointError(
+        `Tensor ${name} is stored as ${dtype}; an adapter can be merged into F32, F16 and BF16.`,
+      );
   }
 }

@@ -4,20 +4,30 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Home, Recorder } from "../tensor/home";
-import { chooseRows, tokenLogprobs, type TokenLogprobs } from "../tensor/ops/rows";
+import { chooseRows, type TokenLogprobs, tokenLogprobs } from "../tensor/ops/rows";
 import { ParameterSet } from "../tensor/parameters";
 import { Tape } from "../tensor/tape";
 import type { PolicyConfig } from "./config";
 import { Decoder } from "./decoder";
 import { generateRollout, type ResolvedOptions, type Rollout } from "./generate";
-import { defaultCacheFormat, type CacheFormat } from "./groupCache";
-import { key, parameterGroups, type LayoutOptions } from "./layout";
+import { type CacheFormat, defaultCacheFormat } from "./groupCache";
+import { key, type LayoutOptions, parameterGroups } from "./layout";
 import { LoraAdapter, type LoraOptions } from "./lora";
 import { activationBytes } from "./memoryPlan";
 import { MropeAngles, mropeFrequencies, mropePositions } from "./mrope";
-import { packRows, paddedSize, uploadBatch, type BatchRoom, type EncodedPrompt, type FeatureBank, type FeaturePlaces, type PackedBatch, type PackedItem } from "./packing";
-import { PictureFeatures, USUAL_PICTURE_FEATURES, type PictureFeatureOptions } from "./pictureFeatures";
-import { visionBatch, visionWindowLayout, VisionTower, type ImagePatches, type VisionBatch } from "./vision";
+import {
+  type BatchRoom,
+  type EncodedPrompt,
+  type FeatureBank,
+  type FeaturePlaces,
+  type PackedBatch,
+  type PackedItem,
+  packRows,
+  paddedSize,
+  uploadBatch,
+} from "./packing";
+import { type PictureFeatureOptions, PictureFeatures, USUAL_PICTURE_FEATURES } from "./pictureFeatures";
+import { type ImagePatches, type VisionBatch, VisionTower, visionBatch, visionWindowLayout } from "./vision";
 
 /** "all": tower and decoder; "language": the decoder; "none": nothing but the adapter, if any. */
 export interface ModelOptions extends LayoutOptions {
@@ -54,13 +64,18 @@ export class VisionLanguageModel {
   /** Window order of every prompt's pictures, remembered because prompts are packed again and again. */
   private readonly placesOf = new WeakMap<EncodedPrompt, Int32Array>();
   private readonly pictures: PictureFeatures;
-  private bound: { readonly decoder: Decoder; readonly withoutAdapter: Decoder; readonly tower: VisionTower } | null = null;
+  private bound: { readonly decoder: Decoder; readonly withoutAdapter: Decoder; readonly tower: VisionTower } | null =
+    null;
   private readonly recompute: boolean;
   /** Cache rows of the longest prompt so far: every prompt gets as many where memory is recycled, so that rollouts hold the same. */
   private promptRoom = 0;
 
   /** All parameters are zero until written. */
-  constructor(readonly home: Home, readonly config: PolicyConfig, options: ModelOptions) {
+  constructor(
+    readonly home: Home,
+    readonly config: PolicyConfig,
+    options: ModelOptions,
+  ) {
     const lora = options.lora ?? null;
     const base = parameterGroups(config, lora === null ? options : { ...options, trainable: "none" });
     this.parameters = new ParameterSet(home, lora === null ? base : [...base, ...LoraAdapter.groups(config, lora)]);
@@ -74,12 +89,19 @@ export class VisionLanguageModel {
       return features;
     });
     this.cacheFormat = defaultCacheFormat(config, options);
-    this.angles = new MropeAngles(mropeFrequencies(config.text.headDim, config.text.ropeTheta, config.text.mropeSection));
+    this.angles = new MropeAngles(
+      mropeFrequencies(config.text.headDim, config.text.ropeTheta, config.text.mropeSection),
+    );
   }
 
   /** Positions for ids in which every merged cell of every picture has its image token. */
   encode(ids: Int32Array, images: readonly ImagePatches[]): EncodedPrompt {
-    const positions = mropePositions(ids, this.config.imageTokenId, images.map((image) => image.grid), this.config.vision.spatialMergeSize);
+    const positions = mropePositions(
+      ids,
+      this.config.imageTokenId,
+      images.map((image) => image.grid),
+      this.config.vision.spatialMergeSize,
+    );
     return { ids, images, positions };
   }
 
@@ -99,27 +121,40 @@ export class VisionLanguageModel {
     const distinct = [...new Set(prompts)];
     const cells = distinct.map((prompt) => this.placeOf(prompt).length);
     const keeps = !this.parameters.isTrainable(key.patchEmbed) && this.pictures.concerns(cells);
-    const tensor = keeps ? this.pictures.bank(distinct, cells, this.config.text.hiddenSize, this.parameters.frozenVersion) : this.features(distinct);
+    const tensor = keeps
+      ? this.pictures.bank(distinct, cells, this.config.text.hiddenSize, this.parameters.frozenVersion)
+      : this.features(distinct);
     if (tensor === null) return null;
     return { tensor, firstRow: this.firstRows(distinct), dispose: () => tensor.dispose() };
   }
 
   /** @param padded up to one of few sizes, so that a recorded step serves many batches (packing.ts) @param room of the largest of them */
-  packBatch(items: readonly PackedItem[], features: FeatureBank | null = null, padded = false, room: BatchRoom | null = null): PackedBatch {
+  packBatch(
+    items: readonly PackedItem[],
+    features: FeatureBank | null = null,
+    padded = false,
+    room: BatchRoom | null = null,
+  ): PackedBatch {
     const prompts = [...new Set(items.map((item) => item.prompt))];
     const firstRows = features?.firstRow ?? this.firstRows(prompts);
-    const packed = packRows(items, {
-      imageToken: this.config.imageTokenId,
-      angles: this.angles,
-      places: (prompt) => this.places(prompt, firstRows),
-    }, padded);
+    const packed = packRows(
+      items,
+      {
+        imageToken: this.config.imageTokenId,
+        angles: this.angles,
+        places: (prompt) => this.places(prompt, firstRows),
+      },
+      padded,
+    );
     return uploadBatch(this.home, items, packed, features === null ? this.visionOf(prompts) : null, features, room);
   }
 
   /** Log-probability, entropy and log-sum-exp of every response token [R]; they live until the tape is disposed. */
   responseLogprobs(tape: Tape, batch: PackedBatch, options: LogprobOptions): TokenLogprobs {
     if (options.trainVision && batch.vision === null && batch.features !== null) {
-      throw new Error("responseLogprobs: trainVision needs a batch packed without a feature bank, whose features are computed with it.");
+      throw new Error(
+        "responseLogprobs: trainVision needs a batch packed without a feature bank, whose features are computed with it.",
+      );
     }
     const decoder = options.adapter === "off" ? this.layers.withoutAdapter : this.layers.decoder;
     const chosen = chooseRows(tape, this.hidden(tape, batch, decoder, options.trainVision), batch.choice);
@@ -141,18 +176,35 @@ export class VisionLanguageModel {
     return logits;
   }
 
-  async generate(prompts: readonly EncodedPrompt[], options: ResolvedOptions, padToken: number, features: FeatureBank | null = null): Promise<Rollout> {
+  async generate(
+    prompts: readonly EncodedPrompt[],
+    options: ResolvedOptions,
+    padToken: number,
+    features: FeatureBank | null = null,
+  ): Promise<Rollout> {
     const own = features === null ? this.featureBank(prompts) : null;
     const bank = features ?? own;
     const firstRows = bank?.firstRow ?? this.firstRows([...new Set(prompts)]);
     this.promptRoom = Math.max(this.promptRoom, ...prompts.map(({ ids }) => paddedSize(ids.length - 1)));
     try {
       const model = {
-        home: this.home, recorder: this.decodeSteps, decoder: this.layers.decoder, numLayers: this.config.text.layers,
-        imageToken: this.config.imageTokenId, padToken, angles: this.angles, cacheFormat: this.cacheFormat,
+        home: this.home,
+        recorder: this.decodeSteps,
+        decoder: this.layers.decoder,
+        numLayers: this.config.text.layers,
+        imageToken: this.config.imageTokenId,
+        padToken,
+        angles: this.angles,
+        cacheFormat: this.cacheFormat,
         promptRoom: this.home.records ? this.promptRoom : null,
       };
-      return await generateRollout(model, prompts, bank?.tensor ?? null, prompts.map((prompt) => this.places(prompt, firstRows)), options);
+      return await generateRollout(
+        model,
+        prompts,
+        bank?.tensor ?? null,
+        prompts.map((prompt) => this.places(prompt, firstRows)),
+        options,
+      );
     } finally {
       own?.dispose();
     }
@@ -162,7 +214,10 @@ export class VisionLanguageModel {
   placeOf(prompt: EncodedPrompt): Int32Array {
     const known = this.placesOf.get(prompt);
     if (known !== undefined) return known;
-    const { placeOf } = visionWindowLayout(prompt.images.map((image) => image.grid), this.config.vision);
+    const { placeOf } = visionWindowLayout(
+      prompt.images.map((image) => image.grid),
+      this.config.vision,
+    );
     this.placesOf.set(prompt, placeOf);
     return placeOf;
   }
@@ -191,7 +246,12 @@ export class VisionLanguageModel {
   /** The layers, bound to their parameters on first use (packed weights exist only once they are written). */
   private get layers(): { readonly decoder: Decoder; readonly withoutAdapter: Decoder; readonly tower: VisionTower } {
     if (this.bound !== null) return this.bound;
-    const { parameters, lora, recompute, config: { text, vision } } = this;
+    const {
+      parameters,
+      lora,
+      recompute,
+      config: { text, vision },
+    } = this;
     const decoder = new Decoder(text, parameters, lora, recompute);
     const withoutAdapter = lora === null ? decoder : new Decoder(text, parameters, null, recompute);
     this.bound = { decoder, withoutAdapter, tower: new VisionTower(vision, parameters, recompute) };
@@ -206,11 +266,13 @@ export class VisionLanguageModel {
 
   private firstRows(prompts: readonly EncodedPrompt[]): Map<EncodedPrompt, number> {
     let row = 0;
-    return new Map(prompts.map((prompt) => {
-      const first = row;
-      row += this.placeOf(prompt).length;
-      return [prompt, first];
-    }));
+    return new Map(
+      prompts.map((prompt) => {
+        const first = row;
+        row += this.placeOf(prompt).length;
+        return [prompt, first];
+      }),
+    );
   }
 
   private visionOf(prompts: readonly EncodedPrompt[]): VisionBatch | null {

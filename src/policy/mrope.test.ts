@@ -1,6 +1,6 @@
 /** Positions and angles of M-RoPE, by the fixture of the family: 4 text tokens, a picture of 4×6 merged cells would be t=4, h=4…, w=4…. */
 import { expect, it } from "vitest";
-import { inverseFrequencies, mropeAxes, mropeFrequencies, mropePositions, MropeAngles } from "./mrope";
+import { inverseFrequencies, MropeAngles, mropeAxes, mropeFrequencies, mropePositions } from "./mrope";
 
 const IMAGE = 9;
 
@@ -17,7 +17,9 @@ it("a picture takes as many positions as its longer side has cells", () => {
 
 it("says which picture does not match its image tokens", () => {
   const grid = { frames: 1, height: 4, width: 4 };
-  expect(() => mropePositions([1, IMAGE, IMAGE, 1], IMAGE, [grid], 2)).toThrow("image 0 needs 4 image tokens, the text has 2");
+  expect(() => mropePositions([1, IMAGE, IMAGE, 1], IMAGE, [grid], 2)).toThrow(
+    "image 0 needs 4 image tokens, the text has 2",
+  );
   expect(() => mropePositions([1, IMAGE], IMAGE, [], 2)).toThrow("more than its 0 images");
   expect(() => mropePositions([1, 1], IMAGE, [grid], 2)).toThrow("1 images but the text has tokens for 0");
 });
@@ -36,7 +38,10 @@ it("shares the frequencies out among time, height and width", () => {
   angles.writeText(998, 3, runCos, runSin, 0);
   [998, 999, 1000].forEach((position, row) => {
     angles.write(position, position, position, cos, sin, 0);
-    expect([...runCos.subarray(2 * row, 2 * row + 2), ...runSin.subarray(2 * row, 2 * row + 2)]).toEqual([...cos, ...sin]);
+    expect([...runCos.subarray(2 * row, 2 * row + 2), ...runSin.subarray(2 * row, 2 * row + 2)]).toEqual([
+      ...cos,
+      ...sin,
+    ]);
     expect(cos[0]).toBeCloseTo(Math.cos(position), 6);
   });
 });

@@ -18,7 +18,12 @@ export interface MropePositions {
  * @param grids of the images in order of appearance, in patches
  * @throws Error when the image tokens do not match the grids
  */
-export function mropePositions(ids: ArrayLike<number>, imageToken: number, grids: readonly ImageGrid[], mergeSize: number): MropePositions {
+export function mropePositions(
+  ids: ArrayLike<number>,
+  imageToken: number,
+  grids: readonly ImageGrid[],
+  mergeSize: number,
+): MropePositions {
   const length = ids.length;
   const positions = new Int32Array(3 * length);
   let next = 0;
@@ -31,12 +36,15 @@ export function mropePositions(ids: ArrayLike<number>, imageToken: number, grids
       continue;
     }
     const grid = grids[image++];
-    if (grid === undefined) throw new Error(`M-RoPE: the text has image tokens for more than its ${grids.length} images.`);
+    if (grid === undefined)
+      throw new Error(`M-RoPE: the text has image tokens for more than its ${grids.length} images.`);
     const rows = grid.height / mergeSize;
     const columns = grid.width / mergeSize;
     for (let cell = 0; cell < grid.frames * rows * columns; cell++, i++) {
       if (ids[i] !== imageToken) {
-        throw new Error(`M-RoPE: image ${image - 1} needs ${grid.frames * rows * columns} image tokens, the text has ${cell}.`);
+        throw new Error(
+          `M-RoPE: image ${image - 1} needs ${grid.frames * rows * columns} image tokens, the text has ${cell}.`,
+        );
       }
       positions[i] = next + Math.floor(cell / (rows * columns));
       positions[length + i] = next + (Math.floor(cell / columns) % rows);
@@ -57,7 +65,9 @@ export function inverseFrequencies(headDim: number, theta: number): Float32Array
 export function mropeAxes(section: readonly number[], headDim: number): Uint8Array {
   const axes = section.flatMap((count, i) => Array.from({ length: count }, () => i % 3));
   if (axes.length !== headDim / 2) {
-    throw new Error(`M-RoPE: mrope_section [${section.join(", ")}] covers ${axes.length} frequencies, a head of ${headDim} has ${headDim / 2}.`);
+    throw new Error(
+      `M-RoPE: mrope_section [${section.join(", ")}] covers ${axes.length} frequencies, a head of ${headDim} has ${headDim / 2}.`,
+    );
   }
   return Uint8Array.from(axes);
 }
@@ -89,7 +99,10 @@ export class MropeAngles {
 
   /** The angles of a token at (t, h, w), from element `offset` of cos and sin on. */
   write(t: number, h: number, w: number, cos: Float32Array, sin: Float32Array, offset: number): void {
-    const { half, frequencies: { axes } } = this;
+    const {
+      half,
+      frequencies: { axes },
+    } = this;
     this.reach(Math.max(t, h, w) + 1);
     for (let i = 0; i < half; i++) {
       const axis = axes[i];
@@ -108,7 +121,10 @@ export class MropeAngles {
 
   private reach(count: number): void {
     if (count <= this.count) return;
-    const { half, frequencies: { inverse } } = this;
+    const {
+      half,
+      frequencies: { inverse },
+    } = this;
     const wanted = Math.max(count, 2 * this.count, 256);
     const [cos, sin] = [new Float32Array(wanted * half), new Float32Array(wanted * half)];
     cos.set(this.cos);

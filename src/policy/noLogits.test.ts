@@ -37,7 +37,8 @@ describe.each(HOMES.filter(({ name }) => name !== "reference"))("on the $name ho
     home = await open();
   });
   afterAll(() => home.dispose());
-  const model = (on: Home, options: ModelOptions): VisionLanguageModel => smallModel(on, options, 0, 0.2, smallConfig(1, VOCABULARY));
+  const model = (on: Home, options: ModelOptions): VisionLanguageModel =>
+    smallModel(on, options, 0, 0.2, smallConfig(1, VOCABULARY));
 
   it("takes far less than the logits would", { timeout: 30_000 }, async () => {
     const { home: seen, most } = watched(home);

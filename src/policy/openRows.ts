@@ -88,10 +88,18 @@ export class OpenRows {
 
   private opened(row: number, index: number, { ids, positions }: EncodedPrompt, start: number): OpenRow {
     return {
-      row, prompt: index, id: this.rowIds?.[row] ?? row,
-      promptStart: start, promptEnd: start + ids.length - 1, cacheRow: this.cache.takeRegion(),
-      firstPosition: ids.length - 1 + positions.delta, next: ids.at(-1) ?? 0, length: 0,
-      tokens: new Int32Array(this.maxNewTokens), logprobs: new Float32Array(this.maxNewTokens), entropies: new Float32Array(this.maxNewTokens),
+      row,
+      prompt: index,
+      id: this.rowIds?.[row] ?? row,
+      promptStart: start,
+      promptEnd: start + ids.length - 1,
+      cacheRow: this.cache.takeRegion(),
+      firstPosition: ids.length - 1 + positions.delta,
+      next: ids.at(-1) ?? 0,
+      length: 0,
+      tokens: new Int32Array(this.maxNewTokens),
+      logprobs: new Float32Array(this.maxNewTokens),
+      entropies: new Float32Array(this.maxNewTokens),
     };
   }
 }

@@ -102,7 +102,10 @@ export function paddedSize(n: number): number {
 
 /** Lay out rows on the host. @param padded up to `paddedSize` rows and response tokens @throws Error when there is no response token, or a prompt is shorter than 2 tokens. */
 export function packRows(items: readonly PackedItem[], model: PackingModel, padded = false): PackedRows {
-  const realTokens = items.reduce((sum, item) => sum + item.responses.reduce((n, response) => n + response.length, 0), 0);
+  const realTokens = items.reduce(
+    (sum, item) => sum + item.responses.reduce((n, response) => n + response.length, 0),
+    0,
+  );
   if (realTokens === 0) throw new Error("packBatch: the items hold no response token.");
   const realRows = items.reduce((sum, item) => sum + item.prompt.ids.length - 1, 0) + realTokens;
   const [rows, tokens] = padded ? [paddedSize(realRows), paddedSize(realTokens)] : [realRows, realTokens];
@@ -148,23 +151,48 @@ export function packRows(items: readonly PackedItem[], model: PackingModel, padd
 /** Rows that see nothing and predict nothing. */
 function paddingRows(rows: number, tokens: number, half: number): PackedRows {
   return {
-    ids: new Int32Array(rows), cos: new Float32Array(rows * half), sin: new Float32Array(rows * half),
-    visible: new Int32Array(4 * rows), seenBy: new Int32Array(2 * rows),
-    to: new Int32Array(rows).fill(-1), from: new Int32Array(tokens).fill(-1), targets: new Int32Array(tokens).fill(-1),
+    ids: new Int32Array(rows),
+    cos: new Float32Array(rows * half),
+    sin: new Float32Array(rows * half),
+    visible: new Int32Array(4 * rows),
+    seenBy: new Int32Array(2 * rows),
+    to: new Int32Array(rows).fill(-1),
+    from: new Int32Array(tokens).fill(-1),
+    targets: new Int32Array(tokens).fill(-1),
   };
 }
 
 /** Angles of a prompt's tokens but the last, from row `first` on. */
-export function promptAngles(angles: MropeAngles, prompt: EncodedPrompt, cos: Float32Array, sin: Float32Array, first: number): void {
+export function promptAngles(
+  angles: MropeAngles,
+  prompt: EncodedPrompt,
+  cos: Float32Array,
+  sin: Float32Array,
+  first: number,
+): void {
   const { positions } = prompt.positions;
   const length = prompt.ids.length;
   for (let i = 0; i < length - 1; i++) {
-    angles.write(positions[i] ?? 0, positions[length + i] ?? 0, positions[2 * length + i] ?? 0, cos, sin, (first + i) * angles.half);
+    angles.write(
+      positions[i] ?? 0,
+      positions[length + i] ?? 0,
+      positions[2 * length + i] ?? 0,
+      cos,
+      sin,
+      (first + i) * angles.half,
+    );
   }
 }
 
 /** Upload packed rows. The batch owns `vision` (disposed with it), not `features`. @param room take the memory of such a batch */
-export function uploadBatch(home: Home, items: readonly PackedItem[], packed: PackedRows, vision: VisionBatch | null, features: FeatureBank | null, room: BatchRoom | null = null): PackedBatch {
+export function uploadBatch(
+  home: Home,
+  items: readonly PackedItem[],
+  packed: PackedRows,
+  vision: VisionBatch | null,
+  features: FeatureBank | null,
+  room: BatchRoom | null = null,
+): PackedBatch {
   const n = packed.ids.length;
   const r = packed.targets.length;
   const half = packed.cos.length / n;
@@ -174,7 +202,8 @@ export function uploadBatch(home: Home, items: readonly PackedItem[], packed: Pa
     tensors.push(tensor);
     return tensor;
   };
-  const ofRows = (values: Float32Array | Int32Array, ...width: number[]): Tensor => upload(values, [n, ...width], room?.rows);
+  const ofRows = (values: Float32Array | Int32Array, ...width: number[]): Tensor =>
+    upload(values, [n, ...width], room?.rows);
   const ofTokens = (values: Int32Array): Tensor => upload(values, [r], room?.tokens);
   return {
     rowCount: n,
@@ -201,5 +230,8 @@ export function uploadBatch(home: Home, items: readonly PackedItem[], packed: Pa
 /** A batch of padding alone, with the pictures of `like`: what the largest batch takes on the device, to reserve it. */
 export function blankBatch(home: Home, room: BatchRoom, like: PackedBatch): PackedBatch {
   const half = like.angles.cos.shape[1] ?? 0;
-  return { ...uploadBatch(home, [], paddingRows(room.rows, room.tokens, half), null, like.features, room), vision: like.vision };
+  return {
+    ...uploadBatch(home, [], paddingRows(room.rows, room.tokens, half), null, like.features, room),
+    vision: like.vision,
+  };
 }

@@ -12,10 +12,16 @@ beforeAll(async () => {
 afterAll(() => home.dispose());
 
 const PICTURE = 4 * 16 * 32; // bytes: 16 cells of 32 values
-const keeping = (pictures: number): ModelOptions => ({ trainable: "language", pictureFeatures: { bytes: pictures * PICTURE, fromCells: 16 } });
+const keeping = (pictures: number): ModelOptions => ({
+  trainable: "language",
+  pictureFeatures: { bytes: pictures * PICTURE, fromCells: 16 },
+});
 
 /** Features of pictures of these phases, each in a prompt made anew, and the kernels that were called for them. */
-async function bank(model: VisionLanguageModel, phases: readonly number[]): Promise<{ values: Float32Array; dispatches: number }> {
+async function bank(
+  model: VisionLanguageModel,
+  phases: readonly number[],
+): Promise<{ values: Float32Array; dispatches: number }> {
   const before = home.counters.dispatches;
   const made = model.featureBank(phases.map((phase) => prompt(model, phase, [10, 11])));
   if (made === null) throw new Error("no pictures");
@@ -52,7 +58,10 @@ it("keeps what was used last, within its bytes, with the same values", async () 
 });
 
 it("keeps nothing of a tower that is trained, nor of small pictures", async () => {
-  for (const options of [{ ...keeping(9), trainable: "all" as const }, { ...keeping(9), pictureFeatures: { bytes: 9 * PICTURE, fromCells: 17 } }]) {
+  for (const options of [
+    { ...keeping(9), trainable: "all" as const },
+    { ...keeping(9), pictureFeatures: { bytes: 9 * PICTURE, fromCells: 17 } },
+  ]) {
     const model = smallModel(home, options);
     const { dispatches } = await bank(model, [1]);
     expect((await bank(model, [1])).dispatches).toBe(dispatches);

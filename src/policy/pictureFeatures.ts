@@ -25,7 +25,11 @@ export class PictureFeatures {
   private version = -1;
 
   /** @param make features [cells, width] of one prompt's pictures, in window order */
-  constructor(private readonly home: Home, private readonly options: PictureFeatureOptions, private readonly make: (prompt: EncodedPrompt) => Tensor) {}
+  constructor(
+    private readonly home: Home,
+    private readonly options: PictureFeatureOptions,
+    private readonly make: (prompt: EncodedPrompt) => Tensor,
+  ) {}
 
   /** Are the pictures of one of these prompts worth keeping? Then all go through `bank`. */
   concerns(cells: readonly number[]): boolean {
@@ -47,7 +51,10 @@ export class PictureFeatures {
       if (count === 0) return;
       const features = this.featuresOf(prompt);
       const first = row;
-      const places = home.upload(Int32Array.from({ length: count }, (_, cell) => first + cell), [count]);
+      const places = home.upload(
+        Int32Array.from({ length: count }, (_, cell) => first + cell),
+        [count],
+      );
       home.kernels.copyRows(features, { offset: 0, count: width }, places, 0, all);
       places.dispose();
       row += count;
@@ -84,13 +91,15 @@ export class PictureFeatures {
 
 /** Grids and pixels of a prompt's pictures as a name: two FNV-1a hashes of 32 bits over the bits of the patches, from different starts. */
 function contents({ images }: EncodedPrompt): string {
-  return images.map(({ patches, grid: { frames, height, width } }) => {
-    const words = new Uint32Array(patches.buffer, patches.byteOffset, patches.length);
-    let [a, b] = [0x811c9dc5, 0x050c5d1f];
-    for (const word of words) {
-      a = Math.imul(a ^ word, 0x01000193);
-      b = Math.imul(b ^ (word >>> 13) ^ (word << 19), 0x01000193);
-    }
-    return `${frames}×${height}×${width} ${(a >>> 0).toString(16)} ${(b >>> 0).toString(16)}`;
-  }).join(" ");
+  return images
+    .map(({ patches, grid: { frames, height, width } }) => {
+      const words = new Uint32Array(patches.buffer, patches.byteOffset, patches.length);
+      let [a, b] = [0x811c9dc5, 0x050c5d1f];
+      for (const word of words) {
+        a = Math.imul(a ^ word, 0x01000193);
+        b = Math.imul(b ^ (word >>> 13) ^ (word << 19), 0x01000193);
+      }
+      return `${frames}×${height}×${width} ${(a >>> 0).toString(16)} ${(b >>> 0).toString(16)}`;
+    })
+    .join(" ");
 }

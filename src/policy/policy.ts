@@ -9,14 +9,14 @@ import type { ParameterSet } from "../tensor/parameters";
 import type { Tape } from "../tensor/tape";
 import { Checkpoint } from "./checkpoint";
 import type { CheckpointFiles } from "./checkpointFiles";
-import { parseConfig, type PolicyConfig } from "./config";
+import { type PolicyConfig, parseConfig } from "./config";
 import { initialise } from "./create";
 import { adapterFolder, carriedFiles, modelFolder } from "./folder";
 import type { GenerateOptions, Rollout } from "./generate";
 import type { RgbImage } from "./imageProcessorPixels";
 import { loadWeights, type OnLoaded } from "./loadWeights";
-import { loadAdapter, readAdapterConfig, type LoraOptions } from "./lora";
-import { VisionLanguageModel, type LogprobOptions, type ModelOptions } from "./model";
+import { type LoraOptions, loadAdapter, readAdapterConfig } from "./lora";
+import { type LogprobOptions, type ModelOptions, VisionLanguageModel } from "./model";
 import type { BatchRoom, EncodedPrompt, FeatureBank, PackedBatch, PackedItem } from "./packing";
 import { PromptEncoder } from "./promptEncoder";
 import { stopCheck } from "./stopStrings";
@@ -61,7 +61,11 @@ export class Policy {
     // What is small and may fail comes before what is large.
     const encoder = await PromptEncoder.open(files, checkpoint.config, options.maxPixels);
     const other = await carriedFiles(files);
-    const model = new VisionLanguageModel(home, checkpoint.config, { ...options, trainable: options.trainable ?? "all", lora });
+    const model = new VisionLanguageModel(home, checkpoint.config, {
+      ...options,
+      trainable: options.trainable ?? "all",
+      lora,
+    });
     try {
       if (model.lora !== null) initialise(model.parameters, options.seed ?? 0, { only: new Set(model.lora.names()) });
       await loadWeights(model.parameters, checkpoint, options.onLoaded);
@@ -77,7 +81,11 @@ export class Policy {
    * A new policy with random weights.
    * @param files config.json, tokenizer and preprocessor, no weights: for a nano policy `nanoFiles(words)`
    */
-  static async create(home: Home, files: CheckpointFiles, options: { readonly seed: number } & Partial<ModelOptions>): Promise<Policy> {
+  static async create(
+    home: Home,
+    files: CheckpointFiles,
+    options: { readonly seed: number } & Partial<ModelOptions>,
+  ): Promise<Policy> {
     const configText = new TextDecoder().decode(await files.read("config.json"));
     const config = parseConfig(configText);
     const model = new VisionLanguageModel(home, config, { ...options, trainable: options.trainable ?? "all" });
@@ -127,16 +135,30 @@ export class Policy {
   }
 
   /** Sample `groupSize` responses a prompt, rows prompt-major. `features`: a bank that holds all prompts. */
-  async generate(prompts: readonly EncodedPrompt[], options: GenerateOptions, features: FeatureBank | null = null): Promise<Rollout> {
+  async generate(
+    prompts: readonly EncodedPrompt[],
+    options: GenerateOptions,
+    features: FeatureBank | null = null,
+  ): Promise<Rollout> {
     const { eosTokenIds, padTokenId } = this.config.text;
     const stopTokens = options.stopTokens ?? eosTokenIds;
     const { stopStrings = [], ...others } = options;
     const check = stopStrings.length === 0 ? null : stopCheck(this.tokenizer, stopStrings);
-    return this.model.generate(prompts, { ...others, stopTokens, stopCheck: check }, padTokenId ?? stopTokens[0] ?? 0, features);
+    return this.model.generate(
+      prompts,
+      { ...others, stopTokens, stopCheck: check },
+      padTokenId ?? stopTokens[0] ?? 0,
+      features,
+    );
   }
 
   /** Prompts once, each followed by its responses, on the device. `padded`: up to one of few sizes. `room`: that of the largest of them. The caller disposes. */
-  packBatch(items: readonly PackedItem[], features: FeatureBank | null = null, padded = false, room: BatchRoom | null = null): PackedBatch {
+  packBatch(
+    items: readonly PackedItem[],
+    features: FeatureBank | null = null,
+    padded = false,
+    room: BatchRoom | null = null,
+  ): PackedBatch {
     return this.model.packBatch(items, features, padded, room);
   }
 

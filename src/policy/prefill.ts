@@ -4,7 +4,7 @@ import type { Home, Recorder } from "../tensor/home";
 import { Tape } from "../tensor/tape";
 import type { Decoder, KvCache } from "./decoder";
 import type { MropeAngles } from "./mrope";
-import { paddedSize, promptAngles, referFeatures, type EncodedPrompt, type FeaturePlaces } from "./packing";
+import { type EncodedPrompt, type FeaturePlaces, paddedSize, promptAngles, referFeatures } from "./packing";
 
 /** Prompts go through the decoder together up to so many tokens: memory only, the result is the same. */
 export const PREFILL_TOKENS = 2048;
@@ -39,7 +39,13 @@ export function prefillRoom(longest: number, prefix: number): number {
 }
 
 /** Fill the cache with the prompts' keys and values (each prompt but its last token). @param room rows to take memory for from the start; null: as they come */
-export function prefill(model: PrefillModel, items: readonly PrefillItem[], features: Tensor | null, layers: readonly Tensor[], room: number | null): void {
+export function prefill(
+  model: PrefillModel,
+  items: readonly PrefillItem[],
+  features: Tensor | null,
+  layers: readonly Tensor[],
+  room: number | null,
+): void {
   let batch: PrefillItem[] = [];
   let tokens = 0;
   for (const item of items) {
@@ -56,8 +62,19 @@ export function prefill(model: PrefillModel, items: readonly PrefillItem[], feat
 }
 
 /** Where the home records, padding rows make the shapes few. */
-function prefillTogether(model: PrefillModel, items: readonly PrefillItem[], features: Tensor | null, layers: readonly Tensor[], room: number | null): void {
-  const { home, recorder, decoder, angles: { half } } = model;
+function prefillTogether(
+  model: PrefillModel,
+  items: readonly PrefillItem[],
+  features: Tensor | null,
+  layers: readonly Tensor[],
+  room: number | null,
+): void {
+  const {
+    home,
+    recorder,
+    decoder,
+    angles: { half },
+  } = model;
   const inputs: Tensor[] = [];
   const work = (rows: PrefillRows): { readonly tensors: readonly Tensor[]; readonly body: () => readonly Tensor[] } => {
     const n = rows.ids.length;
@@ -107,5 +124,11 @@ function rowsOf(items: readonly PrefillItem[], { home, imageToken, angles }: Pre
 }
 
 function paddingRows(n: number, half: number): PrefillRows {
-  return { ids: new Int32Array(n), cos: new Float32Array(n * half), sin: new Float32Array(n * half), visible: new Int32Array(4 * n), cacheRows: new Int32Array(n).fill(-1) };
+  return {
+    ids: new Int32Array(n),
+    cos: new Float32Array(n * half),
+    sin: new Float32Array(n * half),
+    visible: new Int32Array(4 * n),
+    cacheRows: new Int32Array(n).fill(-1),
+  };
 }

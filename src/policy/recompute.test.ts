@@ -4,9 +4,9 @@ import type { Home } from "../tensor/home";
 import { Tape } from "../tensor/tape";
 import { LORA_TARGETS, type LoraOptions } from "./lora";
 import { planMemory } from "./memoryPlan";
+import { watched } from "./memoryProbe";
 import type { ModelOptions, VisionLanguageModel } from "./model";
 import type { PackedItem } from "./packing";
-import { watched } from "./memoryProbe";
 import { END, prompt, smallConfig, smallModel } from "./syntheticPrompts";
 import { HOMES } from "./testHomes";
 
@@ -18,16 +18,27 @@ function model(home: Home, options: ModelOptions, layers = 2): VisionLanguageMod
   const made = smallModel(home, options, 0, 0.2, smallConfig(layers));
   for (const name of made.parameters.names().filter((each) => each.includes("lora_B"))) {
     const size = made.parameters.shapeOf(name).reduce((product, n) => product * n, 1);
-    made.parameters.write(name, Float32Array.from({ length: size }, (_, i) => 0.1 * Math.sin(1 + 1.3 * i)));
+    made.parameters.write(
+      name,
+      Float32Array.from({ length: size }, (_, i) => 0.1 * Math.sin(1 + 1.3 * i)),
+    );
   }
   return made;
 }
 
-const response = (first: number, length: number): Int32Array => Int32Array.from({ length }, (_, i) => (i === length - 1 ? END : 6 + ((first + 5 * i) % 40)));
-const items = (m: VisionLanguageModel, length: number): PackedItem[] => [{ prompt: prompt(m, 1, [10, 11, 12]), responses: [response(1, length - 3), response(2, length)] }];
+const response = (first: number, length: number): Int32Array =>
+  Int32Array.from({ length }, (_, i) => (i === length - 1 ? END : 6 + ((first + 5 * i) % 40)));
+const items = (m: VisionLanguageModel, length: number): PackedItem[] => [
+  { prompt: prompt(m, 1, [10, 11, 12]), responses: [response(1, length - 3), response(2, length)] },
+];
 
 /** Gradient of Σ logprob over all response tokens. @param times run so often by the model's recorder; 0: not by it */
-async function gradient(m: VisionLanguageModel, trainVision: boolean, times: number, length = 6): Promise<Float32Array> {
+async function gradient(
+  m: VisionLanguageModel,
+  trainVision: boolean,
+  times: number,
+  length = 6,
+): Promise<Float32Array> {
   const { home } = m;
   const batch = m.packBatch(items(m, length));
   const ones = home.upload(new Float32Array(batch.tokenCount).fill(1), [batch.tokenCount]);
@@ -49,7 +60,8 @@ async function gradient(m: VisionLanguageModel, trainVision: boolean, times: num
   return values;
 }
 
-const sameBits = (a: Float32Array, b: Float32Array): boolean => Buffer.compare(Buffer.from(a.buffer), Buffer.from(b.buffer)) === 0;
+const sameBits = (a: Float32Array, b: Float32Array): boolean =>
+  Buffer.compare(Buffer.from(a.buffer), Buffer.from(b.buffer)) === 0;
 
 describe.each(HOMES)("on the $name home", ({ open }) => {
   let home: Home;
@@ -79,7 +91,9 @@ describe.each(HOMES)("on the $name home", ({ open }) => {
     const logprobs = async (m: VisionLanguageModel, adapter: "on" | "off"): Promise<Float32Array> => {
       const batch = m.packBatch(items(m, 6));
       const tape = new Tape(home, false);
-      const [values] = await home.read([m.responseLogprobs(tape, batch, { temperature: 1, trainVision: false, adapter }).logprob]);
+      const [values] = await home.read([
+        m.responseLogprobs(tape, batch, { temperature: 1, trainVision: false, adapter }).logprob,
+      ]);
       tape.dispose();
       batch.dispose();
       return Float32Array.from(values ?? []);
@@ -108,7 +122,15 @@ describe.each(HOMES.filter(({ name }) => name !== "reference"))("memory on the $
       return bytes;
     };
     const config = smallConfig(LAYERS);
-    const plan = planMemory(config, { trainable: "none", lora, groupSize: 1, promptTokens: 20, imageTokens: 16, completionTokens: 32, microBatch: 2 });
+    const plan = planMemory(config, {
+      trainable: "none",
+      lora,
+      groupSize: 1,
+      promptTokens: 20,
+      imageTokens: 16,
+      completionTokens: 32,
+      microBatch: 2,
+    });
     const [recomputed, kept] = [await most(true), await most(false)];
     // What is no layer (scratch of fixed size) is in both; buffers have headroom on a home that records.
     expect((kept - recomputed) / (plan.activations - plan.activationsRecomputed)).toBeGreaterThan(0.9);

@@ -41,7 +41,8 @@ export function referenceInputs(file: Safetensors, config: PolicyConfig): Refere
     const images: ImagePatches[] = [];
     while (cells > 0) {
       const picture = pictures[next++];
-      if (picture === undefined) throw new Error(`Reference file: sequence ${row} has more image tokens than image_grid_thw has cells.`);
+      if (picture === undefined)
+        throw new Error(`Reference file: sequence ${row} has more image tokens than image_grid_thw has cells.`);
       images.push(picture);
       cells -= cellCount(picture.grid, config.vision.spatialMergeSize);
     }
@@ -63,7 +64,8 @@ function readPictures(file: Safetensors): ImagePatches[] {
     const grid: ImageGrid = { frames: grids[3 * i] ?? 0, height: grids[3 * i + 1] ?? 0, width: grids[3 * i + 2] ?? 0 };
     const start = row;
     row += grid.frames * grid.height * grid.width;
-    if (row * width > values.length) throw new Error(`Reference file: pixel_values ends before picture ${i} of image_grid_thw.`);
+    if (row * width > values.length)
+      throw new Error(`Reference file: pixel_values ends before picture ${i} of image_grid_thw.`);
     return { patches: values.slice(start * width, row * width), grid };
   });
 }

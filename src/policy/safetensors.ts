@@ -6,7 +6,23 @@
 import { z } from "zod";
 
 /** Bytes of one element. */
-const ELEMENT_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U64: 8, U32: 4, U16: 2, U8: 1, BOOL: 1, F8_E4M3: 1, F8_E5M2: 1 } as const;
+const ELEMENT_BYTES = {
+  F64: 8,
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U64: 8,
+  U32: 4,
+  U16: 2,
+  U8: 1,
+  BOOL: 1,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+} as const;
 export type SafetensorsDtype = keyof typeof ELEMENT_BYTES;
 
 /** Headers larger than this are refused (the format's own reader draws the same line, 100 MB). */
@@ -48,10 +64,19 @@ export function elementBytes(dtype: SafetensorsDtype): number {
 
 /** Header length from the first 8 bytes. `fileBytes` is the size of the whole file. */
 export function headerLength(first: Uint8Array, fileBytes: number, file: string): number {
-  if (first.length < 8) throw new SafetensorsError(`${file}: ${fileBytes} bytes long, expected at least 8 (the header's length). The file is truncated or not safetensors.`);
+  if (first.length < 8)
+    throw new SafetensorsError(
+      `${file}: ${fileBytes} bytes long, expected at least 8 (the header's length). The file is truncated or not safetensors.`,
+    );
   const length = new DataView(first.buffer, first.byteOffset, 8).getBigUint64(0, true);
-  if (length > BigInt(MAX_HEADER_BYTES)) throw new SafetensorsError(`${file}: the header claims ${length} bytes, expected at most ${MAX_HEADER_BYTES}. The file is probably not safetensors.`);
-  if (BigInt(fileBytes) < 8n + length) throw new SafetensorsError(`${file}: truncated inside the header; ${fileBytes} bytes long, expected at least ${8n + length}.`);
+  if (length > BigInt(MAX_HEADER_BYTES))
+    throw new SafetensorsError(
+      `${file}: the header claims ${length} bytes, expected at most ${MAX_HEADER_BYTES}. The file is probably not safetensors.`,
+    );
+  if (BigInt(fileBytes) < 8n + length)
+    throw new SafetensorsError(
+      `${file}: truncated inside the header; ${fileBytes} bytes long, expected at least ${8n + length}.`,
+    );
   return Number(length);
 }
 
@@ -71,7 +96,12 @@ function refuseDuplicateKeys(json: string, file: string): void {
       if (json[after] !== ":") continue;
       const key = String(JSON.parse(json.slice(start, i + 1)));
       const known = seen.at(-1);
-      if (known?.has(key)) throw new SafetensorsError(seen.length === 1 ? `${file}: tensor ${key} is named twice in the header.` : `${file}: tensor ${tensor}: ${key} is given twice.`);
+      if (known?.has(key))
+        throw new SafetensorsError(
+          seen.length === 1
+            ? `${file}: tensor ${key} is named twice in the header.`
+            : `${file}: tensor ${tensor}: ${key} is given twice.`,
+        );
       known?.add(key);
       if (seen.length === 1) tensor = key;
     }
@@ -82,28 +112,56 @@ function checkedEntry(name: string, raw: unknown, dataStart: number, dataBytes: 
   const parsed = entrySchema.safeParse(raw);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw new SafetensorsError(`${file}: tensor ${name}: ${issue ? `${issue.path.join(".") || "entry"}: ${issue.message}` : "malformed entry"}.`);
+    throw new SafetensorsError(
+      `${file}: tensor ${name}: ${issue ? `${issue.path.join(".") || "entry"}: ${issue.message}` : "malformed entry"}.`,
+    );
   }
-  const { dtype, shape, data_offsets: [begin, end] } = parsed.data;
+  const {
+    dtype,
+    shape,
+    data_offsets: [begin, end],
+  } = parsed.data;
   const bytes = shape.reduce((product, size) => product * size, ELEMENT_BYTES[dtype]);
-  if (!Number.isSafeInteger(bytes)) throw new SafetensorsError(`${file}: tensor ${name}: the shape [${shape.join(", ")}] is too large to address.`);
-  if (end < begin) throw new SafetensorsError(`${file}: tensor ${name}: data_offsets [${begin}, ${end}] end before they begin.`);
-  if (end - begin !== bytes) throw new SafetensorsError(`${file}: tensor ${name}: ${dtype} of shape [${shape.join(", ")}] takes ${bytes} bytes, data_offsets [${begin}, ${end}] hold ${end - begin}.`);
-  if (end > dataBytes) throw new SafetensorsError(`${file}: tensor ${name}: data ends at byte ${dataStart + end}, but the file has only ${dataStart + dataBytes}. The file is truncated.`);
+  if (!Number.isSafeInteger(bytes))
+    throw new SafetensorsError(`${file}: tensor ${name}: the shape [${shape.join(", ")}] is too large to address.`);
+  if (end < begin)
+    throw new SafetensorsError(`${file}: tensor ${name}: data_offsets [${begin}, ${end}] end before they begin.`);
+  if (end - begin !== bytes)
+    throw new SafetensorsError(
+      `${file}: tensor ${name}: ${dtype} of shape [${shape.join(", ")}] takes ${bytes} bytes, data_offsets [${begin}, ${end}] hold ${end - begin}.`,
+    );
+  if (end > dataBytes)
+    throw new SafetensorsError(
+      `${file}: tensor ${name}: data ends at byte ${dataStart + end}, but the file has only ${dataStart + dataBytes}. The file is truncated.`,
+    );
   return { name, dtype, shape, begin: dataStart + begin, end: dataStart + end };
 }
 
 /** Tensors must fill the data section exactly: no overlap, no hole, nothing after. */
-function refuseOverlapsAndHoles(entries: readonly TensorEntry[], dataStart: number, fileBytes: number, file: string): void {
+function refuseOverlapsAndHoles(
+  entries: readonly TensorEntry[],
+  dataStart: number,
+  fileBytes: number,
+  file: string,
+): void {
   let at = dataStart;
   let before = "the header";
   for (const entry of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
-    if (entry.begin < at) throw new SafetensorsError(`${file}: tensor ${entry.name} begins at byte ${entry.begin}, inside ${before}, which ends at ${at}.`);
-    if (entry.begin > at) throw new SafetensorsError(`${file}: ${entry.begin - at} bytes between ${before} and tensor ${entry.name} belong to no tensor.`);
+    if (entry.begin < at)
+      throw new SafetensorsError(
+        `${file}: tensor ${entry.name} begins at byte ${entry.begin}, inside ${before}, which ends at ${at}.`,
+      );
+    if (entry.begin > at)
+      throw new SafetensorsError(
+        `${file}: ${entry.begin - at} bytes between ${before} and tensor ${entry.name} belong to no tensor.`,
+      );
     at = entry.end;
     before = `tensor ${entry.name}`;
   }
-  if (at !== fileBytes) throw new SafetensorsError(`${file}: ${fileBytes - at} bytes after ${before} belong to no tensor; expected the file to end at byte ${at}.`);
+  if (at !== fileBytes)
+    throw new SafetensorsError(
+      `${file}: ${fileBytes - at} bytes after ${before} belong to no tensor; expected the file to end at byte ${at}.`,
+    );
 }
 
 /**
@@ -119,9 +177,12 @@ export function parseHeader(header: Uint8Array, fileBytes: number, file: string)
     json = new TextDecoder("utf-8", { fatal: true }).decode(header);
     raw = JSON.parse(json);
   } catch (error) {
-    throw new SafetensorsError(`${file}: the header is not valid JSON (${error instanceof Error ? error.message : String(error)}).`);
+    throw new SafetensorsError(
+      `${file}: the header is not valid JSON (${error instanceof Error ? error.message : String(error)}).`,
+    );
   }
-  if (typeof raw !== "object" || raw === null || Array.isArray(raw)) throw new SafetensorsError(`${file}: the header is not a JSON object.`);
+  if (typeof raw !== "object" || raw === null || Array.isArray(raw))
+    throw new SafetensorsError(`${file}: the header is not a JSON object.`);
   refuseDuplicateKeys(json, file);
   const dataStart = 8 + header.length;
   const tensors = new Map<string, TensorEntry>();
@@ -163,7 +224,10 @@ export class Safetensors {
 
   entry(name: string): TensorEntry {
     const entry = this.header.tensors.get(name);
-    if (!entry) throw new SafetensorsError(`${this.file}: there is no tensor ${name}; it holds ${this.header.tensors.size} others.`);
+    if (!entry)
+      throw new SafetensorsError(
+        `${this.file}: there is no tensor ${name}; it holds ${this.header.tensors.size} others.`,
+      );
     return entry;
   }
 

@@ -1,6 +1,6 @@
 /** Elements of a safetensors tensor as JavaScript typed arrays: widening of half formats, narrowing checks of integers. */
 import { fromHalf, toHalf } from "../tensor/packedWeight";
-import { elementBytes, SafetensorsError, type Safetensors, type SafetensorsDtype } from "./safetensors";
+import { elementBytes, type Safetensors, type SafetensorsDtype, SafetensorsError } from "./safetensors";
 
 /** A typed view needs an aligned offset; misaligned bytes are copied once. */
 function aligned(bytes: Uint8Array, alignment: number): Uint8Array {
@@ -48,7 +48,9 @@ export function toFloat32(bytes: Uint8Array, dtype: SafetensorsDtype, where: str
     case "BOOL":
       return Float32Array.from(toInt32(bytes, dtype, where));
     default:
-      throw new SafetensorsError(`${where}: ${dtype} cannot be read as float32; expected F32, F16, BF16, F64 or an integer type.`);
+      throw new SafetensorsError(
+        `${where}: ${dtype} cannot be read as float32; expected F32, F16, BF16, F64 or an integer type.`,
+      );
   }
 }
 
@@ -62,7 +64,8 @@ export function toInt32(bytes: Uint8Array, dtype: SafetensorsDtype, where: strin
     case "I64": {
       const source = new BigInt64Array(at.buffer, at.byteOffset, count);
       return Int32Array.from(source, (value) => {
-        if (BigInt.asIntN(32, value) !== value) throw new SafetensorsError(`${where}: the value ${value} does not fit 32 bits.`);
+        if (BigInt.asIntN(32, value) !== value)
+          throw new SafetensorsError(`${where}: the value ${value} does not fit 32 bits.`);
         return Number(value);
       });
     }
@@ -104,7 +107,8 @@ export function toFloat16(values: Float32Array, where: string): Uint8Array {
   const out = new Uint16Array(values.length);
   for (let i = 0; i < values.length; i++) {
     const half = toHalf(values[i]!);
-    if ((half & 0x7fff) === 0x7c00 && Number.isFinite(values[i])) throw new SafetensorsError(`${where}: the value ${values[i]} does not fit 16 bits (at most 65504).`);
+    if ((half & 0x7fff) === 0x7c00 && Number.isFinite(values[i]))
+      throw new SafetensorsError(`${where}: the value ${values[i]} does not fit 16 bits (at most 65504).`);
     out[i] = half;
   }
   return new Uint8Array(out.buffer);

@@ -2,7 +2,7 @@
  * Writing safetensors: the same tensors give the same bytes (names sorted, data in that order), the header padded
  * with spaces to a multiple of 8 so that data is aligned, metadata {format: "pt"} as transformers expects.
  */
-import { elementBytes, SafetensorsError, type SafetensorsDtype } from "./safetensors";
+import { elementBytes, type SafetensorsDtype, SafetensorsError } from "./safetensors";
 
 export interface TensorToWrite {
   readonly name: string;
@@ -40,14 +40,18 @@ export function inFileOrder<T extends { readonly name: string }>(tensors: readon
  * @param tensors in file order
  * @throws SafetensorsError when a name repeats or is reserved
  */
-export function safetensorsHead(tensors: readonly TensorPlan[], metadata: Readonly<Record<string, string>> = { format: "pt" }): Uint8Array {
+export function safetensorsHead(
+  tensors: readonly TensorPlan[],
+  metadata: Readonly<Record<string, string>> = { format: "pt" },
+): Uint8Array {
   const header: [string, unknown][] = [["__metadata__", metadata]];
   let offset = 0;
   let previous: string | null = null;
   for (const tensor of tensors) {
     const { name, dtype, shape } = tensor;
     if (name === previous) throw new SafetensorsError(`Writing safetensors: tensor ${name} is given twice.`);
-    if (name === "__metadata__") throw new SafetensorsError("Writing safetensors: __metadata__ is reserved and cannot name a tensor.");
+    if (name === "__metadata__")
+      throw new SafetensorsError("Writing safetensors: __metadata__ is reserved and cannot name a tensor.");
     previous = name;
     const end = offset + planBytes(tensor);
     header.push([name, { dtype, shape, data_offsets: [offset, end] }]);
@@ -67,11 +71,22 @@ export function safetensorsHead(tensors: readonly TensorPlan[], metadata: Readon
 }
 
 /** @throws SafetensorsError when a name repeats or values do not fill their shape. */
-export function writeSafetensors(tensors: readonly TensorToWrite[], metadata?: Readonly<Record<string, string>>): Uint8Array {
-  const sorted = inFileOrder(tensors).map(({ name, shape, ...tensor }) => ({ name, shape, dtype: dtypeOf({ name, shape, ...tensor }), values: tensor.values }));
+export function writeSafetensors(
+  tensors: readonly TensorToWrite[],
+  metadata?: Readonly<Record<string, string>>,
+): Uint8Array {
+  const sorted = inFileOrder(tensors).map(({ name, shape, ...tensor }) => ({
+    name,
+    shape,
+    dtype: dtypeOf({ name, shape, ...tensor }),
+    values: tensor.values,
+  }));
   for (const tensor of sorted) {
     const bytes = planBytes(tensor);
-    if (bytes !== tensor.values.byteLength) throw new SafetensorsError(`Writing safetensors: tensor ${tensor.name}: ${tensor.dtype} of shape [${tensor.shape.join(", ")}] takes ${bytes} bytes, got ${tensor.values.byteLength}.`);
+    if (bytes !== tensor.values.byteLength)
+      throw new SafetensorsError(
+        `Writing safetensors: tensor ${tensor.name}: ${tensor.dtype} of shape [${tensor.shape.join(", ")}] takes ${bytes} bytes, got ${tensor.values.byteLength}.`,
+      );
   }
   const head = safetensorsHead(sorted, metadata);
   const file = new Uint8Array(sorted.reduce((end, tensor) => end + tensor.values.byteLength, head.length));

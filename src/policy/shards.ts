@@ -37,11 +37,15 @@ export function planShards(tensors: readonly TensorPlan[], shardBytes: number): 
   const digits = (n: number): string => String(n).padStart(5, "0");
   const shards = groups.map((group, i): ShardPlan => {
     const sorted = inFileOrder(group);
-    const file = groups.length === 1 ? "model.safetensors" : `model-${digits(i + 1)}-of-${digits(groups.length)}.safetensors`;
+    const file =
+      groups.length === 1 ? "model.safetensors" : `model-${digits(i + 1)}-of-${digits(groups.length)}.safetensors`;
     return { file, head: safetensorsHead(sorted), tensors: sorted };
   });
   const bytes = tensors.reduce((sum, tensor) => sum + planBytes(tensor), 0);
-  const weight_map = Object.fromEntries(shards.flatMap(({ file, tensors: held }) => held.map(({ name }) => [name, file])));
-  const index = shards.length === 1 ? null : `${JSON.stringify({ metadata: { total_size: bytes }, weight_map }, null, 2)}\n`;
+  const weight_map = Object.fromEntries(
+    shards.flatMap(({ file, tensors: held }) => held.map(({ name }) => [name, file])),
+  );
+  const index =
+    shards.length === 1 ? null : `${JSON.stringify({ metadata: { total_size: bytes }, weight_map }, null, 2)}\n`;
   return { shards, index, bytes };
 }

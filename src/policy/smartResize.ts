@@ -25,10 +25,20 @@ export function roundHalfEven(x: number): number {
  * @returns height and width in pixels
  * @throws ImageSizeError when a side is empty or the aspect ratio exceeds 200
  */
-export function smartResize(height: number, width: number, factor: number, minPixels: number, maxPixels: number): { height: number; width: number } {
-  if (!(height >= 1 && width >= 1)) throw new ImageSizeError(`The picture is ${width}×${height} pixels, expected at least 1×1.`);
+export function smartResize(
+  height: number,
+  width: number,
+  factor: number,
+  minPixels: number,
+  maxPixels: number,
+): { height: number; width: number } {
+  if (!(height >= 1 && width >= 1))
+    throw new ImageSizeError(`The picture is ${width}×${height} pixels, expected at least 1×1.`);
   const aspect = Math.max(height, width) / Math.min(height, width);
-  if (aspect > MAX_ASPECT) throw new ImageSizeError(`The picture is ${width}×${height} pixels, an aspect ratio of ${aspect.toFixed(1)}, expected at most ${MAX_ASPECT}. Crop or pad it.`);
+  if (aspect > MAX_ASPECT)
+    throw new ImageSizeError(
+      `The picture is ${width}×${height} pixels, an aspect ratio of ${aspect.toFixed(1)}, expected at most ${MAX_ASPECT}. Crop or pad it.`,
+    );
   const rounded = { height: roundHalfEven(height / factor) * factor, width: roundHalfEven(width / factor) * factor };
   const pixels = rounded.height * rounded.width;
   if (pixels > maxPixels) {

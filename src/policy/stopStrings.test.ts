@@ -3,8 +3,13 @@ import { expect, it } from "vitest";
 import { cutAfterStop, stopCheck } from "./stopStrings";
 
 /** A byte-level vocabulary in small: each id stands for some bytes. */
-const PIECES = ["a", "</", "answer", ">", "\n", "</answer> ", "x</ans", "wer>y", [0xe2, 0x9c], [0x93], "stop"].map((piece) => (typeof piece === "string" ? new TextEncoder().encode(piece) : Uint8Array.from(piece)));
-const tokenizer = { decode: (ids: ArrayLike<number>): string => new TextDecoder().decode(Uint8Array.from(Array.from(ids).flatMap((id) => [...(PIECES[id] ?? [])]))) };
+const PIECES = ["a", "</", "answer", ">", "\n", "</answer> ", "x</ans", "wer>y", [0xe2, 0x9c], [0x93], "stop"].map(
+  (piece) => (typeof piece === "string" ? new TextEncoder().encode(piece) : Uint8Array.from(piece)),
+);
+const tokenizer = {
+  decode: (ids: ArrayLike<number>): string =>
+    new TextDecoder().decode(Uint8Array.from(Array.from(ids).flatMap((id) => [...(PIECES[id] ?? [])]))),
+};
 
 /** Looks at 8 tokens at a time, as generate.ts does. → tokens of the response, or null */
 function stopped(tokens: readonly number[], strings: readonly string[], every = 8): number | null {

@@ -15,7 +15,8 @@ const MARGIN = 8;
 
 /** @throws Error for an empty string, which would end every response before it began */
 export function stopCheck(tokenizer: Decodes, strings: readonly string[]): StopCheck {
-  if (strings.includes("")) throw new Error("A stop string is empty; leave it out, or say where responses are to stop.");
+  if (strings.includes(""))
+    throw new Error("A stop string is empty; leave it out, or say where responses are to stop.");
   // A token stands for at least one byte of text, so a string covers at most as many tokens as it has bytes.
   const reach = Math.max(0, ...strings.map((string) => new TextEncoder().encode(string).length));
   return (tokens, from) => {

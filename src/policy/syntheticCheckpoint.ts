@@ -8,15 +8,16 @@
  * vocabulary is a made-up word, so that whatever a random policy samples can be decoded. Special tokens have the ids
  * of the published vocabulary.
  */
-import { randomBits } from "../tensor/random";
+
 import { toHalf } from "../tensor/packedWeight";
+import { randomBits } from "../tensor/random";
 import { expectedTensors } from "./checkpointNames";
 import { parseConfig } from "./config";
 import { normalValues } from "./create";
 import { parsePreprocessorConfig, preprocessorConfigJson } from "./imageProcessor";
-import type { TensorPlan } from "./safetensorsWriter";
 import { toBfloat16 } from "./safetensorsValues";
-import { firstSpecialId, shapeConfig, SPECIAL_TOKENS, type ShapeName } from "./shapes";
+import type { TensorPlan } from "./safetensorsWriter";
+import { firstSpecialId, type ShapeName, SPECIAL_TOKENS, shapeConfig } from "./shapes";
 
 export type SyntheticDtype = "bf16" | "f16" | "f32";
 const TORCH = { bf16: "bfloat16", f16: "float16", f32: "float32" } as const;
@@ -39,13 +40,21 @@ export class SyntheticValues {
   private readonly one: number;
   private readonly streams: ReadonlyMap<string, number>;
 
-  constructor(private readonly seed: number, private readonly dtype: SyntheticDtype, tensors: readonly TensorPlan[]) {
+  constructor(
+    private readonly seed: number,
+    private readonly dtype: SyntheticDtype,
+    tensors: readonly TensorPlan[],
+  ) {
     const encoded = (values: Float32Array): Uint16Array | Uint32Array => {
       switch (dtype) {
-        case "bf16": return new Uint16Array(toBfloat16(values).buffer);
-        case "f16": return Uint16Array.from(values, toHalf);
-        case "f32": return new Uint32Array(values.buffer);
-        default: return dtype satisfies never;
+        case "bf16":
+          return new Uint16Array(toBfloat16(values).buffer);
+        case "f16":
+          return Uint16Array.from(values, toHalf);
+        case "f32":
+          return new Uint32Array(values.buffer);
+        default:
+          return dtype satisfies never;
       }
     };
     this.draws = encoded(normalValues(TABLE, seed, 0, STANDARD_DEVIATION));
@@ -58,7 +67,8 @@ export class SyntheticValues {
     const count = shape.reduce((product, n) => product * n, 1);
     const stream = this.streams.get(name) ?? 0;
     const isNorm = /norm\d?\.weight$|layernorm\.weight$|ln_q\.weight$/.test(name);
-    const piece = this.dtype === "f32" ? new Uint32Array(Math.min(PIECE, count)) : new Uint16Array(Math.min(PIECE, count));
+    const piece =
+      this.dtype === "f32" ? new Uint32Array(Math.min(PIECE, count)) : new Uint16Array(Math.min(PIECE, count));
     for (let first = 0; first < count; first += PIECE) {
       const length = Math.min(PIECE, count - first);
       if (isNorm) piece.fill(this.one);
@@ -100,7 +110,8 @@ function byteCharacters(): string[] {
 /** A word of at least two letters for an id that is no byte, unlike any other's. */
 function madeUpWord(id: number): string {
   let word = "";
-  for (let rest = id; rest > 0 || word.length < 2; rest = Math.floor(rest / 26)) word = String.fromCharCode(97 + (rest % 26)) + word;
+  for (let rest = id; rest > 0 || word.length < 2; rest = Math.floor(rest / 26))
+    word = String.fromCharCode(97 + (rest % 26)) + word;
   return `Ġ${word}`;
 }
 
@@ -108,17 +119,39 @@ function tokenizerFiles(vocabulary: number, special: number): Record<string, unk
   const bytes = byteCharacters();
   const isSpecial = (id: number): boolean => id >= special && id < special + SPECIAL_TOKENS.length;
   const ids = Array.from({ length: vocabulary }, (_, id) => id).filter((id) => !isSpecial(id));
-  const added = SPECIAL_TOKENS.map((content, i) => ({ id: special + i, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }));
+  const added = SPECIAL_TOKENS.map((content, i) => ({
+    id: special + i,
+    content,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: false,
+    special: true,
+  }));
   return {
     "tokenizer.json": {
-      version: "1.0", truncation: null, padding: null, added_tokens: added, normalizer: null,
+      version: "1.0",
+      truncation: null,
+      padding: null,
+      added_tokens: added,
+      normalizer: null,
       pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false },
       post_processor: null,
       decoder: { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false },
-      model: { type: "BPE", dropout: null, unk_token: null, vocab: Object.fromEntries(ids.map((id) => [bytes[id] ?? madeUpWord(id), id])), merges: [] },
+      model: {
+        type: "BPE",
+        dropout: null,
+        unk_token: null,
+        vocab: Object.fromEntries(ids.map((id) => [bytes[id] ?? madeUpWord(id), id])),
+        merges: [],
+      },
     },
     "tokenizer_config.json": {
-      tokenizer_class: "PreTrainedTokenizerFast", processor_class: "Qwen2_5_VLProcessor", eos_token: "<|im_end|>", pad_token: "<|endoftext|>", clean_up_tokenization_spaces: false,
+      tokenizer_class: "PreTrainedTokenizerFast",
+      processor_class: "Qwen2_5_VLProcessor",
+      eos_token: "<|im_end|>",
+      pad_token: "<|endoftext|>",
+      clean_up_tokenization_spaces: false,
       added_tokens_decoder: Object.fromEntries(added.map(({ id, ...token }) => [String(id), token])),
     },
   };
@@ -128,9 +161,22 @@ function tokenizerFiles(vocabulary: number, special: number): Record<string, unk
 export function syntheticFiles(shape: ShapeName, dtype: SyntheticDtype): Map<string, Uint8Array> {
   const configJson = shapeConfig(shape, TORCH[dtype]);
   const { text, vision } = parseConfig(configJson);
-  const preprocessor = preprocessorConfigJson(parsePreprocessorConfig({ patch_size: vision.patchSize, merge_size: vision.spatialMergeSize, temporal_patch_size: vision.temporalPatchSize }));
-  const json = { "config.json": configJson, "preprocessor_config.json": preprocessor, ...tokenizerFiles(text.vocabSize, firstSpecialId(shape)) };
+  const preprocessor = preprocessorConfigJson(
+    parsePreprocessorConfig({
+      patch_size: vision.patchSize,
+      merge_size: vision.spatialMergeSize,
+      temporal_patch_size: vision.temporalPatchSize,
+    }),
+  );
+  const json = {
+    "config.json": configJson,
+    "preprocessor_config.json": preprocessor,
+    ...tokenizerFiles(text.vocabSize, firstSpecialId(shape)),
+  };
   const encode = (content: string): Uint8Array => new TextEncoder().encode(content);
-  const files = Object.entries(json).map(([name, value]): [string, Uint8Array] => [name, encode(`${JSON.stringify(value, null, 1)}\n`)]);
+  const files = Object.entries(json).map(([name, value]): [string, Uint8Array] => [
+    name,
+    encode(`${JSON.stringify(value, null, 1)}\n`),
+  ]);
   return new Map([...files, ["chat_template.jinja", encode(CHAT_TEMPLATE)]]);
 }

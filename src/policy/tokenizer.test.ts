@@ -19,11 +19,17 @@ test("one word is one token, numbers and tags included, and decoding gives singl
 });
 
 test("special tokens come first and are recognised without spaces around them", () => {
-  expect([...tokenizer.encode("<|im_start|>8<|im_end|>")]).toEqual([nanoSpecialId("<|im_start|>"), tokenizer.tokenId("8"), nanoSpecialId("<|im_end|>")]);
+  expect([...tokenizer.encode("<|im_start|>8<|im_end|>")]).toEqual([
+    nanoSpecialId("<|im_start|>"),
+    tokenizer.tokenId("8"),
+    nanoSpecialId("<|im_end|>"),
+  ]);
   expect(tokenizer.eosTokenId).toBe(nanoSpecialId("<|im_end|>"));
   expect(tokenizer.padTokenId).toBe(nanoSpecialId("<|endoftext|>"));
   expect(tokenizer.vocabSize).toBe(nanoVocabSize(WORDS));
-  expect(tokenizer.decode(tokenizer.encode("<answer> 8 </answer><|im_end|>"), { skipSpecial: true })).toBe("<answer> 8 </answer>");
+  expect(tokenizer.decode(tokenizer.encode("<answer> 8 </answer><|im_end|>"), { skipSpecial: true })).toBe(
+    "<answer> 8 </answer>",
+  );
   expect(tokenizer.isSpecial(nanoSpecialId("<|image_pad|>"))).toBe(true);
 });
 
@@ -44,14 +50,24 @@ test("a question becomes a short prompt whose image token is repeated for the fe
 });
 
 test("a whole conversation", () => {
-  const answered = template.render([{ role: "system", content: "ignored" }, { role: "user", content: "A ?" }, { role: "assistant", content: "8" }], { addGenerationPrompt: false });
+  const answered = template.render(
+    [
+      { role: "system", content: "ignored" },
+      { role: "user", content: "A ?" },
+      { role: "assistant", content: "8" },
+    ],
+    { addGenerationPrompt: false },
+  );
   expect(answered).toBe("A ?<|im_start|>8<|im_end|>");
 });
 
 test("a template of the published kind: default system line, roles, image places", async () => {
   const source =
     "{% set image_count = namespace(value=0) %}{% for message in messages %}{% if loop.first and message['role'] != 'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{% endif %}<|im_start|>{{ message['role'] }}\n{% for content in message['content'] %}{% if content['type'] == 'image' %}{% set image_count.value = image_count.value + 1 %}<|vision_start|><|image_pad|><|vision_end|>{% elif 'text' in content %}{{ content['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
-  for (const [name, content] of [["chat_template.json", { chat_template: source }], ["tokenizer_config.json", { chat_template: [{ name: "default", template: source }] }]] as const) {
+  for (const [name, content] of [
+    ["chat_template.json", { chat_template: source }],
+    ["tokenizer_config.json", { chat_template: [{ name: "default", template: source }] }],
+  ] as const) {
     const full = await ChatTemplate.open(new InMemoryFiles(new Map([[name, bytes(JSON.stringify(content))]])));
     expect(full.renderQuestion("How many?")).toBe(
       "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>How many?<|im_end|>\n<|im_start|>assistant\n",
@@ -63,8 +79,12 @@ test("what is missing or malformed is named", async () => {
   const empty = new InMemoryFiles(new Map());
   await expect(PolicyTokenizer.open(empty)).rejects.toThrow("no tokenizer.json");
   await expect(ChatTemplate.open(empty)).rejects.toThrow("no chat template");
-  await expect(PolicyTokenizer.open(new InMemoryFiles(new Map([["tokenizer.json", bytes("{}")]])))).rejects.toThrow("tokenizer.json: model");
-  expect(() => ChatTemplate.fromSource("{% for %}", "chat_template.jinja")).toThrow("chat_template.jinja: not a valid Jinja template");
+  await expect(PolicyTokenizer.open(new InMemoryFiles(new Map([["tokenizer.json", bytes("{}")]])))).rejects.toThrow(
+    "tokenizer.json: model",
+  );
+  expect(() => ChatTemplate.fromSource("{% for %}", "chat_template.jinja")).toThrow(
+    "chat_template.jinja: not a valid Jinja template",
+  );
   expect(() => nanoTokenizerFiles(["a", "b", "a"])).toThrow("The word a stands twice");
   expect(() => nanoTokenizerFiles(["a b"])).toThrow("white space");
 });
@@ -77,7 +97,17 @@ test("byte-level BPE, as in the published checkpoints, round-trips any text", ()
   const vocab = Object.fromEntries([...alphabet, "<t", "hi", "Ġhi"].map((token, id) => [token, id]));
   const bpe = PolicyTokenizer.fromJson(
     {
-      added_tokens: [{ id: 300, content: "<|im_end|>", single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }],
+      added_tokens: [
+        {
+          id: 300,
+          content: "<|im_end|>",
+          single_word: false,
+          lstrip: false,
+          rstrip: false,
+          normalized: false,
+          special: true,
+        },
+      ],
       normalizer: { type: "NFC" },
       post_processor: null,
       pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: true },

@@ -12,7 +12,9 @@ const addedToken = z.union([z.string(), z.looseObject({ content: z.string() }).t
 
 const tokenizerSchema = z.looseObject({
   model: z.looseObject({ type: z.string().optional(), unk_token: z.string().nullish() }),
-  added_tokens: z.array(z.looseObject({ id: z.int().nonnegative(), content: z.string(), special: z.boolean().default(false) })).default([]),
+  added_tokens: z
+    .array(z.looseObject({ id: z.int().nonnegative(), content: z.string(), special: z.boolean().default(false) }))
+    .default([]),
 });
 
 const tokenizerConfigSchema = z.looseObject({ eos_token: addedToken.nullish(), pad_token: addedToken.nullish() });
@@ -59,7 +61,9 @@ export class PolicyTokenizer {
     try {
       tokenizer = new Tokenizer(definition, config);
     } catch (error) {
-      throw new TokenizerError(`tokenizer.json: cannot be used (${error instanceof Error ? error.message : String(error)}).`);
+      throw new TokenizerError(
+        `tokenizer.json: cannot be used (${error instanceof Error ? error.message : String(error)}).`,
+      );
     }
     return new PolicyTokenizer(tokenizer, definition, config);
   }
@@ -67,9 +71,14 @@ export class PolicyTokenizer {
   /** From a checkpoint folder. @throws ConfigError or CheckpointError naming the file */
   static async open(files: CheckpointFiles): Promise<PolicyTokenizer> {
     const present = files.list();
-    if (!present.includes("tokenizer.json")) throw new CheckpointError("The folder holds no tokenizer.json. Save the tokenizer with the checkpoint (in Python: tokenizer.save_pretrained).");
+    if (!present.includes("tokenizer.json"))
+      throw new CheckpointError(
+        "The folder holds no tokenizer.json. Save the tokenizer with the checkpoint (in Python: tokenizer.save_pretrained).",
+      );
     const definition = parseJson(await files.read("tokenizer.json"), "tokenizer.json");
-    const config = present.includes("tokenizer_config.json") ? parseJson(await files.read("tokenizer_config.json"), "tokenizer_config.json") : {};
+    const config = present.includes("tokenizer_config.json")
+      ? parseJson(await files.read("tokenizer_config.json"), "tokenizer_config.json")
+      : {};
     return PolicyTokenizer.fromJson(definition, config);
   }
 
@@ -100,10 +109,13 @@ export class PolicyTokenizer {
     const { ids, tokens } = this.tokenizer.encode(text, { add_special_tokens: false });
     // The library leaves the id of a word it does not know undefined.
     const found: readonly (number | undefined)[] = ids;
-    const isUnknown = (id: number | undefined, i: number): boolean => id === undefined || (this.wordLevel && id === this.unknownId && tokens[i] !== this.tokens[id]);
+    const isUnknown = (id: number | undefined, i: number): boolean =>
+      id === undefined || (this.wordLevel && id === this.unknownId && tokens[i] !== this.tokens[id]);
     const words = tokens.filter((_, i) => isUnknown(found[i], i));
     if (words.length > 0 && (unknown === "refuse" || this.unknownId === undefined)) {
-      throw new TokenizerError(`The vocabulary of ${this.vocabSize} tokens does not hold: ${[...new Set(words)].slice(0, 10).join(", ")}. Write the text with words it knows.`);
+      throw new TokenizerError(
+        `The vocabulary of ${this.vocabSize} tokens does not hold: ${[...new Set(words)].slice(0, 10).join(", ")}. Write the text with words it knows.`,
+      );
     }
     return Int32Array.from(found, (id) => id ?? this.unknownId ?? 0);
   }
@@ -116,10 +128,15 @@ export class PolicyTokenizer {
     const kept: number[] = [];
     for (let i = 0; i < ids.length; i++) {
       const id = ids[i]!;
-      if (this.tokens[id] === undefined) throw new TokenizerError(`Token id ${id} (at place ${i}) is outside the vocabulary of ${this.vocabSize} tokens.`);
+      if (this.tokens[id] === undefined)
+        throw new TokenizerError(
+          `Token id ${id} (at place ${i}) is outside the vocabulary of ${this.vocabSize} tokens.`,
+        );
       if (!skipSpecial || !this.special.has(id)) kept.push(id);
     }
     if (this.wordLevel) return kept.map((id) => this.tokens[id]).join(" ");
-    return kept.length > 0 ? this.tokenizer.decode(kept, { skip_special_tokens: false, clean_up_tokenization_spaces: false }) : "";
+    return kept.length > 0
+      ? this.tokenizer.decode(kept, { skip_special_tokens: false, clean_up_tokenization_spaces: false })
+      : "";
   }
 }

@@ -6,7 +6,15 @@
 import { TokenizerError } from "./tokenizer";
 
 /** Special tokens in the order of their ids, from 0 on. */
-export const NANO_SPECIAL_TOKENS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"] as const;
+export const NANO_SPECIAL_TOKENS = [
+  "<|endoftext|>",
+  "<|im_start|>",
+  "<|im_end|>",
+  "<|vision_start|>",
+  "<|vision_end|>",
+  "<|image_pad|>",
+  "<|video_pad|>",
+] as const;
 export type NanoSpecialToken = (typeof NANO_SPECIAL_TOKENS)[number];
 
 /** Stands for words outside the vocabulary. */
@@ -36,7 +44,15 @@ export const NANO_CHAT_TEMPLATE = [
 /** The file names and JSON values, before they become bytes. */
 function contents(words: readonly string[]): Record<string, unknown> {
   const tokens = [...NANO_SPECIAL_TOKENS, NANO_UNKNOWN, ...words];
-  const added = NANO_SPECIAL_TOKENS.map((content, id) => ({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }));
+  const added = NANO_SPECIAL_TOKENS.map((content, id) => ({
+    id,
+    content,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: false,
+    special: true,
+  }));
   const special = { eos_token: "<|im_end|>", pad_token: "<|endoftext|>", unk_token: NANO_UNKNOWN };
   return {
     "tokenizer.json": {
@@ -48,7 +64,11 @@ function contents(words: readonly string[]): Record<string, unknown> {
       pre_tokenizer: { type: "WhitespaceSplit" },
       post_processor: null,
       decoder: null,
-      model: { type: "WordLevel", vocab: Object.fromEntries(tokens.map((token, id) => [token, id])), unk_token: NANO_UNKNOWN },
+      model: {
+        type: "WordLevel",
+        vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+        unk_token: NANO_UNKNOWN,
+      },
     },
     "tokenizer_config.json": {
       tokenizer_class: "PreTrainedTokenizerFast",
@@ -58,7 +78,12 @@ function contents(words: readonly string[]): Record<string, unknown> {
       clean_up_tokenization_spaces: false,
       added_tokens_decoder: Object.fromEntries(added.map(({ id, ...token }) => [String(id), token])),
     },
-    "special_tokens_map.json": { ...special, additional_special_tokens: NANO_SPECIAL_TOKENS.filter((token) => token !== special.eos_token && token !== special.pad_token) },
+    "special_tokens_map.json": {
+      ...special,
+      additional_special_tokens: NANO_SPECIAL_TOKENS.filter(
+        (token) => token !== special.eos_token && token !== special.pad_token,
+      ),
+    },
   };
 }
 
@@ -69,12 +94,19 @@ function contents(words: readonly string[]): Record<string, unknown> {
 export function nanoTokenizerFiles(words: readonly string[]): Map<string, Uint8Array> {
   const seen = new Set<string>([...NANO_SPECIAL_TOKENS, NANO_UNKNOWN]);
   for (const word of words) {
-    if (!/^\S+$/.test(word)) throw new TokenizerError(`The word ${JSON.stringify(word)} is empty or holds white space; every word must be one token.`);
-    if (NANO_SPECIAL_TOKENS.some((token) => word.includes(token))) throw new TokenizerError(`The word ${word} holds a special token.`);
+    if (!/^\S+$/.test(word))
+      throw new TokenizerError(
+        `The word ${JSON.stringify(word)} is empty or holds white space; every word must be one token.`,
+      );
+    if (NANO_SPECIAL_TOKENS.some((token) => word.includes(token)))
+      throw new TokenizerError(`The word ${word} holds a special token.`);
     if (seen.has(word)) throw new TokenizerError(`The word ${word} stands twice in the vocabulary.`);
     seen.add(word);
   }
   const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
-  const files = Object.entries(contents(words)).map(([name, value]): [string, Uint8Array] => [name, encode(`${JSON.stringify(value, null, 2)}\n`)]);
+  const files = Object.entries(contents(words)).map(([name, value]): [string, Uint8Array] => [
+    name,
+    encode(`${JSON.stringify(value, null, 2)}\n`),
+  ]);
   return new Map([...files, ["chat_template.jinja", encode(NANO_CHAT_TEMPLATE)]]);
 }

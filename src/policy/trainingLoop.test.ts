@@ -7,7 +7,7 @@ import { expect, it } from "vitest";
 import { Tape } from "../tensor/tape";
 import { openWasmHome } from "../tensor/wasm/home";
 import { nanoFiles } from "./create";
-import { Policy, type PackedItem, type RgbImage } from "./policy";
+import { type PackedItem, Policy, type RgbImage } from "./policy";
 
 const COLOURS = { red: [230, 20, 20], green: [20, 230, 20], blue: [20, 20, 230], white: [240, 240, 240] };
 const files = nanoFiles(["which", "?", "it", "is", ...Object.keys(COLOURS)]);
@@ -25,7 +25,11 @@ function examples(policy: Policy): PackedItem[] {
 }
 
 /** One step on `items`: mean cross-entropy over all response tokens. → loss and gradient norm before clipping */
-async function step(policy: Policy, items: readonly PackedItem[], updateCount: number): Promise<{ loss: number; gradNorm: number }> {
+async function step(
+  policy: Policy,
+  items: readonly PackedItem[],
+  updateCount: number,
+): Promise<{ loss: number; gradNorm: number }> {
   const { home, parameters } = policy;
   const batch = policy.packBatch(items);
   const tape = new Tape(home, true);
@@ -34,7 +38,15 @@ async function step(policy: Policy, items: readonly PackedItem[], updateCount: n
   const dLogprob = home.upload(new Float32Array(batch.tokenCount).fill(-1 / batch.tokenCount), [batch.tokenCount]);
   parameters.zeroGrad();
   tape.backward(logprob, dLogprob);
-  const gradSquares = parameters.adamw({ learningRate: 3e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, updateCount, maxGradNorm: 1 });
+  const gradSquares = parameters.adamw({
+    learningRate: 3e-3,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+    weightDecay: 0,
+    updateCount,
+    maxGradNorm: 1,
+  });
   // The only read-back of a step.
   const [values, squares] = await home.read([logprob, gradSquares]);
   const loss = -Array.from(values ?? []).reduce((sum, value) => sum + value, 0) / batch.tokenCount;
@@ -59,8 +71,13 @@ it("trains a new nano policy end to end: the loss goes down and it names what it
   expect(last.loss).toBeLessThan(0.1);
   expect(home.memoryBytes()).toBeLessThan(bytes * 1.05); // nothing leaks from step to step
 
-  const { rows } = await policy.generate(items.map((item) => item.prompt), { groupSize: 1, greedy: true, temperature: 1, maxNewTokens: 8, seed: 0, step: 0 });
-  expect(rows.map((row) => policy.tokenizer.decode(row.tokens, { skipSpecial: true }))).toEqual(Object.keys(COLOURS).map((word) => `it is ${word}`));
+  const { rows } = await policy.generate(
+    items.map((item) => item.prompt),
+    { groupSize: 1, greedy: true, temperature: 1, maxNewTokens: 8, seed: 0, step: 0 },
+  );
+  expect(rows.map((row) => policy.tokenizer.decode(row.tokens, { skipSpecial: true }))).toEqual(
+    Object.keys(COLOURS).map((word) => `it is ${word}`),
+  );
   expect(rows.every((row) => row.finished)).toBe(true);
   policy.dispose();
   await home.dispose();

@@ -14,11 +14,20 @@ it("a changed weight shows in every tensor that depends on it", async () => {
   const policy = await Policy.load(home, await openDirectory(golden("")));
   const reference = Safetensors.open(readFileSync(golden("reference.safetensors")), "reference.safetensors");
   const bias = await policy.parameters.read("visual.merger.mlp.2.bias");
-  policy.parameters.write("visual.merger.mlp.2.bias", bias.map((b) => b + 0.01));
-  const wrong = (await verifyModel(policy.model, reference)).filter((report) => !report.ok).map((report) => report.name);
-  expect(wrong).toEqual(expect.arrayContaining(["image_features", "logits", "loss", "grad.visual.merger.mlp.2.weight"]));
+  policy.parameters.write(
+    "visual.merger.mlp.2.bias",
+    bias.map((b) => b + 0.01),
+  );
+  const wrong = (await verifyModel(policy.model, reference))
+    .filter((report) => !report.ok)
+    .map((report) => report.name);
+  expect(wrong).toEqual(
+    expect.arrayContaining(["image_features", "logits", "loss", "grad.visual.merger.mlp.2.weight"]),
+  );
   expect(wrong).not.toContain("position_ids");
-  expect(() => policy.encodePrompt("?", { width: 1, height: 1, pixels: new Uint8Array(3) })).toThrow("no tokenizer.json");
+  expect(() => policy.encodePrompt("?", { width: 1, height: 1, pixels: new Uint8Array(3) })).toThrow(
+    "no tokenizer.json",
+  );
   await home.dispose();
 });
 

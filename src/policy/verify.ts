@@ -8,7 +8,7 @@
 import { canonicalName } from "./checkpointNames";
 import type { VisionLanguageModel } from "./model";
 import type { EncodedPrompt } from "./packing";
-import { referenceInputs, type ReferenceInputs } from "./reference";
+import { type ReferenceInputs, referenceInputs } from "./reference";
 import type { Safetensors } from "./safetensors";
 import { readFloat32, readInt32 } from "./safetensorsValues";
 import { featuresOf, greedyOf, logitsOf, lossAndGradients } from "./verifyOutputs";
@@ -55,7 +55,11 @@ function differing(ours: ArrayLike<number>, theirs: ArrayLike<number>): number {
  * @param adapterReference logits, loss and gradients with the adapter, on the inputs of `reference`
  * @returns one report a tensor; gradients of parameters the model has but the file lacks are reported with error Infinity
  */
-export async function verifyModel(model: VisionLanguageModel, reference: Safetensors, adapterReference: Safetensors | null = null): Promise<TensorReport[]> {
+export async function verifyModel(
+  model: VisionLanguageModel,
+  reference: Safetensors,
+  adapterReference: Safetensors | null = null,
+): Promise<TensorReport[]> {
   const inputs = referenceInputs(reference, model.config);
   const prompts = inputs.sequences.map((sequence) => model.encode(sequence.ids, sequence.images));
   const outputs = adapterReference ?? reference;
@@ -70,27 +74,48 @@ export async function verifyModel(model: VisionLanguageModel, reference: Safeten
   return reports;
 }
 
-function positionReports(prompts: readonly EncodedPrompt[], { sequences, length, batch }: ReferenceInputs, file: Safetensors): TensorReport[] {
+function positionReports(
+  prompts: readonly EncodedPrompt[],
+  { sequences, length, batch }: ReferenceInputs,
+  file: Safetensors,
+): TensorReport[] {
   const theirs = readInt32(file, "position_ids");
   let wrong = 0;
   prompts.forEach((prompt, row) => {
     const { offset = 0, ids } = sequences[row] ?? { ids: new Int32Array(0) };
     for (let axis = 0; axis < 3; axis++) {
       const start = (axis * batch + row) * length + offset;
-      wrong += differing(prompt.positions.positions.subarray(axis * ids.length, (axis + 1) * ids.length), theirs.subarray(start, start + ids.length));
+      wrong += differing(
+        prompt.positions.positions.subarray(axis * ids.length, (axis + 1) * ids.length),
+        theirs.subarray(start, start + ids.length),
+      );
     }
   });
   const deltas = prompts.map((prompt) => prompt.positions.delta);
-  return [report("position_ids", wrong, 0), report("rope_deltas", differing(deltas, readInt32(file, "rope_deltas")), 0)];
+  return [
+    report("position_ids", wrong, 0),
+    report("rope_deltas", differing(deltas, readInt32(file, "rope_deltas")), 0),
+  ];
 }
 
-async function featureReports(model: VisionLanguageModel, prompts: readonly EncodedPrompt[], file: Safetensors): Promise<TensorReport[]> {
+async function featureReports(
+  model: VisionLanguageModel,
+  prompts: readonly EncodedPrompt[],
+  file: Safetensors,
+): Promise<TensorReport[]> {
   const ours = await featuresOf(model, prompts);
-  return ours === null ? [] : [report("image_features", relativeError(ours, readFloat32(file, "image_features")), FORWARD_TOLERANCE)];
+  return ours === null
+    ? []
+    : [report("image_features", relativeError(ours, readFloat32(file, "image_features")), FORWARD_TOLERANCE)];
 }
 
 /** Logits of every real token; padded rows are not compared. */
-async function logitsReport(model: VisionLanguageModel, prompts: readonly EncodedPrompt[], { sequences, length }: ReferenceInputs, file: Safetensors): Promise<TensorReport> {
+async function logitsReport(
+  model: VisionLanguageModel,
+  prompts: readonly EncodedPrompt[],
+  { sequences, length }: ReferenceInputs,
+  file: Safetensors,
+): Promise<TensorReport> {
   const ours = await logitsOf(model, prompts);
   const vocab = model.config.text.vocabSize;
   const theirs = readFloat32(file, "logits");
@@ -103,20 +128,39 @@ async function logitsReport(model: VisionLanguageModel, prompts: readonly Encode
   return report("logits", relativeError(ours, joined), FORWARD_TOLERANCE);
 }
 
-async function gradientReports(model: VisionLanguageModel, inputs: ReferenceInputs, file: Safetensors): Promise<TensorReport[]> {
+async function gradientReports(
+  model: VisionLanguageModel,
+  inputs: ReferenceInputs,
+  file: Safetensors,
+): Promise<TensorReport[]> {
   const { loss, gradients } = await lossAndGradients(model, inputs);
-  const theirs = new Map(file.names().filter((name) => name.startsWith("grad.")).map((name) => [canonicalName(name.slice(5)), name]));
+  const theirs = new Map(
+    file
+      .names()
+      .filter((name) => name.startsWith("grad."))
+      .map((name) => [canonicalName(name.slice(5)), name]),
+  );
   return [
     report("loss", relativeError([loss], readFloat32(file, "loss")), FORWARD_TOLERANCE),
     ...[...gradients].map(([name, grad]) => {
       const reference = theirs.get(name);
-      return report(`grad.${name}`, reference === undefined ? Infinity : relativeError(grad, readFloat32(file, reference)), GRADIENT_TOLERANCE);
+      return report(
+        `grad.${name}`,
+        reference === undefined ? Infinity : relativeError(grad, readFloat32(file, reference)),
+        GRADIENT_TOLERANCE,
+      );
     }),
-    ...[...theirs.keys()].filter((name) => !gradients.has(name)).map((name) => report(`grad.${name}`, Infinity, GRADIENT_TOLERANCE)),
+    ...[...theirs.keys()]
+      .filter((name) => !gradients.has(name))
+      .map((name) => report(`grad.${name}`, Infinity, GRADIENT_TOLERANCE)),
   ];
 }
 
-async function greedyReport(model: VisionLanguageModel, prompts: readonly EncodedPrompt[], file: Safetensors): Promise<TensorReport> {
+async function greedyReport(
+  model: VisionLanguageModel,
+  prompts: readonly EncodedPrompt[],
+  file: Safetensors,
+): Promise<TensorReport> {
   const theirs = readInt32(file, "greedy");
   return report("greedy", differing(await greedyOf(model, prompts, theirs.length / prompts.length), theirs), 0);
 }
@@ -126,20 +170,36 @@ async function greedyReport(model: VisionLanguageModel, prompts: readonly Encode
  * error of the kernels that unpack, not of the packing. Gradients are compared where both have an adapter.
  * @param dequantised takes the packed model's values; its own are lost
  */
-export async function verifyPacked(packed: VisionLanguageModel, dequantised: VisionLanguageModel, reference: Safetensors, greedyTokens = 16): Promise<TensorReport[]> {
+export async function verifyPacked(
+  packed: VisionLanguageModel,
+  dequantised: VisionLanguageModel,
+  reference: Safetensors,
+  greedyTokens = 16,
+): Promise<TensorReport[]> {
   for (const name of packed.parameters.names()) dequantised.parameters.write(name, await packed.parameters.read(name));
   const inputs = referenceInputs(reference, packed.config);
-  const prompts = (model: VisionLanguageModel): EncodedPrompt[] => inputs.sequences.map((sequence) => model.encode(sequence.ids, sequence.images));
+  const prompts = (model: VisionLanguageModel): EncodedPrompt[] =>
+    inputs.sequences.map((sequence) => model.encode(sequence.ids, sequence.images));
   const [ours, theirs] = [prompts(packed), prompts(dequantised)];
-  const near = (name: string, a: ArrayLike<number>, b: ArrayLike<number>): TensorReport => report(name, relativeError(a, b), PACKED_TOLERANCE);
+  const near = (name: string, a: ArrayLike<number>, b: ArrayLike<number>): TensorReport =>
+    report(name, relativeError(a, b), PACKED_TOLERANCE);
   const reports: TensorReport[] = [];
   const [features, features32] = [await featuresOf(packed, ours), await featuresOf(dequantised, theirs)];
   if (features !== null && features32 !== null) reports.push(near("image_features", features, features32));
   reports.push(near("logits", await logitsOf(packed, ours), await logitsOf(dequantised, theirs)));
   if (packed.parameters.trainableCount > 0) {
     const [a, b] = [await lossAndGradients(packed, inputs), await lossAndGradients(dequantised, inputs)];
-    reports.push(near("loss", [a.loss], [b.loss]), ...[...a.gradients].map(([name, grad]) => near(`grad.${name}`, grad, b.gradients.get(name) ?? [])));
+    reports.push(
+      near("loss", [a.loss], [b.loss]),
+      ...[...a.gradients].map(([name, grad]) => near(`grad.${name}`, grad, b.gradients.get(name) ?? [])),
+    );
   }
-  reports.push(report("greedy", differing(await greedyOf(packed, ours, greedyTokens), await greedyOf(dequantised, theirs, greedyTokens)), 0));
+  reports.push(
+    report(
+      "greedy",
+      differing(await greedyOf(packed, ours, greedyTokens), await greedyOf(dequantised, theirs, greedyTokens)),
+      0,
+    ),
+  );
   return reports;
 }

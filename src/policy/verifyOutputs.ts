@@ -5,7 +5,10 @@ import type { EncodedPrompt } from "./packing";
 import type { ReferenceInputs } from "./reference";
 
 /** Image features in the order of the pictures' merged cells [cells, hidden]; null without pictures. */
-export async function featuresOf(model: VisionLanguageModel, prompts: readonly EncodedPrompt[]): Promise<Float32Array | null> {
+export async function featuresOf(
+  model: VisionLanguageModel,
+  prompts: readonly EncodedPrompt[],
+): Promise<Float32Array | null> {
   const features = model.features(prompts);
   if (features === null) return null;
   const [values = new Float32Array(0)] = await model.home.read([features]);
@@ -36,14 +39,22 @@ export async function logitsOf(model: VisionLanguageModel, prompts: readonly Enc
 }
 
 /** The mean cross-entropy over labels, and its gradient in every trainable parameter. */
-export async function lossAndGradients(model: VisionLanguageModel, { sequences }: ReferenceInputs): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
+export async function lossAndGradients(
+  model: VisionLanguageModel,
+  { sequences }: ReferenceInputs,
+): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
   const { home, parameters } = model;
   const items = sequences.map(({ ids, labels, images }, row) => {
     const first = labels.findIndex((label) => label >= 0);
-    if (first < 2) throw new Error(`Reference file: the first label of sequence ${row} must stand at token 2 or later, found ${first < 0 ? "none" : first}.`);
+    if (first < 2)
+      throw new Error(
+        `Reference file: the first label of sequence ${row} must stand at token 2 or later, found ${first < 0 ? "none" : first}.`,
+      );
     return { prompt: model.encode(ids.slice(0, first), images), responses: [ids.slice(first)] };
   });
-  const labels = sequences.flatMap((sequence) => [...sequence.labels.slice(sequence.labels.findIndex((label) => label >= 0))]);
+  const labels = sequences.flatMap((sequence) => [
+    ...sequence.labels.slice(sequence.labels.findIndex((label) => label >= 0)),
+  ]);
   const count = labels.filter((label) => label >= 0).length;
   const weights = Float32Array.from(labels, (label) => (label >= 0 ? 1 / count : 0));
   const batch = model.packBatch(items);
@@ -51,7 +62,10 @@ export async function lossAndGradients(model: VisionLanguageModel, { sequences }
   const { logprob } = model.responseLogprobs(tape, batch, { temperature: 1, trainVision: true });
   const [logprobs] = await home.read([logprob]);
   const loss = -weights.reduce((sum, weight, i) => sum + weight * (logprobs?.[i] ?? NaN), 0);
-  const dLogprob = home.upload(weights.map((w) => -w), [weights.length]);
+  const dLogprob = home.upload(
+    weights.map((w) => -w),
+    [weights.length],
+  );
   parameters.zeroGrad();
   tape.backward(logprob, dLogprob);
   tape.dispose();
@@ -61,7 +75,15 @@ export async function lossAndGradients(model: VisionLanguageModel, { sequences }
 }
 
 /** The most likely tokens after each prompt, `count` of them, prompt after prompt. */
-export async function greedyOf(model: VisionLanguageModel, prompts: readonly EncodedPrompt[], count: number): Promise<number[]> {
-  const rollout = await model.generate(prompts, { groupSize: 1, temperature: 1, greedy: true, maxNewTokens: count, seed: 0, step: 0, stopTokens: [] }, 0);
+export async function greedyOf(
+  model: VisionLanguageModel,
+  prompts: readonly EncodedPrompt[],
+  count: number,
+): Promise<number[]> {
+  const rollout = await model.generate(
+    prompts,
+    { groupSize: 1, temperature: 1, greedy: true, maxNewTokens: count, seed: 0, step: 0, stopTokens: [] },
+    0,
+  );
   return rollout.rows.flatMap((row) => [...row.tokens]);
 }

@@ -7,14 +7,14 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Home } from "../tensor/home";
-import { attention, fusedShape, rope, type RopeTables, type Visibility } from "../tensor/ops/attention";
+import { attention, fusedShape, type RopeTables, rope, type Visibility } from "../tensor/ops/attention";
 import { gelu, reshape, rmsNorm, swiglu } from "../tensor/ops/elementwise";
-import { linear, type LinearParameters } from "../tensor/ops/linear";
+import { type LinearParameters, linear } from "../tensor/ops/linear";
 import type { ParameterSet } from "../tensor/parameters";
 import type { Tape } from "../tensor/tape";
 import type { VisionConfig } from "./config";
 import { key } from "./layout";
-import { blockVisibility, permuteCells, visionAngles, windowLayout, type WindowLayout } from "./windows";
+import { blockVisibility, permuteCells, visionAngles, type WindowLayout, windowLayout } from "./windows";
 
 /** Size of one picture in patches; `frames` is 1 for stills. */
 export interface ImageGrid {
@@ -60,7 +60,9 @@ export function visionBatch(home: Home, images: readonly ImagePatches[], config:
   for (const [i, { patches: values, grid }] of images.entries()) {
     const expected = grid.frames * grid.height * grid.width * width;
     if (values.length !== expected) {
-      throw new Error(`Picture ${i}: a grid of ${grid.frames}×${grid.height}×${grid.width} patches of ${width} values needs ${expected} values, got ${values.length}.`);
+      throw new Error(
+        `Picture ${i}: a grid of ${grid.frames}×${grid.height}×${grid.width} patches of ${width} values needs ${expected} values, got ${values.length}.`,
+      );
     }
     permuteCells(values, layout.cellAt, cell, unit * width, patches);
     cell += values.length / (unit * width);
@@ -95,15 +97,22 @@ export class VisionTower {
   private readonly merge: { readonly first: LinearParameters; readonly second: LinearParameters };
 
   /** @param recompute blocks in the backward pass instead of keeping what they made (tape.ts) */
-  constructor(private readonly config: VisionConfig, private readonly parameters: ParameterSet, private readonly recompute = false) {
+  constructor(
+    private readonly config: VisionConfig,
+    private readonly parameters: ParameterSet,
+    private readonly recompute = false,
+  ) {
     const dense = (weight: string, bias: string | null): LinearParameters => ({
-      matrix: parameters.matrix(weight), bias: bias === null ? null : parameters.vector(bias), lora: [],
+      matrix: parameters.matrix(weight),
+      bias: bias === null ? null : parameters.vector(bias),
+      lora: [],
     });
     this.patchEmbed = dense(key.patchEmbed, null);
     this.blocks = Array.from({ length: config.depth }, (_, i) => {
       const block = key.block(i);
       return {
-        norm1: `${block}.norm1.weight`, norm2: `${block}.norm2.weight`,
+        norm1: `${block}.norm1.weight`,
+        norm2: `${block}.norm2.weight`,
         qkv: dense(`${block}.attn.qkv.weight`, `${block}.attn.qkv.bias`),
         proj: dense(`${block}.attn.proj.weight`, `${block}.attn.proj.bias`),
         gateUp: dense(`${block}.mlp.gate_up.weight`, `${block}.mlp.gate_up.bias`),
@@ -122,7 +131,9 @@ export class VisionTower {
     this.blocks.forEach((block, i) => {
       const rows = this.config.fullAttentionBlocks.includes(i) ? batch.frames : batch.windows;
       const from = x;
-      x = this.recompute ? tape.recomputed(from, (on) => this.block(on, from, block, batch.angles, rows)) : this.block(tape, from, block, batch.angles, rows);
+      x = this.recompute
+        ? tape.recomputed(from, (on) => this.block(on, from, block, batch.angles, rows))
+        : this.block(tape, from, block, batch.angles, rows);
     });
     const unit = this.config.spatialMergeSize ** 2;
     const normed = rmsNorm(tape, x, this.parameters.vector(`${key.merger}.ln_q.weight`), this.config.rmsNormEps);

@@ -12,7 +12,13 @@ it("windows of a 12×20 grid have the published boundaries", () => {
 });
 
 it("each picture and each frame is ordered by itself", () => {
-  const layout = windowLayout([{ frames: 2, height: 2, width: 10 }, { frames: 1, height: 2, width: 2 }], shape);
+  const layout = windowLayout(
+    [
+      { frames: 2, height: 2, width: 10 },
+      { frames: 1, height: 2, width: 2 },
+    ],
+    shape,
+  );
   expect([...layout.cellAt]).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   expect(layout.windowStarts).toEqual([0, 16, 20, 36, 40, 44]);
   expect(layout.frameStarts).toEqual([0, 20, 40, 44]);
@@ -23,17 +29,28 @@ it("permuting cells and looking them up by place are inverse", () => {
   const cells = Float32Array.from({ length: 60 * 2 }, (_, i) => i);
   const ordered = new Float32Array(cells.length);
   permuteCells(cells, layout.cellAt, 0, 2, ordered);
-  layout.placeOf.forEach((place, cell) => expect([ordered[2 * place], ordered[2 * place + 1]]).toEqual([2 * cell, 2 * cell + 1]));
+  layout.placeOf.forEach((place, cell) =>
+    expect([ordered[2 * place], ordered[2 * place + 1]]).toEqual([2 * cell, 2 * cell + 1]),
+  );
 });
 
 it("pictures are permuted one by one", () => {
-  const grids = [{ frames: 1, height: 4, width: 12 }, { frames: 1, height: 4, width: 20 }];
+  const grids = [
+    { frames: 1, height: 4, width: 12 },
+    { frames: 1, height: 4, width: 20 },
+  ];
   const both = windowLayout(grids, shape);
   const ordered = new Float32Array(both.cells);
   let first = 0;
   for (const grid of grids) {
     const cells = (grid.height * grid.width) / 4;
-    permuteCells(Float32Array.from({ length: cells }, (_, i) => first + i), both.cellAt, first, 1, ordered);
+    permuteCells(
+      Float32Array.from({ length: cells }, (_, i) => first + i),
+      both.cellAt,
+      first,
+      1,
+      ordered,
+    );
     first += cells;
   }
   expect([...ordered]).toEqual([...both.cellAt]);

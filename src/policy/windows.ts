@@ -75,7 +75,13 @@ export function blockVisibility(starts: readonly number[]): { visible: Int32Arra
  * Reorder blocks of `unitLength` elements, one block for each merged cell, into window order. `values` are the cells of one
  * picture, whose cells come after `first` cells of other pictures, in `cellAt` as in `out`.
  */
-export function permuteCells(values: Float32Array, cellAt: Int32Array, first: number, unitLength: number, out: Float32Array): void {
+export function permuteCells(
+  values: Float32Array,
+  cellAt: Int32Array,
+  first: number,
+  unitLength: number,
+  out: Float32Array,
+): void {
   const end = first + values.length / unitLength;
   for (let place = first; place < end; ) {
     const cell = cellAt[place] ?? 0;
@@ -90,7 +96,13 @@ export function permuteCells(values: Float32Array, cellAt: Int32Array, first: nu
  * Rotary angles of every patch, in window order. A head's first quarter of frequencies turns with the patch's row,
  * the second with its column (duplicated by the rotate-half pairing). → cos, sin [patches, headDim/2]
  */
-export function visionAngles(grids: readonly ImageGrid[], layout: WindowLayout, mergeSize: number, headDim: number, theta: number): { cos: Float32Array; sin: Float32Array } {
+export function visionAngles(
+  grids: readonly ImageGrid[],
+  layout: WindowLayout,
+  mergeSize: number,
+  headDim: number,
+  theta: number,
+): { cos: Float32Array; sin: Float32Array } {
   const half = headDim / 2;
   const quarter = headDim / 4;
   const unit = mergeSize ** 2;

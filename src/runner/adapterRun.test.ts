@@ -32,8 +32,15 @@ afterAll(async () => {
 
 test("a killed adapter run resumes to the same bits, and its adapter opens again", async () => {
   const config = {
-    policy: inFolder("tiny"), saveEvery: 2, lora: { rank: 2, alpha: 8, targets: ["q_proj", "down_proj"] },
-    settings: { seed: 5, maxNewTokens: 40, sft: { examples: 8, steps: 4, batchSize: 4 }, grpo: { steps: 12, prompts: 2, groupSize: 6, beta: 0.1, learningRate: 1e-3 } },
+    policy: inFolder("tiny"),
+    saveEvery: 2,
+    lora: { rank: 2, alpha: 8, targets: ["q_proj", "down_proj"] },
+    settings: {
+      seed: 5,
+      maxNewTokens: 40,
+      sft: { examples: 8, steps: 4, batchSize: 4 },
+      grpo: { steps: 12, prompts: 2, groupSize: 6, beta: 0.1, learningRate: 1e-3 },
+    },
   };
   await writeFile(inFolder("run.json"), JSON.stringify(config));
   const args = ["train", "--config", inFolder("run.json")];
@@ -49,32 +56,49 @@ test("a killed adapter run resumes to the same bits, and its adapter opens again
   expect(resumed.err).toMatch(/resumed at/);
   expect(resumed.code).toBe(0);
   for (const stage of ["sft", "grpo"]) {
-    expect(await readFile(join(inFolder("killed"), stage, "adapter_model.safetensors"))).toEqual(await readFile(join(inFolder("alone"), stage, "adapter_model.safetensors")));
+    expect(await readFile(join(inFolder("killed"), stage, "adapter_model.safetensors"))).toEqual(
+      await readFile(join(inFolder("alone"), stage, "adapter_model.safetensors")),
+    );
   }
 
   // Every log is that of the run left alone.
   const completions = await readdir(join(inFolder("alone"), "completions"));
   expect(completions).toHaveLength(12);
   expect(await readdir(join(inFolder("killed"), "completions"))).toEqual(completions);
-  for (const table of completions) expect(await readFile(join(inFolder("killed"), "completions", table))).toEqual(await readFile(join(inFolder("alone"), "completions", table)));
+  for (const table of completions)
+    expect(await readFile(join(inFolder("killed"), "completions", table))).toEqual(
+      await readFile(join(inFolder("alone"), "completions", table)),
+    );
   const events = join("tensorboard", EVENT_FILE);
-  expect(recordLengths(await readFile(join(inFolder("killed"), events)))).toEqual(recordLengths(await readFile(join(inFolder("alone"), events))));
+  expect(recordLengths(await readFile(join(inFolder("killed"), events)))).toEqual(
+    recordLengths(await readFile(join(inFolder("alone"), events))),
+  );
   expect(recordLengths(await readFile(join(inFolder("killed"), events)))).toHaveLength(1 + 4 + 12);
 
   // Without this, a run in which nothing is learnt would pass for one that resumes well.
-  expect(await readFile(join(inFolder("alone"), "grpo", "adapter_model.safetensors"))).not.toEqual(await readFile(join(inFolder("alone"), "sft", "adapter_model.safetensors")));
+  expect(await readFile(join(inFolder("alone"), "grpo", "adapter_model.safetensors"))).not.toEqual(
+    await readFile(join(inFolder("alone"), "sft", "adapter_model.safetensors")),
+  );
 
   const adapter = await openDirectory(join(inFolder("alone"), "grpo"));
   expect(adapter.list()).toEqual(["adapter_config.json", "adapter_model.safetensors"]);
   const trained = Safetensors.open(await adapter.read("adapter_model.safetensors"), "adapter_model.safetensors");
   expect(trained.names()).toContain("base_model.model.model.language_model.layers.1.mlp.down_proj.lora_B.weight");
-  expect(JSON.parse(new TextDecoder().decode(await adapter.read("adapter_config.json")))).toMatchObject({ r: 2, lora_alpha: 8, peft_type: "LORA", base_model_name_or_path: inFolder("tiny") });
+  expect(JSON.parse(new TextDecoder().decode(await adapter.read("adapter_config.json")))).toMatchObject({
+    r: 2,
+    lora_alpha: 8,
+    peft_type: "LORA",
+    base_model_name_or_path: inFolder("tiny"),
+  });
   const policy = await Policy.load(home, await openDirectory(inFolder("tiny")), { adapter });
   await reloadAdapter(policy, join(inFolder("alone"), "grpo"));
 
   // Another step's adapter in its place is noticed, and the trained values stay.
   const before = (await policy.parameters.state()).theta;
-  await copyFile(join(inFolder("alone"), "sft", "adapter_model.safetensors"), join(inFolder("alone"), "grpo", "adapter_model.safetensors"));
+  await copyFile(
+    join(inFolder("alone"), "sft", "adapter_model.safetensors"),
+    join(inFolder("alone"), "grpo", "adapter_model.safetensors"),
+  );
   await expect(reloadAdapter(policy, join(inFolder("alone"), "grpo"))).rejects.toThrow(/not those that were trained/);
   expect((await policy.parameters.state()).theta).toEqual(before);
   policy.dispose();

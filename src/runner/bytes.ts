@@ -3,7 +3,8 @@ import { UsageError } from "./usage";
 
 /** "7.51 GB", "470 KB". */
 export function readableBytes(bytes: number): string {
-  const [unit, scale] = bytes >= 1e9 ? ["GB", 1e9] : bytes >= 1e6 ? ["MB", 1e6] : bytes >= 1e3 ? ["KB", 1e3] : ["bytes", 1];
+  const [unit, scale] =
+    bytes >= 1e9 ? ["GB", 1e9] : bytes >= 1e6 ? ["MB", 1e6] : bytes >= 1e3 ? ["KB", 1e3] : ["bytes", 1];
   const value = bytes / Number(scale);
   return `${value >= 100 || scale === 1 ? value.toFixed(0) : value.toPrecision(3)} ${unit}`;
 }

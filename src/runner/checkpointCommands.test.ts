@@ -3,8 +3,8 @@ import { mkdtemp, readFile, rm, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { Policy } from "../policy/policy";
 import { openDirectory } from "../policy/checkpointDirectory";
+import { Policy } from "../policy/policy";
 import { openWasmHome } from "../tensor/wasm/home";
 import { byteCount, readableBytes } from "./bytes";
 import type { RunnerCommand } from "./command";
@@ -36,25 +36,58 @@ async function run(command: RunnerCommand, ...words: string[]): Promise<{ code: 
 
 test("a synthetic checkpoint in shards is inspected, planned for, and loads; a cut shard is named", async () => {
   const at = join(folder, "tiny");
-  expect((await run(synthCommand, "--shape", "tiny", "--out", at, "--shard-size", "100KB")).out).toMatch(/tiny in bf16, 470 KB in 6 shards/);
+  expect((await run(synthCommand, "--shape", "tiny", "--out", at, "--shard-size", "100KB")).out).toMatch(
+    /tiny in bf16, 470 KB in 6 shards/,
+  );
   await expect(run(synthCommand, "--shape", "tiny", "--out", at)).rejects.toThrow(UsageError);
-  const json = await run(inspectCommand, at, "--packing", "int4", "--group", "4", "--prompt", "100", "--completion", "50", "--home", "wasm", "--json");
+  const json = await run(
+    inspectCommand,
+    at,
+    "--packing",
+    "int4",
+    "--group",
+    "4",
+    "--prompt",
+    "100",
+    "--completion",
+    "50",
+    "--home",
+    "wasm",
+    "--json",
+  );
   expect(json.code).toBe(0);
   const report: unknown = JSON.parse(json.out);
-  expect(report).toMatchObject({ parametersOnDisk: 234_960, bytesOnDisk: 469_920, numberFormats: ["BF16"], fits: true, plan: { cacheFormat: "f16", kvCacheOfToken: 256, kvCache: 256 * (99 + 200) } });
+  expect(report).toMatchObject({
+    parametersOnDisk: 234_960,
+    bytesOnDisk: 469_920,
+    numberFormats: ["BF16"],
+    fits: true,
+    plan: { cacheFormat: "f16", kvCacheOfToken: 256, kvCache: 256 * (99 + 200) },
+  });
   const told = await run(inspectCommand, at, "--home", "wasm", "--memory", "1MB");
   expect(told.code).toBe(1);
-  expect(told.out).toMatch(/234,960 parameters[\s\S]*frozen weights in f16[\s\S]*logits in training: never held[\s\S]*does not fit into 1.00 MB/);
+  expect(told.out).toMatch(
+    /234,960 parameters[\s\S]*frozen weights in f16[\s\S]*logits in training: never held[\s\S]*does not fit into 1.00 MB/,
+  );
 
   const home = await openWasmHome();
   const policy = await Policy.load(home, await openDirectory(at), { trainable: "none", frozenFormat: "f16" });
   const prompt = policy.encodePrompt("How many?", { width: 56, height: 56, pixels: new Uint8Array(3 * 56 * 56) });
-  const { rows } = await policy.generate([prompt], { groupSize: 2, temperature: 1, maxNewTokens: 4, seed: 0, step: 0, stopTokens: [] });
+  const { rows } = await policy.generate([prompt], {
+    groupSize: 2,
+    temperature: 1,
+    maxNewTokens: 4,
+    seed: 0,
+    step: 0,
+    stopTokens: [],
+  });
   for (const row of rows) expect(policy.tokenizer.decode(row.tokens).length).toBeGreaterThan(0);
   await home.dispose();
 
   await truncate(join(at, "model-00003-of-00006.safetensors"), 30_000);
-  await expect(run(inspectCommand, at, "--home", "wasm")).rejects.toThrow(/tiny: model-00003-of-00006\.safetensors: tensor \S+: data ends at byte \d+, but the file has only 30000/);
+  await expect(run(inspectCommand, at, "--home", "wasm")).rejects.toThrow(
+    /tiny: model-00003-of-00006\.safetensors: tensor \S+: data ends at byte \d+, but the file has only 30000/,
+  );
 });
 
 test("the same seed writes the same bytes, another one other weights", async () => {
@@ -65,12 +98,25 @@ test("the same seed writes the same bytes, another one other weights", async () 
   const first = await write("a");
   expect(first.equals(await write("b"))).toBe(true);
   expect(first.equals(await write("c", "--seed", "1"))).toBe(false);
-  expect(await readFile(join(folder, "a", "tokenizer.json"), "utf8")).toBe(await readFile(join(folder, "tiny", "tokenizer.json"), "utf8"));
+  expect(await readFile(join(folder, "a", "tokenizer.json"), "utf8")).toBe(
+    await readFile(join(folder, "tiny", "tokenizer.json"), "utf8"),
+  );
 });
 
 test("packed weights are verified against their own values", async () => {
   const golden = "src/policy/golden/tiny_tied";
-  const { code, out } = await run(verifyCommand, "--model", golden, "--adapter", join(golden, "lora"), "--packing", "int4", "--home", "wasm", "--json");
+  const { code, out } = await run(
+    verifyCommand,
+    "--model",
+    golden,
+    "--adapter",
+    join(golden, "lora"),
+    "--packing",
+    "int4",
+    "--home",
+    "wasm",
+    "--json",
+  );
   const report: { ok: boolean; packing: string; tensors: { name: string; tolerance: number }[] } = JSON.parse(out);
   expect([code, report.ok, report.packing]).toEqual([0, true, "int4"]);
   expect(report.tensors.find(({ name }) => name === "logits")?.tolerance).toBe(1e-3);

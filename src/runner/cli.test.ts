@@ -1,14 +1,26 @@
 /** The command line as a user runs it: spawned, with its exit codes, its one line of complaint, its resumable runs. */
-import { copyFile, mkdtemp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { writeDirectory } from "../policy/checkpointDirectory";
 import { openWasmHome } from "../tensor/wasm/home";
 import { teachFormat, tinyPolicy } from "../training/tinyPolicy";
-import { start, untilLines, type Outcome } from "./fixtures/spawned";
+import { type Outcome, start, untilLines } from "./fixtures/spawned";
 
-const TINY = ["--set", "sft.examples=12", "--set", "sft.steps=4", "--sft.batchSize", "6", "--grpo.prompts=2", "--grpo.groupSize", "3", "--set", "maxNewTokens=16"];
+const TINY = [
+  "--set",
+  "sft.examples=12",
+  "--set",
+  "sft.steps=4",
+  "--sft.batchSize",
+  "6",
+  "--grpo.prompts=2",
+  "--grpo.groupSize",
+  "3",
+  "--set",
+  "maxNewTokens=16",
+];
 let folder: string;
 
 const srpo = (...args: string[]): Promise<Outcome> => start(args).done;
@@ -28,7 +40,11 @@ describe("bad input: one clear line on stderr, exit 2", () => {
   test.each<[string, string[], RegExp]>([
     ["an unknown flag", ["score", "--imput", "x"], /unknown flag --imput/],
     ["a missing file", ["score", "--input", "nowhere.jsonl"], /nowhere.jsonl: cannot be read/],
-    ["a variant of the product that there is not", ["eval", "--home", "webgpu", "--products", "fast"], /--products: "fast" is none of registerTiles, broadcastTiles, sharedTiles/],
+    [
+      "a variant of the product that there is not",
+      ["eval", "--home", "webgpu", "--products", "fast"],
+      /--products: "fast" is none of registerTiles, broadcastTiles, sharedTiles/,
+    ],
     ["a folder that is no policy", ["eval", "--policy", "src"], /config.json/],
   ])("%s", async (_what, args, message) => {
     const { code, out, err } = await srpo(...args);
@@ -48,14 +64,29 @@ test("help lists the commands, and each command's flags", async () => {
 
 describe("score", () => {
   test("one JSON line a case, with the vectors' keys and numbers", async () => {
-    const vectors = (await readFile("src/srpo/golden/reward_cases.jsonl", "utf8")).trim().split("\n").map((line): { id: string; paper: Record<string, number> } => JSON.parse(line));
-    const { code, out } = await srpo("score", "--input", "src/srpo/golden/reward_cases.jsonl", "--variant", "paper", "--tokens", "words");
+    const vectors = (await readFile("src/srpo/golden/reward_cases.jsonl", "utf8"))
+      .trim()
+      .split("\n")
+      .map((line): { id: string; paper: Record<string, number> } => JSON.parse(line));
+    const { code, out } = await srpo(
+      "score",
+      "--input",
+      "src/srpo/golden/reward_cases.jsonl",
+      "--variant",
+      "paper",
+      "--tokens",
+      "words",
+    );
     expect(code).toBe(0);
-    const scored = out.trim().split("\n").map((line): Record<string, number | string> => JSON.parse(line));
+    const scored = out
+      .trim()
+      .split("\n")
+      .map((line): Record<string, number | string> => JSON.parse(line));
     expect(scored).toHaveLength(vectors.length);
     scored.forEach((line, i) => {
       expect(line["id"]).toBe(vectors[i]?.id);
-      for (const [key, value] of Object.entries(vectors[i]?.paper ?? {})) expect(line[key], `${line["id"]} ${key}`).toBeCloseTo(value, 9);
+      for (const [key, value] of Object.entries(vectors[i]?.paper ?? {}))
+        expect(line[key], `${line["id"]} ${key}`).toBeCloseTo(value, 9);
     });
   });
 
@@ -67,8 +98,19 @@ describe("score", () => {
   });
 
   test("lengths can be counted in the policy's tokens", async () => {
-    await writeFile(inFolder("one.jsonl"), `{"id": "x", "response": "<think> A = 1 </think> <answer> 1 </answer>", "answer": "1"}\n`);
-    const { out } = await srpo("score", "--input", inFolder("one.jsonl"), "--tokens", "policy", "--policy", inFolder("tiny"));
+    await writeFile(
+      inFolder("one.jsonl"),
+      `{"id": "x", "response": "<think> A = 1 </think> <answer> 1 </answer>", "answer": "1"}\n`,
+    );
+    const { out } = await srpo(
+      "score",
+      "--input",
+      inFolder("one.jsonl"),
+      "--tokens",
+      "policy",
+      "--policy",
+      inFolder("tiny"),
+    );
     expect(JSON.parse(out)).toMatchObject({ id: "x", accuracy: 0.5 });
     expect((await srpo("score", "--input", inFolder("one.jsonl"), "--tokens", "policy")).code).toBe(2);
   });
@@ -99,7 +141,10 @@ describe("verify", () => {
     const cut = inFolder("cut");
     await mkdir(cut);
     for (const name of ["config.json", "reference.safetensors"]) await copyFile(join(golden, name), join(cut, name));
-    await writeFile(join(cut, "model.safetensors"), (await readFile(join(golden, "model.safetensors"))).subarray(0, 5000));
+    await writeFile(
+      join(cut, "model.safetensors"),
+      (await readFile(join(golden, "model.safetensors"))).subarray(0, 5000),
+    );
     const { code, err } = await srpo("verify", "--model", cut);
     expect(code).toBe(2);
     expect(err).toMatch(/model.safetensors/);
@@ -110,7 +155,11 @@ describe("train", () => {
   /** Metrics without what a clock measures. */
   async function metrics(run: string): Promise<unknown[]> {
     const lines = (await readFile(join(run, "metrics.jsonl"), "utf8")).trim().split("\n");
-    return lines.map((line) => Object.fromEntries(Object.entries(JSON.parse(line) as Record<string, unknown>).filter(([key]) => !key.includes("time"))));
+    return lines.map((line) =>
+      Object.fromEntries(
+        Object.entries(JSON.parse(line) as Record<string, unknown>).filter(([key]) => !key.includes("time")),
+      ),
+    );
   }
 
   test("a killed run resumes to the same bits as one that was left alone", async () => {
@@ -128,28 +177,84 @@ describe("train", () => {
     expect(resumed.err).toMatch(/resumed at/);
     expect(resumed.code).toBe(0);
     expect(await metrics(inFolder("killed"))).toEqual(await metrics(inFolder("alone")));
-    expect(await readFile(join(inFolder("killed"), "grpo", "model.safetensors"))).toEqual(await readFile(join(inFolder("alone"), "grpo", "model.safetensors")));
+    expect(await readFile(join(inFolder("killed"), "grpo", "model.safetensors"))).toEqual(
+      await readFile(join(inFolder("alone"), "grpo", "model.safetensors")),
+    );
   });
 
   test("two workers train as three do, bit for bit", async () => {
-    const args = ["train", "--policy", inFolder("tiny"), "--stage", "grpo", "--seed", "3", "--steps", "2", "--set", "microBatchRows=2", ...TINY];
-    const [two, three] = await Promise.all([srpo(...args, "--workers", "2", "--out", inFolder("two")), srpo(...args, "--workers", "3", "--out", inFolder("three"))]);
+    const args = [
+      "train",
+      "--policy",
+      inFolder("tiny"),
+      "--stage",
+      "grpo",
+      "--seed",
+      "3",
+      "--steps",
+      "2",
+      "--set",
+      "microBatchRows=2",
+      ...TINY,
+    ];
+    const [two, three] = await Promise.all([
+      srpo(...args, "--workers", "2", "--out", inFolder("two")),
+      srpo(...args, "--workers", "3", "--out", inFolder("three")),
+    ]);
     expect(two.err).toMatch(/2 workers/);
     expect([two.code, three.code]).toEqual([0, 0]);
-    expect(await readFile(join(inFolder("two"), "grpo", "model.safetensors"))).toEqual(await readFile(join(inFolder("three"), "grpo", "model.safetensors")));
+    expect(await readFile(join(inFolder("two"), "grpo", "model.safetensors"))).toEqual(
+      await readFile(join(inFolder("three"), "grpo", "model.safetensors")),
+    );
   });
 
   test("what was trained can be evaluated and sampled", async () => {
-    const [evaluated, sampled] = await Promise.all([srpo("eval", "--policy", inFolder("tiny"), "--problems", "4", "--json", "--set", "maxNewTokens=16"),
-      srpo("sample", "--policy", inFolder("tiny"), "--problem", "bars:eval:7", "--json", "--set", "grpo.groupSize=2", "--set", "maxNewTokens=16", "--set", "rollout.slots=1")]);
-    expect(JSON.parse(evaluated.out)).toMatchObject({ problems: 4, samples: 4, tokensPerSecond: expect.any(Number) as number });
+    const [evaluated, sampled] = await Promise.all([
+      srpo("eval", "--policy", inFolder("tiny"), "--problems", "4", "--json", "--set", "maxNewTokens=16"),
+      srpo(
+        "sample",
+        "--policy",
+        inFolder("tiny"),
+        "--problem",
+        "bars:eval:7",
+        "--json",
+        "--set",
+        "grpo.groupSize=2",
+        "--set",
+        "maxNewTokens=16",
+        "--set",
+        "rollout.slots=1",
+      ),
+    ]);
+    expect(JSON.parse(evaluated.out)).toMatchObject({
+      problems: 4,
+      samples: 4,
+      tokensPerSecond: expect.any(Number) as number,
+    });
     expect(JSON.parse(sampled.out)).toMatchObject({ problem: { id: "bars:eval:7" }, samples: [{}, {}] });
     expect(sampled.err).toMatch(/sampled \d+ tokens in [\d.]+ s: [\d.,]+ tokens\/s/);
   });
 });
 
 test("the learning runs make a table of every seed and arm", async () => {
-  const { code, out } = await start(["--policy", inFolder("tiny"), "--out", inFolder("runs"), "--seeds", "0", "--problems", "4", "--every", "2", "--grpo.steps", "2", ...TINY], "src/runner/experiment.ts").done;
+  const { code, out } = await start(
+    [
+      "--policy",
+      inFolder("tiny"),
+      "--out",
+      inFolder("runs"),
+      "--seeds",
+      "0",
+      "--problems",
+      "4",
+      "--every",
+      "2",
+      "--grpo.steps",
+      "2",
+      ...TINY,
+    ],
+    "src/runner/experiment.ts",
+  ).done;
   expect(code).toBe(0);
   for (const heading of ["### sft", "### full", "### no-ieff"]) expect(out).toContain(heading);
   expect(JSON.parse(await readFile(join(inFolder("runs"), "learning.json"), "utf8"))).toHaveLength(3);

@@ -3,12 +3,12 @@
  * failed, 2 the input was bad (one line on stderr says what).
  */
 import { stripVTControlCharacters } from "node:util";
-import { defineCommand, renderUsage, type ArgsDef } from "citty";
+import { type ArgsDef, defineCommand, renderUsage } from "citty";
 import { CheckpointError } from "../policy/checkpointFiles";
 import { SettingsError } from "../training/configure";
 import { SnapshotError } from "../training/snapshot";
-import { COMMANDS } from "./commandTable";
 import type { RunnerCommand } from "./command";
+import { COMMANDS } from "./commandTable";
 import { forceProducts, productsFlag } from "./products";
 import { parseArguments, UsageError } from "./usage";
 
@@ -22,7 +22,8 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
     return name === undefined ? 2 : 0;
   }
   const load = COMMANDS[name];
-  if (load === undefined) throw new UsageError(`there is no command "${name}"; expected one of ${Object.keys(COMMANDS).join(", ")}`);
+  if (load === undefined)
+    throw new UsageError(`there is no command "${name}"; expected one of ${Object.keys(COMMANDS).join(", ")}`);
   if (rest.includes("--help") || rest.includes("-h")) {
     await help(name);
     return 0;
@@ -39,11 +40,18 @@ function flagsOf({ flags }: RunnerCommand): ArgsDef {
 }
 
 async function help(name: string | null): Promise<void> {
-  const loaded = await Promise.all(Object.entries(COMMANDS).map(async ([key, load]) => {
-    const command = await load();
-    return [key, { description: command.description, flags: flagsOf(command) }] as const;
-  }));
-  const subCommands = Object.fromEntries(loaded.map(([key, { description, flags }]) => [key, defineCommand({ meta: { name: key, description }, args: flags })]));
+  const loaded = await Promise.all(
+    Object.entries(COMMANDS).map(async ([key, load]) => {
+      const command = await load();
+      return [key, { description: command.description, flags: flagsOf(command) }] as const;
+    }),
+  );
+  const subCommands = Object.fromEntries(
+    loaded.map(([key, { description, flags }]) => [
+      key,
+      defineCommand({ meta: { name: key, description }, args: flags }),
+    ]),
+  );
   const root = defineCommand({ meta: { name: "npm run srpo --", description: "SRPO without the page" }, subCommands });
   const command = name === null ? undefined : subCommands[name];
   const usage = command === undefined ? await renderUsage(root) : await renderUsage(command, root);

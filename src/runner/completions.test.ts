@@ -21,11 +21,15 @@ beforeAll(async () => {
   // The second sample of each group fails to score.
   let calls = 0;
   const { scoreResponse } = await import("../srpo/score");
-  const session = new Session(policy, settings, { scorer: (...args) => {
-    if (calls++ % 4 === 1) throw new Error("no verdict");
-    return scoreResponse(...args);
-  } });
-  await session.stepThrough((result) => { if (result.kind === "stepped") groups = result.groups; });
+  const session = new Session(policy, settings, {
+    scorer: (...args) => {
+      if (calls++ % 4 === 1) throw new Error("no verdict");
+      return scoreResponse(...args);
+    },
+  });
+  await session.stepThrough((result) => {
+    if (result.kind === "stepped") groups = result.groups;
+  });
   session.dispose();
 });
 afterAll(() => home.dispose());
@@ -43,15 +47,35 @@ test("one row a sample, every column, every number as it was", async () => {
     const group = groups[Math.floor(i / 4)];
     const sample = group?.samples[i % 4];
     expect(row).toMatchObject({
-      stage: "grpo", step: 7, group: Math.floor(i / 4), sample: i % 4, problem: group?.problem.id, prompt: group?.problem.question, answer: group?.problem.answer,
-      completion: sample?.text, tokens: sample?.tokenIds.length, finished: sample?.finished, advantage: sample?.advantage, group_mean: group?.normalised?.mean,
+      stage: "grpo",
+      step: 7,
+      group: Math.floor(i / 4),
+      sample: i % 4,
+      problem: group?.problem.id,
+      prompt: group?.problem.question,
+      answer: group?.problem.answer,
+      completion: sample?.text,
+      tokens: sample?.tokenIds.length,
+      finished: sample?.finished,
+      advantage: sample?.advantage,
+      group_mean: group?.normalised?.mean,
     });
     if (sample?.score === undefined || "error" in sample.score) {
-      expect(row).toMatchObject({ total: null, transition: null, well_formed: null, error: "the scorer failed: no verdict" });
+      expect(row).toMatchObject({
+        total: null,
+        transition: null,
+        well_formed: null,
+        error: "the scorer failed: no verdict",
+      });
     } else {
       expect(row).toMatchObject({
-        error: null, total: sample.score.terms.total, length_weighted: sample.score.terms.lengthWeighted, accuracy: sample.score.terms.accuracy,
-        first_right: sample.score.firstRight, first_answer: sample.score.firstSolution?.answer ?? null, reflection: sample.score.reflection,
+        error: null,
+        total: sample.score.terms.total,
+        length_weighted: sample.score.terms.lengthWeighted,
+        accuracy: sample.score.terms.accuracy,
+        first_right: sample.score.firstRight,
+        first_answer: sample.score.firstSolution?.answer ?? null,
+        reflection: sample.score.reflection,
       });
     }
   });
@@ -69,7 +93,10 @@ test("of several pictures, those after the first are a list of their own", async
   const other = { width: 2, height: 1, pixels: Uint8Array.from([1, 2, 3, 4, 5, 6]) };
   const [first, second] = groups;
   if (first === undefined || second === undefined) throw new Error("expected two groups");
-  const bytes = await completionsTable("grpo", 7, [{ ...first, problem: { ...first.problem, morePictures: [other, other] } }, second]);
+  const bytes = await completionsTable("grpo", 7, [
+    { ...first, problem: { ...first.problem, morePictures: [other, other] } },
+    second,
+  ]);
   const rows = await parquetReadObjects({ file: new Uint8Array(bytes).buffer, utf8: false, columns: ["more_images"] });
   const more = rows.map((row): unknown => row["more_images"]);
   expect(more[0]).toEqual([await encodePng(other), await encodePng(other)]);

@@ -4,8 +4,9 @@
  * a scorer that failed). The picture is a PNG file in the column `image`, the same bytes for all rows of a group; pictures after
  * the first, where a question has several, are the list `more_images`.
  */
-import { ByteWriter, parquetWrite, schemaFromColumnData, type BasicType } from "hyparquet-writer";
+
 import type { SchemaElement } from "hyparquet";
+import { type BasicType, ByteWriter, parquetWrite, schemaFromColumnData } from "hyparquet-writer";
 import type { GroupRecord, SampleRecord, SampleScore, Stage } from "../training/records";
 import { encodePng } from "./pictures";
 
@@ -29,8 +30,16 @@ interface Column {
   readonly of: (row: Row) => Cell;
 }
 
-const term = (name: string, of: (score: SampleScore) => number): Column => ({ name, type: "DOUBLE", of: ({ score }) => (score === null ? null : of(score)) });
-const flag = (name: string, of: (score: SampleScore) => boolean): Column => ({ name, type: "BOOLEAN", of: ({ score }) => (score === null ? null : of(score)) });
+const term = (name: string, of: (score: SampleScore) => number): Column => ({
+  name,
+  type: "DOUBLE",
+  of: ({ score }) => (score === null ? null : of(score)),
+});
+const flag = (name: string, of: (score: SampleScore) => boolean): Column => ({
+  name,
+  type: "BOOLEAN",
+  of: ({ score }) => (score === null ? null : of(score)),
+});
 const text = (name: string, of: (row: Row) => string | null): Column => ({ name, type: "STRING", of });
 const count = (name: string, of: (row: Row) => number): Column => ({ name, type: "INT32", of });
 
@@ -69,24 +78,46 @@ const COLUMNS: readonly Column[] = [
   { name: "filtered", type: "BOOLEAN", of: ({ record }) => record.filtered ?? false },
   count("tokens", ({ response }) => response.tokenIds.length),
   { name: "finished", type: "BOOLEAN", of: ({ response }) => response.finished },
-  text("error", ({ response }) => (response.score !== undefined && "error" in response.score ? response.score.error : null)),
+  text("error", ({ response }) =>
+    response.score !== undefined && "error" in response.score ? response.score.error : null,
+  ),
 ];
 
 /** The names of the table's columns, in order. */
 export const COMPLETION_COLUMNS: readonly string[] = COLUMNS.map((column) => column.name);
 
 /** The table of one step as a parquet file. */
-export async function completionsTable(stage: Stage, step: number, groups: readonly GroupRecord[]): Promise<Uint8Array> {
+export async function completionsTable(
+  stage: Stage,
+  step: number,
+  groups: readonly GroupRecord[],
+): Promise<Uint8Array> {
   const rows: Row[] = [];
   for (const [group, record] of groups.entries()) {
     const images = await Promise.all([record.problem.picture, ...(record.problem.morePictures ?? [])].map(encodePng));
-    rows.push(...record.samples.map((response, sample) => ({ stage, step, group, sample, record, images, response, score: scored(response) })));
+    rows.push(
+      ...record.samples.map((response, sample) => ({
+        stage,
+        step,
+        group,
+        sample,
+        record,
+        images,
+        response,
+        score: scored(response),
+      })),
+    );
   }
   const writer = new ByteWriter();
   parquetWrite({
-    writer, createdBy: "srpo-playground",
+    writer,
+    createdBy: "srpo-playground",
     schema: [{ name: "root", num_children: COLUMNS.length }, ...COLUMNS.flatMap(schemaOf)],
-    columnData: COLUMNS.map(({ name, type, of }) => ({ name, data: rows.map(of), statistics: type !== "BYTE_ARRAY" && type !== "PICTURES" })),
+    columnData: COLUMNS.map(({ name, type, of }) => ({
+      name,
+      data: rows.map(of),
+      statistics: type !== "BYTE_ARRAY" && type !== "PICTURES",
+    })),
   });
   return new Uint8Array(writer.getBuffer());
 }

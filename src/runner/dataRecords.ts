@@ -10,21 +10,39 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, parquetSchema, type Compressors } from "hyparquet";
+import {
+  asyncBufferFromFile,
+  type Compressors,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+} from "hyparquet";
 import { z } from "zod";
-import { linesOf, readLine, type Line } from "./lineIndex";
+import { type Line, linesOf, readLine } from "./lineIndex";
 import { UsageError } from "./usage";
 
-const text = z.union([z.string(), z.number(), z.boolean(), z.bigint()]).transform(String).pipe(z.string().trim().min(1, "is empty"));
+const text = z
+  .union([z.string(), z.number(), z.boolean(), z.bigint()])
+  .transform(String)
+  .pipe(z.string().trim().min(1, "is empty"));
 /** Bytes as they come out of a table. */
 const bytesSchema = z.instanceof(Uint8Array);
 const imageSchema = z.union([
-  z.string().min(1), bytesSchema,
-  z.object({ bytes: z.union([bytesSchema, z.string()]).nullish(), path: z.string().nullish() }).refine(({ bytes, path }) => bytes != null || path != null, "has neither bytes nor path"),
+  z.string().min(1),
+  bytesSchema,
+  z
+    .object({ bytes: z.union([bytesSchema, z.string()]).nullish(), path: z.string().nullish() })
+    .refine(({ bytes, path }) => bytes != null || path != null, "has neither bytes nor path"),
 ]);
 export type ImageReference = z.output<typeof imageSchema>;
 const imagesShape = { image: imageSchema.nullish(), images: z.array(imageSchema).nullish() };
-const textShape = { id: text.nullish(), category: text.nullish(), question: text.nullish(), problem: text.nullish(), answer: text };
+const textShape = {
+  id: text.nullish(),
+  category: text.nullish(),
+  question: text.nullish(),
+  problem: text.nullish(),
+  answer: text,
+};
 
 const recordSchema = z.object({ ...textShape, ...imagesShape });
 const imagesSchema = z.object(imagesShape);
@@ -55,7 +73,8 @@ export async function openDataRecords(path: string, imagesFolder: string | null 
     seen.set(id, index);
   });
   return {
-    path, records: opened.records,
+    path,
+    records: opened.records,
     async images(index) {
       const where = `${path}, row ${index}`;
       const references = await opened.references(index);
@@ -73,7 +92,8 @@ interface Opened {
 async function openLines(path: string): Promise<Opened> {
   const records: DataRecord[] = [];
   const places: Pick<Line, "number" | "start" | "length">[] = [];
-  const rowOf = (text: string, number: number): z.output<typeof recordSchema> => parsedRow(recordSchema, jsonOf(text, `${path}, line ${number}`), `${path}, line ${number}`);
+  const rowOf = (text: string, number: number): z.output<typeof recordSchema> =>
+    parsedRow(recordSchema, jsonOf(text, `${path}, line ${number}`), `${path}, line ${number}`);
   try {
     for await (const { text, number, start, length } of linesOf(path)) {
       records.push(dataRecord(rowOf(text, number), records.length, `${path}, line ${number}`));
@@ -93,7 +113,10 @@ async function openLines(path: string): Promise<Opened> {
 }
 
 /** Beside snappy, which hyparquet brings. */
-const compressors: Compressors = { GZIP: (bytes) => new Uint8Array(gunzipSync(bytes)), BROTLI: (bytes) => new Uint8Array(brotliDecompressSync(bytes)) };
+const compressors: Compressors = {
+  GZIP: (bytes) => new Uint8Array(gunzipSync(bytes)),
+  BROTLI: (bytes) => new Uint8Array(brotliDecompressSync(bytes)),
+};
 
 async function openTable(path: string): Promise<Opened> {
   try {
@@ -102,19 +125,32 @@ async function openTable(path: string): Promise<Opened> {
     const present = parquetSchema(metadata).children.map((child) => child.element.name);
     const columnsOf = (shape: object): string[] => Object.keys(shape).filter((name) => present.includes(name));
     const rows = await parquetReadObjects({ file, metadata, compressors, columns: columnsOf(textShape) });
-    const records = rows.map((row, index) => dataRecord(parsedRow(z.object(textShape), row, `${path}, row ${index}`), index, `${path}, row ${index}`));
+    const records = rows.map((row, index) =>
+      dataRecord(parsedRow(z.object(textShape), row, `${path}, row ${index}`), index, `${path}, row ${index}`),
+    );
     const columns = columnsOf(imagesShape);
     return {
       records,
       async references(index) {
         if (columns.length === 0) return [];
-        const [row] = await parquetReadObjects({ file, metadata, compressors, columns, rowStart: index, rowEnd: index + 1, utf8: false, useOffsetIndex: true });
+        const [row] = await parquetReadObjects({
+          file,
+          metadata,
+          compressors,
+          columns,
+          rowStart: index,
+          rowEnd: index + 1,
+          utf8: false,
+          useOffsetIndex: true,
+        });
         return imagesOf(parsedRow(imagesSchema, row, `${path}, row ${index}`));
       },
     };
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(`${path}: cannot be read as parquet (${error instanceof Error ? error.message : String(error)})`);
+    throw new UsageError(
+      `${path}: cannot be read as parquet (${error instanceof Error ? error.message : String(error)})`,
+    );
   }
 }
 
@@ -133,7 +169,11 @@ function parsedRow<T>(schema: z.ZodType<T>, row: unknown, where: string): T {
   throw new UsageError(`${where}: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}`);
 }
 
-function dataRecord({ id, category, question, problem, answer }: z.output<z.ZodObject<typeof textShape>>, index: number, where: string): DataRecord {
+function dataRecord(
+  { id, category, question, problem, answer }: z.output<z.ZodObject<typeof textShape>>,
+  index: number,
+  where: string,
+): DataRecord {
   const asked = question ?? problem;
   if (asked == null) throw new UsageError(`${where}: question: is missing`);
   return { id: id ?? String(index), category: category ?? "data", question: asked, answer };
@@ -145,7 +185,8 @@ function imagesOf({ image, images }: z.output<typeof imagesSchema>): readonly Im
 
 async function imageBytes(reference: ImageReference, folder: string, where: string): Promise<Uint8Array> {
   if (reference instanceof Uint8Array) return reference;
-  if (typeof reference === "string") return reference.startsWith("data:") ? dataUrlBytes(reference, where) : fileBytes(reference, folder, where);
+  if (typeof reference === "string")
+    return reference.startsWith("data:") ? dataUrlBytes(reference, where) : fileBytes(reference, folder, where);
   const { bytes, path } = reference;
   if (typeof bytes === "string") return new Uint8Array(Buffer.from(bytes, "base64"));
   if (bytes != null) return bytes;
@@ -154,7 +195,10 @@ async function imageBytes(reference: ImageReference, folder: string, where: stri
 
 function dataUrlBytes(url: string, where: string): Uint8Array {
   const match = /^data:[^,]*;base64,([A-Za-z0-9+/=\s]+)$/.exec(url);
-  if (match === null) throw new UsageError(`${where}: image: the data URL "${url.slice(0, 40)}…" is not of the form data:image/…;base64,…`);
+  if (match === null)
+    throw new UsageError(
+      `${where}: image: the data URL "${url.slice(0, 40)}…" is not of the form data:image/…;base64,…`,
+    );
   return new Uint8Array(Buffer.from(match[1] ?? "", "base64"));
 }
 
@@ -163,6 +207,8 @@ async function fileBytes(path: string, folder: string, where: string): Promise<U
   try {
     return new Uint8Array(await readFile(file));
   } catch (error) {
-    throw new UsageError(`${where}: image ${file} cannot be read (${error instanceof Error ? error.message : String(error)})`);
+    throw new UsageError(
+      `${where}: image ${file} cannot be read (${error instanceof Error ? error.message : String(error)})`,
+    );
   }
 }

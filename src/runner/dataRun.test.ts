@@ -1,6 +1,7 @@
 /** From a data set to a trained policy: reflections by a teacher (a fake endpoint), then both stages, killed and resumed. */
-import { createServer, type Server } from "node:http";
+
 import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -25,10 +26,17 @@ beforeAll(async () => {
   await teachFormat(policy, 60);
   await writeDirectory(inFolder("tiny"), await policy.toFiles());
   await home.dispose();
-  const records = await Promise.all(Array.from({ length: RECORDS }, async (_, i) => {
-    const { question, answer, picture } = problemAt("train", i);
-    return JSON.stringify({ id: `p${i}`, question, answer, image: { bytes: Buffer.from(await encodePng(picture)).toString("base64") } });
-  }));
+  const records = await Promise.all(
+    Array.from({ length: RECORDS }, async (_, i) => {
+      const { question, answer, picture } = problemAt("train", i);
+      return JSON.stringify({
+        id: `p${i}`,
+        question,
+        answer,
+        image: { bytes: Buffer.from(await encodePng(picture)).toString("base64") },
+      });
+    }),
+  );
   await writeFile(inFolder("data.jsonl"), records.join("\n"));
   await writeFile(inFolder("none.md"), "");
   await writeFile(inFolder("prompt.md"), "{{question}} {{think}} {{firstAnswer}} right {{answer}}");
@@ -42,15 +50,24 @@ beforeAll(async () => {
       if (requests % 7 === 3) return void response.writeHead(429, { "retry-after": "0" }).end();
       const right = /right (\S+)"/.exec(body)?.[1] ?? "";
       response.setHeader("content-type", "application/json");
-      response.end(JSON.stringify({
-        choices: [{ message: { content: `<reflection> answer is ${right} </reflection> <think> A = ${right} </think> <answer> ${right} </answer>` } }],
-        usage: { prompt_tokens: 10, completion_tokens: 5 },
-      }));
+      response.end(
+        JSON.stringify({
+          choices: [
+            {
+              message: {
+                content: `<reflection> answer is ${right} </reflection> <think> A = ${right} </think> <answer> ${right} </answer>`,
+              },
+            },
+          ],
+          usage: { prompt_tokens: 10, completion_tokens: 5 },
+        }),
+      );
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
-  process.env["SRPO_TEACHER_URL"] = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}/v1`;
+  process.env["SRPO_TEACHER_URL"] =
+    `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}/v1`;
 });
 afterAll(async () => {
   server.close();
@@ -59,8 +76,31 @@ afterAll(async () => {
 });
 
 test("reflections are made once for each record, and a run on them resumes to the same bits and logs", async () => {
-  const reflect = ["reflect", "--policy", inFolder("tiny"), "--data", inFolder("data.jsonl"), "--out", inFolder("reflections.jsonl"), "--teacher", "fake", "--rate", "1200",
-    "--instruction", inFolder("none.md"), "--correction", inFolder("prompt.md"), "--simplification", inFolder("prompt.md"), "--set", "maxNewTokens=24", "--prompt-price", "2", "--completion-price", "8"];
+  const reflect = [
+    "reflect",
+    "--policy",
+    inFolder("tiny"),
+    "--data",
+    inFolder("data.jsonl"),
+    "--out",
+    inFolder("reflections.jsonl"),
+    "--teacher",
+    "fake",
+    "--rate",
+    "1200",
+    "--instruction",
+    inFolder("none.md"),
+    "--correction",
+    inFolder("prompt.md"),
+    "--simplification",
+    inFolder("prompt.md"),
+    "--set",
+    "maxNewTokens=24",
+    "--prompt-price",
+    "2",
+    "--completion-price",
+    "8",
+  ];
   const stopped = start(reflect);
   await untilLines(inFolder("reflections.jsonl"), 3);
   stopped.child.kill("SIGKILL");
@@ -69,16 +109,26 @@ test("reflections are made once for each record, and a run on them resumes to th
   await appendFile(inFolder("reflections.jsonl"), `{"problem": "p7", "strat`);
   const whole = await start(reflect).done;
   expect(whole.err).toBe("");
-  const summary: { examples: number; discarded: number; requests: number; promptTokens: number; completionTokens: number; price: number } = JSON.parse(whole.out);
+  const summary: {
+    examples: number;
+    discarded: number;
+    requests: number;
+    promptTokens: number;
+    completionTokens: number;
+    price: number;
+  } = JSON.parse(whole.out);
   expect(summary.examples + summary.discarded).toBe(RECORDS);
   expect(summary.examples).toBeGreaterThan(4);
   expect(summary).toMatchObject({ promptTokens: 10 * summary.requests, completionTokens: 5 * summary.requests });
-  expect(summary.price).toBeCloseTo(summary.requests * (10 * 2 + 5 * 8) / 1e6, 12);
+  expect(summary.price).toBeCloseTo((summary.requests * (10 * 2 + 5 * 8)) / 1e6, 12);
   // Each answered request is counted, but for those that were under way at the kill, and those that were sent away.
   expect(summary.requests).toBeLessThanOrEqual(requests);
   expect(summary.requests).toBeGreaterThan(requests - 8 - Math.ceil(requests / 7));
   const text = await readFile(inFolder("reflections.jsonl"), "utf8");
-  const lines = text.trim().split("\n").map((line): { problem: string } => JSON.parse(line));
+  const lines = text
+    .trim()
+    .split("\n")
+    .map((line): { problem: string } => JSON.parse(line));
   expect(lines.map(({ problem }) => problem).sort()).toEqual(Array.from({ length: RECORDS }, (_, i) => `p${i}`).sort());
   // Nothing is left to ask, so nothing is asked.
   const asked = requests;
@@ -86,13 +136,27 @@ test("reflections are made once for each record, and a run on them resumes to th
   expect(requests).toBe(asked);
   expect(await readFile(inFolder("reflections.jsonl"), "utf8")).toBe(text);
   // A file of other records is not added to.
-  await writeFile(inFolder("other.jsonl"), JSON.stringify({ id: "mine", question: "q", answer: "a", image: "none.png" }));
-  expect(await start(reflect.map((word) => (word === inFolder("data.jsonl") ? inFolder("other.jsonl") : word))).done)
-    .toMatchObject({ code: 2, err: expect.stringMatching(/holds a line about "p\d+", which is no record of .*other.jsonl/) as string });
+  await writeFile(
+    inFolder("other.jsonl"),
+    JSON.stringify({ id: "mine", question: "q", answer: "a", image: "none.png" }),
+  );
+  expect(
+    await start(reflect.map((word) => (word === inFolder("data.jsonl") ? inFolder("other.jsonl") : word))).done,
+  ).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/holds a line about "p\d+", which is no record of .*other.jsonl/) as string,
+  });
 
   const config = {
-    policy: inFolder("tiny"), packing: "f16", saveEvery: 2, lora: { rank: 2 },
-    data: { train: inFolder("data.jsonl"), instruction: inFolder("none.md"), reflections: inFolder("reflections.jsonl") },
+    policy: inFolder("tiny"),
+    packing: "f16",
+    saveEvery: 2,
+    lora: { rank: 2 },
+    data: {
+      train: inFolder("data.jsonl"),
+      instruction: inFolder("none.md"),
+      reflections: inFolder("reflections.jsonl"),
+    },
     settings: { maxNewTokens: 40, sft: { steps: 6, batchSize: 4 }, grpo: { steps: 10, prompts: 2, groupSize: 4 } },
   };
   await writeFile(inFolder("run.json"), JSON.stringify(config));
@@ -105,22 +169,37 @@ test("reflections are made once for each record, and a run on them resumes to th
   // While it lives, if only halted, no other process may have its folder.
   child.kill("SIGSTOP");
   const second = await start([...train, "--out", inFolder("killed"), "--resume"]).done;
-  expect(second).toMatchObject({ code: 2, err: expect.stringMatching(/process \d+ trains or serves this run already/) as string });
+  expect(second).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/process \d+ trains or serves this run already/) as string,
+  });
   child.kill("SIGKILL");
   await done;
   expect((await start([...train, "--out", inFolder("killed"), "--resume"]).done).code).toBe(0);
-  for (const stage of ["sft", "grpo"]) expect(await readFile(join(inFolder("killed"), stage, "adapter_model.safetensors"))).toEqual(await readFile(join(inFolder("alone"), stage, "adapter_model.safetensors")));
+  for (const stage of ["sft", "grpo"])
+    expect(await readFile(join(inFolder("killed"), stage, "adapter_model.safetensors"))).toEqual(
+      await readFile(join(inFolder("alone"), stage, "adapter_model.safetensors")),
+    );
 
   // Every log is that of the run left alone: no row twice, none missing.
-  const metrics = async (run: string): Promise<unknown[]> => (await readFile(join(inFolder(run), "metrics.jsonl"), "utf8")).trim().split("\n")
-    .map((line) => Object.entries(JSON.parse(line) as Record<string, unknown>).filter(([name]) => !name.includes("time")));
+  const metrics = async (run: string): Promise<unknown[]> =>
+    (await readFile(join(inFolder(run), "metrics.jsonl"), "utf8"))
+      .trim()
+      .split("\n")
+      .map((line) =>
+        Object.entries(JSON.parse(line) as Record<string, unknown>).filter(([name]) => !name.includes("time")),
+      );
   expect(await metrics("killed")).toEqual(await metrics("alone"));
   expect(await metrics("alone")).toHaveLength(16);
   const tables = await readdir(join(inFolder("alone"), "completions"));
   expect(tables).toHaveLength(10);
   expect(await readdir(join(inFolder("killed"), "completions"))).toEqual(tables);
-  for (const table of tables) expect(await readFile(join(inFolder("killed"), "completions", table))).toEqual(await readFile(join(inFolder("alone"), "completions", table)));
-  for (const run of ["alone", "killed"]) expect(recordLengths(await readFile(join(inFolder(run), "tensorboard", EVENT_FILE)))).toHaveLength(1 + 16);
+  for (const table of tables)
+    expect(await readFile(join(inFolder("killed"), "completions", table))).toEqual(
+      await readFile(join(inFolder("alone"), "completions", table)),
+    );
+  for (const run of ["alone", "killed"])
+    expect(recordLengths(await readFile(join(inFolder(run), "tensorboard", EVENT_FILE)))).toHaveLength(1 + 16);
 
   // A run does not go on with other data than it was begun with.
   await appendFile(inFolder("reflections.jsonl"), text.split("\n").find((line) => line.includes("strategy")) ?? "");
@@ -128,10 +207,32 @@ test("reflections are made once for each record, and a run on them resumes to th
   expect(other).toMatchObject({ code: 2, err: expect.stringMatching(/was begun with other data/) as string });
 
   // The second stage anew from the first stage's adapter, and what came of it, looked at.
-  await writeFile(inFolder("second.json"), JSON.stringify({ ...config, stages: ["grpo"], lora: { adapter: join(inFolder("alone"), "sft") }, data: { train: inFolder("data.jsonl"), instruction: inFolder("none.md") } }));
-  const again = await start(["train", "--config", inFolder("second.json"), "--out", inFolder("second"), "--steps", "1"]).done;
+  await writeFile(
+    inFolder("second.json"),
+    JSON.stringify({
+      ...config,
+      stages: ["grpo"],
+      lora: { adapter: join(inFolder("alone"), "sft") },
+      data: { train: inFolder("data.jsonl"), instruction: inFolder("none.md") },
+    }),
+  );
+  const again = await start(["train", "--config", inFolder("second.json"), "--out", inFolder("second"), "--steps", "1"])
+    .done;
   expect(again.err).not.toMatch(/srpo:/);
   expect((await metrics("second"))[0]).toEqual((await metrics("alone"))[6]);
-  const evaluated = await start(["eval", "--policy", inFolder("tiny"), "--adapter", join(inFolder("alone"), "grpo"), "--data", inFolder("data.jsonl"), "--instruction", inFolder("none.md"), "--set", "maxNewTokens=40", "--json"]).done;
+  const evaluated = await start([
+    "eval",
+    "--policy",
+    inFolder("tiny"),
+    "--adapter",
+    join(inFolder("alone"), "grpo"),
+    "--data",
+    inFolder("data.jsonl"),
+    "--instruction",
+    inFolder("none.md"),
+    "--set",
+    "maxNewTokens=40",
+    "--json",
+  ]).done;
   expect(JSON.parse(evaluated.out)).toMatchObject({ problems: RECORDS, byFamily: { data: {} } });
 });

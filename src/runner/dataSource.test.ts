@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ChatTemplate } from "../policy/chatTemplate";
+import type { ProblemSource } from "../training/problemSource";
 import { defaultSettings } from "../training/settings";
 import { openDataRecords } from "./dataRecords";
-import { openDataSource, type DataOptions } from "./dataSource";
-import type { ProblemSource } from "../training/problemSource";
+import { type DataOptions, openDataSource } from "./dataSource";
 import { encodePng } from "./pictures";
 
 let folder: string;
@@ -20,7 +20,14 @@ const lines = (records: readonly unknown[]): string => records.map((record) => J
 
 async function options(name: string, more: Partial<DataOptions> = {}): Promise<DataOptions> {
   await writeFile(inFolder("nothing.md"), "");
-  return { train: inFolder(name), heldOut: null, images: null, instruction: inFolder("nothing.md"), reflections: null, ...more };
+  return {
+    train: inFolder(name),
+    heldOut: null,
+    images: null,
+    instruction: inFolder("nothing.md"),
+    reflections: null,
+    ...more,
+  };
 }
 
 const openSource = async (from: DataOptions): Promise<ProblemSource> => (await openDataSource(from)).source;
@@ -33,49 +40,93 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test("images by path, data URL and base64, one or several, are decoded as they are", async () => {
-  await writeFile(inFolder("a.jsonl"), lines([
-    { image: "pictures/10.png", question: "how dark ?", answer: 10 },
-    { id: "url", images: [`data:image/png;base64,${await base64(20)}`], problem: "how dark ?", answer: "20", category: "grey" },
-    { id: "two", images: [{ bytes: await base64(30), path: null }, { path: "pictures/10.png" }], question: "<image> or <image> ?", answer: true },
-  ]));
+  await writeFile(
+    inFolder("a.jsonl"),
+    lines([
+      { image: "pictures/10.png", question: "how dark ?", answer: 10 },
+      {
+        id: "url",
+        images: [`data:image/png;base64,${await base64(20)}`],
+        problem: "how dark ?",
+        answer: "20",
+        category: "grey",
+      },
+      {
+        id: "two",
+        images: [{ bytes: await base64(30), path: null }, { path: "pictures/10.png" }],
+        question: "<image> or <image> ?",
+        answer: true,
+      },
+    ]),
+  );
   const source = await openSource(await options("a.jsonl"));
-  expect(await source.problemOf("0")).toEqual({ id: "0", family: "data", picture: picture(10), question: "how dark ?", answer: "10" });
+  expect(await source.problemOf("0")).toEqual({
+    id: "0",
+    family: "data",
+    picture: picture(10),
+    question: "how dark ?",
+    answer: "10",
+  });
   expect(await source.problemOf("url")).toMatchObject({ family: "grey", picture: picture(20), answer: "20" });
-  expect(await source.problemOf("two")).toMatchObject({ picture: picture(30), morePictures: [picture(10)], answer: "true" });
+  expect(await source.problemOf("two")).toMatchObject({
+    picture: picture(30),
+    morePictures: [picture(10)],
+    answer: "true",
+  });
   await expect(source.problemOf("three")).rejects.toThrow(/no record "three"/);
 });
 
 test("parquet, with plain bytes or Hugging Face's structure", async () => {
-  const table = parquetWriteBuffer({ columnData: [
-    { name: "question", data: ["q0", "q1"], type: "STRING" }, { name: "answer", data: [5n, 6n], type: "INT64" },
-    { name: "image", data: [await png(1), await png(2)], type: "BYTE_ARRAY" },
-  ] });
+  const table = parquetWriteBuffer({
+    columnData: [
+      { name: "question", data: ["q0", "q1"], type: "STRING" },
+      { name: "answer", data: [5n, 6n], type: "INT64" },
+      { name: "image", data: [await png(1), await png(2)], type: "BYTE_ARRAY" },
+    ],
+  });
   await writeFile(inFolder("a.parquet"), new Uint8Array(table));
   const source = await openSource(await options("a.parquet"));
-  expect(await source.problemOf("1")).toEqual({ id: "1", family: "data", picture: picture(2), question: "q1", answer: "6" });
+  expect(await source.problemOf("1")).toEqual({
+    id: "1",
+    family: "data",
+    picture: picture(2),
+    question: "q1",
+    answer: "6",
+  });
 
   const nested = parquetWriteBuffer({
     schema: [
-      { name: "root", num_children: 3 }, { name: "problem", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
+      { name: "root", num_children: 3 },
+      { name: "problem", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
       { name: "answer", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
       { name: "image", num_children: 2, repetition_type: "OPTIONAL" },
-      { name: "bytes", type: "BYTE_ARRAY", repetition_type: "OPTIONAL" }, { name: "path", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
+      { name: "bytes", type: "BYTE_ARRAY", repetition_type: "OPTIONAL" },
+      { name: "path", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
     ],
     columnData: [
-      { name: "problem", data: ["p0"] }, { name: "answer", data: ["a0"] }, { name: "image", data: [{ bytes: await png(3), path: null }] },
+      { name: "problem", data: ["p0"] },
+      { name: "answer", data: ["a0"] },
+      { name: "image", data: [{ bytes: await png(3), path: null }] },
     ],
   });
   await writeFile(inFolder("b.parquet"), new Uint8Array(nested));
-  expect(await (await openSource(await options("b.parquet"))).problemOf("0")).toMatchObject({ picture: picture(3), question: "p0" });
+  expect(await (await openSource(await options("b.parquet"))).problemOf("0")).toMatchObject({
+    picture: picture(3),
+    question: "p0",
+  });
 });
 
 test("each stage goes through the set in epochs, shuffled by the seed, wherever the cursor stands", async () => {
-  await writeFile(inFolder("five.jsonl"), lines(Array.from({ length: 5 }, (_, i) => ({ id: `r${i}`, image: "pictures/10.png", question: "q", answer: i }))));
+  await writeFile(
+    inFolder("five.jsonl"),
+    lines(Array.from({ length: 5 }, (_, i) => ({ id: `r${i}`, image: "pictures/10.png", question: "q", answer: i }))),
+  );
   const source = await openSource(await options("five.jsonl", { heldOut: inFolder("a.jsonl") }));
-  const ids = async (stage: "sft" | "grpo", cursor: number, count: number, seed = 0): Promise<string[]> => (await source.training(stage, cursor, count, { ...defaultSettings, seed })).map(({ id }) => id);
+  const ids = async (stage: "sft" | "grpo", cursor: number, count: number, seed = 0): Promise<string[]> =>
+    (await source.training(stage, cursor, count, { ...defaultSettings, seed })).map(({ id }) => id);
   const whole = await ids("grpo", 0, 15);
   for (const epoch of [0, 5, 10]) expect(whole.slice(epoch, epoch + 5).sort()).toEqual(["r0", "r1", "r2", "r3", "r4"]);
-  expect([...await ids("grpo", 0, 4), ...await ids("grpo", 4, 11)]).toEqual(whole);
+  expect([...(await ids("grpo", 0, 4)), ...(await ids("grpo", 4, 11))]).toEqual(whole);
   expect(await ids("grpo", 0, 15, 1)).not.toEqual(whole);
   expect(await ids("sft", 0, 15)).not.toEqual(whole);
   expect((await source.heldOut(2, defaultSettings)).map(({ id }) => id)).toEqual(["0", "url"]);
@@ -89,7 +140,9 @@ test("the instruction stands below the question; ours asks for the format", asyn
 });
 
 test("pictures stand where the question names them, else before it", () => {
-  const template = ChatTemplate.fromSource("{% for m in messages %}{% for c in m.content %}{% if c.type == 'image' %}[I]{% else %}{{ c.text }}{% endif %}{% endfor %}{% endfor %}");
+  const template = ChatTemplate.fromSource(
+    "{% for m in messages %}{% for c in m.content %}{% if c.type == 'image' %}[I]{% else %}{{ c.text }}{% endif %}{% endfor %}{% endfor %}",
+  );
   expect(template.renderQuestion("what ?")).toBe("[I]what ?");
   expect(template.renderQuestion("is <image> like <image> ?", 2)).toBe("is [I] like [I] ?");
   expect(template.renderQuestion("<image>what ?", 1)).toBe("[I]what ?");
@@ -101,7 +154,11 @@ describe("what cannot be used is refused by file, row and field", () => {
     ["no answer", `{"image": "x.png", "question": "q"}`, /bad.jsonl, line 1: answer/],
     ["no question", `{"image": "x.png", "answer": 1}`, /bad.jsonl, line 1: question/],
     ["no JSON", `{"image": "x.png", "question": "q", "answer": 1}\n{`, /bad.jsonl, line 2: not JSON/],
-    ["an id twice", lines([1, 2].map(() => ({ id: "same", image: "x", question: "q", answer: 1 }))), /rows 0 and 1 have the same id "same"/],
+    [
+      "an id twice",
+      lines([1, 2].map(() => ({ id: "same", image: "x", question: "q", answer: 1 }))),
+      /rows 0 and 1 have the same id "same"/,
+    ],
     ["nothing", "\n", /holds no record/],
   ])("%s", async (_what, content, message) => {
     await writeFile(inFolder("bad.jsonl"), content);
@@ -110,7 +167,11 @@ describe("what cannot be used is refused by file, row and field", () => {
 
   test.each<[string, object, RegExp]>([
     ["an image that is not there", { image: "x.png" }, /row 0: image .*x.png cannot be read/],
-    ["an image that is none", { image: `data:image/png;base64,${Buffer.from("text").toString("base64")}` }, /record "0": its image cannot be decoded/],
+    [
+      "an image that is none",
+      { image: `data:image/png;base64,${Buffer.from("text").toString("base64")}` },
+      /record "0": its image cannot be decoded/,
+    ],
     ["a data URL of another form", { image: "data:image/png,plain" }, /not of the form/],
     ["no image", {}, /row 0: has no image/],
   ])("%s", async (_what, image, message) => {

@@ -6,7 +6,7 @@
  */
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
-import { defineCommand, renderUsage, type ArgsDef } from "citty";
+import { type ArgsDef, defineCommand, renderUsage } from "citty";
 import { openDirectory } from "../policy/checkpointDirectory";
 import { Policy } from "../policy/policy";
 import type { Home } from "../tensor/home";
@@ -16,14 +16,14 @@ import { Session } from "../training/session";
 import type { Settings } from "../training/settings";
 import { writeAtomically } from "./atomicWrite";
 import { homeFlag, policyFlag, setFlag, workersFlag } from "./command";
-import { collectResults, learningTable, writeEvaluations, readEvaluations } from "./learningTable";
+import { collectResults, learningTable, readEvaluations, writeEvaluations } from "./learningTable";
 import { HOME_NAMES, openNodeHome } from "./nodeHomes";
-import { settingsOf } from "./settingsArguments";
 import { progressBar } from "./progress";
 import { openWorkers } from "./replicaThreads";
 import { RunFolder } from "./runFolder";
 import { planOf, readPlan } from "./runPlan";
-import { trainStages, type TrainedStage } from "./trainLoop";
+import { settingsOf } from "./settingsArguments";
+import { type TrainedStage, trainStages } from "./trainLoop";
 import { oneOf, parseArguments, UsageError } from "./usage";
 
 /** What each arm changes of the reward. */
@@ -38,7 +38,12 @@ const flags: ArgsDef = {
   out: { type: "string", default: "runs/experiment", valueHint: "dir", description: "Folder of all runs" },
   policy: policyFlag,
   seeds: { type: "string", default: "0,1,2", valueHint: "0,1,2", description: "Seeds" },
-  arms: { type: "string", default: "full,no-ieff", valueHint: Object.keys(ARMS).join(","), description: "Arms of the GRPO stage" },
+  arms: {
+    type: "string",
+    default: "full,no-ieff",
+    valueHint: Object.keys(ARMS).join(","),
+    description: "Arms of the GRPO stage",
+  },
   problems: { type: "string", default: "192", valueHint: "n", description: "Held-out problems of an evaluation" },
   every: { type: "string", default: "25", valueHint: "n", description: "GRPO steps between evaluations" },
   report: { type: "boolean", description: "Only make the table from the results in --out" },
@@ -47,10 +52,21 @@ const flags: ArgsDef = {
   set: setFlag,
 };
 
-interface Part { readonly folder: string; readonly stage: TrainedStage; readonly from: string; readonly settings: Settings; readonly problems: number; readonly every: number; readonly workers: number }
+interface Part {
+  readonly folder: string;
+  readonly stage: TrainedStage;
+  readonly from: string;
+  readonly settings: Settings;
+  readonly problems: number;
+  readonly every: number;
+  readonly workers: number;
+}
 
 /** Train one part of the experiment, or what is left of it, with evaluations along the way. */
-async function runPart(home: Home, { folder: path, stage, from, settings, problems, every, workers }: Part): Promise<void> {
+async function runPart(
+  home: Home,
+  { folder: path, stage, from, settings, problems, every, workers }: Part,
+): Promise<void> {
   const trainable = settings.freezeVision ? "language" : "all";
   const policy = await Policy.load(home, await openDirectory(from), { trainable });
   const parallel = await openWorkers(policy, workers, trainable);
@@ -64,12 +80,13 @@ async function runPart(home: Home, { folder: path, stage, from, settings, proble
     await writeEvaluations(path, [...evaluations.values()]);
   };
   try {
-    if (await readPlan(path) === null) {
+    if ((await readPlan(path)) === null) {
       await folder.begin(session);
       await note();
     } else {
       await folder.restore(session);
-      for (const record of await readEvaluations(path)) if (record.step <= session.step) evaluations.set(record.step, record);
+      for (const record of await readEvaluations(path))
+        if (record.step <= session.step) evaluations.set(record.step, record);
     }
     const last = settings[stage].steps;
     await trainStages(session, plan, folder, {
@@ -90,17 +107,28 @@ async function runPart(home: Home, { folder: path, stage, from, settings, proble
 
 async function main(rawArgs: readonly string[]): Promise<number> {
   if (rawArgs.includes("--help")) {
-    const usage = await renderUsage(defineCommand({ meta: { name: "npm run experiment --", description: "The learning runs of docs/learning.md" }, args: flags }));
+    const usage = await renderUsage(
+      defineCommand({
+        meta: { name: "npm run experiment --", description: "The learning runs of docs/learning.md" },
+        args: flags,
+      }),
+    );
     process.stdout.write(`${stripVTControlCharacters(usage)}\n`);
     return 0;
   }
   const args = parseArguments(rawArgs, flags);
   const out = args.text("out");
-  const seeds = args.text("seeds").split(",").map((seed) => {
-    if (!/^\d+$/.test(seed)) throw new UsageError(`--seeds: "${seed}" is not a whole number`);
-    return Number(seed);
-  });
-  const arms = args.text("arms").split(",").map((arm) => oneOf("arms", arm, Object.keys(ARMS)));
+  const seeds = args
+    .text("seeds")
+    .split(",")
+    .map((seed) => {
+      if (!/^\d+$/.test(seed)) throw new UsageError(`--seeds: "${seed}" is not a whole number`);
+      return Number(seed);
+    });
+  const arms = args
+    .text("arms")
+    .split(",")
+    .map((arm) => oneOf("arms", arm, Object.keys(ARMS)));
   const problems = args.integer("problems", 1);
   const every = args.integer("every", 1);
   const workers = args.integer("workers", 1);
@@ -111,10 +139,26 @@ async function main(rawArgs: readonly string[]): Promise<number> {
       for (const seed of seeds) {
         const settings = { ...base, seed };
         const sft = join(out, `seed-${seed}`, "sft");
-        await runPart(home, { folder: sft, stage: "sft", from: args.text("policy"), settings, problems, every, workers });
+        await runPart(home, {
+          folder: sft,
+          stage: "sft",
+          from: args.text("policy"),
+          settings,
+          problems,
+          every,
+          workers,
+        });
         for (const arm of arms) {
           const armed = configure(settings, { reward: ARMS[arm] ?? {} });
-          await runPart(home, { folder: join(out, `seed-${seed}`, arm), stage: "grpo", from: join(sft, "sft"), settings: armed, problems, every, workers });
+          await runPart(home, {
+            folder: join(out, `seed-${seed}`, arm),
+            stage: "grpo",
+            from: join(sft, "sft"),
+            settings: armed,
+            problems,
+            every,
+            workers,
+          });
         }
       }
     } finally {

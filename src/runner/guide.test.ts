@@ -16,7 +16,9 @@ const commands = [...guide.matchAll(/```sh\n([\s\S]*?)```/g)]
   .flatMap((line) => /npm run (?:--silent )?srpo -- ([^#>]*)/.exec(line)?.[1]?.trim() ?? []);
 
 test("there are commands in it", () => {
-  expect(new Set(commands.map((line) => line.split(" ")[0]))).toEqual(new Set(["synth", "inspect", "verify", "config", "reflect", "train", "serve", "eval", "sample", "merge"]));
+  expect(new Set(commands.map((line) => line.split(" ")[0]))).toEqual(
+    new Set(["synth", "inspect", "verify", "config", "reflect", "train", "serve", "eval", "sample", "merge"]),
+  );
 });
 
 test.each(commands)("%s", async (line) => {
@@ -34,5 +36,6 @@ test.each(await readdir(RUN_FILES))("%s", async (name) => {
   expect(guide).toContain(`${RUN_FILES}/${name}`);
   // What its files would say needs its files; whether its keys go together does not.
   expect(plan.stages.includes("sft")).toBe(plan.data.reflections !== null);
-  if (plan.lora.adapter === null) expect(await loadOptions(plan, config.settings)).toMatchObject({ lora: { rank: 16 }, frozenFormat: "f16" });
+  if (plan.lora.adapter === null)
+    expect(await loadOptions(plan, config.settings)).toMatchObject({ lora: { rank: 16 }, frozenFormat: "f16" });
 });

@@ -8,7 +8,9 @@ export async function readInput(flag: string, path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    throw new UsageError(`--${flag} ${path}: cannot be read (${error instanceof Error ? error.message : String(error)})`);
+    throw new UsageError(
+      `--${flag} ${path}: cannot be read (${error instanceof Error ? error.message : String(error)})`,
+    );
   }
 }
 

@@ -8,10 +8,19 @@ import { UsageError } from "./usage";
 
 const share = z.number().min(0).max(1);
 const evaluationSchema = z.object({
-  step: z.int(), stage: z.enum(["base", "sft", "grpo"]), problems: z.int(), samples: z.int(),
-  accuracyFirst: share, accuracyRefined: share, wellFormed: share, meanLength: z.number(),
+  step: z.int(),
+  stage: z.enum(["base", "sft", "grpo"]),
+  problems: z.int(),
+  samples: z.int(),
+  accuracyFirst: share,
+  accuracyRefined: share,
+  wellFormed: share,
+  meanLength: z.number(),
   transitions: z.object({ kept: share, fixed: share, stillWrong: share, spoilt: share }),
-  byFamily: z.partialRecord(z.enum(["bars", "shapes", "geometry", "digits"]), z.object({ first: share, refined: share })),
+  byFamily: z.partialRecord(
+    z.enum(["bars", "shapes", "geometry", "digits"]),
+    z.object({ first: share, refined: share }),
+  ),
 }) satisfies z.ZodType<EvaluationRecord, unknown>;
 
 const FILE = "evaluations.json";
@@ -31,7 +40,11 @@ export async function readEvaluations(folder: string): Promise<EvaluationRecord[
 }
 
 /** One run: its seed, its arm ("sft" for the stage before), its evaluations by step. */
-export interface LearningResult { readonly seed: number; readonly arm: string; readonly evaluations: readonly EvaluationRecord[] }
+export interface LearningResult {
+  readonly seed: number;
+  readonly arm: string;
+  readonly evaluations: readonly EvaluationRecord[];
+}
 
 export async function collectResults(out: string, arms: readonly string[]): Promise<LearningResult[]> {
   const names = await readdir(out).catch((error: unknown) => {
@@ -58,15 +71,34 @@ function cell(record: EvaluationRecord): string {
 /** A table for each arm: steps down, seeds across. */
 export function learningTable(results: readonly LearningResult[]): string {
   const arms = [...new Set(results.map(({ arm }) => arm))];
-  const legend = "Each cell: first answer right / refined answer right / right→wrong, well formed, mean length in tokens; held-out problems at T = 1.\n";
-  return `${legend}\n${arms.map((arm) => armTable(arm, results.filter((result) => result.arm === arm))).join("\n")}`;
+  const legend =
+    "Each cell: first answer right / refined answer right / right→wrong, well formed, mean length in tokens; held-out problems at T = 1.\n";
+  return `${legend}\n${arms
+    .map((arm) =>
+      armTable(
+        arm,
+        results.filter((result) => result.arm === arm),
+      ),
+    )
+    .join("\n")}`;
 }
 
 function armTable(arm: string, runs: readonly LearningResult[]): string {
-  const steps = [...new Set(runs.flatMap(({ evaluations }) => evaluations.map(({ step }) => step)))].sort((a, b) => a - b);
+  const steps = [...new Set(runs.flatMap(({ evaluations }) => evaluations.map(({ step }) => step)))].sort(
+    (a, b) => a - b,
+  );
   const rows = steps.map((step) => {
-    const cells = runs.map(({ evaluations }) => evaluations.find((record) => record.step === step)).map((record) => (record === undefined ? "" : cell(record)));
+    const cells = runs
+      .map(({ evaluations }) => evaluations.find((record) => record.step === step))
+      .map((record) => (record === undefined ? "" : cell(record)));
     return `| ${step} | ${cells.join(" | ")} |`;
   });
-  return [`### ${arm}`, "", `| step | ${runs.map(({ seed }) => `seed ${seed}`).join(" | ")} |`, `|---${"|---".repeat(runs.length)}|`, ...rows, ""].join("\n");
+  return [
+    `### ${arm}`,
+    "",
+    `| step | ${runs.map(({ seed }) => `seed ${seed}`).join(" | ")} |`,
+    `|---${"|---".repeat(runs.length)}|`,
+    ...rows,
+    "",
+  ].join("\n");
 }

@@ -16,7 +16,12 @@ test("writes a folder once, and refuses to write over one", async () => {
   const first = await start(args).done;
   expect(first.err).toBe("");
   expect(first.code).toBe(0);
-  expect((await readdir(out)).sort()).toEqual(["about.json", "config.json", "generation_config.json", "model.safetensors"]);
+  expect((await readdir(out)).sort()).toEqual([
+    "about.json",
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+  ]);
   const again = await start(args).done;
   expect(again.err).toMatch(/holds 4 files already/);
   expect(again.code).toBe(2);

@@ -3,10 +3,10 @@ import { freemem } from "node:os";
 import type { Home, HomeName } from "../tensor/home";
 import { openReferenceHome } from "../tensor/reference/home";
 import { openWasmHome } from "../tensor/wasm/home";
-import { adapterLimits, type AdapterLimits } from "../tensor/webgpu/device";
-import { nodeGpu, openNodeWebGpuHome } from "../tensor/webgpu/node";
+import { type AdapterLimits, adapterLimits } from "../tensor/webgpu/device";
 import type { WebGpuHome } from "../tensor/webgpu/home";
 import { ProductsError } from "../tensor/webgpu/kernels/products/choice";
+import { nodeGpu, openNodeWebGpuHome } from "../tensor/webgpu/node";
 import { forcedProducts } from "./products";
 import { UsageError } from "./usage";
 
@@ -14,10 +14,14 @@ export const HOME_NAMES: readonly HomeName[] = ["webgpu", "wasm", "reference"];
 
 export function openNodeHome(name: HomeName): Promise<Home> {
   switch (name) {
-    case "webgpu": return openWebGpu();
-    case "wasm": return openWasmHome();
-    case "reference": return openReferenceHome();
-    default: return name satisfies never;
+    case "webgpu":
+      return openWebGpu();
+    case "wasm":
+      return openWasmHome();
+    case "reference":
+      return openReferenceHome();
+    default:
+      return name satisfies never;
   }
 }
 
@@ -34,10 +38,19 @@ async function openWebGpu(): Promise<WebGpuHome> {
 /** What a home can hold, without opening it. */
 export async function homeLimits(name: HomeName): Promise<AdapterLimits> {
   switch (name) {
-    case "webgpu": return adapterLimits(await nodeGpu());
-    case "wasm": return { adapter: "SIMD, 1 thread, 4 GiB of memory in all", bufferBytes: 2 ** 32, bindingBytes: 2 ** 32, software: true };
-    case "reference": return { adapter: "plain TensorFlow.js", bufferBytes: Infinity, bindingBytes: Infinity, software: true };
-    default: return name satisfies never;
+    case "webgpu":
+      return adapterLimits(await nodeGpu());
+    case "wasm":
+      return {
+        adapter: "SIMD, 1 thread, 4 GiB of memory in all",
+        bufferBytes: 2 ** 32,
+        bindingBytes: 2 ** 32,
+        software: true,
+      };
+    case "reference":
+      return { adapter: "plain TensorFlow.js", bufferBytes: Infinity, bindingBytes: Infinity, software: true };
+    default:
+      return name satisfies never;
   }
 }
 

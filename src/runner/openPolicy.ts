@@ -1,10 +1,10 @@
 /** A policy folder on disk, opened on a home named on the command line. */
 import { openDirectory } from "../policy/checkpointDirectory";
-import { Policy, type LoadOptions } from "../policy/policy";
+import { type LoadOptions, Policy } from "../policy/policy";
 import type { Home, HomeName } from "../tensor/home";
 import { WEIGHT_FORMATS } from "../tensor/packedWeight";
 import { HOME_NAMES, openNodeHome } from "./nodeHomes";
-import { UsageError, type Arguments } from "./usage";
+import { type Arguments, UsageError } from "./usage";
 
 export interface OpenedPolicy {
   readonly home: Home;
@@ -13,11 +13,20 @@ export interface OpenedPolicy {
 }
 
 /** @param trainable "none" where nothing is trained: no gradients or moments are allocated. A command with the flags packing, adapter or maxPixels has them heeded. */
-export async function openPolicy(args: Arguments, directory: string, trainable: "all" | "language" | "none"): Promise<OpenedPolicy> {
+export async function openPolicy(
+  args: Arguments,
+  directory: string,
+  trainable: "all" | "language" | "none",
+): Promise<OpenedPolicy> {
   const frozenFormat = args.optional("packing") === null ? "f32" : args.oneOf("packing", WEIGHT_FORMATS);
   const adapter = args.optional("adapter");
   const maxPixels = args.optional("maxPixels") === null ? null : args.integer("maxPixels", 1);
-  return openPolicyOn(args.oneOf("home", HOME_NAMES), directory, { trainable, frozenFormat, adapter: adapter === null ? null : await openDirectory(adapter), maxPixels });
+  return openPolicyOn(args.oneOf("home", HOME_NAMES), directory, {
+    trainable,
+    frozenFormat,
+    adapter: adapter === null ? null : await openDirectory(adapter),
+    maxPixels,
+  });
 }
 
 export async function openPolicyOn(homeName: HomeName, directory: string, options: LoadOptions): Promise<OpenedPolicy> {
@@ -25,7 +34,14 @@ export async function openPolicyOn(homeName: HomeName, directory: string, option
   const home = await openNodeHome(homeName);
   try {
     const policy = await asInput(directory, Policy.load(home, files, options));
-    return { home, policy, close: async () => { policy.dispose(); await home.dispose(); } };
+    return {
+      home,
+      policy,
+      close: async () => {
+        policy.dispose();
+        await home.dispose();
+      },
+    };
   } catch (error) {
     await home.dispose();
     throw error;

@@ -5,21 +5,20 @@
 import { join } from "node:path";
 import { nanoFiles } from "../policy/create";
 import { Policy } from "../policy/policy";
-
-import type { DataParallel } from "../training/parallel";
-import { DEFAULT_PRETRAINING, pretrainingStep, type PretrainingOptions } from "../training/pretraining";
-import { evaluate } from "../training/evaluate";
-import { defaultSettings } from "../training/settings";
 import { RESPONSE_TAGS } from "../srpo/tags";
 import { problemAt } from "../tasks/problems";
 import { VOCABULARY } from "../tasks/vocabulary";
+import { evaluate } from "../training/evaluate";
+import type { DataParallel } from "../training/parallel";
+import { DEFAULT_PRETRAINING, type PretrainingOptions, pretrainingStep } from "../training/pretraining";
+import { defaultSettings } from "../training/settings";
 import { appendLine, readIfThere, writeAtomically, writeFolder } from "./atomicWrite";
 import { workersFlag } from "./command";
 import { HOME_NAMES, openNodeHome } from "./nodeHomes";
 import { packTrainingState, unpackTrainingState } from "./pretrainState";
 import { progressBar } from "./progress";
 import { openWorkers } from "./replicaThreads";
-import { parseArguments, UsageError, type Arguments } from "./usage";
+import { type Arguments, parseArguments, UsageError } from "./usage";
 
 /** Steps between two saved states, and between two evaluations. */
 const SAVE_EVERY = 100;
@@ -30,22 +29,45 @@ const FLAGS = {
   out: { type: "string", default: "public/policies/base", description: "Folder to write" },
   run: { type: "string", default: "runs/pretrain", description: "Log and resumable state" },
   seed: { type: "string", default: String(DEFAULT_PRETRAINING.seed), description: "Seed of weights and corpus" },
-  cleanSteps: { type: "string", default: String(DEFAULT_PRETRAINING.cleanSteps), description: "Steps on the clean corpus" },
-  noisySteps: { type: "string", default: String(DEFAULT_PRETRAINING.noisySteps), description: "Steps on the noisy corpus" },
+  cleanSteps: {
+    type: "string",
+    default: String(DEFAULT_PRETRAINING.cleanSteps),
+    description: "Steps on the clean corpus",
+  },
+  noisySteps: {
+    type: "string",
+    default: String(DEFAULT_PRETRAINING.noisySteps),
+    description: "Steps on the noisy corpus",
+  },
   home: { type: "string", default: "wasm", description: "webgpu, wasm or reference" },
   workers: workersFlag,
 } as const;
 
-async function evaluateBase(policy: Policy, parallel: DataParallel | null, step: number, seed: number, log: string): Promise<string> {
+async function evaluateBase(
+  policy: Policy,
+  parallel: DataParallel | null,
+  step: number,
+  seed: number,
+  log: string,
+): Promise<string> {
   const problems = Array.from({ length: HELD_OUT }, (_, i) => problemAt("eval", i));
   const settings = { ...defaultSettings, seed };
   const sampled = await evaluate(policy, problems, settings, { step, stage: "base" }, { parallel });
   const greedy = await evaluate(policy, problems, settings, { step, stage: "base" }, { greedy: true, parallel });
-  await appendLine(log, { step, sampled: { first: sampled.accuracyFirst, ...sampled.byFamily }, greedy: { first: greedy.accuracyFirst, ...greedy.byFamily } });
+  await appendLine(log, {
+    step,
+    sampled: { first: sampled.accuracyFirst, ...sampled.byFamily },
+    greedy: { first: greedy.accuracyFirst, ...greedy.byFamily },
+  });
   return `right at T = 1: ${(100 * sampled.accuracyFirst).toFixed(1)} %, greedily: ${(100 * greedy.accuracyFirst).toFixed(1)} %`;
 }
 
-async function train(policy: Policy, parallel: DataParallel | null, args: Arguments, options: PretrainingOptions): Promise<void> {
+async function train(
+  policy: Policy,
+  parallel: DataParallel | null,
+  args: Arguments,
+  options: PretrainingOptions,
+): Promise<void> {
   const folder = args.text("run");
   const log = join(folder, "pretrain.jsonl");
   const statePath = join(folder, "state.safetensors");
@@ -63,10 +85,20 @@ async function train(policy: Policy, parallel: DataParallel | null, args: Argume
       const started = performance.now();
       const { loss, gradNorm, tokens, learningRate, phase } = await pretrainingStep(policy, step, options, parallel);
       step++;
-      await appendLine(log, { step, phase, loss, grad_norm: gradNorm, learning_rate: learningRate, num_tokens: tokens, step_time: (performance.now() - started) / 1000 });
+      await appendLine(log, {
+        step,
+        phase,
+        loss,
+        grad_norm: gradNorm,
+        learning_rate: learningRate,
+        num_tokens: tokens,
+        step_time: (performance.now() - started) / 1000,
+      });
       bar.update(step, total, `${phase}, loss ${loss.toFixed(3)}`);
-      if (step % SAVE_EVERY === 0) await writeAtomically(statePath, packTrainingState(step, await policy.parameters.state(), options));
-      if (step % EVALUATE_EVERY === 0 && step < total) bar.update(step, total, await evaluateBase(policy, parallel, step, options.seed, log));
+      if (step % SAVE_EVERY === 0)
+        await writeAtomically(statePath, packTrainingState(step, await policy.parameters.state(), options));
+      if (step % EVALUATE_EVERY === 0 && step < total)
+        bar.update(step, total, await evaluateBase(policy, parallel, step, options.seed, log));
     }
   } finally {
     bar.stop();
@@ -79,7 +111,10 @@ async function train(policy: Policy, parallel: DataParallel | null, args: Argume
 async function main(): Promise<number> {
   const args = parseArguments(process.argv.slice(2), FLAGS);
   const options: PretrainingOptions = {
-    ...DEFAULT_PRETRAINING, seed: args.integer("seed", 0), cleanSteps: args.integer("cleanSteps", 1), noisySteps: args.integer("noisySteps", 0),
+    ...DEFAULT_PRETRAINING,
+    seed: args.integer("seed", 0),
+    cleanSteps: args.integer("cleanSteps", 1),
+    noisySteps: args.integer("noisySteps", 0),
   };
   const home = await openNodeHome(args.oneOf("home", HOME_NAMES));
   try {

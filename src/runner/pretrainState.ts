@@ -15,11 +15,19 @@ export function packTrainingState(step: number, state: ParameterState, options: 
 }
 
 /** @throws UsageError when the state is of a run with other options; SafetensorsError when the file is damaged. */
-export function unpackTrainingState(bytes: Uint8Array, options: PretrainingOptions): { readonly step: number; readonly state: ParameterState } {
+export function unpackTrainingState(
+  bytes: Uint8Array,
+  options: PretrainingOptions,
+): { readonly step: number; readonly state: ParameterState } {
   const file = Safetensors.open(bytes, FILE);
   const { step, options: saved } = file.header.metadata;
   if (saved !== JSON.stringify(options)) {
-    throw new UsageError("the saved run was made with other options; give another --run, or delete this one to begin anew");
+    throw new UsageError(
+      "the saved run was made with other options; give another --run, or delete this one to begin anew",
+    );
   }
-  return { step: Number(step), state: { theta: readFloat32(file, "theta"), m: readFloat32(file, "m"), v: readFloat32(file, "v") } };
+  return {
+    step: Number(step),
+    state: { theta: readFloat32(file, "theta"), m: readFloat32(file, "m"), v: readFloat32(file, "v") },
+  };
 }

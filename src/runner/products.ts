@@ -3,12 +3,13 @@
  * SRPO_PRODUCTS, which the flag sets so that processes and threads started by this one compute alike.
  */
 import { PRODUCTS_OPTIONS, type ProductsOption } from "../tensor/webgpu/kernels/products/choice";
-import { UsageError, type Arguments } from "./usage";
+import { type Arguments, UsageError } from "./usage";
 
 export const PRODUCTS_VARIABLE = "SRPO_PRODUCTS";
 
 export const productsFlag = {
-  type: "string", valueHint: PRODUCTS_OPTIONS.join("|"),
+  type: "string",
+  valueHint: PRODUCTS_OPTIONS.join("|"),
   description: `Variant of the matrix product on the webgpu home; by default register tiles on CPU adapters, and on GPUs the fastest, measured once. Also the variable ${PRODUCTS_VARIABLE}`,
 } as const;
 
@@ -22,6 +23,7 @@ export function forcedProducts(): ProductsOption | null {
   const value = process.env[PRODUCTS_VARIABLE];
   if (value === undefined || value === "") return null;
   const found = PRODUCTS_OPTIONS.find((name) => name === value);
-  if (found === undefined) throw new UsageError(`${PRODUCTS_VARIABLE}: "${value}" is none of ${PRODUCTS_OPTIONS.join(", ")}`);
+  if (found === undefined)
+    throw new UsageError(`${PRODUCTS_VARIABLE}: "${value}" is none of ${PRODUCTS_OPTIONS.join(", ")}`);
   return found;
 }

@@ -9,8 +9,12 @@ export interface Progress {
 export function progressBar(label: string): Progress {
   if (!process.stderr.isTTY) return { update: () => undefined, stop: () => undefined };
   const bar = new SingleBar({
-    stream: process.stderr, format: `${label} {bar} {value}/{total} {eta_formatted} {note}`,
-    barCompleteChar: "█", barIncompleteChar: "░", hideCursor: true, clearOnComplete: false,
+    stream: process.stderr,
+    format: `${label} {bar} {value}/{total} {eta_formatted} {note}`,
+    barCompleteChar: "█",
+    barIncompleteChar: "░",
+    hideCursor: true,
+    clearOnComplete: false,
   });
   let started = false;
   return {

@@ -11,7 +11,9 @@ export async function readPrompt(name: PromptName, file: string | null = null): 
   try {
     return (await readFile(path, "utf8")).trim();
   } catch (error) {
-    throw new UsageError(`${path}: the prompt cannot be read (${error instanceof Error ? error.message : String(error)})`);
+    throw new UsageError(
+      `${path}: the prompt cannot be read (${error instanceof Error ? error.message : String(error)})`,
+    );
   }
 }
 
@@ -23,11 +25,13 @@ export function fillPrompt(prompt: string, values: Readonly<Record<string, strin
   const used = new Set<string>();
   const filled = prompt.replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
     const value = values[name];
-    if (value === undefined) throw new UsageError(`prompt: there is nothing to put in {{${name}}}; known: ${Object.keys(values).join(", ")}`);
+    if (value === undefined)
+      throw new UsageError(`prompt: there is nothing to put in {{${name}}}; known: ${Object.keys(values).join(", ")}`);
     used.add(name);
     return value;
   });
   const unused = Object.keys(values).find((name) => !used.has(name));
-  if (unused !== undefined) throw new UsageError(`prompt: it has no place {{${unused}}}; without it the teacher would work blindly`);
+  if (unused !== undefined)
+    throw new UsageError(`prompt: it has no place {{${unused}}}; without it the teacher would work blindly`);
   return filled;
 }

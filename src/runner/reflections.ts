@@ -26,7 +26,9 @@ export interface Cost {
 export const NO_COST: Cost = { requests: 0, promptTokens: 0, completionTokens: 0 };
 
 /** One line of the file: an example or why there is none, and what it cost. */
-export type ReflectionLine = (StoredExample | { readonly problem: string; readonly discarded: string }) & { readonly cost: Cost };
+export type ReflectionLine = (StoredExample | { readonly problem: string; readonly discarded: string }) & {
+  readonly cost: Cost;
+};
 
 /** Times the teacher is asked for a reflection that holds together. */
 const ATTEMPTS = 2;
@@ -36,22 +38,41 @@ const ATTEMPTS = 2;
  * @param response the policy's own first solution
  * @throws TeacherError when the teacher cannot be asked
  */
-export async function reflectOn(problem: TrainingProblem, question: string, response: string, teacher: Teacher, prompts: ReflectionPrompts): Promise<ReflectionLine> {
+export async function reflectOn(
+  problem: TrainingProblem,
+  question: string,
+  response: string,
+  teacher: Teacher,
+  prompts: ReflectionPrompts,
+): Promise<ReflectionLine> {
   const { firstSolution, firstAnswer } = parseResponse(response);
-  if (firstSolution === null || !firstAnswer || firstSolution.think === "") return { problem: problem.id, discarded: "the policy's answer could not be read", cost: NO_COST };
+  if (firstSolution === null || !firstAnswer || firstSolution.think === "")
+    return { problem: problem.id, discarded: "the policy's answer could not be read", cost: NO_COST };
   const firstRight = isRight(firstAnswer, problem.answer, "equivalent");
   const strategy = firstRight ? "simplification" : "correction";
-  const prompt = fillPrompt(prompts[strategy], { question, answer: problem.answer, think: firstSolution.think, firstAnswer });
+  const prompt = fillPrompt(prompts[strategy], {
+    question,
+    answer: problem.answer,
+    think: firstSolution.think,
+    firstAnswer,
+  });
   const images = await Promise.all([problem.picture, ...(problem.morePictures ?? [])].map(encodePng));
   let cost = NO_COST;
   let discarded = "";
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const { text, promptTokens, completionTokens } = await teacher.ask(prompt, images);
-    cost = { requests: cost.requests + 1, promptTokens: cost.promptTokens + promptTokens, completionTokens: cost.completionTokens + completionTokens };
+    cost = {
+      requests: cost.requests + 1,
+      promptTokens: cost.promptTokens + promptTokens,
+      completionTokens: cost.completionTokens + completionTokens,
+    };
     const { reflection, firstSolution: refined } = parseResponse(text);
-    if (reflection === null || reflection === "" || refined === null || refined.think === "" || refined.answer === "") discarded = "the teacher's blocks could not be read";
-    else if (!isRight(refined.answer, problem.answer, "equivalent")) discarded = `the teacher's answer was ${refined.answer}`;
-    else return { problem: problem.id, strategy, firstRight, firstSolution, reflection, refinedSolution: refined, cost };
+    if (reflection === null || reflection === "" || refined === null || refined.think === "" || refined.answer === "")
+      discarded = "the teacher's blocks could not be read";
+    else if (!isRight(refined.answer, problem.answer, "equivalent"))
+      discarded = `the teacher's answer was ${refined.answer}`;
+    else
+      return { problem: problem.id, strategy, firstRight, firstSolution, reflection, refinedSolution: refined, cost };
   }
   return { problem: problem.id, discarded, cost };
 }

@@ -16,7 +16,9 @@ export async function reloadAdapter(policy: Policy, folder: string): Promise<voi
   const stored = await readAdapterConfig(files);
   const { lora } = policy.model;
   if (lora === null || adapterConfigJson(stored) !== adapterConfigJson(lora.options)) {
-    throw new Error(`${folder}/adapter_config.json: reads ${JSON.stringify(stored)}, the adapter that was trained is ${JSON.stringify(lora?.options ?? null)}`);
+    throw new Error(
+      `${folder}/adapter_config.json: reads ${JSON.stringify(stored)}, the adapter that was trained is ${JSON.stringify(lora?.options ?? null)}`,
+    );
   }
   const trained = await policy.parameters.state();
   // Zeros first: a tensor that the file lacks, or puts elsewhere, cannot pass for the one in memory.
@@ -24,7 +26,10 @@ export async function reloadAdapter(policy: Policy, folder: string): Promise<voi
   try {
     await loadAdapter(policy.parameters, files);
     const { theta } = await policy.parameters.state();
-    if (!sameBits(theta, trained.theta)) throw new Error(`${folder}/adapter_model.safetensors: read back, its values are not those that were trained; the disk or the file is damaged. Resume the run to write it again`);
+    if (!sameBits(theta, trained.theta))
+      throw new Error(
+        `${folder}/adapter_model.safetensors: read back, its values are not those that were trained; the disk or the file is damaged. Resume the run to write it again`,
+      );
   } finally {
     policy.parameters.restore(trained);
   }
@@ -36,10 +41,18 @@ export async function reloadPolicy(policy: Policy, folder: string): Promise<void
   const trained = await policy.parameters.readAll();
   for (const name of checkpoint.names()) {
     const values = trained.get(name);
-    if (values === undefined || !sameBits(await checkpoint.read(name), values)) throw new Error(`${folder}: read back, ${name} is not what was trained; the disk or the file is damaged. Resume the run to write it again`);
+    if (values === undefined || !sameBits(await checkpoint.read(name), values))
+      throw new Error(
+        `${folder}: read back, ${name} is not what was trained; the disk or the file is damaged. Resume the run to write it again`,
+      );
   }
 }
 
 function sameBits(a: Float32Array, b: Float32Array): boolean {
-  return Buffer.compare(Buffer.from(a.buffer, a.byteOffset, a.byteLength), Buffer.from(b.buffer, b.byteOffset, b.byteLength)) === 0;
+  return (
+    Buffer.compare(
+      Buffer.from(a.buffer, a.byteOffset, a.byteLength),
+      Buffer.from(b.buffer, b.byteOffset, b.byteLength),
+    ) === 0
+  );
 }

@@ -19,15 +19,32 @@ beforeAll(async () => {
 });
 afterAll(() => home.dispose());
 
-const options = { temperature: 1, trainVision: true, features: null, learningRate: 1e-3, weightDecay: 0, maxGradNorm: 1, microBatchRows: 2 };
+const options = {
+  temperature: 1,
+  trainVision: true,
+  features: null,
+  learningRate: 1e-3,
+  weightDecay: 0,
+  maxGradNorm: 1,
+  microBatchRows: 2,
+};
 
 /** Weights after two steps on the corpus, tower and decoder together. */
-async function trained(policy: Policy, parallel: DataParallel, before: (step: number) => void | Promise<void> = () => undefined): Promise<Buffer> {
+async function trained(
+  policy: Policy,
+  parallel: DataParallel,
+  before: (step: number) => void | Promise<void> = () => undefined,
+): Promise<Buffer> {
   for (let step = 0; step < 2; step++) {
     await before(step);
     const rows = Array.from({ length: 8 }, (_, i) => {
       const { problem, response } = corpusExample("clean", 0, 8 * step + i);
-      return { prompt: encodeProblem(policy, problem), tokens: responseTokens(policy, response), weight: 1 / 200, advantage: 1 };
+      return {
+        prompt: encodeProblem(policy, problem),
+        tokens: responseTokens(policy, response),
+        weight: 1 / 200,
+        advantage: 1,
+      };
     });
     await sftUpdate(policy, rows, { ...options, updates: step, parallel });
   }
@@ -49,8 +66,16 @@ test("two threads train as one does, bit for bit, also when one of them dies", a
   const third = await tinyPolicy(home, "all");
   const thread = startThread();
   const lost: string[] = [];
-  const dying = new DataParallel(third, [await RemoteReplica.open(thread, await replicaSource(third, "all"))], { onLost: (message) => lost.push(message) });
-  expect((await trained(third, dying, async (step) => { if (step === 1) await thread.terminate(); })).equals(expected)).toBe(true);
+  const dying = new DataParallel(third, [await RemoteReplica.open(thread, await replicaSource(third, "all"))], {
+    onLost: (message) => lost.push(message),
+  });
+  expect(
+    (
+      await trained(third, dying, async (step) => {
+        if (step === 1) await thread.terminate();
+      })
+    ).equals(expected),
+  ).toBe(true);
   expect(lost).toHaveLength(1);
 });
 

@@ -32,14 +32,27 @@ test("the default file is complete and says what an empty one means", async () =
 });
 
 test("what is given is taken, what is not keeps its default", async () => {
-  const { config, given } = await readRunFile(await fileOf({ stages: ["grpo"], lora: { rank: 4 }, settings: { grpo: { beta: 0.1 } } }));
-  expect(config).toEqual(runConfigSchema.parse({ ...defaultRunConfig, stages: ["grpo"], lora: { ...defaultRunConfig.lora, rank: 4 }, settings: { ...defaultRunConfig.settings, grpo: { ...defaultRunConfig.settings.grpo, beta: 0.1 } } }));
+  const { config, given } = await readRunFile(
+    await fileOf({ stages: ["grpo"], lora: { rank: 4 }, settings: { grpo: { beta: 0.1 } } }),
+  );
+  expect(config).toEqual(
+    runConfigSchema.parse({
+      ...defaultRunConfig,
+      stages: ["grpo"],
+      lora: { ...defaultRunConfig.lora, rank: 4 },
+      settings: { ...defaultRunConfig.settings, grpo: { ...defaultRunConfig.settings.grpo, beta: 0.1 } },
+    }),
+  );
   expect(given).toEqual({ stages: ["grpo"], lora: { rank: 4 }, settings: { grpo: { beta: 0.1 } } });
 });
 
 describe("a file that cannot be used is refused, saying where and what", () => {
   test.each<[string, unknown, RegExp]>([
-    ["a slip of the pen", { settings: { grpo: { learningrate: 1 } } }, /no key "settings.grpo.learningrate"; did you mean "settings.grpo.learningRate"/],
+    [
+      "a slip of the pen",
+      { settings: { grpo: { learningrate: 1 } } },
+      /no key "settings.grpo.learningrate"; did you mean "settings.grpo.learningRate"/,
+    ],
     ["a key in the wrong place", { groupSize: 4 }, /no key "groupSize"; did you mean "settings.grpo.groupSize"/],
     ["an unknown section", { lara: { rank: 4 } }, /no key "lara"; did you mean "lora"/],
     ["a value of another kind", { settings: { sft: { steps: "many" } } }, /settings.sft.steps/],

@@ -13,13 +13,19 @@ import { UsageError } from "./usage";
 
 const path = z.string().min(1);
 
-const stagesSchema = z.union([z.tuple([z.literal("sft"), z.literal("grpo")]), z.tuple([z.enum(["sft", "grpo"])])], 'expected ["sft"], ["grpo"] or ["sft", "grpo"]');
+const stagesSchema = z.union(
+  [z.tuple([z.literal("sft"), z.literal("grpo")]), z.tuple([z.enum(["sft", "grpo"])])],
+  'expected ["sft"], ["grpo"] or ["sft", "grpo"]',
+);
 
 export const loraSchema = z.object({
   rank: z.int().nonnegative().default(0),
   alpha: z.number().positive().default(32),
   rankStabilised: z.boolean().default(false),
-  targets: z.array(z.enum(LORA_TARGETS)).nonempty().default([...LORA_TARGETS]),
+  targets: z
+    .array(z.enum(LORA_TARGETS))
+    .nonempty()
+    .default([...LORA_TARGETS]),
   adapter: path.nullable().default(null),
 });
 
@@ -27,7 +33,11 @@ export const packingSchema = z.enum(WEIGHT_FORMATS).default("f32");
 
 export const recomputeSchema = z.enum(["auto", "none", "layers"]).default("auto");
 /** A size such as "24GB"; null: not said. */
-export const memorySchema = z.string().regex(/^\d+(\.\d+)?\s*(GB|MB|KB)?$/i, 'expected a size such as "24GB"').nullable().default(null);
+export const memorySchema = z
+  .string()
+  .regex(/^\d+(\.\d+)?\s*(GB|MB|KB)?$/i, 'expected a size such as "24GB"')
+  .nullable()
+  .default(null);
 
 export const logsSchema = z.object({
   tensorboard: z.boolean().default(true),
@@ -65,11 +75,16 @@ export const defaultRunConfig: RunConfig = runConfigSchema.parse({});
 
 /** Every key of a complete file, as dotted paths, sections before what is in them. */
 export function configPaths(section: object = defaultRunConfig, prefix = ""): string[] {
-  return Object.entries(section).flatMap(([key, value]: [string, unknown]) => [`${prefix}${key}`, ...(isSection(value) ? configPaths(value, `${prefix}${key}.`) : [])]);
+  return Object.entries(section).flatMap(([key, value]: [string, unknown]) => [
+    `${prefix}${key}`,
+    ...(isSection(value) ? configPaths(value, `${prefix}${key}.`) : []),
+  ]);
 }
 
 /** A run file as it stands: checked, not completed, so that what it leaves open can be told from what it says. @throws UsageError */
-export async function readRunFile(file: string): Promise<{ readonly config: RunConfig; readonly given: Readonly<Record<string, unknown>> }> {
+export async function readRunFile(
+  file: string,
+): Promise<{ readonly config: RunConfig; readonly given: Readonly<Record<string, unknown>> }> {
   const text = await readInput("config", file);
   let json: unknown;
   try {
@@ -77,12 +92,15 @@ export async function readRunFile(file: string): Promise<{ readonly config: RunC
   } catch (error) {
     throw new UsageError(`${file}: not JSON (${error instanceof Error ? error.message : String(error)})`);
   }
-  if (!isSection(json)) throw new UsageError(`${file}: expected an object of settings; srpo config prints a complete one`);
+  if (!isSection(json))
+    throw new UsageError(`${file}: expected an object of settings; srpo config prints a complete one`);
   refuseUnknownKeys(json, file);
   const parsed = runConfigSchema.safeParse(json);
   if (parsed.success) return { config: parsed.data, given: json };
   const issue = parsed.error.issues[0];
-  throw new UsageError(`${file}: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}; srpo config --explain says what each key may be`);
+  throw new UsageError(
+    `${file}: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}; srpo config --explain says what each key may be`,
+  );
 }
 
 /** @throws UsageError naming the first key that is not known and the nearest that is */
@@ -90,14 +108,19 @@ export function refuseUnknownKeys(json: object, file: string): void {
   const known = configPaths();
   const unknown = configPaths(json).find((dotted) => !known.includes(dotted));
   if (unknown === undefined) return;
-  throw new UsageError(`${file}: there is no key "${unknown}"; did you mean "${nearestPath(unknown, known)}"? srpo config --explain lists all`);
+  throw new UsageError(
+    `${file}: there is no key "${unknown}"; did you mean "${nearestPath(unknown, known)}"? srpo config --explain lists all`,
+  );
 }
 
 /** `base` with the keys of `given` laid over it, section by section, checked by `schema`. */
 export function overlaid<T>(schema: z.ZodType<T>, base: T, given: unknown): T {
   const merge = (under: unknown, over: unknown): unknown => {
     if (!isSection(under) || !isSection(over)) return over;
-    return { ...under, ...Object.fromEntries(Object.entries(over).map(([key, value]) => [key, merge(under[key], value)])) };
+    return {
+      ...under,
+      ...Object.fromEntries(Object.entries(over).map(([key, value]) => [key, merge(under[key], value)])),
+    };
   };
   return schema.parse(merge(base, given));
 }

@@ -2,16 +2,20 @@
 import type { RunConfig } from "./runConfig";
 
 /** A sentence for each key; a section has one of its own under "". */
-export type Explained<T> = T extends readonly unknown[] ? string
-  : T extends object ? { readonly [K in keyof T]-?: Explained<NonNullable<T[K]>> } & { readonly "": string }
+export type Explained<T> = T extends readonly unknown[]
+  ? string
+  : T extends object
+    ? { readonly [K in keyof T]-?: Explained<NonNullable<T[K]>> } & { readonly "": string }
     : string;
 
 export const EXPLAINED: Explained<RunConfig> = {
   "": "A training run.",
   policy: "Folder of the policy to start from, in Hugging Face layout (config.json, safetensors, tokenizer).",
   packing: "Storage of the weights that an adapter leaves frozen: f32, f16, or int4 (table, head and tower in f16).",
-  recompute: "Make each layer's activations again in the backward pass instead of keeping them (layers), or not (none): less memory for a third more work, the same gradients. auto: where they would take more than 1 GB.",
-  memory: "Memory of the device, e.g. 24GB: a run that needs more is refused before anything is loaded. null: what the host has free on a home on the CPU, unknown on a GPU.",
+  recompute:
+    "Make each layer's activations again in the backward pass instead of keeping them (layers), or not (none): less memory for a third more work, the same gradients. auto: where they would take more than 1 GB.",
+  memory:
+    "Memory of the device, e.g. 24GB: a run that needs more is refused before anything is loaded. null: what the host has free on a home on the CPU, unknown on a GPU.",
   out: "Folder of the run: snapshot, logs, what was trained. Needed here or as --out.",
   home: "Where tensors live: webgpu (a GPU), wasm (the CPU), reference (plain and slow, for comparison).",
   stages: "Stages in order: sft (learn to reflect from examples), grpo (reinforce what reflecting gains).",
@@ -23,14 +27,16 @@ export const EXPLAINED: Explained<RunConfig> = {
     alpha: "Numerator of the adapter's scale alpha / r.",
     rankStabilised: "Scale by alpha / sqrt(r) instead (rsLoRA), for high ranks.",
     targets: "Projections that get an adapter: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj.",
-    adapter: "Folder of a trained adapter (PEFT layout) to go on from, with its own rank, alpha and targets; rank stays 0 then.",
+    adapter:
+      "Folder of a trained adapter (PEFT layout) to go on from, with its own rank, alpha and targets; rank stays 0 then.",
   },
   data: {
     "": "A data set of your own, in place of the built-in picture problems.",
     train: "JSON lines or parquet of {image or images, question, answer}; null: the built-in problems.",
     heldOut: "Such a file that is never trained on, for evaluations.",
     images: "Folder that image paths are relative to; null: the folder of the file that names them.",
-    maxPixels: "Pictures are scaled down to at most so many pixels (28 × 28 of them are one token); null: as preprocessor_config.json says.",
+    maxPixels:
+      "Pictures are scaled down to at most so many pixels (28 × 28 of them are one token); null: as preprocessor_config.json says.",
     instruction: "Text file put below every question; null: ours, which asks for the response format.",
     reflections: "File made by srpo reflect, for the stage sft.",
   },
@@ -50,9 +56,12 @@ export const EXPLAINED: Explained<RunConfig> = {
     freezeVision: "Leave the vision tower as it is, and compute its features once.",
     rollout: {
       "": "How responses are sampled.",
-      slots: "Responses written at a time (with several workers: by each); a slot is refilled when its response ends. Memory and speed only, the samples are the same. null: as many as their keys and values fit into 2 GiB.",
-      cache: "Keys and values in f32 or f16 (half the memory; a response's probabilities then differ slightly from those that the update recomputes). null: f16 with packed weights, else f32.",
-      stopStrings: "A response ends, finished, with the token that completes one of these texts; the text is cut behind it.",
+      slots:
+        "Responses written at a time (with several workers: by each); a slot is refilled when its response ends. Memory and speed only, the samples are the same. null: as many as their keys and values fit into 2 GiB.",
+      cache:
+        "Keys and values in f32 or f16 (half the memory; a response's probabilities then differ slightly from those that the update recomputes). null: f16 with packed weights, else f32.",
+      stopStrings:
+        "A response ends, finished, with the token that completes one of these texts; the text is cut behind it.",
     },
     reward: {
       "": "The reward of a response; the total is the sum of its terms.",
@@ -97,7 +106,8 @@ export const EXPLAINED: Explained<RunConfig> = {
       beta: "Weight of the KL term; 0 leaves it out. Measured against the policy without its adapter, or, trained in full, against the one the stage began with.",
       epochs: "Updates on one rollout; 1 stays on-policy.",
       aggregation: "How token losses become one loss: seq-mean-token-mean, token-mean, seq-mean-token-sum-norm.",
-      onlineFilter: "Keep only groups whose mean accuracy lies between these two numbers, e.g. [0.1, 0.9]; null keeps all.",
+      onlineFilter:
+        "Keep only groups whose mean accuracy lies between these two numbers, e.g. [0.1, 0.9]; null keeps all.",
     },
   },
 };

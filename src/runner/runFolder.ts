@@ -10,17 +10,22 @@ import { decodeSnapshot, encodeSnapshot } from "../training/snapshot";
 import { readIfThere, writeAtomically, writeFolder } from "./atomicWrite";
 import { reloadAdapter, reloadPolicy } from "./reloaded";
 import { RunLogs } from "./runLogs";
-import { writePlan, type RunPlan } from "./runPlan";
+import { type RunPlan, writePlan } from "./runPlan";
 import { UsageError } from "./usage";
 
 export class RunFolder {
   readonly #logs: RunLogs;
 
-  constructor(readonly path: string, private readonly plan: RunPlan) {
+  constructor(
+    readonly path: string,
+    private readonly plan: RunPlan,
+  ) {
     this.#logs = new RunLogs(path, plan.logs);
   }
 
-  private get snapshotPath(): string { return join(this.path, "snapshot.bin"); }
+  private get snapshotPath(): string {
+    return join(this.path, "snapshot.bin");
+  }
 
   async save(session: Session): Promise<void> {
     await writeAtomically(this.snapshotPath, encodeSnapshot(await session.snapshot()));

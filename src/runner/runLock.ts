@@ -18,11 +18,14 @@ export class RunLock {
   static async take(folder: string): Promise<RunLock> {
     await mkdir(folder, { recursive: true });
     const path = join(folder, LOCK);
-    if (!await written(path)) {
+    if (!(await written(path))) {
       const holder = Number(await readFile(path, "utf8"));
-      if (held.has(path) || isOtherAlive(holder)) throw new UsageError(`${folder}: process ${holder} trains or serves this run already; stop it, or choose another folder (if that process is something else, remove ${path})`);
+      if (held.has(path) || isOtherAlive(holder))
+        throw new UsageError(
+          `${folder}: process ${holder} trains or serves this run already; stop it, or choose another folder (if that process is something else, remove ${path})`,
+        );
       await unlink(path);
-      if (!await written(path)) throw new UsageError(`${folder}: another process has just taken this run`);
+      if (!(await written(path))) throw new UsageError(`${folder}: another process has just taken this run`);
     }
     held.add(path);
     await removePartial(folder);

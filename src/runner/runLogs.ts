@@ -16,7 +16,10 @@ export class RunLogs {
   readonly #completions: string;
   readonly metrics: string;
 
-  constructor(folder: string, private readonly logs: RunPlan["logs"]) {
+  constructor(
+    folder: string,
+    private readonly logs: RunPlan["logs"],
+  ) {
     this.metrics = join(folder, "metrics.jsonl");
     this.#events = new EventFile(join(folder, "tensorboard", EVENT_FILE));
     this.#completions = join(folder, "completions");
@@ -27,7 +30,11 @@ export class RunLogs {
     await appendLine(this.metrics, metrics);
     if (this.logs.tensorboard) await this.#events.append(metrics);
     const { stage, step } = metrics;
-    if (this.logs.completions && groups.length > 0) await writeAtomically(join(this.#completions, tableName(stage, step)), await completionsTable(stage, step, groups));
+    if (this.logs.completions && groups.length > 0)
+      await writeAtomically(
+        join(this.#completions, tableName(stage, step)),
+        await completionsTable(stage, step, groups),
+      );
   }
 
   /** The run stands at the end of `history`: empty for a new one. */

@@ -16,8 +16,18 @@ test("a plan is found as it was written; an older one has the values that its ru
   const plan = planOf({ ...defaultRunConfig, policy: "policies/own", packing: "int4", dataDigest: "d" });
   await writePlan(folder, plan);
   expect(await readPlan(folder)).toEqual(plan);
-  await writeFile(join(folder, "plan.json"), JSON.stringify({ stages: ["grpo"], saveEvery: 1, policy: "policies/old" }));
-  expect(await readPlan(folder)).toMatchObject({ packing: "f32", home: "wasm", lora: { rank: 0, adapter: null }, data: { train: null }, dataDigest: null, logs: { tensorboard: false, completions: false } });
+  await writeFile(
+    join(folder, "plan.json"),
+    JSON.stringify({ stages: ["grpo"], saveEvery: 1, policy: "policies/old" }),
+  );
+  expect(await readPlan(folder)).toMatchObject({
+    packing: "f32",
+    home: "wasm",
+    lora: { rank: 0, adapter: null },
+    data: { train: null },
+    dataDigest: null,
+    logs: { tensorboard: false, completions: false },
+  });
   for (const text of ["{}", "{", '{"stages": ["grpo", "sft"], "saveEvery": 1, "policy": "p"}']) {
     await writeFile(join(folder, "plan.json"), text);
     await expect(readPlan(folder)).rejects.toThrow(/not the plan of a run/);
@@ -29,7 +39,9 @@ test("a run goes on only as what it is; what is left open is left as it was", ()
   const plan = planOf(config);
   refuseOther(plan, fixedKeys(defaultRunConfig, {}), "runs/a");
   refuseOther(plan, fixedKeys(config, { packing: "f16", lora: { rank: 4 } }), "runs/a");
-  expect(() => refuseOther(plan, fixedKeys({ ...config, packing: "int4" }, { packing: "int4" }), "runs/a")).toThrow(/run in runs\/a was begun with packing "f16", not "int4"/);
+  expect(() => refuseOther(plan, fixedKeys({ ...config, packing: "int4" }, { packing: "int4" }), "runs/a")).toThrow(
+    /run in runs\/a was begun with packing "f16", not "int4"/,
+  );
 });
 
 test("a folder belongs to one process; one that was killed leaves no claim", async () => {
@@ -50,7 +62,17 @@ test("a folder belongs to one process; one that was killed leaves no claim", asy
 
 test("what a killed process left half written is removed, nothing else", async () => {
   await mkdir(join(folder, "grpo"));
-  for (const name of ["snapshot.bin", "snapshot.bin.123.partial", "grpo/model.safetensors.77.partial", "grpo/notes.partial"]) await writeFile(join(folder, name), "");
+  for (const name of [
+    "snapshot.bin",
+    "snapshot.bin.123.partial",
+    "grpo/model.safetensors.77.partial",
+    "grpo/notes.partial",
+  ])
+    await writeFile(join(folder, name), "");
   await (await RunLock.take(folder)).release();
-  expect((await readdir(folder, { recursive: true })).sort()).toEqual(["grpo", join("grpo", "notes.partial"), "snapshot.bin"]);
+  expect((await readdir(folder, { recursive: true })).sort()).toEqual([
+    "grpo",
+    join("grpo", "notes.partial"),
+    "snapshot.bin",
+  ]);
 });

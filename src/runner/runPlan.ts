@@ -5,7 +5,16 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { readIfThere, writeAtomically } from "./atomicWrite";
-import { dataSchema, logsSchema, loraSchema, memorySchema, packingSchema, recomputeSchema, runConfigSchema, type RunConfig } from "./runConfig";
+import {
+  dataSchema,
+  logsSchema,
+  loraSchema,
+  memorySchema,
+  packingSchema,
+  type RunConfig,
+  recomputeSchema,
+  runConfigSchema,
+} from "./runConfig";
 import { UsageError } from "./usage";
 
 /** Keys that older runs lack have the values that those runs had. */
@@ -43,7 +52,10 @@ export async function readPlan(folder: string): Promise<RunPlan | null> {
   const bytes = await readIfThere(pathIn(folder));
   if (bytes === null) return null;
   const parsed = planSchema.safeParse(jsonOrNull(bytes));
-  if (!parsed.success) throw new UsageError(`${pathIn(folder)}: not the plan of a run (${parsed.error.issues[0]?.path.join(".") || "it"} is not as expected); remove the folder or choose another`);
+  if (!parsed.success)
+    throw new UsageError(
+      `${pathIn(folder)}: not the plan of a run (${parsed.error.issues[0]?.path.join(".") || "it"} is not as expected); remove the folder or choose another`,
+    );
   return parsed.data;
 }
 
@@ -55,8 +67,11 @@ export async function writePlan(folder: string, plan: RunPlan): Promise<void> {
 export function fixedKeys(config: RunConfig, given: object): Partial<FixedKeys> {
   const { policy, packing, stages, lora, data } = config;
   return {
-    ...("policy" in given ? { policy } : {}), ...("packing" in given ? { packing } : {}), ...("stages" in given ? { stages } : {}),
-    ...("lora" in given ? { lora } : {}), ...("data" in given ? { data } : {}),
+    ...("policy" in given ? { policy } : {}),
+    ...("packing" in given ? { packing } : {}),
+    ...("stages" in given ? { stages } : {}),
+    ...("lora" in given ? { lora } : {}),
+    ...("data" in given ? { data } : {}),
   };
 }
 
@@ -64,7 +79,9 @@ export function fixedKeys(config: RunConfig, given: object): Partial<FixedKeys> 
 export function refuseOther(stored: RunPlan, asked: Partial<FixedKeys>, folder: string): void {
   for (const key of FIXED_KEYS) {
     if (asked[key] !== undefined && JSON.stringify(asked[key]) !== JSON.stringify(stored[key])) {
-      throw new UsageError(`the run in ${folder} was begun with ${key} ${JSON.stringify(stored[key])}, not ${JSON.stringify(asked[key])}; leave ${key} as it was to go on with the run, or begin another in another folder`);
+      throw new UsageError(
+        `the run in ${folder} was begun with ${key} ${JSON.stringify(stored[key])}, not ${JSON.stringify(asked[key])}; leave ${key} as it was to go on with the run, or begin another in another folder`,
+      );
     }
   }
 }

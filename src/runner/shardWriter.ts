@@ -13,7 +13,12 @@ import { writeAtomically } from "./atomicWrite";
  * @param onWritten bytes of tensor data written so far
  * @throws Error when a tensor's bytes are more or fewer than its shape takes
  */
-export async function writeShards(directory: string, plan: CheckpointPlan, bytesOf: (tensor: TensorPlan) => Iterable<Uint8Array> | AsyncIterable<Uint8Array>, onWritten: (bytes: number) => void = () => undefined): Promise<void> {
+export async function writeShards(
+  directory: string,
+  plan: CheckpointPlan,
+  bytesOf: (tensor: TensorPlan) => Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  onWritten: (bytes: number) => void = () => undefined,
+): Promise<void> {
   await mkdir(directory, { recursive: true });
   let total = 0;
   for (const { file, head, tensors } of plan.shards) {
@@ -30,7 +35,8 @@ export async function writeShards(directory: string, plan: CheckpointPlan, bytes
           total += piece.length;
           onWritten(total);
         }
-        if (written !== planBytes(tensor)) throw new Error(`${file}: tensor ${tensor.name} takes ${planBytes(tensor)} bytes, got ${written}.`);
+        if (written !== planBytes(tensor))
+          throw new Error(`${file}: tensor ${tensor.name} takes ${planBytes(tensor)} bytes, got ${written}.`);
       }
       await handle.sync();
     } finally {

@@ -3,7 +3,16 @@ import { describe, expect, test } from "vitest";
 import { fillPrompt, readPrompt } from "./prompts";
 import { Teacher, type TeacherOptions } from "./teacherClient";
 
-interface Fake { readonly teacher: Teacher; readonly calls: { url: string; body: { messages: { content: unknown[] }[] }; authorization: string | null; at: number }[]; readonly pauses: number[] }
+interface Fake {
+  readonly teacher: Teacher;
+  readonly calls: {
+    url: string;
+    body: { messages: { content: unknown[] }[] };
+    authorization: string | null;
+    at: number;
+  }[];
+  readonly pauses: number[];
+}
 
 /** A teacher whose endpoint gives these responses in turn, the last one for ever. */
 function fake(responses: readonly (() => Response)[], options: Partial<TeacherOptions> = {}): Fake {
@@ -11,11 +20,25 @@ function fake(responses: readonly (() => Response)[], options: Partial<TeacherOp
   const pauses: number[] = [];
   let clock = 0;
   const teacher = new Teacher({
-    baseUrl: "http://teacher.test/v1/", key: "secret", model: "wise", requestsPerMinute: 6000, tries: 4, timeoutSeconds: 5,
+    baseUrl: "http://teacher.test/v1/",
+    key: "secret",
+    model: "wise",
+    requestsPerMinute: 6000,
+    tries: 4,
+    timeoutSeconds: 5,
     now: () => clock,
-    pause: (milliseconds) => { pauses.push(milliseconds); clock += milliseconds; return Promise.resolve(); },
+    pause: (milliseconds) => {
+      pauses.push(milliseconds);
+      clock += milliseconds;
+      return Promise.resolve();
+    },
     fetcher: (url, init) => {
-      calls.push({ url: String(url), body: JSON.parse(String(init?.body)), authorization: new Headers(init?.headers).get("authorization"), at: clock });
+      calls.push({
+        url: String(url),
+        body: JSON.parse(String(init?.body)),
+        authorization: new Headers(init?.headers).get("authorization"),
+        at: clock,
+      });
       const respond = responses[Math.min(calls.length, responses.length) - 1];
       if (respond === undefined) throw new Error("the fake has no response");
       return Promise.resolve(respond());
@@ -25,22 +48,54 @@ function fake(responses: readonly (() => Response)[], options: Partial<TeacherOp
   return { teacher, calls, pauses };
 }
 
-const answer = (content: string, usage: object | null = { prompt_tokens: 7, completion_tokens: 3 }) => (): Response => Response.json({ choices: [{ message: { content } }], usage });
-const status = (code: number, headers: Record<string, string> = {}) => (): Response => new Response("busy", { status: code, headers });
+const answer =
+  (content: string, usage: object | null = { prompt_tokens: 7, completion_tokens: 3 }) =>
+  (): Response =>
+    Response.json({ choices: [{ message: { content } }], usage });
+const status =
+  (code: number, headers: Record<string, string> = {}) =>
+  (): Response =>
+    new Response("busy", { status: code, headers });
 
 test("asks as the endpoint expects, and counts tokens", async () => {
   const { teacher, calls } = fake([answer("well")]);
-  expect(await teacher.ask("look", [Uint8Array.of(1, 2, 3)])).toEqual({ text: "well", promptTokens: 7, completionTokens: 3 });
+  expect(await teacher.ask("look", [Uint8Array.of(1, 2, 3)])).toEqual({
+    text: "well",
+    promptTokens: 7,
+    completionTokens: 3,
+  });
   expect(calls[0]).toMatchObject({
-    url: "http://teacher.test/v1/chat/completions", authorization: "Bearer secret",
-    body: { model: "wise", messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "data:image/png;base64,AQID" } }, { type: "text", text: "look" }] }] },
+    url: "http://teacher.test/v1/chat/completions",
+    authorization: "Bearer secret",
+    body: {
+      model: "wise",
+      messages: [
+        {
+          role: "user",
+          content: [
+            { type: "image_url", image_url: { url: "data:image/png;base64,AQID" } },
+            { type: "text", text: "look" },
+          ],
+        },
+      ],
+    },
   });
   expect((await fake([answer("x", null)]).teacher.ask("look", [])).text).toBe("x");
 });
 
 describe("tries again what may pass", () => {
   test("with doubling pauses", async () => {
-    const { teacher, calls, pauses } = fake([status(500), () => { throw new TypeError("connection broken"); }, () => new Response("<html>"), answer("at last")], { requestsPerMinute: 1e9 });
+    const { teacher, calls, pauses } = fake(
+      [
+        status(500),
+        () => {
+          throw new TypeError("connection broken");
+        },
+        () => new Response("<html>"),
+        answer("at last"),
+      ],
+      { requestsPerMinute: 1e9 },
+    );
     expect((await teacher.ask("look", [])).text).toBe("at last");
     expect(calls).toHaveLength(4);
     expect(pauses.filter((pause) => pause >= 1000)).toEqual([1000, 2000, 4000]);

@@ -66,7 +66,10 @@ export class Teacher {
   /** @param images encoded pictures (PNG), shown before the text. @throws TeacherError when no try succeeds */
   async ask(prompt: string, images: readonly Uint8Array[]): Promise<TeacherAnswer> {
     const content = [
-      ...images.map((image) => ({ type: "image_url", image_url: { url: `data:image/png;base64,${Buffer.from(image).toString("base64")}` } })),
+      ...images.map((image) => ({
+        type: "image_url",
+        image_url: { url: `data:image/png;base64,${Buffer.from(image).toString("base64")}` },
+      })),
       { type: "text", text: prompt },
     ];
     const body = JSON.stringify({ model: this.options.model, messages: [{ role: "user", content }] });
@@ -74,7 +77,8 @@ export class Teacher {
       await this.turn();
       const result = await this.attempt(body, tried);
       if ("answer" in result) return result.answer;
-      if (result.again === null || tried >= this.options.tries) throw new TeacherError(`${this.#url}: ${result.why} (${tried} ${tried === 1 ? "try" : "tries"})`);
+      if (result.again === null || tried >= this.options.tries)
+        throw new TeacherError(`${this.#url}: ${result.why} (${tried} ${tried === 1 ? "try" : "tries"})`);
       await this.#pause(1000 * Math.min(MAX_PAUSE_SECONDS, result.again));
     }
   }
@@ -94,7 +98,9 @@ export class Teacher {
     let text: string;
     try {
       response = await this.#fetch(this.#url, {
-        method: "POST", body, signal: AbortSignal.timeout(1000 * timeoutSeconds),
+        method: "POST",
+        body,
+        signal: AbortSignal.timeout(1000 * timeoutSeconds),
         headers: { "content-type": "application/json", ...(key === null ? {} : { authorization: `Bearer ${key}` }) },
       });
       text = await response.text();
@@ -103,12 +109,25 @@ export class Teacher {
     }
     if (!response.ok) {
       const passes = response.status >= 500 || RETRIED.has(response.status);
-      return { why: `answered ${response.status} ${text.slice(0, 200)}`.trim(), again: passes ? (askedPause(response) ?? backoff) : null };
+      return {
+        why: `answered ${response.status} ${text.slice(0, 200)}`.trim(),
+        again: passes ? (askedPause(response) ?? backoff) : null,
+      };
     }
     const parsed = answerSchema.safeParse(jsonOrNull(text));
     const message = parsed.data?.choices[0]?.message.content;
-    if (message === undefined) return { why: `answered ${response.status}, but not with a chat completion: ${text.slice(0, 200)}`, again: backoff };
-    return { answer: { text: message, promptTokens: parsed.data?.usage?.prompt_tokens ?? 0, completionTokens: parsed.data?.usage?.completion_tokens ?? 0 } };
+    if (message === undefined)
+      return {
+        why: `answered ${response.status}, but not with a chat completion: ${text.slice(0, 200)}`,
+        again: backoff,
+      };
+    return {
+      answer: {
+        text: message,
+        promptTokens: parsed.data?.usage?.prompt_tokens ?? 0,
+        completionTokens: parsed.data?.usage?.completion_tokens ?? 0,
+      },
+    };
   }
 }
 

@@ -7,7 +7,8 @@ import type { StepMetrics } from "../training/records";
 import { crc32c, EventFile, maskedCrc32c, record, recordLengths, scalarsEvent, versionEvent } from "./tensorboard";
 
 /** Three events, written by tensorboardX's RecordWriter with fixed times. */
-const GOLDEN = "GAAAAAAAAACjf0siCQAAEED8VNlBGg1icmFpbi5FdmVudDoyM40v6T0AAAAAAAAAYEnx7AkAAGBA/FTZQRABKjAKEgoLZ3Jwby9yZXdhcmQVAABAPwoaChNncnBvL3Jld2FyZHMvZm9ybWF0Fc3MzL1A9gp5LwAAAAAAAABtXR1QCQAAgED8VNlBEKwCKiEKDwoIc2Z0L2xvc3MVAAAAAAoOCgdncnBvL2tsFQAAwH833JVW";
+const GOLDEN =
+  "GAAAAAAAAACjf0siCQAAEED8VNlBGg1icmFpbi5FdmVudDoyM40v6T0AAAAAAAAAYEnx7AkAAGBA/FTZQRABKjAKEgoLZ3Jwby9yZXdhcmQVAABAPwoaChNncnBvL3Jld2FyZHMvZm9ybWF0Fc3MzL1A9gp5LwAAAAAAAABtXR1QCQAAgED8VNlBEKwCKiEKDwoIc2Z0L2xvc3MVAAAAAAoOCgdncnBvL2tsFQAAwH833JVW";
 
 test("CRC-32C has its published check values (RFC 3720, appendix B.4)", () => {
   expect(crc32c(new TextEncoder().encode("123456789"))).toBe(0xe3069283);
@@ -20,8 +21,18 @@ test("CRC-32C has its published check values (RFC 3720, appendix B.4)", () => {
 test("records and events are the library's, to the byte", () => {
   const ours = Buffer.concat([
     record(versionEvent(1700000000.25)),
-    record(scalarsEvent(1700000001.5, 1, [["grpo/reward", 0.75], ["grpo/rewards/format", -0.1]])),
-    record(scalarsEvent(1700000002, 300, [["sft/loss", 0], ["grpo/kl", Number.NaN]])),
+    record(
+      scalarsEvent(1700000001.5, 1, [
+        ["grpo/reward", 0.75],
+        ["grpo/rewards/format", -0.1],
+      ]),
+    ),
+    record(
+      scalarsEvent(1700000002, 300, [
+        ["sft/loss", 0],
+        ["grpo/kl", Number.NaN],
+      ]),
+    ),
   ]);
   expect(ours.toString("base64")).toBe(GOLDEN);
   expect(recordLengths(ours)).toEqual([40, 77, 63]);
@@ -31,7 +42,11 @@ describe("a run's file", () => {
   let folder: string;
   beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), "srpo-events-"))));
   afterAll(() => rm(folder, { recursive: true, force: true }));
-  const history: StepMetrics[] = [{ step: 1, stage: "sft", loss: 3 }, { step: 2, stage: "sft", loss: 2 }, { step: 1, stage: "grpo", reward: 0.5 }];
+  const history: StepMetrics[] = [
+    { step: 1, stage: "sft", loss: 3 },
+    { step: 2, stage: "sft", loss: 2 },
+    { step: 1, stage: "grpo", reward: 0.5 },
+  ];
 
   async function whole(): Promise<{ file: EventFile; bytes: Buffer }> {
     const file = new EventFile(join(folder, "events"), () => 1);
@@ -50,7 +65,10 @@ describe("a run's file", () => {
 
   test.each<[string, (path: string, bytes: Buffer) => Promise<void>]>([
     ["cut in the middle of a record", (path, bytes) => truncate(path, bytes.length - 5)],
-    ["with a flipped bit", (path, bytes) => writeFile(path, Buffer.from(bytes.map((byte, i) => (i === 60 ? byte ^ 1 : byte))))],
+    [
+      "with a flipped bit",
+      (path, bytes) => writeFile(path, Buffer.from(bytes.map((byte, i) => (i === 60 ? byte ^ 1 : byte)))),
+    ],
     ["that is gone", (path) => unlink(path)],
   ])("one %s is made whole from the history", async (_what, damage) => {
     const { file, bytes } = await whole();

@@ -66,14 +66,23 @@ export function versionEvent(wallTime: number): Uint8Array {
 }
 
 /** All numbers of one step. Values are stored as float32. */
-export function scalarsEvent(wallTime: number, step: number, scalars: Iterable<readonly [tag: string, value: number]>): Uint8Array {
-  const values = [...scalars].flatMap(([tag, value]) => bytesField(1, [...bytesField(1, new TextEncoder().encode(tag)), ...float(2, value)]));
+export function scalarsEvent(
+  wallTime: number,
+  step: number,
+  scalars: Iterable<readonly [tag: string, value: number]>,
+): Uint8Array {
+  const values = [...scalars].flatMap(([tag, value]) =>
+    bytesField(1, [...bytesField(1, new TextEncoder().encode(tag)), ...float(2, value)]),
+  );
   return Uint8Array.of(...double(1, wallTime), ...integer(2, step), ...bytesField(5, values));
 }
 
 /** The event file of a run's folder. */
 export class EventFile {
-  constructor(readonly path: string, private readonly now: () => number = () => Date.now() / 1000) {}
+  constructor(
+    readonly path: string,
+    private readonly now: () => number = () => Date.now() / 1000,
+  ) {}
 
   async begin(): Promise<void> {
     await writeAtomically(this.path, record(versionEvent(this.now())));
@@ -86,9 +95,15 @@ export class EventFile {
 
   /** Cut the file back to the steps of `history`; steps that it lost, or a lost file, are written again. */
   async restore(history: readonly StepMetrics[]): Promise<void> {
-    const file = await readIfThere(this.path) ?? new Uint8Array(0);
+    const file = (await readIfThere(this.path)) ?? new Uint8Array(0);
     const kept = recordLengths(file).slice(0, 1 + history.length);
-    const head = kept.length === 0 ? record(versionEvent(this.now())) : file.subarray(0, kept.reduce((sum, length) => sum + length, 0));
+    const head =
+      kept.length === 0
+        ? record(versionEvent(this.now()))
+        : file.subarray(
+            0,
+            kept.reduce((sum, length) => sum + length, 0),
+          );
     const missing = history.slice(Math.max(0, kept.length - 1)).map((metrics) => this.stepRecord(metrics));
     await writeAtomically(this.path, Buffer.concat([head, ...missing]));
   }

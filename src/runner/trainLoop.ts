@@ -29,7 +29,12 @@ const MAX_REFUSALS = 3;
  * Run what is left of the plan.
  * @throws StepRefused after three refused steps in a row
  */
-export async function trainStages(session: Session, plan: TrainPlan, folder: RunFolder, events: TrainEvents = {}): Promise<void> {
+export async function trainStages(
+  session: Session,
+  plan: TrainPlan,
+  folder: RunFolder,
+  events: TrainEvents = {},
+): Promise<void> {
   for (const stage of remaining(session, plan.stages)) {
     if (session.stage !== stage) {
       await session.enter(stage);
@@ -47,7 +52,13 @@ function remaining(session: Session, stages: readonly TrainedStage[]): readonly 
   return at < 0 ? stages : stages.slice(at);
 }
 
-async function trainStage(session: Session, stage: TrainedStage, saveEvery: number, folder: RunFolder, events: TrainEvents): Promise<void> {
+async function trainStage(
+  session: Session,
+  stage: TrainedStage,
+  saveEvery: number,
+  folder: RunFolder,
+  events: TrainEvents,
+): Promise<void> {
   let refusals = 0;
   while (session.step < session.settings[stage].steps) {
     try {

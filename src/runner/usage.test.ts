@@ -14,7 +14,12 @@ const flags = {
 
 test("flags in both spellings, switches, defaults", () => {
   const args = parseArguments(["--out", "runs/a", "--save-every=5", "--json"], flags);
-  expect([args.text("out"), args.text("home"), args.integer("saveEvery", 1), args.boolean("json")]).toEqual(["runs/a", "wasm", 5, true]);
+  expect([args.text("out"), args.text("home"), args.integer("saveEvery", 1), args.boolean("json")]).toEqual([
+    "runs/a",
+    "wasm",
+    5,
+    true,
+  ]);
 });
 
 test("a word stands for the positional flag", () => {
@@ -25,14 +30,37 @@ test("a word stands for the positional flag", () => {
 });
 
 test("settings by --set and by their section, laid over the defaults", () => {
-  const args = parseArguments([
-    "--out", "x", "--seed", "7", "--set", "grpo.learningRate=1e-4", "--set", "reward.effectiveness.spoilt=-0.5", "--reward.effectivenessWeight", "0",
-    "--grpo.onlineFilter=[0.1,0.9]", "--set", "families=bars,digits", "--set", "freezeVision=false",
-  ], flags);
+  const args = parseArguments(
+    [
+      "--out",
+      "x",
+      "--seed",
+      "7",
+      "--set",
+      "grpo.learningRate=1e-4",
+      "--set",
+      "reward.effectiveness.spoilt=-0.5",
+      "--reward.effectivenessWeight",
+      "0",
+      "--grpo.onlineFilter=[0.1,0.9]",
+      "--set",
+      "families=bars,digits",
+      "--set",
+      "freezeVision=false",
+    ],
+    flags,
+  );
   expect(settingsOf(args)).toEqual({
-    ...defaultSettings, seed: 7, families: ["bars", "digits"], freezeVision: false,
+    ...defaultSettings,
+    seed: 7,
+    families: ["bars", "digits"],
+    freezeVision: false,
     grpo: { ...defaultSettings.grpo, learningRate: 1e-4, onlineFilter: [0.1, 0.9] },
-    reward: { ...defaultSettings.reward, effectivenessWeight: 0, effectiveness: { ...defaultSettings.reward.effectiveness, spoilt: -0.5 } },
+    reward: {
+      ...defaultSettings.reward,
+      effectivenessWeight: 0,
+      effectiveness: { ...defaultSettings.reward.effectiveness, spoilt: -0.5 },
+    },
   });
 });
 

@@ -15,7 +15,11 @@ const SECTION = /^(reward|sft|grpo)\.[A-Za-z.]+$/;
 
 /** A command's arguments, read and checked against its flags. */
 export class Arguments {
-  constructor(private readonly values: ReadonlyMap<string, string | true>, private readonly flags: ArgsDef, readonly settings: SettingsPatch) {}
+  constructor(
+    private readonly values: ReadonlyMap<string, string | true>,
+    private readonly flags: ArgsDef,
+    readonly settings: SettingsPatch,
+  ) {}
 
   /** The flag's value, else its default. @throws UsageError when it has neither */
   text(name: string): string {
@@ -49,7 +53,8 @@ export class Arguments {
     const text = this.optional(name);
     if (text === null) return null;
     const value = Number(text);
-    if (!Number.isFinite(value) || value < 0) throw new UsageError(`--${kebabCase(name)}: "${text}" is not a number of at least 0`);
+    if (!Number.isFinite(value) || value < 0)
+      throw new UsageError(`--${kebabCase(name)}: "${text}" is not a number of at least 0`);
     return value;
   }
 
@@ -78,27 +83,37 @@ export function parseArguments(rawArgs: readonly string[], flags: ArgsDef): Argu
     const key = camelCase(name);
     const flag = flags[key];
     const isSetting = "set" in flags && SECTION.test(name);
-    if (flag === undefined && !isSetting) throw new UsageError(`unknown flag --${name}; known: ${Object.keys(flags).map((known) => `--${kebabCase(known)}`).join(", ")}`);
+    if (flag === undefined && !isSetting)
+      throw new UsageError(
+        `unknown flag --${name}; known: ${Object.keys(flags)
+          .map((known) => `--${kebabCase(known)}`)
+          .join(", ")}`,
+      );
     if (flag?.type === "boolean") {
       if (equals >= 0) throw new UsageError(`--${name} takes no value`);
       values.set(key, true);
       continue;
     }
     const value = equals >= 0 ? word.slice(equals + 1) : rawArgs[++i];
-    if (value === undefined || value === "" || (equals < 0 && value.startsWith("--"))) throw new UsageError(`--${name} needs a value`);
+    if (value === undefined || value === "" || (equals < 0 && value.startsWith("--")))
+      throw new UsageError(`--${name} needs a value`);
     if (name === "set") assign(patch, ...pathAndValue(value));
     else if (isSetting) assign(patch, name, value);
     else values.set(key, value);
   }
   const missing = Object.entries(flags).find(([key, flag]) => flag.required === true && !values.has(key));
-  if (missing !== undefined) throw new UsageError(`${missing[1].type === "positional" ? missing[0].toUpperCase() : `--${kebabCase(missing[0])}`} is needed; see --help`);
+  if (missing !== undefined)
+    throw new UsageError(
+      `${missing[1].type === "positional" ? missing[0].toUpperCase() : `--${kebabCase(missing[0])}`} is needed; see --help`,
+    );
   return new Arguments(values, flags, patch);
 }
 
 /** A whole number of at least `least`. @throws UsageError naming the flag */
 function integer(flag: string, text: string, least: number): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < least) throw new UsageError(`--${flag}: "${text}" is not a whole number of at least ${least}`);
+  if (!Number.isInteger(value) || value < least)
+    throw new UsageError(`--${flag}: "${text}" is not a whole number of at least ${least}`);
   return value;
 }
 

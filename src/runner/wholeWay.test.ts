@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { openDirectory, writeDirectory } from "../policy/checkpointDirectory";
 import { LORA_TARGETS, type LoraOptions } from "../policy/lora";
-import { Policy, type EncodedPrompt } from "../policy/policy";
+import { type EncodedPrompt, Policy } from "../policy/policy";
 import { scoreResponse } from "../srpo/score";
 import { openWasmHome } from "../tensor/wasm/home";
 import { openNodeWebGpuHome } from "../tensor/webgpu/node";
@@ -29,7 +29,9 @@ let folder: string;
 const inFolder = (name: string): string => join(folder, name);
 
 async function run(command: RunnerCommand, ...words: string[]): Promise<void> {
-  const silenced = [process.stdout, process.stderr].map((stream) => vi.spyOn(stream, "write").mockImplementation(() => true));
+  const silenced = [process.stdout, process.stderr].map((stream) =>
+    vi.spyOn(stream, "write").mockImplementation(() => true),
+  );
   try {
     expect(await command.run(parseArguments(words, command.flags))).toBe(0);
   } finally {
@@ -49,19 +51,36 @@ const byLength: typeof scoreResponse = (text, ...rest) => {
   const score = scoreResponse(text, ...rest);
   return { ...score, terms: { ...score.terms, total: text.length / 100 } };
 };
-const same = (a: Float32Array, b: Float32Array): boolean => Buffer.compare(Buffer.from(a.buffer, a.byteOffset, a.byteLength), Buffer.from(b.buffer, b.byteOffset, b.byteLength)) === 0;
+const same = (a: Float32Array, b: Float32Array): boolean =>
+  Buffer.compare(
+    Buffer.from(a.buffer, a.byteOffset, a.byteLength),
+    Buffer.from(b.buffer, b.byteOffset, b.byteLength),
+  ) === 0;
 
-test("packed base, adapter, recomputed layers, on an adapter that binds little at once", { timeout: 120_000 }, async () => {
+test("packed base, adapter, recomputed layers, on an adapter that binds little at once", {
+  timeout: 120_000,
+}, async () => {
   // As at full size, a weight is then more than one binding holds and is worked through in blocks of rows.
   const home = await openNodeWebGpuHome({ weightBindingBytes: 16384 });
   const files = await openDirectory(inFolder("tiny"));
   const options = { seed: 1, frozenFormat: "f16", recompute: true } as const;
   const policy = await Policy.load(home, files, { ...options, lora });
-  const picture = (side: number) => ({ width: side, height: side, pixels: Uint8Array.from({ length: 3 * side * side }, (_, i) => (7 * i) % 256) });
-  const prompts: EncodedPrompt[] = [policy.encodePrompt("How many?", picture(56)), policy.encodePrompt("Which?", picture(84))];
+  const picture = (side: number) => ({
+    width: side,
+    height: side,
+    pixels: Uint8Array.from({ length: 3 * side * side }, (_, i) => (7 * i) % 256),
+  });
+  const prompts: EncodedPrompt[] = [
+    policy.encodePrompt("How many?", picture(56)),
+    policy.encodePrompt("Which?", picture(84)),
+  ];
 
   const features = bankOf(policy, prompts);
-  const rollout = await policy.generate(prompts, { groupSize: 2, temperature: 1, maxNewTokens: 5, seed: 0, step: 0, stopTokens: [] }, features);
+  const rollout = await policy.generate(
+    prompts,
+    { groupSize: 2, temperature: 1, maxNewTokens: 5, seed: 0, step: 0, stopTokens: [] },
+    features,
+  );
   const rows = rollout.rows.map((row, i): TrainingRow => {
     const prompt = prompts[row.prompt];
     if (prompt === undefined) throw new Error(`no prompt ${row.prompt}`);
@@ -69,7 +88,15 @@ test("packed base, adapter, recomputed layers, on an adapter that binds little a
   });
 
   // SFT: the same gradient and the same loss, however the rows are split; the loss is that of sampling.
-  const step = { temperature: 1, trainVision: false, features, learningRate: 1e-2, weightDecay: 0, maxGradNorm: 1, updates: 0 };
+  const step = {
+    temperature: 1,
+    trainVision: false,
+    features,
+    learningRate: 1e-2,
+    weightDecay: 0,
+    maxGradNorm: 1,
+    updates: 0,
+  };
   const fresh = await policy.parameters.state();
   const gradients: Float32Array[] = [];
   const losses: number[] = [];
@@ -83,11 +110,16 @@ test("packed base, adapter, recomputed layers, on an adapter that binds little a
   const [whole = new Float32Array(0)] = gradients.slice(-1);
   const norm = Math.hypot(...whole);
   expect(norm).toBeGreaterThan(0.1);
-  for (const gradient of gradients) expect(Math.hypot(...gradient.map((value, i) => value - (whole[i] ?? NaN))) / norm).toBeLessThan(1e-5);
+  for (const gradient of gradients)
+    expect(Math.hypot(...gradient.map((value, i) => value - (whole[i] ?? NaN))) / norm).toBeLessThan(1e-5);
   features?.dispose();
 
   // GRPO with a KL term against the adapter switched off; SFT has moved the adapter, so the KL is not 0.
-  const settings = configure(defaultSettings, { maxNewTokens: 8, microBatchRows: 2, grpo: { prompts: 1, groupSize: 3, beta: 0.05, learningRate: 1e-2 } });
+  const settings = configure(defaultSettings, {
+    maxNewTokens: 8,
+    microBatchRows: 2,
+    grpo: { prompts: 1, groupSize: 3, beta: 0.05, learningRate: 1e-2 },
+  });
   const session = new Session(policy, settings, { stage: "grpo", scorer: byLength });
   const metrics = await session.stepThrough();
   expect(metrics?.kl).toBeGreaterThan(1e-6);
@@ -111,15 +143,39 @@ test("packed base, adapter, recomputed layers, on an adapter that binds little a
   await home.dispose();
 });
 
-test("trained in full on a data set, layers kept or made again: the same bits, written as a folder; refused where it cannot fit", { timeout: 120_000 }, async () => {
-  const png = Buffer.from(await encodePng({ width: 28, height: 28, pixels: new Uint8Array(3 * 28 * 28).fill(90) })).toString("base64");
+test("trained in full on a data set, layers kept or made again: the same bits, written as a folder; refused where it cannot fit", {
+  timeout: 120_000,
+}, async () => {
+  const png = Buffer.from(
+    await encodePng({ width: 28, height: 28, pixels: new Uint8Array(3 * 28 * 28).fill(90) }),
+  ).toString("base64");
   const solution = (answer: string) => ({ think: "so many", answer });
   const of = (line: (i: number) => object): string => [0, 1, 2].map((i) => JSON.stringify(line(i))).join("\n");
-  await writeFile(inFolder("data.jsonl"), of((i) => ({ id: `p${i}`, question: "How many?", answer: `${i}`, image: { bytes: png } })));
-  await writeFile(inFolder("reflections.jsonl"), of((i) => ({ problem: `p${i}`, strategy: "correction", firstRight: false, firstSolution: solution("9"), reflection: "no", refinedSolution: solution(`${i}`) })));
+  await writeFile(
+    inFolder("data.jsonl"),
+    of((i) => ({ id: `p${i}`, question: "How many?", answer: `${i}`, image: { bytes: png } })),
+  );
+  await writeFile(
+    inFolder("reflections.jsonl"),
+    of((i) => ({
+      problem: `p${i}`,
+      strategy: "correction",
+      firstRight: false,
+      firstSolution: solution("9"),
+      reflection: "no",
+      refinedSolution: solution(`${i}`),
+    })),
+  );
   const config = {
-    policy: inFolder("tiny"), stages: ["sft", "grpo"], data: { train: inFolder("data.jsonl"), reflections: inFolder("reflections.jsonl") },
-    settings: { seed: 5, maxNewTokens: 6, sft: { steps: 2, batchSize: 2, learningRate: 1e-2 }, grpo: { steps: 1, prompts: 1, groupSize: 2, beta: 0.1 } },
+    policy: inFolder("tiny"),
+    stages: ["sft", "grpo"],
+    data: { train: inFolder("data.jsonl"), reflections: inFolder("reflections.jsonl") },
+    settings: {
+      seed: 5,
+      maxNewTokens: 6,
+      sft: { steps: 2, batchSize: 2, learningRate: 1e-2 },
+      grpo: { steps: 1, prompts: 1, groupSize: 2, beta: 0.1 },
+    },
   };
   const train = async (out: string, more: object): Promise<void> => {
     await writeFile(inFolder("run.json"), JSON.stringify({ ...config, ...more }));
@@ -131,10 +187,16 @@ test("trained in full on a data set, layers kept or made again: the same bits, w
   expect(await weights("again/grpo")).toEqual(await weights("kept/grpo"));
   expect((await openDirectory(inFolder("kept/grpo"))).list()).toContain("tokenizer.json");
   const home = await openWasmHome();
-  const [base, trained] = await Promise.all(["tiny", "kept/sft"].map(async (name) => Policy.load(home, await openDirectory(inFolder(name)), { trainable: "none" })));
+  const [base, trained] = await Promise.all(
+    ["tiny", "kept/sft"].map(async (name) =>
+      Policy.load(home, await openDirectory(inFolder(name)), { trainable: "none" }),
+    ),
+  );
   const norm = "model.norm.weight";
   expect(await trained?.parameters.read(norm)).not.toEqual(await base?.parameters.read(norm));
   await home.dispose();
 
-  await expect(train("refused", { memory: "1MB" })).rejects.toThrow(/does not fit on SIMD.*the run needs at least [\d.]+ MB \(.*trained values with gradient and moments/);
+  await expect(train("refused", { memory: "1MB" })).rejects.toThrow(
+    /does not fit on SIMD.*the run needs at least [\d.]+ MB \(.*trained values with gradient and moments/,
+  );
 });

@@ -1,11 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { ADVANTAGE_EPSILON, fractionFlat, groupAdvantages, normaliseGroup } from "./advantage";
-import { batchScaledAdvantages, centredAdvantages, groupsOf, leaveOneOutAdvantages, normaliseThenSum } from "./estimators";
+import {
+  batchScaledAdvantages,
+  centredAdvantages,
+  groupsOf,
+  leaveOneOutAdvantages,
+  normaliseThenSum,
+} from "./estimators";
 import { vector, vectors } from "./golden/vectors";
 import type { AdvantagePreset } from "./types";
 
 const { rewards, shape } = vectors;
-const byGroup = (advantages: (group: readonly number[]) => readonly number[]): readonly number[] => groupsOf(rewards, shape.G).flatMap(advantages);
+const byGroup = (advantages: (group: readonly number[]) => readonly number[]): readonly number[] =>
+  groupsOf(rewards, shape.G).flatMap(advantages);
 const preset = (name: AdvantagePreset): readonly number[] => byGroup((g) => groupAdvantages(g, name).advantages);
 
 /** Every list of advantages in the vectors, and how it is made here. */
@@ -13,7 +20,11 @@ const TABLE: Readonly<Record<string, readonly number[]>> = {
   "trl.scale_rewards=group": preset("trl"),
   "trl.scale_rewards=batch": batchScaledAdvantages(rewards, shape.G),
   "trl.scale_rewards=none": byGroup(centredAdvantages),
-  "trl.normalize_then_sum(2 funcs: rewards,[0,1,0,1,1,0,0,0])": normaliseThenSum([rewards, [0, 1, 0, 1, 1, 0, 0, 0]], [1, 1], shape.G),
+  "trl.normalize_then_sum(2 funcs: rewards,[0,1,0,1,1,0,0,0])": normaliseThenSum(
+    [rewards, [0, 1, 0, 1, 1, 0, 0, 0]],
+    [1, 1],
+    shape.G,
+  ),
   "verl.grpo": preset("verl"),
   "verl.grpo norm_adv_by_std=False": byGroup(centredAdvantages),
   "verl.grpo_vectorized": preset("verl"),
@@ -21,7 +32,9 @@ const TABLE: Readonly<Record<string, readonly number[]>> = {
   "easyr1.grpo": preset("easyr1"),
   "openrlhf.group_norm (line re-typed: mean, std(ddof=1)+1e-9)": preset("openrlhf"),
   "openrlhf.dr_grpo": byGroup(centredAdvantages),
-  "population std (GRPO-Zero, nano-aha; +1e-4)": byGroup((g) => normaliseGroup(g, { epsilon: 1e-4, std: "population" }).advantages),
+  "population std (GRPO-Zero, nano-aha; +1e-4)": byGroup(
+    (g) => normaliseGroup(g, { epsilon: 1e-4, std: "population" }).advantages,
+  ),
 };
 
 describe("advantages of four trainers", () => {
@@ -61,12 +74,20 @@ describe("properties", () => {
   const group = [1.5, 0.75, 1, 1.25, 0, 0.75, 1.5, 0.5];
   it("moving every reward alike changes nothing; the order of rows is only carried along", () => {
     const { advantages } = groupAdvantages(group, "openrlhf");
-    groupAdvantages(group.map((r) => r + 10), "openrlhf").advantages.forEach((a, i) => expect(a).toBeCloseTo(advantages[i] ?? NaN, 9));
-    expect([...groupAdvantages([...group].reverse(), "openrlhf").advantages].reverse().map((a) => a.toFixed(12))).toEqual(advantages.map((a) => a.toFixed(12)));
+    groupAdvantages(
+      group.map((r) => r + 10),
+      "openrlhf",
+    ).advantages.forEach((a, i) => expect(a).toBeCloseTo(advantages[i] ?? NaN, 9));
+    expect(
+      [...groupAdvantages([...group].reverse(), "openrlhf").advantages].reverse().map((a) => a.toFixed(12)),
+    ).toEqual(advantages.map((a) => a.toFixed(12)));
   });
   it("scaling every reward changes nothing but the share of e", () => {
     const { advantages } = groupAdvantages(group, "openrlhf");
-    groupAdvantages(group.map((r) => 3 * r), "openrlhf").advantages.forEach((a, i) => expect(a).toBeCloseTo(advantages[i] ?? NaN, 7));
+    groupAdvantages(
+      group.map((r) => 3 * r),
+      "openrlhf",
+    ).advantages.forEach((a, i) => expect(a).toBeCloseTo(advantages[i] ?? NaN, 7));
   });
   it("sum to 0", () => expect(groupAdvantages(group, "srpo").advantages.reduce((a, b) => a + b, 0)).toBeCloseTo(0, 12));
   it("a row whose scoring failed takes no part, and is not scored 0", () => {
@@ -75,7 +96,8 @@ describe("properties", () => {
     expect(advantages[1]).toBe(0);
     expect([advantages[0], advantages[2]]).toEqual(groupAdvantages([1, 2], "srpo").advantages);
   });
-  it("refuses rewards that are not finite", () => expect(() => groupAdvantages([1, NaN], "srpo")).toThrow(/reward is NaN/));
+  it("refuses rewards that are not finite", () =>
+    expect(() => groupAdvantages([1, NaN], "srpo")).toThrow(/reward is NaN/));
   it("RLOO gives a lone row 0", () => expect(leaveOneOutAdvantages([3])).toEqual([0]));
   it("groups must divide the rows", () => expect(() => groupsOf([1, 2, 3], 2)).toThrow(/3 rows/));
 });

@@ -13,7 +13,11 @@ import type { AdvantagePreset, GroupAdvantages } from "./types";
 
 /** e of each preset. */
 export const ADVANTAGE_EPSILON: Readonly<Record<AdvantagePreset, number>> = {
-  srpo: 1e-4, trl: 1e-4, verl: 1e-6, easyr1: 1e-6, openrlhf: 1e-9,
+  srpo: 1e-4,
+  trl: 1e-4,
+  verl: 1e-6,
+  easyr1: 1e-6,
+  openrlhf: 1e-9,
 };
 
 const FLAT_TOLERANCE = 1e-9;
@@ -34,7 +38,10 @@ export interface Normalisation {
 }
 
 /** As `groupAdvantages`, with the normalisation spelt out. */
-export function normaliseGroup(rewards: readonly (number | null)[], { epsilon, std: kind }: Normalisation): GroupAdvantages {
+export function normaliseGroup(
+  rewards: readonly (number | null)[],
+  { epsilon, std: kind }: Normalisation,
+): GroupAdvantages {
   const scored = rewards.filter((r) => r !== null);
   const mean = meanOf(scored);
   const flat = isFlat(scored);
@@ -46,7 +53,9 @@ export function normaliseGroup(rewards: readonly (number | null)[], { epsilon, s
 
 /** No two rewards differ by more than floating-point residue; also true for fewer than two rewards. */
 export function isFlat(rewards: readonly number[]): boolean {
-  for (const r of rewards) if (!Number.isFinite(r)) throw new RangeError(`A reward is ${r}; expected a finite number, or null where scoring failed.`);
+  for (const r of rewards)
+    if (!Number.isFinite(r))
+      throw new RangeError(`A reward is ${r}; expected a finite number, or null where scoring failed.`);
   if (rewards.length < 2) return true;
   const max = Math.max(...rewards);
   const min = Math.min(...rewards);

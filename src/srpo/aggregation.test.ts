@@ -22,7 +22,8 @@ describe("aggregations as weights", () => {
     const flat = losses.flat();
     const whole = sum(flat.map((loss, i) => loss * (weights[i] ?? NaN)));
     for (const cut of [1, 3, 6]) {
-      const part = (from: number, to: number): number => sum(flat.slice(from, to).map((loss, i) => loss * (weights[from + i] ?? NaN)));
+      const part = (from: number, to: number): number =>
+        sum(flat.slice(from, to).map((loss, i) => loss * (weights[from + i] ?? NaN)));
       expect(part(0, cut) + part(cut, flat.length)).toBeCloseTo(whole, 12);
     }
   });

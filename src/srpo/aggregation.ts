@@ -6,7 +6,12 @@
  * TRL's names: `grpo` = seq-mean-token-mean; `bnpo`, `dapo` = token-mean; `dr_grpo` = seq-mean-token-sum-norm with the
  * maximum completion length as horizon.
  */
-export const AGGREGATIONS = ["token-mean", "seq-mean-token-sum", "seq-mean-token-mean", "seq-mean-token-sum-norm"] as const;
+export const AGGREGATIONS = [
+  "token-mean",
+  "seq-mean-token-sum",
+  "seq-mean-token-mean",
+  "seq-mean-token-sum-norm",
+] as const;
 export type Aggregation = (typeof AGGREGATIONS)[number];
 
 export interface AggregationOptions {
@@ -18,7 +23,11 @@ export interface AggregationOptions {
  * The weight of any one token of each row (it is the same along a row), loss = Σ_rows w_row·Σ_tokens loss.
  * @param lengths response tokens of every row of the step, not of a micro-batch; an empty row counts as a sequence of loss 0
  */
-export function rowWeights(lengths: readonly number[], aggregation: Aggregation, options: AggregationOptions = {}): readonly number[] {
+export function rowWeights(
+  lengths: readonly number[],
+  aggregation: Aggregation,
+  options: AggregationOptions = {},
+): readonly number[] {
   const bad = lengths.find((n) => !Number.isInteger(n) || n < 0);
   if (bad !== undefined) throw new RangeError(`A row has length ${bad}; expected a whole number of tokens, 0 or more.`);
   const rows = lengths.length;
@@ -27,19 +36,27 @@ export function rowWeights(lengths: readonly number[], aggregation: Aggregation,
       const tokens = lengths.reduce((sum, n) => sum + n, 0);
       return lengths.map(() => 1 / Math.max(tokens, 1));
     }
-    case "seq-mean-token-sum": return lengths.map(() => 1 / rows);
-    case "seq-mean-token-mean": return lengths.map((n) => 1 / (rows * Math.max(n, 1)));
+    case "seq-mean-token-sum":
+      return lengths.map(() => 1 / rows);
+    case "seq-mean-token-mean":
+      return lengths.map((n) => 1 / (rows * Math.max(n, 1)));
     case "seq-mean-token-sum-norm": {
       const horizon = options.horizon ?? Math.max(1, ...lengths);
-      if (!(horizon > 0)) throw new RangeError(`The horizon of seq-mean-token-sum-norm is ${horizon}; expected a length above 0.`);
+      if (!(horizon > 0))
+        throw new RangeError(`The horizon of seq-mean-token-sum-norm is ${horizon}; expected a length above 0.`);
       return lengths.map(() => 1 / (rows * horizon));
     }
-    default: return unknownAggregation(aggregation);
+    default:
+      return unknownAggregation(aggregation);
   }
 }
 
 /** One weight a response token, rows one after the other: the layout of `Policy.responseLogprobs`. */
-export function tokenWeights(lengths: readonly number[], aggregation: Aggregation, options: AggregationOptions = {}): Float32Array {
+export function tokenWeights(
+  lengths: readonly number[],
+  aggregation: Aggregation,
+  options: AggregationOptions = {},
+): Float32Array {
   const weights = rowWeights(lengths, aggregation, options);
   const flat = new Float32Array(lengths.reduce((sum, n) => sum + n, 0));
   let at = 0;
@@ -51,5 +68,7 @@ export function tokenWeights(lengths: readonly number[], aggregation: Aggregatio
 }
 
 function unknownAggregation(aggregation: never): never {
-  throw new RangeError(`Unknown aggregation ${JSON.stringify(aggregation)}; expected one of ${AGGREGATIONS.join(", ")}.`);
+  throw new RangeError(
+    `Unknown aggregation ${JSON.stringify(aggregation)}; expected one of ${AGGREGATIONS.join(", ")}.`,
+  );
 }

@@ -6,7 +6,8 @@ import { ADVANTAGE_EPSILON, isFlat, meanOf, normaliseGroup, stdOf } from "./adva
 
 /** Rows cut into groups. @throws RangeError where they do not divide evenly */
 export function groupsOf<T>(rows: readonly T[], groupSize: number): readonly (readonly T[])[] {
-  if (groupSize < 1 || rows.length % groupSize !== 0) throw new RangeError(`${rows.length} rows do not divide into groups of ${groupSize}.`);
+  if (groupSize < 1 || rows.length % groupSize !== 0)
+    throw new RangeError(`${rows.length} rows do not divide into groups of ${groupSize}.`);
   return Array.from({ length: rows.length / groupSize }, (_, g) => rows.slice(g * groupSize, (g + 1) * groupSize));
 }
 
@@ -28,10 +29,18 @@ export function leaveOneOutAdvantages(group: readonly number[]): readonly number
 }
 
 /** GDPO (TRL `normalize_then_sum`): each reward normalised within the group, weighted, summed, then z-scored over the batch. */
-export function normaliseThenSum(rewards: readonly (readonly number[])[], weights: readonly number[], groupSize: number): readonly number[] {
+export function normaliseThenSum(
+  rewards: readonly (readonly number[])[],
+  weights: readonly number[],
+  groupSize: number,
+): readonly number[] {
   const epsilon = ADVANTAGE_EPSILON.trl;
-  const parts = rewards.map((one) => groupsOf(one, groupSize).flatMap((group) => normaliseGroup(group, { epsilon, std: "sample" }).advantages));
-  const summed = (parts[0] ?? []).map((_, row) => parts.reduce((sum, part, k) => sum + (weights[k] ?? 0) * (part[row] ?? 0), 0));
+  const parts = rewards.map((one) =>
+    groupsOf(one, groupSize).flatMap((group) => normaliseGroup(group, { epsilon, std: "sample" }).advantages),
+  );
+  const summed = (parts[0] ?? []).map((_, row) =>
+    parts.reduce((sum, part, k) => sum + (weights[k] ?? 0) * (part[row] ?? 0), 0),
+  );
   if (isFlat(summed)) return summed.map(() => 0);
   const mean = meanOf(summed);
   const scale = stdOf(summed) + epsilon;

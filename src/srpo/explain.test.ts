@@ -4,12 +4,20 @@ import { formatChange, formatNumber, formatSum } from "./notation";
 import { defaultRewardConfig } from "./reward";
 import { scoreResponse } from "./score";
 
-const text = "<think> A = 3 ; C = 5 ; 3 + 5 = 8 </think> <answer> 8 </answer> <reflection> A is 3 ; C is 5 </reflection> <think> 3 + 5 = 8 </think> <answer> 8 </answer>";
+const text =
+  "<think> A = 3 ; C = 5 ; 3 + 5 = 8 </think> <answer> 8 </answer> <reflection> A is 3 ; C is 5 </reflection> <think> 3 + 5 = 8 </think> <answer> 8 </answer>";
 const { facts, terms } = scoreResponse(text, "8", defaultRewardConfig);
 
 describe("notation", () => {
-  it.each([[0, "0"], [0.25, "0.25"], [-0.25, "−0.25"], [1.23456, "1.235"], [4e-16, "4·10⁻¹⁶"], [-2.5e9, "−2.5·10⁹"], [1e-4, "1·10⁻⁴"]])("%f is %s", (value, shown) =>
-    expect(formatNumber(value)).toBe(shown));
+  it.each([
+    [0, "0"],
+    [0.25, "0.25"],
+    [-0.25, "−0.25"],
+    [1.23456, "1.235"],
+    [4e-16, "4·10⁻¹⁶"],
+    [-2.5e9, "−2.5·10⁹"],
+    [1e-4, "1·10⁻⁴"],
+  ])("%f is %s", (value, shown) => expect(formatNumber(value)).toBe(shown));
   it("shows changes and sums with their signs", () => {
     expect([0.25, -0.25, 0].map(formatChange)).toEqual(["+0.25", "−0.25", "±0"]);
     expect(formatSum([0.5, -0.25, 1])).toBe("0.5 − 0.25 + 1");
@@ -53,7 +61,10 @@ describe("every number answers why", () => {
   });
   it("explains the official variants by their own rules", () => {
     const official = { ...defaultRewardConfig, variant: "official" } as const;
-    expect(explainTerm("accuracy", facts, official)).toMatchObject({ substituted: "R_accuracy(right→right) = 0.5 + 0.25 = 0.75", sentence: "Kept a right answer: +0.75." });
+    expect(explainTerm("accuracy", facts, official)).toMatchObject({
+      substituted: "R_accuracy(right→right) = 0.5 + 0.25 = 0.75",
+      sentence: "Kept a right answer: +0.75.",
+    });
     const verl = { ...defaultRewardConfig, variant: "official-verl" } as const;
     const wrong = scoreResponse(text, "9", verl);
     expect(explainTerm("accuracy", wrong.facts, verl).sentence).toMatch(/−0.25 \(a precedence slip/);

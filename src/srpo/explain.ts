@@ -2,10 +2,11 @@
  * Why a number is what it is: the formula, the same formula with this row's numbers put in, and a sentence in words.
  * Plain Unicode mathematics, for the page's "every number answers why?".
  */
-import { VERL_SHARE, graderOf, lengthPosition, rewardTerms, transitionOf, type ResponseFacts } from "./reward";
+
 import { ADVANTAGE_EPSILON, groupAdvantages } from "./advantage";
 import type { GraderName } from "./grader";
 import { formatChange, formatFactor, formatNumber, formatSum } from "./notation";
+import { graderOf, lengthPosition, type ResponseFacts, rewardTerms, transitionOf, VERL_SHARE } from "./reward";
 import type { AdvantagePreset, RewardConfig, RewardTerms, Transition } from "./types";
 
 export interface Explanation {
@@ -17,22 +18,41 @@ export interface Explanation {
 export type ExplainedTerm = "format" | "accuracy" | "effectiveness" | "reflectionFormat" | "length";
 
 const WORDS: Readonly<Record<Transition, string>> = {
-  kept: "kept a right answer", fixed: "fixed a wrong answer", stillWrong: "the answer stayed wrong", spoilt: "spoilt a right answer",
+  kept: "kept a right answer",
+  fixed: "fixed a wrong answer",
+  stillWrong: "the answer stayed wrong",
+  spoilt: "spoilt a right answer",
 };
 const ARROWS: Readonly<Record<Transition, string>> = {
-  kept: "right→right", fixed: "wrong→right", stillWrong: "wrong→wrong", spoilt: "right→wrong",
+  kept: "right→right",
+  fixed: "wrong→right",
+  stillWrong: "wrong→wrong",
+  spoilt: "right→wrong",
 };
 
 /** Why one term of a response's reward is what it is. */
-export function explainTerm(term: ExplainedTerm, facts: ResponseFacts, config: RewardConfig, grader: GraderName = graderOf(config.variant)): Explanation {
+export function explainTerm(
+  term: ExplainedTerm,
+  facts: ResponseFacts,
+  config: RewardConfig,
+  grader: GraderName = graderOf(config.variant),
+): Explanation {
   const terms = rewardTerms(facts, config, grader);
   switch (term) {
-    case "format": return explainFormat(facts, config, terms);
-    case "accuracy": return config.variant === "paper" ? explainAccuracy(facts, config, terms, grader) : explainCombinedAccuracy(facts, config, terms, grader);
-    case "effectiveness": return explainEffectiveness(facts, config, terms, grader);
-    case "reflectionFormat": return explainReflectionFormat(facts, config, terms);
-    case "length": return explainLength(facts, config, terms);
-    default: return unknownTerm(term);
+    case "format":
+      return explainFormat(facts, config, terms);
+    case "accuracy":
+      return config.variant === "paper"
+        ? explainAccuracy(facts, config, terms, grader)
+        : explainCombinedAccuracy(facts, config, terms, grader);
+    case "effectiveness":
+      return explainEffectiveness(facts, config, terms, grader);
+    case "reflectionFormat":
+      return explainReflectionFormat(facts, config, terms);
+    case "length":
+      return explainLength(facts, config, terms);
+    default:
+      return unknownTerm(term);
   }
 }
 
@@ -62,20 +82,43 @@ export function explainTotal(terms: RewardTerms, config: RewardConfig): Explanat
 }
 
 /** Why a row of a group has its advantage. `rewards` as given to `groupAdvantages`. */
-export function explainAdvantage(rewards: readonly (number | null)[], row: number, preset: AdvantagePreset): Explanation {
+export function explainAdvantage(
+  rewards: readonly (number | null)[],
+  row: number,
+  preset: AdvantagePreset,
+): Explanation {
   const { advantages, mean, std, flat } = groupAdvantages(rewards, preset);
   const epsilon = ADVANTAGE_EPSILON[preset];
   const formula = "A = (r − mean) / (std + ε)";
   const reward = rewards[row];
-  if (reward === undefined) throw new RangeError(`Row ${row} of a group of ${rewards.length}; expected 0 to ${rewards.length - 1}.`);
-  if (reward === null) return { formula, substituted: "A = 0", sentence: "This response could not be scored, so it takes no part in the step." };
-  if (flat) return { formula, substituted: `r − mean = 0 for every row → A = 0`, sentence: "All rewards of the group are equal: nothing to prefer, so the group teaches nothing." };
+  if (reward === undefined)
+    throw new RangeError(`Row ${row} of a group of ${rewards.length}; expected 0 to ${rewards.length - 1}.`);
+  if (reward === null)
+    return {
+      formula,
+      substituted: "A = 0",
+      sentence: "This response could not be scored, so it takes no part in the step.",
+    };
+  if (flat)
+    return {
+      formula,
+      substituted: `r − mean = 0 for every row → A = 0`,
+      sentence: "All rewards of the group are equal: nothing to prefer, so the group teaches nothing.",
+    };
   const advantage = advantages[row] ?? 0;
-  const compared = advantage > 0 ? "above the group's mean: its tokens become more likely" : advantage < 0 ? "below the group's mean: its tokens become less likely" : "at the group's mean: no push either way";
+  const compared =
+    advantage > 0
+      ? "above the group's mean: its tokens become more likely"
+      : advantage < 0
+        ? "below the group's mean: its tokens become less likely"
+        : "at the group's mean: no push either way";
   return {
     formula,
     substituted: `A = (${formatNumber(reward)} − ${formatFactor(mean)}) / (${formatNumber(std)} + ${formatNumber(epsilon)}) = ${formatNumber(advantage)}`,
-    sentence: `${formatNumber(Math.abs(advantage))} standard deviations ${compared}.`.replace(/^0 standard deviations /, "Exactly "),
+    sentence: `${formatNumber(Math.abs(advantage))} standard deviations ${compared}.`.replace(
+      /^0 standard deviations /,
+      "Exactly ",
+    ),
   };
 }
 
@@ -91,16 +134,31 @@ function explainFormat(facts: ResponseFacts, config: RewardConfig, { format }: R
   };
 }
 
-function explainAccuracy(facts: ResponseFacts, config: RewardConfig, { accuracy }: RewardTerms, grader: GraderName): Explanation {
+function explainAccuracy(
+  facts: ResponseFacts,
+  config: RewardConfig,
+  { accuracy }: RewardTerms,
+  grader: GraderName,
+): Explanation {
   const right = facts.right[grader].first;
   return {
     formula: `R_accuracy = ${formatNumber(config.accuracyWeight)} if the first answer is right, else 0`,
     substituted: `R_accuracy = ${formatNumber(accuracy)}`,
-    sentence: facts.answerBlocks === 0 ? "There is no answer: ±0." : right ? `The first answer is right: ${formatChange(accuracy)}.` : "The first answer is wrong: ±0.",
+    sentence:
+      facts.answerBlocks === 0
+        ? "There is no answer: ±0."
+        : right
+          ? `The first answer is right: ${formatChange(accuracy)}.`
+          : "The first answer is wrong: ±0.",
   };
 }
 
-function explainCombinedAccuracy(facts: ResponseFacts, config: RewardConfig, { accuracy }: RewardTerms, grader: GraderName): Explanation {
+function explainCombinedAccuracy(
+  facts: ResponseFacts,
+  config: RewardConfig,
+  { accuracy }: RewardTerms,
+  grader: GraderName,
+): Explanation {
   const right = facts.right[grader];
   const verl = config.variant === "official-verl";
   const tier = (t: Transition): number => config.effectivenessWeight * config.effectiveness[t];
@@ -109,55 +167,101 @@ function explainCombinedAccuracy(facts: ResponseFacts, config: RewardConfig, { a
     ? `R_accuracy = right→right ${formatNumber(base + tier("kept"))} · wrong→wrong ${formatNumber(tier("spoilt"))} · else 0`
     : `R_accuracy = ${formatNumber(base)}·[any answer right] + tier of the transition`;
   if (facts.answerBlocks < 2) {
-    return { formula, substituted: `R_accuracy = ${formatNumber(accuracy)}`, sentence: facts.answerBlocks === 0 ? "There is no answer: ±0." : `One answer only, and it is ${right.first ? "right" : "wrong"}: ${formatChange(accuracy)}.` };
+    return {
+      formula,
+      substituted: `R_accuracy = ${formatNumber(accuracy)}`,
+      sentence:
+        facts.answerBlocks === 0
+          ? "There is no answer: ±0."
+          : `One answer only, and it is ${right.first ? "right" : "wrong"}: ${formatChange(accuracy)}.`,
+    };
   }
   const transition = transitionOf(right.first, right.refined);
   return {
     formula,
-    substituted: verl ? `R_accuracy(${ARROWS[transition]}) = ${formatNumber(accuracy)}` : `R_accuracy(${ARROWS[transition]}) = ${formatSum([right.first || right.refined ? base : 0, tier(transition)])} = ${formatNumber(accuracy)}`,
+    substituted: verl
+      ? `R_accuracy(${ARROWS[transition]}) = ${formatNumber(accuracy)}`
+      : `R_accuracy(${ARROWS[transition]}) = ${formatSum([right.first || right.refined ? base : 0, tier(transition)])} = ${formatNumber(accuracy)}`,
     sentence: `${capital(WORDS[transition])}: ${formatChange(accuracy)}${verl && transition === "stillWrong" ? " (a precedence slip in the port applies the tier meant for spoilt answers)" : ""}.`,
   };
 }
 
-function explainEffectiveness(facts: ResponseFacts, config: RewardConfig, { effectiveness }: RewardTerms, grader: GraderName): Explanation {
-  const tiers = (["kept", "fixed", "stillWrong", "spoilt"] as const).map((t) => `${ARROWS[t]} ${formatChange(config.effectiveness[t])}`).join(" · ");
+function explainEffectiveness(
+  facts: ResponseFacts,
+  config: RewardConfig,
+  { effectiveness }: RewardTerms,
+  grader: GraderName,
+): Explanation {
+  const tiers = (["kept", "fixed", "stillWrong", "spoilt"] as const)
+    .map((t) => `${ARROWS[t]} ${formatChange(config.effectiveness[t])}`)
+    .join(" · ");
   const formula = `I_eff = ${config.effectivenessWeight === 1 ? "" : `${formatNumber(config.effectivenessWeight)} · `}tier: ${tiers}`;
-  if (config.variant !== "paper") return { formula, substituted: "I_eff = 0", sentence: "This variant folds the effect of the reflection into its accuracy term." };
-  if (facts.answerBlocks < 2) return { formula, substituted: "I_eff = 0", sentence: "There is no second answer to compare: ±0." };
-  if (!facts.reflectionBetween) return { formula, substituted: "I_eff = 0", sentence: "No single well-formed reflection stands between the two answers: ±0." };
+  if (config.variant !== "paper")
+    return {
+      formula,
+      substituted: "I_eff = 0",
+      sentence: "This variant folds the effect of the reflection into its accuracy term.",
+    };
+  if (facts.answerBlocks < 2)
+    return { formula, substituted: "I_eff = 0", sentence: "There is no second answer to compare: ±0." };
+  if (!facts.reflectionBetween)
+    return {
+      formula,
+      substituted: "I_eff = 0",
+      sentence: "No single well-formed reflection stands between the two answers: ±0.",
+    };
   const right = facts.right[grader];
   const transition = transitionOf(right.first, right.refined);
   return {
     formula,
-    substituted: config.effectivenessWeight === 1
-      ? `I_eff(${ARROWS[transition]}) = ${formatNumber(effectiveness)}`
-      : `I_eff(${ARROWS[transition]}) = ${formatNumber(config.effectivenessWeight)} · ${formatFactor(config.effectiveness[transition])} = ${formatNumber(effectiveness)}`,
+    substituted:
+      config.effectivenessWeight === 1
+        ? `I_eff(${ARROWS[transition]}) = ${formatNumber(effectiveness)}`
+        : `I_eff(${ARROWS[transition]}) = ${formatNumber(config.effectivenessWeight)} · ${formatFactor(config.effectiveness[transition])} = ${formatNumber(effectiveness)}`,
     sentence: `${capital(WORDS[transition])}: ${formatChange(effectiveness)}.`,
   };
 }
 
-function explainReflectionFormat(facts: ResponseFacts, config: RewardConfig, { reflectionFormat }: RewardTerms): Explanation {
+function explainReflectionFormat(
+  facts: ResponseFacts,
+  config: RewardConfig,
+  { reflectionFormat }: RewardTerms,
+): Explanation {
   return {
     formula: `I_ref = ${formatNumber(config.reflectionFormatWeight)} if one non-empty reflection stands between the answers, else 0`,
     substituted: `I_ref = ${formatNumber(reflectionFormat)}`,
-    sentence: config.variant !== "paper" ? "This variant has no term for the reflection's form."
-      : facts.reflectionBetween ? `One reflection stands between the answers: ${formatChange(reflectionFormat)}.` : "There is not exactly one non-empty reflection between two answers: ±0.",
+    sentence:
+      config.variant !== "paper"
+        ? "This variant has no term for the reflection's form."
+        : facts.reflectionBetween
+          ? `One reflection stands between the answers: ${formatChange(reflectionFormat)}.`
+          : "There is not exactly one non-empty reflection between two answers: ±0.",
   };
 }
 
-function explainLength(facts: ResponseFacts, config: RewardConfig, { length, lengthWeighted }: RewardTerms): Explanation {
+function explainLength(
+  facts: ResponseFacts,
+  config: RewardConfig,
+  { length, lengthWeighted }: RewardTerms,
+): Explanation {
   const gaussian = config.lengthShape === "gaussian";
   const formula = `α·f_len = α·exp(−${gaussian ? "x²" : "2|x|"}),  x = (L − T_target)/(T_max − T_target),  T_target = ${formatNumber(config.targetFactor)}·base,  T_max = ${formatNumber(config.maxFactor)}·base`;
   const position = lengthPosition(facts, config);
-  if (!position) return { formula, substituted: "α·f_len = 0", sentence: "The length is judged only where there are two thinks and two answers: ±0." };
+  if (!position)
+    return {
+      formula,
+      substituted: "α·f_len = 0",
+      sentence: "The length is judged only where there are two thinks and two answers: ±0.",
+    };
   const { target, max, x } = position;
   const off = facts.lengthTokens - target;
   return {
     formula,
     substituted: `x = (${facts.lengthTokens} − ${formatNumber(target)})/(${formatNumber(max)} − ${formatNumber(target)}) = ${formatNumber(x)};  α·f_len = ${formatNumber(config.lengthWeight)}·exp(−${gaussian ? `${formatFactor(x)}²` : `2·${formatNumber(Math.abs(x))}`}) = ${formatNumber(config.lengthWeight)}·${formatNumber(length)} = ${formatNumber(lengthWeighted)}`,
-    sentence: off === 0
-      ? `${facts.lengthTokens} tokens, exactly the target: ${formatChange(lengthWeighted)}.`
-      : `${facts.lengthTokens} tokens, ${formatNumber(Math.abs(off))} ${off > 0 ? "over" : "under"} the target of ${formatNumber(target)}: ${formatChange(lengthWeighted)}.`,
+    sentence:
+      off === 0
+        ? `${facts.lengthTokens} tokens, exactly the target: ${formatChange(lengthWeighted)}.`
+        : `${facts.lengthTokens} tokens, ${formatNumber(Math.abs(off))} ${off > 0 ? "over" : "under"} the target of ${formatNumber(target)}: ${formatChange(lengthWeighted)}.`,
   };
 }
 

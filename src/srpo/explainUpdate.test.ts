@@ -27,8 +27,13 @@ describe("the update answers why", () => {
   });
 
   it("the bounds on outliers: SRPO's ratio clamp and the dual clip", () => {
-    expect(explainClip(5, -1, { ...clip, ratioMax: 3 })).toMatchObject({ formula: "L = −min(min(ρ, 3)·A, clip(ρ, 0.8, 1.2)·A)", substituted: "L = −min(3·(−1), 1.2·(−1)) = 3" });
-    expect(explainClip(5, -1, { ...clip, dualClip: 3 })).toMatchObject({ substituted: "L = −min(5·(−1), 1.2·(−1)), bounded by 3·1 = 3" });
+    expect(explainClip(5, -1, { ...clip, ratioMax: 3 })).toMatchObject({
+      formula: "L = −min(min(ρ, 3)·A, clip(ρ, 0.8, 1.2)·A)",
+      substituted: "L = −min(3·(−1), 1.2·(−1)) = 3",
+    });
+    expect(explainClip(5, -1, { ...clip, dualClip: 3 })).toMatchObject({
+      substituted: "L = −min(5·(−1), 1.2·(−1)), bounded by 3·1 = 3",
+    });
     expect(explainClip(5, -1, { ...clip, dualClip: 3 }).sentence).toMatch(/outlier/);
   });
 

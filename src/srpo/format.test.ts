@@ -1,26 +1,35 @@
 import { describe, expect, it } from "vitest";
 import { formatReasons, parseResponse, tokenVoices, voiceAt, wordVoices } from "./format";
 
-const good = "<think> t1 </think> <answer> a1 </answer> <reflection> r </reflection> <think> t2 </think> <answer> a2 </answer>";
+const good =
+  "<think> t1 </think> <answer> a1 </answer> <reflection> r </reflection> <think> t2 </think> <answer> a2 </answer>";
 const replaced = (from: string, to: string): string => good.replace(from, to);
 
 describe("a well-formed response", () => {
   it("is told apart into first solution, reflection and refined solution", () => {
     expect(parseResponse(good)).toMatchObject({
-      firstSolution: { think: "t1", answer: "a1" }, reflection: "r", refinedSolution: { think: "t2", answer: "a2" },
-      firstAnswer: "a1", lastAnswer: "a2", reflectionBetween: true,
+      firstSolution: { think: "t1", answer: "a1" },
+      reflection: "r",
+      refinedSolution: { think: "t2", answer: "a2" },
+      firstAnswer: "a1",
+      lastAnswer: "a2",
+      reflectionBetween: true,
     });
     expect(formatReasons(good)).toEqual([]);
     expect(formatReasons(good, "released")).toEqual([]);
   });
   it("may have white space between, before and after its blocks, or none at all", () => {
-    for (const text of [` \n${good}\n`, good.replaceAll("> <", "><"), good.replaceAll(" ", "\n\t")]) expect(formatReasons(text)).toEqual([]);
+    for (const text of [` \n${good}\n`, good.replaceAll("> <", "><"), good.replaceAll(" ", "\n\t")])
+      expect(formatReasons(text)).toEqual([]);
   });
   it("gives each voice its spans", () => {
     const { spans } = parseResponse(good);
     expect(spans.map((s) => [s.voice, good.slice(s.start, s.end)])).toEqual([
-      ["first", "<think> t1 </think>"], ["first", "<answer> a1 </answer>"], ["reflection", "<reflection> r </reflection>"],
-      ["refined", "<think> t2 </think>"], ["refined", "<answer> a2 </answer>"],
+      ["first", "<think> t1 </think>"],
+      ["first", "<answer> a1 </answer>"],
+      ["reflection", "<reflection> r </reflection>"],
+      ["refined", "<think> t2 </think>"],
+      ["refined", "<answer> a2 </answer>"],
     ]);
     expect(voiceAt(spans, good.indexOf("r </refl"))).toBe("reflection");
     expect(voiceAt(spans, good.indexOf(" <answer>"))).toBeNull();
@@ -30,8 +39,23 @@ describe("a well-formed response", () => {
 describe("reasons, one plain sentence each", () => {
   it.each([
     ["", ["The response is empty."]],
-    ["8", ["There is no <think>; two are expected.", "There is no <answer>; two are expected.", "There is no <reflection>; one is expected.", "The text stands outside any block."]],
-    ["<think> a </think> <answer> 8 </answer>", ["There is 1 <think>; two are expected.", "There is 1 <answer>; two are expected.", "There is no <reflection>; one is expected."]],
+    [
+      "8",
+      [
+        "There is no <think>; two are expected.",
+        "There is no <answer>; two are expected.",
+        "There is no <reflection>; one is expected.",
+        "The text stands outside any block.",
+      ],
+    ],
+    [
+      "<think> a </think> <answer> 8 </answer>",
+      [
+        "There is 1 <think>; two are expected.",
+        "There is 1 <answer>; two are expected.",
+        "There is no <reflection>; one is expected.",
+      ],
+    ],
     [`Sure ! ${good}`, ["Text stands before the first <think>."]],
     [`${good} done`, ["Text stands after the last </answer>."]],
     [replaced("</reflection> <think>", "</reflection> so <think>"), ["Text stands between </reflection> and <think>."]],
@@ -39,10 +63,20 @@ describe("reasons, one plain sentence each", () => {
     [replaced(" a1 ", ""), ["The first <answer> block is empty."]],
     [replaced("</reflection>", ""), ["A <reflection> is never closed."]],
     [replaced("<reflection>", ""), ["There is no <reflection>; one is expected.", "A </reflection> closes nothing."]],
-    [replaced("</reflection>", "</reflection> <reflection> s </reflection>"), ["There are 2 <reflection>; one is expected."]],
-    ["<think> a </think> <answer> 1 </answer> <think> b </think> <reflection> r </reflection> <answer> 2 </answer>",
-      ["The blocks stand in the order think, answer, think, reflection, answer; expected think, answer, reflection, think, answer."]],
-    ["<think> a <answer> 1 </think> </answer> <reflection> r </reflection> <think> b </think> <answer> 2 </answer>", ["Blocks overlap: each must be closed before the next opens."]],
+    [
+      replaced("</reflection>", "</reflection> <reflection> s </reflection>"),
+      ["There are 2 <reflection>; one is expected."],
+    ],
+    [
+      "<think> a </think> <answer> 1 </answer> <think> b </think> <reflection> r </reflection> <answer> 2 </answer>",
+      [
+        "The blocks stand in the order think, answer, think, reflection, answer; expected think, answer, reflection, think, answer.",
+      ],
+    ],
+    [
+      "<think> a <answer> 1 </think> </answer> <reflection> r </reflection> <think> b </think> <answer> 2 </answer>",
+      ["Blocks overlap: each must be closed before the next opens."],
+    ],
   ])("%j", (text, reasons) => {
     expect(formatReasons(text)).toEqual(reasons);
   });
@@ -58,7 +92,8 @@ describe("against patterns written the other way", () => {
   // Any text without a tag in it.
   const filled = String.raw`(?:(?!</?(?:think|answer|reflection)>)[\s\S])`;
   const block = (name: string, inside: string): string => `<${name}>${inside}</${name}>`;
-  const five = (inside: string): string => ["think", "answer", "reflection", "think", "answer"].map((name) => block(name, inside)).join("\\s*");
+  const five = (inside: string): string =>
+    ["think", "answer", "reflection", "think", "answer"].map((name) => block(name, inside)).join("\\s*");
   const strict = new RegExp(`^\\s*${five(`\\s*(?!\\s)${filled}+?`)}\\s*$`);
   const released = new RegExp(`^${filled}*${five(`${filled}+?`)}\\s*$`);
   const pieces = ["<think>", "</think>", "<answer>", "</answer>", "<reflection>", "</reflection>", " ", "x", " "];
@@ -69,10 +104,15 @@ describe("against patterns written the other way", () => {
     const disagreed: string[] = [];
     for (let i = 0; i < 20_000; i++) {
       const parts = good.split(/(<[^>]*>)/).filter((part) => part !== "");
-      for (let edits = draw(3); edits > 0; edits--) parts.splice(draw(parts.length + 1), draw(2), pieces[draw(pieces.length)] ?? "");
+      for (let edits = draw(3); edits > 0; edits--)
+        parts.splice(draw(parts.length + 1), draw(2), pieces[draw(pieces.length)] ?? "");
       const text = parts.join("");
       const wanted = { strict: strict.test(text), released: released.test(text) };
-      if ((formatReasons(text).length === 0) !== wanted.strict || (formatReasons(text, "released").length === 0) !== wanted.released) disagreed.push(text);
+      if (
+        (formatReasons(text).length === 0) !== wanted.strict ||
+        (formatReasons(text, "released").length === 0) !== wanted.released
+      )
+        disagreed.push(text);
       seen.strict += Number(wanted.strict);
       seen.released += Number(wanted.released);
     }
@@ -85,23 +125,41 @@ describe("against patterns written the other way", () => {
 describe("malformed text still has parts", () => {
   it("a lone answer is the first solution; there is nothing to compare it with", () => {
     expect(parseResponse("<think> a </think> <answer> 8 </answer>")).toMatchObject({
-      firstSolution: { think: "a", answer: "8" }, reflection: null, refinedSolution: null, firstAnswer: "8", lastAnswer: null, reflectionBetween: false,
+      firstSolution: { think: "a", answer: "8" },
+      reflection: null,
+      refinedSolution: null,
+      firstAnswer: "8",
+      lastAnswer: null,
+      reflectionBetween: false,
     });
   });
   it("of three answers the last one is the refined one", () => {
-    expect(parseResponse(`${good} <think> t3 </think> <answer> a3 </answer>`)).toMatchObject({ refinedSolution: { think: "t3", answer: "a3" }, lastAnswer: "a3", reflectionBetween: true });
+    expect(parseResponse(`${good} <think> t3 </think> <answer> a3 </answer>`)).toMatchObject({
+      refinedSolution: { think: "t3", answer: "a3" },
+      lastAnswer: "a3",
+      reflectionBetween: true,
+    });
   });
   it("a second answer without a think of its own", () => {
-    expect(parseResponse("<think> a </think> <answer> 1 </answer> <answer> 2 </answer>").refinedSolution).toEqual({ think: "", answer: "2" });
+    expect(parseResponse("<think> a </think> <answer> 1 </answer> <answer> 2 </answer>").refinedSolution).toEqual({
+      think: "",
+      answer: "2",
+    });
   });
   it("an answer without a think", () => {
     expect(parseResponse("<answer> 1 </answer>").firstSolution).toEqual({ think: "", answer: "1" });
     expect(parseResponse("nothing").firstSolution).toBeNull();
   });
   it("two reflections, an empty one, or one outside the answers do not count", () => {
-    expect(parseResponse(replaced("<reflection> r </reflection>", "<reflection> r </reflection> <reflection> s </reflection>")).reflectionBetween).toBe(false);
+    expect(
+      parseResponse(
+        replaced("<reflection> r </reflection>", "<reflection> r </reflection> <reflection> s </reflection>"),
+      ).reflectionBetween,
+    ).toBe(false);
     expect(parseResponse(replaced("> r <", "> <")).reflectionBetween).toBe(false);
-    expect(parseResponse("<reflection> r </reflection> <answer> 1 </answer> <answer> 2 </answer>").reflectionBetween).toBe(false);
+    expect(
+      parseResponse("<reflection> r </reflection> <answer> 1 </answer> <answer> 2 </answer>").reflectionBetween,
+    ).toBe(false);
   });
   it("takes linear time over many unclosed tags", () => {
     const start = performance.now();
@@ -114,16 +172,42 @@ describe("malformed text still has parts", () => {
 
 describe("voices of words and tokens", () => {
   it("every word of a good response has one, tags included", () => {
-    expect(wordVoices("<think> a </think> so <answer> 1 </answer> <reflection> r")).toEqual(
-      ["first", "first", "first", null, "first", "first", "first", "reflection", "reflection"]);
+    expect(wordVoices("<think> a </think> so <answer> 1 </answer> <reflection> r")).toEqual([
+      "first",
+      "first",
+      "first",
+      null,
+      "first",
+      "first",
+      "first",
+      "reflection",
+      "reflection",
+    ]);
   });
   it("a truncated response is coloured as far as it goes", () => {
     expect(wordVoices("<think> a b")).toEqual(["first", "first", "first"]);
-    expect(wordVoices("<think> a <answer> 1 <reflection> r <think> b")).toEqual(
-      ["first", "first", "first", "first", "reflection", "reflection", "refined", "refined"]);
+    expect(wordVoices("<think> a <answer> 1 <reflection> r <think> b")).toEqual([
+      "first",
+      "first",
+      "first",
+      "first",
+      "reflection",
+      "reflection",
+      "refined",
+      "refined",
+    ]);
   });
   it("without a reflection, what follows the first answer is the refined solution", () => {
-    expect(wordVoices("<think> a </think> <answer> 1 </answer> <think> b")).toEqual(["first", "first", "first", "first", "first", "first", "refined", "refined"]);
+    expect(wordVoices("<think> a </think> <answer> 1 </answer> <think> b")).toEqual([
+      "first",
+      "first",
+      "first",
+      "first",
+      "first",
+      "first",
+      "refined",
+      "refined",
+    ]);
   });
   it("word tokens and the end token", () => {
     const text = "<think> a </think>";
@@ -131,9 +215,11 @@ describe("voices of words and tokens", () => {
   });
   it("subword pieces that split words and carry spaces", () => {
     expect(tokenVoices("<think> height </think> x", ["<th", "ink", ">", " hei", "ght", " </", "think>", " x"])).toEqual(
-      ["first", "first", "first", "first", "first", "first", "first", null]);
+      ["first", "first", "first", "first", "first", "first", "first", null],
+    );
   });
   it("agree with each other on word tokens", () => {
-    for (const text of [good, `Sure ! ${good} done`, replaced("</reflection>", "")]) expect(tokenVoices(text, text.match(/\S+/g) ?? [])).toEqual(wordVoices(text));
+    for (const text of [good, `Sure ! ${good} done`, replaced("</reflection>", "")])
+      expect(tokenVoices(text, text.match(/\S+/g) ?? [])).toEqual(wordVoices(text));
   });
 });

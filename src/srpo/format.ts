@@ -69,17 +69,23 @@ export function parseResponse(text: string): ParsedResponse {
   const firstThink = thinks[0];
   const firstAnswer = answers[0];
   const lastAnswer = answers.length >= 2 ? answers[answers.length - 1] : undefined;
-  const between = firstAnswer && lastAnswer
-    ? reflections.filter((r) => r.start >= firstAnswer.end && r.end <= lastAnswer.start && r.content.trim() !== "")
-    : [];
-  const refinedThink = firstAnswer && lastAnswer
-    ? thinks.findLast((t) => t.start >= firstAnswer.end && t.end <= lastAnswer.start)
-    : undefined;
+  const between =
+    firstAnswer && lastAnswer
+      ? reflections.filter((r) => r.start >= firstAnswer.end && r.end <= lastAnswer.start && r.content.trim() !== "")
+      : [];
+  const refinedThink =
+    firstAnswer && lastAnswer
+      ? thinks.findLast((t) => t.start >= firstAnswer.end && t.end <= lastAnswer.start)
+      : undefined;
   return {
-    text, thinks, answers, reflections,
-    firstSolution: firstThink || firstAnswer
-      ? { think: firstThink?.content.trim() ?? "", answer: firstAnswer?.content.trim() ?? "" }
-      : null,
+    text,
+    thinks,
+    answers,
+    reflections,
+    firstSolution:
+      firstThink || firstAnswer
+        ? { think: firstThink?.content.trim() ?? "", answer: firstAnswer?.content.trim() ?? "" }
+        : null,
     reflection: reflections[0]?.content.trim() ?? null,
     refinedSolution: lastAnswer
       ? { think: refinedThink?.content.trim() ?? "", answer: lastAnswer.content.trim() }
@@ -94,7 +100,11 @@ export function parseResponse(text: string): ParsedResponse {
 /** The five blocks of a well-formed response, in order. */
 const ORDER: readonly BlockName[] = ["think", "answer", "reflection", "think", "answer"];
 const BLOCK_TITLES = ["first <think>", "first <answer>", "<reflection>", "second <think>", "second <answer>"] as const;
-const COUNTS: readonly (readonly [BlockName, number])[] = [["think", 2], ["answer", 2], ["reflection", 1]];
+const COUNTS: readonly (readonly [BlockName, number])[] = [
+  ["think", 2],
+  ["answer", 2],
+  ["reflection", 1],
+];
 const NUMBER_WORDS = ["no", "one", "two"] as const;
 
 /**
@@ -108,26 +118,36 @@ export function formatReasons(text: string, pattern: FormatPattern = "strict"): 
     const opened = tags.filter((t) => t.name === name && !t.closing).length;
     const closed = tags.filter((t) => t.name === name && t.closing).length;
     const expected = `${NUMBER_WORDS[wanted]} ${wanted === 1 ? "is" : "are"} expected`;
-    if (opened !== wanted) reasons.push(`${opened === 1 ? "There is 1" : opened === 0 ? "There is no" : `There are ${opened}`} <${name}>; ${expected}.`);
+    if (opened !== wanted)
+      reasons.push(
+        `${opened === 1 ? "There is 1" : opened === 0 ? "There is no" : `There are ${opened}`} <${name}>; ${expected}.`,
+      );
     if (opened > closed) reasons.push(`A <${name}> is never closed.`);
     if (closed > opened) reasons.push(`A </${name}> closes nothing.`);
   }
   if (reasons.length === 0 && !tags.every((t, i) => t.closing === (i % 2 === 1) && t.name === ORDER[i >> 1])) {
-    const opening = tags.filter((t) => !t.closing).map((t) => t.name).join(", ");
-    reasons.push(opening === ORDER.join(", ")
-      ? "Blocks overlap: each must be closed before the next opens."
-      : `The blocks stand in the order ${opening}; expected ${ORDER.join(", ")}.`);
+    const opening = tags
+      .filter((t) => !t.closing)
+      .map((t) => t.name)
+      .join(", ");
+    reasons.push(
+      opening === ORDER.join(", ")
+        ? "Blocks overlap: each must be closed before the next opens."
+        : `The blocks stand in the order ${opening}; expected ${ORDER.join(", ")}.`,
+    );
   }
   const first = tags[0];
   const last = tags[tags.length - 1];
   if (!first || !last) return [...reasons, "The text stands outside any block."];
-  if (pattern === "strict" && text.slice(0, first.start).trim() !== "") reasons.push(`Text stands before the first <${first.name}>.`);
+  if (pattern === "strict" && text.slice(0, first.start).trim() !== "")
+    reasons.push(`Text stands before the first <${first.name}>.`);
   if (last.closing && text.slice(last.end).trim() !== "") reasons.push(`Text stands after the last </${last.name}>.`);
   tags.forEach((tag, i) => {
     const next = tags[i + 1];
     if (!next) return;
     const inside = text.slice(tag.end, next.start);
-    if (tag.closing && !next.closing && inside.trim() !== "") reasons.push(`Text stands between </${tag.name}> and <${next.name}>.`);
+    if (tag.closing && !next.closing && inside.trim() !== "")
+      reasons.push(`Text stands between </${tag.name}> and <${next.name}>.`);
     const blank = pattern === "strict" ? inside.trim() === "" : inside === "";
     if (!tag.closing && next.closing && tag.name === next.name && blank) {
       const title = tags.length === 10 ? (BLOCK_TITLES[i >> 1] ?? `<${tag.name}>`) : `<${tag.name}>`;
@@ -171,7 +191,7 @@ function closedBlocks(text: string, name: BlockName): readonly Block[] {
   const open = `<${name}>`;
   const close = `</${name}>`;
   const blocks: Block[] = [];
-  for (let at = 0; ;) {
+  for (let at = 0; ; ) {
     const start = text.indexOf(open, at);
     const end = start < 0 ? -1 : text.indexOf(close, start + open.length);
     if (end < 0) return blocks;
@@ -182,7 +202,10 @@ function closedBlocks(text: string, name: BlockName): readonly Block[] {
 
 function tagsOf(text: string): readonly Tag[] {
   return Array.from(text.matchAll(/<(\/?)(think|answer|reflection)>/g), (m) => ({
-    name: m[2] as BlockName, closing: m[1] === "/", start: m.index, end: m.index + m[0].length,
+    name: m[2] as BlockName,
+    closing: m[1] === "/",
+    start: m.index,
+    end: m.index + m[0].length,
   }));
 }
 

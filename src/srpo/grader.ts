@@ -13,7 +13,7 @@
  * Where there is a `\boxed{}`, it is the answer and the text around it is not read; boxes with different contents, or an
  * answer over 200 characters, are no answer.
  */
-import { exceedsOne, parseNumber, sameValue, times, timesPowerOfTen, type Rational } from "./number";
+import { exceedsOne, parseNumber, type Rational, sameValue, times, timesPowerOfTen } from "./number";
 import { readUnit, sameUnit, type Unit } from "./unit";
 
 export type GraderName = "equivalent" | "exact";
@@ -113,7 +113,10 @@ function plain(text: string): string | null {
     .replace(/\\%/g, "%")
     .replace(/\s+/g, " ")
     .trim()
-    .replace(/^(?:so |thus |therefore,? )?(?:(?:the )?(?:final |correct )?answer(?: is|:| =)|[A-Za-z]\s*=(?!=))\s*:?\s*/i, "")
+    .replace(
+      /^(?:so |thus |therefore,? )?(?:(?:the )?(?:final |correct )?answer(?: is|:| =)|[A-Za-z]\s*=(?!=))\s*:?\s*/i,
+      "",
+    )
     .replace(/^\(([^(),;]{2,}|\d)\)$/, "$1");
   return t.trim();
 }
@@ -142,7 +145,10 @@ function braced(text: string, from: number): string | null {
 
 /** The released rows' reading of an answer. */
 function bareString(text: string): string {
-  const t = text.replace(/<[^<>]*>/g, "").replaceAll("$", "").trim();
+  const t = text
+    .replace(/<[^<>]*>/g, "")
+    .replaceAll("$", "")
+    .trim();
   const box = /^\\boxed\{([\s\S]*)\}$/.exec(t);
   return (box?.[1] ?? t).trim();
 }

@@ -5,10 +5,20 @@ import type { AdvantagePreset } from "./types";
 
 /** name in the vectors → estimator and trainer; the names with + are verl's straight-through forms: same value. */
 const TABLE: readonly (readonly [string, KlEstimator, AdvantagePreset])[] = [
-  ["verl.k1", "k1", "verl"], ["verl.abs", "abs", "verl"], ["verl.k2", "k2", "verl"], ["verl.k3", "k3", "verl"],
-  ["verl.k1+", "k1", "verl"], ["verl.k3+", "k3", "verl"], ["verl.low_var_kl+", "k3", "verl"],
-  ["easyr1.kl", "k1", "easyr1"], ["easyr1.abs", "abs", "easyr1"], ["easyr1.mse", "k2", "easyr1"], ["easyr1.low_var_kl", "k3", "easyr1"],
-  ["openrlhf.k1", "k1", "openrlhf"], ["openrlhf.k2", "k2", "openrlhf"], ["openrlhf.k3", "k3", "openrlhf"],
+  ["verl.k1", "k1", "verl"],
+  ["verl.abs", "abs", "verl"],
+  ["verl.k2", "k2", "verl"],
+  ["verl.k3", "k3", "verl"],
+  ["verl.k1+", "k1", "verl"],
+  ["verl.k3+", "k3", "verl"],
+  ["verl.low_var_kl+", "k3", "verl"],
+  ["easyr1.kl", "k1", "easyr1"],
+  ["easyr1.abs", "abs", "easyr1"],
+  ["easyr1.mse", "k2", "easyr1"],
+  ["easyr1.low_var_kl", "k3", "easyr1"],
+  ["openrlhf.k1", "k1", "openrlhf"],
+  ["openrlhf.k2", "k2", "openrlhf"],
+  ["openrlhf.k3", "k3", "openrlhf"],
   ["trl.k3 (exp(ref-lp)-(ref-lp)-1, no clamp)", "k3", "trl"],
 ];
 const logp = vector("kl", "logp");

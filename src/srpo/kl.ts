@@ -17,7 +17,12 @@ export interface KlEstimate {
   readonly slope: number;
 }
 
-export function estimateKl(logp: number, refLogp: number, estimator: KlEstimator, trainer: AdvantagePreset): KlEstimate {
+export function estimateKl(
+  logp: number,
+  refLogp: number,
+  estimator: KlEstimator,
+  trainer: AdvantagePreset,
+): KlEstimate {
   const d = logp - refLogp;
   const plain = unclamped(d, estimator, trainer === "trl" || trainer === "openrlhf" ? Infinity : EXPONENT_LIMIT);
   const clampsValue = trainer === "openrlhf" || (estimator === "k3" && trainer !== "trl");
@@ -27,15 +32,19 @@ export function estimateKl(logp: number, refLogp: number, estimator: KlEstimator
 
 function unclamped(d: number, estimator: KlEstimator, limit: number): KlEstimate {
   switch (estimator) {
-    case "k1": return { value: d, slope: 1 };
-    case "abs": return { value: Math.abs(d), slope: Math.sign(d) };
-    case "k2": return { value: (d * d) / 2, slope: d };
+    case "k1":
+      return { value: d, slope: 1 };
+    case "abs":
+      return { value: Math.abs(d), slope: Math.sign(d) };
+    case "k2":
+      return { value: (d * d) / 2, slope: d };
     case "k3": {
       const held = Math.abs(d) > limit;
       const exponent = held ? -Math.sign(d) * limit : -d;
       return { value: Math.exp(exponent) - exponent - 1, slope: held ? 0 : 1 - Math.exp(exponent) };
     }
-    default: return unknownEstimator(estimator);
+    default:
+      return unknownEstimator(estimator);
   }
 }
 

@@ -23,7 +23,9 @@ export function formatFactor(value: number): string {
 
 /** a + b − c */
 export function formatSum(parts: readonly number[]): string {
-  return parts.map((p, i) => (i === 0 ? formatNumber(p) : p < 0 ? `− ${formatNumber(-p)}` : `+ ${formatNumber(p)}`)).join(" ");
+  return parts
+    .map((p, i) => (i === 0 ? formatNumber(p) : p < 0 ? `− ${formatNumber(-p)}` : `+ ${formatNumber(p)}`))
+    .join(" ");
 }
 
 function superscript(power: string): string {

@@ -60,9 +60,13 @@ export function exceedsOne(value: Rational): boolean {
 }
 
 function isDecimalOf(decimal: Rational, fraction: Rational): boolean {
-  if (decimal.places === null || decimal.places < 3 || fraction.places !== null || isFiniteDecimal(fraction)) return false;
-  const [shown, exact] = [magnitude(decimal.numerator) * fraction.denominator, magnitude(fraction.numerator) * decimal.denominator];
-  if ((decimal.numerator < 0n) !== (fraction.numerator < 0n)) return false;
+  if (decimal.places === null || decimal.places < 3 || fraction.places !== null || isFiniteDecimal(fraction))
+    return false;
+  const [shown, exact] = [
+    magnitude(decimal.numerator) * fraction.denominator,
+    magnitude(fraction.numerator) * decimal.denominator,
+  ];
+  if (decimal.numerator < 0n !== fraction.numerator < 0n) return false;
   // In units of the last place, times `unit`: cut off loses less than one, rounding moves by half of one at most.
   const missing = (exact - shown) * 10n ** BigInt(decimal.places);
   const unit = decimal.denominator * fraction.denominator;
@@ -91,7 +95,9 @@ function unsigned(t: string): Rational | null {
   }
   const [, whole, part, parts] = MIXED_PATTERN.exec(t) ?? [];
   if (whole !== undefined && part !== undefined && parts !== undefined) {
-    return BigInt(parts) === 0n ? null : reduce(fromDecimal(whole).numerator * BigInt(parts) + BigInt(part), BigInt(parts), null);
+    return BigInt(parts) === 0n
+      ? null
+      : reduce(fromDecimal(whole).numerator * BigInt(parts) + BigInt(part), BigInt(parts), null);
   }
   return null;
 }

@@ -1,20 +1,37 @@
 import { describe, expect, it } from "vitest";
-import { vectors, type LossVector } from "./golden/vectors";
+import { type LossVector, vectors } from "./golden/vectors";
 import { evaluateObjective, type ObjectiveRow, type ObjectiveSettings } from "./objective";
 import type { Surrogate } from "./surrogate";
 
 const rows: readonly ObjectiveRow[] = vectors.lens.map((length, i) => ({
-  length, logp: vectors.logp[i] ?? [], oldLogp: vectors.old_logp[i] ?? [], refLogp: vectors.ref_logp[i] ?? [],
+  length,
+  logp: vectors.logp[i] ?? [],
+  oldLogp: vectors.old_logp[i] ?? [],
+  refLogp: vectors.ref_logp[i] ?? [],
   advantage: vectors.loss_advantages[i] ?? NaN,
 }));
 
-const clip = (changes: Partial<Extract<Surrogate, { kind: "clip" }>> = {}): Surrogate =>
-  ({ kind: "clip", clipLow: 0.2, clipHigh: 0.2, ratioMax: null, dualClip: null, ...changes });
+const clip = (changes: Partial<Extract<Surrogate, { kind: "clip" }>> = {}): Surrogate => ({
+  kind: "clip",
+  clipLow: 0.2,
+  clipHigh: 0.2,
+  ratioMax: null,
+  dualClip: null,
+  ...changes,
+});
 const dual = clip({ dualClip: 3 });
 const sapo: Surrogate = { kind: "sapo", tauPositive: 1, tauNegative: 1.05 };
 const cispo: Surrogate = { kind: "cispo", ratioLow: 0.8, ratioHigh: 1.2 };
 
-const base: ObjectiveSettings = { surrogate: clip(), level: "token", logRatioLimit: 20, aggregation: "token-mean", beta: 0, klEstimator: "k3", trainer: "verl" };
+const base: ObjectiveSettings = {
+  surrogate: clip(),
+  level: "token",
+  logRatioLimit: 20,
+  aggregation: "token-mean",
+  beta: 0,
+  klEstimator: "k3",
+  trainer: "verl",
+};
 const trl: ObjectiveSettings = { ...base, logRatioLimit: null, trainer: "trl" };
 const horizon = vectors.shape.T;
 
@@ -59,19 +76,35 @@ const SETTINGS: Readonly<Record<string, ObjectiveSettings>> = {
 const NOT_COVERED = ["trl.vespo"];
 
 /** Our metric for each name a trainer prints; null: not of the objective (entropy of logits we do not see here). */
-const METRICS: Readonly<Record<string, ((m: ReturnType<typeof evaluateObjective>["metrics"], r: ReturnType<typeof evaluateObjective>) => number) | null>> = {
-  "clip_ratio/low_mean": (m) => m.clipLow, "clip_ratio/high_mean": (m) => m.clipHigh, "clip_ratio/region_mean": (m) => m.clipLow + m.clipHigh,
-  "clip_ratio/low_min": (m) => m.clipLowMin, "clip_ratio/high_max": (m) => m.clipHighMax,
-  "actor/pg_clipfrac": (m) => m.clipLow + m.clipHigh, "actor/pg_clipfrac_lower": (m) => m.bounded, "actor/ppo_kl": (m) => m.ppoKl,
-  pg_clipfrac_higher: (m) => m.clipLow + m.clipHigh, pg_clipfrac_lower: (m) => m.bounded, ppo_kl: (m) => m.ppoKl,
-  ppo_clip_ratio: (m) => m.clipLow + m.clipHigh, kl: (m) => m.kl,
+const METRICS: Readonly<
+  Record<
+    string,
+    ((m: ReturnType<typeof evaluateObjective>["metrics"], r: ReturnType<typeof evaluateObjective>) => number) | null
+  >
+> = {
+  "clip_ratio/low_mean": (m) => m.clipLow,
+  "clip_ratio/high_mean": (m) => m.clipHigh,
+  "clip_ratio/region_mean": (m) => m.clipLow + m.clipHigh,
+  "clip_ratio/low_min": (m) => m.clipLowMin,
+  "clip_ratio/high_max": (m) => m.clipHighMax,
+  "actor/pg_clipfrac": (m) => m.clipLow + m.clipHigh,
+  "actor/pg_clipfrac_lower": (m) => m.bounded,
+  "actor/ppo_kl": (m) => m.ppoKl,
+  pg_clipfrac_higher: (m) => m.clipLow + m.clipHigh,
+  pg_clipfrac_lower: (m) => m.bounded,
+  ppo_kl: (m) => m.ppoKl,
+  ppo_clip_ratio: (m) => m.clipLow + m.clipHigh,
+  kl: (m) => m.kl,
   // Share of tokens with A > 0 above the cap.
   cispo_clip_ratio: (m) => m.clipHigh,
-  entropy: null, entropy_loss: null,
+  entropy: null,
+  entropy_loss: null,
 };
 
 const closeTo = (actual: number | undefined, expected: number | undefined, what: string): void =>
-  expect(Math.abs((actual ?? NaN) - (expected ?? NaN)), `${what}: ${actual} against ${expected}`).toBeLessThanOrEqual(1e-6);
+  expect(Math.abs((actual ?? NaN) - (expected ?? NaN)), `${what}: ${actual} against ${expected}`).toBeLessThanOrEqual(
+    1e-6,
+  );
 
 describe("losses of four trainers", () => {
   it("covers every vector but those named", () => {
@@ -84,7 +117,10 @@ describe("losses of four trainers", () => {
     const result = evaluateObjective(rows, settings);
     closeTo(result.loss, golden.loss, "loss");
     closeTo(result.gradNorm, golden.grad_norm, "grad_norm");
-    for (const [row, expected] of [[0, golden.grad_row0], [2, golden.grad_row2]] as const) {
+    for (const [row, expected] of [
+      [0, golden.grad_row0],
+      [2, golden.grad_row2],
+    ] as const) {
       expected?.forEach((g, t) => closeTo(result.gradient[row]?.[t] ?? 0, g, `gradient of row ${row}, token ${t}`));
     }
     for (const [key, expected] of Object.entries(golden.metrics)) {
@@ -97,16 +133,21 @@ describe("losses of four trainers", () => {
 
 describe("gradient", () => {
   const kinds: readonly ObjectiveSettings[] = [
-    { ...base, surrogate: clip({ ratioMax: 3 }), beta: 0.04 }, { ...base, surrogate: dual, aggregation: "seq-mean-token-mean", beta: 0.1, klEstimator: "k2" },
-    { ...base, surrogate: sapo, aggregation: "seq-mean-token-sum" }, { ...base, level: "sequence", aggregation: "seq-mean-token-sum-norm" },
+    { ...base, surrogate: clip({ ratioMax: 3 }), beta: 0.04 },
+    { ...base, surrogate: dual, aggregation: "seq-mean-token-mean", beta: 0.1, klEstimator: "k2" },
+    { ...base, surrogate: sapo, aggregation: "seq-mean-token-sum" },
+    { ...base, level: "sequence", aggregation: "seq-mean-token-sum-norm" },
   ];
   it.each(kinds)("agrees with finite differences ($surrogate.kind, $level, $aggregation)", (settings) => {
     const { gradient } = evaluateObjective(rows, settings);
     const h = 1e-6;
     rows.forEach((row, i) => {
       for (let t = 0; t < row.length; t++) {
-        const nudged = (by: number): number => evaluateObjective(rows.map((r, j) =>
-          j === i ? { ...r, logp: Array.from(r.logp, (p, k) => (k === t ? p + by : p)) } : r), settings).loss;
+        const nudged = (by: number): number =>
+          evaluateObjective(
+            rows.map((r, j) => (j === i ? { ...r, logp: Array.from(r.logp, (p, k) => (k === t ? p + by : p)) } : r)),
+            settings,
+          ).loss;
         expect(gradient[i]?.[t]).toBeCloseTo((nudged(h) - nudged(-h)) / (2 * h), 7);
       }
     });
@@ -124,7 +165,9 @@ describe("gradient", () => {
 
 describe("edge cases", () => {
   it("never reads a masked outlier (TRL: loss NaN)", () => {
-    const outlier = rows.map((r, i) => (i === 2 ? { ...r, oldLogp: Array.from(r.oldLogp, (p, t) => (t === 4 ? (r.logp[4] ?? 0) - 200 : p)) } : r));
+    const outlier = rows.map((r, i) =>
+      i === 2 ? { ...r, oldLogp: Array.from(r.oldLogp, (p, t) => (t === 4 ? (r.logp[4] ?? 0) - 200 : p)) } : r,
+    );
     for (const [name, settings] of Object.entries(SETTINGS)) {
       expect(evaluateObjective(outlier, settings).loss, name).toBe(evaluateObjective(rows, settings).loss);
     }
@@ -136,7 +179,10 @@ describe("edge cases", () => {
     const one: ObjectiveRow = { length: 1, logp: [0], oldLogp: [-1000], advantage: -1 };
     expect(evaluateObjective([one], base).loss).toBeCloseTo(Math.exp(20), 0);
     expect(evaluateObjective([one], base).gradient[0]?.[0]).toBeCloseTo(0, 12);
-    expect(evaluateObjective([one], { ...base, surrogate: clip({ ratioMax: 3 }) })).toMatchObject({ loss: 3, metrics: { bounded: 1 } });
+    expect(evaluateObjective([one], { ...base, surrogate: clip({ ratioMax: 3 }) })).toMatchObject({
+      loss: 3,
+      metrics: { bounded: 1 },
+    });
   });
 
   it("bounds A < 0 alike by ratio clamp and dual clip", () => {
@@ -149,12 +195,19 @@ describe("edge cases", () => {
   it("an empty row counts as a sequence and changes no other row's gradient but by that count", () => {
     const empty: ObjectiveRow = { length: 0, logp: [], oldLogp: [], advantage: 1 };
     const mean = { ...base, aggregation: "seq-mean-token-mean" } as const;
-    expect(evaluateObjective([...rows, empty], mean).loss).toBeCloseTo((evaluateObjective(rows, mean).loss * 8) / 9, 12);
+    expect(evaluateObjective([...rows, empty], mean).loss).toBeCloseTo(
+      (evaluateObjective(rows, mean).loss * 8) / 9,
+      12,
+    );
     expect(evaluateObjective([...rows, empty], base).loss).toBe(evaluateObjective(rows, base).loss);
   });
 
   it("says which row is too short", () => {
-    expect(() => evaluateObjective([{ length: 3, logp: [0, 0], oldLogp: [0, 0, 0], advantage: 1 }], base)).toThrow(/Row 0 has 3 tokens, but logp holds 2/);
-    expect(() => evaluateObjective([{ length: 1, logp: [0], oldLogp: [0], advantage: 1 }], { ...base, beta: 0.1 })).toThrow(/needs the reference policy/);
+    expect(() => evaluateObjective([{ length: 3, logp: [0, 0], oldLogp: [0, 0, 0], advantage: 1 }], base)).toThrow(
+      /Row 0 has 3 tokens, but logp holds 2/,
+    );
+    expect(() =>
+      evaluateObjective([{ length: 1, logp: [0], oldLogp: [0], advantage: 1 }], { ...base, beta: 0.1 }),
+    ).toThrow(/needs the reference policy/);
   });
 });

@@ -10,9 +10,9 @@
  * Departure from TRL: only response tokens are ever looked at (rows are cut at their length before any exp), so one masked
  * outlier cannot make the loss NaN.
  */
-import { rowWeights, type Aggregation } from "./aggregation";
+import { type Aggregation, rowWeights } from "./aggregation";
 import { estimateKl, type KlEstimator } from "./kl";
-import { surrogateLoss, type Surrogate, type TokenLoss } from "./surrogate";
+import { type Surrogate, surrogateLoss, type TokenLoss } from "./surrogate";
 import type { AdvantagePreset } from "./types";
 
 export interface ObjectiveSettings {
@@ -70,11 +70,16 @@ export interface ObjectiveMetrics {
 /** @throws RangeError for a row shorter than its length, or β > 0 without reference log-probabilities */
 export function evaluateObjective(rows: readonly ObjectiveRow[], settings: ObjectiveSettings): ObjectiveResult {
   rows.forEach((row, i) => checkRow(row, i, settings.beta));
-  const weights = rowWeights(rows.map((r) => r.length), settings.aggregation, settings.horizon === undefined ? {} : { horizon: settings.horizon });
+  const weights = rowWeights(
+    rows.map((r) => r.length),
+    settings.aggregation,
+    settings.horizon === undefined ? {} : { horizon: settings.horizon },
+  );
   const evaluated = rows.map((row, i) => evaluateRow(row, weights[i] ?? 0, settings));
   const tokens = evaluated.flatMap((row) => row.tokens);
   const share = (counts: (t: TokenLoss) => boolean): number => meanOver(tokens, (t) => (counts(t) ? 1 : 0));
-  const rowShares = (counts: (t: TokenLoss) => boolean): number[] => evaluated.map((row) => meanOver(row.tokens, (t) => (counts(t) ? 1 : 0)));
+  const rowShares = (counts: (t: TokenLoss) => boolean): number[] =>
+    evaluated.map((row) => meanOver(row.tokens, (t) => (counts(t) ? 1 : 0)));
   const gradient = evaluated.map((row) => row.gradient);
   return {
     loss: evaluated.reduce((sum, row, i) => sum + (weights[i] ?? 0) * row.losses.reduce((a, b) => a + b, 0), 0),
@@ -86,8 +91,14 @@ export function evaluateObjective(rows: readonly ObjectiveRow[], settings: Objec
       clipLow: share((t) => t.clippedLow),
       clipHigh: share((t) => t.clippedHigh),
       bounded: share((t) => t.bounded),
-      ppoKl: meanOver(evaluated.flatMap((row) => row.logRatios), (d) => -d),
-      kl: meanOver(evaluated.flatMap((row) => row.kls), (kl) => kl),
+      ppoKl: meanOver(
+        evaluated.flatMap((row) => row.logRatios),
+        (d) => -d,
+      ),
+      kl: meanOver(
+        evaluated.flatMap((row) => row.kls),
+        (kl) => kl,
+      ),
       clipLowMin: rows.length === 0 ? 0 : Math.min(...rowShares((t) => t.clippedLow)),
       clipHighMax: rows.length === 0 ? 0 : Math.max(...rowShares((t) => t.clippedHigh)),
     },
@@ -95,7 +106,12 @@ export function evaluateObjective(rows: readonly ObjectiveRow[], settings: Objec
 }
 
 /** ρ of each token of a row. At sequence level all are exp of the mean log-ratio (GSPO). */
-export function importanceRatios(logp: readonly number[], oldLogp: readonly number[], level: "token" | "sequence", logRatioLimit: number | null): readonly number[] {
+export function importanceRatios(
+  logp: readonly number[],
+  oldLogp: readonly number[],
+  level: "token" | "sequence",
+  logRatioLimit: number | null,
+): readonly number[] {
   const logRatios = logp.map((p, t) => clampTo(p - (oldLogp[t] ?? NaN), logRatioLimit));
   if (level === "token") return logRatios.map(Math.exp);
   const ratio = Math.exp(meanOver(logRatios, (d) => d));
@@ -110,13 +126,21 @@ function evaluateRow(row: ObjectiveRow, weight: number, settings: ObjectiveSetti
   const ratios = importanceRatios(logp, oldLogp, settings.level, limit);
   const tokens = logp.map((p, t) => surrogateLoss(ratios[t] ?? NaN, row.advantage, p, settings.surrogate));
   const kls = logp.map((p, t) =>
-    settings.beta === 0 ? { value: 0, slope: 0 } : estimateKl(p, row.refLogp?.[t] ?? NaN, settings.klEstimator, settings.trainer));
+    settings.beta === 0
+      ? { value: 0, slope: 0 }
+      : estimateKl(p, row.refLogp?.[t] ?? NaN, settings.klEstimator, settings.trainer),
+  );
   // At sequence level every token of the row shares one ratio, so row.length equal slopes each reach 1/row.length of every
   // token: the same slope again, as in the token case.
-  const gradient = tokens.map((token, t) =>
-    weight * ((held[t] && settings.surrogate.kind !== "cispo" ? 0 : token.slope) + settings.beta * (kls[t]?.slope ?? 0)));
+  const gradient = tokens.map(
+    (token, t) =>
+      weight *
+      ((held[t] && settings.surrogate.kind !== "cispo" ? 0 : token.slope) + settings.beta * (kls[t]?.slope ?? 0)),
+  );
   return {
-    tokens, gradient, ratios,
+    tokens,
+    gradient,
+    ratios,
     logRatios: logp.map((p, t) => clampTo(p - (oldLogp[t] ?? NaN), limit)),
     losses: tokens.map((token, t) => token.loss + settings.beta * (kls[t]?.value ?? 0)),
     kls: kls.map((k) => k.value),
@@ -124,11 +148,17 @@ function evaluateRow(row: ObjectiveRow, weight: number, settings: ObjectiveSetti
 }
 
 function checkRow(row: ObjectiveRow, index: number, beta: number): void {
-  for (const [name, values] of [["logp", row.logp], ["oldLogp", row.oldLogp]] as const) {
-    if (values.length < row.length) throw new RangeError(`Row ${index} has ${row.length} tokens, but ${name} holds ${values.length}.`);
+  for (const [name, values] of [
+    ["logp", row.logp],
+    ["oldLogp", row.oldLogp],
+  ] as const) {
+    if (values.length < row.length)
+      throw new RangeError(`Row ${index} has ${row.length} tokens, but ${name} holds ${values.length}.`);
   }
   if (beta !== 0 && (row.refLogp?.length ?? 0) < row.length) {
-    throw new RangeError(`Row ${index} has ${row.length} tokens, but refLogp holds ${row.refLogp?.length ?? 0}; beta ${beta} needs the reference policy's log-probabilities.`);
+    throw new RangeError(
+      `Row ${index} has ${row.length} tokens, but refLogp holds ${row.refLogp?.length ?? 0}; beta ${beta} needs the reference policy's log-probabilities.`,
+    );
   }
 }
 

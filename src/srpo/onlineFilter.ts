@@ -15,7 +15,8 @@ export const PAPER_BAND: AccuracyBand = [0.1, 0.9];
  */
 export function keepsGroup(right: readonly boolean[], band: AccuracyBand | null): boolean {
   if (band === null) return true;
-  if (band[0] > band[1]) throw new RangeError(`The accuracy band runs from ${band[0]} to ${band[1]}; expected low first.`);
+  if (band[0] > band[1])
+    throw new RangeError(`The accuracy band runs from ${band[0]} to ${band[1]}; expected low first.`);
   const accuracy = right.filter(Boolean).length / right.length;
   return accuracy >= band[0] && accuracy <= band[1];
 }

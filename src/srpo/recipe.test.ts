@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { evaluateObjective } from "./objective";
-import { PAPER_BAND, keepsGroup } from "./onlineFilter";
-import { RECIPES, objectiveOf } from "./recipe";
+import { keepsGroup, PAPER_BAND } from "./onlineFilter";
+import { objectiveOf, RECIPES } from "./recipe";
 import { scoreResponse } from "./score";
 
-const fixed = "<think> a b c </think> <answer> 3 </answer> <reflection> check </reflection> <think> d </think> <answer> 8 </answer>";
+const fixed =
+  "<think> a b c </think> <answer> 3 </answer> <reflection> check </reflection> <think> d </think> <answer> 8 </answer>";
 
 describe("recipes", () => {
   it.each(Object.values(RECIPES))("$name names a source for every setting", ({ settings, sources }) => {
@@ -27,11 +28,19 @@ describe("recipes", () => {
 
 describe("online filter", () => {
   const group = (right: number, size: number): boolean[] => Array.from({ length: size }, (_, i) => i < right);
-  it.each([[0, 8, false], [1, 8, true], [7, 8, true], [8, 8, false], [1, 10, true], [9, 10, true], [1, 16, false]])("%d of %d right: %s", (right, size, kept) =>
-    expect(keepsGroup(group(right, size), PAPER_BAND)).toBe(kept));
+  it.each([
+    [0, 8, false],
+    [1, 8, true],
+    [7, 8, true],
+    [8, 8, false],
+    [1, 10, true],
+    [9, 10, true],
+    [1, 16, false],
+  ])("%d of %d right: %s", (right, size, kept) => expect(keepsGroup(group(right, size), PAPER_BAND)).toBe(kept));
   it("without a band keeps all; with one, a group nobody could score goes", () => {
     expect(keepsGroup(group(8, 8), null)).toBe(true);
     expect(keepsGroup([], PAPER_BAND)).toBe(false);
   });
-  it("says when the band is upside down", () => expect(() => keepsGroup([true], [0.9, 0.1])).toThrow(/from 0.9 to 0.1/));
+  it("says when the band is upside down", () =>
+    expect(() => keepsGroup([true], [0.9, 0.1])).toThrow(/from 0.9 to 0.1/));
 });

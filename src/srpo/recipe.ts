@@ -2,12 +2,13 @@
  * Recipes: everything that tells one method from another, as data, each value with its source. SRPO and plain GRPO; a
  * recipe with a new mechanism adds to `Surrogate`, the aggregations or the advantage estimators, and a record here.
  */
-import { PAPER_BAND, type AccuracyBand } from "./onlineFilter";
+
 import type { Aggregation } from "./aggregation";
 import type { KlEstimator } from "./kl";
 import type { ObjectiveSettings } from "./objective";
-import type { Surrogate } from "./surrogate";
+import { type AccuracyBand, PAPER_BAND } from "./onlineFilter";
 import { defaultRewardConfig } from "./reward";
+import type { Surrogate } from "./surrogate";
 import type { AdvantagePreset, RewardConfig } from "./types";
 
 export type RecipeName = "srpo" | "grpo";
@@ -39,7 +40,13 @@ export interface Recipe {
   readonly sources: Readonly<Record<keyof RecipeSettings, string>>;
 }
 
-const clip: Extract<Surrogate, { kind: "clip" }> = { kind: "clip", clipLow: 0.2, clipHigh: 0.2, ratioMax: null, dualClip: null };
+const clip: Extract<Surrogate, { kind: "clip" }> = {
+  kind: "clip",
+  clipLow: 0.2,
+  clipHigh: 0.2,
+  ratioMax: null,
+  dualClip: null,
+};
 
 const srpo: Recipe = {
   name: "srpo",
@@ -108,6 +115,13 @@ const grpo: Recipe = {
 export const RECIPES: Readonly<Record<RecipeName, Recipe>> = { srpo, grpo };
 
 /** The objective a recipe minimises (objective.ts). */
-export function objectiveOf({ surrogate, logRatioLimit, aggregation, beta, klEstimator, advantages }: RecipeSettings): ObjectiveSettings {
+export function objectiveOf({
+  surrogate,
+  logRatioLimit,
+  aggregation,
+  beta,
+  klEstimator,
+  advantages,
+}: RecipeSettings): ObjectiveSettings {
   return { surrogate, level: "token", logRatioLimit, aggregation, beta, klEstimator, trainer: advantages };
 }

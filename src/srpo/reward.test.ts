@@ -2,19 +2,40 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { contributions, defaultRewardConfig, rewardTerms } from "./reward";
 import { responseFacts, scoreResponse } from "./score";
-import { TRANSITIONS, type RewardConfig, type RewardVariant } from "./types";
+import { type RewardConfig, type RewardVariant, TRANSITIONS } from "./types";
 
 interface RewardCase {
   readonly id: string;
   readonly response: string;
   readonly answer: string;
-  readonly paper: { readonly format: number; readonly accuracy: number; readonly effectiveness: number; readonly reflectionFormat: number; readonly length: number; readonly lengthWeighted: number; readonly total: number };
+  readonly paper: {
+    readonly format: number;
+    readonly accuracy: number;
+    readonly effectiveness: number;
+    readonly reflectionFormat: number;
+    readonly length: number;
+    readonly lengthWeighted: number;
+    readonly total: number;
+  };
   /** `length` is weighted here. */
-  readonly official: { readonly accuracy: number; readonly format: number; readonly length: number; readonly total: number; readonly note?: string };
+  readonly official: {
+    readonly accuracy: number;
+    readonly format: number;
+    readonly length: number;
+    readonly total: number;
+    readonly note?: string;
+  };
 }
 
-const cases = readFileSync(new URL("golden/reward_cases.jsonl", import.meta.url), "utf8").trim().split("\n").map((line): RewardCase => JSON.parse(line));
-const config = (variant: RewardVariant, changes: Partial<RewardConfig> = {}): RewardConfig => ({ ...defaultRewardConfig, variant, ...changes });
+const cases = readFileSync(new URL("golden/reward_cases.jsonl", import.meta.url), "utf8")
+  .trim()
+  .split("\n")
+  .map((line): RewardCase => JSON.parse(line));
+const config = (variant: RewardVariant, changes: Partial<RewardConfig> = {}): RewardConfig => ({
+  ...defaultRewardConfig,
+  variant,
+  ...changes,
+});
 const response = (first: string, refined: string): string =>
   `<think> a b c </think> <answer> ${first} </answer> <reflection> check </reflection> <think> d </think> <answer> ${refined} </answer>`;
 /** Rows in the order kept, fixed, stillWrong, spoilt; the truth is 8. */
@@ -26,26 +47,33 @@ describe("reward vectors", () => {
   it.each(cases)("paper, $id: every term to 1e-9, with either grader", ({ response: text, answer, paper }) => {
     for (const grader of ["exact", "equivalent"] as const) {
       const { terms } = scoreResponse(text, answer, config("paper"), undefined, grader);
-      for (const key of Object.keys(paper) as (keyof typeof paper)[]) expect(Math.abs(terms[key] - paper[key]), key).toBeLessThanOrEqual(1e-9);
+      for (const key of Object.keys(paper) as (keyof typeof paper)[])
+        expect(Math.abs(terms[key] - paper[key]), key).toBeLessThanOrEqual(1e-9);
       expect(terms.note).toBeUndefined();
     }
   });
 
-  it.each(cases.filter((c) => !c.official.note))("official, $id: every term to 1e-9", ({ response: text, answer, official }) => {
-    const { terms } = scoreResponse(text, answer, config("official"));
-    expect(terms.format).toBeCloseTo(official.format, 9);
-    expect(terms.accuracy).toBeCloseTo(official.accuracy, 9);
-    expect(terms.lengthWeighted).toBeCloseTo(official.length, 9);
-    expect(Math.abs(terms.total - official.total)).toBeLessThanOrEqual(1e-9);
-    expect(terms.note).toBeUndefined();
-  });
+  it.each(cases.filter((c) => !c.official.note))(
+    "official, $id: every term to 1e-9",
+    ({ response: text, answer, official }) => {
+      const { terms } = scoreResponse(text, answer, config("official"));
+      expect(terms.format).toBeCloseTo(official.format, 9);
+      expect(terms.accuracy).toBeCloseTo(official.accuracy, 9);
+      expect(terms.lengthWeighted).toBeCloseTo(official.length, 9);
+      expect(Math.abs(terms.total - official.total)).toBeLessThanOrEqual(1e-9);
+      expect(terms.note).toBeUndefined();
+    },
+  );
 
-  it.each(cases.filter((c) => c.official.note))("official, $id: scored by the same rules where the released scorer crashed", ({ response: text, answer, paper }) => {
-    const { terms, firstRight } = scoreResponse(text, answer, config("official"));
-    expect(terms.note).toMatch(/raises here .* gives 0/);
-    // One answer: 0.5 where it is right; no answer: nothing.
-    expect(terms).toMatchObject({ format: 0, accuracy: paper.accuracy, length: 0, total: firstRight ? 0.5 : 0 });
-  });
+  it.each(cases.filter((c) => c.official.note))(
+    "official, $id: scored by the same rules where the released scorer crashed",
+    ({ response: text, answer, paper }) => {
+      const { terms, firstRight } = scoreResponse(text, answer, config("official"));
+      expect(terms.note).toMatch(/raises here .* gives 0/);
+      // One answer: 0.5 where it is right; no answer: nothing.
+      expect(terms).toMatchObject({ format: 0, accuracy: paper.accuracy, length: 0, total: firstRight ? 0.5 : 0 });
+    },
+  );
 });
 
 describe("totals without f_len", () => {
@@ -71,8 +99,11 @@ describe("weights and tiers", () => {
     for (const variant of ["paper", "official", "official-verl"] as const) {
       const base = config(variant);
       const tripled = config(variant, {
-        formatWeight: 3 * base.formatWeight, accuracyWeight: 3 * base.accuracyWeight, effectivenessWeight: 3,
-        reflectionFormatWeight: 3 * base.reflectionFormatWeight, lengthWeight: 3 * base.lengthWeight,
+        formatWeight: 3 * base.formatWeight,
+        accuracyWeight: 3 * base.accuracyWeight,
+        effectivenessWeight: 3,
+        reflectionFormatWeight: 3 * base.reflectionFormatWeight,
+        lengthWeight: 3 * base.lengthWeight,
       });
       for (const c of cases) {
         const facts = responseFacts(c.response, c.answer);
@@ -94,14 +125,18 @@ describe("weights and tiers", () => {
   });
 
   it("effectivenessWeight 0 turns I_eff off", () => {
-    for (const text of rows) expect(Math.abs(scoreResponse(text, "8", config("paper", { effectivenessWeight: 0 })).terms.effectiveness)).toBe(0);
+    for (const text of rows)
+      expect(Math.abs(scoreResponse(text, "8", config("paper", { effectivenessWeight: 0 })).terms.effectiveness)).toBe(
+        0,
+      );
   });
 
   it("contributions sum to the total", () => {
-    for (const variant of ["paper", "official", "official-verl"] as const) for (const c of cases) {
-      const { terms } = scoreResponse(c.response, c.answer, config(variant));
-      expect(Object.values(contributions(terms, variant)).reduce((a, b) => a + b, 0)).toBeCloseTo(terms.total, 12);
-    }
+    for (const variant of ["paper", "official", "official-verl"] as const)
+      for (const c of cases) {
+        const { terms } = scoreResponse(c.response, c.answer, config(variant));
+        expect(Object.values(contributions(terms, variant)).reduce((a, b) => a + b, 0)).toBeCloseTo(terms.total, 12);
+      }
   });
 });
 
@@ -126,5 +161,6 @@ describe("f_len", () => {
     const characters = scoreResponse(rows[0] ?? "", "8", config("paper"), (text) => text.length);
     expect(characters.baseTokens).toBe("a b c".length + 1);
   });
-  it("is 0 with an empty first solution", () => expect(rewardTerms({ ...facts, baseTokens: 0 }, config("paper")).length).toBe(0));
+  it("is 0 with an empty first solution", () =>
+    expect(rewardTerms({ ...facts, baseTokens: 0 }, config("paper")).length).toBe(0));
 });

@@ -60,7 +60,11 @@ export function transitionOf(firstRight: boolean, refinedRight: boolean): Transi
 }
 
 /** All terms of a response whose facts are known; pure, no text is read, so a moved weight re-scores at once. */
-export function rewardTerms(facts: ResponseFacts, config: RewardConfig, grader: GraderName = graderOf(config.variant)): RewardTerms {
+export function rewardTerms(
+  facts: ResponseFacts,
+  config: RewardConfig,
+  grader: GraderName = graderOf(config.variant),
+): RewardTerms {
   const length = lengthShape(facts, config);
   const lengthWeighted = config.lengthWeight * length;
   const right = facts.right[grader];
@@ -69,37 +73,74 @@ export function rewardTerms(facts: ResponseFacts, config: RewardConfig, grader: 
     case "paper": {
       const format = facts.wellFormed ? config.formatWeight : 0;
       const accuracy = right.first ? config.accuracyWeight : 0;
-      const effectiveness = transition && facts.reflectionBetween ? config.effectivenessWeight * config.effectiveness[transition] : 0;
+      const effectiveness =
+        transition && facts.reflectionBetween ? config.effectivenessWeight * config.effectiveness[transition] : 0;
       const reflectionFormat = facts.reflectionBetween ? config.reflectionFormatWeight : 0;
-      return { format, accuracy, effectiveness, reflectionFormat, length, lengthWeighted, total: format + accuracy + effectiveness + reflectionFormat + lengthWeighted };
+      return {
+        format,
+        accuracy,
+        effectiveness,
+        reflectionFormat,
+        length,
+        lengthWeighted,
+        total: format + accuracy + effectiveness + reflectionFormat + lengthWeighted,
+      };
     }
     case "official": {
       const format = facts.wellFormedReleased ? config.formatWeight : 0;
-      const accuracy = (right.first || right.refined ? config.accuracyWeight : 0)
-        + (transition ? config.effectivenessWeight * config.effectiveness[transition] : 0);
-      return { format, accuracy, effectiveness: 0, reflectionFormat: 0, length, lengthWeighted, total: format + accuracy + lengthWeighted, ...crash(facts) };
+      const accuracy =
+        (right.first || right.refined ? config.accuracyWeight : 0) +
+        (transition ? config.effectivenessWeight * config.effectiveness[transition] : 0);
+      return {
+        format,
+        accuracy,
+        effectiveness: 0,
+        reflectionFormat: 0,
+        length,
+        lengthWeighted,
+        total: format + accuracy + lengthWeighted,
+        ...crash(facts),
+      };
     }
     case "official-verl": {
       const format = facts.wellFormedReleased ? config.formatWeight : 0;
       const accuracy = verlAccuracy(transition ?? transitionOf(right.first, right.first), config);
-      return { format, accuracy, effectiveness: 0, reflectionFormat: 0, length, lengthWeighted,
-        total: VERL_SHARE * accuracy + VERL_SHARE * format + lengthWeighted, ...crash(facts) };
+      return {
+        format,
+        accuracy,
+        effectiveness: 0,
+        reflectionFormat: 0,
+        length,
+        lengthWeighted,
+        total: VERL_SHARE * accuracy + VERL_SHARE * format + lengthWeighted,
+        ...crash(facts),
+      };
     }
-    default: return unknownVariant(config.variant);
+    default:
+      return unknownVariant(config.variant);
   }
 }
 
 /** What each term adds to the total (the verl port halves format and accuracy); sums to `terms.total`. Order: as drawn. */
-export function contributions(terms: RewardTerms, variant: RewardVariant): Readonly<Record<"format" | "accuracy" | "effectiveness" | "reflectionFormat" | "length", number>> {
+export function contributions(
+  terms: RewardTerms,
+  variant: RewardVariant,
+): Readonly<Record<"format" | "accuracy" | "effectiveness" | "reflectionFormat" | "length", number>> {
   const share = variant === "official-verl" ? VERL_SHARE : 1;
   return {
-    format: share * terms.format, accuracy: share * terms.accuracy, effectiveness: terms.effectiveness,
-    reflectionFormat: terms.reflectionFormat, length: terms.lengthWeighted,
+    format: share * terms.format,
+    accuracy: share * terms.accuracy,
+    effectiveness: terms.effectiveness,
+    reflectionFormat: terms.reflectionFormat,
+    length: terms.lengthWeighted,
   };
 }
 
 /** Where f_len's target and x stand for a response: x = (L − T_target)/(T_max − T_target), null where f_len is 0 by rule. */
-export function lengthPosition(facts: ResponseFacts, config: RewardConfig): { readonly target: number; readonly max: number; readonly x: number } | null {
+export function lengthPosition(
+  facts: ResponseFacts,
+  config: RewardConfig,
+): { readonly target: number; readonly max: number; readonly x: number } | null {
   if (facts.thinkBlocks < 2 || facts.answerBlocks < 2 || facts.baseTokens === 0) return null;
   const target = config.targetFactor * facts.baseTokens;
   const max = config.maxFactor * facts.baseTokens;
@@ -121,9 +162,12 @@ function verlAccuracy(transition: Transition, config: RewardConfig): number {
 }
 
 function crash(facts: ResponseFacts): { readonly note: string } | Record<never, never> {
-  if (facts.answerBlocks === 0) return { note: "The released scorer raises here (it finds no answer block) and gives 0 for the whole response." };
+  if (facts.answerBlocks === 0)
+    return { note: "The released scorer raises here (it finds no answer block) and gives 0 for the whole response." };
   if (facts.thinkBlocks < 2 || facts.answerBlocks < 2) {
-    return { note: "The released scorer raises here (its length term needs two think and two answer blocks) and gives 0 for the whole response." };
+    return {
+      note: "The released scorer raises here (its length term needs two think and two answer blocks) and gives 0 for the whole response.",
+    };
   }
   return {};
 }

@@ -1,7 +1,7 @@
 /** From a response's text to its score: parse, grade both answers, count tokens, and compute every reward term. */
-import { formatReasons, parseResponse, type ParsedResponse, type Solution } from "./format";
-import { isRight, type GraderName } from "./grader";
-import { graderOf, rewardTerms, transitionOf, type ResponseFacts } from "./reward";
+import { formatReasons, type ParsedResponse, parseResponse, type Solution } from "./format";
+import { type GraderName, isRight } from "./grader";
+import { graderOf, type ResponseFacts, rewardTerms, transitionOf } from "./reward";
 import type { RewardConfig, RewardTerms, Transition } from "./types";
 
 /** Tokens of a text. The reward's vectors count white-space words; a policy counts its own tokens. */
@@ -35,8 +35,11 @@ export interface ScoredResponse {
  * @param grader who judges the answers; by default the one the variant was defined with (`graderOf`)
  */
 export function scoreResponse(
-  text: string, answer: string, config: RewardConfig,
-  countTokens: CountTokens = countWords, grader: GraderName = graderOf(config.variant),
+  text: string,
+  answer: string,
+  config: RewardConfig,
+  countTokens: CountTokens = countWords,
+  grader: GraderName = graderOf(config.variant),
 ): ScoredResponse {
   const parsed = parseResponse(text);
   const facts = responseFacts(parsed, answer, countTokens);
@@ -44,7 +47,8 @@ export function scoreResponse(
   const pattern = config.variant === "paper" ? "strict" : "released";
   const reasons = formatReasons(text, pattern);
   return {
-    parsed, facts,
+    parsed,
+    facts,
     firstSolution: parsed.firstSolution,
     reflection: parsed.reflection,
     refinedSolution: parsed.refinedSolution,
@@ -60,7 +64,11 @@ export function scoreResponse(
 }
 
 /** The facts of a response (see `ResponseFacts`): compute once, then `rewardTerms(facts, config)` for any config. */
-export function responseFacts(response: ParsedResponse | string, answer: string, countTokens: CountTokens = countWords): ResponseFacts {
+export function responseFacts(
+  response: ParsedResponse | string,
+  answer: string,
+  countTokens: CountTokens = countWords,
+): ResponseFacts {
   const parsed = typeof response === "string" ? parseResponse(response) : response;
   const grade = (grader: GraderName): { readonly first: boolean; readonly refined: boolean } => ({
     first: isRight(parsed.firstAnswer, answer, grader),
@@ -74,6 +82,7 @@ export function responseFacts(response: ParsedResponse | string, answer: string,
     answerBlocks: parsed.answers.length,
     right: { equivalent: grade("equivalent"), exact: grade("exact") },
     lengthTokens: countTokens(parsed.text),
-    baseTokens: countTokens(parsed.thinks[0]?.content.trim() ?? "") + countTokens(parsed.answers[0]?.content.trim() ?? ""),
+    baseTokens:
+      countTokens(parsed.thinks[0]?.content.trim() ?? "") + countTokens(parsed.answers[0]?.content.trim() ?? ""),
   };
 }

@@ -10,7 +10,13 @@
  * Slopes are by log π, with ρ's own slope dρ/d log π = ρ.
  */
 export type Surrogate =
-  | { readonly kind: "clip"; readonly clipLow: number; readonly clipHigh: number; readonly ratioMax: number | null; readonly dualClip: number | null }
+  | {
+      readonly kind: "clip";
+      readonly clipLow: number;
+      readonly clipHigh: number;
+      readonly ratioMax: number | null;
+      readonly dualClip: number | null;
+    }
   | { readonly kind: "cispo"; readonly ratioLow: number; readonly ratioHigh: number }
   | { readonly kind: "sapo"; readonly tauPositive: number; readonly tauNegative: number };
 
@@ -28,27 +34,39 @@ export interface TokenLoss {
 /** @param ratio π/π_old, of this token or (GSPO) of its sequence; @param logp log π, read by cispo only */
 export function surrogateLoss(ratio: number, advantage: number, logp: number, surrogate: Surrogate): TokenLoss {
   switch (surrogate.kind) {
-    case "clip": return clipLoss(ratio, advantage, surrogate);
+    case "clip":
+      return clipLoss(ratio, advantage, surrogate);
     case "cispo": {
       const held = Math.min(Math.max(ratio, surrogate.ratioLow), surrogate.ratioHigh);
       return {
-        loss: -held * advantage * logp, slope: -held * advantage,
-        clippedLow: held > ratio, clippedHigh: held < ratio, bounded: false,
+        loss: -held * advantage * logp,
+        slope: -held * advantage,
+        clippedLow: held > ratio,
+        clippedHigh: held < ratio,
+        bounded: false,
       };
     }
     case "sapo": {
       const tau = advantage > 0 ? surrogate.tauPositive : surrogate.tauNegative;
       const gate = 1 / (1 + Math.exp(-tau * (ratio - 1)));
       return {
-        loss: (-4 / tau) * gate * advantage, slope: -4 * gate * (1 - gate) * ratio * advantage,
-        clippedLow: false, clippedHigh: false, bounded: false,
+        loss: (-4 / tau) * gate * advantage,
+        slope: -4 * gate * (1 - gate) * ratio * advantage,
+        clippedLow: false,
+        clippedHigh: false,
+        bounded: false,
       };
     }
-    default: return unknownSurrogate(surrogate);
+    default:
+      return unknownSurrogate(surrogate);
   }
 }
 
-function clipLoss(ratio: number, advantage: number, { clipLow, clipHigh, ratioMax, dualClip }: Extract<Surrogate, { kind: "clip" }>): TokenLoss {
+function clipLoss(
+  ratio: number,
+  advantage: number,
+  { clipLow, clipHigh, ratioMax, dualClip }: Extract<Surrogate, { kind: "clip" }>,
+): TokenLoss {
   const clippedLow = ratio < 1 - clipLow && advantage < 0;
   const clippedHigh = ratio > 1 + clipHigh && advantage > 0;
   const held = ratioMax === null ? ratio : Math.min(ratio, ratioMax);

@@ -1,2 +1,5 @@
 /** The tags of the response format as words: each is one token of the nano policy's vocabulary. */
-export const RESPONSE_TAGS: readonly string[] = ["think", "answer", "reflection"].flatMap((name) => [`<${name}>`, `</${name}>`]);
+export const RESPONSE_TAGS: readonly string[] = ["think", "answer", "reflection"].flatMap((name) => [
+  `<${name}>`,
+  `</${name}>`,
+]);

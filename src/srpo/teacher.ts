@@ -45,7 +45,10 @@ const NUMBER = /^-?\d+$/;
 
 /** Steps of a chain as words, cut at every ";". Any text is a list of steps, though perhaps of none that says something. */
 function stepsOf(think: string): string[][] {
-  return think.split(";").map((step) => step.trim().split(/\s+/)).filter((words) => words[0] !== "");
+  return think
+    .split(";")
+    .map((step) => step.trim().split(/\s+/))
+    .filter((words) => words[0] !== "");
 }
 
 /** The values that the chain gives for a subject, in order: steps that end in "subject = number". */

@@ -12,16 +12,16 @@ export type RewardVariant = "paper" | "official" | "official-verl";
 /** Every adjustable number of the reward; defaults are the paper's (method: reward.ts). */
 export interface RewardConfig {
   readonly variant: RewardVariant;
-  readonly formatWeight: number;            // 0.5
-  readonly accuracyWeight: number;          // 0.5
+  readonly formatWeight: number; // 0.5
+  readonly accuracyWeight: number; // 0.5
   /** Tiers of I_eff by transition: kept 0.25, fixed 0.5, stillWrong 0, spoilt −0.25; scaled by effectivenessWeight (1; 0 turns I_eff off). */
   readonly effectiveness: Readonly<Record<Transition, number>>;
-  readonly effectivenessWeight: number;     // 1
-  readonly reflectionFormatWeight: number;  // 0.25
-  readonly lengthWeight: number;            // α = 0.1
+  readonly effectivenessWeight: number; // 1
+  readonly reflectionFormatWeight: number; // 0.25
+  readonly lengthWeight: number; // α = 0.1
   readonly lengthShape: "gaussian" | "laplace";
-  readonly targetFactor: number;            // T_target = 2 · base
-  readonly maxFactor: number;               // T_max = 2.5 · base
+  readonly targetFactor: number; // T_target = 2 · base
+  readonly maxFactor: number; // T_max = 2.5 · base
 }
 
 /** The terms of one response's reward; keys as in the reward vectors. `official*` variants leave the terms they lack at 0. */

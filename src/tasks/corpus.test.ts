@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { teach } from "../srpo/teacher";
-import { corpusExample, type CorpusPhase } from "./corpus";
-import { FAMILY_NAMES } from "./problems";
+import { type CorpusPhase, corpusExample } from "./corpus";
 import type { FamilyName } from "./problem";
+import { FAMILY_NAMES } from "./problems";
 import { VOCABULARY } from "./vocabulary";
 
 const FORMAT = /^<think> (.+) <\/think> <answer> (\S+) <\/answer>$/;
@@ -99,7 +99,8 @@ describe("a taught response", () => {
       const taught = teach({ ...problem, firstThink: think, firstAnswer: answer });
       const whole = `${response} <reflection> ${taught.reflection} </reflection> <think> ${taught.refinedThink} </think> <answer> ${taught.refinedAnswer} </answer>`;
       expect(whole.split(" ").length).toBeLessThanOrEqual(95);
-      const style = think.split(" ; ").length > problem.readings.length + problem.inferences.length ? "redundant" : "concise";
+      const style =
+        think.split(" ; ").length > problem.readings.length + problem.inferences.length ? "redundant" : "concise";
       ratios[style].push(whole.split(" ").length / (think.split(" ").length + 1));
       lengths[answer === problem.answer ? "right" : "wrong"].push(taught.reflection.split(" ").length);
     }

@@ -7,7 +7,7 @@
 import type { FamilyName, Problem, Split } from "./problem";
 import { FAMILY_NAMES, problemAt } from "./problems";
 import { combineSeeds, Random } from "./random";
-import { noisySolution, writeSolution, type NoiseRates } from "./solution";
+import { type NoiseRates, noisySolution, writeSolution } from "./solution";
 
 export type CorpusPhase = "clean" | "noisy";
 
@@ -45,7 +45,13 @@ export interface CorpusExample {
 }
 
 /** Example number `index` of a phase: a pure function of (phase, seed, index); problems are of the training split. */
-export function corpusExample(phase: CorpusPhase, seed: number, index: number, options: CorpusOptions = DEFAULT_CORPUS, split: Split = "train"): CorpusExample {
+export function corpusExample(
+  phase: CorpusPhase,
+  seed: number,
+  index: number,
+  options: CorpusOptions = DEFAULT_CORPUS,
+  split: Split = "train",
+): CorpusExample {
   const phaseSeed = combineSeeds(seed, phase === "clean" ? 101 : 102);
   const problem = problemAt(split, index, options.families, phaseSeed);
   const random = new Random(phaseSeed, index, 103);

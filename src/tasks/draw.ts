@@ -103,9 +103,16 @@ export class Canvas {
     return { width: SIDE, height: SIDE, pixels: this.pixels };
   }
 
-  private glyph(font: ReadonlyMap<string, readonly string[]>, character: string, x: number, y: number, colour: Colour): void {
+  private glyph(
+    font: ReadonlyMap<string, readonly string[]>,
+    character: string,
+    x: number,
+    y: number,
+    colour: Colour,
+  ): void {
     const rows = font.get(character);
-    if (rows === undefined) throw new Error(`Canvas: no glyph for "${character}"; the font holds ${[...font.keys()].join(" ")}`);
+    if (rows === undefined)
+      throw new Error(`Canvas: no glyph for "${character}"; the font holds ${[...font.keys()].join(" ")}`);
     rows.forEach((row, j) => {
       for (let i = 0; i < row.length; i++) if (row[i] === "#") this.point(x + i, y + j, colour);
     });

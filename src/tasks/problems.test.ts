@@ -85,7 +85,13 @@ describe("the split", () => {
   });
 
   it("lets the families take turns, in streams that differ by run", () => {
-    expect([0, 1, 2, 3, 4].map((i) => problemAt("eval", i).family)).toEqual(["bars", "shapes", "geometry", "digits", "bars"]);
+    expect([0, 1, 2, 3, 4].map((i) => problemAt("eval", i).family)).toEqual([
+      "bars",
+      "shapes",
+      "geometry",
+      "digits",
+      "bars",
+    ]);
     expect(problemAt("train", 0, ["digits"], 1).id).not.toBe(problemAt("train", 0, ["digits"], 2).id);
   });
 });

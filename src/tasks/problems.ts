@@ -3,11 +3,12 @@
  * shows, not by its seed: every picture with the same facts falls on the same side, so no evaluation picture
  * can come up in training, whatever seed drew it. One picture in EVAL_SHARE is kept for evaluation.
  */
-import type { ProblemParts, TaskFamily } from "./family";
+
 import { bars } from "./families/bars";
 import { digits } from "./families/digits";
 import { geometry } from "./families/geometry";
 import { shapes } from "./families/shapes";
+import type { ProblemParts, TaskFamily } from "./family";
 import type { FamilyName, Problem, Split } from "./problem";
 import { combineSeeds, hashText, Random } from "./random";
 
@@ -31,14 +32,19 @@ export function makeParts(family: FamilyName, split: Split, seed: number): Probl
     const parts = FAMILIES[family].make(random);
     if (splitOf(family, parts.facts) === split) return parts;
   }
-  throw new Error(`makeProblem: 10,000 draws of family "${family}" gave none of split "${split}"; the family's pictures are too few for a split of 1 in ${EVAL_SHARE}`);
+  throw new Error(
+    `makeProblem: 10,000 draws of family "${family}" gave none of split "${split}"; the family's pictures are too few for a split of 1 in ${EVAL_SHARE}`,
+  );
 }
 
 /** The problem of a family, split and seed (an unsigned 32-bit integer); the same on every platform. */
 export function makeProblem(family: FamilyName, split: Split, seed: number): Problem {
   const parts = makeParts(family, split, seed >>> 0);
   const last = parts.inferences.at(-1);
-  if (last === undefined) throw new Error(`makeProblem: family "${family}" made a problem without an inference; every problem needs one, its result is the answer`);
+  if (last === undefined)
+    throw new Error(
+      `makeProblem: family "${family}" made a problem without an inference; every problem needs one, its result is the answer`,
+    );
   return {
     id: `${family}:${split}:${seed >>> 0}`,
     family,
@@ -54,9 +60,15 @@ export function makeProblem(family: FamilyName, split: Split, seed: number): Pro
  * Problem number `index` of the endless stream of a split: the families take turns, so any run of
  * consecutive indices is balanced. `stream` (the run's seed) gives another stream of the same split.
  */
-export function problemAt(split: Split, index: number, families: readonly FamilyName[] = FAMILY_NAMES, stream = 0): Problem {
+export function problemAt(
+  split: Split,
+  index: number,
+  families: readonly FamilyName[] = FAMILY_NAMES,
+  stream = 0,
+): Problem {
   const family = families[index % families.length];
-  if (family === undefined) throw new Error("problemAt: no family given; name at least one of bars, shapes, geometry, digits");
+  if (family === undefined)
+    throw new Error("problemAt: no family given; name at least one of bars, shapes, geometry, digits");
   return makeProblem(family, split, combineSeeds(stream, index));
 }
 
@@ -65,7 +77,9 @@ export function problemOf(id: string): Problem {
   const [name, split, seed] = id.split(":");
   const family = FAMILY_NAMES.find((known) => known === name);
   if (family === undefined || (split !== "train" && split !== "eval") || seed === undefined || !/^\d+$/.test(seed)) {
-    throw new Error(`problemOf: "${id}" is not a problem id; expected family:split:seed, e.g. "bars:train:7", family one of ${FAMILY_NAMES.join(", ")}`);
+    throw new Error(
+      `problemOf: "${id}" is not a problem id; expected family:split:seed, e.g. "bars:train:7", family one of ${FAMILY_NAMES.join(", ")}`,
+    );
   }
   return makeProblem(family, split, Number(seed));
 }

@@ -4,8 +4,8 @@
  */
 import { compute } from "./family";
 import type { Inference, Problem, Reading } from "./problem";
-import { isNumberWord } from "./vocabulary";
 import type { Random } from "./random";
+import { isNumberWord } from "./vocabulary";
 
 export type ChainStyle = "concise" | "redundant";
 
@@ -28,7 +28,9 @@ function unitOf(problem: Problem): 1 | 10 {
 
 /** One or two units beside the value, both ways as likely, inside [low, high] and the vocabulary. */
 function misjudge(value: number, unit: number, low: number, high: number, random: Random): number {
-  const beside = [-2, -1, 1, 2].map((steps) => value + steps * unit).filter((other) => other >= low && other <= high && isNumberWord(other));
+  const beside = [-2, -1, 1, 2]
+    .map((steps) => value + steps * unit)
+    .filter((other) => other >= low && other <= high && isNumberWord(other));
   return random.pick(beside);
 }
 
@@ -68,7 +70,8 @@ export function writeChain(solution: Solution, style: ChainStyle): string {
 /** The result of the last inference. Throws where there is none. */
 export function answerOf(solution: Solution): string {
   const last = solution.inferences.at(-1);
-  if (last === undefined) throw new Error("answerOf: the solution holds no inference; its last result would be the answer");
+  if (last === undefined)
+    throw new Error("answerOf: the solution holds no inference; its last result would be the answer");
   return String(last.result);
 }
 

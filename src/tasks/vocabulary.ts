@@ -21,8 +21,31 @@ export function isNumberWord(value: number): boolean {
 }
 
 const SIGNS = ["=", ";", "?", "+", "-", "*", "max", "min"];
-const SUBJECTS = ["A", "B", "C", "D", "red", "blue", "yellow", "circles", "squares", "triangles", "left", "right", "width", "height", "first", "second"];
+const SUBJECTS = [
+  "A",
+  "B",
+  "C",
+  "D",
+  "red",
+  "blue",
+  "yellow",
+  "circles",
+  "squares",
+  "triangles",
+  "left",
+  "right",
+  "width",
+  "height",
+  "first",
+  "second",
+];
 const QUESTIONS = ["how", "many", "more", "and", "than", "third", "angle", "perimeter", "value"];
 const REFLECTION = ["is", "are", "not", "answer", "steps", "hold", "repeat"];
 
-export const VOCABULARY: readonly string[] = [...SIGNS, ...SUBJECTS, ...QUESTIONS, ...REFLECTION, ...NUMBERS.map(String)];
+export const VOCABULARY: readonly string[] = [
+  ...SIGNS,
+  ...SUBJECTS,
+  ...QUESTIONS,
+  ...REFLECTION,
+  ...NUMBERS.map(String),
+];

@@ -24,9 +24,14 @@ export function cacheHalf(value: number): number {
 
 /** Whole rows of values as words. */
 export function packCache(values: Float32Array): Int32Array {
-  return Int32Array.from({ length: values.length / 2 }, (_, word) => cacheHalf(values[2 * word] ?? 0) | (cacheHalf(values[2 * word + 1] ?? 0) << 16));
+  return Int32Array.from(
+    { length: values.length / 2 },
+    (_, word) => cacheHalf(values[2 * word] ?? 0) | (cacheHalf(values[2 * word + 1] ?? 0) << 16),
+  );
 }
 
 export function unpackCache(words: Float32Array | Int32Array): Float32Array {
-  return Float32Array.from({ length: 2 * words.length }, (_, i) => fromHalf(((words[i >> 1] ?? 0) >>> (16 * (i & 1))) & 0xffff));
+  return Float32Array.from({ length: 2 * words.length }, (_, i) =>
+    fromHalf(((words[i >> 1] ?? 0) >>> (16 * (i & 1))) & 0xffff),
+  );
 }

@@ -4,14 +4,15 @@
  *
  *   for (const c of conformanceCases()) test(c.name, async () => expect((await c.run(home, reference)).failures).toEqual([]));
  */
-import type { Home } from "./home";
+
 import { attentionCases } from "./conformance/attentionCases";
 import { compareHomes, type ErrorReport } from "./conformance/compare";
 import { linearMapCases } from "./conformance/linearCases";
 import { objectiveCases } from "./conformance/objectiveCases";
 import { stepCases } from "./conformance/stepCases";
+import type { Home } from "./home";
 
-export { relativeError, TOLERANCE, type ErrorReport, type OutputError } from "./conformance/compare";
+export { type ErrorReport, type OutputError, relativeError, TOLERANCE } from "./conformance/compare";
 
 export interface ConformanceCase {
   /** Begins with the kernel's name. */
@@ -23,5 +24,8 @@ export interface ConformanceCase {
 /** All cases, in a fixed order with fixed seeds. */
 export function conformanceCases(): ConformanceCase[] {
   const bodies = [...linearMapCases(), ...attentionCases(), ...objectiveCases(), ...stepCases()];
-  return bodies.map(([name, body], i) => ({ name, run: (home, reference) => compareHomes(body, 1000 + i, home, reference) }));
+  return bodies.map(([name, body], i) => ({
+    name,
+    run: (home, reference) => compareHomes(body, 1000 + i, home, reference),
+  }));
 }

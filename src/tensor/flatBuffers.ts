@@ -29,9 +29,18 @@ export class FlatBuffers {
   readonly count: number;
 
   /** @param places of the groups, in order @param length of a buffer, padding included */
-  constructor(private readonly home: Home, private readonly places: readonly FlatPlace[], length: number) {
+  constructor(
+    private readonly home: Home,
+    private readonly places: readonly FlatPlace[],
+    length: number,
+  ) {
     this.count = places.reduce((sum, { size }) => sum + size, 0);
-    [this.theta, this.grad, this.m, this.v] = [home.zeros([length]), home.zeros([length]), home.zeros([length]), home.zeros([length])];
+    [this.theta, this.grad, this.m, this.v] = [
+      home.zeros([length]),
+      home.zeros([length]),
+      home.zeros([length]),
+      home.zeros([length]),
+    ];
   }
 
   zeroGrad(recorder: Recorder = directRecorder): void {
@@ -44,11 +53,16 @@ export class FlatBuffers {
   adamw(options: AdamWOptions, recorder: Recorder = directRecorder): Tensor {
     const { theta, grad, m, v } = this;
     const { learningRate, updateCount, ...fixed } = options;
-    const [squares] = recorder.run(`adamw ${JSON.stringify(fixed, (_name, value: unknown) => (value === Infinity ? "off" : value))}`, [], { learningRate, updateCount }, () => {
-      const gradSquares = this.home.kernels.sumSquares(grad);
-      this.home.kernels.adamw(theta, grad, m, v, gradSquares, options);
-      return [gradSquares];
-    });
+    const [squares] = recorder.run(
+      `adamw ${JSON.stringify(fixed, (_name, value: unknown) => (value === Infinity ? "off" : value))}`,
+      [],
+      { learningRate, updateCount },
+      () => {
+        const gradSquares = this.home.kernels.sumSquares(grad);
+        this.home.kernels.adamw(theta, grad, m, v, gradSquares, options);
+        return [gradSquares];
+      },
+    );
     if (squares === undefined) throw new Error("FlatBuffers.adamw: the recorded update returned no sum of squares.");
     return squares;
   }
@@ -59,7 +73,12 @@ export class FlatBuffers {
   }
 
   restore({ theta, m, v }: ParameterState): void {
-    for (const [what, values] of [["theta", theta], ["m", m], ["v", v]] as const) this.write(what, values);
+    for (const [what, values] of [
+      ["theta", theta],
+      ["m", m],
+      ["v", v],
+    ] as const)
+      this.write(what, values);
   }
 
   async read(which: "theta" | "grad"): Promise<Float32Array> {
@@ -70,7 +89,9 @@ export class FlatBuffers {
   /** @throws Error when there are not as many values as are trainable */
   write(which: "theta" | "grad" | "m" | "v", values: Float32Array): void {
     if (values.length !== this.count) {
-      throw new Error(`ParameterSet: ${which} has ${values.length} values, this policy has ${this.count} trainable ones; it is of another policy or set of trainable parameters.`);
+      throw new Error(
+        `ParameterSet: ${which} has ${values.length} values, this policy has ${this.count} trainable ones; it is of another policy or set of trainable parameters.`,
+      );
     }
     const into = this[which];
     if (into.size === values.length) return this.home.write(into, values, 0);

@@ -54,7 +54,12 @@ export interface Recorder {
    * @returns tensors as `body` returns them, new in every run; the caller disposes them. The work may only have been
    *   recorded: it is done at the latest when something is read, and begun by `Home.flush`
    */
-  run(key: string, inputs: readonly Tensor[], changing: ChangingOptions, body: () => readonly Tensor[]): readonly Tensor[];
+  run(
+    key: string,
+    inputs: readonly Tensor[],
+    changing: ChangingOptions,
+    body: () => readonly Tensor[],
+  ): readonly Tensor[];
 
   /**
    * Take the memory that runs of `key` with the largest shapes will need, so that it need not grow when they come. Where the home

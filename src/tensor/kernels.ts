@@ -24,10 +24,19 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 export type Weight =
   | { readonly format: "f32"; readonly out: number; readonly in: number; readonly values: Tensor }
   | { readonly format: "f16"; readonly out: number; readonly in: number; readonly packed: Tensor }
-  | { readonly format: "int4"; readonly out: number; readonly in: number; readonly packed: Tensor; readonly scales: Tensor };
+  | {
+      readonly format: "int4";
+      readonly out: number;
+      readonly in: number;
+      readonly packed: Tensor;
+      readonly scales: Tensor;
+    };
 
 /** A block of columns [offset, offset + count) of a wider matrix (used by LoRA on fused projections). */
-export interface Columns { readonly offset: number; readonly count: number }
+export interface Columns {
+  readonly offset: number;
+  readonly count: number;
+}
 
 export interface AttentionShape {
   readonly heads: number;
@@ -60,12 +69,12 @@ export interface SampleOptions {
 
 /** Where the sampler keeps its results on the device, R rows × capacity columns. */
 export interface SampleBuffers {
-  readonly tokens: Tensor;    // int32 [R, capacity]
-  readonly logprobs: Tensor;  // f32   [R, capacity], log-probability at temperature T of the sampled token (before topK)
+  readonly tokens: Tensor; // int32 [R, capacity]
+  readonly logprobs: Tensor; // f32   [R, capacity], log-probability at temperature T of the sampled token (before topK)
   readonly entropies: Tensor; // f32   [R, capacity], nats, of the distribution sampled from (before topK)
-  readonly next: Tensor;      // int32 [R], token to feed next
-  readonly done: Tensor;      // int32 [R], 1 once finished
-  readonly streams: Tensor;   // int32 [R, 2], of each row's random counter: its row part, and the position that column 0 has
+  readonly next: Tensor; // int32 [R], token to feed next
+  readonly done: Tensor; // int32 [R], 1 once finished
+  readonly streams: Tensor; // int32 [R, 2], of each row's random counter: its row part, and the position that column 0 has
 }
 
 export interface PolicyLossOptions {
@@ -94,7 +103,16 @@ export interface PolicyLossOptions {
  *  dualClipped  advantage < 0 and the clipped loss exceeds −dualClip·advantage
  * A clamp or clip that binds has gradient 0.
  */
-export const POLICY_LOSS_STATS = ["loss", "rows", "ratio", "approxKl", "refKl", "clippedLow", "clippedHigh", "dualClipped"] as const;
+export const POLICY_LOSS_STATS = [
+  "loss",
+  "rows",
+  "ratio",
+  "approxKl",
+  "refKl",
+  "clippedLow",
+  "clippedHigh",
+  "dualClipped",
+] as const;
 
 export interface AdamWOptions {
   readonly learningRate: number;
@@ -138,7 +156,14 @@ export interface Kernels {
   /** y = x / sqrt(mean(x²) + eps) · weight, over rows of x [N, D]. → [N, D] */
   rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor;
   /** → dx [N, D] (+ `residual` if given: the gradient arriving past the norm); dWeight [D] accumulates. */
-  rmsNormGrad(x: Tensor, weight: Tensor, dy: Tensor, eps: number, residual: Tensor | null, intoWeight: Tensor | null): Tensor;
+  rmsNormGrad(
+    x: Tensor,
+    weight: Tensor,
+    dy: Tensor,
+    eps: number,
+    residual: Tensor | null,
+    intoWeight: Tensor | null,
+  ): Tensor;
 
   /** x [N, in] · Wᵀ (+ bias [out]) (+ residual [N, out]). → [N, out] */
   linear(x: Tensor, weight: Weight, bias: Tensor | null, residual: Tensor | null): Tensor;
@@ -171,7 +196,15 @@ export interface Kernels {
    * seenBy [N, 2] int32: key row j is seen by query rows in [s0, s1) — exactly those whose visible ranges
    * contain j (packing keeps them contiguous). → dQkv, same shape as qkv.
    */
-  attentionGrad(qkv: Tensor, visible: Tensor, seenBy: Tensor, out: Tensor, lse: Tensor, dOut: Tensor, shape: AttentionShape): Tensor;
+  attentionGrad(
+    qkv: Tensor,
+    visible: Tensor,
+    seenBy: Tensor,
+    out: Tensor,
+    lse: Tensor,
+    dOut: Tensor,
+    shape: AttentionShape,
+  ): Tensor;
 
   /** KV cache: row r of x, columns `columns`, is copied to row `rows[r] + extend` of `into` [C, columns.count]. rows [N] int32; negative: skipped. */
   copyRows(x: Tensor, columns: Columns, rows: Tensor, extend: number, into: Tensor): void;
@@ -182,7 +215,16 @@ export interface Kernels {
    * negative: skipped. Row r has the angles of row `angleRow + r` of cos, sin [≥ angleRow + N, headDim/2]. `into` may hold
    * halves (cacheHalves.ts) where headDim is a multiple of 4.
    */
-  ropeToCache(intoQkv: Tensor, cos: Tensor, sin: Tensor, angleRow: number, shape: AttentionShape, rows: Tensor, extend: number, into: Tensor): void;
+  ropeToCache(
+    intoQkv: Tensor,
+    cos: Tensor,
+    sin: Tensor,
+    angleRow: number,
+    shape: AttentionShape,
+    rows: Tensor,
+    extend: number,
+    into: Tensor,
+  ): void;
 
   /** gateUp [N, 2F] laid out gate|up → silu(gate)·up [N, F] */
   swiglu(gateUp: Tensor): Tensor;
@@ -200,16 +242,36 @@ export interface Kernels {
    * Fused linear + log-softmax at given targets, logits = hidden · Wᵀ / temperature, never stored as [N, V].
    * targets [N] int32; −1 skips a row (zeros). → logprob, lse, entropy, each [N]
    */
-  tokenLogprobs(hidden: Tensor, head: Weight, targets: Tensor, temperature: number): { logprob: Tensor; lse: Tensor; entropy: Tensor };
+  tokenLogprobs(
+    hidden: Tensor,
+    head: Weight,
+    targets: Tensor,
+    temperature: number,
+  ): { logprob: Tensor; lse: Tensor; entropy: Tensor };
   /** Given dLogprob [N]: → dHidden [N, D]; dHead [V, D] accumulates. Logits are recomputed. */
-  tokenLogprobsGrad(hidden: Tensor, head: Weight, targets: Tensor, lse: Tensor, dLogprob: Tensor, temperature: number, intoHead: Tensor | null): Tensor;
+  tokenLogprobsGrad(
+    hidden: Tensor,
+    head: Weight,
+    targets: Tensor,
+    lse: Tensor,
+    dLogprob: Tensor,
+    temperature: number,
+    intoHead: Tensor | null,
+  ): Tensor;
 
   /**
    * Clipped policy-gradient objective per token row. weight [N] carries the aggregation (e.g. 1/(B·len) for the mean of
    * sequence means; 0 masks the row, before any exp). loss = Σ w·(clipped surrogate + β·k3).
    * → dLogprob [N], stats [8] in the order of POLICY_LOSS_STATS
    */
-  policyLoss(logprob: Tensor, oldLogprob: Tensor, refLogprob: Tensor, advantage: Tensor, weight: Tensor, options: PolicyLossOptions): { dLogprob: Tensor; stats: Tensor };
+  policyLoss(
+    logprob: Tensor,
+    oldLogprob: Tensor,
+    refLogprob: Tensor,
+    advantage: Tensor,
+    weight: Tensor,
+    options: PolicyLossOptions,
+  ): { dLogprob: Tensor; stats: Tensor };
 
   /** Next token of each row from logits [R, V], into `buffers` (in place, on the device). Same draw rule in all homes: see random.ts. */
   sample(logits: Tensor, buffers: SampleBuffers, options: SampleOptions): void;
@@ -220,5 +282,12 @@ export interface Kernels {
    * One fused AdamW pass over flat buffers (all [P]), with the clip factor taken on the device from `gradSquares` [1]
    * = Σ g². If that sum is not finite, nothing is written: the caller sees it in its one read-back and refuses the step.
    */
-  adamw(intoTheta: Tensor, grad: Tensor, intoM: Tensor, intoV: Tensor, gradSquares: Tensor, options: AdamWOptions): void;
+  adamw(
+    intoTheta: Tensor,
+    grad: Tensor,
+    intoM: Tensor,
+    intoV: Tensor,
+    gradSquares: Tensor,
+    options: AdamWOptions,
+  ): void;
 }

@@ -3,7 +3,7 @@
  * only when they are tried, so that a page does not load what it does not use.
  */
 import type { Home, HomeName } from "./home";
-import { timedSelfTest, type SelfTestTimes } from "./selfTest";
+import { type SelfTestTimes, timedSelfTest } from "./selfTest";
 import type { WebGpuHomeOptions } from "./webgpu/home";
 
 export interface OpenOptions {
@@ -61,7 +61,9 @@ export async function openBestHome(options: OpenOptions = {}): Promise<OpenedHom
       onProgress?.({ home: name, stage: "passed over", why });
     }
   }
-  throw new Error(`No home for the policy could be opened. ${passedOver.map(({ home, why }) => `${home}: ${why}`).join(" ")}`);
+  throw new Error(
+    `No home for the policy could be opened. ${passedOver.map(({ home, why }) => `${home}: ${why}`).join(" ")}`,
+  );
 }
 
 /** Opens one home, untested. */

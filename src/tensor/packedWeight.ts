@@ -53,7 +53,8 @@ export interface PackedRows {
 /** Pack whole rows of `columns` values. Rows do not depend on each other, so a matrix may be packed piece by piece. @throws Error when the columns do not divide as the format needs */
 export function packRows(values: Float32Array, columns: number, format: PackedFormat): PackedRows {
   const unit = ROW_UNIT[format];
-  if (columns % unit !== 0) throw new Error(`packRows: ${format} needs rows of a multiple of ${unit} values, got ${columns}.`);
+  if (columns % unit !== 0)
+    throw new Error(`packRows: ${format} needs rows of a multiple of ${unit} values, got ${columns}.`);
   return format === "f16" ? { packed: packHalves(values), scales: null } : packNibbles(values, columns);
 }
 
@@ -94,9 +95,16 @@ function packNibbles(values: Float32Array, columns: number): PackedRows {
 /** A weight of zeros, to be filled by `writeRows`. */
 export function emptyWeight(home: Home, out: number, columns: number, format: WeightFormat): Weight {
   if (format === "f32") return { format, out, in: columns, values: home.zeros([out, columns]) };
-  if (columns % ROW_UNIT[format] !== 0) throw new Error(`emptyWeight: ${format} needs rows of a multiple of ${ROW_UNIT[format]} values, got ${columns}.`);
+  if (columns % ROW_UNIT[format] !== 0)
+    throw new Error(`emptyWeight: ${format} needs rows of a multiple of ${ROW_UNIT[format]} values, got ${columns}.`);
   if (format === "f16") return { format, out, in: columns, packed: home.zeros([out, columns / 2], "int32") };
-  return { format, out, in: columns, packed: home.zeros([out, columns / 8], "int32"), scales: home.zeros([out, Math.ceil(columns / 64)], "int32") };
+  return {
+    format,
+    out,
+    in: columns,
+    packed: home.zeros([out, columns / 8], "int32"),
+    scales: home.zeros([out, Math.ceil(columns / 64)], "int32"),
+  };
 }
 
 /** Overwrite rows of a weight from row `firstRow` on, packing them on the way. */
@@ -104,24 +112,42 @@ export function writeRows(home: Home, weight: Weight, firstRow: number, values: 
   if (weight.format === "f32") return home.write(weight.values, values, firstRow * weight.in);
   const { packed, scales } = packRows(values, weight.in, weight.format);
   home.write(weight.packed, packed, (firstRow * weight.in) / (weight.format === "f16" ? 2 : 8));
-  if (weight.format === "int4" && scales !== null) home.write(weight.scales, scales, firstRow * Math.ceil(weight.in / 64));
+  if (weight.format === "int4" && scales !== null)
+    home.write(weight.scales, scales, firstRow * Math.ceil(weight.in / 64));
 }
 
 /** Upload `values` [out, columns] in the given format. @throws Error when the columns do not divide as the format needs. */
-export function packWeight(home: Home, values: Float32Array, out: number, columns: number, format: WeightFormat): Weight {
+export function packWeight(
+  home: Home,
+  values: Float32Array,
+  out: number,
+  columns: number,
+  format: WeightFormat,
+): Weight {
   if (format === "f32") return { format, out, in: columns, values: home.upload(values, [out, columns]) };
   const { packed, scales } = packRows(values, columns, format);
-  if (format === "f16" || scales === null) return { format: "f16", out, in: columns, packed: home.upload(packed, [out, columns / 2]) };
-  return { format, out, in: columns, packed: home.upload(packed, [out, columns / 8]), scales: home.upload(scales, [out, Math.ceil(columns / 64)]) };
+  if (format === "f16" || scales === null)
+    return { format: "f16", out, in: columns, packed: home.upload(packed, [out, columns / 2]) };
+  return {
+    format,
+    out,
+    in: columns,
+    packed: home.upload(packed, [out, columns / 8]),
+    scales: home.upload(scales, [out, Math.ceil(columns / 64)]),
+  };
 }
 
 /** Bytes that a matrix takes in a format. */
 export function weightBytes(out: number, columns: number, format: WeightFormat): number {
   switch (format) {
-    case "f32": return 4 * out * columns;
-    case "f16": return 2 * out * columns;
-    case "int4": return (out * columns) / 2 + 4 * out * Math.ceil(columns / 64);
-    default: return format satisfies never;
+    case "f32":
+      return 4 * out * columns;
+    case "f16":
+      return 2 * out * columns;
+    case "int4":
+      return (out * columns) / 2 + 4 * out * Math.ceil(columns / 64);
+    default:
+      return format satisfies never;
   }
 }
 
@@ -132,7 +158,13 @@ export function fitsFormat(columns: number, format: WeightFormat): boolean {
 
 /** Read a weight back as float32 [out · in] (what the kernels multiply with). */
 export async function unpackWeight(home: Home, weight: Weight): Promise<Float32Array> {
-  const read = await home.read(weight.format === "f32" ? [weight.values] : weight.format === "f16" ? [weight.packed] : [weight.packed, weight.scales]);
+  const read = await home.read(
+    weight.format === "f32"
+      ? [weight.values]
+      : weight.format === "f16"
+        ? [weight.packed]
+        : [weight.packed, weight.scales],
+  );
   const words = read[0] ?? new Int32Array(0);
   if (weight.format === "f32") return Float32Array.from(words);
   const values = new Float32Array(weight.out * weight.in);

@@ -1,19 +1,45 @@
 /** One flat buffer, many names: fused groups, frozen and packed parameters, and snapshots that continue to the bit. */
 import { describe, expect, it } from "vitest";
-import { ParameterSet, type ParameterGroup } from "./parameters";
+import { type ParameterGroup, ParameterSet } from "./parameters";
 import { openReferenceHome } from "./reference/home";
 import { openWasmHome } from "./wasm/home";
 
 const groups: ParameterGroup[] = [
   { key: "norm", parts: [{ name: "norm.weight", shape: [3] }], trainable: true },
-  { key: "qkv", parts: [{ name: "q.weight", shape: [2, 4] }, { name: "k.weight", shape: [1, 4] }], trainable: true },
+  {
+    key: "qkv",
+    parts: [
+      { name: "q.weight", shape: [2, 4] },
+      { name: "k.weight", shape: [1, 4] },
+    ],
+    trainable: true,
+  },
   { key: "frozen", parts: [{ name: "frozen.weight", shape: [2, 2] }], trainable: false },
-  { key: "half", parts: [{ name: "half.a", shape: [1, 2] }, { name: "half.b", shape: [2, 2] }], trainable: false, format: "f16" },
+  {
+    key: "half",
+    parts: [
+      { name: "half.a", shape: [1, 2] },
+      { name: "half.b", shape: [2, 2] },
+    ],
+    trainable: false,
+    format: "f16",
+  },
 ];
 const ramp = (n: number, start = 0): Float32Array => Float32Array.from({ length: n }, (_, i) => start + i / 8);
-const adam = (updateCount: number) => ({ learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, updateCount, maxGradNorm: 1 });
+const adam = (updateCount: number) => ({
+  learningRate: 0.01,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0.01,
+  updateCount,
+  maxGradNorm: 1,
+});
 
-describe.each([{ name: "reference", open: openReferenceHome }, { name: "wasm", open: openWasmHome }])("ParameterSet on the $name home", ({ open }) => {
+describe.each([
+  { name: "reference", open: openReferenceHome },
+  { name: "wasm", open: openWasmHome },
+])("ParameterSet on the $name home", ({ open }) => {
   it("binds fused groups as one matrix and keeps their parts' names", async () => {
     const home = await open();
     const set = new ParameterSet(home, groups);
@@ -48,10 +74,19 @@ describe.each([{ name: "reference", open: openReferenceHome }, { name: "wasm", o
 
   it("takes a packed tensor row by row as it takes it whole", async () => {
     const home = await open();
-    const wide = (): ParameterSet => new ParameterSet(home, [
-      { key: "w", parts: [{ name: "a", shape: [3, 4, 16] }, { name: "b", shape: [5, 64] }], trainable: false, format: "int4" },
-      { key: "h", parts: [{ name: "c", shape: [5, 6] }], trainable: false, format: "f16" },
-    ]);
+    const wide = (): ParameterSet =>
+      new ParameterSet(home, [
+        {
+          key: "w",
+          parts: [
+            { name: "a", shape: [3, 4, 16] },
+            { name: "b", shape: [5, 64] },
+          ],
+          trainable: false,
+          format: "int4",
+        },
+        { key: "h", parts: [{ name: "c", shape: [5, 6] }], trainable: false, format: "f16" },
+      ]);
     const [whole, rows] = [wide(), wide()];
     const values = { a: ramp(192, -7), b: ramp(320, -20), c: ramp(30) };
     for (const [name, all] of Object.entries(values)) {
@@ -92,7 +127,10 @@ describe.each([{ name: "reference", open: openReferenceHome }, { name: "wasm", o
 
   it("refuses to train nothing", async () => {
     const home = await open();
-    const set = new ParameterSet(home, groups.filter((group) => !group.trainable));
+    const set = new ParameterSet(
+      home,
+      groups.filter((group) => !group.trainable),
+    );
     expect(set.trainableCount).toBe(0);
     expect(() => set.adamw(adam(1))).toThrow("no trainable parameters");
     await home.dispose();

@@ -12,7 +12,15 @@ import { FlatBuffers, type ParameterState } from "./flatBuffers";
 import type { Home, Recorder } from "./home";
 import type { AdamWOptions, Weight } from "./kernels";
 import { disposeWeight, emptyWeight, unpackWeight, writeRows } from "./packedWeight";
-import { flatLayout, groupShape, sizeOf, type MatrixParameter, type ParameterGroup, type ParameterPart, type VectorParameter } from "./parameterGroups";
+import {
+  flatLayout,
+  groupShape,
+  type MatrixParameter,
+  type ParameterGroup,
+  type ParameterPart,
+  sizeOf,
+  type VectorParameter,
+} from "./parameterGroups";
 
 export type { ParameterState } from "./flatBuffers";
 export type { MatrixParameter, ParameterGroup, ParameterPart, VectorParameter } from "./parameterGroups";
@@ -30,7 +38,12 @@ interface Bound {
   readonly missing: Set<string>;
 }
 
-interface Slice { readonly bound: Bound; readonly part: ParameterPart; readonly offset: number; readonly size: number }
+interface Slice {
+  readonly bound: Bound;
+  readonly part: ParameterPart;
+  readonly offset: number;
+  readonly size: number;
+}
 
 export class ParameterSet {
   /** Number of trainable values. */
@@ -46,7 +59,10 @@ export class ParameterSet {
   private readonly flat: FlatBuffers | null;
 
   /** Allocates every group, filled with zeros (packed groups may be used once all their parts are written). */
-  constructor(readonly home: Home, groups: readonly ParameterGroup[]) {
+  constructor(
+    readonly home: Home,
+    groups: readonly ParameterGroup[],
+  ) {
     const sizes = groups.map((group) => sizeOf(groupShape(group)));
     const { offsets, length } = flatLayout(groups, home.viewAlignment);
     const places = offsets.flatMap((offset, i) => (offset < 0 ? [] : [{ offset, size: sizes[i] ?? 0 }]));
@@ -86,7 +102,8 @@ export class ParameterSet {
   matrix(key: string): MatrixParameter {
     const bound = this.group(key);
     if (bound.weight === null) throw new Error(`Parameter group ${key} is no matrix.`);
-    if (bound.missing.size > 0) throw new Error(`Parameter group ${key} is not loaded yet: ${[...bound.missing].join(", ")} missing.`);
+    if (bound.missing.size > 0)
+      throw new Error(`Parameter group ${key} is not loaded yet: ${[...bound.missing].join(", ")} missing.`);
     return { weight: bound.weight, grad: bound.grad };
   }
 
@@ -105,7 +122,9 @@ export class ParameterSet {
   write(name: string, values: Float32Array): void {
     const { bound, offset, size } = this.slice(name);
     if (values.length !== size) {
-      throw new Error(`Parameter ${name} has shape [${this.shapeOf(name).join(", ")}] = ${size} values, got ${values.length}.`);
+      throw new Error(
+        `Parameter ${name} has shape [${this.shapeOf(name).join(", ")}] = ${size} values, got ${values.length}.`,
+      );
     }
     this.changed(bound);
     if (bound.value !== null) this.home.write(bound.value, values, offset);
@@ -121,7 +140,9 @@ export class ParameterSet {
     const { bound, part, offset, size } = this.slice(name);
     const columns = sizeOf(part.shape.slice(1));
     if (values.length % columns !== 0 || firstRow < 0 || firstRow * columns + values.length > size) {
-      throw new Error(`Parameter ${name} has shape [${part.shape.join(", ")}]; ${values.length} values from row ${firstRow} on are no whole rows of it.`);
+      throw new Error(
+        `Parameter ${name} has shape [${part.shape.join(", ")}]; ${values.length} values from row ${firstRow} on are no whole rows of it.`,
+      );
     }
     this.changed(bound);
     if (bound.value !== null) this.home.write(bound.value, values, offset + firstRow * columns);
@@ -131,7 +152,8 @@ export class ParameterSet {
   /** Copy one named tensor to the host. */
   async read(name: string): Promise<Float32Array> {
     const { bound, offset, size } = this.slice(name);
-    if (bound.value === null) return (await unpackWeight(this.home, this.matrix(bound.group.key).weight)).slice(offset, offset + size);
+    if (bound.value === null)
+      return (await unpackWeight(this.home, this.matrix(bound.group.key).weight)).slice(offset, offset + size);
     return (await this.readFloats(bound.value)).slice(offset, offset + size);
   }
 
@@ -146,7 +168,13 @@ export class ParameterSet {
     for (const [name, { bound, offset, size }] of this.slices) {
       if (bound.value === null) all.set(name, await this.read(name));
       else if (bound.offset < 0) all.set(name, (values.get(bound) ?? new Float32Array(0)).slice(offset, offset + size));
-      else all.set(name, Float32Array.from((theta ?? new Float32Array(0)).subarray(bound.offset + offset, bound.offset + offset + size)));
+      else
+        all.set(
+          name,
+          Float32Array.from(
+            (theta ?? new Float32Array(0)).subarray(bound.offset + offset, bound.offset + offset + size),
+          ),
+        );
     }
     return all;
   }
@@ -225,9 +253,18 @@ export class ParameterSet {
     const trained = offset >= 0 ? this.flat : null;
     const value = packed ? null : trained !== null ? home.view(trained.theta, offset, shape) : home.zeros(shape);
     const bound: Bound = {
-      group, shape, size: sizeOf(shape), offset, value,
+      group,
+      shape,
+      size: sizeOf(shape),
+      offset,
+      value,
       grad: trained === null ? null : home.view(trained.grad, offset, shape),
-      weight: columns === undefined ? null : value !== null ? { format: "f32", out, in: columns, values: value } : emptyWeight(home, out, columns, group.format ?? "f32"),
+      weight:
+        columns === undefined
+          ? null
+          : value !== null
+            ? { format: "f32", out, in: columns, values: value }
+            : emptyWeight(home, out, columns, group.format ?? "f32"),
       missing: new Set(packed ? group.parts.map((part) => part.name) : []),
     };
     this.bound.set(group.key, bound);
@@ -260,7 +297,10 @@ export class ParameterSet {
   }
 
   private trained(): FlatBuffers {
-    if (this.flat === null) throw new Error("This policy has no trainable parameters: load it with trainable \"all\" or \"language\", or with a LoRA adapter.");
+    if (this.flat === null)
+      throw new Error(
+        'This policy has no trainable parameters: load it with trainable "all" or "language", or with a LoRA adapter.',
+      );
     return this.flat;
   }
 

@@ -30,7 +30,14 @@ export async function selfTest(home: Home): Promise<void> {
     owned.push(tensor);
     return tensor;
   };
-  const checks = [...linearChecks(home, own), ...normChecks(home, own), ...attentionChecks(home, own), ...headChecks(home, own), ...adamwChecks(home, own), ...sampleChecks(home, own)];
+  const checks = [
+    ...linearChecks(home, own),
+    ...normChecks(home, own),
+    ...attentionChecks(home, own),
+    ...headChecks(home, own),
+    ...adamwChecks(home, own),
+    ...sampleChecks(home, own),
+  ];
   const read = await home.read(checks.map((check) => check.tensor));
   for (const tensor of owned) tensor.dispose();
   checks.forEach((check, i) => compare(home, check, read[i] ?? new Float32Array(0)));
@@ -54,14 +61,21 @@ export async function timedSelfTest(home: Home): Promise<SelfTestTimes> {
 
 type Own = <T extends Tensor>(tensor: T) => T;
 
-function compare({ name: home, description }: Home, { what, values, tolerance: asked }: Check, got: ArrayLike<number>): void {
+function compare(
+  { name: home, description }: Home,
+  { what, values, tolerance: asked }: Check,
+  got: ArrayLike<number>,
+): void {
   const tolerance = description.halfProducts === true ? Math.max(asked, HALF_TOLERANCE) : asked;
-  if (got.length !== values.length) throw new Error(`Self-test of ${home}: ${what} has ${got.length} values, expected ${values.length}.`);
+  if (got.length !== values.length)
+    throw new Error(`Self-test of ${home}: ${what} has ${got.length} values, expected ${values.length}.`);
   const scale = Math.max(1e-6, ...values.map(Math.abs));
   values.forEach((value, i) => {
     const found = got[i] ?? NaN;
     if (!(Math.abs(found - value) <= tolerance * scale)) {
-      throw new Error(`Self-test of ${home}: ${what}[${i}] is ${found}, expected ${value} within ${tolerance * scale}.`);
+      throw new Error(
+        `Self-test of ${home}: ${what}[${i}] is ${found}, expected ${value} within ${tolerance * scale}.`,
+      );
     }
   });
 }
@@ -71,20 +85,43 @@ function numbers(count: number, stream: number): Float32Array {
   return Float32Array.from({ length: count }, (_, i) => 2 * randomUniform(20, stream, 0, i) - 1);
 }
 
-const forward = (what: string, tensor: Tensor, values: readonly number[]): Check => ({ what, tensor, values, tolerance: FORWARD_TOLERANCE });
-const gradient = (what: string, tensor: Tensor, values: readonly number[]): Check => ({ what, tensor, values, tolerance: GRADIENT_TOLERANCE });
+const forward = (what: string, tensor: Tensor, values: readonly number[]): Check => ({
+  what,
+  tensor,
+  values,
+  tolerance: FORWARD_TOLERANCE,
+});
+const gradient = (what: string, tensor: Tensor, values: readonly number[]): Check => ({
+  what,
+  tensor,
+  values,
+  tolerance: GRADIENT_TOLERANCE,
+});
 
 function linearChecks(home: Home, own: Own): Check[] {
   const [rows, inputs, outputs] = [9, 12, 20];
-  const [x, w, b, dy] = [numbers(rows * inputs, 1), numbers(outputs * inputs, 2), numbers(outputs, 3), numbers(rows * outputs, 4)];
+  const [x, w, b, dy] = [
+    numbers(rows * inputs, 1),
+    numbers(outputs * inputs, 2),
+    numbers(outputs, 3),
+    numbers(rows * outputs, 4),
+  ];
   const xT = own(home.upload(x, [rows, inputs]));
   const dyT = own(home.upload(dy, [rows, outputs]));
   const weight: Weight = { format: "f32", out: outputs, in: inputs, values: own(home.upload(w, [outputs, inputs])) };
   const dw = own(home.zeros([outputs, inputs]));
   home.kernels.linearGradWeight(xT, dyT, dw, null);
   return [
-    forward("linear", own(home.kernels.linear(xT, weight, own(home.upload(b, [outputs])), null)), expected.linear(x, w, b, rows, inputs, outputs)),
-    gradient("linearGradInput", own(home.kernels.linearGradInput(dyT, weight, null)), expected.linearGradInput(dy, w, rows, inputs, outputs)),
+    forward(
+      "linear",
+      own(home.kernels.linear(xT, weight, own(home.upload(b, [outputs])), null)),
+      expected.linear(x, w, b, rows, inputs, outputs),
+    ),
+    gradient(
+      "linearGradInput",
+      own(home.kernels.linearGradInput(dyT, weight, null)),
+      expected.linearGradInput(dy, w, rows, inputs, outputs),
+    ),
     gradient("linearGradWeight", dw, expected.linearGradWeight(x, dy, rows, inputs, outputs)),
   ];
 }
@@ -97,7 +134,11 @@ function normChecks(home: Home, own: Own): Check[] {
   const { y, dx, dw } = expected.rmsNorm(x, w, dy, rows, width, eps);
   const intoW = own(home.zeros([width]));
   const dxT = own(home.kernels.rmsNormGrad(xT, wT, own(home.upload(dy, [rows, width])), eps, null, intoW));
-  return [forward("rmsNorm", own(home.kernels.rmsNorm(xT, wT, eps)), y), gradient("rmsNormGrad", dxT, dx), gradient("rmsNormGrad weight", intoW, dw)];
+  return [
+    forward("rmsNorm", own(home.kernels.rmsNorm(xT, wT, eps)), y),
+    gradient("rmsNormGrad", dxT, dx),
+    gradient("rmsNormGrad weight", intoW, dw),
+  ];
 }
 
 /** Two causal heads over one key/value head: grouped queries, one online softmax. */
@@ -106,13 +147,17 @@ function attentionChecks(home: Home, own: Own): Check[] {
   const shape = { heads: 2, kvHeads: 1, headDim, qOffset: 0, kOffset: 2 * headDim, vOffset: 3 * headDim };
   const qkv = numbers(rows * 4 * headDim, 8);
   const dOut = numbers(rows * 2 * headDim, 9);
-  const visible = own(home.upload(Int32Array.from(Array.from({ length: rows }, (_, n) => [0, 0, 0, n + 1]).flat()), [rows, 4]));
+  const visible = own(
+    home.upload(Int32Array.from(Array.from({ length: rows }, (_, n) => [0, 0, 0, n + 1]).flat()), [rows, 4]),
+  );
   const seenBy = own(home.upload(Int32Array.from(Array.from({ length: rows }, (_, n) => [n, rows]).flat()), [rows, 2]));
   const qkvT = own(home.upload(qkv, [rows, 4 * headDim]));
   const { out, lse } = home.kernels.attention(qkvT, qkvT, visible, shape);
   own(out);
   own(lse);
-  const dQkv = own(home.kernels.attentionGrad(qkvT, visible, seenBy, out, lse, own(home.upload(dOut, [rows, 2 * headDim])), shape));
+  const dQkv = own(
+    home.kernels.attentionGrad(qkvT, visible, seenBy, out, lse, own(home.upload(dOut, [rows, 2 * headDim])), shape),
+  );
   const want = expected.causalAttention(qkv, dOut, rows, headDim);
   return [forward("attention", out, want.out), gradient("attentionGrad", dQkv, want.dQkv)];
 }
@@ -123,11 +168,26 @@ function headChecks(home: Home, own: Own): Check[] {
   const targets = Int32Array.of(0, 36, -1, 17);
   const hiddenT = own(home.upload(hidden, [rows, width]));
   const targetsT = own(home.upload(targets, [rows]));
-  const weight: Weight = { format: "f32", out: vocabulary, in: width, values: own(home.upload(head, [vocabulary, width])) };
+  const weight: Weight = {
+    format: "f32",
+    out: vocabulary,
+    in: width,
+    values: own(home.upload(head, [vocabulary, width])),
+  };
   const { logprob, lse, entropy } = home.kernels.tokenLogprobs(hiddenT, weight, targetsT, temperature);
   [logprob, lse, entropy].forEach(own);
   const intoHead = own(home.zeros([vocabulary, width]));
-  const dHidden = own(home.kernels.tokenLogprobsGrad(hiddenT, weight, targetsT, lse, own(home.upload(dLogprob, [rows])), temperature, intoHead));
+  const dHidden = own(
+    home.kernels.tokenLogprobsGrad(
+      hiddenT,
+      weight,
+      targetsT,
+      lse,
+      own(home.upload(dLogprob, [rows])),
+      temperature,
+      intoHead,
+    ),
+  );
   const want = expected.tokenLogprobs(hidden, head, targets, dLogprob, { rows, width, vocabulary, temperature });
   return [
     forward("tokenLogprobs", logprob, want.logprob),
@@ -142,7 +202,15 @@ function adamwChecks(home: Home, own: Own): Check[] {
   const size = 70;
   const [theta, grad, m] = [numbers(size, 13), numbers(size, 14), numbers(size, 15)];
   const v = numbers(size, 16).map((value) => value * value);
-  const options = { learningRate: 0.01, beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0.1, updateCount: 3, maxGradNorm: 1 };
+  const options = {
+    learningRate: 0.01,
+    beta1: 0.9,
+    beta2: 0.99,
+    epsilon: 1e-8,
+    weightDecay: 0.1,
+    updateCount: 3,
+    maxGradNorm: 1,
+  };
   const upload = (values: Float32Array): Tensor => own(home.upload(values, [size]));
   const [thetaT, gradT, mT, vT] = [upload(theta), upload(grad), upload(m), upload(v)];
   const squares = own(home.kernels.sumSquares(gradT));
@@ -150,13 +218,19 @@ function adamwChecks(home: Home, own: Own): Check[] {
   const broken = upload(grad.map((value, i) => (i === 41 ? NaN : value)));
   home.kernels.adamw(thetaT, broken, mT, vT, own(home.kernels.sumSquares(broken)), { ...options, updateCount: 4 });
   const want = expected.adamw(theta, grad, m, v, options);
-  return [forward("sumSquares", squares, [want.squares]), forward("adamw", thetaT, want.theta), forward("adamw m", mT, want.m), forward("adamw v", vT, want.v)];
+  return [
+    forward("sumSquares", squares, [want.squares]),
+    forward("adamw", thetaT, want.theta),
+    forward("adamw m", mT, want.m),
+    forward("adamw v", vT, want.v),
+  ];
 }
 
 function sampleChecks(home: Home, own: Own): Check[] {
   const [rows, vocabulary, temperature, seed, step] = [6, 11, 0.7, 5, 2];
   const logits = numbers(rows * vocabulary, 17).map((value) => 4 * value);
-  const integers = (values: readonly number[], shape: readonly number[]): Tensor => own(home.upload(Int32Array.from(values), shape));
+  const integers = (values: readonly number[], shape: readonly number[]): Tensor =>
+    own(home.upload(Int32Array.from(values), shape));
   const buffers = {
     tokens: integers(Array<number>(rows).fill(0), [rows, 1]),
     logprobs: own(home.zeros([rows, 1])),
@@ -168,5 +242,9 @@ function sampleChecks(home: Home, own: Own): Check[] {
   const common = { temperature, topK: 0, seed, step, position: 0, stopTokens: [], padToken: 9, greedy: false };
   home.kernels.sample(own(home.upload(logits, [rows, vocabulary])), buffers, common);
   const want = expected.sample(logits, [0, 1, 2, -1, 4, 70], { vocabulary, temperature, seed, step, padToken: 9 });
-  return [forward("sample", buffers.tokens, want.tokens), forward("sample logprob", buffers.logprobs, want.logprobs), forward("sample entropy", buffers.entropies, want.entropies)];
+  return [
+    forward("sample", buffers.tokens, want.tokens),
+    forward("sample logprob", buffers.logprobs, want.logprobs),
+    forward("sample entropy", buffers.entropies, want.entropies),
+  ];
 }

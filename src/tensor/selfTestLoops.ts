@@ -28,18 +28,39 @@ export function linearGradWeight(x: Values, dy: Values, rows: number, inputs: nu
   return table(outputs, inputs, (o, i) => sum(rows, (n) => at(dy, n * outputs + o) * at(x, n * inputs + i)));
 }
 
-export function rmsNorm(x: Values, w: Values, dy: Values, rows: number, width: number, eps: number): { y: number[]; dx: number[]; dw: number[] } {
-  const scales = Array.from({ length: rows }, (_, n) => 1 / Math.sqrt(sum(width, (d) => at(x, n * width + d) ** 2) / width + eps));
-  const pulls = scales.map((scale, n) => (sum(width, (d) => at(x, n * width + d) * at(dy, n * width + d) * at(w, d)) / width) * scale ** 3);
+export function rmsNorm(
+  x: Values,
+  w: Values,
+  dy: Values,
+  rows: number,
+  width: number,
+  eps: number,
+): { y: number[]; dx: number[]; dw: number[] } {
+  const scales = Array.from(
+    { length: rows },
+    (_, n) => 1 / Math.sqrt(sum(width, (d) => at(x, n * width + d) ** 2) / width + eps),
+  );
+  const pulls = scales.map(
+    (scale, n) => (sum(width, (d) => at(x, n * width + d) * at(dy, n * width + d) * at(w, d)) / width) * scale ** 3,
+  );
   return {
     y: table(rows, width, (n, d) => at(x, n * width + d) * at(scales, n) * at(w, d)),
-    dx: table(rows, width, (n, d) => at(dy, n * width + d) * at(w, d) * at(scales, n) - at(x, n * width + d) * at(pulls, n)),
+    dx: table(
+      rows,
+      width,
+      (n, d) => at(dy, n * width + d) * at(w, d) * at(scales, n) - at(x, n * width + d) * at(pulls, n),
+    ),
     dw: table(1, width, (_, d) => sum(rows, (n) => at(dy, n * width + d) * at(x, n * width + d) * at(scales, n))),
   };
 }
 
 /** qkv [rows, 4·headDim]: two query heads, one key head, one value head; dOut [rows, 2·headDim]. */
-export function causalAttention(qkv: Values, dOut: Values, rows: number, headDim: number): { out: number[]; dQkv: number[] } {
+export function causalAttention(
+  qkv: Values,
+  dOut: Values,
+  rows: number,
+  headDim: number,
+): { out: number[]; dQkv: number[] } {
   const columns = 4 * headDim;
   const out = Array<number>(rows * 2 * headDim).fill(0);
   const dQkv = Array<number>(rows * columns).fill(0);
@@ -52,7 +73,10 @@ export function causalAttention(qkv: Values, dOut: Values, rows: number, headDim
       const own = (n * 2 + h) * headDim;
       const key = (j: number): number => j * columns + 2 * headDim;
       const value = (j: number): number => j * columns + 3 * headDim;
-      const scores = Array.from({ length: n + 1 }, (_, j) => sum(headDim, (d) => at(qkv, query + d) * at(qkv, key(j) + d)) / Math.sqrt(headDim));
+      const scores = Array.from(
+        { length: n + 1 },
+        (_, j) => sum(headDim, (d) => at(qkv, query + d) * at(qkv, key(j) + d)) / Math.sqrt(headDim),
+      );
       const total = sum(n + 1, (j) => Math.exp(at(scores, j)));
       const p = scores.map((score) => Math.exp(score) / total);
       const dp = p.map((_, j) => sum(headDim, (d) => at(dOut, own + d) * at(qkv, value(j) + d)));
@@ -85,22 +109,44 @@ export function tokenLogprobs(
   dLogprob: Values,
   { rows, width, vocabulary, temperature }: HeadSizes,
 ): { logprob: number[]; entropy: number[]; dHidden: number[]; dHead: number[] } {
-  const logits = table(rows, vocabulary, (n, v) => sum(width, (d) => at(hidden, n * width + d) * at(head, v * width + d)) / temperature);
-  const lse = Array.from({ length: rows }, (_, n) => Math.log(sum(vocabulary, (v) => Math.exp(at(logits, n * vocabulary + v)))));
+  const logits = table(
+    rows,
+    vocabulary,
+    (n, v) => sum(width, (d) => at(hidden, n * width + d) * at(head, v * width + d)) / temperature,
+  );
+  const lse = Array.from({ length: rows }, (_, n) =>
+    Math.log(sum(vocabulary, (v) => Math.exp(at(logits, n * vocabulary + v)))),
+  );
   const logp = table(rows, vocabulary, (n, v) => at(logits, n * vocabulary + v) - at(lse, n));
   const target = (n: number): number => targets[n] ?? -1;
   const dLogits = table(rows, vocabulary, (n, v) =>
-    target(n) < 0 ? 0 : (at(dLogprob, n) * ((v === target(n) ? 1 : 0) - Math.exp(at(logp, n * vocabulary + v)))) / temperature,
+    target(n) < 0
+      ? 0
+      : (at(dLogprob, n) * ((v === target(n) ? 1 : 0) - Math.exp(at(logp, n * vocabulary + v)))) / temperature,
   );
   return {
     logprob: table(rows, 1, (n) => (target(n) < 0 ? 0 : at(logp, n * vocabulary + target(n)))),
-    entropy: table(rows, 1, (n) => (target(n) < 0 ? 0 : -sum(vocabulary, (v) => Math.exp(at(logp, n * vocabulary + v)) * at(logp, n * vocabulary + v)))),
-    dHidden: table(rows, width, (n, d) => sum(vocabulary, (v) => at(dLogits, n * vocabulary + v) * at(head, v * width + d))),
-    dHead: table(vocabulary, width, (v, d) => sum(rows, (n) => at(dLogits, n * vocabulary + v) * at(hidden, n * width + d))),
+    entropy: table(rows, 1, (n) =>
+      target(n) < 0
+        ? 0
+        : -sum(vocabulary, (v) => Math.exp(at(logp, n * vocabulary + v)) * at(logp, n * vocabulary + v)),
+    ),
+    dHidden: table(rows, width, (n, d) =>
+      sum(vocabulary, (v) => at(dLogits, n * vocabulary + v) * at(head, v * width + d)),
+    ),
+    dHead: table(vocabulary, width, (v, d) =>
+      sum(rows, (n) => at(dLogits, n * vocabulary + v) * at(hidden, n * width + d)),
+    ),
   };
 }
 
-export function adamw(theta: Values, grad: Values, m: Values, v: Values, o: AdamWOptions): { squares: number; theta: number[]; m: number[]; v: number[] } {
+export function adamw(
+  theta: Values,
+  grad: Values,
+  m: Values,
+  v: Values,
+  o: AdamWOptions,
+): { squares: number; theta: number[]; m: number[]; v: number[] } {
   const squares = sum(grad.length, (i) => at(grad, i) ** 2);
   const factor = Math.min(1, o.maxGradNorm / (Math.sqrt(squares) + 1e-6));
   const newM = table(1, grad.length, (_, i) => o.beta1 * at(m, i) + (1 - o.beta1) * factor * at(grad, i));
@@ -122,15 +168,29 @@ interface DrawOptions {
 }
 
 /** @param rowIds the row part of the random counter; −1 for a row that is done */
-export function sample(logits: Values, rowIds: readonly number[], o: DrawOptions): { tokens: number[]; logprobs: number[]; entropies: number[] } {
+export function sample(
+  logits: Values,
+  rowIds: readonly number[],
+  o: DrawOptions,
+): { tokens: number[]; logprobs: number[]; entropies: number[] } {
   const rows = rowIds.map((id, row) => {
     if (id < 0) return { token: o.padToken, logprob: 0, entropy: 0 };
-    const powers = Array.from({ length: o.vocabulary }, (_, t) => Math.exp(at(logits, row * o.vocabulary + t) / o.temperature));
+    const powers = Array.from({ length: o.vocabulary }, (_, t) =>
+      Math.exp(at(logits, row * o.vocabulary + t) / o.temperature),
+    );
     const total = sum(o.vocabulary, (t) => at(powers, t));
     const goal = randomUniform(o.seed, o.step, id, 0) * total;
     let reached = 0;
     const token = powers.findIndex((power) => (reached += power) > goal);
-    return { token, logprob: Math.log(at(powers, token) / total), entropy: -sum(o.vocabulary, (t) => (at(powers, t) / total) * Math.log(at(powers, t) / total)) };
+    return {
+      token,
+      logprob: Math.log(at(powers, token) / total),
+      entropy: -sum(o.vocabulary, (t) => (at(powers, t) / total) * Math.log(at(powers, t) / total)),
+    };
   });
-  return { tokens: rows.map((row) => row.token), logprobs: rows.map((row) => row.logprob), entropies: rows.map((row) => row.entropy) };
+  return {
+    tokens: rows.map((row) => row.token),
+    logprobs: rows.map((row) => row.logprob),
+    entropies: rows.map((row) => row.entropy),
+  };
 }

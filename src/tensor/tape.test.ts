@@ -4,33 +4,62 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Home } from "./home";
 import { attention, fusedShape, rope } from "./ops/attention";
 import { gelu, reshape, rmsNorm, swiglu } from "./ops/elementwise";
-import { linear, type LinearParameters } from "./ops/linear";
+import { type LinearParameters, linear } from "./ops/linear";
 import { chooseRows, embedding, tokenLogprobs } from "./ops/rows";
-import { ParameterSet, type ParameterGroup } from "./parameters";
+import { type ParameterGroup, ParameterSet } from "./parameters";
 import { openReferenceHome } from "./reference/home";
 import { Tape } from "./tape";
 
 const D = 8;
 const SHAPES: Record<string, readonly number[]> = {
-  table: [7, D], norm: [D], qkv: [3 * D, D], qkvBias: [3 * D], o: [D, D], gateUp: [2 * D, D], down: [D, D], wide: [2 * D, 2 * D],
+  table: [7, D],
+  norm: [D],
+  qkv: [3 * D, D],
+  qkvBias: [3 * D],
+  o: [D, D],
+  gateUp: [2 * D, D],
+  down: [D, D],
+  wide: [2 * D, 2 * D],
 };
-const wave = (n: number, phase: number): Float32Array => Float32Array.from({ length: n }, (_, i) => 0.4 * Math.sin(phase + 1.7 * i));
+const wave = (n: number, phase: number): Float32Array =>
+  Float32Array.from({ length: n }, (_, i) => 0.4 * Math.sin(phase + 1.7 * i));
 
 function parameters(home: Home, frozen: readonly string[] = []): ParameterSet {
-  const groups = Object.entries(SHAPES).map(([name, shape]): ParameterGroup => ({ key: name, parts: [{ name, shape }], trainable: !frozen.includes(name) }));
+  const groups = Object.entries(SHAPES).map(
+    ([name, shape]): ParameterGroup => ({ key: name, parts: [{ name, shape }], trainable: !frozen.includes(name) }),
+  );
   const set = new ParameterSet(home, groups);
-  Object.entries(SHAPES).forEach(([name, shape], i) => set.write(name, wave(shape.reduce((a, b) => a * b, 1), i)));
+  Object.entries(SHAPES).forEach(([name, shape], i) =>
+    set.write(
+      name,
+      wave(
+        shape.reduce((a, b) => a * b, 1),
+        i,
+      ),
+    ),
+  );
   return set;
 }
 
 /** Embedding → attention block → gated block → two rows joined → GELU → log-probabilities of chosen rows; returns Σ weight·logprob. */
 async function run(home: Home, set: ParameterSet, train: boolean): Promise<number> {
   const tape = new Tape(home, train);
-  const int = (values: readonly number[], shape: readonly number[]) => tape.keep(home.upload(Int32Array.from(values), shape));
-  const dense = (matrix: string, bias: string | null = null): LinearParameters => ({ matrix: set.matrix(matrix), bias: bias === null ? null : set.vector(bias), lora: [] });
+  const int = (values: readonly number[], shape: readonly number[]) =>
+    tape.keep(home.upload(Int32Array.from(values), shape));
+  const dense = (matrix: string, bias: string | null = null): LinearParameters => ({
+    matrix: set.matrix(matrix),
+    bias: bias === null ? null : set.vector(bias),
+    lora: [],
+  });
   const shape = fusedShape(2, 2, 4);
-  const angles = { cos: tape.keep(home.upload(wave(8, 1).map(Math.cos), [4, 2])), sin: tape.keep(home.upload(wave(8, 1).map(Math.sin), [4, 2])) };
-  const rows = { visible: int([0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0], [4, 4]), seenBy: int([0, 4, 1, 4, 2, 4, 3, 4], [4, 2]) };
+  const angles = {
+    cos: tape.keep(home.upload(wave(8, 1).map(Math.cos), [4, 2])),
+    sin: tape.keep(home.upload(wave(8, 1).map(Math.sin), [4, 2])),
+  };
+  const rows = {
+    visible: int([0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0], [4, 4]),
+    seenBy: int([0, 4, 1, 4, 2, 4, 3, 4], [4, 2]),
+  };
 
   const x = embedding(tape, set.matrix("table"), null, int([1, 5, 1, 3], [4]));
   const qkv = linear(tape, rmsNorm(tape, x, set.vector("norm"), 1e-6), dense("qkv", "qkvBias"));
@@ -39,7 +68,10 @@ async function run(home: Home, set: ParameterSet, train: boolean): Promise<numbe
   const gated = swiglu(tape, linear(tape, rmsNorm(tape, middle, set.vector("norm"), 1e-6), dense("gateUp")));
   const out = linear(tape, gated, dense("down"), middle);
   const pairs = gelu(tape, linear(tape, reshape(tape, out, [2, 2 * D]), dense("wide")));
-  const chosen = chooseRows(tape, reshape(tape, pairs, [4, D]), { to: int([-1, 1, -1, 0], [4]), from: int([3, 1], [2]) });
+  const chosen = chooseRows(tape, reshape(tape, pairs, [4, D]), {
+    to: int([-1, 1, -1, 0], [4]),
+    from: int([3, 1], [2]),
+  });
   const { logprob } = tokenLogprobs(tape, chosen, set.matrix("table"), int([2, 6], [2]), 0.7);
   const weight = home.upload(Float32Array.of(0.5, -1.25), [2]);
   if (train) {
@@ -67,11 +99,16 @@ describe("Tape", () => {
       const values = await set.read(name);
       for (const i of [0, Math.floor(values.length / 2), values.length - 1]) {
         const nudged = async (by: number): Promise<number> => {
-          set.write(name, values.map((value, j) => (j === i ? value + by : value)));
+          set.write(
+            name,
+            values.map((value, j) => (j === i ? value + by : value)),
+          );
           return run(home, set, false);
         };
         const numeric = ((await nudged(5e-3)) - (await nudged(-5e-3))) / 1e-2;
-        expect(Math.abs((gradient[i] ?? NaN) - numeric), `${name}[${i}]`).toBeLessThan(2e-3 * Math.max(1, Math.abs(numeric)));
+        expect(Math.abs((gradient[i] ?? NaN) - numeric), `${name}[${i}]`).toBeLessThan(
+          2e-3 * Math.max(1, Math.abs(numeric)),
+        );
       }
       set.write(name, values);
     }

@@ -38,7 +38,10 @@ export class Tape {
   /** The caller's output gradient during `backward`: never disposed here. */
   private borrowed: Tensor | null = null;
 
-  constructor(readonly home: Home, readonly recording: boolean) {}
+  constructor(
+    readonly home: Home,
+    readonly recording: boolean,
+  ) {}
 
   /** Make the tape responsible for a tensor's disposal. Returns it. */
   own(tensor: Tensor): Tensor {
@@ -151,7 +154,9 @@ export class Tape {
    */
   backward(output: Tensor, grad: Tensor): void {
     if (!this.recording || !this.differentiable.has(output)) {
-      throw new Error("Tape.backward: the output depends on no trainable parameter, or the tape was made with recording = false.");
+      throw new Error(
+        "Tape.backward: the output depends on no trainable parameter, or the tape was made with recording = false.",
+      );
     }
     this.borrowed = grad;
     this.gradients.set(output, grad);
@@ -194,7 +199,7 @@ export class Tape {
 
   /** Hand a gradient, and what it is a view of, over to another tape, where it has arrived at `tensor`. */
   private passGradient(gradient: Tensor, to: Tape, tensor: Tensor): void {
-    for (let view: Tensor | undefined = gradient; view !== undefined;) {
+    for (let view: Tensor | undefined = gradient; view !== undefined; ) {
       const base = this.bases.get(view);
       if (base !== undefined) to.bases.set(view, base);
       this.bases.delete(view);
@@ -217,7 +222,8 @@ export class Tape {
   private releaseAll(): void {
     // Latest first: views before what they show.
     for (const tensor of [...this.unclaimed].reverse()) this.disposeTensor(tensor);
-    for (const entry of this.entries.splice(0).reverse()) for (const tensor of entry.owned.reverse()) this.disposeTensor(tensor);
+    for (const entry of this.entries.splice(0).reverse())
+      for (const tensor of entry.owned.reverse()) this.disposeTensor(tensor);
     for (const gradient of this.gradients.values()) this.disposeTensor(gradient);
     this.unclaimed.clear();
     this.gradients.clear();

@@ -1,5 +1,5 @@
 /** Merging a change into the settings: the one place where a patch from outside meets the schema. */
-import { settingsSchema, type Settings, type SettingsPatch } from "./settings";
+import { type Settings, type SettingsPatch, settingsSchema } from "./settings";
 
 /** Settings that cannot be used: says which field and why. */
 export class SettingsError extends Error {
@@ -22,7 +22,8 @@ function merged(base: unknown, patch: unknown, path: string): unknown {
   const out: Record<string, unknown> = { ...base };
   for (const [key, value] of Object.entries(patch)) {
     const at = path === "" ? key : `${path}.${key}`;
-    if (!(key in base)) throw new SettingsError(`settings: there is no "${at}"; known here: ${Object.keys(base).join(", ")}`);
+    if (!(key in base))
+      throw new SettingsError(`settings: there is no "${at}"; known here: ${Object.keys(base).join(", ")}`);
     if (value !== undefined) out[key] = merged(base[key], value, at);
   }
   return out;

@@ -15,7 +15,12 @@ const STAGE_STREAMS: Readonly<Record<Stage, number>> = { base: 1, sft: 2, grpo: 
 const SAMPLE_OFFSET = 1_000_000;
 
 /** Problems [cursor, cursor + count) of a stage's training stream. */
-export function trainingProblems(stage: Stage, cursor: number, count: number, settings: Pick<Settings, "seed" | "families">): Problem[] {
+export function trainingProblems(
+  stage: Stage,
+  cursor: number,
+  count: number,
+  settings: Pick<Settings, "seed" | "families">,
+): Problem[] {
   const stream = combineSeeds(settings.seed, STAGE_STREAMS[stage]);
   return Array.from({ length: count }, (_, i) => problemAt("train", cursor + i, settings.families, stream));
 }

@@ -27,33 +27,66 @@ export interface EvaluationOptions {
 }
 
 /** @throws Error when the scorer fails: an evaluation with holes would not be comparable. */
-export async function evaluate(policy: Policy, problems: readonly TrainingProblem[], settings: Settings, at: { readonly step: number; readonly stage: Stage }, options: EvaluationOptions = {}): Promise<EvaluationRecord> {
+export async function evaluate(
+  policy: Policy,
+  problems: readonly TrainingProblem[],
+  settings: Settings,
+  at: { readonly step: number; readonly stage: Stage },
+  options: EvaluationOptions = {},
+): Promise<EvaluationRecord> {
   const { greedy = false, samples = 1, batch = 64, parallel = null, onProgress } = options;
   const scores: { readonly family: string; readonly score: SampleScore }[] = [];
   const count = tokenCounter(policy);
   let tokens = 0;
   for (let start = 0; start < problems.length; start += batch) {
     const chunk = problems.slice(start, start + batch);
-    const rows = await sampleRows(policy, chunk.map((problem) => encodeProblem(policy, problem)), null, {
-      groupSize: samples, step: streamStep("evaluate", start / batch), settings: { ...settings, temperature: greedy ? 0 : settings.temperature },
-    }, parallel);
-    chunk.forEach((problem, index) => rows[index]?.forEach((row) => {
-      const score = scoreSample(textOf(policy, row.tokens, settings.rollout.stopStrings), problem.answer, settings.reward, count);
-      if ("error" in score) throw new Error(`evaluate: ${problem.id}: ${score.error}`);
-      scores.push({ family: problem.family, score });
-      tokens += row.tokens.length;
-    }));
+    const rows = await sampleRows(
+      policy,
+      chunk.map((problem) => encodeProblem(policy, problem)),
+      null,
+      {
+        groupSize: samples,
+        step: streamStep("evaluate", start / batch),
+        settings: { ...settings, temperature: greedy ? 0 : settings.temperature },
+      },
+      parallel,
+    );
+    chunk.forEach((problem, index) =>
+      rows[index]?.forEach((row) => {
+        const score = scoreSample(
+          textOf(policy, row.tokens, settings.rollout.stopStrings),
+          problem.answer,
+          settings.reward,
+          count,
+        );
+        if ("error" in score) throw new Error(`evaluate: ${problem.id}: ${score.error}`);
+        scores.push({ family: problem.family, score });
+        tokens += row.tokens.length;
+      }),
+    );
     onProgress?.(Math.min(problems.length, start + batch), problems.length, tokens);
   }
   const all = scores.map(({ score }) => score);
   const families = [...new Set(scores.map(({ family }) => family))];
-  const accuracies = (of: readonly SampleScore[]): { first: number; refined: number } =>
-    ({ first: mean(of.map((score) => Number(score.firstRight))), refined: mean(of.map((score) => Number(score.refinedRight))) });
+  const accuracies = (of: readonly SampleScore[]): { first: number; refined: number } => ({
+    first: mean(of.map((score) => Number(score.firstRight))),
+    refined: mean(of.map((score) => Number(score.refinedRight))),
+  });
   return {
-    step: at.step, stage: at.stage, problems: problems.length, samples: all.length,
-    accuracyFirst: accuracies(all).first, accuracyRefined: accuracies(all).refined,
-    wellFormed: mean(all.map((score) => Number(score.wellFormed))), meanLength: mean(all.map((score) => score.lengthTokens)),
+    step: at.step,
+    stage: at.stage,
+    problems: problems.length,
+    samples: all.length,
+    accuracyFirst: accuracies(all).first,
+    accuracyRefined: accuracies(all).refined,
+    wellFormed: mean(all.map((score) => Number(score.wellFormed))),
+    meanLength: mean(all.map((score) => score.lengthTokens)),
     transitions: transitionShares(all),
-    byFamily: Object.fromEntries(families.map((family) => [family, accuracies(scores.filter((s) => s.family === family).map(({ score }) => score))])),
+    byFamily: Object.fromEntries(
+      families.map((family) => [
+        family,
+        accuracies(scores.filter((s) => s.family === family).map(({ score }) => score)),
+      ]),
+    ),
   };
 }

@@ -13,7 +13,9 @@ const CHUNK = 128;
 export function bankOf(policy: Policy, prompts: readonly EncodedPrompt[]): FeatureBank | null {
   const distinct = [...new Set(prompts)];
   if (distinct.length <= CHUNK) return policy.featureBank(distinct);
-  const chunks = Array.from({ length: Math.ceil(distinct.length / CHUNK) }, (_, i) => policy.featureBank(distinct.slice(i * CHUNK, (i + 1) * CHUNK)));
+  const chunks = Array.from({ length: Math.ceil(distinct.length / CHUNK) }, (_, i) =>
+    policy.featureBank(distinct.slice(i * CHUNK, (i + 1) * CHUNK)),
+  );
   const banks = chunks.filter((bank) => bank !== null);
   const width = banks[0]?.tensor.shape[1];
   if (width === undefined) return null;
@@ -23,7 +25,10 @@ export function bankOf(policy: Policy, prompts: readonly EncodedPrompt[]): Featu
   let start = 0;
   for (const bank of banks) {
     const count = bank.tensor.shape[0] ?? 0;
-    const places = policy.home.upload(Int32Array.from({ length: count }, (_, i) => start + i), [count]);
+    const places = policy.home.upload(
+      Int32Array.from({ length: count }, (_, i) => start + i),
+      [count],
+    );
     policy.home.kernels.copyRows(bank.tensor, { offset: 0, count: width }, places, 0, tensor);
     for (const [prompt, first] of bank.firstRow) firstRow.set(prompt, start + first);
     start += count;

@@ -7,7 +7,7 @@ import type { Policy } from "../policy/policy";
 import { bankOf } from "./featureCache";
 import type { LargestBatch } from "./largestBatch";
 import { Lifetime } from "./lifetime";
-import { microBatches, tokenCount, type TrainingRow } from "./microBatch";
+import { microBatches, type TrainingRow, tokenCount } from "./microBatch";
 import { normaliseGroups } from "./normalise";
 import { lossOptions, trainingRows } from "./objective";
 import { responseLogprobs } from "./optimiserStep";
@@ -16,7 +16,7 @@ import type { ProblemSource, TrainingProblem } from "./problemSource";
 import type { GroupRecord, Phase } from "./records";
 import type { ReferencePolicy } from "./reference";
 import { encodeProblem, lossTemperature, sampleRows } from "./rollout";
-import { scoreGroups, type Scorer } from "./score";
+import { type Scorer, scoreGroups } from "./score";
 import type { Settings } from "./settings";
 import type { PendingStep, SampledRow } from "./state";
 import { groupRecord, tokenCounter } from "./transcript";
@@ -36,16 +36,30 @@ export class GroupStep {
     private readonly prompts: readonly EncodedPrompt[],
     private readonly features: FeatureBank | null,
   ) {
-    this.#groups = problems.map((problem, index) => groupRecord(policy, problem, rows[index] ?? [], settings.rollout.stopStrings));
+    this.#groups = problems.map((problem, index) =>
+      groupRecord(policy, problem, rows[index] ?? [], settings.rollout.stopStrings),
+    );
   }
 
   /** Phase rollout. `stream`: position in the random streams. */
-  static async rollout(policy: Policy, problems: readonly TrainingProblem[], settings: Settings, stream: number, parallel: DataParallel | null): Promise<GroupStep> {
+  static async rollout(
+    policy: Policy,
+    problems: readonly TrainingProblem[],
+    settings: Settings,
+    stream: number,
+    parallel: DataParallel | null,
+  ): Promise<GroupStep> {
     const prompts = problems.map((problem) => encodeProblem(policy, problem));
     // Workers that share the prompts compute the features of theirs: nobody waits for a bank.
     const features = settings.freezeVision && (parallel?.workers ?? 1) === 1 ? bankOf(policy, prompts) : null;
     try {
-      const rows = await sampleRows(policy, prompts, features, { groupSize: settings.grpo.groupSize, step: stream, settings }, parallel);
+      const rows = await sampleRows(
+        policy,
+        prompts,
+        features,
+        { groupSize: settings.grpo.groupSize, step: stream, settings },
+        parallel,
+      );
       return new GroupStep(policy, settings, rows, problems, prompts, features);
     } catch (error) {
       features?.dispose();
@@ -54,11 +68,23 @@ export class GroupStep {
   }
 
   /** The step as a snapshot kept it: its tokens, from which scores and advantages follow. */
-  static async recall(policy: Policy, pending: PendingStep, scorer: Scorer | undefined, source: ProblemSource): Promise<GroupStep> {
+  static async recall(
+    policy: Policy,
+    pending: PendingStep,
+    scorer: Scorer | undefined,
+    source: ProblemSource,
+  ): Promise<GroupStep> {
     const problems = await Promise.all(pending.groups.map((group) => source.problemOf(group.problem)));
     const prompts = problems.map((problem) => encodeProblem(policy, problem));
     const features = pending.settings.freezeVision ? bankOf(policy, prompts) : null;
-    const step = new GroupStep(policy, pending.settings, pending.groups.map((group) => group.rows), problems, prompts, features);
+    const step = new GroupStep(
+      policy,
+      pending.settings,
+      pending.groups.map((group) => group.rows),
+      problems,
+      prompts,
+      features,
+    );
     if (pending.next !== "score") step.score(scorer);
     if (pending.next === "update") step.normalise();
     step.rolloutSeconds = pending.rolloutSeconds;
@@ -86,15 +112,30 @@ export class GroupStep {
   }
 
   /** Phase update. @param reference the frozen policy of the KL term; null while β = 0 @param largest micro-batch of the run's updates */
-  update(updates: number, learningRate: number, reference: ReferencePolicy | null, parallel: DataParallel | null, largest: LargestBatch): Promise<UpdateResult> {
+  update(
+    updates: number,
+    learningRate: number,
+    reference: ReferencePolicy | null,
+    parallel: DataParallel | null,
+    largest: LargestBatch,
+  ): Promise<UpdateResult> {
     const { settings } = this;
     const { prompts, groupSize } = settings.grpo;
     const limits = { responses: Math.min(settings.microBatchRows, prompts * groupSize), tokens: settings.maxNewTokens };
     return policyUpdate(this.policy, trainingRows(this.#groups, this.prompts, settings), {
-      loss: lossOptions(settings.grpo), epochs: settings.grpo.epochs, reference,
-      temperature: lossTemperature(settings.temperature), trainVision: !settings.freezeVision, features: this.features,
-      learningRate, weightDecay: 0, maxGradNorm: settings.maxGradNorm,
-      microBatchRows: settings.microBatchRows, updates, parallel, largest: { batch: largest, limits },
+      loss: lossOptions(settings.grpo),
+      epochs: settings.grpo.epochs,
+      reference,
+      temperature: lossTemperature(settings.temperature),
+      trainVision: !settings.freezeVision,
+      features: this.features,
+      learningRate,
+      weightDecay: 0,
+      maxGradNorm: settings.maxGradNorm,
+      microBatchRows: settings.microBatchRows,
+      updates,
+      parallel,
+      largest: { batch: largest, limits },
     });
   }
 
@@ -103,17 +144,29 @@ export class GroupStep {
     const group = this.#groups[index];
     const prompt = this.prompts[index];
     if (group === undefined || prompt === undefined) return;
-    const rows: TrainingRow[] = group.samples.map((sample) => ({ prompt, tokens: Int32Array.from(sample.tokenIds), weight: 1, advantage: 0 }));
+    const rows: TrainingRow[] = group.samples.map((sample) => ({
+      prompt,
+      tokens: Int32Array.from(sample.tokenIds),
+      weight: 1,
+      advantage: 0,
+    }));
     const lifetime = new Lifetime();
     try {
       const { microBatchRows, maxNewTokens, grpo } = this.settings;
       const limits = { responses: Math.min(microBatchRows, grpo.groupSize), tokens: maxNewTokens };
-      const options = { temperature: lossTemperature(this.settings.temperature), features: this.features, largest: { batch: largest, limits } };
+      const options = {
+        temperature: lossTemperature(this.settings.temperature),
+        features: this.features,
+        largest: { batch: largest, limits },
+      };
       const batches = microBatches(rows, microBatchRows);
       const read = await this.policy.home.read(responseLogprobs(this.policy, batches, options, lifetime));
       const all = read.flatMap((values, i) => [...values.subarray(0, tokenCount(batches[i] ?? []))]);
       let at = 0;
-      const samples = group.samples.map((sample) => ({ ...sample, logprobsAfter: all.slice(at, at += sample.tokenIds.length) }));
+      const samples = group.samples.map((sample) => ({
+        ...sample,
+        logprobsAfter: all.slice(at, (at += sample.tokenIds.length)),
+      }));
       this.#groups = this.#groups.map((other, i) => (i === index ? { ...other, samples } : other));
     } finally {
       lifetime.dispose();
@@ -122,7 +175,10 @@ export class GroupStep {
 
   store(): PendingStep {
     return {
-      next: this.#next, settings: this.settings, rolloutSeconds: this.rolloutSeconds, seconds: this.seconds,
+      next: this.#next,
+      settings: this.settings,
+      rolloutSeconds: this.rolloutSeconds,
+      seconds: this.seconds,
       groups: this.problems.map((problem, index) => ({ problem: problem.id, rows: [...(this.rows[index] ?? [])] })),
     };
   }

@@ -4,8 +4,17 @@ import { paddedSize } from "../policy/packing";
 import { LargestBatch } from "./largestBatch";
 import type { TrainingRow } from "./microBatch";
 
-const prompt = (length: number): EncodedPrompt => ({ ids: new Int32Array(length), images: [], positions: { positions: new Int32Array(3 * length), delta: 0 } });
-const row = (of: EncodedPrompt, tokens: number): TrainingRow => ({ prompt: of, tokens: new Int32Array(tokens), weight: 1, advantage: 1 });
+const prompt = (length: number): EncodedPrompt => ({
+  ids: new Int32Array(length),
+  images: [],
+  positions: { positions: new Int32Array(3 * length), delta: 0 },
+});
+const row = (of: EncodedPrompt, tokens: number): TrainingRow => ({
+  prompt: of,
+  tokens: new Int32Array(tokens),
+  weight: 1,
+  advantage: 1,
+});
 const group = (length: number, tokens: readonly number[]): TrainingRow[] => {
   const shared = prompt(length);
   return tokens.map((each) => row(shared, each));

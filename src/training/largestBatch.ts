@@ -2,8 +2,8 @@
  * How large a run's micro-batches can become: as many responses as one takes, each as long as the settings allow. Homes that
  * recycle memory take it for such a batch once, so that a run holds the same bytes whatever its responses turn out to be.
  */
-import { paddedSize, type BatchRoom } from "../policy/packing";
-import { tokenCount, type MicroBatch } from "./microBatch";
+import { type BatchRoom, paddedSize } from "../policy/packing";
+import { type MicroBatch, tokenCount } from "./microBatch";
 
 export interface BatchLimits {
   /** Responses of a micro-batch. */
@@ -25,9 +25,15 @@ export class LargestBatch {
     const now = batches.map(sizeOf);
     const held = now.every(({ rows, tokens }) => rows <= this.#room.rows && tokens <= this.#room.tokens);
     if (held && limits.responses <= this.#limits.responses && limits.tokens <= this.#limits.tokens) return this.#room;
-    this.#limits = { responses: Math.max(limits.responses, this.#limits.responses), tokens: Math.max(limits.tokens, this.#limits.tokens) };
+    this.#limits = {
+      responses: Math.max(limits.responses, this.#limits.responses),
+      tokens: Math.max(limits.tokens, this.#limits.tokens),
+    };
     const all = [foreseen(batches.flat(), this.#limits), ...now, this.#room];
-    this.#room = { rows: Math.max(...all.map(({ rows }) => rows)), tokens: Math.max(...all.map(({ tokens }) => tokens)) };
+    this.#room = {
+      rows: Math.max(...all.map(({ rows }) => rows)),
+      tokens: Math.max(...all.map(({ tokens }) => tokens)),
+    };
     return this.#room;
   }
 }
@@ -39,7 +45,9 @@ function sizeOf(batch: MicroBatch): BatchRoom {
 
 /** Neighbouring rows share a prompt or not as they do in these. */
 function foreseen(rows: MicroBatch, { responses, tokens }: BatchLimits): BatchRoom {
-  const windows = Array.from({ length: Math.max(1, rows.length - responses + 1) }, (_, start) => promptRows(rows.slice(start, start + responses)));
+  const windows = Array.from({ length: Math.max(1, rows.length - responses + 1) }, (_, start) =>
+    promptRows(rows.slice(start, start + responses)),
+  );
   return { rows: paddedSize(Math.max(...windows) + responses * tokens), tokens: paddedSize(responses * tokens) };
 }
 

@@ -8,12 +8,17 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Home } from "../tensor/home";
 import type { PolicyLossOptions } from "../tensor/kernels";
 import type { Lifetime } from "./lifetime";
-import { perToken, sampledLogprobs, type MicroBatch } from "./microBatch";
+import { type MicroBatch, perToken, sampledLogprobs } from "./microBatch";
 
 export type Loss =
   | { readonly kind: "likelihood" }
   /** Log-probabilities [N] of the old and of the reference policy; null: those of this very forward pass. */
-  | { readonly kind: "policy"; readonly options: PolicyLossOptions; readonly old: Float32Array | null; readonly reference: Float32Array | null };
+  | {
+      readonly kind: "policy";
+      readonly options: PolicyLossOptions;
+      readonly old: Float32Array | null;
+      readonly reference: Float32Array | null;
+    };
 
 export interface TokenLoss {
   /** Names the loss and every number in it. */
@@ -21,7 +26,11 @@ export interface TokenLoss {
   /** Tensors of `tokens` values each (a padded batch has more than its rows have; padding has weight 0), owned by `scope` or longer lived. `room`: tokens of the largest batch. */
   inputs(rows: MicroBatch, index: number, tokens: number, scope: Lifetime, room?: number): readonly Tensor[];
   /** Kernels only. `scope` disposes what it owns after the backward pass. */
-  of(logprob: Tensor, inputs: readonly Tensor[], scope: Lifetime): {
+  of(
+    logprob: Tensor,
+    inputs: readonly Tensor[],
+    scope: Lifetime,
+  ): {
     /** d loss / d logprob [N]. */
     readonly dLogprob: Tensor;
     /** A new tensor; element 0 is the loss. Read back as it is, disposed after that. */
@@ -40,38 +49,74 @@ export function ofBatches(tensors: readonly Tensor[]): GivenLogprobs {
 /** Those that the rollout sampled with; null where not every row has them. */
 export function ofSampler(home: Home, batches: readonly MicroBatch[]): GivenLogprobs {
   if (!batches.every((rows) => rows.every((row) => row.sampled !== undefined))) return null;
-  return (index, tokens, scope, room) => scope.own(home.upload(sampledLogprobs(batches[index] ?? [], tokens), [tokens], room));
+  return (index, tokens, scope, room) =>
+    scope.own(home.upload(sampledLogprobs(batches[index] ?? [], tokens), [tokens], room));
 }
 
 /** Σ −w·logprob with each row's weight. */
 export function likelihoodLoss(home: Home): TokenLoss {
   return {
     key: "likelihood",
-    inputs: (rows, _index, tokens, scope, room) => [scope.own(home.upload(perToken(rows, (row) => -row.weight, tokens), [tokens], room))],
+    inputs: (rows, _index, tokens, scope, room) => [
+      scope.own(
+        home.upload(
+          perToken(rows, (row) => -row.weight, tokens),
+          [tokens],
+          room,
+        ),
+      ),
+    ],
     of: (logprob, inputs, scope) => {
       const minus = wanted(inputs, 0);
       // Σ −w·logprob on the device: a [1, N] row times logprob as a [1, N] matrix.
       const row = scope.own(home.view(minus, 0, [1, minus.size]));
       const column = scope.own(home.view(logprob, 0, [1, minus.size]));
-      return { dLogprob: minus, stats: home.kernels.linear(row, { format: "f32", out: 1, in: minus.size, values: column }, null, null) };
+      return {
+        dLogprob: minus,
+        stats: home.kernels.linear(row, { format: "f32", out: 1, in: minus.size, values: column }, null, null),
+      };
     },
   };
 }
 
 /** Clipped surrogate with each row's weight and advantage. */
-export function policyLoss(home: Home, options: PolicyLossOptions, old: GivenLogprobs, reference: GivenLogprobs): TokenLoss {
+export function policyLoss(
+  home: Home,
+  options: PolicyLossOptions,
+  old: GivenLogprobs,
+  reference: GivenLogprobs,
+): TokenLoss {
   return {
     // JSON has no infinities, which switch options off.
     key: `policy ${JSON.stringify(options, (_name, value: unknown) => (value === Infinity ? "off" : value))} ${old ? "old" : ""} ${reference ? "reference" : ""}`,
     inputs: (rows, index, tokens, scope, room) => [
-      scope.own(home.upload(perToken(rows, (row) => row.advantage, tokens), [tokens], room)),
-      scope.own(home.upload(perToken(rows, (row) => row.weight, tokens), [tokens], room)),
+      scope.own(
+        home.upload(
+          perToken(rows, (row) => row.advantage, tokens),
+          [tokens],
+          room,
+        ),
+      ),
+      scope.own(
+        home.upload(
+          perToken(rows, (row) => row.weight, tokens),
+          [tokens],
+          room,
+        ),
+      ),
       ...[old, reference].flatMap((given) => (given === null ? [] : [given(index, tokens, scope, room)])),
     ],
     of: (logprob, inputs, scope) => {
       const oldLogprob = old ? wanted(inputs, 2) : logprob;
       const refLogprob = reference ? wanted(inputs, old ? 3 : 2) : logprob;
-      const { dLogprob, stats } = home.kernels.policyLoss(logprob, oldLogprob, refLogprob, wanted(inputs, 0), wanted(inputs, 1), options);
+      const { dLogprob, stats } = home.kernels.policyLoss(
+        logprob,
+        oldLogprob,
+        refLogprob,
+        wanted(inputs, 0),
+        wanted(inputs, 1),
+        options,
+      );
       return { dLogprob: scope.own(dLogprob), stats };
     },
   };
@@ -79,17 +124,22 @@ export function policyLoss(home: Home, options: PolicyLossOptions, old: GivenLog
 
 export function lossOf(home: Home, loss: Loss): TokenLoss {
   switch (loss.kind) {
-    case "likelihood": return likelihoodLoss(home);
+    case "likelihood":
+      return likelihoodLoss(home);
     case "policy": {
       // Made on another home, maybe: with padding, or without.
-      const given = (values: Float32Array | null): GivenLogprobs => values === null ? null : (_index, tokens, scope) => {
-        const sized = new Float32Array(tokens);
-        sized.set(values.subarray(0, tokens));
-        return scope.own(home.upload(sized, [tokens]));
-      };
+      const given = (values: Float32Array | null): GivenLogprobs =>
+        values === null
+          ? null
+          : (_index, tokens, scope) => {
+              const sized = new Float32Array(tokens);
+              sized.set(values.subarray(0, tokens));
+              return scope.own(home.upload(sized, [tokens]));
+            };
       return policyLoss(home, loss.options, given(loss.old), given(loss.reference));
     }
-    default: return loss satisfies never;
+    default:
+      return loss satisfies never;
   }
 }
 

@@ -17,7 +17,8 @@ export function scoreOf(sample: SampleRecord): SampleScore | null {
 
 /** Share of each transition among all scores; they add up to the share of responses with two answers. */
 export function transitionShares(scores: readonly SampleScore[]): Record<Transition, number> {
-  const share = (transition: Transition): number => mean(scores.map((score) => (score.transition === transition ? 1 : 0)));
+  const share = (transition: Transition): number =>
+    mean(scores.map((score) => (score.transition === transition ? 1 : 0)));
   return { kept: share("kept"), fixed: share("fixed"), stillWrong: share("stillWrong"), spoilt: share("spoilt") };
 }
 
@@ -27,8 +28,9 @@ export function groupMetrics(groups: readonly GroupRecord[]): Omit<StepMetrics, 
   const scores = samples.map(scoreOf).filter((score) => score !== null);
   const shares = transitionShares(scores);
   const tokens = samples.reduce((sum, sample) => sum + sample.tokens.length, 0);
-  const termMean = (term: "format" | "accuracy" | "effectiveness" | "reflectionFormat" | "lengthWeighted" | "total"): number =>
-    mean(scores.map((score) => score.terms[term]));
+  const termMean = (
+    term: "format" | "accuracy" | "effectiveness" | "reflectionFormat" | "lengthWeighted" | "total",
+  ): number => mean(scores.map((score) => score.terms[term]));
   return {
     reward: termMean("total"),
     reward_std: mean(groups.map((group) => group.normalised?.std ?? 0)),
@@ -45,9 +47,12 @@ export function groupMetrics(groups: readonly GroupRecord[]): Omit<StepMetrics, 
     "transitions/spoilt": shares.spoilt,
     "format/wellFormed": mean(scores.map((score) => Number(score.wellFormed))),
     "completions/mean_length": mean(samples.map((sample) => sample.tokens.length)),
-    "completions/reflection_length": mean(samples.map((sample) => sample.voices.filter((voice) => voice === "reflection").length)),
+    "completions/reflection_length": mean(
+      samples.map((sample) => sample.voices.filter((voice) => voice === "reflection").length),
+    ),
     "completions/clipped_ratio": mean(samples.map((sample) => Number(!sample.finished))),
-    entropy: tokens === 0 ? 0 : samples.reduce((sum, sample) => sum + sample.entropies.reduce((a, b) => a + b, 0), 0) / tokens,
+    entropy:
+      tokens === 0 ? 0 : samples.reduce((sum, sample) => sum + sample.entropies.reduce((a, b) => a + b, 0), 0) / tokens,
     frac_reward_zero_std: mean(groups.map((group) => Number(group.normalised?.flat ?? false))),
     num_tokens: tokens,
   };
@@ -59,6 +64,13 @@ export function inOrder(shares: Readonly<Record<Transition, number>>): number[] 
 }
 
 /** What an update adds to the metrics of its step. */
-export function updateMetrics(update: UpdateResult): Pick<StepMetrics, "loss" | "grad_norm" | "clip_ratio/low_mean" | "clip_ratio/high_mean"> {
-  return { loss: update.loss, grad_norm: update.gradNorm, "clip_ratio/low_mean": update.clippedLow, "clip_ratio/high_mean": update.clippedHigh };
+export function updateMetrics(
+  update: UpdateResult,
+): Pick<StepMetrics, "loss" | "grad_norm" | "clip_ratio/low_mean" | "clip_ratio/high_mean"> {
+  return {
+    loss: update.loss,
+    grad_norm: update.gradNorm,
+    "clip_ratio/low_mean": update.clippedLow,
+    "clip_ratio/high_mean": update.clippedHigh,
+  };
 }

@@ -15,10 +15,14 @@ export interface NormaliseOptions {
 }
 
 /** @throws Error when a sample has no score yet. */
-export function normaliseGroups(groups: readonly GroupRecord[], { preset, onlineFilter }: NormaliseOptions): GroupRecord[] {
+export function normaliseGroups(
+  groups: readonly GroupRecord[],
+  { preset, onlineFilter }: NormaliseOptions,
+): GroupRecord[] {
   return groups.map((group) => {
     const rewards = group.samples.map((sample, row) => {
-      if (sample.score === undefined) throw new Error(`normalise: sample ${row} of ${group.problem.id} has no score; score comes first`);
+      if (sample.score === undefined)
+        throw new Error(`normalise: sample ${row} of ${group.problem.id} has no score; score comes first`);
       return "error" in sample.score ? null : sample.score.terms.total;
     });
     const { advantages, ...normalised } = groupAdvantages(rewards, preset);
@@ -29,6 +33,11 @@ export function normaliseGroups(groups: readonly GroupRecord[], { preset, online
 
 function passes(group: GroupRecord, band: readonly [number, number] | null): boolean {
   if (band === null) return true;
-  const accuracy = mean(group.samples.map(scoreOf).filter((score) => score !== null).map((score) => Number(score.firstRight)));
+  const accuracy = mean(
+    group.samples
+      .map(scoreOf)
+      .filter((score) => score !== null)
+      .map((score) => Number(score.firstRight)),
+  );
   return accuracy >= band[0] && accuracy <= band[1];
 }

@@ -3,9 +3,10 @@
  * numerics of the chosen trainer's loss (the table "Trainers' numerics": verl and EasyR1 clip twice, c = 3, and
  * clamp the log-ratio to ±20; OpenRLHF clamps only; TRL does neither; SRPO clamps the ratio at 3 before the clip).
  */
+
+import type { EncodedPrompt } from "../policy/packing";
 import { rowWeights } from "../srpo/aggregation";
 import type { AdvantagePreset } from "../srpo/types";
-import type { EncodedPrompt } from "../policy/packing";
 import type { PolicyLossOptions } from "../tensor/kernels";
 import type { TrainingRow } from "./microBatch";
 import type { GroupRecord } from "./records";
@@ -29,14 +30,30 @@ export function lossOptions({ preset, clipLow, clipHigh, ratioMax, beta }: Setti
  * A row whose scorer failed is no part of the loss.
  * @param prompts one a group, in order
  */
-export function trainingRows(groups: readonly GroupRecord[], prompts: readonly EncodedPrompt[], settings: Settings): TrainingRow[] {
+export function trainingRows(
+  groups: readonly GroupRecord[],
+  prompts: readonly EncodedPrompt[],
+  settings: Settings,
+): TrainingRow[] {
   const counted = groups.flatMap((group, index) => {
     const prompt = prompts[index];
     if (prompt === undefined) throw new Error(`trainingRows: group ${index} has no prompt`);
-    return group.filtered === true ? [] : group.samples.filter((sample) => sample.score !== undefined && !("error" in sample.score) && sample.tokenIds.length > 0)
-      .map((sample) => ({ prompt, tokens: Int32Array.from(sample.tokenIds), sampled: Float32Array.from(sample.logprobs), advantage: sample.advantage ?? 0 }));
+    return group.filtered === true
+      ? []
+      : group.samples
+          .filter((sample) => sample.score !== undefined && !("error" in sample.score) && sample.tokenIds.length > 0)
+          .map((sample) => ({
+            prompt,
+            tokens: Int32Array.from(sample.tokenIds),
+            sampled: Float32Array.from(sample.logprobs),
+            advantage: sample.advantage ?? 0,
+          }));
   });
-  const weights = rowWeights(counted.map((row) => row.tokens.length), settings.grpo.aggregation, { horizon: settings.maxNewTokens });
+  const weights = rowWeights(
+    counted.map((row) => row.tokens.length),
+    settings.grpo.aggregation,
+    { horizon: settings.maxNewTokens },
+  );
   return counted
     .map((row, index) => ({ ...row, weight: weights[index] ?? 0 }))
     .filter((row) => settings.grpo.beta > 0 || row.advantage !== 0);

@@ -11,9 +11,21 @@ import { optimiserStep, StepRefused } from "./optimiserStep";
 import { encodeProblem } from "./rollout";
 import { tinyPolicy } from "./tinyPolicy";
 
-const OPTIONS = { temperature: 1, trainVision: false, features: null, learningRate: 1e-3, weightDecay: 0, maxGradNorm: 1, updates: 0 };
+const OPTIONS = {
+  temperature: 1,
+  trainVision: false,
+  features: null,
+  learningRate: 1e-3,
+  weightDecay: 0,
+  maxGradNorm: 1,
+  updates: 0,
+};
 
-describe.each([["wasm", openWasmHome], ["reference", openReferenceHome], ["webgpu", openNodeWebGpuHome]] as const)("on the %s home", (_name, open) => {
+describe.each([
+  ["wasm", openWasmHome],
+  ["reference", openReferenceHome],
+  ["webgpu", openNodeWebGpuHome],
+] as const)("on the %s home", (_name, open) => {
   let home: Home;
   let policy: Policy;
   beforeAll(async () => {
@@ -22,8 +34,14 @@ describe.each([["wasm", openWasmHome], ["reference", openReferenceHome], ["webgp
   });
   afterAll(() => home.dispose());
 
-  test.each([[2.5, false], [Infinity, true], [NaN, true]])("loss %d: refused %s", async (loss, refused) => {
-    const rows: TrainingRow[] = [{ prompt: encodeProblem(policy, problemAt("train", 0)), tokens: Int32Array.of(9, 8, 2), weight: 1, advantage: 1 }];
+  test.each([
+    [2.5, false],
+    [Infinity, true],
+    [NaN, true],
+  ])("loss %d: refused %s", async (loss, refused) => {
+    const rows: TrainingRow[] = [
+      { prompt: encodeProblem(policy, problemAt("train", 0)), tokens: Int32Array.of(9, 8, 2), weight: 1, advantage: 1 },
+    ];
     const before = await policy.parameters.state();
     const step = optimiserStep(policy, microBatches(rows, 4), OPTIONS, {
       key: "given",
@@ -40,7 +58,9 @@ describe.each([["wasm", openWasmHome], ["reference", openReferenceHome], ["webgp
     });
     if (refused) await expect(step).rejects.toThrow(StepRefused);
     else expect(await step).toMatchObject({ stats: [Float32Array.of(2.5, 7)] });
-    const moved = Buffer.compare(Buffer.from(before.theta.buffer), Buffer.from((await policy.parameters.state()).theta.buffer)) !== 0;
+    const moved =
+      Buffer.compare(Buffer.from(before.theta.buffer), Buffer.from((await policy.parameters.state()).theta.buffer)) !==
+      0;
     expect(moved).toBe(!refused);
   });
 });

@@ -8,14 +8,14 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { LogprobOptions } from "../policy/model";
-import { blankBatch, type BatchRoom, type FeatureBank, type PackedBatch } from "../policy/packing";
+import { type BatchRoom, blankBatch, type FeatureBank, type PackedBatch } from "../policy/packing";
 import type { Policy } from "../policy/policy";
 import type { Home } from "../tensor/home";
 import { Tape } from "../tensor/tape";
 import type { BatchLimits, LargestBatch } from "./largestBatch";
 import { Lifetime } from "./lifetime";
 import type { TokenLoss } from "./loss";
-import { packItems, type MicroBatch } from "./microBatch";
+import { type MicroBatch, packItems } from "./microBatch";
 
 export interface StepOptions {
   /** Temperature the log-probabilities are taken at (above 0). */
@@ -51,7 +51,10 @@ const ADAMW = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
  * @throws StepRefused
  */
 export async function optimiserStep(
-  policy: Policy, batches: readonly MicroBatch[], options: StepOptions, loss: TokenLoss,
+  policy: Policy,
+  batches: readonly MicroBatch[],
+  options: StepOptions,
+  loss: TokenLoss,
   keep: { readonly lifetime: Lifetime; readonly logprobs: Tensor[] } | null = null,
 ): Promise<{ stats: Float32Array[]; gradNorm: number }> {
   const results = new Lifetime();
@@ -64,34 +67,57 @@ export async function optimiserStep(
     });
     const gradSquares = results.own(applyGradient(policy, options));
     const [squares, ...read] = await policy.home.read([gradSquares, ...stats]);
-    return finiteStep(read.map((array) => Float32Array.from(array)), squares);
+    return finiteStep(
+      read.map((array) => Float32Array.from(array)),
+      squares,
+    );
   } finally {
     results.dispose();
   }
 }
 
 /** AdamW with the accumulated gradient. → [1] sum of its squares: where that is not finite, nothing was written */
-export function applyGradient(policy: Policy, options: Omit<StepOptions, "features" | "temperature" | "trainVision">): Tensor {
-  return policy.parameters.adamw({
-    ...ADAMW, beta2: options.beta2 ?? ADAMW.beta2, learningRate: options.learningRate, weightDecay: options.weightDecay,
-    maxGradNorm: options.maxGradNorm, updateCount: options.updates + 1,
-  }, policy.model.trainingSteps);
+export function applyGradient(
+  policy: Policy,
+  options: Omit<StepOptions, "features" | "temperature" | "trainVision">,
+): Tensor {
+  return policy.parameters.adamw(
+    {
+      ...ADAMW,
+      beta2: options.beta2 ?? ADAMW.beta2,
+      learningRate: options.learningRate,
+      weightDecay: options.weightDecay,
+      maxGradNorm: options.maxGradNorm,
+      updateCount: options.updates + 1,
+    },
+    policy.model.trainingSteps,
+  );
 }
 
 /** @throws StepRefused when a loss or the gradient is not finite */
-export function finiteStep(stats: Float32Array[], squares: ArrayLike<number> | undefined): { stats: Float32Array[]; gradNorm: number } {
+export function finiteStep(
+  stats: Float32Array[],
+  squares: ArrayLike<number> | undefined,
+): { stats: Float32Array[]; gradNorm: number } {
   const gradNorm = Math.sqrt(squares?.[0] ?? Number.NaN);
   const loss = stats.reduce((sum, array) => sum + (array[0] ?? Number.NaN), 0);
   if (!Number.isFinite(gradNorm) || !Number.isFinite(loss)) {
-    throw new StepRefused(`the step was refused: loss ${loss}, gradient norm ${gradNorm}; expected finite numbers. The weights are those before it. Lower the learning rate, or go back to an earlier snapshot.`);
+    throw new StepRefused(
+      `the step was refused: loss ${loss}, gradient norm ${gradNorm}; expected finite numbers. The weights are those before it. Lower the learning rate, or go back to an earlier snapshot.`,
+    );
   }
   return { stats, gradNorm };
 }
 
 /** Forward and backward of one micro-batch, recorded where the home does that; its gradients are added to the parameters'. → stats */
 export function accumulate(
-  policy: Policy, batch: MicroBatch, index: number, options: Pick<StepOptions, "features" | "temperature" | "trainVision">, loss: TokenLoss,
-  keep: { readonly lifetime: Lifetime; readonly logprobs: Tensor[] } | null, room: BatchRoom | null = null,
+  policy: Policy,
+  batch: MicroBatch,
+  index: number,
+  options: Pick<StepOptions, "features" | "temperature" | "trainVision">,
+  loss: TokenLoss,
+  keep: { readonly lifetime: Lifetime; readonly logprobs: Tensor[] } | null,
+  room: BatchRoom | null = null,
 ): Tensor {
   const { home, model } = policy;
   const { temperature, trainVision } = options;
@@ -115,11 +141,15 @@ export function accumulate(
     if (room !== null) {
       model.trainingSteps.reserve(key, nameOf(room), () => {
         const blank = scope.own(blankBatch(home, room, packed));
-        const inputs = lossInputs.map(() => scope.own(home.upload(new Float32Array(room.tokens), [room.tokens], room.tokens)));
+        const inputs = lossInputs.map(() =>
+          scope.own(home.upload(new Float32Array(room.tokens), [room.tokens], room.tokens)),
+        );
         return () => work(blank, inputs);
       });
     }
-    const [stats, logprob] = model.trainingSteps.run(key, [...packed.tensors, ...lossInputs], {}, () => work(packed, lossInputs));
+    const [stats, logprob] = model.trainingSteps.run(key, [...packed.tensors, ...lossInputs], {}, () =>
+      work(packed, lossInputs),
+    );
     if (stats === undefined) throw new Error("optimiserStep: the recorded step returned no stats.");
     if (keep !== null && logprob !== undefined) keep.logprobs.push(keep.lifetime.own(logprob));
     return stats;
@@ -133,7 +163,9 @@ function carryingLoss(home: Home, dLogprob: Tensor, stats: Tensor, scope: Lifeti
   const rows = dLogprob.size;
   const loss = scope.own(home.view(stats, 0, [1, 1]));
   const column = scope.own(home.view(dLogprob, 0, [rows, 1]));
-  const sum = scope.own(home.kernels.linear(scope.own(home.zeros([rows, 1])), { format: "f32", out: 1, in: 1, values: loss }, null, column));
+  const sum = scope.own(
+    home.kernels.linear(scope.own(home.zeros([rows, 1])), { format: "f32", out: 1, in: 1, values: loss }, null, column),
+  );
   return scope.own(home.view(sum, 0, [rows]));
 }
 
@@ -141,9 +173,17 @@ function carryingLoss(home: Home, dLogprob: Tensor, stats: Tensor, scope: Lifeti
  * Log-probabilities of the rows' tokens, without gradients, one tensor a micro-batch: as long as its batch in `optimiserStep`, padding
  * last. They live as long as `lifetime`.
  */
-export function responseLogprobs(policy: Policy, batches: readonly MicroBatch[], options: Pick<StepOptions, "temperature" | "features" | "largest"> & Pick<LogprobOptions, "adapter">, lifetime: Lifetime): Tensor[] {
+export function responseLogprobs(
+  policy: Policy,
+  batches: readonly MicroBatch[],
+  options: Pick<StepOptions, "temperature" | "features" | "largest"> & Pick<LogprobOptions, "adapter">,
+  lifetime: Lifetime,
+): Tensor[] {
   const { temperature, features, adapter = "on" } = options;
-  const { home, model: { trainingSteps } } = policy;
+  const {
+    home,
+    model: { trainingSteps },
+  } = policy;
   const room = roomOf(policy, batches, options);
   const key = `log-probabilities ${JSON.stringify({ temperature, adapter })}`;
   const work = (rows: PackedBatch): readonly Tensor[] => {
@@ -175,7 +215,11 @@ export function responseLogprobs(policy: Policy, batches: readonly MicroBatch[],
  * Room for these micro-batches and all later ones of the run, where the caller knows how large they become and where that is not
  * much: a large policy's batches seldom are what its settings allow, and memory that it would not need it may not have.
  */
-function roomOf({ model }: Policy, batches: readonly MicroBatch[], { largest }: Pick<StepOptions, "largest">): BatchRoom | null {
+function roomOf(
+  { model }: Policy,
+  batches: readonly MicroBatch[],
+  { largest }: Pick<StepOptions, "largest">,
+): BatchRoom | null {
   const room = largest?.batch.over(batches, largest.limits) ?? null;
   return room !== null && model.activationBytes(room) <= FORESEEN_BYTES ? room : null;
 }

@@ -1,6 +1,7 @@
 /** Data parallelism changes nothing but the time: the same bits with any number of replicas, also when one dies. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Policy } from "../policy/policy";
+import { scoreResponse } from "../srpo/score";
 import { problemAt } from "../tasks/problems";
 import type { Home } from "../tensor/home";
 import { openReferenceHome } from "../tensor/reference/home";
@@ -9,17 +10,28 @@ import { configure } from "./configure";
 import { microBatches } from "./microBatch";
 import { StepRefused } from "./optimiserStep";
 import { DataParallel, deal } from "./parallel";
-import { replicaSource, RemoteReplica, serveReplica, type ReplicaCarrier, type ReplicaReply, type ReplicaRequest } from "./replicaChannel";
+import type { Stage } from "./records";
+import {
+  RemoteReplica,
+  type ReplicaCarrier,
+  type ReplicaReply,
+  type ReplicaRequest,
+  replicaSource,
+  serveReplica,
+} from "./replicaChannel";
 import { encodeProblem } from "./rollout";
-import { Session, type PhaseResult } from "./session";
+import { type PhaseResult, Session } from "./session";
 import { defaultSettings, type SettingsPatch } from "./settings";
 import type { Snapshot } from "./snapshot";
-import type { Stage } from "./records";
 import { teachFormat, tinyPolicy } from "./tinyPolicy";
 import { sftUpdate } from "./update";
-import { scoreResponse } from "../srpo/score";
 
-const small: SettingsPatch = { maxNewTokens: 24, microBatchRows: 3, sft: { examples: 8, batchSize: 6, steps: 6 }, grpo: { prompts: 3, groupSize: 3 } };
+const small: SettingsPatch = {
+  maxNewTokens: 24,
+  microBatchRows: 3,
+  sft: { examples: 8, batchSize: 6, steps: 6 },
+  grpo: { prompts: 3, groupSize: 3 },
+};
 /** Rewards that differ between the samples of a policy that can do nothing yet. */
 const byLength: typeof scoreResponse = (text, ...rest) => {
   const result = scoreResponse(text, ...rest);
@@ -47,9 +59,13 @@ function loopback(): { readonly carrier: ReplicaCarrier; readonly kill: () => vo
   let reply: (reply: ReplicaReply) => void = () => undefined;
   const later = <M>(to: () => (message: M) => void, message: M): void => {
     const copy = structuredClone(message);
-    setTimeout(() => { if (alive) to()(copy); }, 0);
+    setTimeout(() => {
+      if (alive) to()(copy);
+    }, 0);
   };
-  serveReplica({ post: (message) => later(() => reply, message), listen: (receive) => void (hear = receive) }, () => Promise.resolve(elsewhere));
+  serveReplica({ post: (message) => later(() => reply, message), listen: (receive) => void (hear = receive) }, () =>
+    Promise.resolve(elsewhere),
+  );
   return {
     carrier: {
       port: { post: (message) => later(() => hear, message), listen: (receive) => void (reply = receive) },
@@ -69,7 +85,12 @@ async function freshPolicy(): Promise<Policy> {
   return policy;
 }
 
-interface Team { readonly policy: Policy; readonly parallel: DataParallel; readonly kill: () => void; readonly lost: string[] }
+interface Team {
+  readonly policy: Policy;
+  readonly parallel: DataParallel;
+  readonly kill: () => void;
+  readonly lost: string[];
+}
 
 async function team(replicas: number): Promise<Team> {
   const policy = await freshPolicy();
@@ -81,11 +102,25 @@ async function team(replicas: number): Promise<Team> {
   return { policy, parallel, kill: () => loops[0]?.kill(), lost };
 }
 
-interface Outcome { readonly results: PhaseResult[]; readonly end: Snapshot }
+interface Outcome {
+  readonly results: PhaseResult[];
+  readonly end: Snapshot;
+}
 
 /** `phases` phases of a stage. @param before called before each */
-async function train({ policy, parallel }: Team, stage: Stage, patch: SettingsPatch, phases: number, before: (phase: number) => void = () => undefined): Promise<Outcome> {
-  const session = new Session(policy, configure(configure(defaultSettings, small), patch), { stage, scorer: byLength, now: () => 0, parallel });
+async function train(
+  { policy, parallel }: Team,
+  stage: Stage,
+  patch: SettingsPatch,
+  phases: number,
+  before: (phase: number) => void = () => undefined,
+): Promise<Outcome> {
+  const session = new Session(policy, configure(configure(defaultSettings, small), patch), {
+    stage,
+    scorer: byLength,
+    now: () => 0,
+    parallel,
+  });
   const results: PhaseResult[] = [];
   for (let i = 0; i < phases; i++) {
     before(i);
@@ -102,7 +137,10 @@ function expectSame(a: Outcome, b: Outcome): void {
   expect(a.results).toEqual(b.results);
   expect(a.end.state).toEqual(b.end.state);
   for (const key of ["theta", "m", "v"] as const) {
-    expect(Buffer.compare(Buffer.from(a.end.parameters[key].buffer), Buffer.from(b.end.parameters[key].buffer)), `${key} differs`).toBe(0);
+    expect(
+      Buffer.compare(Buffer.from(a.end.parameters[key].buffer), Buffer.from(b.end.parameters[key].buffer)),
+      `${key} differs`,
+    ).toBe(0);
   }
 }
 
@@ -121,7 +159,12 @@ describe("the same bits with one, two and three workers", () => {
     const alone = await train(await team(0), "grpo", {}, 8);
     for (const phase of [0, 3, 7]) {
       const two = await team(1);
-      expectSame(await train(two, "grpo", {}, 8, (i) => { if (i === phase) setTimeout(two.kill, 0); }), alone);
+      expectSame(
+        await train(two, "grpo", {}, 8, (i) => {
+          if (i === phase) setTimeout(two.kill, 0);
+        }),
+        alone,
+      );
       expect(two.lost).toHaveLength(1);
       expect(two.lost[0]).toMatch(/killed.*with one worker/);
       expect(two.parallel.workers).toBe(1);
@@ -138,11 +181,28 @@ test("the rollout is that of the policy alone", async () => {
   policy.dispose();
 });
 
-test.each([["wasm", openWasmHome], ["reference", openReferenceHome]] as const)("the gradient is that of the plain step but for rounding, on the %s home", async (_name, open) => {
+test.each([
+  ["wasm", openWasmHome],
+  ["reference", openReferenceHome],
+] as const)("the gradient is that of the plain step but for rounding, on the %s home", async (_name, open) => {
   const own = await open();
   const [plain, summed] = [await tinyPolicy(own, "all"), await tinyPolicy(own, "all")];
-  const rows = Array.from({ length: 4 }, (_, i) => ({ prompt: encodeProblem(plain, problemAt("train", i)), tokens: Int32Array.of(9, 8, 2 + i), weight: 1 / 12, advantage: 1 }));
-  const options = { temperature: 1, trainVision: true, features: null, learningRate: 1e-3, weightDecay: 0, maxGradNorm: 1, updates: 0, microBatchRows: 2 };
+  const rows = Array.from({ length: 4 }, (_, i) => ({
+    prompt: encodeProblem(plain, problemAt("train", i)),
+    tokens: Int32Array.of(9, 8, 2 + i),
+    weight: 1 / 12,
+    advantage: 1,
+  }));
+  const options = {
+    temperature: 1,
+    trainVision: true,
+    features: null,
+    learningRate: 1e-3,
+    weightDecay: 0,
+    maxGradNorm: 1,
+    updates: 0,
+    microBatchRows: 2,
+  };
   const a = await sftUpdate(plain, rows, options);
   const b = await sftUpdate(summed, rows, { ...options, parallel: new DataParallel(summed, []) });
   expect(b.gradNorm).toBeCloseTo(a.gradNorm, 5);
@@ -154,10 +214,27 @@ test.each([["wasm", openWasmHome], ["reference", openReferenceHome]] as const)("
 
 test("a gradient that is not finite, wherever it was made, refuses the step and keeps the weights", async () => {
   const { policy, parallel } = await team(1);
-  const rows = [1, NaN].map((weight, i) => ({ prompt: encodeProblem(policy, problemAt("train", i)), tokens: Int32Array.of(9, 8, 2), weight, advantage: 1 }));
-  const step = sftUpdate(policy, rows, { temperature: 1, trainVision: false, features: null, learningRate: 1e-3, weightDecay: 0, maxGradNorm: 1, updates: 0, microBatchRows: 1, parallel });
+  const rows = [1, NaN].map((weight, i) => ({
+    prompt: encodeProblem(policy, problemAt("train", i)),
+    tokens: Int32Array.of(9, 8, 2),
+    weight,
+    advantage: 1,
+  }));
+  const step = sftUpdate(policy, rows, {
+    temperature: 1,
+    trainVision: false,
+    features: null,
+    learningRate: 1e-3,
+    weightDecay: 0,
+    maxGradNorm: 1,
+    updates: 0,
+    microBatchRows: 1,
+    parallel,
+  });
   await expect(step).rejects.toThrow(StepRefused);
-  expect(Buffer.compare(Buffer.from((await policy.parameters.state()).theta.buffer), Buffer.from(taught.buffer))).toBe(0);
+  expect(Buffer.compare(Buffer.from((await policy.parameters.state()).theta.buffer), Buffer.from(taught.buffer))).toBe(
+    0,
+  );
   await parallel.dispose();
   policy.dispose();
 });
@@ -165,12 +242,26 @@ test("a gradient that is not finite, wherever it was made, refuses the step and 
 test("micro-batches are of about as many tokens each, and an even number", () => {
   const prompt = { ids: Int32Array.of(1, 2), images: [], positions: { positions: new Int32Array(6), delta: 0 } };
   const cut = (lengths: readonly number[], size: number): number[][] =>
-    microBatches(lengths.map((length) => ({ prompt, tokens: new Int32Array(length), weight: 1, advantage: 1 })), size).map((batch) => batch.map(({ tokens }) => tokens.length));
+    microBatches(
+      lengths.map((length) => ({ prompt, tokens: new Int32Array(length), weight: 1, advantage: 1 })),
+      size,
+    ).map((batch) => batch.map(({ tokens }) => tokens.length));
   expect(cut([5, 5, 5], 3)).toEqual([[5, 5, 5]]);
-  expect(cut([9, 1, 1, 1, 1, 1, 9, 1], 5)).toEqual([[9, 1, 1, 1], [1, 1, 9, 1]]);
+  expect(cut([9, 1, 1, 1, 1, 1, 9, 1], 5)).toEqual([
+    [9, 1, 1, 1],
+    [1, 1, 9, 1],
+  ]);
   expect(cut([3, 3, 3, 3, 3, 3, 3], 3)).toEqual([[3, 3], [3, 3], [3], [3, 3]]);
-  expect(cut(Array.from({ length: 100 }, () => 7), 32).map((batch) => batch.length)).toEqual([25, 25, 25, 25]);
-  expect(cut([1, 1, 1, 1, 90, 90], 3)).toEqual([[1, 1, 1], [1, 90, 90]]);
+  expect(
+    cut(
+      Array.from({ length: 100 }, () => 7),
+      32,
+    ).map((batch) => batch.length),
+  ).toEqual([25, 25, 25, 25]);
+  expect(cut([1, 1, 1, 1, 90, 90], 3)).toEqual([
+    [1, 1, 1],
+    [1, 90, 90],
+  ]);
   expect(cut([], 3)).toEqual([]);
 });
 

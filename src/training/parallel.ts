@@ -12,10 +12,17 @@
 import type { EncodedPrompt, FeatureBank } from "../policy/packing";
 import type { GenerateOptions, Policy, RolloutRow } from "../policy/policy";
 import type { Loss } from "./loss";
-import { packItems, type MicroBatch } from "./microBatch";
+import { type MicroBatch, packItems } from "./microBatch";
 import { applyGradient, finiteStep, type StepOptions } from "./optimiserStep";
 import type { ReferencePolicy } from "./reference";
-import { gradientOf, logprobsOf, type GradientJob, type GradientResult, type LogprobsJob, type Replica } from "./replica";
+import {
+  type GradientJob,
+  type GradientResult,
+  gradientOf,
+  type LogprobsJob,
+  logprobsOf,
+  type Replica,
+} from "./replica";
 
 export interface DataParallelOptions {
   /** Told when a replica is given up, and why. */
@@ -30,7 +37,11 @@ export class DataParallel {
   readonly #referenceLoaded = new Map<Replica, Float32Array>();
 
   /** @param replicas of `policy`, with the same trainable parameters; disposed with this */
-  constructor(readonly policy: Policy, replicas: readonly Replica[], private readonly options: DataParallelOptions = {}) {
+  constructor(
+    readonly policy: Policy,
+    replicas: readonly Replica[],
+    private readonly options: DataParallelOptions = {},
+  ) {
     this.#replicas = replicas;
   }
 
@@ -41,31 +52,63 @@ export class DataParallel {
 
   /** Gradients of micro-batches, in order. @param features of all their prompts, on the policy's own home */
   gradients(jobs: readonly GradientJob[], features: FeatureBank | null): Promise<GradientResult[]> {
-    return this.spread(deal(jobs.map(costOf), this.workers), jobs, (replica, job) => replica.gradient(job), (job) => gradientOf(this.policy, job, features));
+    return this.spread(
+      deal(jobs.map(costOf), this.workers),
+      jobs,
+      (replica, job) => replica.gradient(job),
+      (job) => gradientOf(this.policy, job, features),
+    );
   }
 
   /** Log-probabilities of micro-batches under the reference policy, in order. @param features as above */
-  referenceLogprobs(reference: ReferencePolicy, jobs: readonly LogprobsJob[], features: FeatureBank | null): Promise<Float32Array[]> {
+  referenceLogprobs(
+    reference: ReferencePolicy,
+    jobs: readonly LogprobsJob[],
+    features: FeatureBank | null,
+  ): Promise<Float32Array[]> {
     const { policy, theta } = reference;
-    if (theta === null) throw new Error("A reference that is the policy itself without its adapter is not shared among workers.");
+    if (theta === null)
+      throw new Error("A reference that is the policy itself without its adapter is not shared among workers.");
     for (const replica of this.#replicas) {
       if (this.#referenceLoaded.get(replica) === theta) continue;
       this.#referenceLoaded.set(replica, theta);
       replica.loadReference(theta).catch((error: unknown) => this.giveUp(replica, error));
     }
-    return this.spread(deal(jobs.map(costOf), this.workers), jobs, (replica, job) => replica.referenceLogprobs(job), (job) => logprobsOf(policy, job, features));
+    return this.spread(
+      deal(jobs.map(costOf), this.workers),
+      jobs,
+      (replica, job) => replica.referenceLogprobs(job),
+      (job) => logprobsOf(policy, job, features),
+    );
   }
 
   /** Sample as `Policy.generate` does. → rows prompt-major */
-  async rollout(prompts: readonly EncodedPrompt[], options: Omit<GenerateOptions, "onToken" | "rowIds">, features: FeatureBank | null): Promise<RolloutRow[]> {
+  async rollout(
+    prompts: readonly EncodedPrompt[],
+    options: Omit<GenerateOptions, "onToken" | "rowIds">,
+    features: FeatureBank | null,
+  ): Promise<RolloutRow[]> {
     const count = Math.min(this.workers, prompts.length);
     const starts = Array.from({ length: count + 1 }, (_, i) => Math.round((i * prompts.length) / count));
     const jobs = starts.slice(0, -1).map((start, i) => {
       const share = prompts.slice(start, starts[i + 1]);
-      return { prompts: share, options: { ...options, rowIds: Int32Array.from({ length: share.length * options.groupSize }, (_, row) => start * options.groupSize + row) } };
+      return {
+        prompts: share,
+        options: {
+          ...options,
+          rowIds: Int32Array.from(
+            { length: share.length * options.groupSize },
+            (_, row) => start * options.groupSize + row,
+          ),
+        },
+      };
     });
-    const dealt = await this.spread(jobs.map((_, i) => i), jobs, (replica, job) => replica.rollout(job),
-      async (job) => (await this.policy.generate(job.prompts, job.options, features)).rows);
+    const dealt = await this.spread(
+      jobs.map((_, i) => i),
+      jobs,
+      (replica, job) => replica.rollout(job),
+      async (job) => (await this.policy.generate(job.prompts, job.options, features)).rows,
+    );
     return dealt.flatMap((rows, i) => rows.map((row) => ({ ...row, prompt: row.prompt + (starts[i] ?? 0) })));
   }
 
@@ -76,7 +119,12 @@ export class DataParallel {
   }
 
   /** Do every job where it was dealt: 0 is the policy itself, i > 0 a replica. The replicas' are sent off first. */
-  private async spread<Job, Result>(places: readonly number[], jobs: readonly Job[], remote: (replica: Replica, job: Job) => Promise<Result>, here: (job: Job) => Promise<Result>): Promise<Result[]> {
+  private async spread<Job, Result>(
+    places: readonly number[],
+    jobs: readonly Job[],
+    remote: (replica: Replica, job: Job) => Promise<Result>,
+    here: (job: Job) => Promise<Result>,
+  ): Promise<Result[]> {
     const replicas = this.#replicas;
     await this.bringUpToDate();
     const sent = jobs.map((job, i) => {
@@ -90,7 +138,7 @@ export class DataParallel {
       if (result !== null) results.set(i, result);
     }
     const all: Result[] = [];
-    for (const [i, job] of jobs.entries()) all.push(results.get(i) ?? await here(job));
+    for (const [i, job] of jobs.entries()) all.push(results.get(i) ?? (await here(job)));
     return all;
   }
 
@@ -110,7 +158,9 @@ export class DataParallel {
     if (this.#replicas.includes(replica)) {
       this.#replicas = this.#replicas.filter((other) => other !== replica);
       const why = error instanceof Error ? error.message : String(error);
-      this.options.onLost?.(`A worker stopped computing: ${why} Its work is done again here, with the same result; training goes on with ${this.workers === 1 ? "one worker" : `${this.workers} workers`}.`);
+      this.options.onLost?.(
+        `A worker stopped computing: ${why} Its work is done again here, with the same result; training goes on with ${this.workers === 1 ? "one worker" : `${this.workers} workers`}.`,
+      );
       replica.dispose().catch(() => undefined); // it is gone either way
     }
     return null;
@@ -119,7 +169,11 @@ export class DataParallel {
 
 /** Tokens that go through the model: responses, and each prompt once. */
 function costOf({ rows }: { readonly rows: MicroBatch }): number {
-  return packItems(rows).reduce((sum, { prompt, responses }) => responses.reduce((tokens, response) => tokens + response.length, sum + prompt.ids.length), 0);
+  return packItems(rows).reduce(
+    (sum, { prompt, responses }) =>
+      responses.reduce((tokens, response) => tokens + response.length, sum + prompt.ids.length),
+    0,
+  );
 }
 
 /** Longest job first, each to who has least to do so far. → place of every job */
@@ -146,18 +200,31 @@ function addInto(total: Float32Array, values: Float32Array): void {
  * @throws StepRefused
  */
 export async function parallelStep(
-  parallel: DataParallel, batches: readonly MicroBatch[], options: StepOptions, lossOf: (index: number) => Loss, keepLogprobs = false,
+  parallel: DataParallel,
+  batches: readonly MicroBatch[],
+  options: StepOptions,
+  lossOf: (index: number) => Loss,
+  keepLogprobs = false,
 ): Promise<{ stats: Float32Array[]; gradNorm: number; logprobs: (Float32Array | null)[] }> {
   const { parameters, home } = parallel.policy;
   const { temperature, trainVision, features } = options;
-  const results = await parallel.gradients(batches.map((rows, i) => ({ rows, loss: lossOf(i), temperature, trainVision, keepLogprobs })), features);
+  const results = await parallel.gradients(
+    batches.map((rows, i) => ({ rows, loss: lossOf(i), temperature, trainVision, keepLogprobs })),
+    features,
+  );
   const [total = new Float32Array(parameters.trainableCount), ...others] = results.map(({ gradient }) => gradient);
   for (const gradient of others) addInto(total, gradient);
   parameters.writeFlat("grad", total);
   const gradSquares = applyGradient(parallel.policy, options);
   try {
     const [squares] = await home.read([gradSquares]);
-    return { ...finiteStep(results.map(({ stats }) => stats), squares), logprobs: results.map(({ logprobs }) => logprobs) };
+    return {
+      ...finiteStep(
+        results.map(({ stats }) => stats),
+        squares,
+      ),
+      logprobs: results.map(({ logprobs }) => logprobs),
+    };
   } finally {
     gradSquares.dispose();
   }

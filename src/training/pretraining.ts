@@ -8,7 +8,7 @@
  * last part of the clean phase; then a lower rate that falls again over the second half of the noisy phase.
  */
 import type { Policy } from "../policy/policy";
-import { corpusExample, DEFAULT_CORPUS, type CorpusPhase } from "../tasks/corpus";
+import { type CorpusPhase, corpusExample, DEFAULT_CORPUS } from "../tasks/corpus";
 import type { FamilyName } from "../tasks/problem";
 import { FAMILY_NAMES } from "../tasks/problems";
 import type { TrainingRow } from "./microBatch";
@@ -41,14 +41,24 @@ export interface PretrainingOptions {
 
 /** The shipped base is made with these. */
 export const DEFAULT_PRETRAINING: PretrainingOptions = {
-  seed: 0, cleanSteps: 1600, noisySteps: 200,
+  seed: 0,
+  cleanSteps: 1600,
+  noisySteps: 200,
   turns: [
     { from: 0, families: FAMILY_NAMES },
     { from: 300, families: ["bars", "shapes", "bars", "shapes", "geometry", "bars", "shapes", "digits"] },
     { from: 400, families: ["bars", "shapes", "shapes", "geometry", "shapes", "shapes", "digits", "shapes"] },
   ],
-  batchSize: 64, learningRate: 1e-3, beta2: 0.95, warmup: 100, decayShare: 0.2, floor: 0.2,
-  noisyShare: 0.5, weightDecay: 0.01, maxGradNorm: 1, microBatchRows: 32,
+  batchSize: 64,
+  learningRate: 1e-3,
+  beta2: 0.95,
+  warmup: 100,
+  decayShare: 0.2,
+  floor: 0.2,
+  noisyShare: 0.5,
+  weightDecay: 0.01,
+  maxGradNorm: 1,
+  microBatchRows: 32,
 };
 
 /** Phase of a 0-based step, counted over both phases. */
@@ -58,13 +68,21 @@ export function phaseOf(step: number, options: PretrainingOptions): CorpusPhase 
 
 export function pretrainingRate(step: number, options: PretrainingOptions): number {
   const { learningRate, cleanSteps, noisySteps, decayShare, floor, warmup, noisyShare } = options;
-  if (step >= cleanSteps) return learningRate * noisyShare * Math.min(1, Math.max(floor, (2 * (cleanSteps + noisySteps - step)) / noisySteps));
+  if (step >= cleanSteps)
+    return (
+      learningRate * noisyShare * Math.min(1, Math.max(floor, (2 * (cleanSteps + noisySteps - step)) / noisySteps))
+    );
   const rest = (cleanSteps - step) / (decayShare * cleanSteps);
   return learningRate * Math.min(1, (step + 1) / warmup) * Math.min(1, Math.max(floor, rest));
 }
 
 /** Step number `step` (0-based, over both phases): a pure function of the policy's state, the options and the step. @throws StepRefused */
-export async function pretrainingStep(policy: Policy, step: number, options: PretrainingOptions, parallel: DataParallel | null = null): Promise<UpdateResult & { readonly learningRate: number; readonly phase: CorpusPhase }> {
+export async function pretrainingStep(
+  policy: Policy,
+  step: number,
+  options: PretrainingOptions,
+  parallel: DataParallel | null = null,
+): Promise<UpdateResult & { readonly learningRate: number; readonly phase: CorpusPhase }> {
   const phase = phaseOf(step, options);
   const first = (phase === "clean" ? step : step - options.cleanSteps) * options.batchSize;
   const families = phase === "clean" ? options.turns.findLast(({ from }) => from <= step)?.families : undefined;
@@ -77,8 +95,16 @@ export async function pretrainingStep(policy: Policy, step: number, options: Pre
   const rows: TrainingRow[] = examples.map((example) => ({ ...example, weight: 1 / total, advantage: 1 }));
   const learningRate = pretrainingRate(step, options);
   const result = await sftUpdate(policy, rows, {
-    temperature: 1, trainVision: true, features: null, learningRate, weightDecay: options.weightDecay,
-    maxGradNorm: options.maxGradNorm, microBatchRows: options.microBatchRows, updates: step, beta2: options.beta2, parallel,
+    temperature: 1,
+    trainVision: true,
+    features: null,
+    learningRate,
+    weightDecay: options.weightDecay,
+    maxGradNorm: options.maxGradNorm,
+    microBatchRows: options.microBatchRows,
+    updates: step,
+    beta2: options.beta2,
+    parallel,
   });
   return { ...result, learningRate, phase };
 }

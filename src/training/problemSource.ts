@@ -47,7 +47,8 @@ export const taskSource: ProblemSource = {
   heldOut: (count, settings) => Promise.resolve(heldOutProblems(count, settings)),
   async requested(count, family, settings) {
     const known = FAMILY_NAMES.find((name) => name === family);
-    if (family !== null && known === undefined) throw new Error(`sample: there is no family "${family}"; expected one of ${FAMILY_NAMES.join(", ")}`);
+    if (family !== null && known === undefined)
+      throw new Error(`sample: there is no family "${family}"; expected one of ${FAMILY_NAMES.join(", ")}`);
     return requestedProblem(count, known === undefined ? settings.families : [known]);
   },
   problemOf: async (id): Promise<Problem> => problemOf(id),

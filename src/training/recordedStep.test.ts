@@ -17,7 +17,7 @@ import type { TrainingRow } from "./microBatch";
 import { encodeProblem } from "./rollout";
 import { tinyPolicy } from "./tinyPolicy";
 import { responseTokens } from "./transcript";
-import { policyUpdate, sftUpdate, type PolicyUpdateOptions } from "./update";
+import { type PolicyUpdateOptions, policyUpdate, sftUpdate } from "./update";
 
 let home: WebGpuHome | null = null;
 afterEach(() => home?.dispose());
@@ -29,15 +29,29 @@ async function open(record: boolean): Promise<WebGpuHome> {
 }
 
 const LOSS = { clipLow: 0.2, clipHigh: 0.28, dualClip: Infinity, ratioMax: 3, logRatioClamp: 20, beta: 0 };
-const OPTIONS = { temperature: 1, trainVision: false, features: null, learningRate: 1e-3, weightDecay: 0.01, maxGradNorm: 1, microBatchRows: 6, updates: 0 };
+const OPTIONS = {
+  temperature: 1,
+  trainVision: false,
+  features: null,
+  learningRate: 1e-3,
+  weightDecay: 0.01,
+  maxGradNorm: 1,
+  microBatchRows: 6,
+  updates: 0,
+};
 
 /** Groups of `size` made-up responses, whose lengths and prompts differ from step to step. */
 function rows(policy: Policy, step: number, prompts: number, size: number): TrainingRow[] {
-  return Array.from({ length: prompts }, (_, p) => encodeProblem(policy, problemAt("train", 3 * step + p))).flatMap((prompt, p) =>
-    Array.from({ length: size }, (_, g) => {
-      const tokens = Int32Array.from({ length: 9 + ((step + 3 * p + 5 * g) % 7) }, (_, i) => 1 + ((7 * i + 3 * g + step) % 80));
-      return { prompt, tokens, weight: 1 / (prompts * size * tokens.length), advantage: g - (size - 1) / 2 };
-    }));
+  return Array.from({ length: prompts }, (_, p) => encodeProblem(policy, problemAt("train", 3 * step + p))).flatMap(
+    (prompt, p) =>
+      Array.from({ length: size }, (_, g) => {
+        const tokens = Int32Array.from(
+          { length: 9 + ((step + 3 * p + 5 * g) % 7) },
+          (_, i) => 1 + ((7 * i + 3 * g + step) % 80),
+        );
+        return { prompt, tokens, weight: 1 / (prompts * size * tokens.length), advantage: g - (size - 1) / 2 };
+      }),
+  );
 }
 
 /** Weights after some steps of every kind: SFT with the tower, GRPO of two epochs with a reference and a feature bank. */
@@ -48,8 +62,18 @@ async function train(record: boolean): Promise<{ theta: Float32Array; losses: nu
   for (let step = 0; step < 3; step++) {
     const batch = rows(policy, step, 4, 3);
     losses.push((await sftUpdate(policy, batch, { ...OPTIONS, trainVision: true, updates: step })).loss);
-    const features = bankOf(policy, batch.map((row) => row.prompt));
-    const options: PolicyUpdateOptions = { ...OPTIONS, features, loss: { ...LOSS, beta: 0.1 }, epochs: 2, reference: { policy: reference, adapter: "on", theta: null }, updates: 3 + 2 * step };
+    const features = bankOf(
+      policy,
+      batch.map((row) => row.prompt),
+    );
+    const options: PolicyUpdateOptions = {
+      ...OPTIONS,
+      features,
+      loss: { ...LOSS, beta: 0.1 },
+      epochs: 2,
+      reference: { policy: reference, adapter: "on", theta: null },
+      updates: 3 + 2 * step,
+    };
     losses.push((await policyUpdate(policy, batch, options)).loss);
     features?.dispose();
   }
@@ -73,12 +97,31 @@ test("a step reads back once, and what it holds on the device stays the same", {
   for (let step = 0; step < 14; step++) {
     const features = bankOf(policy, prompts);
     const start = policy.home.counters.readbacks;
-    const rollout = await policy.generate(prompts, { groupSize: 4, temperature: 1, maxNewTokens: 24, seed: 1, step }, features);
+    const rollout = await policy.generate(
+      prompts,
+      { groupSize: 4, temperature: 1, maxNewTokens: 24, seed: 1, step },
+      features,
+    );
     expect(policy.home.counters.readbacks - start).toBe(rollout.readbacks);
     expect(rollout.readbacks).toBeLessThanOrEqual(1 + Math.floor(23 / 8)); // the end, and a look every eight tokens
-    const batch = rollout.rows.map(({ prompt, tokens }, i): TrainingRow => ({ prompt: prompts[prompt]!, tokens, weight: 0.01, advantage: (i % 4) - 1.5 }));
+    const batch = rollout.rows.map(
+      ({ prompt, tokens }, i): TrainingRow => ({
+        prompt: prompts[prompt]!,
+        tokens,
+        weight: 0.01,
+        advantage: (i % 4) - 1.5,
+      }),
+    );
     const beforeUpdate = policy.home.counters.readbacks;
-    await policyUpdate(policy, batch, { ...OPTIONS, microBatchRows: 12, features, loss: LOSS, epochs: 1, reference: null, updates: step });
+    await policyUpdate(policy, batch, {
+      ...OPTIONS,
+      microBatchRows: 12,
+      features,
+      loss: LOSS,
+      epochs: 1,
+      reference: null,
+      updates: step,
+    });
     expect(policy.home.counters.readbacks - beforeUpdate).toBe(1);
     features?.dispose();
     bytes.push(policy.home.memoryBytes());
@@ -92,7 +135,10 @@ function growing(policy: Policy, step: number, longest: number): TrainingRow[] {
   return [0, 1, 2].flatMap((p) => {
     const prompt = encodeProblem(policy, problemAt("train", 4 * step + p));
     return Array.from({ length: 4 }, (_, g): TrainingRow => {
-      const tokens = Int32Array.from({ length: Math.max(1, longest - 2 * g - p) }, (_, i) => 1 + ((7 * i + 3 * g + step) % 80));
+      const tokens = Int32Array.from(
+        { length: Math.max(1, longest - 2 * g - p) },
+        (_, i) => 1 + ((7 * i + 3 * g + step) % 80),
+      );
       return { prompt, tokens, weight: 0.01, advantage: g - 1.5 };
     });
   });
@@ -102,13 +148,24 @@ function growing(policy: Policy, step: number, longest: number): TrainingRow[] {
 async function bytesHeld(foreseen: boolean, batchBytes: number | null = null): Promise<number[]> {
   const policy = await tinyPolicy(await open(true));
   const reference = await tinyPolicy(policy.home, "all", 5);
-  if (batchBytes !== null) for (const { model } of [policy, reference]) vi.spyOn(model, "activationBytes").mockReturnValue(batchBytes);
+  if (batchBytes !== null)
+    for (const { model } of [policy, reference]) vi.spyOn(model, "activationBytes").mockReturnValue(batchBytes);
   const largest = { batch: new LargestBatch(), limits: { responses: 6, tokens: 60 } };
   const bytes: number[] = [];
   for (const [step, longest] of [12, 4, 20, 31, 16, 43, 2, 52, 60, 38].entries()) {
     const batch = growing(policy, step, longest);
-    const features = bankOf(policy, batch.map((row) => row.prompt));
-    const options: PolicyUpdateOptions = { ...OPTIONS, features, loss: { ...LOSS, beta: 0.1 }, epochs: 2, reference: { policy: reference, adapter: "on", theta: null }, updates: 2 * step };
+    const features = bankOf(
+      policy,
+      batch.map((row) => row.prompt),
+    );
+    const options: PolicyUpdateOptions = {
+      ...OPTIONS,
+      features,
+      loss: { ...LOSS, beta: 0.1 },
+      epochs: 2,
+      reference: { policy: reference, adapter: "on", theta: null },
+      updates: 2 * step,
+    };
     await policyUpdate(policy, batch, foreseen ? { ...options, largest } : options);
     features?.dispose();
     bytes.push(policy.home.memoryBytes());
@@ -118,12 +175,16 @@ async function bytesHeld(foreseen: boolean, batchBytes: number | null = null): P
   return bytes;
 }
 
-test("memory does not depend on how long responses turn out, where the largest batch is foreseen", { timeout: 240_000 }, async () => {
+test("memory does not depend on how long responses turn out, where the largest batch is foreseen", {
+  timeout: 240_000,
+}, async () => {
   expect(new Set((await bytesHeld(true)).slice(1)).size).toBe(1);
   expect(new Set((await bytesHeld(false)).slice(1)).size).toBeGreaterThan(1);
 });
 
-test("memory that only the largest batch would need is left alone where that is much", { timeout: 240_000 }, async () => {
+test("memory that only the largest batch would need is left alone where that is much", {
+  timeout: 240_000,
+}, async () => {
   expect(await bytesHeld(true, 2 ** 31)).toEqual(await bytesHeld(false));
 });
 
@@ -138,7 +199,14 @@ test("a replayed step is one submit, of recorded dispatches only", { timeout: 12
     run.mockClear();
     replay.mockClear();
     const before = { ...counters };
-    await policyUpdate(policy, batch, { ...OPTIONS, microBatchRows: 6, loss: LOSS, epochs: 1, reference: null, updates: step });
+    await policyUpdate(policy, batch, {
+      ...OPTIONS,
+      microBatchRows: 6,
+      loss: LOSS,
+      epochs: 1,
+      reference: null,
+      updates: step,
+    });
     submits.push(counters.submits - before.submits);
     expect(counters.readbacks - before.readbacks).toBe(1);
   }
@@ -148,13 +216,21 @@ test("a replayed step is one submit, of recorded dispatches only", { timeout: 12
   policy.dispose();
 });
 
-test("nano: at most 45 dispatches a token and 300 a training step of 32 rows, tower included", { timeout: 120_000 }, async () => {
+test("nano: at most 45 dispatches a token and 300 a training step of 32 rows, tower included", {
+  timeout: 120_000,
+}, async () => {
   const opened = await open(true);
   const words = ["<think>", "</think>", "<answer>", "</answer>", "<reflection>", "</reflection>", ...VOCABULARY];
   const policy = await Policy.create(opened, nanoFiles(words), { seed: 0 });
   const examples = Array.from({ length: 32 }, (_, i) => corpusExample("clean", 0, i));
-  const batch = examples.map(({ problem, response }): TrainingRow =>
-    ({ prompt: encodeProblem(policy, problem), tokens: responseTokens(policy, response), weight: 0.01, advantage: 1 }));
+  const batch = examples.map(
+    ({ problem, response }): TrainingRow => ({
+      prompt: encodeProblem(policy, problem),
+      tokens: responseTokens(policy, response),
+      weight: 0.01,
+      advantage: 1,
+    }),
+  );
   const before = opened.counters.dispatches;
   await sftUpdate(policy, batch, { ...OPTIONS, trainVision: true, microBatchRows: 32 });
   expect(opened.counters.dispatches - before).toBeLessThanOrEqual(300);
@@ -163,7 +239,15 @@ test("nano: at most 45 dispatches a token and 300 a training step of 32 rows, to
     const made: number[] = [];
     for (const maxNewTokens of [2, 7]) {
       const start = opened.counters.dispatches;
-      await policy.generate([prompt], { groupSize: 2, temperature: 1, maxNewTokens, seed: 0, step: 0, stopTokens: [], cache });
+      await policy.generate([prompt], {
+        groupSize: 2,
+        temperature: 1,
+        maxNewTokens,
+        seed: 0,
+        step: 0,
+        stopTokens: [],
+        cache,
+      });
       made.push(opened.counters.dispatches - start);
     }
     return made;

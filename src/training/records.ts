@@ -35,7 +35,12 @@ export interface SampleRecord {
   /** False when the response ran into the length limit. */
   readonly finished: boolean;
   /** Where this record is a preview: the arrays above hold the first tokens only, and this is what all of them come to. */
-  readonly whole?: { readonly tokens: number; readonly logprob: number; readonly entropy: number; readonly logprobAfter?: number };
+  readonly whole?: {
+    readonly tokens: number;
+    readonly logprob: number;
+    readonly entropy: number;
+    readonly logprobAfter?: number;
+  };
   /** phase score */
   readonly score?: SampleScore | { readonly error: string };
   /** phase normalise */

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { InMemoryFiles } from "../policy/checkpointFiles";
 import { LORA_TARGETS, type LoraOptions } from "../policy/lora";
 import { Policy } from "../policy/policy";
+import { scoreResponse } from "../srpo/score";
 import type { Home } from "../tensor/home";
 import { openWasmHome } from "../tensor/wasm/home";
-import { scoreResponse } from "../srpo/score";
 import { configure } from "./configure";
 import { Reference } from "./reference";
 import { Session } from "./session";
@@ -14,7 +14,10 @@ import { decodeSnapshot, encodeSnapshot } from "./snapshot";
 import { tinyPolicy } from "./tinyPolicy";
 
 const lora: LoraOptions = { rank: 4, alpha: 8, rankStabilised: false, targets: LORA_TARGETS, baseModel: null };
-const settings = configure(defaultSettings, { maxNewTokens: 16, grpo: { prompts: 2, groupSize: 3, beta: 0.05, learningRate: 5e-3 } });
+const settings = configure(defaultSettings, {
+  maxNewTokens: 16,
+  grpo: { prompts: 2, groupSize: 3, beta: 0.05, learningRate: 5e-3 },
+});
 const byLength: typeof scoreResponse = (text, ...rest) => {
   const score = scoreResponse(text, ...rest);
   return { ...score, terms: { ...score.terms, total: text.length / 100 } };
@@ -30,7 +33,8 @@ beforeAll(async () => {
 });
 afterAll(() => home.dispose());
 
-const sessionOf = (policy: Policy, chosen = settings): Session => new Session(policy, chosen, { stage: "grpo", scorer: byLength, now: () => 0 });
+const sessionOf = (policy: Policy, chosen = settings): Session =>
+  new Session(policy, chosen, { stage: "grpo", scorer: byLength, now: () => 0 });
 
 test("KL to the policy without its adapter: 0 at first, then not; nothing is copied, and a resumed run goes on to the same bits", async () => {
   const policy = await Policy.load(home, files, { lora, seed: 3, frozenFormat: "f16" });

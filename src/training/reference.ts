@@ -73,6 +73,9 @@ export async function copyWith(policy: Policy, theta: Float32Array): Promise<Pol
     copy.parameters.write(name, theta.subarray(start, start + size));
     start += size;
   }
-  if (start !== theta.length) throw new Error(`the reference's weights are ${theta.length} values, this policy has ${start} trainable ones; the snapshot is of another policy`);
+  if (start !== theta.length)
+    throw new Error(
+      `the reference's weights are ${theta.length} values, this policy has ${start} trainable ones; the snapshot is of another policy`,
+    );
   return copy;
 }

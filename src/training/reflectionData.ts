@@ -6,8 +6,9 @@
  *
  * Departs from the released records, which lack the second <think> block: ours have it (facts of the format).
  */
-import { isRight } from "../srpo/grader";
+
 import { parseResponse } from "../srpo/format";
+import { isRight } from "../srpo/grader";
 import { teach } from "../srpo/teacher";
 import { problemRecord } from "./dataCursor";
 import type { ProblemSource, TrainingProblem } from "./problemSource";
@@ -25,23 +26,39 @@ export function reflect(problem: TrainingProblem, text: string): ReflectionExamp
   const { firstSolution, firstAnswer } = parseResponse(text);
   if (firstSolution === null || firstAnswer === null || firstAnswer === "" || firstSolution.think === "") return null;
   if (problem.readings === undefined || problem.inferences === undefined) {
-    throw new Error(`reflection data: the built-in teacher cannot write about ${problem.id}, which has no readings; make reflections with "srpo reflect" and name the file as data.reflections`);
+    throw new Error(
+      `reflection data: the built-in teacher cannot write about ${problem.id}, which has no readings; make reflections with "srpo reflect" and name the file as data.reflections`,
+    );
   }
   const firstRight = isRight(firstAnswer, problem.answer, "equivalent");
   const taught = teach({
-    readings: problem.readings, inferences: problem.inferences, answer: problem.answer,
-    firstThink: firstSolution.think, firstAnswer, firstRight,
+    readings: problem.readings,
+    inferences: problem.inferences,
+    answer: problem.answer,
+    firstThink: firstSolution.think,
+    firstAnswer,
+    firstRight,
   });
   return {
-    problem: problemRecord(problem), strategy: taught.strategy, firstRight, firstSolution, reflection: taught.reflection,
+    problem: problemRecord(problem),
+    strategy: taught.strategy,
+    firstRight,
+    firstSolution,
+    reflection: taught.reflection,
     refinedSolution: { think: taught.refinedThink, answer: taught.refinedAnswer },
   };
 }
 
 /** The whole response that SFT imitates, in the paper's format. */
-export function responseText({ firstSolution, reflection, refinedSolution }: Pick<ReflectionExample, "firstSolution" | "reflection" | "refinedSolution">): string {
-  return `<think> ${firstSolution.think} </think> <answer> ${firstSolution.answer} </answer> <reflection> ${reflection} </reflection> `
-    + `<think> ${refinedSolution.think} </think> <answer> ${refinedSolution.answer} </answer>`;
+export function responseText({
+  firstSolution,
+  reflection,
+  refinedSolution,
+}: Pick<ReflectionExample, "firstSolution" | "reflection" | "refinedSolution">): string {
+  return (
+    `<think> ${firstSolution.think} </think> <answer> ${firstSolution.answer} </answer> <reflection> ${reflection} </reflection> ` +
+    `<think> ${refinedSolution.think} </think> <answer> ${refinedSolution.answer} </answer>`
+  );
 }
 
 export function emptyProgress(wanted: number): DataProgress {
@@ -52,7 +69,11 @@ export function emptyProgress(wanted: number): DataProgress {
  * Take what is still wanted of a chunk of own answers.
  * @param seen answers sampled before this chunk
  */
-export function takeExamples(progress: DataProgress, answers: readonly { readonly problem: TrainingProblem; readonly text: string }[], seen: number): { progress: DataProgress; taken: ReflectionExample[] } {
+export function takeExamples(
+  progress: DataProgress,
+  answers: readonly { readonly problem: TrainingProblem; readonly text: string }[],
+  seen: number,
+): { progress: DataProgress; taken: ReflectionExample[] } {
   const wantedRight = Math.round(RIGHT_SHARE * progress.wanted);
   const taken: ReflectionExample[] = [];
   let { collected, right, wrong, discarded } = progress;
@@ -78,6 +99,9 @@ export function storeExample({ problem, ...rest }: ReflectionExample): StoredExa
   return { ...rest, problem: problem.id };
 }
 
-export async function recallExample({ problem, ...rest }: StoredExample, source: ProblemSource): Promise<ReflectionExample> {
+export async function recallExample(
+  { problem, ...rest }: StoredExample,
+  source: ProblemSource,
+): Promise<ReflectionExample> {
   return { ...rest, problem: problemRecord(await source.problemOf(problem)) };
 }

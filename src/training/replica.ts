@@ -2,13 +2,14 @@
  * What a replica of the policy does for a step computed in parallel: the gradient of one micro-batch, and the rollout of some
  * of the prompts. Both are functions of the weights and the job alone, so it does not matter who computes them.
  */
+
+import type { Tensor } from "@tensorflow/tfjs-core";
 import type { EncodedPrompt, FeatureBank } from "../policy/packing";
 import type { GenerateOptions, Policy, RolloutRow } from "../policy/policy";
 import { Lifetime } from "./lifetime";
-import { lossOf, type Loss } from "./loss";
-import { tokenCount, type MicroBatch } from "./microBatch";
+import { type Loss, lossOf } from "./loss";
+import { type MicroBatch, tokenCount } from "./microBatch";
 import { accumulate, responseLogprobs } from "./optimiserStep";
-import type { Tensor } from "@tensorflow/tfjs-core";
 
 export interface GradientJob {
   readonly rows: MicroBatch;
@@ -54,26 +55,49 @@ export interface Replica {
 }
 
 /** @param features bank that holds the rows' prompts, where there is one already; made here otherwise while the tower is frozen */
-export async function gradientOf(policy: Policy, job: GradientJob, features: FeatureBank | null): Promise<GradientResult> {
+export async function gradientOf(
+  policy: Policy,
+  job: GradientJob,
+  features: FeatureBank | null,
+): Promise<GradientResult> {
   const { rows, loss, temperature, trainVision, keepLogprobs } = job;
   const lifetime = new Lifetime();
   try {
     policy.parameters.zeroGrad();
     const kept: Tensor[] = [];
-    const stats = lifetime.own(accumulate(policy, rows, 0, { temperature, trainVision, features }, lossOf(policy.home, loss), keepLogprobs ? { lifetime, logprobs: kept } : null));
+    const stats = lifetime.own(
+      accumulate(
+        policy,
+        rows,
+        0,
+        { temperature, trainVision, features },
+        lossOf(policy.home, loss),
+        keepLogprobs ? { lifetime, logprobs: kept } : null,
+      ),
+    );
     const gradient = await policy.parameters.readFlat("grad");
     const [sums, logprobs] = await policy.home.read([stats, ...kept]);
-    return { gradient, stats: Float32Array.from(sums ?? []), logprobs: logprobs === undefined ? null : Float32Array.from(logprobs) };
+    return {
+      gradient,
+      stats: Float32Array.from(sums ?? []),
+      logprobs: logprobs === undefined ? null : Float32Array.from(logprobs),
+    };
   } finally {
     lifetime.dispose();
   }
 }
 
 /** @param features as `gradientOf` takes them */
-export async function logprobsOf(reference: Policy, { rows, temperature }: LogprobsJob, features: FeatureBank | null): Promise<Float32Array> {
+export async function logprobsOf(
+  reference: Policy,
+  { rows, temperature }: LogprobsJob,
+  features: FeatureBank | null,
+): Promise<Float32Array> {
   const lifetime = new Lifetime();
   try {
-    const [values] = await reference.home.read(responseLogprobs(reference, [rows], { temperature, features }, lifetime));
+    const [values] = await reference.home.read(
+      responseLogprobs(reference, [rows], { temperature, features }, lifetime),
+    );
     return Float32Array.from(values?.subarray(0, tokenCount(rows)) ?? []); // without padding
   } finally {
     lifetime.dispose();

@@ -3,11 +3,19 @@
  * this file, so messages are typed and not parsed; what carries them (worker threads, browser workers) is the `Port`.
  */
 import { InMemoryFiles } from "../policy/checkpointFiles";
-import { Policy } from "../policy/policy";
 import type { RolloutRow } from "../policy/policy";
+import { Policy } from "../policy/policy";
 import type { Home } from "../tensor/home";
 import { copyWith } from "./reference";
-import { gradientOf, logprobsOf, type GradientJob, type GradientResult, type LogprobsJob, type Replica, type RolloutJob } from "./replica";
+import {
+  type GradientJob,
+  type GradientResult,
+  gradientOf,
+  type LogprobsJob,
+  logprobsOf,
+  type Replica,
+  type RolloutJob,
+} from "./replica";
 
 /** The policy to replicate, as a folder with weights. */
 export interface ReplicaSource {
@@ -89,7 +97,8 @@ export class RemoteReplica implements Replica {
 
   async referenceLogprobs(job: LogprobsJob): Promise<Float32Array> {
     const reply = await this.ask({ kind: "referenceLogprobs", job });
-    if (reply.kind !== "referenceLogprobs") throw new Error(`The replica answered "${reply.kind}" to reference log-probabilities.`);
+    if (reply.kind !== "referenceLogprobs")
+      throw new Error(`The replica answered "${reply.kind}" to reference log-probabilities.`);
     return reply.logprobs;
   }
 
@@ -133,7 +142,9 @@ export function serveReplica(port: ReplicaPort<ReplicaReply, ReplicaRequest>, op
   async function answer(work: Work): Promise<Answer> {
     switch (work.kind) {
       case "open":
-        policy = await Policy.load(await openHome(), new InMemoryFiles(new Map(work.source.files)), { trainable: work.source.trainable });
+        policy = await Policy.load(await openHome(), new InMemoryFiles(new Map(work.source.files)), {
+          trainable: work.source.trainable,
+        });
         return { kind: "done" };
       case "load":
         opened().parameters.writeFlat("theta", work.theta);
@@ -145,9 +156,12 @@ export function serveReplica(port: ReplicaPort<ReplicaReply, ReplicaRequest>, op
       case "referenceLogprobs":
         if (reference === null) throw new Error("The replica has no reference policy yet.");
         return { kind: "referenceLogprobs", logprobs: await logprobsOf(reference, work.job, null) };
-      case "gradient": return { kind: "gradient", result: await gradientOf(opened(), work.job, null) };
-      case "rollout": return { kind: "rollout", rows: (await opened().generate(work.job.prompts, work.job.options)).rows };
-      default: return work satisfies never;
+      case "gradient":
+        return { kind: "gradient", result: await gradientOf(opened(), work.job, null) };
+      case "rollout":
+        return { kind: "rollout", rows: (await opened().generate(work.job.prompts, work.job.options)).rows };
+      default:
+        return work satisfies never;
     }
   }
 
@@ -155,9 +169,17 @@ export function serveReplica(port: ReplicaPort<ReplicaReply, ReplicaRequest>, op
     turn = turn.then(async () => {
       try {
         const reply = await answer(request);
-        port.post({ ...reply, id: request.id }, reply.kind === "gradient" && reply.result.gradient.buffer instanceof ArrayBuffer ? [reply.result.gradient.buffer] : []);
+        port.post(
+          { ...reply, id: request.id },
+          reply.kind === "gradient" && reply.result.gradient.buffer instanceof ArrayBuffer
+            ? [reply.result.gradient.buffer]
+            : [],
+        );
       } catch (error) {
-        port.post({ id: request.id, kind: "failed", message: error instanceof Error ? error.message : String(error) }, []);
+        port.post(
+          { id: request.id, kind: "failed", message: error instanceof Error ? error.message : String(error) },
+          [],
+        );
       }
     });
   });
@@ -165,6 +187,7 @@ export function serveReplica(port: ReplicaPort<ReplicaReply, ReplicaRequest>, op
 
 /** What a replica of this policy is opened from. @throws Error for a policy with an adapter: its folder holds the base alone */
 export async function replicaSource(policy: Policy, trainable: "all" | "language"): Promise<ReplicaSource> {
-  if (policy.model.lora !== null) throw new Error("A policy with a LoRA adapter cannot be replicated: train it with one worker.");
-  return { files: [...await policy.toFiles()], trainable };
+  if (policy.model.lora !== null)
+    throw new Error("A policy with a LoRA adapter cannot be replicated: train it with one worker.");
+  return { files: [...(await policy.toFiles())], trainable };
 }

@@ -18,15 +18,39 @@ export interface SamplingOptions {
 }
 
 /** The problem as the policy reads it: chat template, image patches, positions. */
-export function encodeProblem(policy: Policy, { question, picture, morePictures = [] }: Pick<TrainingProblem, "question" | "picture" | "morePictures">): EncodedPrompt {
+export function encodeProblem(
+  policy: Policy,
+  { question, picture, morePictures = [] }: Pick<TrainingProblem, "question" | "picture" | "morePictures">,
+): EncodedPrompt {
   return policy.encodePrompt(question, [picture, ...morePictures]);
 }
 
 /** → one list of rows a prompt. @param parallel whom the prompts are dealt to; null: the policy alone, with the same result */
-export async function sampleRows(policy: Policy, prompts: readonly EncodedPrompt[], features: FeatureBank | null, options: SamplingOptions, parallel: DataParallel | null): Promise<SampledRow[][]> {
-  const { groupSize, step, settings: { temperature, maxNewTokens, seed, rollout } } = options;
-  const generation = { groupSize, temperature: lossTemperature(temperature), greedy: temperature === 0, maxNewTokens, seed, step, ...rollout };
-  const rows = parallel === null ? (await policy.generate(prompts, generation, features)).rows : await parallel.rollout(prompts, generation, features);
+export async function sampleRows(
+  policy: Policy,
+  prompts: readonly EncodedPrompt[],
+  features: FeatureBank | null,
+  options: SamplingOptions,
+  parallel: DataParallel | null,
+): Promise<SampledRow[][]> {
+  const {
+    groupSize,
+    step,
+    settings: { temperature, maxNewTokens, seed, rollout },
+  } = options;
+  const generation = {
+    groupSize,
+    temperature: lossTemperature(temperature),
+    greedy: temperature === 0,
+    maxNewTokens,
+    seed,
+    step,
+    ...rollout,
+  };
+  const rows =
+    parallel === null
+      ? (await policy.generate(prompts, generation, features)).rows
+      : await parallel.rollout(prompts, generation, features);
   const groups: SampledRow[][] = prompts.map(() => []);
   for (const { prompt, tokens, logprobs, entropies, finished } of rows) {
     groups[prompt]?.push({ tokens: [...tokens], logprobs: [...logprobs], entropies: [...entropies], finished });

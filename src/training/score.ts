@@ -3,14 +3,20 @@
  * total that is not finite, makes an error of that row, never a reward of 0: a 0 would teach the policy that
  * the response was bad, when nothing is known about it.
  */
-import { scoreResponse, type CountTokens, type ScoredResponse } from "../srpo/score";
+import { type CountTokens, type ScoredResponse, scoreResponse } from "../srpo/score";
 import type { RewardConfig } from "../srpo/types";
 import type { GroupRecord, SampleScore } from "./records";
 
 /** Scores one response; the default is the method's own. Replaced in tests and where rewards come from elsewhere. */
 export type Scorer = (text: string, answer: string, config: RewardConfig, countTokens: CountTokens) => ScoredResponse;
 
-export function scoreSample(text: string, answer: string, config: RewardConfig, countTokens: CountTokens, scorer: Scorer = scoreResponse): SampleScore | { readonly error: string } {
+export function scoreSample(
+  text: string,
+  answer: string,
+  config: RewardConfig,
+  countTokens: CountTokens,
+  scorer: Scorer = scoreResponse,
+): SampleScore | { readonly error: string } {
   try {
     const { parsed: _parsed, facts: _facts, ...score } = scorer(text, answer, config, countTokens);
     if (!Number.isFinite(score.terms.total)) return { error: `the scorer gave a total of ${score.terms.total}` };
@@ -21,9 +27,17 @@ export function scoreSample(text: string, answer: string, config: RewardConfig, 
 }
 
 /** The groups with every sample scored. */
-export function scoreGroups(groups: readonly GroupRecord[], config: RewardConfig, countTokens: CountTokens, scorer?: Scorer): GroupRecord[] {
+export function scoreGroups(
+  groups: readonly GroupRecord[],
+  config: RewardConfig,
+  countTokens: CountTokens,
+  scorer?: Scorer,
+): GroupRecord[] {
   return groups.map((group) => ({
     ...group,
-    samples: group.samples.map((sample) => ({ ...sample, score: scoreSample(sample.text, group.problem.answer, config, countTokens, scorer) })),
+    samples: group.samples.map((sample) => ({
+      ...sample,
+      score: scoreSample(sample.text, group.problem.answer, config, countTokens, scorer),
+    })),
   }));
 }

@@ -10,12 +10,17 @@ import { openNodeWebGpuHome } from "../tensor/webgpu/node";
 import { configure } from "./configure";
 import { StepRefused } from "./optimiserStep";
 import type { Stage } from "./records";
-import { Session, type PhaseResult } from "./session";
+import { type PhaseResult, Session } from "./session";
 import { defaultSettings, type SettingsPatch } from "./settings";
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from "./snapshot";
 import { teachFormat, tinyPolicy } from "./tinyPolicy";
 
-const small: SettingsPatch = { maxNewTokens: 24, microBatchRows: 5, sft: { examples: 8, batchSize: 6, steps: 6 }, grpo: { prompts: 2, groupSize: 3 } };
+const small: SettingsPatch = {
+  maxNewTokens: 24,
+  microBatchRows: 5,
+  sft: { examples: 8, batchSize: 6, steps: 6 },
+  grpo: { prompts: 2, groupSize: 3 },
+};
 /** Rewards that differ between the samples of a policy that can do nothing yet: longer responses are better. */
 const byLength: typeof scoreResponse = (text, ...rest) => {
   const score = scoreResponse(text, ...rest);
@@ -32,7 +37,11 @@ async function freshPolicy(home: Home): Promise<Policy> {
 }
 
 function sessionOn(policy: Policy, stage: Stage, patch: SettingsPatch = {}): Session {
-  return new Session(policy, configure(configure(defaultSettings, small), patch), { stage, scorer: byLength, now: () => 0 });
+  return new Session(policy, configure(configure(defaultSettings, small), patch), {
+    stage,
+    scorer: byLength,
+    now: () => 0,
+  });
 }
 
 beforeAll(async () => {
@@ -45,11 +54,18 @@ beforeAll(async () => {
 
 /** Compared as bytes: a failing deep comparison of arrays this long would take minutes to print. */
 function expectSameBits(a: ParameterState, b: ParameterState): void {
-  for (const key of ["theta", "m", "v"] as const) expect(Buffer.compare(Buffer.from(a[key].buffer), Buffer.from(b[key].buffer)), `${key} differs`).toBe(0);
+  for (const key of ["theta", "m", "v"] as const)
+    expect(Buffer.compare(Buffer.from(a[key].buffer), Buffer.from(b[key].buffer)), `${key} differs`).toBe(0);
 }
 
 /** Run `phases` phases, then go on from the snapshots before phases `at` and compare everything that comes out. */
-async function expectSameContinuation(home: Home, stage: Stage, patch: SettingsPatch, phases: number, at: readonly number[]): Promise<void> {
+async function expectSameContinuation(
+  home: Home,
+  stage: Stage,
+  patch: SettingsPatch,
+  phases: number,
+  at: readonly number[],
+): Promise<void> {
   const policy = await freshPolicy(home);
   const uninterrupted = sessionOn(policy, stage, patch);
   const results: PhaseResult[] = [];
@@ -78,7 +94,13 @@ async function expectSameContinuation(home: Home, stage: Stage, patch: SettingsP
 }
 
 describe("a snapshot at any phase restores to a bit-identical continuation", () => {
-  test.each<[Stage, SettingsPatch]>([["grpo", {}], ["grpo", { grpo: { beta: 0.1, epochs: 2 } }], ["grpo", { freezeVision: false }], ["sft", {}], ["base", {}]])("on the wasm home: %s %o", async (stage, patch) => {
+  test.each<[Stage, SettingsPatch]>([
+    ["grpo", {}],
+    ["grpo", { grpo: { beta: 0.1, epochs: 2 } }],
+    ["grpo", { freezeVision: false }],
+    ["sft", {}],
+    ["base", {}],
+  ])("on the wasm home: %s %o", async (stage, patch) => {
     const home = await openWasmHome();
     await expectSameContinuation(home, stage, patch, stage === "sft" ? 4 : 8, [0, 1, 2, 3]);
     await home.dispose();
@@ -145,7 +167,9 @@ describe("a step", () => {
     for (let i = 0; i < 3; i++) await session.phase();
     const [group] = session.groups;
     expect(group?.samples[1]).toMatchObject({ score: { error: "the scorer failed: no verdict" }, advantage: 0 });
-    const rewards = group?.samples.flatMap(({ score }) => (score !== undefined && !("error" in score) ? [score.terms.total] : [])) ?? [];
+    const rewards =
+      group?.samples.flatMap(({ score }) => (score !== undefined && !("error" in score) ? [score.terms.total] : [])) ??
+      [];
     expect(rewards).toHaveLength(2);
     expect(group?.normalised?.mean).toBeCloseTo(rewards.reduce((a, b) => a + b, 0) / 2, 12);
     const metrics = await session.stepThrough();
@@ -155,7 +179,10 @@ describe("a step", () => {
 
   test("flat groups have advantage exactly 0, are counted, and move nothing", async () => {
     const policy = await freshPolicy(home);
-    const session = new Session(policy, configure(defaultSettings, small), { stage: "grpo", scorer: (...args) => ({ ...scoreResponse(...args), terms: { ...scoreResponse(...args).terms, total: 0.7 } }) });
+    const session = new Session(policy, configure(defaultSettings, small), {
+      stage: "grpo",
+      scorer: (...args) => ({ ...scoreResponse(...args), terms: { ...scoreResponse(...args).terms, total: 0.7 } }),
+    });
     const before = await policy.parameters.state();
     const metrics = await session.stepThrough();
     expect(metrics).toMatchObject({ frac_reward_zero_std: 1, grad_norm: 0, loss: 0 });
@@ -174,7 +201,8 @@ describe("a step", () => {
       fresh.dispose();
     }
     const largest = Math.max(...(thetas[0] ?? []).map(Math.abs));
-    for (const theta of thetas.slice(1)) expect(Math.max(...theta.map((x, i) => Math.abs(x - (thetas[0]?.[i] ?? 0))))).toBeLessThan(1e-5 * largest);
+    for (const theta of thetas.slice(1))
+      expect(Math.max(...theta.map((x, i) => Math.abs(x - (thetas[0]?.[i] ?? 0))))).toBeLessThan(1e-5 * largest);
   });
 
   test("on-policy with one epoch: loss about 0 and nothing clipped, yet a gradient; with two epochs the ratio moves", async () => {
@@ -183,7 +211,9 @@ describe("a step", () => {
     expect(Math.abs(metrics?.loss ?? 1)).toBeLessThan(1e-6);
     expect(metrics).toMatchObject({ "clip_ratio/low_mean": 0, "clip_ratio/high_mean": 0 });
     expect(metrics?.grad_norm).toBeGreaterThan(0.01);
-    const twice = sessionOn(await freshPolicy(home), "grpo", { grpo: { epochs: 2, learningRate: 5e-4, clipLow: 0.02, clipHigh: 0.02 } });
+    const twice = sessionOn(await freshPolicy(home), "grpo", {
+      grpo: { epochs: 2, learningRate: 5e-4, clipLow: 0.02, clipHigh: 0.02 },
+    });
     const later = await twice.stepThrough();
     expect(later?.loss).toBeLessThan(-1e-4);
     expect((later?.["clip_ratio/low_mean"] ?? 0) + (later?.["clip_ratio/high_mean"] ?? 0)).toBeGreaterThan(0);
@@ -204,7 +234,10 @@ describe("a step", () => {
     const state = await fresh.parameters.state();
     const name = "model.norm.weight";
     const sound = await fresh.parameters.read(name);
-    fresh.parameters.write(name, sound.map((_, i) => (i === 0 ? Infinity : 1)));
+    fresh.parameters.write(
+      name,
+      sound.map((_, i) => (i === 0 ? Infinity : 1)),
+    );
     const broken = await fresh.parameters.state();
     await expect(session.phase()).rejects.toThrow(StepRefused);
     expectSameBits(await fresh.parameters.state(), broken);
@@ -226,7 +259,12 @@ describe("a step", () => {
     const result = groups as PhaseResult | null;
     if (result?.kind !== "stepped") throw new Error("expected a finished step");
     expect(result.groups[0]?.samples[0]?.logprobsAfter).toBeUndefined();
-    const moved = result.groups[1]?.samples.reduce((sum, sample) => sum + (sample.advantage ?? 0) * mean(sample.logprobs.map((before, i) => (sample.logprobsAfter?.[i] ?? NaN) - before)), 0);
+    const moved = result.groups[1]?.samples.reduce(
+      (sum, sample) =>
+        sum +
+        (sample.advantage ?? 0) * mean(sample.logprobs.map((before, i) => (sample.logprobsAfter?.[i] ?? NaN) - before)),
+      0,
+    );
     expect(moved).toBeGreaterThan(0);
     session.dispose();
   });
@@ -246,15 +284,22 @@ describe("a step", () => {
 
 test("GRPO makes what is rewarded more likely", async () => {
   const home = await openWasmHome();
-  const session = new Session(await freshPolicy(home), configure(defaultSettings, { maxNewTokens: 24, grpo: { prompts: 8, groupSize: 6, learningRate: 3e-3 } }), {
-    stage: "grpo",
-    // Reward: the share of words that are "=".
-    scorer: (text, ...rest) => {
-      const score = scoreResponse(text, ...rest);
-      const words = text.split(" ");
-      return { ...score, terms: { ...score.terms, total: words.filter((word) => word === "=").length / words.length } };
+  const session = new Session(
+    await freshPolicy(home),
+    configure(defaultSettings, { maxNewTokens: 24, grpo: { prompts: 8, groupSize: 6, learningRate: 3e-3 } }),
+    {
+      stage: "grpo",
+      // Reward: the share of words that are "=".
+      scorer: (text, ...rest) => {
+        const score = scoreResponse(text, ...rest);
+        const words = text.split(" ");
+        return {
+          ...score,
+          terms: { ...score.terms, total: words.filter((word) => word === "=").length / words.length },
+        };
+      },
     },
-  });
+  );
   const rewards: number[] = [];
   for (let i = 0; i < 25; i++) rewards.push((await session.stepThrough())?.reward ?? NaN);
   expect(mean(rewards.slice(0, 2))).toBeLessThan(0.5);
@@ -263,26 +308,35 @@ test("GRPO makes what is rewarded more likely", async () => {
   await home.dispose();
 });
 
-test.each([["wasm", openWasmHome], ["WebGPU", openNodeWebGpuHome]] as const)("how far the sampler is from the policy that is updated shows as kl/sampler, on the %s home", async (_name, open) => {
-  const home: Home = await open();
-  const session = sessionOn(await freshPolicy(home), "grpo");
-  const wide = await session.stepThrough();
-  session.configure({ rollout: { cache: "f16" } });
-  const half = await session.stepThrough();
-  // Rounding of sums, then of keys and values too.
-  expect(Math.abs(wide?.["kl/sampler"] ?? 1)).toBeLessThan(1e-10);
-  expect(half?.["kl/sampler"]).toBeGreaterThan(1e-9);
-  expect(half?.["kl/sampler"]).toBeLessThan(1e-5);
-  expect([wide?.kl, half?.kl]).toEqual([0, 0]);
-  session.dispose();
-  await home.dispose();
-});
+test.each([
+  ["wasm", openWasmHome],
+  ["WebGPU", openNodeWebGpuHome],
+] as const)(
+  "how far the sampler is from the policy that is updated shows as kl/sampler, on the %s home",
+  async (_name, open) => {
+    const home: Home = await open();
+    const session = sessionOn(await freshPolicy(home), "grpo");
+    const wide = await session.stepThrough();
+    session.configure({ rollout: { cache: "f16" } });
+    const half = await session.stepThrough();
+    // Rounding of sums, then of keys and values too.
+    expect(Math.abs(wide?.["kl/sampler"] ?? 1)).toBeLessThan(1e-10);
+    expect(half?.["kl/sampler"]).toBeGreaterThan(1e-9);
+    expect(half?.["kl/sampler"]).toBeLessThan(1e-5);
+    expect([wide?.kl, half?.kl]).toEqual([0, 0]);
+    session.dispose();
+    await home.dispose();
+  },
+);
 
 describe("the stages", () => {
   test("base → SFT → GRPO: the data is built by the policy and the teacher, and SFT lowers the loss", async () => {
     const home = await openWasmHome();
     const policy = await freshPolicy(home);
-    const session = new Session(policy, configure(defaultSettings, { ...small, sft: { examples: 24, batchSize: 16, steps: 30, learningRate: 5e-3 } }));
+    const session = new Session(
+      policy,
+      configure(defaultSettings, { ...small, sft: { examples: 24, batchSize: 16, steps: 30, learningRate: 5e-3 } }),
+    );
     const looked = await session.stepThrough();
     expect(looked?.loss).toBeUndefined();
     await session.enter("sft");
@@ -303,14 +357,19 @@ describe("the stages", () => {
     expect(metrics?.stage).toBe("grpo");
     const evaluation = await session.evaluate(6, { batch: 4 });
     expect(evaluation).toMatchObject({ problems: 6, samples: 6, stage: "grpo", step: 1 });
-    expect(metrics?.["time/rollout_tokens_per_second"]).toBeCloseTo((metrics?.num_tokens ?? 0) / (metrics?.["time/rollout"] ?? 0), 6);
+    expect(metrics?.["time/rollout_tokens_per_second"]).toBeCloseTo(
+      (metrics?.num_tokens ?? 0) / (metrics?.["time/rollout"] ?? 0),
+      6,
+    );
     session.configure({ rollout: { slots: 3 } });
     expect(await session.evaluate(6, { batch: 4 })).toEqual(evaluation);
     session.configure({ rollout: { stopStrings: ["</think>"] } });
     const { samples } = await session.sample(null, false);
     const stopped = samples.filter(({ text }) => text.includes("</think>"));
     expect(stopped.length).toBeGreaterThan(0);
-    expect(stopped.every(({ text, finished }) => finished && text.indexOf("</think>") === text.length - "</think>".length)).toBe(true);
+    expect(
+      stopped.every(({ text, finished }) => finished && text.indexOf("</think>") === text.length - "</think>".length),
+    ).toBe(true);
     session.dispose();
     await home.dispose();
   });

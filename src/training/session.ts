@@ -8,32 +8,46 @@
  * Departs from the paper's pipeline in being re-entrant: every phase ends in a state that `snapshot` can hold and
  * `restore` continues bit for bit on the same home.
  */
+
+import type { Policy } from "../policy/policy";
 import { configure } from "./configure";
-import { evaluate, type EvaluationOptions } from "./evaluate";
+import { type EvaluationOptions, evaluate } from "./evaluate";
 import { GroupStep } from "./groupStep";
 import { LargestBatch } from "./largestBatch";
 import { groupMetrics, updateMetrics } from "./metrics";
-import { taskSource, type ProblemSource, type TrainingProblem } from "./problemSource";
+import { StepRefused } from "./optimiserStep";
+import type { DataParallel } from "./parallel";
+import { type ProblemSource, type TrainingProblem, taskSource } from "./problemSource";
 import { streamStep } from "./randomStreams";
-import type { DataProgress, EvaluationRecord, GroupRecord, Phase, ReflectionExample, Stage, StepMetrics } from "./records";
-import { storeExample } from "./reflectionData";
+import type {
+  DataProgress,
+  EvaluationRecord,
+  GroupRecord,
+  Phase,
+  ReflectionExample,
+  Stage,
+  StepMetrics,
+} from "./records";
 import { Reference } from "./reference";
+import { storeExample } from "./reflectionData";
 import { heldThenFalling } from "./schedule";
 import type { Scorer } from "./score";
 import type { Settings, SettingsPatch } from "./settings";
 import { ReflectionSft } from "./sft";
 import type { Snapshot } from "./snapshot";
 import type { SessionState } from "./state";
-import { StepRefused } from "./optimiserStep";
-import type { DataParallel } from "./parallel";
 import type { UpdateResult } from "./update";
-import type { Policy } from "../policy/policy";
 
 /** What one phase made. `step` counts from 1 and names the step the phase belongs to. */
 export type PhaseResult =
   | { readonly kind: "groups"; readonly phase: Phase; readonly step: number; readonly groups: readonly GroupRecord[] }
   | { readonly kind: "data"; readonly progress: DataProgress; readonly examples: readonly ReflectionExample[] }
-  | { readonly kind: "stepped"; readonly step: number; readonly metrics: StepMetrics; readonly groups: readonly GroupRecord[] };
+  | {
+      readonly kind: "stepped";
+      readonly step: number;
+      readonly metrics: StepMetrics;
+      readonly groups: readonly GroupRecord[];
+    };
 
 export interface SessionOptions {
   readonly stage?: Stage;
@@ -69,7 +83,11 @@ export class Session {
   readonly #parallel: DataParallel | null;
   readonly #source: ProblemSource;
 
-  constructor(readonly policy: Policy, settings: Settings, private readonly options: SessionOptions = {}) {
+  constructor(
+    readonly policy: Policy,
+    settings: Settings,
+    private readonly options: SessionOptions = {},
+  ) {
     this.#settings = settings;
     this.#stage = options.stage ?? "base";
     this.#parallel = options.parallel ?? null;
@@ -79,16 +97,32 @@ export class Session {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  get stage(): Stage { return this.#stage; }
+  get stage(): Stage {
+    return this.#stage;
+  }
   /** Finished steps of this stage. */
-  get step(): number { return this.#step; }
-  get settings(): Settings { return this.#settings; }
-  get history(): readonly StepMetrics[] { return this.#history; }
-  get refusals(): number { return this.#refusals; }
+  get step(): number {
+    return this.#step;
+  }
+  get settings(): Settings {
+    return this.#settings;
+  }
+  get history(): readonly StepMetrics[] {
+    return this.#history;
+  }
+  get refusals(): number {
+    return this.#refusals;
+  }
   /** The groups of the step under way, or none. */
-  get groups(): readonly GroupRecord[] { return this.#pending?.groups ?? []; }
-  get dataProgress(): DataProgress { return this.#sft.progress; }
-  get examples(): readonly ReflectionExample[] { return this.#sft.examples; }
+  get groups(): readonly GroupRecord[] {
+    return this.#pending?.groups ?? [];
+  }
+  get dataProgress(): DataProgress {
+    return this.#sft.progress;
+  }
+  get examples(): readonly ReflectionExample[] {
+    return this.#sft.examples;
+  }
   /** What `phase` will do. */
   get nextPhase(): Phase {
     if (this.#stage === "sft") return this.#sft.complete ? "update" : "rollout";
@@ -98,7 +132,10 @@ export class Session {
   /** Training uses the new settings from the next step. @throws SettingsError, leaving the settings as they were. */
   configure(patch: SettingsPatch): Settings {
     const next = configure(this.#settings, patch);
-    if (next.freezeVision !== this.#settings.freezeVision) throw new Error("settings: freezeVision is fixed when a run opens (it decides which parameters have gradients); open the run anew to change it");
+    if (next.freezeVision !== this.#settings.freezeVision)
+      throw new Error(
+        "settings: freezeVision is fixed when a run opens (it decides which parameters have gradients); open the run anew to change it",
+      );
     this.#settings = next;
     return next;
   }
@@ -122,7 +159,10 @@ export class Session {
   }
 
   /** Finish the step under way, or do a whole one. @param stop asked between phases; true leaves the step where it is */
-  async stepThrough(onPhase: (result: PhaseResult) => void = () => undefined, stop: () => boolean = () => false): Promise<StepMetrics | null> {
+  async stepThrough(
+    onPhase: (result: PhaseResult) => void = () => undefined,
+    stop: () => boolean = () => false,
+  ): Promise<StepMetrics | null> {
     while (!stop()) {
       const result = await this.phase();
       onPhase(result);
@@ -138,7 +178,13 @@ export class Session {
 
   async sampleProblem(problem: TrainingProblem, greedy: boolean): Promise<GroupRecord> {
     const settings = { ...this.#settings, temperature: greedy ? 0 : this.#settings.temperature };
-    const step = await GroupStep.rollout(this.policy, [problem], settings, streamStep("sample", this.#samples++), this.#parallel);
+    const step = await GroupStep.rollout(
+      this.policy,
+      [problem],
+      settings,
+      streamStep("sample", this.#samples++),
+      this.#parallel,
+    );
     try {
       step.score(this.options.scorer);
       step.normalise();
@@ -152,7 +198,13 @@ export class Session {
 
   /** Accuracies on held-out problems at the run's temperature, or greedily. */
   async evaluate(count: number, options: EvaluationOptions = {}): Promise<EvaluationRecord> {
-    return evaluate(this.policy, await this.#source.heldOut(count, this.#settings), this.#settings, { step: this.#step, stage: this.#stage }, { parallel: this.#parallel, ...options });
+    return evaluate(
+      this.policy,
+      await this.#source.heldOut(count, this.#settings),
+      this.#settings,
+      { step: this.#step, stage: this.#stage },
+      { parallel: this.#parallel, ...options },
+    );
   }
 
   async snapshot(): Promise<Snapshot> {
@@ -176,7 +228,10 @@ export class Session {
     this.#sft.dispose();
     this.#sft = await ReflectionSft.recall(this.policy, state, this.#parallel, this.#source);
     this.#reference.recall(snapshot.reference);
-    this.#pending = state.pending === null ? null : await GroupStep.recall(this.policy, state.pending, this.options.scorer, this.#source);
+    this.#pending =
+      state.pending === null
+        ? null
+        : await GroupStep.recall(this.policy, state.pending, this.options.scorer, this.#source);
   }
 
   /** Frees what the session holds on the device; the policy stays its owner's. */
@@ -188,9 +243,18 @@ export class Session {
 
   private state(): SessionState {
     return {
-      version: 1, stage: this.#stage, step: this.#step, updates: this.#updates, cursor: { ...this.#cursor },
-      chunks: this.#sft.chunks, samples: this.#samples, refusals: this.#refusals, settings: this.#settings,
-      pending: this.#pending?.store() ?? null, examples: this.#sft.examples.map(storeExample), progress: this.#sft.progress,
+      version: 1,
+      stage: this.#stage,
+      step: this.#step,
+      updates: this.#updates,
+      cursor: { ...this.#cursor },
+      chunks: this.#sft.chunks,
+      samples: this.#samples,
+      refusals: this.#refusals,
+      settings: this.#settings,
+      pending: this.#pending?.store() ?? null,
+      examples: this.#sft.examples.map(storeExample),
+      progress: this.#sft.progress,
       history: this.#history.map((metrics) => ({ ...metrics })),
     };
   }
@@ -201,7 +265,13 @@ export class Session {
     const pending = this.#pending;
     if (pending === null) {
       const problems = await this.take(this.#settings.grpo.prompts);
-      const step = await GroupStep.rollout(this.policy, problems, this.#settings, streamStep(this.#stage, this.#step), this.#parallel);
+      const step = await GroupStep.rollout(
+        this.policy,
+        problems,
+        this.#settings,
+        streamStep(this.#stage, this.#step),
+        this.#parallel,
+      );
       step.rolloutSeconds = elapsed();
       step.seconds = step.rolloutSeconds;
       this.#pending = step;
@@ -209,10 +279,16 @@ export class Session {
     }
     const phase = pending.next;
     switch (phase) {
-      case "score": pending.score(this.options.scorer); break;
-      case "normalise": pending.normalise(); break;
-      case "update": return this.finishGroups(pending, elapsed);
-      default: return phase satisfies never;
+      case "score":
+        pending.score(this.options.scorer);
+        break;
+      case "normalise":
+        pending.normalise();
+        break;
+      case "update":
+        return this.finishGroups(pending, elapsed);
+      default:
+        return phase satisfies never;
     }
     pending.seconds += elapsed();
     return this.made(phase, pending);
@@ -225,10 +301,23 @@ export class Session {
     const { groups, settings } = pending;
     const sampled = groupMetrics(groups);
     const metrics: StepMetrics = {
-      step: this.#step + 1, stage: this.#stage, ...sampled,
-      ...(update === null ? {} : { ...updateMetrics(update), learning_rate: this.grpoRate(settings), kl: update.referenceKl, ...(update.samplerKl === null ? {} : { "kl/sampler": update.samplerKl }) }),
-      step_time: pending.seconds + elapsed(), "time/rollout": pending.rolloutSeconds, "time/update": updateSeconds,
-      ...(pending.rolloutSeconds > 0 ? { "time/rollout_tokens_per_second": (sampled.num_tokens ?? 0) / pending.rolloutSeconds } : {}),
+      step: this.#step + 1,
+      stage: this.#stage,
+      ...sampled,
+      ...(update === null
+        ? {}
+        : {
+            ...updateMetrics(update),
+            learning_rate: this.grpoRate(settings),
+            kl: update.referenceKl,
+            ...(update.samplerKl === null ? {} : { "kl/sampler": update.samplerKl }),
+          }),
+      step_time: pending.seconds + elapsed(),
+      "time/rollout": pending.rolloutSeconds,
+      "time/update": updateSeconds,
+      ...(pending.rolloutSeconds > 0
+        ? { "time/rollout_tokens_per_second": (sampled.num_tokens ?? 0) / pending.rolloutSeconds }
+        : {}),
     };
     this.drop();
     return this.finish(metrics, groups, update?.updates ?? 0);
@@ -241,10 +330,18 @@ export class Session {
 
   private async updateGroups(pending: GroupStep): Promise<UpdateResult> {
     const { beta } = pending.settings.grpo;
-    const copied = beta > 0 && await this.#reference.ensure();
-    const update = await pending.update(this.#updates, this.grpoRate(pending.settings), beta > 0 ? this.#reference.now : null, this.#parallel, this.#largest.update);
+    const copied = beta > 0 && (await this.#reference.ensure());
+    const update = await pending.update(
+      this.#updates,
+      this.grpoRate(pending.settings),
+      beta > 0 ? this.#reference.now : null,
+      this.#parallel,
+      this.#largest.update,
+    );
     if (copied && Math.abs(update.referenceKl) > FIRST_KL_MAX) {
-      throw new Error(`the reference policy is not the policy that GRPO started from: KL ${update.referenceKl} at its first step, expected 0`);
+      throw new Error(
+        `the reference policy is not the policy that GRPO started from: KL ${update.referenceKl} at its first step, expected 0`,
+      );
     }
     return update;
   }
@@ -257,10 +354,19 @@ export class Session {
     const began = this.#now();
     const update = await this.refusable(() => this.#sft.update(this.#step, this.#updates, this.#settings));
     const seconds = (this.#now() - began) / 1000;
-    return this.finish({
-      step: this.#step + 1, stage: "sft", ...updateMetrics(update), learning_rate: this.#sft.learningRate(this.#step, this.#settings),
-      num_tokens: update.tokens, step_time: seconds, "time/update": seconds,
-    }, [], update.updates);
+    return this.finish(
+      {
+        step: this.#step + 1,
+        stage: "sft",
+        ...updateMetrics(update),
+        learning_rate: this.#sft.learningRate(this.#step, this.#settings),
+        num_tokens: update.tokens,
+        step_time: seconds,
+        "time/update": seconds,
+      },
+      [],
+      update.updates,
+    );
   }
 
   /** An update that may be refused: then the step under way is dropped, and the next one takes other problems. */

@@ -64,7 +64,10 @@ export const rolloutSchema = z.object({
 
 export const settingsSchema = z.object({
   seed: z.number().int().nonnegative().default(0),
-  families: z.array(z.enum(["bars", "shapes", "geometry", "digits"])).nonempty().default(["bars", "shapes", "geometry", "digits"]),
+  families: z
+    .array(z.enum(["bars", "shapes", "geometry", "digits"]))
+    .nonempty()
+    .default(["bars", "shapes", "geometry", "digits"]),
   temperature: z.number().min(0).max(5).default(1),
   maxNewTokens: z.number().int().positive().default(104),
   microBatchRows: z.number().int().positive().default(32),
@@ -79,7 +82,11 @@ export const settingsSchema = z.object({
 export type Settings = z.output<typeof settingsSchema>;
 /** Any part of the settings, e.g. what a link or a slider changes. */
 export type SettingsPatch = {
-  readonly [K in keyof Settings]?: Settings[K] extends readonly unknown[] ? Settings[K] : Settings[K] extends object ? Partial<Settings[K]> : Settings[K];
+  readonly [K in keyof Settings]?: Settings[K] extends readonly unknown[]
+    ? Settings[K]
+    : Settings[K] extends object
+      ? Partial<Settings[K]>
+      : Settings[K];
 };
 
 export const defaultSettings: Settings = settingsSchema.parse({});

@@ -24,7 +24,11 @@ import { sftUpdate, type UpdateResult } from "./update";
 const CHUNK = 128;
 
 /** Examples ready to be trained on, by their place in the data set. */
-interface Prepared { readonly prompts: ReadonlyMap<number, EncodedPrompt>; readonly tokens: ReadonlyMap<number, Int32Array>; readonly features: FeatureBank | null }
+interface Prepared {
+  readonly prompts: ReadonlyMap<number, EncodedPrompt>;
+  readonly tokens: ReadonlyMap<number, Int32Array>;
+  readonly features: FeatureBank | null;
+}
 
 export class ReflectionSft {
   #examples: ReflectionExample[];
@@ -33,14 +37,25 @@ export class ReflectionSft {
   #prepared: Prepared | null = null;
   private readonly largest = new LargestBatch();
 
-  constructor(private readonly policy: Policy, settings: Settings, private readonly parallel: DataParallel | null, private readonly source: ProblemSource) {
+  constructor(
+    private readonly policy: Policy,
+    settings: Settings,
+    private readonly parallel: DataParallel | null,
+    private readonly source: ProblemSource,
+  ) {
     this.#examples = [];
-    this.#progress = source.reflections === null ? emptyProgress(settings.sft.examples) : givenProgress(source.reflections);
+    this.#progress =
+      source.reflections === null ? emptyProgress(settings.sft.examples) : givenProgress(source.reflections);
     this.#chunks = 0;
   }
 
   /** The stage as a snapshot kept it. */
-  static async recall(policy: Policy, { settings, examples, progress, chunks }: Pick<SessionState, "settings" | "examples" | "progress" | "chunks">, parallel: DataParallel | null, source: ProblemSource): Promise<ReflectionSft> {
+  static async recall(
+    policy: Policy,
+    { settings, examples, progress, chunks }: Pick<SessionState, "settings" | "examples" | "progress" | "chunks">,
+    parallel: DataParallel | null,
+    source: ProblemSource,
+  ): Promise<ReflectionSft> {
     const sft = new ReflectionSft(policy, settings, parallel, source);
     sft.#examples = await Promise.all(examples.map((example) => recallExample(example, source)));
     if (source.reflections === null) sft.#progress = progress;
@@ -75,11 +90,22 @@ export class ReflectionSft {
   /** Sample one chunk of own answers at the run's temperature and let the teacher write. → the new records */
   async collect(problems: readonly TrainingProblem[], settings: Settings): Promise<readonly ReflectionExample[]> {
     const prompts = problems.map((problem) => encodeProblem(this.policy, problem));
-    const rows = await sampleRows(this.policy, prompts, null, { groupSize: 1, step: streamStep("sft", this.#chunks), settings }, this.parallel);
-    const answers = problems.map((problem, index) => ({ problem, text: textOf(this.policy, rows[index]?.[0]?.tokens ?? [], settings.rollout.stopStrings) }));
+    const rows = await sampleRows(
+      this.policy,
+      prompts,
+      null,
+      { groupSize: 1, step: streamStep("sft", this.#chunks), settings },
+      this.parallel,
+    );
+    const answers = problems.map((problem, index) => ({
+      problem,
+      text: textOf(this.policy, rows[index]?.[0]?.tokens ?? [], settings.rollout.stopStrings),
+    }));
     const { progress, taken } = takeExamples(this.#progress, answers, this.#chunks * problems.length);
     if (taken.length === 0 && this.#progress.collected === 0 && this.#chunks >= 8) {
-      throw new Error(`reflection data: none of ${(this.#chunks + 1) * problems.length} sampled answers could be read; the policy must write "<think> … </think> <answer> … </answer>" before it can be taught to reflect. Start from a policy that has learnt the format, or raise maxNewTokens (now ${settings.maxNewTokens}).`);
+      throw new Error(
+        `reflection data: none of ${(this.#chunks + 1) * problems.length} sampled answers could be read; the policy must write "<think> … </think> <answer> … </answer>" before it can be taught to reflect. Start from a policy that has learnt the format, or raise maxNewTokens (now ${settings.maxNewTokens}).`,
+      );
     }
     this.#progress = progress;
     this.#examples = [...this.#examples, ...taken];
@@ -98,10 +124,20 @@ export class ReflectionSft {
     const prepared = given === null ? this.prepareAll(settings) : await this.prepareGiven(given, chosen, settings);
     try {
       return await sftUpdate(this.policy, trainingRows(prepared, chosen), {
-        temperature: 1, trainVision: !settings.freezeVision, features: prepared.features,
-        learningRate: this.learningRate(step, settings), weightDecay: settings.sft.weightDecay, maxGradNorm: settings.maxGradNorm,
-        microBatchRows: settings.microBatchRows, updates, beta2: settings.sft.beta2, parallel: this.parallel,
-        largest: { batch: this.largest, limits: { responses: Math.min(settings.microBatchRows, settings.sft.batchSize), tokens: longest(prepared) } },
+        temperature: 1,
+        trainVision: !settings.freezeVision,
+        features: prepared.features,
+        learningRate: this.learningRate(step, settings),
+        weightDecay: settings.sft.weightDecay,
+        maxGradNorm: settings.maxGradNorm,
+        microBatchRows: settings.microBatchRows,
+        updates,
+        beta2: settings.sft.beta2,
+        parallel: this.parallel,
+        largest: {
+          batch: this.largest,
+          limits: { responses: Math.min(settings.microBatchRows, settings.sft.batchSize), tokens: longest(prepared) },
+        },
       });
     } finally {
       if (given !== null) prepared.features?.dispose();
@@ -133,7 +169,11 @@ export class ReflectionSft {
   }
 
   /** Those of one batch: given examples may be too many, and their pictures too large, to be held. */
-  private async prepareGiven(given: readonly StoredExample[], chosen: readonly number[], settings: Settings): Promise<Prepared> {
+  private async prepareGiven(
+    given: readonly StoredExample[],
+    chosen: readonly number[],
+    settings: Settings,
+  ): Promise<Prepared> {
     const examples = new Map<number, ReflectionExample>();
     for (const index of chosen) {
       const stored = given[index];
@@ -144,7 +184,9 @@ export class ReflectionSft {
 
   private prepare(examples: ReadonlyMap<number, ReflectionExample>, settings: Settings): Prepared {
     const prompts = new Map([...examples].map(([index, { problem }]) => [index, encodeProblem(this.policy, problem)]));
-    const tokens = new Map([...examples].map(([index, example]) => [index, responseTokens(this.policy, responseText(example))]));
+    const tokens = new Map(
+      [...examples].map(([index, example]) => [index, responseTokens(this.policy, responseText(example))]),
+    );
     return { prompts, tokens, features: settings.freezeVision ? bankOf(this.policy, [...prompts.values()]) : null };
   }
 }
@@ -159,7 +201,9 @@ function trainingRows({ prompts, tokens }: Prepared, chosen: readonly number[]):
   return chosen.flatMap((index) => {
     const prompt = prompts.get(index);
     const response = tokens.get(index);
-    return prompt === undefined || response === undefined ? [] : [{ prompt, tokens: response, weight: 1 / total, advantage: 1 }];
+    return prompt === undefined || response === undefined
+      ? []
+      : [{ prompt, tokens: response, weight: 1 / total, advantage: 1 }];
   });
 }
 

@@ -4,7 +4,7 @@
  * network: 8 bytes magic, u32 length of a JSON header, the header, then float32 arrays, little-endian.
  */
 import { z } from "zod";
-import { sessionStateSchema, type SessionState } from "./state";
+import { type SessionState, sessionStateSchema } from "./state";
 
 export interface Snapshot {
   readonly state: SessionState;
@@ -25,7 +25,9 @@ const headerSchema = z.object({ state: sessionStateSchema, lengths: z.array(z.in
 export function encodeSnapshot(snapshot: Snapshot): Uint8Array<ArrayBuffer> {
   const { theta, m, v } = snapshot.parameters;
   const arrays = [theta, m, v, ...(snapshot.reference ? [snapshot.reference] : [])];
-  const json = new TextEncoder().encode(JSON.stringify({ state: snapshot.state, lengths: arrays.map((array) => array.length) }));
+  const json = new TextEncoder().encode(
+    JSON.stringify({ state: snapshot.state, lengths: arrays.map((array) => array.length) }),
+  );
   const bodyStart = align4(MAGIC.length + 4 + json.length);
   const bytes = new Uint8Array(bodyStart + arrays.reduce((sum, array) => sum + array.byteLength, 0));
   bytes.set(MAGIC, 0);
@@ -47,19 +49,23 @@ export function decodeSnapshot(bytes: Uint8Array): Snapshot {
   const headerLength = new DataView(bytes.buffer, bytes.byteOffset).getUint32(MAGIC.length, true);
   const headerStart = MAGIC.length + 4;
   if (headerStart + headerLength > bytes.length) {
-    throw new SnapshotError(`snapshot cut short: its header needs ${headerLength} bytes, ${bytes.length - headerStart} are left`);
+    throw new SnapshotError(
+      `snapshot cut short: its header needs ${headerLength} bytes, ${bytes.length - headerStart} are left`,
+    );
   }
   const header = parseHeader(bytes.subarray(headerStart, headerStart + headerLength));
   let offset = align4(headerStart + headerLength);
   const arrays = header.lengths.map((length) => {
     const end = offset + 4 * length;
-    if (end > bytes.length) throw new SnapshotError(`snapshot cut short: weights need ${end} bytes, the file has ${bytes.length}`);
+    if (end > bytes.length)
+      throw new SnapshotError(`snapshot cut short: weights need ${end} bytes, the file has ${bytes.length}`);
     const copy = new Float32Array(bytes.slice(offset, end).buffer);
     offset = end;
     return copy;
   });
   const [theta, m, v, reference] = arrays;
-  if (!theta || !m || !v) throw new SnapshotError(`snapshot holds ${arrays.length} arrays; expected weights and two moments`);
+  if (!theta || !m || !v)
+    throw new SnapshotError(`snapshot holds ${arrays.length} arrays; expected weights and two moments`);
   return { state: header.state, parameters: { theta, m, v }, reference: reference ?? null };
 }
 

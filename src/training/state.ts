@@ -48,7 +48,10 @@ export type StoredExample = z.output<typeof storedExampleSchema>;
 const progressSchema = z.object({ collected: count, wanted: count, right: count, wrong: count, discarded: count });
 
 const metricsShape = z.object({ step: count, stage: stageSchema }).catchall(z.number());
-const metricsSchema = z.custom<StepMetrics>((value) => metricsShape.safeParse(value).success, "not the metrics of a step");
+const metricsSchema = z.custom<StepMetrics>(
+  (value) => metricsShape.safeParse(value).success,
+  "not the metrics of a step",
+);
 
 export const sessionStateSchema = z.object({
   version: z.literal(1),

@@ -10,7 +10,11 @@ import type { GroupRecord, SampleRecord } from "./records";
 import type { SampledRow } from "./state";
 
 /** The response as text: its end token left out, cut behind the stop string that ended it (its last token may go on past it). */
-export function textOf({ tokenizer, config }: Policy, tokens: readonly number[], stopStrings: readonly string[]): string {
+export function textOf(
+  { tokenizer, config }: Policy,
+  tokens: readonly number[],
+  stopStrings: readonly string[],
+): string {
   const last = tokens.at(-1);
   const ended = last !== undefined && config.text.eosTokenIds.includes(last);
   return cutAfterStop(tokenizer.decode(ended ? tokens.slice(0, -1) : tokens), stopStrings);
@@ -31,11 +35,20 @@ export async function loadTokenCounter(files: CheckpointFiles): Promise<CountTok
   return tokenCounter({ tokenizer: await PolicyTokenizer.open(files) });
 }
 
-export function groupRecord(policy: Policy, problem: TrainingProblem, rows: readonly SampledRow[], stopStrings: readonly string[]): GroupRecord {
+export function groupRecord(
+  policy: Policy,
+  problem: TrainingProblem,
+  rows: readonly SampledRow[],
+  stopStrings: readonly string[],
+): GroupRecord {
   return { problem: problemRecord(problem), samples: rows.map((row) => sampleRecord(policy, row, stopStrings)) };
 }
 
-function sampleRecord(policy: Policy, { tokens, logprobs, entropies, finished }: SampledRow, stopStrings: readonly string[]): SampleRecord {
+function sampleRecord(
+  policy: Policy,
+  { tokens, logprobs, entropies, finished }: SampledRow,
+  stopStrings: readonly string[],
+): SampleRecord {
   const text = textOf(policy, tokens, stopStrings);
   const words = tokens.map((id) => policy.tokenizer.decode([id]));
   return { text, tokens: words, tokenIds: tokens, logprobs, entropies, voices: tokenVoices(text, words), finished };

@@ -21,9 +21,9 @@ import type { Policy } from "../policy/policy";
 import { POLICY_LOSS_STATS, type PolicyLossOptions } from "../tensor/kernels";
 import { Lifetime } from "./lifetime";
 import { likelihoodLoss, ofBatches, ofSampler, policyLoss } from "./loss";
-import { microBatches, sampledLogprobs, tokenCount, type MicroBatch, type TrainingRow } from "./microBatch";
+import { type MicroBatch, microBatches, sampledLogprobs, type TrainingRow, tokenCount } from "./microBatch";
 import { optimiserStep, responseLogprobs, type StepOptions } from "./optimiserStep";
-import { parallelStep, type DataParallel } from "./parallel";
+import { type DataParallel, parallelStep } from "./parallel";
 import type { ReferencePolicy } from "./reference";
 
 export interface UpdateOptions extends StepOptions {
@@ -60,14 +60,23 @@ export interface PolicyUpdateOptions extends UpdateOptions {
  * One GRPO step. One read-back for each inner epoch. The numbers returned are the last epoch's, `referenceKl` the first's.
  * @throws StepRefused when a loss or gradient is not finite. With several epochs, those before the refused one stand.
  */
-export async function policyUpdate(policy: Policy, rows: readonly TrainingRow[], options: PolicyUpdateOptions): Promise<UpdateResult> {
-  if (options.loss.beta > 0 && options.reference === null) throw new Error("policyUpdate: a KL weight above 0 needs a reference policy");
+export async function policyUpdate(
+  policy: Policy,
+  rows: readonly TrainingRow[],
+  options: PolicyUpdateOptions,
+): Promise<UpdateResult> {
+  if (options.loss.beta > 0 && options.reference === null)
+    throw new Error("policyUpdate: a KL weight above 0 needs a reference policy");
   const batches = microBatches(rows, options.microBatchRows);
   const lifetime = new Lifetime();
   try {
     const reference = options.loss.beta > 0 ? options.reference : null;
-    const epochs = options.parallel ? await parallelEpochs(options.parallel, batches, reference, options) : await ownEpochs(policy, batches, reference, options, lifetime);
-    const results = epochs.map(({ stats, gradNorm }, epoch): UpdateResult => ({ ...policyMeans(stats), gradNorm, updates: epoch + 1 }));
+    const epochs = options.parallel
+      ? await parallelEpochs(options.parallel, batches, reference, options)
+      : await ownEpochs(policy, batches, reference, options, lifetime);
+    const results = epochs.map(
+      ({ stats, gradNorm }, epoch): UpdateResult => ({ ...policyMeans(stats), gradNorm, updates: epoch + 1 }),
+    );
     const last = results.at(-1);
     if (last === undefined) throw new Error(`policyUpdate: epochs is ${options.epochs}; expected at least 1`);
     const measured = results[0]?.referenceKl ?? 0;
@@ -81,14 +90,28 @@ export async function policyUpdate(policy: Policy, rows: readonly TrainingRow[],
 type Epoch = Awaited<ReturnType<typeof optimiserStep>>;
 
 /** Inner epochs on the policy's own home; the log-probabilities of the first forward stay on the device as the old ones. */
-async function ownEpochs(policy: Policy, batches: readonly MicroBatch[], reference: ReferencePolicy | null, options: PolicyUpdateOptions, lifetime: Lifetime): Promise<Epoch[]> {
-  const given = reference === null ? [] : responseLogprobs(reference.policy, batches, { ...options, adapter: reference.adapter }, lifetime);
+async function ownEpochs(
+  policy: Policy,
+  batches: readonly MicroBatch[],
+  reference: ReferencePolicy | null,
+  options: PolicyUpdateOptions,
+  lifetime: Lifetime,
+): Promise<Epoch[]> {
+  const given =
+    reference === null
+      ? []
+      : responseLogprobs(reference.policy, batches, { ...options, adapter: reference.adapter }, lifetime);
   const old: Tensor[] = [];
   const results: Epoch[] = [];
   for (let epoch = 0; epoch < options.epochs; epoch++) {
     const kept: Tensor[] = [];
     const keep = epoch === 0 && options.epochs > 1 ? { lifetime, logprobs: kept } : null;
-    const loss = policyLoss(policy.home, options.loss, ofBatches(old), ofBatches(given) ?? ofSampler(policy.home, batches));
+    const loss = policyLoss(
+      policy.home,
+      options.loss,
+      ofBatches(old),
+      ofBatches(given) ?? ofSampler(policy.home, batches),
+    );
     results.push(await optimiserStep(policy, batches, { ...options, updates: options.updates + epoch }, loss, keep));
     old.push(...kept);
   }
@@ -96,16 +119,38 @@ async function ownEpochs(policy: Policy, batches: readonly MicroBatch[], referen
 }
 
 /** The same over replicas: log-probabilities travel as plain arrays. */
-async function parallelEpochs(parallel: DataParallel, batches: readonly MicroBatch[], reference: ReferencePolicy | null, options: PolicyUpdateOptions): Promise<Epoch[]> {
-  const given = reference === null ? [] : await parallel.referenceLogprobs(reference, batches.map((rows) => ({ rows, temperature: options.temperature })), options.features);
+async function parallelEpochs(
+  parallel: DataParallel,
+  batches: readonly MicroBatch[],
+  reference: ReferencePolicy | null,
+  options: PolicyUpdateOptions,
+): Promise<Epoch[]> {
+  const given =
+    reference === null
+      ? []
+      : await parallel.referenceLogprobs(
+          reference,
+          batches.map((rows) => ({ rows, temperature: options.temperature })),
+          options.features,
+        );
   const sampled = ofSampler(parallel.policy.home, batches) !== null;
   const sampler = batches.map((rows) => (sampled ? sampledLogprobs(rows, tokenCount(rows)) : null));
   let old: readonly (Float32Array | null)[] = [];
   const results: Epoch[] = [];
   for (let epoch = 0; epoch < options.epochs; epoch++) {
     const keep = epoch === 0 && options.epochs > 1;
-    const { logprobs, ...result } = await parallelStep(parallel, batches, { ...options, updates: options.updates + epoch }, (index) =>
-      ({ kind: "policy", options: options.loss, old: old[index] ?? null, reference: given[index] ?? sampler[index] ?? null }), keep);
+    const { logprobs, ...result } = await parallelStep(
+      parallel,
+      batches,
+      { ...options, updates: options.updates + epoch },
+      (index) => ({
+        kind: "policy",
+        options: options.loss,
+        old: old[index] ?? null,
+        reference: given[index] ?? sampler[index] ?? null,
+      }),
+      keep,
+    );
     if (keep) old = logprobs;
     results.push(result);
   }
@@ -117,14 +162,34 @@ function policyMeans(stats: readonly Float32Array[]): Omit<UpdateResult, "gradNo
     stats.reduce((total, values) => total + (values[POLICY_LOSS_STATS.indexOf(name)] ?? 0), 0);
   const tokens = sum("rows");
   const share = (name: (typeof POLICY_LOSS_STATS)[number]): number => (tokens > 0 ? sum(name) / tokens : 0);
-  return { loss: sum("loss"), tokens, referenceKl: share("refKl"), samplerKl: null, clippedLow: share("clippedLow"), clippedHigh: share("clippedHigh") };
+  return {
+    loss: sum("loss"),
+    tokens,
+    referenceKl: share("refKl"),
+    samplerKl: null,
+    clippedLow: share("clippedLow"),
+    clippedHigh: share("clippedHigh"),
+  };
 }
 
 /** One SFT step: Σ −w·logprob with each row's weight. @throws StepRefused when the loss or gradient is not finite. */
-export async function sftUpdate(policy: Policy, rows: readonly TrainingRow[], options: UpdateOptions): Promise<UpdateResult> {
+export async function sftUpdate(
+  policy: Policy,
+  rows: readonly TrainingRow[],
+  options: UpdateOptions,
+): Promise<UpdateResult> {
   const batches = microBatches(rows, options.microBatchRows);
   const { stats, gradNorm } = options.parallel
     ? await parallelStep(options.parallel, batches, options, () => ({ kind: "likelihood" }))
     : await optimiserStep(policy, batches, options, likelihoodLoss(policy.home));
-  return { loss: stats.reduce((sum, [value]) => sum + (value ?? 0), 0), gradNorm, tokens: tokenCount(rows), referenceKl: 0, samplerKl: null, clippedLow: 0, clippedHigh: 0, updates: 1 };
+  return {
+    loss: stats.reduce((sum, [value]) => sum + (value ?? 0), 0),
+    gradNorm,
+    tokens: tokenCount(rows),
+    referenceKl: 0,
+    samplerKl: null,
+    clippedLow: 0,
+    clippedHigh: 0,
+    updates: 1,
+  };
 }

@@ -12,15 +12,28 @@ import type { Home } from "../tensor/home";
 import type { TrainingRow } from "./microBatch";
 import { encodeProblem } from "./rollout";
 import { tinyFolder } from "./tinyPolicy";
-import { policyUpdate, type PolicyUpdateOptions } from "./update";
+import { type PolicyUpdateOptions, policyUpdate } from "./update";
 
 const RESPONSES = 3;
 /** [tokens of a response, vocabulary]: fixed scratch must be small beside their product, and plain TensorFlow.js is slow. */
-const SIZES: Readonly<Record<string, readonly [number, number]>> = { reference: [40, 1500], wasm: [100, 3000], webgpu: [100, 3000] };
+const SIZES: Readonly<Record<string, readonly [number, number]>> = {
+  reference: [40, 1500],
+  wasm: [100, 3000],
+  webgpu: [100, 3000],
+};
 
 const OPTIONS: PolicyUpdateOptions = {
-  temperature: 1, trainVision: false, features: null, learningRate: 1e-3, weightDecay: 0, maxGradNorm: 1, microBatchRows: RESPONSES, updates: 0,
-  loss: { clipLow: 0.2, clipHigh: 0.2, dualClip: Infinity, ratioMax: 3, logRatioClamp: 20, beta: 0.1 }, epochs: 1, reference: null,
+  temperature: 1,
+  trainVision: false,
+  features: null,
+  learningRate: 1e-3,
+  weightDecay: 0,
+  maxGradNorm: 1,
+  microBatchRows: RESPONSES,
+  updates: 0,
+  loss: { clipLow: 0.2, clipHigh: 0.2, dualClip: Infinity, ratioMax: 3, logRatioClamp: 20, beta: 0.1 },
+  epochs: 1,
+  reference: null,
 };
 
 /** The tiny policy's folder with a vocabulary as large as a checkpoint pads its own to be. */
@@ -28,7 +41,12 @@ async function wideFolder(vocabulary: number): Promise<InMemoryFiles> {
   const files = tinyFolder();
   const config: { text_config: object } = JSON.parse(new TextDecoder().decode(await files.read("config.json")));
   const wide = { ...config, text_config: { ...config.text_config, vocab_size: vocabulary } };
-  const others = await Promise.all(files.list().filter((path) => path !== "config.json").map(async (path) => [path, await files.read(path)] as const));
+  const others = await Promise.all(
+    files
+      .list()
+      .filter((path) => path !== "config.json")
+      .map(async (path) => [path, await files.read(path)] as const),
+  );
   return new InMemoryFiles(new Map([...others, ["config.json", new TextEncoder().encode(JSON.stringify(wide))]]));
 }
 
@@ -52,7 +70,9 @@ it.each(HOMES)("on the $name home", { timeout: 120_000 }, async ({ name, open })
   const wrapped = vi.spyOn(engine(), "makeTensorFromDataId");
   const values = vi.spyOn(engine(), "makeTensor");
   await policyUpdate(policy, rows, { ...OPTIONS, reference: { policy: reference, adapter: "on", theta: null } });
-  const sizes = [...made.mock.results, ...wrapped.mock.results, ...values.mock.results].flatMap(({ value }) => [Number(value.size)]);
+  const sizes = [...made.mock.results, ...wrapped.mock.results, ...values.mock.results].flatMap(({ value }) => [
+    Number(value.size),
+  ]);
   expect(sizes.length).toBeGreaterThan(100);
   expect(Math.max(...sizes)).toBeLessThan(0.8 * RESPONSES * length * vocabulary);
   reference.dispose();

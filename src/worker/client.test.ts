@@ -6,7 +6,11 @@ function channel() {
   const sent: Command[] = [];
   const faults: string[] = [];
   let receive: (message: unknown) => void = () => undefined;
-  const client = new WorkerClient({ send: (message) => sent.push(message), listen: (listener) => void (receive = listener) }, "now", (error) => faults.push(error.message));
+  const client = new WorkerClient(
+    { send: (message) => sent.push(message), listen: (listener) => void (receive = listener) },
+    "now",
+    (error) => faults.push(error.message),
+  );
   return { sent, faults, client, receive: (message: unknown) => receive(message) };
 }
 
@@ -32,7 +36,11 @@ test("a message that is no event, and a listener that throws, are told and poiso
   receive({ run: "now", type: "refused", step: 1, message: "" });
   receive({ run: "now", type: "playing", playing: "yes" });
   receive({ run: "now", type: "stage", stage: "sft", step: 0 });
-  expect(faults).toEqual(["not an event of this protocol: surprise", "a view broke", "not an event of this protocol: playing"]);
+  expect(faults).toEqual([
+    "not an event of this protocol: surprise",
+    "a view broke",
+    "not an event of this protocol: playing",
+  ]);
   expect(heard).toEqual(["stage"]);
 });
 

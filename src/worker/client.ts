@@ -3,8 +3,9 @@
  * that takes and gives messages, so that the same client speaks to a Web Worker, to a socket and, in tests,
  * to a host in the same process.
  */
-import type { Command, Event } from "./protocol";
+
 import { parseEvent } from "./parse";
+import type { Command, Event } from "./protocol";
 import { RunnerPort, SOCKET_PATH, SUBPROTOCOL, TOKEN_PREFIX } from "./runnerPort";
 
 /** A message channel to a host. */
@@ -25,7 +26,11 @@ export class WorkerClient {
    * @param port where the worker listens
    * @param onFault told of messages that are no events and of listeners that throw; nothing is swallowed
    */
-  constructor(private readonly port: Port, run: string, private readonly onFault: (error: Error) => void) {
+  constructor(
+    private readonly port: Port,
+    run: string,
+    private readonly onFault: (error: Error) => void,
+  ) {
     this.#run = run;
     port.listen((message) => this.#receive(message));
   }
@@ -41,7 +46,8 @@ export class WorkerClient {
 
   /** Send a command. Buffers inside `open` are transferred: the caller must not use them afterwards. */
   send(command: CommandBody): void {
-    const buffers = command.type === "open" && command.source.kind === "files" ? command.source.files.map((file) => file.bytes) : [];
+    const buffers =
+      command.type === "open" && command.source.kind === "files" ? command.source.files.map((file) => file.bytes) : [];
     this.port.send({ ...command, run: this.#run }, buffers);
   }
 
@@ -82,7 +88,10 @@ function isType<T extends Event["type"]>(event: Event, type: T): event is Extrac
 }
 
 /** What the page holds of an engine: a client, and the way to end it. */
-export interface Engine { readonly client: WorkerClient; readonly terminate: () => void }
+export interface Engine {
+  readonly client: WorkerClient;
+  readonly terminate: () => void;
+}
 
 /**
  * A client for the run that the runner serves at the page's own address.
@@ -99,10 +108,15 @@ export function joinRunner(token: string, run: string, onFault: (error: Error) =
 /** Start the training worker and a client for it. The worker's own failures (a script that does not load) reach `onFault`. */
 export function startWorker(run: string, onFault: (error: Error) => void): Engine {
   const worker = new Worker(new URL("./entry.ts", import.meta.url), { type: "module", name: "srpo-training" });
-  worker.onerror = (event) => onFault(new Error(`The training worker failed: ${event.message || "its script could not be loaded"}`));
+  worker.onerror = (event) =>
+    onFault(new Error(`The training worker failed: ${event.message || "its script could not be loaded"}`));
   worker.onmessageerror = () => onFault(new Error("A message from the training worker could not be read."));
   const port: Port = {
-    send: (command, transfer) => worker.postMessage(command.type === "open" ? { ...command, base: command.base ?? document.baseURI } : command, transfer),
+    send: (command, transfer) =>
+      worker.postMessage(
+        command.type === "open" ? { ...command, base: command.base ?? document.baseURI } : command,
+        transfer,
+      ),
     listen: (receive) => {
       worker.onmessage = ({ data }: MessageEvent<unknown>) => receive(data);
     },

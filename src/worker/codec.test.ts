@@ -7,16 +7,43 @@ const there = (message: unknown): unknown => decodeMessage(encodeMessage(message
 const raw = (json: string, ...parts: readonly (readonly number[])[]): Uint8Array => {
   const text = new TextEncoder().encode(json);
   const length = (n: number): number[] => [...new Uint8Array(Uint32Array.of(n).buffer)];
-  return Uint8Array.from([...new TextEncoder().encode("SRP1"), ...length(text.length), ...text, ...parts.flatMap((part) => [...length(part.length), ...part])]);
+  return Uint8Array.from([
+    ...new TextEncoder().encode("SRP1"),
+    ...length(text.length),
+    ...text,
+    ...parts.flatMap((part) => [...length(part.length), ...part]),
+  ]);
 };
 
 describe("there and back", () => {
   test.each<[string, unknown]>([
     ["plain data", { run: "r", type: "open", nested: [{ a: null }, true, "ä → €", 1.5, []] }],
     ["numbers that JSON lacks", { list: [Number.NaN, -0, Infinity], one: -Infinity }],
-    ["short and long lists", { short: [1, 2, 3], bytes: Array.from({ length: 300 }, (_, i) => i % 256), ids: Array.from({ length: 20 }, (_, i) => i * 152_064), logprobs: Array.from({ length: 20 }, (_, i) => Math.fround(-i / 3)), doubles: Array.from({ length: 20 }, (_, i) => -i / 3) }],
-    ["a long list with numbers that JSON lacks", Array.from({ length: 20 }, (_, i) => (i === 3 ? -Infinity : i === 5 ? -0 : Number.NaN))],
-    ["typed arrays and files", { picture: { width: 2, height: 1, pixels: Uint8Array.of(1, 2, 3, 4, 5, 6) }, files: [{ path: "a", bytes: Uint8Array.of(7, 8, 9).buffer }], empty: new Float32Array(0), doubles: Float64Array.of(0.1), floats: Float32Array.of(0.1), ints: Int32Array.of(-1) }],
+    [
+      "short and long lists",
+      {
+        short: [1, 2, 3],
+        bytes: Array.from({ length: 300 }, (_, i) => i % 256),
+        ids: Array.from({ length: 20 }, (_, i) => i * 152_064),
+        logprobs: Array.from({ length: 20 }, (_, i) => Math.fround(-i / 3)),
+        doubles: Array.from({ length: 20 }, (_, i) => -i / 3),
+      },
+    ],
+    [
+      "a long list with numbers that JSON lacks",
+      Array.from({ length: 20 }, (_, i) => (i === 3 ? -Infinity : i === 5 ? -0 : Number.NaN)),
+    ],
+    [
+      "typed arrays and files",
+      {
+        picture: { width: 2, height: 1, pixels: Uint8Array.of(1, 2, 3, 4, 5, 6) },
+        files: [{ path: "a", bytes: Uint8Array.of(7, 8, 9).buffer }],
+        empty: new Float32Array(0),
+        doubles: Float64Array.of(0.1),
+        floats: Float32Array.of(0.1),
+        ints: Int32Array.of(-1),
+      },
+    ],
     ["a view into a larger buffer", new Uint8Array(Uint8Array.of(1, 2, 3, 4).buffer, 1, 2)],
     ["a list that is not all numbers", Array.from({ length: 20 }, (_, i) => (i === 7 ? null : i))],
   ])("%s", (_what, message) => {

@@ -31,7 +31,8 @@ type ArrayKind = keyof typeof ARRAYS;
 /** `buffer`: an ArrayBuffer; `n-i32` and the like: a plain list of numbers in that element type. */
 type PartKind = "buffer" | ArrayKind | `n-${ArrayKind}`;
 
-const isKind = (kind: unknown): kind is PartKind => typeof kind === "string" && (kind === "buffer" || Object.hasOwn(ARRAYS, kind.replace(/^n-/, "")));
+const isKind = (kind: unknown): kind is PartKind =>
+  typeof kind === "string" && (kind === "buffer" || Object.hasOwn(ARRAYS, kind.replace(/^n-/, "")));
 
 export function encodeMessage(message: unknown): Uint8Array<ArrayBuffer> {
   const parts: Uint8Array[] = [];
@@ -53,11 +54,15 @@ export function encodeMessage(message: unknown): Uint8Array<ArrayBuffer> {
 
 function pack(value: unknown, parts: Uint8Array[]): unknown {
   const part = (kind: PartKind, bytes: Uint8Array): unknown => ({ $part: [parts.push(bytes) - 1, kind] });
-  if (typeof value === "number") return Number.isFinite(value) && !Object.is(value, -0) ? value : { $number: Object.is(value, -0) ? "-0" : String(value) };
+  if (typeof value === "number")
+    return Number.isFinite(value) && !Object.is(value, -0)
+      ? value
+      : { $number: Object.is(value, -0) ? "-0" : String(value) };
   if (typeof value !== "object" || value === null) return value;
   if (value instanceof ArrayBuffer) return part("buffer", new Uint8Array(value));
   for (const kind of ["u8", "i32", "f32", "f64"] as const) {
-    if (value instanceof ARRAYS[kind]) return part(kind, new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+    if (value instanceof ARRAYS[kind])
+      return part(kind, new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
   }
   if (Array.isArray(value)) {
     const list: readonly unknown[] = value;
@@ -65,14 +70,23 @@ function pack(value: unknown, parts: Uint8Array[]): unknown {
     const kind = narrowest(list);
     return part(`n-${kind}`, new Uint8Array(ARRAYS[kind].from(list).buffer));
   }
-  if (ArrayBuffer.isView(value) || Object.getPrototypeOf(value) !== Object.prototype) throw new CodecError(`a ${value.constructor.name} cannot be sent; expected plain data, ArrayBuffer, or ${Object.values(ARRAYS).map(({ name }) => name).join(", ")}`);
-  return Object.fromEntries(Object.entries(value).map(([key, entry]) => {
-    if (key === "$part" || key === "$number") throw new CodecError(`a key "${key}" cannot be sent: it marks the codec's own places`);
-    return [key, pack(entry, parts)];
-  }));
+  if (ArrayBuffer.isView(value) || Object.getPrototypeOf(value) !== Object.prototype)
+    throw new CodecError(
+      `a ${value.constructor.name} cannot be sent; expected plain data, ArrayBuffer, or ${Object.values(ARRAYS)
+        .map(({ name }) => name)
+        .join(", ")}`,
+    );
+  return Object.fromEntries(
+    Object.entries(value).map(([key, entry]) => {
+      if (key === "$part" || key === "$number")
+        throw new CodecError(`a key "${key}" cannot be sent: it marks the codec's own places`);
+      return [key, pack(entry, parts)];
+    }),
+  );
 }
 
-const isNumbers = (list: readonly unknown[]): list is readonly number[] => list.every((each) => typeof each === "number");
+const isNumbers = (list: readonly unknown[]): list is readonly number[] =>
+  list.every((each) => typeof each === "number");
 
 /** The narrowest of u8, i32, f32, f64 that holds every number exactly. */
 function narrowest(list: readonly number[]): ArrayKind {
@@ -88,14 +102,17 @@ function narrowest(list: readonly number[]): ArrayKind {
 export function decodeMessage(bytes: Uint8Array, limit: number): unknown {
   if (bytes.length > limit) throw new CodecError(`${bytes.length} bytes, expected at most ${limit}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < 8 || view.getUint32(0, true) !== MAGIC) throw new CodecError(`${bytes.length} bytes that do not begin with "SRP1"`);
+  if (bytes.length < 8 || view.getUint32(0, true) !== MAGIC)
+    throw new CodecError(`${bytes.length} bytes that do not begin with "SRP1"`);
   const end = 8 + view.getUint32(4, true);
-  if (end > bytes.length) throw new CodecError(`cut short: its JSON ends at ${end}, the message at ${bytes.length} bytes`);
+  if (end > bytes.length)
+    throw new CodecError(`cut short: its JSON ends at ${end}, the message at ${bytes.length} bytes`);
   const parts: Uint8Array[] = [];
-  for (let offset = end; offset < bytes.length;) {
+  for (let offset = end; offset < bytes.length; ) {
     if (offset + 4 > bytes.length) throw new CodecError(`cut short: ${bytes.length - offset} stray bytes at its end`);
     const next = offset + 4 + view.getUint32(offset, true);
-    if (next > bytes.length) throw new CodecError(`cut short: part ${parts.length} ends at ${next}, the message at ${bytes.length} bytes`);
+    if (next > bytes.length)
+      throw new CodecError(`cut short: part ${parts.length} ends at ${next}, the message at ${bytes.length} bytes`);
     if (parts.push(bytes.subarray(offset + 4, next)) > MAX_PARTS) throw new CodecError(`more than ${MAX_PARTS} parts`);
     offset = next;
   }
@@ -110,7 +127,9 @@ function parse(bytes: Uint8Array): unknown {
     const json: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
     return json;
   } catch (cause) {
-    throw new CodecError(`its JSON cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new CodecError(`its JSON cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
   }
 }
 
@@ -121,19 +140,23 @@ function unpack(value: unknown, parts: readonly Uint8Array[], unused: Set<number
   if ("$part" in value) return unpackPart(value.$part, parts, unused);
   if ("$number" in value) return unpackNumber(value.$number);
   // fromEntries defines properties: a key "__proto__" stays an ordinary one.
-  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, unpack(entry, parts, unused, depth + 1)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, entry]) => [key, unpack(entry, parts, unused, depth + 1)]),
+  );
 }
 
 function unpackPart(place: unknown, parts: readonly Uint8Array[], unused: Set<number>): unknown {
   const [index, kind]: readonly unknown[] = Array.isArray(place) ? place : [];
   const bytes = typeof index === "number" ? parts[index] : undefined;
-  if (bytes === undefined || typeof index !== "number" || !isKind(kind) || !unused.delete(index)) throw new CodecError(`a place for part ${JSON.stringify(place)}: of no known kind, not there, or taken twice`);
+  if (bytes === undefined || typeof index !== "number" || !isKind(kind) || !unused.delete(index))
+    throw new CodecError(`a place for part ${JSON.stringify(place)}: of no known kind, not there, or taken twice`);
   // A copy begins at 0, where every element type may begin.
   const buffer = bytes.slice().buffer;
   if (kind === "buffer") return buffer;
   const list = kind.startsWith("n-");
   const type = ARRAYS[(list ? kind.slice(2) : kind) as ArrayKind];
-  if (buffer.byteLength % type.BYTES_PER_ELEMENT !== 0) throw new CodecError(`part ${index} has ${buffer.byteLength} bytes, no whole number of ${kind} elements`);
+  if (buffer.byteLength % type.BYTES_PER_ELEMENT !== 0)
+    throw new CodecError(`part ${index} has ${buffer.byteLength} bytes, no whole number of ${kind} elements`);
   const array = new type(buffer);
   return list ? Array.from(array) : array;
 }

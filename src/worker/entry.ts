@@ -1,5 +1,5 @@
 /** The worker's entry: joins a host to the message port, the best home, IndexedDB and the page's own server. */
-import { InMemoryFiles, UrlFiles, type CheckpointFiles } from "../policy/checkpointFiles";
+import { type CheckpointFiles, InMemoryFiles, UrlFiles } from "../policy/checkpointFiles";
 import { openBestHome } from "../tensor/open";
 import { Host } from "./host";
 import { productsAsked, tuningStore } from "./products";
@@ -17,7 +17,10 @@ const openHome: OpenHome = async (wanted, onProgress) => {
   let deviceTime = 0;
   const { home, passedOver, times } = await openBestHome({
     ...(wanted === null ? {} : { prefer: wanted, only: true }),
-    webgpu: { ...(products === null ? {} : { products }), tuning: { store: tuningStore(store), environment: navigator.userAgent } },
+    webgpu: {
+      ...(products === null ? {} : { products }),
+      tuning: { store: tuningStore(store), environment: navigator.userAgent },
+    },
     onProgress: ({ stage }) => {
       const now = performance.now();
       if (stage === "opening") onProgress("device", 0, 1);
@@ -36,9 +39,12 @@ const openHome: OpenHome = async (wanted, onProgress) => {
 function filesOf(source: PolicySource, base: string | undefined): CheckpointFiles {
   address = base ?? self.location.href;
   switch (source.kind) {
-    case "shipped": return new UrlFiles(new URL(`policies/${source.name}/`, base ?? self.location.href).href);
-    case "files": return new InMemoryFiles(new Map(source.files.map(({ path, bytes }) => [path, new Uint8Array(bytes)])));
-    default: return source satisfies never;
+    case "shipped":
+      return new UrlFiles(new URL(`policies/${source.name}/`, base ?? self.location.href).href);
+    case "files":
+      return new InMemoryFiles(new Map(source.files.map(({ path, bytes }) => [path, new Uint8Array(bytes)])));
+    default:
+      return source satisfies never;
   }
 }
 
@@ -70,13 +76,25 @@ self.onmessage = ({ data }: MessageEvent<unknown>) => void waiting.push(data);
 const { store, refused } = await openStore();
 let told = refused === null;
 const host = new Host({
-  openHome, openReplicas: replicasOnWorkers, filesOf, store, sleep,
+  openHome,
+  openReplicas: replicasOnWorkers,
+  filesOf,
+  store,
+  sleep,
   now: () => performance.now(),
   post: (event, transfer) => {
     send(event, transfer);
     if (told || event.type !== "opened") return;
     told = true;
-    send({ run: event.run, type: "error", fatal: false, message: `This browser keeps nothing for this page (${refused ?? ""}): closing the tab loses the run.` }, []);
+    send(
+      {
+        run: event.run,
+        type: "error",
+        fatal: false,
+        message: `This browser keeps nothing for this page (${refused ?? ""}): closing the tab loses the run.`,
+      },
+      [],
+    );
   },
 });
 self.onmessage = ({ data }: MessageEvent<unknown>) => host.receive(data);

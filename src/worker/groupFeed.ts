@@ -5,7 +5,11 @@
  */
 import type { GroupRecord, Phase } from "./protocol";
 
-export interface GroupPost { readonly phase: Phase; readonly step: number; readonly groups: readonly GroupRecord[] }
+export interface GroupPost {
+  readonly phase: Phase;
+  readonly step: number;
+  readonly groups: readonly GroupRecord[];
+}
 
 const INTERVAL_MS = 100;
 
@@ -13,7 +17,10 @@ export class GroupFeed {
   #last = Number.NEGATIVE_INFINITY;
   #held: GroupPost | null = null;
 
-  constructor(private readonly send: (post: GroupPost) => void, private readonly now: () => number) {}
+  constructor(
+    private readonly send: (post: GroupPost) => void,
+    private readonly now: () => number,
+  ) {}
 
   /** @param every send in any case: when stepping by hand or in slow motion */
   offer(post: GroupPost, every: boolean): void {
@@ -40,10 +47,15 @@ export class GroupFeed {
 /** The phase whose results stand while `next` is to come. */
 export function phaseBefore(next: Phase): Phase {
   switch (next) {
-    case "rollout": return "update";
-    case "score": return "rollout";
-    case "normalise": return "score";
-    case "update": return "normalise";
-    default: return next satisfies never;
+    case "rollout":
+      return "update";
+    case "score":
+      return "rollout";
+    case "normalise":
+      return "score";
+    case "update":
+      return "normalise";
+    default:
+      return next satisfies never;
   }
 }

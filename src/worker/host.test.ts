@@ -5,14 +5,24 @@ import { DeviceLostError, type Home } from "../tensor/home";
 import { openWasmHome } from "../tensor/wasm/home";
 import type { Replica } from "../training/replica";
 import { teachFormat, tinyPolicy } from "../training/tinyPolicy";
-import { WorkerClient, type CommandBody, type Port } from "./client";
+import { type CommandBody, type Port, WorkerClient } from "./client";
 import { Host, type HostDependencies } from "./host";
 import type { Event, SettingsPatch } from "./protocol";
 import { MemoryStore, type SnapshotStore } from "./store";
 
 let files: InMemoryFiles;
-const settings: SettingsPatch = { maxNewTokens: 24, sft: { examples: 8, batchSize: 8, steps: 3 }, grpo: { prompts: 2, groupSize: 3, steps: 4 } };
-const open: CommandBody = { type: "open", source: { kind: "shipped", name: "sft" }, settings, home: null, resume: false };
+const settings: SettingsPatch = {
+  maxNewTokens: 24,
+  sft: { examples: 8, batchSize: 8, steps: 3 },
+  grpo: { prompts: 2, groupSize: 3, steps: 4 },
+};
+const open: CommandBody = {
+  type: "open",
+  source: { kind: "shipped", name: "sft" },
+  settings,
+  home: null,
+  resume: false,
+};
 
 beforeAll(async () => {
   const home = await openWasmHome();
@@ -22,7 +32,12 @@ beforeAll(async () => {
   await home.dispose();
 });
 
-interface Rig { readonly host: Host; readonly client: WorkerClient; readonly events: Event[]; readonly faults: Error[] }
+interface Rig {
+  readonly host: Host;
+  readonly client: WorkerClient;
+  readonly events: Event[];
+  readonly faults: Error[];
+}
 
 /** A page and a host in one process, joined by structured clones as a worker would. */
 function rig(overrides: Partial<HostDependencies> = {}, store: SnapshotStore = new MemoryStore()): Rig {
@@ -30,12 +45,24 @@ function rig(overrides: Partial<HostDependencies> = {}, store: SnapshotStore = n
   const faults: Error[] = [];
   let toPage: (message: unknown) => void = () => undefined;
   const host = new Host({
-    openHome: async () => ({ home: await openWasmHome(), passedOver: [{ home: "webgpu", why: "no adapter" }], deviceTime: 1, times: { pipelines: 2, selfTest: 2 } }),
-    openReplicas: async () => [], filesOf: () => files, store, now: () => performance.now(), sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    openHome: async () => ({
+      home: await openWasmHome(),
+      passedOver: [{ home: "webgpu", why: "no adapter" }],
+      deviceTime: 1,
+      times: { pipelines: 2, selfTest: 2 },
+    }),
+    openReplicas: async () => [],
+    filesOf: () => files,
+    store,
+    now: () => performance.now(),
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     post: (event) => toPage(structuredClone(event)),
     ...overrides,
   });
-  const port: Port = { send: (message) => host.receive(structuredClone(message)), listen: (receive) => void (toPage = receive) };
+  const port: Port = {
+    send: (message) => host.receive(structuredClone(message)),
+    listen: (receive) => void (toPage = receive),
+  };
   const client = new WorkerClient(port, "run-1", (error) => faults.push(error));
   client.subscribe((event) => events.push(event));
   return { host, client, events, faults };
@@ -57,7 +84,14 @@ describe("a run", () => {
   test("opens, says which home and why others were passed over, and what it cost", async () => {
     const page = rig();
     const [opened] = only(await send(page, open), "opened");
-    expect(opened).toMatchObject({ home: "wasm", passedOver: [{ home: "webgpu", why: "no adapter" }], stage: "grpo", step: 0, resumed: false, start: "sft" });
+    expect(opened).toMatchObject({
+      home: "wasm",
+      passedOver: [{ home: "webgpu", why: "no adapter" }],
+      stage: "grpo",
+      step: 0,
+      resumed: false,
+      start: "sft",
+    });
     expect(opened?.costs).toMatchObject({ device: 1, selfTest: 2 });
     expect(opened?.parameters).toBeGreaterThan(10_000);
     expect(page.faults).toEqual([]);
@@ -116,11 +150,18 @@ describe("a run", () => {
   test("samples, evaluates, exports, and reports a command that fails without stopping", async () => {
     const page = rig();
     await send(page, open);
-    expect(only(await send(page, { type: "sample", family: "bars", greedy: false }), "sampled")[0]?.group.samples).toHaveLength(3);
+    expect(
+      only(await send(page, { type: "sample", family: "bars", greedy: false }), "sampled")[0]?.group.samples,
+    ).toHaveLength(3);
     expect(only(await send(page, { type: "evaluate", problems: 4 }), "evaluated")[0]?.evaluation.problems).toBe(4);
     const [exported] = only(await send(page, { type: "export" }), "exported");
     expect(exported?.files.map(({ path }) => path)).toContain("model.safetensors");
-    const failed = await send(page, { type: "restore", snapshot: "nonsense" }, { type: "sample", family: "rivers", greedy: true }, { type: "step" });
+    const failed = await send(
+      page,
+      { type: "restore", snapshot: "nonsense" },
+      { type: "sample", family: "rivers", greedy: true },
+      { type: "step" },
+    );
     expect(only(failed, "error").map(({ fatal }) => fatal)).toEqual([false, false]);
     expect(only(failed, "stepped")).toHaveLength(1);
   });
@@ -140,10 +181,15 @@ describe("a run", () => {
 describe("replicas", () => {
   /** A replica that answers no job: the policy itself does its work. */
   const broken: Replica = {
-    load: () => Promise.resolve(), gradient: () => Promise.reject(new Error("out of memory.")), loadReference: () => Promise.resolve(), referenceLogprobs: () => Promise.reject(new Error("out of memory.")),
-    rollout: () => Promise.reject(new Error("out of memory.")), dispose: () => Promise.resolve(),
+    load: () => Promise.resolve(),
+    gradient: () => Promise.reject(new Error("out of memory.")),
+    loadReference: () => Promise.resolve(),
+    referenceLogprobs: () => Promise.reject(new Error("out of memory.")),
+    rollout: () => Promise.reject(new Error("out of memory.")),
+    dispose: () => Promise.resolve(),
   };
-  const adapters = (events: readonly Event[]): string[] => events.flatMap((event) => (event.type === "opened" || event.type === "adapter" ? [event.adapter] : []));
+  const adapters = (events: readonly Event[]): string[] =>
+    events.flatMap((event) => (event.type === "opened" || event.type === "adapter" ? [event.adapter] : []));
 
   test("one that fails is told, leaves the badge, and changes nothing", async () => {
     const alone = rig();
@@ -151,7 +197,9 @@ describe("replicas", () => {
     const page = rig({ openReplicas: async () => [broken] });
     const events = await send(page, open, { type: "step" });
     expect(adapters(events)).toEqual(["SIMD, 2 workers", "SIMD, 1 thread"]);
-    expect(only(events, "error").map(({ message }) => message)).toEqual([expect.stringMatching(/out of memory.*goes on with one worker/)]);
+    expect(only(events, "error").map(({ message }) => message)).toEqual([
+      expect.stringMatching(/out of memory.*goes on with one worker/),
+    ]);
     expect(only(events, "stepped")[0]?.metrics.grad_norm).toBe(expected?.metrics.grad_norm);
   });
 
@@ -159,7 +207,10 @@ describe("replicas", () => {
     const page = rig({ openReplicas: () => Promise.reject(new Error("workers are forbidden here.")) });
     const events = await send(page, open, { type: "step" });
     expect(adapters(events)).toEqual(["SIMD, 1 thread"]);
-    expect(only(events, "error")[0]).toMatchObject({ fatal: false, message: expect.stringMatching(/second worker.*forbidden/) as string });
+    expect(only(events, "error")[0]).toMatchObject({
+      fatal: false,
+      message: expect.stringMatching(/second worker.*forbidden/) as string,
+    });
     expect(only(events, "stepped")).toHaveLength(1);
   });
 });
@@ -182,7 +233,9 @@ describe("faults", () => {
       if (source.kind !== "files") throw new Error("expected the dropped files");
       return new InMemoryFiles(new Map(source.files.map(({ path, bytes }) => [path, new Uint8Array(bytes)])));
     };
-    const dropped = await Promise.all(files.list().map(async (path) => ({ path, bytes: Uint8Array.from(await files.read(path)).buffer })));
+    const dropped = await Promise.all(
+      files.list().map(async (path) => ({ path, bytes: Uint8Array.from(await files.read(path)).buffer })),
+    );
     const store = new MemoryStore();
     await send(rig({ filesOf }, store), { ...open, source: { kind: "files", files: dropped } }, { type: "step" });
     const [opened] = only(await send(rig({ filesOf }, store), { ...open, resume: true }), "opened");
@@ -234,7 +287,14 @@ describe("faults", () => {
 
   test("a device that is lost in the middle of playing: playing goes on", async () => {
     let reads = 0;
-    const page = rig({ openHome: async () => ({ home: failingHome(await openWasmHome(), () => ++reads === 14), passedOver: [], deviceTime: 0, times: { pipelines: 0, selfTest: 0 } }) });
+    const page = rig({
+      openHome: async () => ({
+        home: failingHome(await openWasmHome(), () => ++reads === 14),
+        passedOver: [],
+        deviceTime: 0,
+        times: { pipelines: 0, selfTest: 0 },
+      }),
+    });
     const events = await send(page, open, { type: "play", delay: 0, until: 4 });
     expect(only(events, "deviceLost")).toHaveLength(1);
     expect(only(events, "stepped").at(-1)?.metrics.step).toBe(4);
@@ -243,7 +303,14 @@ describe("faults", () => {
 
   test("after three losses without a finished step the run gives up, and says so", async () => {
     let broken = false;
-    const page = rig({ openHome: async () => ({ home: failingHome(await openWasmHome(), () => broken), passedOver: [], deviceTime: 0, times: { pipelines: 0, selfTest: 0 } }) });
+    const page = rig({
+      openHome: async () => ({
+        home: failingHome(await openWasmHome(), () => broken),
+        passedOver: [],
+        deviceTime: 0,
+        times: { pipelines: 0, selfTest: 0 },
+      }),
+    });
     await send(page, open);
     broken = true;
     const events = await send(page, { type: "step" });
@@ -252,7 +319,11 @@ describe("faults", () => {
   });
 
   test("a policy folder that cannot be read is fatal, with a message that says what is wrong", async () => {
-    const events = await send(rig({ filesOf: () => new InMemoryFiles(new Map([["config.json", new TextEncoder().encode("{")]])) }), open, { type: "watch", group: 0 });
+    const events = await send(
+      rig({ filesOf: () => new InMemoryFiles(new Map([["config.json", new TextEncoder().encode("{")]])) }),
+      open,
+      { type: "watch", group: 0 },
+    );
     expect(only(events, "error"), "what is watched needs no run, so nothing else fails").toHaveLength(1);
     expect(only(events, "error")[0]).toMatchObject({ fatal: true });
     expect(only(events, "error")[0]?.message).toMatch(/config.json/);
@@ -261,5 +332,9 @@ describe("faults", () => {
 
 /** The home, whose reads fail as on a lost device whenever `fails` says so. */
 function failingHome(home: Home, fails: () => boolean): Home {
-  return { ...home, read: (tensors) => (fails() ? Promise.reject(new DeviceLostError("The GPU device was lost: test.")) : home.read(tensors)) };
+  return {
+    ...home,
+    read: (tensors) =>
+      fails() ? Promise.reject(new DeviceLostError("The GPU device was lost: test.")) : home.read(tensors),
+  };
 }

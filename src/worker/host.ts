@@ -15,7 +15,7 @@ import { Keeper } from "./keeper";
 import { parseCommand } from "./parse";
 import type { Command, Event, Stage } from "./protocol";
 import { adapterOf, type Run } from "./run";
-import { FatalError, RunLifecycle, type EventBody, type LifecycleDependencies, type OpenCommand } from "./runLifecycle";
+import { type EventBody, FatalError, type LifecycleDependencies, type OpenCommand, RunLifecycle } from "./runLifecycle";
 
 export interface HostDependencies extends LifecycleDependencies {
   readonly post: (event: Event, transfer: Transferable[]) => void;
@@ -46,7 +46,9 @@ export class Host {
 
   constructor(private readonly dependencies: HostDependencies) {
     const post = (event: EventBody): void => this.post(event);
-    this.#keeper = new Keeper(dependencies.store, (error) => post({ type: "error", message: `This run is not being saved: ${error.message}`, fatal: false }));
+    this.#keeper = new Keeper(dependencies.store, (error) =>
+      post({ type: "error", message: `This run is not being saved: ${error.message}`, fatal: false }),
+    );
     this.#feed = new GroupFeed((groups) => post({ type: "phase", ...groups }), dependencies.now);
     this.#life = new RunLifecycle(dependencies, this.#keeper, post, (run, message) => {
       this.inTurn(async () => {
@@ -66,7 +68,9 @@ export class Host {
     if (command.type === "open") this.#wanted = command.run;
     else if (command.run !== this.#wanted) return;
     if (INTERRUPTING.has(command.type) || (this.#playing !== null && STEPPING.has(command.type))) this.#stopping = true;
-    this.#queue = this.#queue.then(() => this.handle(command).catch((error: unknown) => this.fail(error, command.type === "open")));
+    this.#queue = this.#queue.then(() =>
+      this.handle(command).catch((error: unknown) => this.fail(error, command.type === "open")),
+    );
   }
 
   /** Resolves when every command received so far is done and, if it plays, playing has ended. */
@@ -79,38 +83,68 @@ export class Host {
   private async handle(command: Command): Promise<void> {
     if (command.type !== "open" && command.run !== this.#id) return;
     switch (command.type) {
-      case "open": return this.open(command);
-      case "play": return this.play(command.delay, command.until);
-      case "pause": return this.stop();
-      case "step": return this.stopped(() => this.stepThrough());
-      case "phase": return this.stopped(async () => void await this.phase(true));
-      case "stage": return this.stopped(() => this.enter(command.stage));
-      case "reset": return this.stopped(() => this.backTo(async () => {
-        const start = await this.#keeper.reset();
-        await this.#keeper.start(start);
-        return start;
-      }));
-      case "restore": return this.stopped(() => this.backTo(async () => {
-        const snapshot = await this.#keeper.rewind(command.snapshot);
-        await this.#keeper.keep(snapshot);
-        return snapshot;
-      }));
-      case "configure": return this.work(async ({ session }) => this.post({ type: "configured", settings: session.configure(command.settings) }));
-      case "watch": return this.inTurn(async () => this.#life.watch(command.group));
-      case "sample": return this.work(async ({ session }) => this.post({ type: "sampled", group: await session.sample(command.family, command.greedy) }));
-      case "evaluate": return this.work(async ({ session }) => {
-        const evaluation = await session.evaluate(command.problems, { onProgress: (done, total) => this.post({ type: "progress", what: "evaluate", done, total }) });
-        this.post({ type: "evaluated", evaluation });
-      });
-      case "export": return this.work(async ({ policy }) => {
-        const written = policy.model.lora === null ? await policy.toFiles() : await policy.adapterFiles();
-        const files = [...written].map(([path, bytes]) => ({ path, bytes: Uint8Array.from(bytes).buffer }));
-        this.post({ type: "exported", files }, files.map((file) => file.bytes));
-      });
-      case "loseDevice": return this.inTurn(() => this.recover("The device was destroyed on request."));
-      case "steer": return;
-      case "close": return this.stopped(() => this.#life.close());
-      default: return command satisfies never;
+      case "open":
+        return this.open(command);
+      case "play":
+        return this.play(command.delay, command.until);
+      case "pause":
+        return this.stop();
+      case "step":
+        return this.stopped(() => this.stepThrough());
+      case "phase":
+        return this.stopped(async () => void (await this.phase(true)));
+      case "stage":
+        return this.stopped(() => this.enter(command.stage));
+      case "reset":
+        return this.stopped(() =>
+          this.backTo(async () => {
+            const start = await this.#keeper.reset();
+            await this.#keeper.start(start);
+            return start;
+          }),
+        );
+      case "restore":
+        return this.stopped(() =>
+          this.backTo(async () => {
+            const snapshot = await this.#keeper.rewind(command.snapshot);
+            await this.#keeper.keep(snapshot);
+            return snapshot;
+          }),
+        );
+      case "configure":
+        return this.work(async ({ session }) =>
+          this.post({ type: "configured", settings: session.configure(command.settings) }),
+        );
+      case "watch":
+        return this.inTurn(async () => this.#life.watch(command.group));
+      case "sample":
+        return this.work(async ({ session }) =>
+          this.post({ type: "sampled", group: await session.sample(command.family, command.greedy) }),
+        );
+      case "evaluate":
+        return this.work(async ({ session }) => {
+          const evaluation = await session.evaluate(command.problems, {
+            onProgress: (done, total) => this.post({ type: "progress", what: "evaluate", done, total }),
+          });
+          this.post({ type: "evaluated", evaluation });
+        });
+      case "export":
+        return this.work(async ({ policy }) => {
+          const written = policy.model.lora === null ? await policy.toFiles() : await policy.adapterFiles();
+          const files = [...written].map(([path, bytes]) => ({ path, bytes: Uint8Array.from(bytes).buffer }));
+          this.post(
+            { type: "exported", files },
+            files.map((file) => file.bytes),
+          );
+        });
+      case "loseDevice":
+        return this.inTurn(() => this.recover("The device was destroyed on request."));
+      case "steer":
+        return;
+      case "close":
+        return this.stopped(() => this.#life.close());
+      default:
+        return command satisfies never;
     }
   }
 
@@ -122,16 +156,33 @@ export class Host {
   }
 
   private postOpened(resumed: boolean): void {
-    const { opened: { home, passedOver }, policy, session, costs } = this.#life.run;
+    const {
+      opened: { home, passedOver },
+      policy,
+      session,
+      costs,
+    } = this.#life.run;
     const { features: offered, products } = home.description;
     const features = products === undefined ? offered : [...offered, `products by ${products}`];
     const adapter = adapterOf(this.#life.run);
     this.post({
-      type: "opened", home: home.name, adapter, features, costs, passedOver, parameters: policy.parameters.count,
-      settings: session.settings, stage: session.stage, step: session.step, resumed, start: this.#life.start, history: session.history,
+      type: "opened",
+      home: home.name,
+      adapter,
+      features,
+      costs,
+      passedOver,
+      parameters: policy.parameters.count,
+      settings: session.settings,
+      stage: session.stage,
+      step: session.step,
+      resumed,
+      start: this.#life.start,
+      history: session.history,
     });
     this.postSnapshots();
-    if (session.dataProgress.collected > 0) this.post({ type: "data", progress: session.dataProgress, examples: session.examples });
+    if (session.dataProgress.collected > 0)
+      this.post({ type: "data", progress: session.dataProgress, examples: session.examples });
     this.postGroupsUnderWay();
   }
 
@@ -140,11 +191,13 @@ export class Host {
     this.#stopping = false;
     await this.inTurn(async () => this.#life.requireRun());
     this.post({ type: "playing", playing: true });
-    this.#playing = this.playOn(delay, until).catch((error: unknown) => this.fail(error, false)).finally(() => {
-      this.#playing = null;
-      this.#feed.flush();
-      this.post({ type: "playing", playing: false });
-    });
+    this.#playing = this.playOn(delay, until)
+      .catch((error: unknown) => this.fail(error, false))
+      .finally(() => {
+        this.#playing = null;
+        this.#feed.flush();
+        this.post({ type: "playing", playing: false });
+      });
   }
 
   private async playOn(delay: number, until: number | null): Promise<void> {
@@ -197,13 +250,17 @@ export class Host {
 
   private report(result: PhaseResult, every: boolean): void {
     switch (result.kind) {
-      case "groups": return this.#feed.offer({ phase: result.phase, step: result.step, groups: result.groups }, every);
-      case "data": return this.post({ type: "data", progress: result.progress, examples: result.examples });
+      case "groups":
+        return this.#feed.offer({ phase: result.phase, step: result.step, groups: result.groups }, every);
+      case "data":
+        return this.post({ type: "data", progress: result.progress, examples: result.examples });
       case "stepped":
         this.dependencies.onStep?.(result.metrics, result.groups);
-        if (result.groups.length > 0) this.#feed.offer({ phase: "update", step: result.step, groups: result.groups }, every);
+        if (result.groups.length > 0)
+          this.#feed.offer({ phase: "update", step: result.step, groups: result.groups }, every);
         return this.post({ type: "stepped", metrics: result.metrics });
-      default: return result satisfies never;
+      default:
+        return result satisfies never;
     }
   }
 
@@ -241,7 +298,8 @@ export class Host {
   /** The groups of a step that was restored half done. */
   private postGroupsUnderWay(): void {
     const { session } = this.#life.run;
-    if (session.groups.length > 0) this.#feed.offer({ phase: phaseBefore(session.nextPhase), step: session.step + 1, groups: session.groups }, true);
+    if (session.groups.length > 0)
+      this.#feed.offer({ phase: phaseBefore(session.nextPhase), step: session.step + 1, groups: session.groups }, true);
   }
 
   /** Do something with the run when its turn comes, again after a lost device. */
@@ -267,7 +325,10 @@ export class Host {
 
   private inTurn<T>(job: () => Promise<T>): Promise<T> {
     const result = this.#turn.then(job);
-    this.#turn = result.then(() => undefined, () => undefined);
+    this.#turn = result.then(
+      () => undefined,
+      () => undefined,
+    );
     return result;
   }
 
@@ -285,7 +346,11 @@ export class Host {
   }
 
   private fail(error: unknown, fatal: boolean): void {
-    this.post({ type: "error", message: error instanceof Error ? error.message : String(error), fatal: fatal || error instanceof FatalError });
+    this.post({
+      type: "error",
+      message: error instanceof Error ? error.message : String(error),
+      fatal: fatal || error instanceof FatalError,
+    });
   }
 
   private post(event: EventBody, transfer: Transferable[] = []): void {

@@ -1,7 +1,7 @@
 /** What is kept of a run: at most one write under way, a timeline that thins itself out, and a fork when rewinding. */
 import { describe, expect, test } from "vitest";
 import { defaultSettings } from "../training/settings";
-import { decodeSnapshot, encodeSnapshot, SnapshotError, type Snapshot } from "../training/snapshot";
+import { decodeSnapshot, encodeSnapshot, type Snapshot, SnapshotError } from "../training/snapshot";
 import type { SessionState } from "../training/state";
 import { GroupFeed, type GroupPost } from "./groupFeed";
 import { Keeper } from "./keeper";
@@ -9,10 +9,25 @@ import { LATEST, MemoryStore } from "./store";
 
 function snapshot(step: number): Snapshot {
   const state: SessionState = {
-    version: 1, stage: "grpo", step, updates: step, cursor: { base: 0, sft: 0, grpo: 16 * step }, chunks: 0, samples: 0, refusals: 0,
-    settings: defaultSettings, pending: null, examples: [], progress: { collected: 0, wanted: 8, right: 0, wrong: 0, discarded: 0 }, history: [],
+    version: 1,
+    stage: "grpo",
+    step,
+    updates: step,
+    cursor: { base: 0, sft: 0, grpo: 16 * step },
+    chunks: 0,
+    samples: 0,
+    refusals: 0,
+    settings: defaultSettings,
+    pending: null,
+    examples: [],
+    progress: { collected: 0, wanted: 8, right: 0, wrong: 0, discarded: 0 },
+    history: [],
   };
-  return { state, parameters: { theta: Float32Array.of(step, 0.1), m: Float32Array.of(0, 0), v: Float32Array.of(1e-30, 2) }, reference: null };
+  return {
+    state,
+    parameters: { theta: Float32Array.of(step, 0.1), m: Float32Array.of(0, 0), v: Float32Array.of(1e-30, 2) },
+    reference: null,
+  };
 }
 
 const noFault = (error: Error): never => {
@@ -51,7 +66,7 @@ describe("keeper", () => {
     finish();
     await keeping;
     await keeper.settled();
-    expect(decodeSnapshot(await store.get(LATEST) ?? new Uint8Array()).state.step).toBe(2);
+    expect(decodeSnapshot((await store.get(LATEST)) ?? new Uint8Array()).state.step).toBe(2);
   });
 
   test("the timeline keeps the start and thins out the rest; rewinding drops what came later", async () => {
@@ -92,7 +107,10 @@ test("a snapshot that is cut short or foreign is named as such", () => {
 test("groups are posted at most ten times a second while playing, and the last is not forgotten", () => {
   let time = 0;
   const sent: number[] = [];
-  const feed = new GroupFeed(({ step }: GroupPost) => sent.push(step), () => time);
+  const feed = new GroupFeed(
+    ({ step }: GroupPost) => sent.push(step),
+    () => time,
+  );
   for (let step = 0; step < 50; step++, time += 10) feed.offer({ phase: "update", step, groups: [] }, false);
   expect(sent).toEqual([0, 10, 20, 30, 40]);
   feed.flush();

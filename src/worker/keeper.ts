@@ -15,9 +15,15 @@ const TIMELINE = "timeline";
 /** Timeline snapshots kept at most; a full timeline drops every second one and doubles its interval. */
 const TIMELINE_LENGTH = 24;
 
-const timelineSchema = z.array(z.object({
-  id: z.string(), stage: z.enum(["base", "sft", "grpo"]), step: z.int(), label: z.string().optional(), bytes: z.int(),
-}));
+const timelineSchema = z.array(
+  z.object({
+    id: z.string(),
+    stage: z.enum(["base", "sft", "grpo"]),
+    step: z.int(),
+    label: z.string().optional(),
+    bytes: z.int(),
+  }),
+);
 
 export class Keeper {
   #latest: Uint8Array<ArrayBuffer> | null = null;
@@ -27,7 +33,10 @@ export class Keeper {
   #count = 0;
 
   /** @param onFault told when a write fails: training goes on, but the page must say that nothing is being kept */
-  constructor(private readonly store: SnapshotStore, private readonly onFault: (error: Error) => void) {}
+  constructor(
+    private readonly store: SnapshotStore,
+    private readonly onFault: (error: Error) => void,
+  ) {}
 
   get timeline(): readonly SnapshotInfo[] {
     return this.#timeline;
@@ -36,7 +45,8 @@ export class Keeper {
   /** Begin a fresh run: everything kept of an earlier one is dropped. */
   async start(snapshot: Snapshot): Promise<void> {
     await this.#saving;
-    for (const { id } of this.#timeline.length > 0 ? this.#timeline : await this.storedTimeline()) await this.store.delete(timelineKey(id));
+    for (const { id } of this.#timeline.length > 0 ? this.#timeline : await this.storedTimeline())
+      await this.store.delete(timelineKey(id));
     this.#timeline = [];
     this.#interval = 1;
     const bytes = encodeSnapshot(snapshot);
@@ -55,7 +65,7 @@ export class Keeper {
     if (bytes === null) return null;
     const snapshot = decodeSnapshot(bytes);
     this.#latest = Uint8Array.from(bytes);
-    this.#timeline = [...await this.storedTimeline()];
+    this.#timeline = [...(await this.storedTimeline())];
     this.#interval = intervalOf(this.#timeline);
     return snapshot;
   }
@@ -66,7 +76,8 @@ export class Keeper {
     this.#latest = bytes;
     await this.#saving;
     const { step, pending } = snapshot.state;
-    const marking = pending === null && step > 0 && step % this.#interval === 0 ? this.onTimeline(snapshot, bytes) : null;
+    const marking =
+      pending === null && step > 0 && step % this.#interval === 0 ? this.onTimeline(snapshot, bytes) : null;
     this.#saving = this.writing(async () => {
       await this.store.put(LATEST, bytes);
       await marking?.();
@@ -81,7 +92,11 @@ export class Keeper {
   }
 
   /** List the snapshot. → what is left to write, or null where this very step is listed already */
-  private onTimeline({ state: { stage, step } }: Snapshot, bytes: Uint8Array<ArrayBuffer>, label?: string): (() => Promise<void>) | null {
+  private onTimeline(
+    { state: { stage, step } }: Snapshot,
+    bytes: Uint8Array<ArrayBuffer>,
+    label?: string,
+  ): (() => Promise<void>) | null {
     const last = this.#timeline.at(-1);
     if (last !== undefined && last.stage === stage && last.step === step) return null;
     const id = `${stage}-${step}-${this.#count++}-${bytes.length}`;
@@ -166,4 +181,5 @@ function intervalOf(timeline: readonly SnapshotInfo[]): number {
 }
 
 const timelineKey = (id: string): string => `timeline:${id}`;
-const json = (value: unknown): Uint8Array<ArrayBuffer> => new Uint8Array(new TextEncoder().encode(JSON.stringify(value)));
+const json = (value: unknown): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(new TextEncoder().encode(JSON.stringify(value)));

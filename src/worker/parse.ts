@@ -10,17 +10,33 @@ import type { Command, Event, SettingsPatch } from "./protocol";
 const run = z.string().min(1);
 const bytes = z.instanceof(ArrayBuffer);
 const homeName = z.enum(["webgpu", "wasm", "reference"]);
-const settingsPatch = z.custom<SettingsPatch>((value) => typeof value === "object" && value !== null && !Array.isArray(value), "settings must be an object");
+const settingsPatch = z.custom<SettingsPatch>(
+  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+  "settings must be an object",
+);
 const source = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("shipped"), name: z.enum(["base", "sft", "srpo"]) }),
   z.object({ kind: z.literal("files"), files: z.array(z.object({ path: z.string().min(1), bytes })) }),
 ]);
 
 const commandSchema = z.discriminatedUnion("type", [
-  z.object({ run, type: z.literal("open"), source, settings: settingsPatch, home: homeName.nullable(), resume: z.boolean(), base: z.string().optional() }),
+  z.object({
+    run,
+    type: z.literal("open"),
+    source,
+    settings: settingsPatch,
+    home: homeName.nullable(),
+    resume: z.boolean(),
+    base: z.string().optional(),
+  }),
   z.object({ run, type: z.literal("configure"), settings: settingsPatch }),
   z.object({ run, type: z.literal("stage"), stage: z.enum(["base", "sft", "grpo"]) }),
-  z.object({ run, type: z.literal("play"), delay: z.number().min(0).max(60_000), until: z.int().nonnegative().nullable() }),
+  z.object({
+    run,
+    type: z.literal("play"),
+    delay: z.number().min(0).max(60_000),
+    until: z.int().nonnegative().nullable(),
+  }),
   z.object({ run, type: z.literal("pause") }),
   z.object({ run, type: z.literal("step") }),
   z.object({ run, type: z.literal("phase") }),
@@ -49,9 +65,24 @@ export function parseCommand(message: unknown): Command {
 }
 
 /** The fields of each event that decide what a receiver does; the mapped type keeps the list complete. */
-const EVENT_FIELDS: { readonly [T in Event["type"]]: Readonly<Record<string, "string" | "number" | "boolean" | "object" | "array">> } = {
+const EVENT_FIELDS: {
+  readonly [T in Event["type"]]: Readonly<Record<string, "string" | "number" | "boolean" | "object" | "array">>;
+} = {
   progress: { what: "string", done: "number", total: "number" },
-  opened: { home: "string", adapter: "string", features: "array", costs: "object", passedOver: "array", parameters: "number", settings: "object", stage: "string", step: "number", resumed: "boolean", start: "string", history: "array" },
+  opened: {
+    home: "string",
+    adapter: "string",
+    features: "array",
+    costs: "object",
+    passedOver: "array",
+    parameters: "number",
+    settings: "object",
+    stage: "string",
+    step: "number",
+    resumed: "boolean",
+    start: "string",
+    history: "array",
+  },
   adapter: { adapter: "string" },
   connection: { state: "string", message: "string" },
   steering: { steering: "boolean" },
@@ -86,6 +117,7 @@ function isEvent(message: unknown): message is Event {
 /** @throws ProtocolError when a message from the worker is no event. */
 export function parseEvent(message: unknown): Event {
   if (isEvent(message)) return message;
-  const type = typeof message === "object" && message !== null && "type" in message ? String(message.type) : typeof message;
+  const type =
+    typeof message === "object" && message !== null && "type" in message ? String(message.type) : typeof message;
   throw new ProtocolError(`not an event of this protocol: ${type}`);
 }

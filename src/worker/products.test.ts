@@ -7,7 +7,9 @@ describe("products in the page", () => {
     expect(productsAsked("https://example.org/play/")).toBeNull();
     expect(productsAsked("https://example.org/play/?products=sharedTiles#v=1&from=base")).toBe("sharedTiles");
     expect(productsAsked("https://example.org/?products=tuned")).toBe("tuned");
-    expect(() => productsAsked("https://example.org/?products=fast")).toThrow('products="fast"; expected one of registerTiles, broadcastTiles, sharedTiles');
+    expect(() => productsAsked("https://example.org/?products=fast")).toThrow(
+      'products="fast"; expected one of registerTiles, broadcastTiles, sharedTiles',
+    );
   });
 
   it("are kept beside the snapshots", async () => {

@@ -8,7 +8,8 @@ export function productsAsked(address: string): ProductsOption | null {
   const asked = new URL(address).searchParams.get("products");
   if (asked === null) return null;
   const found = PRODUCTS_OPTIONS.find((name) => name === asked);
-  if (found === undefined) throw new Error(`The address asks for products="${asked}"; expected one of ${PRODUCTS_OPTIONS.join(", ")}.`);
+  if (found === undefined)
+    throw new Error(`The address asks for products="${asked}"; expected one of ${PRODUCTS_OPTIONS.join(", ")}.`);
   return found;
 }
 

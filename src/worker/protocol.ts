@@ -5,14 +5,32 @@
  */
 import type { HomeName } from "../tensor/home";
 import type {
-  DataProgress, EvaluationRecord, GroupRecord, Phase, ReflectionExample, SnapshotInfo, Stage, StepMetrics,
+  DataProgress,
+  EvaluationRecord,
+  GroupRecord,
+  Phase,
+  ReflectionExample,
+  SnapshotInfo,
+  Stage,
+  StepMetrics,
 } from "../training/records";
 import type { Settings, SettingsPatch } from "../training/settings";
 
-export type { DataProgress, EvaluationRecord, GroupRecord, Phase, ReflectionExample, SnapshotInfo, Stage, StepMetrics, Settings, SettingsPatch };
-export type { SampleRecord, SampleScore, ProblemRecord } from "../training/records";
+export type { ProblemRecord, SampleRecord, SampleScore } from "../training/records";
 /** The schema of the settings and their defaults travel with the contract: both sides parse with the same one. */
 export { defaultSettings, settingsSchema } from "../training/settings";
+export type {
+  DataProgress,
+  EvaluationRecord,
+  GroupRecord,
+  Phase,
+  ReflectionExample,
+  Settings,
+  SettingsPatch,
+  SnapshotInfo,
+  Stage,
+  StepMetrics,
+};
 
 /** The policies that come with the page. */
 export const SHIPPED = ["base", "sft", "srpo"] as const;
@@ -25,11 +43,18 @@ export type PolicySource =
   | { readonly kind: "shipped"; readonly name: ShippedName }
   | { readonly kind: "files"; readonly files: readonly { readonly path: string; readonly bytes: ArrayBuffer }[] };
 
-export type Command = { readonly run: string } & (
-  /** Start (or restart) a run; `resume`: go on with the stored one, if there is one, under its own settings. `home` null: first that passes its self-test, in the order webgpu, wasm, reference. */
-  | { readonly type: "open"; readonly source: PolicySource; readonly settings: SettingsPatch; readonly home: HomeName | null; readonly resume: boolean;
+export type Command = {
+  readonly run: string;
+} /** Start (or restart) a run; `resume`: go on with the stored one, if there is one, under its own settings. `home` null: first that passes its self-test, in the order webgpu, wasm, reference. */ & (
+  | {
+      readonly type: "open";
+      readonly source: PolicySource;
+      readonly settings: SettingsPatch;
+      readonly home: HomeName | null;
+      readonly resume: boolean;
       /** Address that the folder `policies/` of the shipped ones is relative to; the client fills in the page's own. */
-      readonly base?: string }
+      readonly base?: string;
+    }
   /** Change settings; training uses them from the next step. */
   | { readonly type: "configure"; readonly settings: SettingsPatch }
   | { readonly type: "stage"; readonly stage: Stage }
@@ -69,19 +94,40 @@ export interface ServedRun {
 }
 
 /** What it cost to start, in milliseconds. */
-export interface StartCosts { readonly download: number; readonly device: number; readonly pipelines: number; readonly selfTest: number; readonly load: number }
+export interface StartCosts {
+  readonly download: number;
+  readonly device: number;
+  readonly pipelines: number;
+  readonly selfTest: number;
+  readonly load: number;
+}
 
 export type Event = { readonly run: string } & (
-  | { readonly type: "progress"; readonly what: "download" | "device" | "selfTest" | "load" | "evaluate" | "restore"; readonly done: number; readonly total: number }
-  | { readonly type: "opened"; readonly home: HomeName; readonly adapter: string; readonly features: readonly string[]; readonly costs: StartCosts;
+  | {
+      readonly type: "progress";
+      readonly what: "download" | "device" | "selfTest" | "load" | "evaluate" | "restore";
+      readonly done: number;
+      readonly total: number;
+    }
+  | {
+      readonly type: "opened";
+      readonly home: HomeName;
+      readonly adapter: string;
+      readonly features: readonly string[];
+      readonly costs: StartCosts;
       /** Why better homes were passed over, in order. */
       readonly passedOver: readonly { readonly home: HomeName; readonly why: string }[];
-      readonly parameters: number; readonly settings: Settings; readonly stage: Stage; readonly step: number; readonly resumed: boolean;
+      readonly parameters: number;
+      readonly settings: Settings;
+      readonly stage: Stage;
+      readonly step: number;
+      readonly resumed: boolean;
       /** What the run started from; after a resume, that of the stored run. "own": a dropped folder. */
       readonly start: ShippedName | "own";
       readonly history: readonly StepMetrics[];
       /** Present when the run lives in the runner (`srpo serve`). */
-      readonly served?: ServedRun }
+      readonly served?: ServedRun;
+    }
   /** The line to the runner: lost and being tried again (an `opened` follows when it is back), or refused for good. */
   | { readonly type: "connection"; readonly state: "lost" | "refused"; readonly message: string }
   /** Whether this tab steers the served run has changed. */
@@ -100,10 +146,18 @@ export type Event = { readonly run: string } & (
   | { readonly type: "sampled"; readonly group: GroupRecord }
   | { readonly type: "evaluated"; readonly evaluation: EvaluationRecord }
   | { readonly type: "snapshots"; readonly snapshots: readonly SnapshotInfo[] }
-  | { readonly type: "restored"; readonly stage: Stage; readonly step: number; readonly history: readonly StepMetrics[] }
-  | { readonly type: "exported"; readonly files: readonly { readonly path: string; readonly bytes: ArrayBuffer }[];
+  | {
+      readonly type: "restored";
+      readonly stage: Stage;
+      readonly step: number;
+      readonly history: readonly StepMetrics[];
+    }
+  | {
+      readonly type: "exported";
+      readonly files: readonly { readonly path: string; readonly bytes: ArrayBuffer }[];
       /** The runner's folder that the policy was written to, where it is too large to be sent; `files` is empty then. */
-      readonly writtenTo?: string }
+      readonly writtenTo?: string;
+    }
   | { readonly type: "deviceLost"; readonly message: string; readonly recovering: boolean; readonly attempt: number }
   /** A step was refused (not finite); the weights are those before it. */
   | { readonly type: "refused"; readonly step: number; readonly message: string }

@@ -2,7 +2,7 @@
  * An opened run: a home, the policy on it and the session that trains it, and how to make all three again on a new
  * device. What a run needs from its surroundings comes in as arguments, so that it runs in a worker, in Node and in tests.
  */
-import { InMemoryFiles, type CheckpointFiles } from "../policy/checkpointFiles";
+import { type CheckpointFiles, InMemoryFiles } from "../policy/checkpointFiles";
 import { Policy } from "../policy/policy";
 import type { Home, HomeName } from "../tensor/home";
 import type { SelfTestTimes } from "../tensor/selfTest";
@@ -23,7 +23,10 @@ export interface OpenedHome {
 }
 
 /** @param wanted null: the first that passes its self-test, in the order webgpu, wasm, reference */
-export type OpenHome = (wanted: HomeName | null, onProgress: (what: "device" | "selfTest", done: number, total: number) => void) => Promise<OpenedHome>;
+export type OpenHome = (
+  wanted: HomeName | null,
+  onProgress: (what: "device" | "selfTest", done: number, total: number) => void,
+) => Promise<OpenedHome>;
 
 /** Copies of a policy on the wasm home that share its work. */
 export type OpenReplicas = (policy: Policy, trainable: "all" | "language") => Promise<readonly Replica[]>;
@@ -45,7 +48,8 @@ export interface Run {
 /** Opens the policy of a run. */
 export type LoadPolicy = (home: Home, files: CheckpointFiles, settings: Settings) => Promise<Policy>;
 
-export const loadPolicy: LoadPolicy = (home, files, settings) => Policy.load(home, files, { trainable: settings.freezeVision ? "language" : "all" });
+export const loadPolicy: LoadPolicy = (home, files, settings) =>
+  Policy.load(home, files, { trainable: settings.freezeVision ? "language" : "all" });
 
 /** Read every file of a folder once, so that a lost device needs no network. */
 export async function download(files: CheckpointFiles, onProgress: OnProgress): Promise<InMemoryFiles> {
@@ -77,7 +81,20 @@ export interface RunOptions {
   readonly onReplicas: OnReplicas;
 }
 
-export async function openRun({ openHome, load, source, wanted, files, settings, stage, downloadTime, now, onProgress, openReplicas, onReplicas }: RunOptions): Promise<Run> {
+export async function openRun({
+  openHome,
+  load,
+  source,
+  wanted,
+  files,
+  settings,
+  stage,
+  downloadTime,
+  now,
+  onProgress,
+  openReplicas,
+  onReplicas,
+}: RunOptions): Promise<Run> {
   const opened = await openHome(wanted, onProgress);
   try {
     const began = now();
@@ -87,7 +104,13 @@ export async function openRun({ openHome, load, source, wanted, files, settings,
     const parallel = opened.home.name === "wasm" ? await replicated(policy, trainable, openReplicas, onReplicas) : null;
     onProgress("load", 1, 1);
     const costs = { download: downloadTime, device: opened.deviceTime, ...opened.times, load: now() - began };
-    return { opened, policy, parallel, session: new Session(policy, settings, { stage, now, parallel, source }), costs };
+    return {
+      opened,
+      policy,
+      parallel,
+      session: new Session(policy, settings, { stage, now, parallel, source }),
+      costs,
+    };
   } catch (error) {
     await opened.home.dispose();
     throw error;
@@ -95,9 +118,16 @@ export async function openRun({ openHome, load, source, wanted, files, settings,
 }
 
 /** A policy that cannot be replicated trains alone, with the same result. */
-async function replicated(policy: Policy, trainable: "all" | "language", openReplicas: OpenReplicas, onLost: OnReplicas): Promise<DataParallel> {
+async function replicated(
+  policy: Policy,
+  trainable: "all" | "language",
+  openReplicas: OpenReplicas,
+  onLost: OnReplicas,
+): Promise<DataParallel> {
   const replicas = await openReplicas(policy, trainable).catch((error: unknown) => {
-    onLost(`A second worker could not be started: ${error instanceof Error ? error.message : String(error)} Training goes on with one.`);
+    onLost(
+      `A second worker could not be started: ${error instanceof Error ? error.message : String(error)} Training goes on with one.`,
+    );
     return [];
   });
   return new DataParallel(policy, replicas, { onLost });

@@ -8,8 +8,19 @@ import type { ProblemSource } from "../training/problemSource";
 import { defaultSettings } from "../training/settings";
 import type { Snapshot } from "../training/snapshot";
 import type { Keeper } from "./keeper";
-import { STAGE_OF_SHIPPED, type Command, type Event, type PolicySource, type ShippedName } from "./protocol";
-import { adapterOf, closeRun, download, loadPolicy, openRun, type LoadPolicy, type OpenHome, type OpenReplicas, type OnProgress, type Run } from "./run";
+import { type Command, type Event, type PolicySource, type ShippedName, STAGE_OF_SHIPPED } from "./protocol";
+import {
+  adapterOf,
+  closeRun,
+  download,
+  type LoadPolicy,
+  loadPolicy,
+  type OnProgress,
+  type OpenHome,
+  type OpenReplicas,
+  openRun,
+  type Run,
+} from "./run";
 import type { SnapshotStore } from "./store";
 import { storedSource, storeSource } from "./storedSource";
 
@@ -95,7 +106,7 @@ export class RunLifecycle {
   async open(command: OpenCommand): Promise<boolean> {
     await this.close();
     this.trust();
-    if (command.resume && await this.resume(command)) return true;
+    if (command.resume && (await this.resume(command))) return true;
     const downloadTime = await this.fetch(command, command.source);
     await this.begin(downloadTime, null);
     await storeSource(this.dependencies.store, command.source);
@@ -111,11 +122,14 @@ export class RunLifecycle {
     const lost = this.run;
     this.#run = null;
     await closeRun(lost, true);
-    for (let failure = message; ;) {
+    for (let failure = message; ; ) {
       const attempt = ++this.#recoveries;
       const recovering = attempt <= MAX_RECOVERIES;
       this.post({ type: "deviceLost", message: failure, recovering, attempt: Math.min(attempt, MAX_RECOVERIES) });
-      if (!recovering) throw new FatalError(`The device was lost ${MAX_RECOVERIES} times without a finished step: ${failure} Reload the page to go on from the last saved step.`);
+      if (!recovering)
+        throw new FatalError(
+          `The device was lost ${MAX_RECOVERIES} times without a finished step: ${failure} Reload the page to go on from the last saved step.`,
+        );
       try {
         await this.begin(0, this.keeper.latest());
         return { otherHome: this.run.opened.home.name !== lost.opened.home.name };
@@ -137,13 +151,17 @@ export class RunLifecycle {
     try {
       const kept = await this.keeper.resume();
       if (kept === null) return false;
-      const source = await storedSource(this.dependencies.store) ?? command.source;
+      const source = (await storedSource(this.dependencies.store)) ?? command.source;
       await this.begin(await this.fetch(command, source), kept);
       return true;
     } catch (error) {
       await this.close();
       if (this.dependencies.protectStored === true) throw error;
-      this.post({ type: "error", fatal: false, message: `The stored run could not be continued, a fresh one is started: ${error instanceof Error ? error.message : String(error)}` });
+      this.post({
+        type: "error",
+        fatal: false,
+        message: `The stored run could not be continued, a fresh one is started: ${error instanceof Error ? error.message : String(error)}`,
+      });
       return false;
     }
   }
@@ -153,7 +171,10 @@ export class RunLifecycle {
     const { now, filesOf, filesAtHand = false } = this.dependencies;
     const began = now();
     const files = filesOf(source, command.base);
-    this.#opening = { command: { ...command, source }, files: filesAtHand ? files : await download(files, this.progress) };
+    this.#opening = {
+      command: { ...command, source },
+      files: filesAtHand ? files : await download(files, this.progress),
+    };
     return now() - began;
   }
 
@@ -164,7 +185,20 @@ export class RunLifecycle {
     const settings = from?.state.settings ?? configure(defaultSettings, command.settings);
     const stage = command.source.kind === "shipped" ? STAGE_OF_SHIPPED[command.source.name] : "base";
     const { openHome, load = loadPolicy, source, now, openReplicas } = this.dependencies;
-    const run = await openRun({ openHome, load, source, wanted: command.home, files, settings, stage, downloadTime, now, onProgress: this.progress, openReplicas, onReplicas: this.replicas });
+    const run = await openRun({
+      openHome,
+      load,
+      source,
+      wanted: command.home,
+      files,
+      settings,
+      stage,
+      downloadTime,
+      now,
+      onProgress: this.progress,
+      openReplicas,
+      onReplicas: this.replicas,
+    });
     run.session.watched = this.#watched;
     this.#run = run;
     if (from !== null) await run.session.restore(from);

@@ -11,14 +11,32 @@ class ScriptedSocket implements Socket {
   readyState = 0;
   readonly sent: Command[] = [];
   readonly #listeners = new Map<string, ((event: never) => void)[]>();
-  send(data: Uint8Array<ArrayBuffer>): void { this.sent.push(decodeMessage(data, MAX_COMMAND_BYTES) as Command); }
-  close(): void { this.end(1000, ""); }
-  addEventListener(type: string, listener: (event: never) => void): void { this.#listeners.set(type, [...this.#listeners.get(type) ?? [], listener]); }
-  begin(): void { this.readyState = 1; this.#fire("open", {}); }
-  say(event: Event): void { this.#fire("message", { data: encodeMessage(event).buffer }); }
-  sayRaw(data: unknown): void { this.#fire("message", { data }); }
-  end(code: number, reason: string): void { this.readyState = 3; this.#fire("close", { code, reason }); }
-  #fire(type: string, event: unknown): void { for (const listener of this.#listeners.get(type) ?? []) listener(event as never); }
+  send(data: Uint8Array<ArrayBuffer>): void {
+    this.sent.push(decodeMessage(data, MAX_COMMAND_BYTES) as Command);
+  }
+  close(): void {
+    this.end(1000, "");
+  }
+  addEventListener(type: string, listener: (event: never) => void): void {
+    this.#listeners.set(type, [...(this.#listeners.get(type) ?? []), listener]);
+  }
+  begin(): void {
+    this.readyState = 1;
+    this.#fire("open", {});
+  }
+  say(event: Event): void {
+    this.#fire("message", { data: encodeMessage(event).buffer });
+  }
+  sayRaw(data: unknown): void {
+    this.#fire("message", { data });
+  }
+  end(code: number, reason: string): void {
+    this.readyState = 3;
+    this.#fire("close", { code, reason });
+  }
+  #fire(type: string, event: unknown): void {
+    for (const listener of this.#listeners.get(type) ?? []) listener(event as never);
+  }
 }
 
 let sockets: ScriptedSocket[];
@@ -56,7 +74,10 @@ describe("the line", () => {
     expect(last().sent).toEqual([]);
     last().begin();
     expect(last().binaryType).toBe("arraybuffer");
-    expect(last().sent).toEqual([{ ...open, resume: true, run: "run" }, { type: "watch", group: 3, run: "run" }]);
+    expect(last().sent).toEqual([
+      { ...open, resume: true, run: "run" },
+      { type: "watch", group: 3, run: "run" },
+    ]);
     client.send({ type: "step" });
     expect(last().sent.at(-1)).toEqual({ type: "step", run: "run" });
     last().say({ run: "run", type: "playing", playing: true });
@@ -96,7 +117,11 @@ describe("the line", () => {
     last().begin();
     last().end(1006, "");
     client.send({ type: "step" });
-    expect(heard.at(-1)).toMatchObject({ type: "error", fatal: false, message: expect.stringContaining('"step" was not sent') as string });
+    expect(heard.at(-1)).toMatchObject({
+      type: "error",
+      fatal: false,
+      message: expect.stringContaining('"step" was not sent') as string,
+    });
   });
 
   test("that is ended stays so", () => {
@@ -114,7 +139,10 @@ describe("the line", () => {
     last().sayRaw("text");
     last().sayRaw(new Uint8Array(3).buffer);
     last().say({ run: "run", type: "playing", playing: false });
-    expect(faults).toEqual([expect.stringContaining("it is text, expected bytes"), expect.stringContaining("do not begin with")]);
+    expect(faults).toEqual([
+      expect.stringContaining("it is text, expected bytes"),
+      expect.stringContaining("do not begin with"),
+    ]);
     expect(heard).toHaveLength(1);
   });
 });

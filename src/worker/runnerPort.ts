@@ -3,8 +3,9 @@
  * is a port like any other; what a socket has and a worker has not, the line that breaks, is told as `connection` events.
  * When the line is back the run is joined again, and the runner answers with `opened` and where the run stands now.
  */
-import { encodeMessage, decodeMessage, MAX_EVENT_BYTES } from "./codec";
+
 import type { Port } from "./client";
+import { decodeMessage, encodeMessage, MAX_EVENT_BYTES } from "./codec";
 import type { Command, Event } from "./protocol";
 
 /** The subprotocol both sides speak; the token travels as a second one, so that no address ever holds it. */
@@ -48,7 +49,10 @@ export class RunnerPort implements Port {
    * @param connect begins a new connection
    * @param onFault told of messages that cannot be decoded
    */
-  constructor(private readonly connect: () => Socket, private readonly onFault: (error: Error) => void) {}
+  constructor(
+    private readonly connect: () => Socket,
+    private readonly onFault: (error: Error) => void,
+  ) {}
 
   listen(receive: (message: unknown) => void): void {
     this.#receive = receive;
@@ -59,7 +63,12 @@ export class RunnerPort implements Port {
     if (command.type === "watch") this.#watch = command;
     if (this.#socket?.readyState === OPEN) this.#socket.send(encodeMessage(command));
     else if (command.type === "open") this.begin();
-    else if (command.type !== "watch" && command.type !== "close") this.tell({ type: "error", fatal: false, message: `The runner cannot be reached: "${command.type}" was not sent.` });
+    else if (command.type !== "watch" && command.type !== "close")
+      this.tell({
+        type: "error",
+        fatal: false,
+        message: `The runner cannot be reached: "${command.type}" was not sent.`,
+      });
   }
 
   /** Hang up for good. */
@@ -83,7 +92,11 @@ export class RunnerPort implements Port {
       try {
         this.#receive(decodeMessage(bytesOf(data), MAX_EVENT_BYTES));
       } catch (error) {
-        this.onFault(new Error(`A message from the runner could not be read: ${error instanceof Error ? error.message : String(error)}`));
+        this.onFault(
+          new Error(
+            `A message from the runner could not be read: ${error instanceof Error ? error.message : String(error)}`,
+          ),
+        );
       }
     });
     // Every error is followed by a close, which is where it is told.
@@ -98,7 +111,12 @@ export class RunnerPort implements Port {
       this.#ended = true;
       return this.tell({ type: "connection", state: "refused", message: reason });
     }
-    if (!this.#told) this.tell({ type: "connection", state: "lost", message: reason === "" ? "The runner does not answer." : `${reason}.` });
+    if (!this.#told)
+      this.tell({
+        type: "connection",
+        state: "lost",
+        message: reason === "" ? "The runner does not answer." : `${reason}.`,
+      });
     this.#told = true;
     this.#retry = setTimeout(() => this.begin(), this.#wait);
     this.#wait = Math.min(LAST_WAIT, 2 * this.#wait);

@@ -2,7 +2,7 @@
  * Where snapshots are kept so that closing the tab loses at most the last step: a small key-value store behind
  * an interface, kept in IndexedDB by the page and in memory by tests and by browsers that refuse IndexedDB.
  */
-import { openDB, type DBSchema, type IDBPDatabase } from "idb";
+import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 
 export interface SnapshotStore {
   /** Replace the bytes under `key`. Resolves when they are durable. */

@@ -27,11 +27,13 @@ export async function storeSource(store: SnapshotStore, source: PolicySource): P
 export async function storedSource(store: SnapshotStore): Promise<PolicySource | null> {
   const record = await readRecord(store);
   if (record === null || record.kind === "shipped") return record;
-  const files = await Promise.all(record.paths.map(async (path) => {
-    const bytes = await store.get(fileKey(path));
-    if (bytes === null) throw new Error(`the stored policy's file ${path} is gone`);
-    return { path, bytes: Uint8Array.from(bytes).buffer };
-  }));
+  const files = await Promise.all(
+    record.paths.map(async (path) => {
+      const bytes = await store.get(fileKey(path));
+      if (bytes === null) throw new Error(`the stored policy's file ${path} is gone`);
+      return { path, bytes: Uint8Array.from(bytes).buffer };
+    }),
+  );
   return { kind: "files", files };
 }
 

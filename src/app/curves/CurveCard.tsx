@@ -11,12 +11,16 @@ const Plot = lazy(load);
 
 /** Fetch the drawing code when the browser has nothing better to do: the first step then draws at once, also offline. */
 export function preloadPlot(): void {
-  const fetchIt = (): void => { load().catch((reason: unknown) => console.warn("The curves' code could not be fetched ahead:", reason)); };
-  if ("requestIdleCallback" in window) requestIdleCallback(fetchIt, { timeout: 10_000 }); else setTimeout(fetchIt, 3000);
+  const fetchIt = (): void => {
+    load().catch((reason: unknown) => console.warn("The curves' code could not be fetched ahead:", reason));
+  };
+  if ("requestIdleCallback" in window) requestIdleCallback(fetchIt, { timeout: 10_000 });
+  else setTimeout(fetchIt, 3000);
 }
 
 /** As in Plot, which is loaded later. */
-const LEFT = 34, RIGHT = 8;
+const LEFT = 34,
+  RIGHT = 8;
 
 interface CurveCardProps {
   readonly curve: Curve;
@@ -27,12 +31,15 @@ interface CurveCardProps {
 
 /** The row at a step, or the nearest one; rows are ordered by step. */
 function rowAt(rows: readonly StepMetrics[], step: number): StepMetrics | undefined {
-  let low = 0, high = rows.length - 1;
+  let low = 0,
+    high = rows.length - 1;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((rows[middle]?.step ?? 0) < step) low = middle + 1; else high = middle;
+    if ((rows[middle]?.step ?? 0) < step) low = middle + 1;
+    else high = middle;
   }
-  const after = rows[low], before = rows[low - 1];
+  const after = rows[low],
+    before = rows[low - 1];
   return after && before && step - before.step < after.step - step ? before : after;
 }
 
@@ -41,7 +48,12 @@ function useSeen(): [React.RefObject<HTMLElement | null>, boolean] {
   const [seen, setSeen] = useState(false);
   useEffect(() => {
     if (element.current === null) return;
-    const observer = new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) setSeen(true); }, { rootMargin: "200px" });
+    const observer = new IntersectionObserver(
+      (entries) => {
+        if (entries.some((entry) => entry.isIntersecting)) setSeen(true);
+      },
+      { rootMargin: "200px" },
+    );
     observer.observe(element.current);
     return () => observer.disconnect();
   }, []);
@@ -51,14 +63,21 @@ function useSeen(): [React.RefObject<HTMLElement | null>, boolean] {
 export function CurveCard({ curve, rows, span, evaluations }: CurveCardProps) {
   const cursor = useView((state) => state.cursor);
   const [element, seen] = useSeen();
-  const measured = useMemo(() => rows.filter((row) => curve.series.some(({ key }) => row[key] !== undefined)), [rows, curve]);
+  const measured = useMemo(
+    () => rows.filter((row) => curve.series.some(({ key }) => row[key] !== undefined)),
+    [rows, curve],
+  );
   const at = cursor === null ? measured.at(-1) : rowAt(measured, cursor);
-  const value = (row: StepMetrics | undefined, key: (typeof curve.series)[number]["key"]): string => { const found = row?.[key]; return found === undefined ? "–" : curve.show(found); };
+  const value = (row: StepMetrics | undefined, key: (typeof curve.series)[number]["key"]): string => {
+    const found = row?.[key];
+    return found === undefined ? "–" : curve.show(found);
+  };
   const first = measured[0];
   const last = measured.at(-1);
-  const text = first && last
-    ? `${curve.title}, steps ${first.step} to ${last.step}. ${curve.series.map(({ key, label }) => `${label || curve.title}: from ${value(first, key)} to ${value(last, key)}`).join("; ")}.`
-    : `${curve.title}: nothing measured yet.`;
+  const text =
+    first && last
+      ? `${curve.title}, steps ${first.step} to ${last.step}. ${curve.series.map(({ key, label }) => `${label || curve.title}: from ${value(first, key)} to ${value(last, key)}`).join("; ")}.`
+      : `${curve.title}: nothing measured yet.`;
   const width = span[1] - span[0];
   const move = (event: React.PointerEvent<HTMLElement>): void => {
     const box = event.currentTarget.getBoundingClientRect();
@@ -69,20 +88,44 @@ export function CurveCard({ curve, rows, span, evaluations }: CurveCardProps) {
   return (
     <figure className={`curve is-${curve.size}`} ref={element} aria-label={text} role="img">
       <figcaption aria-hidden="true" title={curve.size === "small" ? curve.unit : undefined}>
-        <b>{curve.title}<span>{curve.unit}</span></b>
+        <b>
+          {curve.title}
+          <span>{curve.unit}</span>
+        </b>
         <ul className="tabular">
           {curve.series.map(({ key, label, hue, dash }) => (
-            <li key={key}>{label && <><i className={dash ? "key is-dashed" : "key"} style={{ color: hue }} />{label}</>} <span>{value(at, key)}</span></li>
+            <li key={key}>
+              {label && (
+                <>
+                  <i className={dash ? "key is-dashed" : "key"} style={{ color: hue }} />
+                  {label}
+                </>
+              )}{" "}
+              <span>{value(at, key)}</span>
+            </li>
           ))}
         </ul>
       </figcaption>
-      <div className="plot" aria-hidden="true" onPointerMove={move} onPointerLeave={() => view.setState({ cursor: null })}>
-        {measured.length === 0 ? <p className="plot-empty">from the first step on</p> : seen && (
-          <Boundary otherwise={() => <p className="plot-empty">The drawing could not be loaded.</p>}>
-            <Suspense fallback={null}><Plot curve={curve} rows={measured} span={span} evaluations={evaluations} /></Suspense>
-          </Boundary>
+      <div
+        className="plot"
+        aria-hidden="true"
+        onPointerMove={move}
+        onPointerLeave={() => view.setState({ cursor: null })}
+      >
+        {measured.length === 0 ? (
+          <p className="plot-empty">from the first step on</p>
+        ) : (
+          seen && (
+            <Boundary otherwise={() => <p className="plot-empty">The drawing could not be loaded.</p>}>
+              <Suspense fallback={null}>
+                <Plot curve={curve} rows={measured} span={span} evaluations={evaluations} />
+              </Suspense>
+            </Boundary>
+          )
         )}
-        {share !== null && measured.length > 0 && <i className="plot-cursor" style={{ left: `calc(${LEFT}px + ${share} * (100% - ${LEFT + RIGHT}px))` }} />}
+        {share !== null && measured.length > 0 && (
+          <i className="plot-cursor" style={{ left: `calc(${LEFT}px + ${share} * (100% - ${LEFT + RIGHT}px))` }} />
+        )}
       </div>
     </figure>
   );

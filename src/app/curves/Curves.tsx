@@ -13,7 +13,9 @@ export function Curves() {
   const session = useSession();
   const idle = useRun((state) => canSteer(state) && !state.playing);
   const opened = useRun((state) => state.opened !== null);
-  useEffect(() => { if (opened) preloadPlot(); }, [opened]);
+  useEffect(() => {
+    if (opened) preloadPlot();
+  }, [opened]);
   const evaluating = useRun((state) => state.progress?.what === "evaluate");
   const stage = useRun((state) => state.stage);
   const rows = useHistory((state) => state.rows);
@@ -35,11 +37,25 @@ export function Curves() {
         <span className="tabular">{mine.length === 0 ? "" : `step ${cursor ?? last}`}</span>
       </div>
       <p className="curves-held tabular">
-        {held.length > 0 && <>held-out problems: first {percent(held.at(-1)?.accuracyFirst ?? 0)}, refined {percent(held.at(-1)?.accuracyRefined ?? 0)} </>}
-        <button type="button" className="text-button" disabled={!idle || evaluating} onClick={() => session.evaluate(EVALUATION_PROBLEMS)}>{evaluating ? "evaluating …" : held.length > 0 ? "again" : "evaluate on held-out problems"}</button>
+        {held.length > 0 && (
+          <>
+            held-out problems: first {percent(held.at(-1)?.accuracyFirst ?? 0)}, refined{" "}
+            {percent(held.at(-1)?.accuracyRefined ?? 0)}{" "}
+          </>
+        )}
+        <button
+          type="button"
+          className="text-button"
+          disabled={!idle || evaluating}
+          onClick={() => session.evaluate(EVALUATION_PROBLEMS)}
+        >
+          {evaluating ? "evaluating …" : held.length > 0 ? "again" : "evaluate on held-out problems"}
+        </button>
       </p>
       <div className="curve-grid">
-        {curvesOf(drawn).map((curve) => <CurveCard key={curve.title} curve={curve} rows={mine} span={span} evaluations={held} />)}
+        {curvesOf(drawn).map((curve) => (
+          <CurveCard key={curve.title} curve={curve} rows={mine} span={span} evaluations={held} />
+        ))}
       </div>
     </section>
   );

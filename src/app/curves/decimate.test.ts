@@ -2,7 +2,8 @@ import { describe, expect, test } from "vitest";
 import { decimateLines, decimateRows, MAX_POINTS, type Point } from "./decimate";
 
 type Key = "loss" | "kl";
-const steps = (count: number, at: (step: number) => Partial<Record<Key, number>>): Point<Key>[] => Array.from({ length: count }, (_, index) => ({ step: index + 1, ...at(index + 1) }));
+const steps = (count: number, at: (step: number) => Partial<Record<Key, number>>): Point<Key>[] =>
+  Array.from({ length: count }, (_, index) => ({ step: index + 1, ...at(index + 1) }));
 
 describe("decimation", () => {
   test("leaves short series alone, down to a single step", () => {
@@ -23,7 +24,11 @@ describe("decimation", () => {
   });
 
   test("leaves out what was not measured instead of drawing zero", () => {
-    const drawn = decimateLines<Key>(steps(1000, (step) => (step > 500 ? { kl: 0.1 } : {})), ["kl"], 100);
+    const drawn = decimateLines<Key>(
+      steps(1000, (step) => (step > 500 ? { kl: 0.1 } : {})),
+      ["kl"],
+      100,
+    );
     expect(drawn[0]?.kl).toBeUndefined();
     expect(drawn.at(-1)?.kl).toBe(0.1);
   });

@@ -11,14 +11,19 @@ export type Point<Key extends string> = { readonly step: number } & { readonly [
 
 function buckets<Row>(rows: readonly Row[], count: number): (readonly Row[])[] {
   return Array.from({ length: count }, (_, at) =>
-    rows.slice(Math.floor((at * rows.length) / count), Math.floor(((at + 1) * rows.length) / count)));
+    rows.slice(Math.floor((at * rows.length) / count), Math.floor(((at + 1) * rows.length) / count)),
+  );
 }
 
 /**
  * For independent lines: each bucket becomes two points carrying each series' least and greatest value in the
  * order in which they occurred. x is off by less than one bucket, that is by less than a pixel or two.
  */
-export function decimateLines<Key extends string>(rows: readonly Point<Key>[], keys: readonly Key[], limit = MAX_POINTS): readonly Point<Key>[] {
+export function decimateLines<Key extends string>(
+  rows: readonly Point<Key>[],
+  keys: readonly Key[],
+  limit = MAX_POINTS,
+): readonly Point<Key>[] {
   if (rows.length <= limit) return rows;
   return buckets(rows, Math.floor(limit / 2)).flatMap((bucket): Point<Key>[] => {
     const first = bucket[0];
@@ -27,12 +32,21 @@ export function decimateLines<Key extends string>(rows: readonly Point<Key>[], k
     const early: Record<string, number | undefined> = { step: first.step };
     const late: Record<string, number | undefined> = { step: last.step };
     for (const key of keys) {
-      let low = Infinity, high = -Infinity, lowAt = -1, highAt = -1;
+      let low = Infinity,
+        high = -Infinity,
+        lowAt = -1,
+        highAt = -1;
       bucket.forEach((row, at) => {
         const value = row[key];
         if (value === undefined) return;
-        if (value < low) { low = value; lowAt = at; }
-        if (value > high) { high = value; highAt = at; }
+        if (value < low) {
+          low = value;
+          lowAt = at;
+        }
+        if (value > high) {
+          high = value;
+          highAt = at;
+        }
       });
       if (lowAt < 0) continue;
       early[key] = lowAt <= highAt ? low : high;
@@ -45,7 +59,11 @@ export function decimateLines<Key extends string>(rows: readonly Point<Key>[], k
 /**
  * For stacked series, whose parts must add up: whole rows are kept, those where `leading` is least and greatest.
  */
-export function decimateRows<Key extends string>(rows: readonly Point<Key>[], leading: Key, limit = MAX_POINTS): readonly Point<Key>[] {
+export function decimateRows<Key extends string>(
+  rows: readonly Point<Key>[],
+  leading: Key,
+  limit = MAX_POINTS,
+): readonly Point<Key>[] {
   if (rows.length <= limit) return rows;
   const value = (row: Point<Key>): number => row[leading] ?? 0;
   return buckets(rows, Math.floor(limit / 2)).flatMap((bucket) => {

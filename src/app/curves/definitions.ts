@@ -27,33 +27,156 @@ export interface Curve {
   readonly leading?: MetricKey;
 }
 
-const decimals = (digits: number) => (value: number): string => number(value, digits);
+const decimals =
+  (digits: number) =>
+  (value: number): string =>
+    number(value, digits);
 const tokens = (value: number): string => number(value, 1);
 
 const GRPO: readonly Curve[] = [
-  { title: "Right answers", unit: "share of samples", kind: "lines", size: "large", domain: [0, 1], show: percent, series: [
-    { key: "accuracy/first", label: "first", hue: "var(--first)", dash: "5 3" }, { key: "accuracy/refined", label: "refined", hue: "var(--refined)" }] },
-  { title: "What reflecting did", unit: "share of samples", kind: "stack", size: "large", domain: [0, 1], show: percent, leading: "transitions/spoilt", series: [
-    { key: "transitions/kept", label: "kept", hue: "var(--kept)" }, { key: "transitions/fixed", label: "fixed", hue: "var(--fixed)" },
-    { key: "transitions/stillWrong", label: "still wrong", hue: "var(--still-wrong)" }, { key: "transitions/spoilt", label: "spoilt", hue: "var(--spoilt)" }] },
-  { title: "Reward by term", unit: "mean", kind: "lines", size: "large", show: decimals(2), fromZero: true, series: [
-    { key: "rewards/format", label: "format", hue: "var(--term-format)" }, { key: "rewards/accuracy", label: "accuracy", hue: "var(--term-accuracy)" },
-    { key: "rewards/effectiveness", label: "I_eff", hue: "var(--term-effectiveness)" }, { key: "rewards/reflectionFormat", label: "I_ref", hue: "var(--term-reflectionFormat)" },
-    { key: "rewards/length", label: "α·f_len", hue: "var(--term-length)" }] },
-  { title: "Reward", unit: "mean", kind: "lines", size: "small", show: decimals(2), series: [{ key: "reward", label: "", hue: "var(--ink)" }] },
-  { title: "Well formed", unit: "share", kind: "lines", size: "small", domain: [0, 1], show: percent, series: [{ key: "format/wellFormed", label: "", hue: "var(--ink-2)" }] },
-  { title: "Length", unit: "tokens", kind: "lines", size: "small", fromZero: true, show: tokens, series: [{ key: "completions/mean_length", label: "", hue: "var(--ink-2)" }] },
-  { title: "Reflection length", unit: "tokens", kind: "lines", size: "small", fromZero: true, show: tokens, series: [{ key: "completions/reflection_length", label: "", hue: "var(--reflection)" }] },
-  { title: "Entropy", unit: "nats a token", kind: "lines", size: "small", fromZero: true, show: decimals(3), series: [{ key: "entropy", label: "", hue: "var(--ink-2)" }] },
-  { title: "KL", unit: "nats a token from the start", kind: "lines", size: "small", fromZero: true, show: decimals(3), series: [{ key: "kl", label: "", hue: "var(--ink-2)" }] },
-  { title: "Gradient norm", unit: "before clipping", kind: "lines", size: "small", fromZero: true, show: decimals(2), series: [{ key: "grad_norm", label: "", hue: "var(--ink-2)" }] },
-  { title: "Flat groups", unit: "share", kind: "lines", size: "small", domain: [0, 1], show: percent, series: [{ key: "frac_reward_zero_std", label: "", hue: "var(--ink-2)" }] },
+  {
+    title: "Right answers",
+    unit: "share of samples",
+    kind: "lines",
+    size: "large",
+    domain: [0, 1],
+    show: percent,
+    series: [
+      { key: "accuracy/first", label: "first", hue: "var(--first)", dash: "5 3" },
+      { key: "accuracy/refined", label: "refined", hue: "var(--refined)" },
+    ],
+  },
+  {
+    title: "What reflecting did",
+    unit: "share of samples",
+    kind: "stack",
+    size: "large",
+    domain: [0, 1],
+    show: percent,
+    leading: "transitions/spoilt",
+    series: [
+      { key: "transitions/kept", label: "kept", hue: "var(--kept)" },
+      { key: "transitions/fixed", label: "fixed", hue: "var(--fixed)" },
+      { key: "transitions/stillWrong", label: "still wrong", hue: "var(--still-wrong)" },
+      { key: "transitions/spoilt", label: "spoilt", hue: "var(--spoilt)" },
+    ],
+  },
+  {
+    title: "Reward by term",
+    unit: "mean",
+    kind: "lines",
+    size: "large",
+    show: decimals(2),
+    fromZero: true,
+    series: [
+      { key: "rewards/format", label: "format", hue: "var(--term-format)" },
+      { key: "rewards/accuracy", label: "accuracy", hue: "var(--term-accuracy)" },
+      { key: "rewards/effectiveness", label: "I_eff", hue: "var(--term-effectiveness)" },
+      { key: "rewards/reflectionFormat", label: "I_ref", hue: "var(--term-reflectionFormat)" },
+      { key: "rewards/length", label: "α·f_len", hue: "var(--term-length)" },
+    ],
+  },
+  {
+    title: "Reward",
+    unit: "mean",
+    kind: "lines",
+    size: "small",
+    show: decimals(2),
+    series: [{ key: "reward", label: "", hue: "var(--ink)" }],
+  },
+  {
+    title: "Well formed",
+    unit: "share",
+    kind: "lines",
+    size: "small",
+    domain: [0, 1],
+    show: percent,
+    series: [{ key: "format/wellFormed", label: "", hue: "var(--ink-2)" }],
+  },
+  {
+    title: "Length",
+    unit: "tokens",
+    kind: "lines",
+    size: "small",
+    fromZero: true,
+    show: tokens,
+    series: [{ key: "completions/mean_length", label: "", hue: "var(--ink-2)" }],
+  },
+  {
+    title: "Reflection length",
+    unit: "tokens",
+    kind: "lines",
+    size: "small",
+    fromZero: true,
+    show: tokens,
+    series: [{ key: "completions/reflection_length", label: "", hue: "var(--reflection)" }],
+  },
+  {
+    title: "Entropy",
+    unit: "nats a token",
+    kind: "lines",
+    size: "small",
+    fromZero: true,
+    show: decimals(3),
+    series: [{ key: "entropy", label: "", hue: "var(--ink-2)" }],
+  },
+  {
+    title: "KL",
+    unit: "nats a token from the start",
+    kind: "lines",
+    size: "small",
+    fromZero: true,
+    show: decimals(3),
+    series: [{ key: "kl", label: "", hue: "var(--ink-2)" }],
+  },
+  {
+    title: "Gradient norm",
+    unit: "before clipping",
+    kind: "lines",
+    size: "small",
+    fromZero: true,
+    show: decimals(2),
+    series: [{ key: "grad_norm", label: "", hue: "var(--ink-2)" }],
+  },
+  {
+    title: "Flat groups",
+    unit: "share",
+    kind: "lines",
+    size: "small",
+    domain: [0, 1],
+    show: percent,
+    series: [{ key: "frac_reward_zero_std", label: "", hue: "var(--ink-2)" }],
+  },
 ];
 
 const SFT: readonly Curve[] = [
-  { title: "SFT loss", unit: "nats a token", kind: "lines", size: "large", fromZero: true, show: decimals(3), series: [{ key: "loss", label: "loss", hue: "var(--ink)" }] },
-  { title: "Gradient norm", unit: "before clipping", kind: "lines", size: "large", fromZero: true, show: decimals(2), series: [{ key: "grad_norm", label: "norm", hue: "var(--ink-2)" }] },
-  { title: "Learning rate", unit: "", kind: "lines", size: "large", fromZero: true, show: (value) => value.toExponential(1).replace("-", "−"), series: [{ key: "learning_rate", label: "rate", hue: "var(--ink-2)" }] },
+  {
+    title: "SFT loss",
+    unit: "nats a token",
+    kind: "lines",
+    size: "large",
+    fromZero: true,
+    show: decimals(3),
+    series: [{ key: "loss", label: "loss", hue: "var(--ink)" }],
+  },
+  {
+    title: "Gradient norm",
+    unit: "before clipping",
+    kind: "lines",
+    size: "large",
+    fromZero: true,
+    show: decimals(2),
+    series: [{ key: "grad_norm", label: "norm", hue: "var(--ink-2)" }],
+  },
+  {
+    title: "Learning rate",
+    unit: "",
+    kind: "lines",
+    size: "large",
+    fromZero: true,
+    show: (value) => value.toExponential(1).replace("-", "−"),
+    series: [{ key: "learning_rate", label: "rate", hue: "var(--ink-2)" }],
+  },
 ];
 
 /** The base stage trains nothing: it shows what GRPO would draw, empty or from a run before. */

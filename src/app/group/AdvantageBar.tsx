@@ -16,21 +16,33 @@ interface AdvantageBarProps {
 }
 
 export function AdvantageBar({ advantage, ghost, totals, row, preset, reach }: AdvantageBarProps) {
-  if (advantage === null) return <div className="advantage is-empty" aria-hidden="true"><span className="advantage-bar" /></div>;
+  if (advantage === null)
+    return (
+      <div className="advantage is-empty" aria-hidden="true">
+        <span className="advantage-bar" />
+      </div>
+    );
   const place = (value: number): React.CSSProperties => {
     const width = (Math.abs(value) / reach) * 50;
     return { left: `${value < 0 ? 50 - width : 50}%`, width: `${width}%` };
   };
   return (
-    <Why className="advantage" label={`Response ${row + 1}: advantage ${number(advantage)}`} explain={() => {
-      const { formula, substituted, sentence } = explainAdvantage(totals, row, preset);
-      return { title: `Advantage of response ${row + 1}`, formula, numbers: substituted, sentence };
-    }}>
+    <Why
+      className="advantage"
+      label={`Response ${row + 1}: advantage ${number(advantage)}`}
+      explain={() => {
+        const { formula, substituted, sentence } = explainAdvantage(totals, row, preset);
+        return { title: `Advantage of response ${row + 1}`, formula, numbers: substituted, sentence };
+      }}
+    >
       <span className="advantage-bar" aria-hidden="true">
         {ghost !== null && <i className="advantage-ghost" style={place(ghost)} />}
         <i className={advantage < 0 ? "advantage-part is-negative" : "advantage-part"} style={place(advantage)} />
       </span>
-      <span className="advantage-number">{signed(advantage)}{ghost !== null && <s className="ghost-number">{signed(ghost)}</s>}</span>
+      <span className="advantage-number">
+        {signed(advantage)}
+        {ghost !== null && <s className="ghost-number">{signed(ghost)}</s>}
+      </span>
     </Why>
   );
 }

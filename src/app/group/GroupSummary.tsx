@@ -8,22 +8,34 @@ import { percent, TRANSITION_WORDS } from "../state/words";
 export function GroupSummary({ step, group }: { readonly step: StepGroups; readonly group: GroupRecord }) {
   const all = step.groups.length > 1 && step.origin === "training" ? step.groups : [group];
   const scores = all.flatMap(({ samples }) => samples.flatMap((sample) => scoreOf(sample) ?? []));
-  const share = (test: (score: (typeof scores)[number]) => boolean): number => scores.filter(test).length / Math.max(1, scores.length);
+  const share = (test: (score: (typeof scores)[number]) => boolean): number =>
+    scores.filter(test).length / Math.max(1, scores.length);
   const scored = scores.length > 0;
   return (
     <section className={`summary${scored ? "" : " is-empty"}`} aria-label="This step at a glance">
       <h2>{all.length > 1 ? `All ${all.length} problems of this step` : "This group"}</h2>
       <div className="summary-figures">
-        <p className="figure voice-first"><b>{scored ? percent(share((score) => score.firstRight)) : "–"}</b>first right</p>
-        <p className="figure voice-refined"><b>{scored ? percent(share((score) => score.refinedRight)) : "–"}</b>refined right</p>
+        <p className="figure voice-first">
+          <b>{scored ? percent(share((score) => score.firstRight)) : "–"}</b>first right
+        </p>
+        <p className="figure voice-refined">
+          <b>{scored ? percent(share((score) => score.refinedRight)) : "–"}</b>refined right
+        </p>
       </div>
       <div className="summary-bar" aria-hidden="true">
-        {TRANSITIONS.map((each) => ({ each, part: share((score) => score.transition === each) })).filter(({ part }) => part > 0)
-          .map(({ each, part }) => <i key={each} className={`fill-${each}`} style={{ flexGrow: part }} />)}
+        {TRANSITIONS.map((each) => ({ each, part: share((score) => score.transition === each) }))
+          .filter(({ part }) => part > 0)
+          .map(({ each, part }) => (
+            <i key={each} className={`fill-${each}`} style={{ flexGrow: part }} />
+          ))}
       </div>
       <ul className="summary-transitions">
         {TRANSITIONS.map((each) => (
-          <li key={each} title={TRANSITION_WORDS[each].what}><i className={`swatch fill-${each}`} aria-hidden="true" />{TRANSITION_WORDS[each].label}<b>{scored ? percent(share((score) => score.transition === each)) : "–"}</b></li>
+          <li key={each} title={TRANSITION_WORDS[each].what}>
+            <i className={`swatch fill-${each}`} aria-hidden="true" />
+            {TRANSITION_WORDS[each].label}
+            <b>{scored ? percent(share((score) => score.transition === each)) : "–"}</b>
+          </li>
         ))}
       </ul>
     </section>

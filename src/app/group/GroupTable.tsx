@@ -19,24 +19,53 @@ export function GroupTable({ group, settings, onlyShown }: GroupTableProps) {
   const { reward, grpo } = settings;
   const scores = useMemo(() => rescore(group, { reward, grpo }), [group, reward, grpo]);
   const scale = rewardScale(reward, scores.rows);
-  const reach = Math.max(1.6, ...scores.rows.flatMap((row) => [Math.abs(row.advantage ?? 0), Math.abs(row.ghostAdvantage ?? 0)]));
+  const reach = Math.max(
+    1.6,
+    ...scores.rows.flatMap((row) => [Math.abs(row.advantage ?? 0), Math.abs(row.ghostAdvantage ?? 0)]),
+  );
   return (
     <div className="group">
       <table className="group-table">
-        <caption className="visually-hidden">{group.samples.length} responses to “{group.problem.question}”, right answer {group.problem.answer}</caption>
+        <caption className="visually-hidden">
+          {group.samples.length} responses to “{group.problem.question}”, right answer {group.problem.answer}
+        </caption>
         <thead>
           <tr>
-            <th scope="col" className="cell-number"><span className="visually-hidden">Response</span></th>
-            {VOICES.map(({ voice, label }) => <th key={voice} scope="col" className={`head-${voice}`}><Icon name={voice} size={14} />{label}</th>)}
+            <th scope="col" className="cell-number">
+              <span className="visually-hidden">Response</span>
+            </th>
+            {VOICES.map(({ voice, label }) => (
+              <th key={voice} scope="col" className={`head-${voice}`}>
+                <Icon name={voice} size={14} />
+                {label}
+              </th>
+            ))}
             <th scope="col">Answer</th>
             <th scope="col">Reward</th>
-            <th scope="col" className="head-advantage">Advantage</th>
-            <th scope="col" className="head-probability" title="How the update moved the log-probability of the response itself">log p moved</th>
+            <th scope="col" className="head-advantage">
+              Advantage
+            </th>
+            <th
+              scope="col"
+              className="head-probability"
+              title="How the update moved the log-probability of the response itself"
+            >
+              log p moved
+            </th>
           </tr>
         </thead>
         <tbody>
           {group.samples.map((sample, row) => (
-            <SampleRow key={row} sample={sample} shown={scores.rows[row] ?? EMPTY} row={row} totals={scores.totals} settings={settings} scale={scale} reach={reach} />
+            <SampleRow
+              key={row}
+              sample={sample}
+              shown={scores.rows[row] ?? EMPTY}
+              row={row}
+              totals={scores.totals}
+              settings={settings}
+              scale={scale}
+              reach={reach}
+            />
           ))}
         </tbody>
       </table>
@@ -45,4 +74,11 @@ export function GroupTable({ group, settings, onlyShown }: GroupTableProps) {
   );
 }
 
-const EMPTY = { facts: null, terms: null, parts: null, advantage: null, ghostTotal: null, ghostAdvantage: null } as const;
+const EMPTY = {
+  facts: null,
+  terms: null,
+  parts: null,
+  advantage: null,
+  ghostTotal: null,
+  ghostAdvantage: null,
+} as const;

@@ -15,8 +15,15 @@ export function PhaseLights() {
       {phases.map((phase, at) => {
         const state = running === phase ? "is-running" : running !== "rollout" && at <= reached ? "is-done" : "";
         return (
-          <li key={phase} className={state} title={PHASE_WORDS[phase].what} aria-current={running === phase ? "step" : undefined}>
-            <i aria-hidden="true" />{PHASE_WORDS[phase].label}{state !== "" && <span className="visually-hidden">, {state === "is-running" ? "under way" : "done"}</span>}
+          <li
+            key={phase}
+            className={state}
+            title={PHASE_WORDS[phase].what}
+            aria-current={running === phase ? "step" : undefined}
+          >
+            <i aria-hidden="true" />
+            {PHASE_WORDS[phase].label}
+            {state !== "" && <span className="visually-hidden">, {state === "is-running" ? "under way" : "done"}</span>}
           </li>
         );
       })}

@@ -12,14 +12,26 @@ export function ProbabilityChange({ sample, row }: { readonly sample: SampleReco
   const direction = changeDirection(sample);
   const places = Math.abs(before) < 1000 ? 1 : 0;
   return (
-    <Why className={`probability is-${direction}`} label={`Response ${row + 1}: log-probability from ${number(before)} to ${number(after)}`} explain={() => ({
-      title: `Response ${row + 1} by this step`,
-      formula: "log p(response) = Σ log p(token)",
-      numbers: `${number(before, 3)} → ${number(after, 3)}, that is × ${number(Math.exp(by), 3)} in probability`,
-      sentence: direction === "same" ? "The update hardly changed how probable this response is." : `The update made the policy ${direction === "up" ? "more" : "less"} likely to say exactly this again.${movedByOthers(sample)}`,
-    })}>
-      <span className="probability-by"><i aria-hidden="true">{direction === "up" ? "▲" : direction === "down" ? "▼" : "·"}</i>{signed(by)}</span>
-      <span className="probability-from">{number(before, places)} → {number(after, places)}</span>
+    <Why
+      className={`probability is-${direction}`}
+      label={`Response ${row + 1}: log-probability from ${number(before)} to ${number(after)}`}
+      explain={() => ({
+        title: `Response ${row + 1} by this step`,
+        formula: "log p(response) = Σ log p(token)",
+        numbers: `${number(before, 3)} → ${number(after, 3)}, that is × ${number(Math.exp(by), 3)} in probability`,
+        sentence:
+          direction === "same"
+            ? "The update hardly changed how probable this response is."
+            : `The update made the policy ${direction === "up" ? "more" : "less"} likely to say exactly this again.${movedByOthers(sample)}`,
+      })}
+    >
+      <span className="probability-by">
+        <i aria-hidden="true">{direction === "up" ? "▲" : direction === "down" ? "▼" : "·"}</i>
+        {signed(by)}
+      </span>
+      <span className="probability-from">
+        {number(before, places)} → {number(after, places)}
+      </span>
     </Why>
   );
 }

@@ -2,8 +2,8 @@
 import type { GroupRecord } from "../../worker/protocol";
 import { Icon } from "../parts/Icon";
 import { PixelPicture } from "../parts/PixelPicture";
+import { type StepGroups, shown } from "../state/groups";
 import { useGroups, useRun, useSession } from "../state/hooks";
-import { shown, type StepGroups } from "../state/groups";
 import { canSteer } from "../state/run";
 import { FAMILY_WORDS } from "../state/words";
 import { GroupSummary } from "./GroupSummary";
@@ -17,10 +17,16 @@ const LONG_QUESTION = 70;
 
 function origin(step: StepGroups, now: number | null, ready: boolean): string {
   switch (step.origin) {
-    case "prepared": return ready ? "A prepared group, until the policy has answered" : "A prepared group, shown until the engine is ready";
-    case "sampled": return "Fresh samples; nothing is trained on them";
-    case "training": return now === null ? `Step ${step.step}` : `Looking back at step ${step.step}`;
-    default: return step.origin satisfies never;
+    case "prepared":
+      return ready
+        ? "A prepared group, until the policy has answered"
+        : "A prepared group, shown until the engine is ready";
+    case "sampled":
+      return "Fresh samples; nothing is trained on them";
+    case "training":
+      return now === null ? `Step ${step.step}` : `Looking back at step ${step.step}`;
+    default:
+      return step.origin satisfies never;
   }
 }
 
@@ -30,38 +36,94 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
   const lookedAt = useGroups((state) => state.lookedAt);
   const ready = useRun(canSteer);
   const count = step.groups.length;
-  const choose = (by: number): void => session.live.groups.change((state) => ({ ...state, chosen: (chosen + by + count) % count }));
+  const choose = (by: number): void =>
+    session.live.groups.change((state) => ({ ...state, chosen: (chosen + by + count) % count }));
   const { problem } = group;
   const size = problem.fullSize ?? problem.picture;
   return (
     <div className="problem">
-      <PixelPicture picture={problem.picture} size={PICTURE_SIDE} alt={`The picture of the problem, ${size.width} by ${size.height} pixels: ${FAMILY_WORDS[problem.family] ?? problem.family}`} />
+      <PixelPicture
+        picture={problem.picture}
+        size={PICTURE_SIDE}
+        alt={`The picture of the problem, ${size.width} by ${size.height} pixels: ${FAMILY_WORDS[problem.family] ?? problem.family}`}
+      />
       <div className="problem-text">
         <p className="problem-kind">
-          {FAMILY_WORDS[problem.family] ?? problem.family}<span>{origin(step, lookedAt, ready)}</span>
-          {lookedAt !== null && <button type="button" className="text-button" onClick={() => session.live.groups.change((state) => ({ ...state, lookedAt: null }))}>back to now</button>}
+          {FAMILY_WORDS[problem.family] ?? problem.family}
+          <span>{origin(step, lookedAt, ready)}</span>
+          {lookedAt !== null && (
+            <button
+              type="button"
+              className="text-button"
+              onClick={() => session.live.groups.change((state) => ({ ...state, lookedAt: null }))}
+            >
+              back to now
+            </button>
+          )}
         </p>
-        <h1 className={problem.question.length > LONG_QUESTION ? "problem-question is-long" : "problem-question"}>{problem.question}</h1>
+        <h1 className={problem.question.length > LONG_QUESTION ? "problem-question is-long" : "problem-question"}>
+          {problem.question}
+        </h1>
         {problem.morePictures && (
           <div className="problem-more">
-            {problem.morePictures.map((picture, index) => <PixelPicture key={index} picture={picture} size={MORE_SIDE} alt={`Picture ${index + 2} of the problem, ${picture.width} by ${picture.height} pixels`} />)}
+            {problem.morePictures.map((picture, index) => (
+              <PixelPicture
+                key={index}
+                picture={picture}
+                size={MORE_SIDE}
+                alt={`Picture ${index + 2} of the problem, ${picture.width} by ${picture.height} pixels`}
+              />
+            ))}
           </div>
         )}
-        <p className="problem-answer">The right answer is <b>{problem.answer}</b></p>
+        <p className="problem-answer">
+          The right answer is <b>{problem.answer}</b>
+        </p>
         <div className="problem-foot">
           {count > 1 && (
             <div className="problem-nav" role="group" aria-label="Problems of this step">
-              <button type="button" className="icon-button" onClick={() => choose(-1)} aria-label="Previous problem" title="Previous problem (P)"><Icon name="left" /></button>
-              <span className="tabular">problem {chosen + 1} of {count}</span>
-              <button type="button" className="icon-button" onClick={() => choose(1)} aria-label="Next problem" title="Next problem (N)"><Icon name="right" /></button>
+              <button
+                type="button"
+                className="icon-button"
+                onClick={() => choose(-1)}
+                aria-label="Previous problem"
+                title="Previous problem (P)"
+              >
+                <Icon name="left" />
+              </button>
+              <span className="tabular">
+                problem {chosen + 1} of {count}
+              </span>
+              <button
+                type="button"
+                className="icon-button"
+                onClick={() => choose(1)}
+                aria-label="Next problem"
+                title="Next problem (N)"
+              >
+                <Icon name="right" />
+              </button>
             </div>
           )}
           {step.origin === "sampled" ? (
             <div className="problem-ask">
-              <button type="button" className="button" disabled={!ready} onClick={() => session.sample(false)}><Icon name="dice" />Ask another</button>
-              <button type="button" className="button" disabled={!ready} onClick={() => session.sample(true)} title="Always the most probable word">Ask greedily</button>
+              <button type="button" className="button" disabled={!ready} onClick={() => session.sample(false)}>
+                <Icon name="dice" />
+                Ask another
+              </button>
+              <button
+                type="button"
+                className="button"
+                disabled={!ready}
+                onClick={() => session.sample(true)}
+                title="Always the most probable word"
+              >
+                Ask greedily
+              </button>
             </div>
-          ) : <PhaseLights />}
+          ) : (
+            <PhaseLights />
+          )}
         </div>
       </div>
       <GroupSummary step={step} group={group} />

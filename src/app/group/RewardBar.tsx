@@ -1,7 +1,7 @@
 /** A total as its terms, stacked from one zero line; what takes away hangs to the left of it. */
 import { explainTerm, explainTotal, type Explanation as MethodExplanation } from "../../srpo/explain";
 import type { RewardConfig } from "../../srpo/types";
-import { hideWhy, showWhy, Why, type Explanation } from "../parts/Why";
+import { type Explanation, hideWhy, showWhy, Why } from "../parts/Why";
 import type { ShownRow } from "../state/rescoring";
 import { number, signed, TERMS } from "../state/words";
 
@@ -15,12 +15,21 @@ export interface RewardScale {
 export function rewardScale(reward: RewardConfig, rows: readonly ShownRow[]): RewardScale {
   const { kept, fixed, spoilt, stillWrong } = reward.effectiveness;
   const weight = reward.effectivenessWeight;
-  const best = reward.formatWeight + Math.max(reward.accuracyWeight + weight * kept, weight * fixed) + reward.reflectionFormatWeight + reward.lengthWeight;
+  const best =
+    reward.formatWeight +
+    Math.max(reward.accuracyWeight + weight * kept, weight * fixed) +
+    reward.reflectionFormatWeight +
+    reward.lengthWeight;
   const seen = rows.flatMap((row) => [row.terms?.total ?? 0, row.ghostTotal ?? 0]);
   return { min: Math.min(0, weight * spoilt, weight * stillWrong, ...seen), max: Math.max(0.5, best, ...seen) };
 }
 
-const titled = (title: string, { formula, substituted, sentence }: MethodExplanation): Explanation => ({ title, formula, numbers: substituted, sentence });
+const titled = (title: string, { formula, substituted, sentence }: MethodExplanation): Explanation => ({
+  title,
+  formula,
+  numbers: substituted,
+  sentence,
+});
 
 interface RewardBarProps {
   readonly shown: ShownRow;
@@ -40,21 +49,38 @@ export function RewardBar({ shown: { facts, terms, parts, ghostTotal }, reward, 
     const value = parts[key];
     if (Math.abs(value) < 1e-9) return [];
     const start = value > 0 ? up : down + value;
-    if (value > 0) up += value; else down += value;
+    if (value > 0) up += value;
+    else down += value;
     return [{ key, label, symbol, value, start }];
   });
   const spoken = segments.map(({ label, value }) => `${label} ${signed(value)}`).join(", ");
   return (
     <div className="reward">
-      <div className="reward-bar" aria-hidden="true" onPointerLeave={(event) => { if (event.pointerType === "mouse") hideWhy(); }}>
+      <div
+        className="reward-bar"
+        aria-hidden="true"
+        onPointerLeave={(event) => {
+          if (event.pointerType === "mouse") hideWhy();
+        }}
+      >
         <i className="reward-zero" style={{ left: at(0) }} />
         {segments.map(({ key, label, symbol, value, start }) => (
-          <i key={key} className={`reward-part term-${key}${value < 0 ? " is-negative" : ""}`} style={{ left: at(start), width: share(Math.abs(value)) }}
-            onPointerEnter={(event) => showWhy(titled(`${label} · ${symbol}`, explainTerm(key, facts, reward)), event.currentTarget)} />
+          <i
+            key={key}
+            className={`reward-part term-${key}${value < 0 ? " is-negative" : ""}`}
+            style={{ left: at(start), width: share(Math.abs(value)) }}
+            onPointerEnter={(event) =>
+              showWhy(titled(`${label} · ${symbol}`, explainTerm(key, facts, reward)), event.currentTarget)
+            }
+          />
         ))}
         {ghostTotal !== null && <i className="reward-ghost" style={{ left: at(ghostTotal) }} />}
       </div>
-      <Why className="reward-total" label={`Response ${row + 1}: total reward ${number(terms.total)}; ${spoken}`} explain={() => titled(`Total reward of response ${row + 1}`, explainTotal(terms, reward))}>
+      <Why
+        className="reward-total"
+        label={`Response ${row + 1}: total reward ${number(terms.total)}; ${spoken}`}
+        explain={() => titled(`Total reward of response ${row + 1}`, explainTotal(terms, reward))}
+      >
         {number(terms.total)}
         {ghostTotal !== null && <s className="ghost-number">{number(ghostTotal)}</s>}
       </Why>

@@ -1,7 +1,7 @@
 /** The opened row: the response word for word with its tags, why its format failed, and every term with its reason. */
 import { explainTerm } from "../../srpo/explain";
 import type { SampleRecord, Settings } from "../../worker/protocol";
-import { scoreOf, type ShownRow } from "../state/rescoring";
+import { type ShownRow, scoreOf } from "../state/rescoring";
 import { wholeOf } from "../state/tokens";
 import { number, TERMS } from "../state/words";
 import { Tokens } from "./Tokens";
@@ -19,20 +19,38 @@ export function SampleDetail({ sample, shown: { facts }, row, settings }: Sample
   return (
     <tr className="detail">
       <td colSpan={8}>
-        <p className="detail-text"><Tokens sample={sample} at={sample.tokens.map((_, at) => at)} clip={settings.grpo} label={`Response ${row + 1}, word for word`} reachable /></p>
-        {score && score.formatReasons.length > 0 && <ul className="detail-flaws">{score.formatReasons.map((reason) => <li key={reason}>{reason}</li>)}</ul>}
+        <p className="detail-text">
+          <Tokens
+            sample={sample}
+            at={sample.tokens.map((_, at) => at)}
+            clip={settings.grpo}
+            label={`Response ${row + 1}, word for word`}
+            reachable
+          />
+        </p>
+        {score && score.formatReasons.length > 0 && (
+          <ul className="detail-flaws">
+            {score.formatReasons.map((reason) => (
+              <li key={reason}>{reason}</li>
+            ))}
+          </ul>
+        )}
         {facts && (
           <dl className="detail-terms">
             {TERMS.map(({ key, label }) => (
               <div key={key}>
-                <dt><i className={`swatch term-${key}`} aria-hidden="true" />{label}</dt>
+                <dt>
+                  <i className={`swatch term-${key}`} aria-hidden="true" />
+                  {label}
+                </dt>
                 <dd>{explainTerm(key, facts, settings.reward).sentence}</dd>
               </div>
             ))}
           </dl>
         )}
         <p className="detail-numbers">
-          {whole.tokens} tokens{whole.tokens > sample.tokens.length && ` (the first ${sample.tokens.length} are shown)`} · log p {number(whole.logprob)} · mean entropy {number(whole.entropy / Math.max(1, whole.tokens), 3)} nats
+          {whole.tokens} tokens{whole.tokens > sample.tokens.length && ` (the first ${sample.tokens.length} are shown)`}{" "}
+          · log p {number(whole.logprob)} · mean entropy {number(whole.entropy / Math.max(1, whole.tokens), 3)} nats
           {facts && <> · first think and answer {facts.baseTokens} tokens</>}
         </p>
       </td>

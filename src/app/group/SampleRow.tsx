@@ -2,7 +2,7 @@
 import { useState } from "react";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import { TransitionChip } from "../parts/TransitionChip";
-import { errorOf, scoreOf, type ShownRow } from "../state/rescoring";
+import { errorOf, type ShownRow, scoreOf } from "../state/rescoring";
 import { tokensByVoice } from "../state/tokens";
 import { AdvantageBar } from "./AdvantageBar";
 import { ProbabilityChange } from "./ProbabilityChange";
@@ -35,23 +35,81 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
     <>
       <tr className={`sample${open ? " is-open" : ""}${score?.transition ? ` is-${score.transition}` : ""}`}>
         <th scope="row" className="cell-number">
-          <button type="button" className="row-toggle" aria-expanded={open} aria-label={`Response ${row + 1}: ${open ? "close" : "open"} the whole text`} onClick={() => setOpen(!open)}>{row + 1}</button>
+          <button
+            type="button"
+            className="row-toggle"
+            aria-expanded={open}
+            aria-label={`Response ${row + 1}: ${open ? "close" : "open"} the whole text`}
+            onClick={() => setOpen(!open)}
+          >
+            {row + 1}
+          </button>
         </th>
-        <td className="cell-voice"><VoiceCell sample={sample} voice="first" row={row} right={readable ? score.firstRight : null} unread={unread} clip={clip} open={open} /></td>
-        <td className="cell-voice"><VoiceCell sample={sample} voice="reflection" row={row} right={null} clip={clip} open={open} /></td>
-        <td className="cell-voice"><VoiceCell sample={sample} voice="refined" row={row} right={score?.refinedSolution ? score.refinedRight : null} unread={unreadRefined} clip={clip} open={open} /></td>
+        <td className="cell-voice">
+          <VoiceCell
+            sample={sample}
+            voice="first"
+            row={row}
+            right={readable ? score.firstRight : null}
+            unread={unread}
+            clip={clip}
+            open={open}
+          />
+        </td>
+        <td className="cell-voice">
+          <VoiceCell sample={sample} voice="reflection" row={row} right={null} clip={clip} open={open} />
+        </td>
+        <td className="cell-voice">
+          <VoiceCell
+            sample={sample}
+            voice="refined"
+            row={row}
+            right={score?.refinedSolution ? score.refinedRight : null}
+            unread={unreadRefined}
+            clip={clip}
+            open={open}
+          />
+        </td>
         {error !== null ? (
-          <td className="cell-error" colSpan={4}><strong>Could not be scored.</strong> {error} It takes no part in this step.</td>
+          <td className="cell-error" colSpan={4}>
+            <strong>Could not be scored.</strong> {error} It takes no part in this step.
+          </td>
         ) : (
           <>
             <td className="cell-chip">
-              {score && <TransitionChip transition={score.transition} otherwise={readable ? "one answer" : unread ? "unreadable" : "no answer"} />}
-              {broken && <span className="flaw" title={score.formatReasons.join(" ")}>format</span>}
-              {!sample.finished && <span className="flaw" title="The response ran into the length limit before it ended.">cut off</span>}
+              {score && (
+                <TransitionChip
+                  transition={score.transition}
+                  otherwise={readable ? "one answer" : unread ? "unreadable" : "no answer"}
+                />
+              )}
+              {broken && (
+                <span className="flaw" title={score.formatReasons.join(" ")}>
+                  format
+                </span>
+              )}
+              {!sample.finished && (
+                <span className="flaw" title="The response ran into the length limit before it ended.">
+                  cut off
+                </span>
+              )}
             </td>
-            <td className="cell-reward"><RewardBar shown={shown} reward={settings.reward} scale={scale} row={row} /></td>
-            <td className="cell-advantage"><AdvantageBar advantage={shown.advantage} ghost={shown.ghostAdvantage} totals={totals} row={row} preset={settings.grpo.preset} reach={reach} /></td>
-            <td className="cell-probability"><ProbabilityChange sample={sample} row={row} /></td>
+            <td className="cell-reward">
+              <RewardBar shown={shown} reward={settings.reward} scale={scale} row={row} />
+            </td>
+            <td className="cell-advantage">
+              <AdvantageBar
+                advantage={shown.advantage}
+                ghost={shown.ghostAdvantage}
+                totals={totals}
+                row={row}
+                preset={settings.grpo.preset}
+                reach={reach}
+              />
+            </td>
+            <td className="cell-probability">
+              <ProbabilityChange sample={sample} row={row} />
+            </td>
           </>
         )}
       </tr>

@@ -1,5 +1,5 @@
 /** Text as the tokens it is made of: point at one (or walk with the arrow keys) to see its probability. */
-import { Fragment, useState, type ReactNode } from "react";
+import { Fragment, type ReactNode, useState } from "react";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import { hideWhy, showWhy } from "../parts/Why";
 import { explainToken, separator } from "../state/tokens";
@@ -21,7 +21,10 @@ const UNSURE = 0.5;
 const LONGEST_CLAUSE = 7;
 
 /** Tokens up to a semicolon, and it. */
-interface Clause { readonly words: readonly number[]; readonly end: number | null }
+interface Clause {
+  readonly words: readonly number[];
+  readonly end: number | null;
+}
 
 /** Tokens cut after each semicolon, so that lines break where thoughts do. */
 function clauses(sample: SampleRecord, at: readonly number[]): readonly Clause[] {
@@ -42,7 +45,9 @@ export function Tokens({ sample, at, clip, label, className = "", reachable = fa
   const [focused, setFocused] = useState<number | null>(null);
   const between = separator(sample);
 
-  const show = (element: Element | null, index: number): void => { if (element) showWhy(explainToken(sample, index, clip), element); };
+  const show = (element: Element | null, index: number): void => {
+    if (element) showWhy(explainToken(sample, index, clip), element);
+  };
   const walk = (container: HTMLElement, by: number): void => {
     const place = Math.min(at.length - 1, Math.max(0, focused === null ? 0 : at.indexOf(focused) + by));
     const next = at[place];
@@ -52,27 +57,58 @@ export function Tokens({ sample, at, clip, label, className = "", reachable = fa
   };
 
   const token = (index: number): ReactNode => (
-    <span data-token={index} className={`token${Math.exp(sample.logprobs[index] ?? 0) < UNSURE ? " is-unsure" : ""}${focused === index ? " is-focused" : ""}`}>
+    <span
+      data-token={index}
+      className={`token${Math.exp(sample.logprobs[index] ?? 0) < UNSURE ? " is-unsure" : ""}${focused === index ? " is-focused" : ""}`}
+    >
       {sample.tokens[index]}
     </span>
   );
   return (
-    <span className={`tokens ${className}`} tabIndex={reachable ? 0 : -1} role="group" aria-label={label} aria-describedby="why" data-arrows="own"
+    <span
+      className={`tokens ${className}`}
+      tabIndex={reachable ? 0 : -1}
+      role="group"
+      aria-label={label}
+      aria-describedby="why"
+      data-arrows="own"
       onPointerOver={(event) => {
         const token = event.target instanceof HTMLElement ? event.target.dataset["token"] : undefined;
         if (token !== undefined) show(event.target as HTMLElement, Number(token));
       }}
-      onPointerLeave={(event) => { if (event.pointerType === "mouse") hideWhy(); }} onBlur={() => { setFocused(null); hideWhy(); }}
+      onPointerLeave={(event) => {
+        if (event.pointerType === "mouse") hideWhy();
+      }}
+      onBlur={() => {
+        setFocused(null);
+        hideWhy();
+      }}
       onKeyDown={(event) => {
-        if (event.key === "ArrowRight" || event.key === "ArrowLeft") { walk(event.currentTarget, event.key === "ArrowRight" ? 1 : -1); event.preventDefault(); }
+        if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
+          walk(event.currentTarget, event.key === "ArrowRight" ? 1 : -1);
+          event.preventDefault();
+        }
         if (event.key === "Escape") hideWhy();
-      }}>
+      }}
+    >
       {clauses(sample, at).map(({ words, end }) => (
         <Fragment key={words[0] ?? end}>
           <span className={words.length + (end === null ? 0 : 1) <= LONGEST_CLAUSE ? "clause" : undefined}>
-            <span className="clause-words">{words.map((index, i) => <Fragment key={index}>{i > 0 && between}{token(index)}</Fragment>)}</span>
+            <span className="clause-words">
+              {words.map((index, i) => (
+                <Fragment key={index}>
+                  {i > 0 && between}
+                  {token(index)}
+                </Fragment>
+              ))}
+            </span>
             {words.length > 0 && between}
-            {end !== null && <>{token(end)}{between}</>}
+            {end !== null && (
+              <>
+                {token(end)}
+                {between}
+              </>
+            )}
           </span>
           <wbr />
         </Fragment>

@@ -35,27 +35,63 @@ export function VoiceCell({ sample, voice, row, right, unread = false, clip, ope
   const { label: name, short } = VOICES.find((each) => each.voice === voice) ?? { label: voice, short: voice };
   const thought = open ? text : text.slice(0, CLOSED_TOKENS);
   const nothing = text.length === 0 && answer.length === 0;
-  const words = (at: readonly number[]): string => at.map((index) => sample.tokens[index] ?? "").join(separator(sample));
+  const words = (at: readonly number[]): string =>
+    at.map((index) => sample.tokens[index] ?? "").join(separator(sample));
   const whole = words(answer);
   const title = `Response ${row + 1}, ${name.toLowerCase()}, answer`;
   /** Reachable by key, unlike the dozens of short answers. */
   const readWhole = {
-    tabIndex: 0, role: "note", "aria-label": `${title}: ${whole}`, onBlur: hideWhy,
-    onFocus: (event: FocusEvent<HTMLElement>) => { if (event.target === event.currentTarget) showWhy({ title, sentence: whole }, event.currentTarget); },
+    tabIndex: 0,
+    role: "note",
+    "aria-label": `${title}: ${whole}`,
+    onBlur: hideWhy,
+    onFocus: (event: FocusEvent<HTMLElement>) => {
+      if (event.target === event.currentTarget) showWhy({ title, sentence: whole }, event.currentTarget);
+    },
   } as const;
   const stray = voice === "first" && nothing ? strayTokens(sample) : [];
   return (
-    <div className={`voice voice-${voice}`} data-label={short} title={text.length > 12 ? words(text.slice(0, TITLE_TOKENS)) : undefined}>
-      {stray.length > 0 && <Tokens sample={sample} at={open ? stray : stray.slice(0, CLOSED_TOKENS)} clip={clip} className="stray" label={`Response ${row + 1}, outside of every block`} />}
-      {nothing && stray.length === 0 && <span className="voice-nothing">{voice === "reflection" ? "no reflection" : "nothing said"}</span>}
+    <div
+      className={`voice voice-${voice}`}
+      data-label={short}
+      title={text.length > 12 ? words(text.slice(0, TITLE_TOKENS)) : undefined}
+    >
+      {stray.length > 0 && (
+        <Tokens
+          sample={sample}
+          at={open ? stray : stray.slice(0, CLOSED_TOKENS)}
+          clip={clip}
+          className="stray"
+          label={`Response ${row + 1}, outside of every block`}
+        />
+      )}
+      {nothing && stray.length === 0 && (
+        <span className="voice-nothing">{voice === "reflection" ? "no reflection" : "nothing said"}</span>
+      )}
       {answer.length > 0 && (
-        <span className={`answer ${unread ? "is-unreadable" : right === null ? "" : right ? "is-right" : "is-wrong"}`} title={whole}
-          {...(whole.length > LONG_ANSWER ? readWhole : {})}>
+        <span
+          className={`answer ${unread ? "is-unreadable" : right === null ? "" : right ? "is-right" : "is-wrong"}`}
+          title={whole}
+          {...(whole.length > LONG_ANSWER ? readWhole : {})}
+        >
           {right !== null && <Icon name={right ? "check" : "cross"} size={11} />}
-          <Tokens sample={sample} at={answer} clip={clip} label={`${title}${unread ? ", unreadable" : right === null ? "" : right ? ", right" : ", wrong"}`} />
+          <Tokens
+            sample={sample}
+            at={answer}
+            clip={clip}
+            label={`${title}${unread ? ", unreadable" : right === null ? "" : right ? ", right" : ", wrong"}`}
+          />
         </span>
       )}
-      {thought.length > 0 && <Tokens sample={sample} at={thought} clip={clip} className="thought" label={`Response ${row + 1}, ${name.toLowerCase()}`} />}
+      {thought.length > 0 && (
+        <Tokens
+          sample={sample}
+          at={thought}
+          clip={clip}
+          className="thought"
+          label={`Response ${row + 1}, ${name.toLowerCase()}`}
+        />
+      )}
     </div>
   );
 }

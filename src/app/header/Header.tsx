@@ -34,23 +34,70 @@ export function Header() {
     isFreshLink(location.hash, localStorage);
     try {
       await navigator.clipboard.writeText(link);
-      session.notify("info", "Link copied", link.includes("#") ? "It carries the start and the settings that differ from the defaults." : "Start and settings are the defaults, so it is the plain address.");
+      session.notify(
+        "info",
+        "Link copied",
+        link.includes("#")
+          ? "It carries the start and the settings that differ from the defaults."
+          : "Start and settings are the defaults, so it is the plain address.",
+      );
     } catch (error) {
-      session.notify("info", "The link is in the address bar", `It could not be copied by itself: ${error instanceof Error ? error.message : String(error)}`);
+      session.notify(
+        "info",
+        "The link is in the address bar",
+        `It could not be copied by itself: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
   };
   return (
     <header className="header">
-      <p className="brand"><Mark /><b>SRPO</b> Playground</p>
+      <p className="brand">
+        <Mark />
+        <b>SRPO</b> Playground
+      </p>
       <StageStepper />
       <Transport />
       <div className="header-end">
         <HomeBadge />
-        <button type="button" className="icon-button only-narrow" onClick={() => view.setState({ sheet: true })} aria-label="Rewards and settings" title="Rewards and settings"><Icon name="sliders" /></button>
+        <button
+          type="button"
+          className="icon-button only-narrow"
+          onClick={() => view.setState({ sheet: true })}
+          aria-label="Rewards and settings"
+          title="Rewards and settings"
+        >
+          <Icon name="sliders" />
+        </button>
         {/* The address of a served run holds its token, and its policy is on one machine only. */}
-        {!served && <button type="button" className="icon-button" onClick={() => void share()} aria-label="Copy a link to these settings" title="Copy a link to these settings"><Icon name="link" /></button>}
-        <button type="button" className="icon-button" onClick={toggleTheme} aria-label="Light or dark" title={`Light or dark (T)${theme === "system" ? ", now as the system says" : ""}`}><Icon name="moon" /></button>
-        <button type="button" className="icon-button" onClick={() => view.setState({ help: true })} aria-label="Help" title="What do these buttons do? (?)"><Icon name="help" /></button>
+        {!served && (
+          <button
+            type="button"
+            className="icon-button"
+            onClick={() => void share()}
+            aria-label="Copy a link to these settings"
+            title="Copy a link to these settings"
+          >
+            <Icon name="link" />
+          </button>
+        )}
+        <button
+          type="button"
+          className="icon-button"
+          onClick={toggleTheme}
+          aria-label="Light or dark"
+          title={`Light or dark (T)${theme === "system" ? ", now as the system says" : ""}`}
+        >
+          <Icon name="moon" />
+        </button>
+        <button
+          type="button"
+          className="icon-button"
+          onClick={() => view.setState({ help: true })}
+          aria-label="Help"
+          title="What do these buttons do? (?)"
+        >
+          <Icon name="help" />
+        </button>
       </div>
     </header>
   );

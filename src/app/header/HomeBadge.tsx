@@ -5,11 +5,16 @@ import { useRun } from "../state/hooks";
 import { HOME_WORDS, number } from "../state/words";
 
 const PROGRESS_WORDS = {
-  download: "Loading the policy", device: "Opening the device", selfTest: "Testing the kernels", load: "Placing the weights",
-  evaluate: "Evaluating", restore: "Restoring",
+  download: "Loading the policy",
+  device: "Opening the device",
+  selfTest: "Testing the kernels",
+  load: "Placing the weights",
+  evaluate: "Evaluating",
+  restore: "Restoring",
 } as const;
 
-const milliseconds = (value: number): string => (value >= 1000 ? `${number(value / 1000, 1)} s` : `${Math.round(value)} ms`);
+const milliseconds = (value: number): string =>
+  value >= 1000 ? `${number(value / 1000, 1)} s` : `${Math.round(value)} ms`;
 
 export function HomeBadge() {
   const [open, setOpen] = useState(false);
@@ -24,36 +29,99 @@ export function HomeBadge() {
       <p className={`badge is-starting${status === "failed" ? " is-failed" : ""}`} role="status">
         <i className="badge-light" aria-hidden="true" />
         {status === "failed" ? "No policy is open" : progress ? PROGRESS_WORDS[progress.what] : "Starting the engine"}
-        {progress && progress.total > 0 && <progress max={progress.total} value={progress.done} aria-label={PROGRESS_WORDS[progress.what]} />}
+        {progress && progress.total > 0 && (
+          <progress max={progress.total} value={progress.done} aria-label={PROGRESS_WORDS[progress.what]} />
+        )}
       </p>
     );
   }
-  const where = status === "recovering" ? "Recovering" : status === "disconnected" ? "Disconnected" : served ? "Node" : HOME_WORDS[opened.home];
+  const where =
+    status === "recovering"
+      ? "Recovering"
+      : status === "disconnected"
+        ? "Disconnected"
+        : served
+          ? "Node"
+          : HOME_WORDS[opened.home];
   const place = served ? `${opened.adapter} · ${served.policy}` : opened.adapter;
   const passed = opened.passedOver[0];
   const { download, device, pipelines, selfTest, load } = opened.costs;
   return (
-    <div className="badge-place" onKeyDown={(event) => { if (event.key === "Escape") setOpen(false); }} onBlur={(event) => { if (!event.currentTarget.contains(event.relatedTarget)) setOpen(false); }}>
-      <button type="button" className={`badge is-${status} home-${opened.home}`} aria-expanded={open} aria-controls={panel} onClick={() => setOpen(!open)}>
+    <div
+      className="badge-place"
+      onKeyDown={(event) => {
+        if (event.key === "Escape") setOpen(false);
+      }}
+      onBlur={(event) => {
+        if (!event.currentTarget.contains(event.relatedTarget)) setOpen(false);
+      }}
+    >
+      <button
+        type="button"
+        className={`badge is-${status} home-${opened.home}`}
+        aria-expanded={open}
+        aria-controls={panel}
+        onClick={() => setOpen(!open)}
+      >
         <i className="badge-light" aria-hidden="true" />
         <b>{where}</b>
-        <span className="badge-adapter" title={place}>{place}</span>
-        {seconds !== null && <span className="badge-pace tabular">{seconds < 1 ? `${number(1 / seconds, 1)} steps/s` : `${number(seconds, 1)} s/step`}</span>}
+        <span className="badge-adapter" title={place}>
+          {place}
+        </span>
+        {seconds !== null && (
+          <span className="badge-pace tabular">
+            {seconds < 1 ? `${number(1 / seconds, 1)} steps/s` : `${number(seconds, 1)} s/step`}
+          </span>
+        )}
       </button>
       <div id={panel} className="badge-panel" hidden={!open} tabIndex={-1}>
-        <h2><Icon name="chip" />{served ? "Trained by the runner" : "Trained here, in this tab"}</h2>
-        {served && <p>The run lives in a Node process on your machine and goes on when this tab is closed. Its policy came from {served.policy}{served.data !== null && <>, its problems from {served.data}</>}.</p>}
-        <p>{HOME_WORDS[opened.home]} on {opened.adapter}. {(opened.parameters / 1e6).toFixed(2)} M parameters.{opened.features.length > 0 && ` Uses ${opened.features.join(", ")}.`}</p>
-        {passed && <p className="badge-passed"><b>{HOME_WORDS[passed.home]} was passed over:</b> {passed.why}</p>}
+        <h2>
+          <Icon name="chip" />
+          {served ? "Trained by the runner" : "Trained here, in this tab"}
+        </h2>
+        {served && (
+          <p>
+            The run lives in a Node process on your machine and goes on when this tab is closed. Its policy came from{" "}
+            {served.policy}
+            {served.data !== null && <>, its problems from {served.data}</>}.
+          </p>
+        )}
+        <p>
+          {HOME_WORDS[opened.home]} on {opened.adapter}. {(opened.parameters / 1e6).toFixed(2)} M parameters.
+          {opened.features.length > 0 && ` Uses ${opened.features.join(", ")}.`}
+        </p>
+        {passed && (
+          <p className="badge-passed">
+            <b>{HOME_WORDS[passed.home]} was passed over:</b> {passed.why}
+          </p>
+        )}
         <table>
           <caption>What it cost to start</caption>
           <tbody>
-            <tr><th scope="row">Download</th><td>{milliseconds(download)}</td></tr>
-            <tr><th scope="row">Device</th><td>{milliseconds(device)}</td></tr>
-            <tr><th scope="row">Compiling the kernels</th><td>{milliseconds(pipelines)}</td></tr>
-            <tr><th scope="row">Self-test against the reference</th><td>{milliseconds(selfTest)}</td></tr>
-            <tr><th scope="row">Weights</th><td>{milliseconds(load)}</td></tr>
-            <tr className="total"><th scope="row">Together</th><td>{milliseconds(download + device + pipelines + selfTest + load)}</td></tr>
+            <tr>
+              <th scope="row">Download</th>
+              <td>{milliseconds(download)}</td>
+            </tr>
+            <tr>
+              <th scope="row">Device</th>
+              <td>{milliseconds(device)}</td>
+            </tr>
+            <tr>
+              <th scope="row">Compiling the kernels</th>
+              <td>{milliseconds(pipelines)}</td>
+            </tr>
+            <tr>
+              <th scope="row">Self-test against the reference</th>
+              <td>{milliseconds(selfTest)}</td>
+            </tr>
+            <tr>
+              <th scope="row">Weights</th>
+              <td>{milliseconds(load)}</td>
+            </tr>
+            <tr className="total">
+              <th scope="row">Together</th>
+              <td>{milliseconds(download + device + pipelines + selfTest + load)}</td>
+            </tr>
           </tbody>
         </table>
       </div>

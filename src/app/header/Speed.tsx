@@ -1,6 +1,6 @@
 /** How fast play goes: full speed, or slow enough to watch the phases. Changing it while playing takes effect at once. */
 import { useRun, useSession, useView } from "../state/hooks";
-import { setTaste, SPEEDS } from "../state/view";
+import { SPEEDS, setTaste } from "../state/view";
 
 export function Speed({ label }: { readonly label?: string }) {
   const session = useSession();
@@ -9,12 +9,19 @@ export function Speed({ label }: { readonly label?: string }) {
   return (
     <label className={label === undefined ? "speed" : "choice"}>
       <span className={label === undefined ? "visually-hidden" : undefined}>{label ?? "Speed"}</span>
-      <select value={speed} onChange={(event) => {
-        const chosen = SPEEDS.find(({ name }) => name === event.target.value);
-        if (chosen) setTaste({ speed: chosen.name });
-        if (playing) session.play();
-      }}>
-        {SPEEDS.map(({ name, label: words }) => <option key={name} value={name}>{words}</option>)}
+      <select
+        value={speed}
+        onChange={(event) => {
+          const chosen = SPEEDS.find(({ name }) => name === event.target.value);
+          if (chosen) setTaste({ speed: chosen.name });
+          if (playing) session.play();
+        }}
+      >
+        {SPEEDS.map(({ name, label: words }) => (
+          <option key={name} value={name}>
+            {words}
+          </option>
+        ))}
       </select>
     </label>
   );

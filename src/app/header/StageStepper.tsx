@@ -17,9 +17,20 @@ export function StageStepper() {
       {STAGES.map((each, at) => (
         <Fragment key={each}>
           {at > 0 && <i className={`stage-line${at <= reached ? " is-done" : ""}`} aria-hidden="true" />}
-          <button type="button" className={`stage${each === stage ? " is-current" : at < reached ? " is-done" : ""}`} disabled={!ready}
-            aria-current={each === stage ? "step" : undefined} title={STAGE_WORDS[each].what} onClick={() => { if (each !== stage) session.stage(each); }}>
-            <span className="stage-number" aria-hidden="true">{at + 1}</span>{STAGE_WORDS[each].label}
+          <button
+            type="button"
+            className={`stage${each === stage ? " is-current" : at < reached ? " is-done" : ""}`}
+            disabled={!ready}
+            aria-current={each === stage ? "step" : undefined}
+            title={STAGE_WORDS[each].what}
+            onClick={() => {
+              if (each !== stage) session.stage(each);
+            }}
+          >
+            <span className="stage-number" aria-hidden="true">
+              {at + 1}
+            </span>
+            {STAGE_WORDS[each].label}
           </button>
         </Fragment>
       ))}

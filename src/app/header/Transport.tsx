@@ -15,15 +15,62 @@ export function Transport() {
   const stepName = looking ? "Look one step forward (→)" : "One step (→)";
   return (
     <div className="transport" role="group" aria-label="Transport">
-      <button type="button" className="icon-button" disabled={!ready} onClick={session.reset} aria-label="Reset" title="Reset: back to the start of this run (R)"><Icon name="reset" /></button>
-      <button type="button" className="icon-button" disabled={!hasPast} onClick={session.back} aria-label="Look back one step" title="Look back one step (←)"><Icon name="back" /></button>
-      <button type="button" className="play" disabled={!ready} onClick={session.togglePlay} aria-pressed={playing} title="Play or pause (Space)">
-        <Icon name={playing ? "pause" : "play"} />{playing ? "Pause" : "Play"}
+      <button
+        type="button"
+        className="icon-button"
+        disabled={!ready}
+        onClick={session.reset}
+        aria-label="Reset"
+        title="Reset: back to the start of this run (R)"
+      >
+        <Icon name="reset" />
       </button>
-      <button type="button" className="icon-button" disabled={!ready} onClick={session.step} aria-label={stepName} title={stepName}><Icon name="step" /></button>
-      <button type="button" className="icon-button is-wide" disabled={!ready} onClick={session.phase} title="One phase only: rollout, score, normalise, update (⇧→)"><Icon name="phase" />Sub-step</button>
+      <button
+        type="button"
+        className="icon-button"
+        disabled={!hasPast}
+        onClick={session.back}
+        aria-label="Look back one step"
+        title="Look back one step (←)"
+      >
+        <Icon name="back" />
+      </button>
+      <button
+        type="button"
+        className="play"
+        disabled={!ready}
+        onClick={session.togglePlay}
+        aria-pressed={playing}
+        title="Play or pause (Space)"
+      >
+        <Icon name={playing ? "pause" : "play"} />
+        {playing ? "Pause" : "Play"}
+      </button>
+      <button
+        type="button"
+        className="icon-button"
+        disabled={!ready}
+        onClick={session.step}
+        aria-label={stepName}
+        title={stepName}
+      >
+        <Icon name="step" />
+      </button>
+      <button
+        type="button"
+        className="icon-button is-wide"
+        disabled={!ready}
+        onClick={session.phase}
+        title="One phase only: rollout, score, normalise, update (⇧→)"
+      >
+        <Icon name="phase" />
+        Sub-step
+      </button>
       <Speed />
-      <p className="step-count" aria-live="off"><span>step</span> <b>{step}</b>{planned !== null && <span>/ {planned}</span>}</p>
+      <p className="step-count" aria-live="off">
+        <span>step</span> <b>{step}</b>
+        {planned !== null && <span>/ {planned}</span>}
+      </p>
     </div>
   );
 }

@@ -1,5 +1,5 @@
 /** What is rewarded: a slider for every term in its hue, the tiers of I_eff, and the variant of the scorer. */
-import { TRANSITIONS, type RewardVariant } from "../../srpo/types";
+import { type RewardVariant, TRANSITIONS } from "../../srpo/types";
 import { defaultSettings } from "../../worker/protocol";
 import { Slider } from "../parts/Slider";
 import { useRun, useSession } from "../state/hooks";
@@ -7,8 +7,14 @@ import { signed, TRANSITION_WORDS } from "../state/words";
 
 const VARIANTS: Readonly<Record<RewardVariant, { readonly label: string; readonly what: string }>> = {
   paper: { label: "the paper's", what: "Every term apart, as the paper defines them." },
-  official: { label: "the released code's", what: "One combined accuracy over both answers: it pays a deliberately wrong first answer most." },
-  "official-verl": { label: "the verl port's", what: "A slip in operator precedence: fixing a wrong answer earns nothing here." },
+  official: {
+    label: "the released code's",
+    what: "One combined accuracy over both answers: it pays a deliberately wrong first answer most.",
+  },
+  "official-verl": {
+    label: "the verl port's",
+    what: "A slip in operator precedence: fixing a wrong answer earns nothing here.",
+  },
 };
 
 export function RewardKnobs() {
@@ -23,24 +29,100 @@ export function RewardKnobs() {
     <section className="knobs" aria-labelledby="rewarded">
       <div className="knobs-head">
         <h2 id="rewarded">What is rewarded</h2>
-        {changed && <button type="button" className="text-button" onClick={() => set(original)}>defaults</button>}
+        {changed && (
+          <button type="button" className="text-button" onClick={() => set(original)}>
+            defaults
+          </button>
+        )}
       </div>
-      {stage === "sft" && <p className="knob-note is-quiet">For GRPO: this stage learns from records, without rewards.</p>}
-      <Slider label="Format" symbol="R_format" hue="var(--term-format)" hint="The five blocks stand in order" value={reward.formatWeight} original={original.formatWeight} min={0} max={1} step={0.05} onChange={(formatWeight) => set({ formatWeight })} />
-      <Slider label="First answer right" symbol="R_acc" hue="var(--term-accuracy)" value={reward.accuracyWeight} original={original.accuracyWeight} min={0} max={1} step={0.05} onChange={(accuracyWeight) => set({ accuracyWeight })} />
-      <Slider label="Reflection helped" symbol="× I_eff" hue="var(--term-effectiveness)" hint="0 turns the term off" value={reward.effectivenessWeight} original={original.effectivenessWeight} min={0} max={2} step={0.1} onChange={(effectivenessWeight) => set({ effectivenessWeight })} />
+      {stage === "sft" && (
+        <p className="knob-note is-quiet">For GRPO: this stage learns from records, without rewards.</p>
+      )}
+      <Slider
+        label="Format"
+        symbol="R_format"
+        hue="var(--term-format)"
+        hint="The five blocks stand in order"
+        value={reward.formatWeight}
+        original={original.formatWeight}
+        min={0}
+        max={1}
+        step={0.05}
+        onChange={(formatWeight) => set({ formatWeight })}
+      />
+      <Slider
+        label="First answer right"
+        symbol="R_acc"
+        hue="var(--term-accuracy)"
+        value={reward.accuracyWeight}
+        original={original.accuracyWeight}
+        min={0}
+        max={1}
+        step={0.05}
+        onChange={(accuracyWeight) => set({ accuracyWeight })}
+      />
+      <Slider
+        label="Reflection helped"
+        symbol="× I_eff"
+        hue="var(--term-effectiveness)"
+        hint="0 turns the term off"
+        value={reward.effectivenessWeight}
+        original={original.effectivenessWeight}
+        min={0}
+        max={2}
+        step={0.1}
+        onChange={(effectivenessWeight) => set({ effectivenessWeight })}
+      />
       <div className="tiers" role="group" aria-label="Tiers of I_eff">
         {TRANSITIONS.map((each) => (
-          <Slider key={each} label={TRANSITION_WORDS[each].label} hint={TRANSITION_WORDS[each].what} hue={each === "spoilt" ? "var(--spoilt)" : "var(--term-effectiveness)"} show={signed}
-            value={reward.effectiveness[each]} original={original.effectiveness[each]} min={-1} max={1} step={0.05}
-            onChange={(value) => set({ effectiveness: { ...reward.effectiveness, [each]: value } })} />
+          <Slider
+            key={each}
+            label={TRANSITION_WORDS[each].label}
+            hint={TRANSITION_WORDS[each].what}
+            hue={each === "spoilt" ? "var(--spoilt)" : "var(--term-effectiveness)"}
+            show={signed}
+            value={reward.effectiveness[each]}
+            original={original.effectiveness[each]}
+            min={-1}
+            max={1}
+            step={0.05}
+            onChange={(value) => set({ effectiveness: { ...reward.effectiveness, [each]: value } })}
+          />
         ))}
       </div>
-      {own && <Slider label="A reflection is there" symbol="I_ref" hue="var(--term-reflectionFormat)" value={reward.reflectionFormatWeight} original={original.reflectionFormatWeight} min={0} max={1} step={0.05} onChange={(reflectionFormatWeight) => set({ reflectionFormatWeight })} />}
-      <Slider label="Length on target" symbol="α · f_len" hue="var(--term-length)" hint="Twice the length of the first solution is best" value={reward.lengthWeight} original={original.lengthWeight} min={0} max={0.5} step={0.01} onChange={(lengthWeight) => set({ lengthWeight })} />
-      <label className="choice"><span>Scorer</span>
+      {own && (
+        <Slider
+          label="A reflection is there"
+          symbol="I_ref"
+          hue="var(--term-reflectionFormat)"
+          value={reward.reflectionFormatWeight}
+          original={original.reflectionFormatWeight}
+          min={0}
+          max={1}
+          step={0.05}
+          onChange={(reflectionFormatWeight) => set({ reflectionFormatWeight })}
+        />
+      )}
+      <Slider
+        label="Length on target"
+        symbol="α · f_len"
+        hue="var(--term-length)"
+        hint="Twice the length of the first solution is best"
+        value={reward.lengthWeight}
+        original={original.lengthWeight}
+        min={0}
+        max={0.5}
+        step={0.01}
+        onChange={(lengthWeight) => set({ lengthWeight })}
+      />
+      <label className="choice">
+        <span>Scorer</span>
         <select value={reward.variant} onChange={(event) => set({ variant: event.target.value as RewardVariant })}>
-          {Object.entries(VARIANTS).map(([name, { label }]) => <option key={name} value={name}>{label}</option>)}
+          {Object.entries(VARIANTS).map(([name, { label }]) => (
+            <option key={name} value={name}>
+              {label}
+            </option>
+          ))}
         </select>
       </label>
       {!own && <p className="knob-note">{VARIANTS[reward.variant].what}</p>}

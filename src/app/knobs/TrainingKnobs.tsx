@@ -1,5 +1,5 @@
 /** How it is trained: three settings at hand, the others behind "more". */
-import { defaultSettings, settingsSchema, type Settings } from "../../worker/protocol";
+import { defaultSettings, type Settings, settingsSchema } from "../../worker/protocol";
 import { Slider } from "../parts/Slider";
 import { useRun, useSession } from "../state/hooks";
 import { NumberKnob } from "./NumberKnob";
@@ -12,7 +12,10 @@ function scientific(value: number): string {
 const whole = (value: number): string => String(Math.round(value));
 const PRESETS: readonly Settings["grpo"]["preset"][] = ["srpo", "trl", "verl", "easyr1", "openrlhf"];
 const FAMILIES: readonly { readonly name: Settings["families"][number]; readonly label: string }[] = [
-  { name: "bars", label: "Bar charts" }, { name: "shapes", label: "Shapes" }, { name: "geometry", label: "Geometry" }, { name: "digits", label: "Arithmetic" },
+  { name: "bars", label: "Bar charts" },
+  { name: "shapes", label: "Shapes" },
+  { name: "geometry", label: "Geometry" },
+  { name: "digits", label: "Arithmetic" },
 ];
 
 /** Three steps a decade: 1, 2, 5. */
@@ -33,44 +36,187 @@ export function TrainingKnobs() {
   const rate = inSft ? sft.learningRate : grpo.learningRate;
   const originalRate = inSft ? original.sft.learningRate : original.grpo.learningRate;
   const toggle = (name: (typeof FAMILIES)[number]["name"]): void => {
-    const families = settingsSchema.shape.families.safeParse(FAMILIES.map((each) => each.name).filter((each) => (each === name) !== settings.families.includes(each)));
+    const families = settingsSchema.shape.families.safeParse(
+      FAMILIES.map((each) => each.name).filter((each) => (each === name) !== settings.families.includes(each)),
+    );
     if (families.success) set({ families: families.data });
   };
   return (
     <section className="knobs" aria-labelledby="trained">
-      <div className="knobs-head"><h2 id="trained">How it is trained</h2></div>
-      <Slider label="Group size" symbol="G" value={grpo.groupSize} original={original.grpo.groupSize} min={2} max={16} step={1} show={whole} hint="Responses to each problem" onChange={(groupSize) => set({ grpo: { groupSize } })} />
-      <Slider label="Temperature" symbol="T" value={settings.temperature} original={original.temperature} min={0.1} max={2} step={0.05} onChange={(temperature) => set({ temperature })} />
-      <Slider label="Learning rate" value={notchOf(rate)} original={notchOf(originalRate)} min={-18} max={-6} step={1} show={(notch) => scientific(rateOf(notch))}
-        onChange={(notch) => set(inSft ? { sft: { learningRate: rateOf(notch) } } : { grpo: { learningRate: rateOf(notch) } })} />
+      <div className="knobs-head">
+        <h2 id="trained">How it is trained</h2>
+      </div>
+      <Slider
+        label="Group size"
+        symbol="G"
+        value={grpo.groupSize}
+        original={original.grpo.groupSize}
+        min={2}
+        max={16}
+        step={1}
+        show={whole}
+        hint="Responses to each problem"
+        onChange={(groupSize) => set({ grpo: { groupSize } })}
+      />
+      <Slider
+        label="Temperature"
+        symbol="T"
+        value={settings.temperature}
+        original={original.temperature}
+        min={0.1}
+        max={2}
+        step={0.05}
+        onChange={(temperature) => set({ temperature })}
+      />
+      <Slider
+        label="Learning rate"
+        value={notchOf(rate)}
+        original={notchOf(originalRate)}
+        min={-18}
+        max={-6}
+        step={1}
+        show={(notch) => scientific(rateOf(notch))}
+        onChange={(notch) =>
+          set(inSft ? { sft: { learningRate: rateOf(notch) } } : { grpo: { learningRate: rateOf(notch) } })
+        }
+      />
       <details className="more">
         <summary>more …</summary>
-        <NumberKnob label="Problems a step" value={grpo.prompts} min={1} max={64} onChange={(prompts) => set({ grpo: { prompts } })} />
-        <NumberKnob label="GRPO steps" value={grpo.steps} min={1} max={5000} onChange={(steps) => set({ grpo: { steps } })} />
-        {data === null && <NumberKnob label="SFT examples" value={sft.examples} min={64} max={20000} onChange={(examples) => set({ sft: { examples } })} />}
-        <NumberKnob label="SFT steps" value={sft.steps} min={1} max={5000} onChange={(steps) => set({ sft: { steps } })} />
-        <NumberKnob label="Clip below" value={grpo.clipLow} min={0.01} max={0.99} step={0.01} onChange={(clipLow) => set({ grpo: { clipLow } })} />
-        <NumberKnob label="Clip above" value={grpo.clipHigh} min={0.01} max={5} step={0.01} onChange={(clipHigh) => set({ grpo: { clipHigh } })} />
-        <NumberKnob label="KL weight β" value={grpo.beta} min={0} max={1} step={0.001} onChange={(beta) => set({ grpo: { beta } })} />
-        <NumberKnob label="Epochs a rollout" value={grpo.epochs} min={1} max={8} onChange={(epochs) => set({ grpo: { epochs } })} />
-        <NumberKnob label="Longest response" value={settings.maxNewTokens} min={16} max={served !== null ? 8192 : 512} onChange={(maxNewTokens) => set({ maxNewTokens })} />
-        <NumberKnob label="Largest gradient norm" value={settings.maxGradNorm} min={0.01} max={100} step={0.01} onChange={(maxGradNorm) => set({ maxGradNorm })} />
-        <label className="choice"><span>Numerics of</span>
-          <select value={grpo.preset} onChange={(event) => { const preset = PRESETS.find((each) => each === event.target.value); if (preset) set({ grpo: { preset } }); }}>
-            {PRESETS.map((each) => <option key={each}>{each}</option>)}
+        <NumberKnob
+          label="Problems a step"
+          value={grpo.prompts}
+          min={1}
+          max={64}
+          onChange={(prompts) => set({ grpo: { prompts } })}
+        />
+        <NumberKnob
+          label="GRPO steps"
+          value={grpo.steps}
+          min={1}
+          max={5000}
+          onChange={(steps) => set({ grpo: { steps } })}
+        />
+        {data === null && (
+          <NumberKnob
+            label="SFT examples"
+            value={sft.examples}
+            min={64}
+            max={20000}
+            onChange={(examples) => set({ sft: { examples } })}
+          />
+        )}
+        <NumberKnob
+          label="SFT steps"
+          value={sft.steps}
+          min={1}
+          max={5000}
+          onChange={(steps) => set({ sft: { steps } })}
+        />
+        <NumberKnob
+          label="Clip below"
+          value={grpo.clipLow}
+          min={0.01}
+          max={0.99}
+          step={0.01}
+          onChange={(clipLow) => set({ grpo: { clipLow } })}
+        />
+        <NumberKnob
+          label="Clip above"
+          value={grpo.clipHigh}
+          min={0.01}
+          max={5}
+          step={0.01}
+          onChange={(clipHigh) => set({ grpo: { clipHigh } })}
+        />
+        <NumberKnob
+          label="KL weight β"
+          value={grpo.beta}
+          min={0}
+          max={1}
+          step={0.001}
+          onChange={(beta) => set({ grpo: { beta } })}
+        />
+        <NumberKnob
+          label="Epochs a rollout"
+          value={grpo.epochs}
+          min={1}
+          max={8}
+          onChange={(epochs) => set({ grpo: { epochs } })}
+        />
+        <NumberKnob
+          label="Longest response"
+          value={settings.maxNewTokens}
+          min={16}
+          max={served !== null ? 8192 : 512}
+          onChange={(maxNewTokens) => set({ maxNewTokens })}
+        />
+        <NumberKnob
+          label="Largest gradient norm"
+          value={settings.maxGradNorm}
+          min={0.01}
+          max={100}
+          step={0.01}
+          onChange={(maxGradNorm) => set({ maxGradNorm })}
+        />
+        <label className="choice">
+          <span>Numerics of</span>
+          <select
+            value={grpo.preset}
+            onChange={(event) => {
+              const preset = PRESETS.find((each) => each === event.target.value);
+              if (preset) set({ grpo: { preset } });
+            }}
+          >
+            {PRESETS.map((each) => (
+              <option key={each}>{each}</option>
+            ))}
           </select>
         </label>
-        <label className="choice"><span>Shape of f_len</span>
-          <select value={settings.reward.lengthShape} onChange={(event) => set({ reward: { lengthShape: event.target.value === "laplace" ? "laplace" : "gaussian" } })}>
-            <option value="gaussian">exp(−x²)</option><option value="laplace">exp(−2|x|)</option>
+        <label className="choice">
+          <span>Shape of f_len</span>
+          <select
+            value={settings.reward.lengthShape}
+            onChange={(event) =>
+              set({ reward: { lengthShape: event.target.value === "laplace" ? "laplace" : "gaussian" } })
+            }
+          >
+            <option value="gaussian">exp(−x²)</option>
+            <option value="laplace">exp(−2|x|)</option>
           </select>
         </label>
-        {data === null && <fieldset className="families"><legend>Problems</legend>
-          {FAMILIES.map(({ name, label }) => <label key={name}><input type="checkbox" checked={settings.families.includes(name)} onChange={() => toggle(name)} />{label}</label>)}
-        </fieldset>}
-        {data !== null && <p className="data-set" title={data}><span>Problems</span> {data}</p>}
-        <label className="choice"><input type="checkbox" checked={!settings.freezeVision} onChange={(event) => set({ freezeVision: !event.target.checked })} /><span>Train the vision tower too <em>starts over</em></span></label>
-        <NumberKnob label="Seed (from the next reset)" value={settings.seed} min={0} max={2 ** 31 - 1} onChange={(seed) => set({ seed })} />
+        {data === null && (
+          <fieldset className="families">
+            <legend>Problems</legend>
+            {FAMILIES.map(({ name, label }) => (
+              <label key={name}>
+                <input type="checkbox" checked={settings.families.includes(name)} onChange={() => toggle(name)} />
+                {label}
+              </label>
+            ))}
+          </fieldset>
+        )}
+        {data !== null && (
+          <p className="data-set" title={data}>
+            <span>Problems</span> {data}
+          </p>
+        )}
+        <label className="choice">
+          <input
+            type="checkbox"
+            checked={!settings.freezeVision}
+            onChange={(event) => set({ freezeVision: !event.target.checked })}
+          />
+          <span>
+            Train the vision tower too <em>starts over</em>
+          </span>
+        </label>
+        <NumberKnob
+          label="Seed (from the next reset)"
+          value={settings.seed}
+          min={0}
+          max={2 ** 31 - 1}
+          onChange={(seed) => set({ seed })}
+        />
       </details>
     </section>
   );

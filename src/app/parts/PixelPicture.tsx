@@ -25,5 +25,15 @@ export function PixelPicture({ picture, size, alt }: PixelPictureProps) {
     context.putImageData(image, 0, 0);
   }, [width, height, pixels]);
   const scale = size / Math.max(width, height);
-  return <canvas ref={canvas} className={scale < 1 ? "picture is-fine" : "picture"} width={width} height={height} style={{ width: scale * width, height: scale * height }} role="img" aria-label={alt} />;
+  return (
+    <canvas
+      ref={canvas}
+      className={scale < 1 ? "picture is-fine" : "picture"}
+      width={width}
+      height={height}
+      style={{ width: scale * width, height: scale * height }}
+      role="img"
+      aria-label={alt}
+    />
+  );
 }

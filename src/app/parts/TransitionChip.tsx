@@ -16,12 +16,19 @@ interface TransitionChipProps {
 }
 
 export function TransitionChip({ transition, otherwise = "one answer" }: TransitionChipProps) {
-  if (transition === null) return <span className="chip chip-none" title={OTHERWISE[otherwise]}>{otherwise}</span>;
+  if (transition === null)
+    return (
+      <span className="chip chip-none" title={OTHERWISE[otherwise]}>
+        {otherwise}
+      </span>
+    );
   const { label, first, refined, what } = TRANSITION_WORDS[transition];
   return (
     <span className={`chip chip-${transition}`} title={what}>
       <span className="chip-marks" aria-hidden="true">
-        <Icon name={first ? "check" : "cross"} size={11} /><Icon name="arrow" size={10} /><Icon name={refined ? "check" : "cross"} size={11} />
+        <Icon name={first ? "check" : "cross"} size={11} />
+        <Icon name="arrow" size={10} />
+        <Icon name={refined ? "check" : "cross"} size={11} />
       </span>
       {label}
     </span>

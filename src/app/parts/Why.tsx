@@ -2,7 +2,7 @@
  * Every number answers "why?": on hover, focus or tap a small card shows the formula, the same formula with this
  * row's numbers, and the sentence in words. One card for the whole page; targets only say what it should contain.
  */
-import { useLayoutEffect, useRef, useState, type ReactNode } from "react";
+import { type ReactNode, useLayoutEffect, useRef, useState } from "react";
 import { useStore } from "zustand";
 import { createStore } from "zustand/vanilla";
 
@@ -21,7 +21,8 @@ interface WhyState {
 
 const why = createStore<WhyState>(() => ({ explanation: null, anchor: null }));
 
-export const showWhy = (explanation: Explanation, element: Element): void => why.setState({ explanation, anchor: element.getBoundingClientRect() });
+export const showWhy = (explanation: Explanation, element: Element): void =>
+  why.setState({ explanation, anchor: element.getBoundingClientRect() });
 export const hideWhy = (): void => why.setState({ explanation: null, anchor: null });
 
 interface WhyProps {
@@ -36,10 +37,22 @@ interface WhyProps {
 export function Why({ explain, children, className = "", label }: WhyProps) {
   const show = (element: Element): void => showWhy(explain(), element);
   return (
-    <button type="button" className={`why ${className}`} aria-label={label} aria-describedby="why"
-      onPointerEnter={(event) => show(event.currentTarget)} onPointerLeave={(event) => { if (event.pointerType === "mouse") hideWhy(); }}
-      onFocus={(event) => show(event.currentTarget)} onBlur={hideWhy} onClick={(event) => show(event.currentTarget)}
-      onKeyDown={(event) => { if (event.key === "Escape") hideWhy(); }}>
+    <button
+      type="button"
+      className={`why ${className}`}
+      aria-label={label}
+      aria-describedby="why"
+      onPointerEnter={(event) => show(event.currentTarget)}
+      onPointerLeave={(event) => {
+        if (event.pointerType === "mouse") hideWhy();
+      }}
+      onFocus={(event) => show(event.currentTarget)}
+      onBlur={hideWhy}
+      onClick={(event) => show(event.currentTarget)}
+      onKeyDown={(event) => {
+        if (event.key === "Escape") hideWhy();
+      }}
+    >
       {children}
     </button>
   );

@@ -6,7 +6,11 @@ import { canSteer } from "../state/run";
 import { SHIPPED, type ShippedName } from "../state/start";
 import { policyFromDrop, policyFromPicker } from "./dropped";
 
-const LABELS: Readonly<Record<ShippedName, string>> = { base: "the base", sft: "after reflection SFT", srpo: "after SRPO" };
+const LABELS: Readonly<Record<ShippedName, string>> = {
+  base: "the base",
+  sft: "after reflection SFT",
+  srpo: "after SRPO",
+};
 
 export function PolicyDoor() {
   const session = useSession();
@@ -17,14 +21,31 @@ export function PolicyDoor() {
   const picker = useRef<HTMLInputElement>(null);
 
   const openFiles = (reading: Promise<Parameters<typeof session.open>[0]>): void => {
-    reading.then((source) => { session.open(source); }, (error: unknown) => session.notify("error", "The folder could not be opened", error instanceof Error ? error.message : String(error)));
+    reading.then(
+      (source) => {
+        session.open(source);
+      },
+      (error: unknown) =>
+        session.notify(
+          "error",
+          "The folder could not be opened",
+          error instanceof Error ? error.message : String(error),
+        ),
+    );
   };
 
   const fixed = served !== null;
   useEffect(() => {
     if (fixed) return;
-    const over = (event: DragEvent): void => { if (event.dataTransfer?.types.includes("Files")) { event.preventDefault(); setDragging(true); } };
-    const leave = (event: DragEvent): void => { if (event.relatedTarget === null) setDragging(false); };
+    const over = (event: DragEvent): void => {
+      if (event.dataTransfer?.types.includes("Files")) {
+        event.preventDefault();
+        setDragging(true);
+      }
+    };
+    const leave = (event: DragEvent): void => {
+      if (event.relatedTarget === null) setDragging(false);
+    };
     const drop = (event: DragEvent): void => {
       setDragging(false);
       if (!event.dataTransfer || event.dataTransfer.items.length === 0) return;
@@ -34,27 +55,72 @@ export function PolicyDoor() {
     addEventListener("dragover", over);
     addEventListener("dragleave", leave);
     addEventListener("drop", drop);
-    return () => { removeEventListener("dragover", over); removeEventListener("dragleave", leave); removeEventListener("drop", drop); };
+    return () => {
+      removeEventListener("dragover", over);
+      removeEventListener("dragleave", leave);
+      removeEventListener("drop", drop);
+    };
   });
 
   return (
     <div className="policy-door">
-      {served !== null && <p className="policy-served" title={served.policy}><span>Policy</span> {served.policy}</p>}
-      {served === null && <label><span>Start from</span>
-        <select value={start} onChange={(event) => {
-          const shipped = SHIPPED.find((name) => name === event.target.value);
-          if (shipped) session.open({ kind: "shipped", name: shipped });
-          if (event.target.value === "pick") picker.current?.click();
-        }}>
-          {SHIPPED.map((name) => <option key={name} value={name}>{LABELS[name]}</option>)}
-          {start === "own" && <option value="own">your folder</option>}
-          <option value="pick">a checkpoint folder …</option>
-        </select>
-      </label>}
-      <input ref={picker} type="file" className="visually-hidden" tabIndex={-1} aria-hidden="true" multiple {...{ webkitdirectory: "" }}
-        onChange={(event) => { if (event.target.files && event.target.files.length > 0) openFiles(policyFromPicker(event.target.files)); event.target.value = ""; }} />
-      <button type="button" className="button" disabled={!ready} onClick={session.exportPolicy} title="Download the trained policy as a Hugging Face folder"><Icon name="download" />Export</button>
-      {dragging && <div className="drop-veil" aria-hidden="true"><p><Icon name="folder" size={28} />Drop a Hugging Face checkpoint folder to train it here</p></div>}
+      {served !== null && (
+        <p className="policy-served" title={served.policy}>
+          <span>Policy</span> {served.policy}
+        </p>
+      )}
+      {served === null && (
+        <label>
+          <span>Start from</span>
+          <select
+            value={start}
+            onChange={(event) => {
+              const shipped = SHIPPED.find((name) => name === event.target.value);
+              if (shipped) session.open({ kind: "shipped", name: shipped });
+              if (event.target.value === "pick") picker.current?.click();
+            }}
+          >
+            {SHIPPED.map((name) => (
+              <option key={name} value={name}>
+                {LABELS[name]}
+              </option>
+            ))}
+            {start === "own" && <option value="own">your folder</option>}
+            <option value="pick">a checkpoint folder …</option>
+          </select>
+        </label>
+      )}
+      <input
+        ref={picker}
+        type="file"
+        className="visually-hidden"
+        tabIndex={-1}
+        aria-hidden="true"
+        multiple
+        {...{ webkitdirectory: "" }}
+        onChange={(event) => {
+          if (event.target.files && event.target.files.length > 0) openFiles(policyFromPicker(event.target.files));
+          event.target.value = "";
+        }}
+      />
+      <button
+        type="button"
+        className="button"
+        disabled={!ready}
+        onClick={session.exportPolicy}
+        title="Download the trained policy as a Hugging Face folder"
+      >
+        <Icon name="download" />
+        Export
+      </button>
+      {dragging && (
+        <div className="drop-veil" aria-hidden="true">
+          <p>
+            <Icon name="folder" size={28} />
+            Drop a Hugging Face checkpoint folder to train it here
+          </p>
+        </div>
+      )}
     </div>
   );
 }

@@ -22,20 +22,32 @@ async function entriesOf(entry: FileSystemEntry, path: string): Promise<{ path: 
     if (portion.length === 0) break;
     found.push(...portion);
   }
-  const nested = await Promise.all(found.map((each) => entriesOf(each, path === "" ? each.name : `${path}/${each.name}`)));
+  const nested = await Promise.all(
+    found.map((each) => entriesOf(each, path === "" ? each.name : `${path}/${each.name}`)),
+  );
   return nested.flat();
 }
 
 /** @throws Error that says which file is missing or too large */
-export async function readPolicy(files: readonly { readonly path: string; readonly file: File }[]): Promise<FilesSource> {
+export async function readPolicy(
+  files: readonly { readonly path: string; readonly file: File }[],
+): Promise<FilesSource> {
   const missing = NEEDED.filter((pattern) => !files.some(({ path }) => pattern.test(path)));
   if (missing.length > 0) {
     const names = missing.map((pattern) => pattern.source.replace(/[\\^$]/g, "").replace(/^\./, "a .")).join(", ");
-    throw new Error(`This is no Hugging Face checkpoint folder: ${names} is missing. Drop the folder that holds config.json, tokenizer.json and the weights.`);
+    throw new Error(
+      `This is no Hugging Face checkpoint folder: ${names} is missing. Drop the folder that holds config.json, tokenizer.json and the weights.`,
+    );
   }
   const size = files.reduce((sum, { file }) => sum + file.size, 0);
-  if (size > LARGEST) throw new Error(`This folder holds ${Math.round(size / 2 ** 20)} MiB; the page opens at most ${LARGEST / 2 ** 20} MiB. Train larger checkpoints with the command line: npm run srpo -- train --help.`);
-  return { kind: "files", files: await Promise.all(files.map(async ({ path, file }) => ({ path, bytes: await file.arrayBuffer() }))) };
+  if (size > LARGEST)
+    throw new Error(
+      `This folder holds ${Math.round(size / 2 ** 20)} MiB; the page opens at most ${LARGEST / 2 ** 20} MiB. Train larger checkpoints with the command line: npm run srpo -- train --help.`,
+    );
+  return {
+    kind: "files",
+    files: await Promise.all(files.map(async ({ path, file }) => ({ path, bytes: await file.arrayBuffer() }))),
+  };
 }
 
 /** From a drop: a folder, or the loose files of one. */
@@ -47,5 +59,7 @@ export async function policyFromDrop(items: DataTransferItemList): Promise<Files
 
 /** From a directory picker: paths begin with the folder's own name. */
 export function policyFromPicker(files: FileList): Promise<FilesSource> {
-  return readPolicy([...files].map((file) => ({ path: file.webkitRelativePath.split("/").slice(1).join("/") || file.name, file })));
+  return readPolicy(
+    [...files].map((file) => ({ path: file.webkitRelativePath.split("/").slice(1).join("/") || file.name, file })),
+  );
 }

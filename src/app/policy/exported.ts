@@ -17,5 +17,8 @@ export function download(name: string, content: Blob): void {
 }
 
 export function downloadPolicy(files: readonly PolicyFile[], name = "srpo-policy"): void {
-  download(`${name}.zip`, zip(files.map(({ path, bytes }) => ({ path: `${name}/${path}`, bytes: new Uint8Array(bytes) }))));
+  download(
+    `${name}.zip`,
+    zip(files.map(({ path, bytes }) => ({ path: `${name}/${path}`, bytes: new Uint8Array(bytes) }))),
+  );
 }

@@ -7,7 +7,10 @@ describe("the zip of a policy folder", () => {
   });
 
   test("stores every file whole, under its name, at the place its directory says", async () => {
-    const files = [{ path: "policy/config.json", bytes: new TextEncoder().encode("{}") }, { path: "policy/ä.bin", bytes: Uint8Array.from([1, 2, 3, 255]) }];
+    const files = [
+      { path: "policy/config.json", bytes: new TextEncoder().encode("{}") },
+      { path: "policy/ä.bin", bytes: Uint8Array.from([1, 2, 3, 255]) },
+    ];
     const bytes = new Uint8Array(await zip(files).arrayBuffer());
     const view = new DataView(bytes.buffer);
     const end = bytes.length - 22;

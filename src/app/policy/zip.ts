@@ -27,15 +27,23 @@ const UTF8 = 0x0800;
 const DATE = 0x0021;
 const LIMIT = 2 ** 32 - 1;
 
-function record(size: number, fields: readonly (readonly [bytes: 2 | 4, value: number])[], tail: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+function record(
+  size: number,
+  fields: readonly (readonly [bytes: 2 | 4, value: number])[],
+  tail: readonly Uint8Array[],
+): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(size + tail.reduce((sum, part) => sum + part.length, 0));
   const view = new DataView(out.buffer);
   let at = 0;
   for (const [bytes, value] of fields) {
-    if (bytes === 2) view.setUint16(at, value, true); else view.setUint32(at, value, true);
+    if (bytes === 2) view.setUint16(at, value, true);
+    else view.setUint32(at, value, true);
     at += bytes;
   }
-  for (const part of tail) { out.set(part, at); at += part.length; }
+  for (const part of tail) {
+    out.set(part, at);
+    at += part.length;
+  }
   return out;
 }
 
@@ -47,14 +55,40 @@ export function zip(entries: readonly ZipEntry[]): Blob {
   for (const { path, bytes } of entries) {
     const name = new TextEncoder().encode(path);
     const crc = crc32(bytes);
-    const shared = [[2, UTF8], [2, 0], [2, 0], [2, DATE], [4, crc], [4, bytes.length], [4, bytes.length], [2, name.length], [2, 0]] as const;
+    const shared = [
+      [2, UTF8],
+      [2, 0],
+      [2, 0],
+      [2, DATE],
+      [4, crc],
+      [4, bytes.length],
+      [4, bytes.length],
+      [2, name.length],
+      [2, 0],
+    ] as const;
     const local = record(30, [[4, 0x04034b50], [2, 20], ...shared], [name]);
-    directory.push(record(46, [[4, 0x02014b50], [2, 20], [2, 20], ...shared, [2, 0], [2, 0], [2, 0], [4, 0], [4, offset]], [name]));
+    directory.push(
+      record(46, [[4, 0x02014b50], [2, 20], [2, 20], ...shared, [2, 0], [2, 0], [2, 0], [4, 0], [4, offset]], [name]),
+    );
     parts.push(local, bytes);
     offset += local.length + bytes.length;
-    if (offset > LIMIT) throw new RangeError(`The archive grows beyond 4 GiB at "${path}"; download its files one by one instead.`);
+    if (offset > LIMIT)
+      throw new RangeError(`The archive grows beyond 4 GiB at "${path}"; download its files one by one instead.`);
   }
   const size = directory.reduce((sum, entry) => sum + entry.length, 0);
-  const end = record(22, [[4, 0x06054b50], [2, 0], [2, 0], [2, entries.length], [2, entries.length], [4, size], [4, offset], [2, 0]], []);
+  const end = record(
+    22,
+    [
+      [4, 0x06054b50],
+      [2, 0],
+      [2, 0],
+      [2, entries.length],
+      [2, entries.length],
+      [4, size],
+      [4, offset],
+      [2, 0],
+    ],
+    [],
+  );
   return new Blob([...parts, ...directory, end], { type: "application/zip" });
 }

@@ -33,7 +33,13 @@ const LOOK_BACK_TOKENS = 600_000;
 /** Groups sampled by hand that can still be paged through. */
 const SAMPLED_KEPT = 16;
 
-export const initialGroups: GroupsState = { stage: stageOf(DEFAULT_START), now: null, past: [], chosen: 0, lookedAt: null };
+export const initialGroups: GroupsState = {
+  stage: stageOf(DEFAULT_START),
+  now: null,
+  past: [],
+  chosen: 0,
+  lookedAt: null,
+};
 
 export function shown(state: GroupsState): StepGroups | null {
   if (state.lookedAt === null) return state.now;
@@ -67,7 +73,9 @@ function remember(state: GroupsState): readonly StepGroups[] {
 const counted = new WeakMap<StepGroups, number>();
 
 function tokensOf(step: StepGroups): number {
-  const known = counted.get(step) ?? step.groups.reduce((sum, { samples }) => samples.reduce((all, sample) => all + sample.tokens.length, sum), 0);
+  const known =
+    counted.get(step) ??
+    step.groups.reduce((sum, { samples }) => samples.reduce((all, sample) => all + sample.tokens.length, sum), 0);
   counted.set(step, known);
   return known;
 }
@@ -85,26 +93,52 @@ export function reduceGroups(state: GroupsState, event: Event): GroupsState {
       // SFT steps have no groups of samples; the group on show stays.
       if (event.groups.length === 0) return state;
       return {
-        ...state, past: state.now !== null && event.step !== state.now.step ? remember(state) : state.past,
+        ...state,
+        past: state.now !== null && event.step !== state.now.step ? remember(state) : state.past,
         now: { step: event.step, phase: event.phase, groups: event.groups, origin: "training" },
       };
     case "sampled": {
       const before = state.now?.origin === "sampled" ? state.now.groups : [];
       const groups = [...before, event.group].slice(-SAMPLED_KEPT);
-      return { ...state, lookedAt: null, chosen: groups.length - 1, now: { step: state.now?.step ?? 0, phase: null, groups, origin: "sampled" } };
+      return {
+        ...state,
+        lookedAt: null,
+        chosen: groups.length - 1,
+        now: { step: state.now?.step ?? 0, phase: null, groups, origin: "sampled" },
+      };
     }
     // Steps are counted from 1 in every stage: those of another stage would be mixed up with this one's.
-    case "stage": return { ...state, stage: event.stage, lookedAt: null, past: [] };
-    case "restored": return restored(state, event.stage, event.step);
+    case "stage":
+      return { ...state, stage: event.stage, lookedAt: null, past: [] };
+    case "restored":
+      return restored(state, event.stage, event.step);
     // A run that was joined again may have been rewound meanwhile: steps beyond its own are gone.
-    case "opened": return {
-      ...state, stage: event.stage, lookedAt: null,
-      past: event.resumed && state.stage === event.stage ? state.past.filter((entry) => entry.step <= event.step) : [],
-      now: event.resumed || state.now?.origin === "prepared" ? state.now : null,
-    };
-    case "connection": case "steering": case "progress": case "adapter": case "configured": case "playing": case "phaseStarted": case "stepped": case "data": case "evaluated":
-    case "snapshots": case "exported": case "deviceLost": case "refused": case "error":
+    case "opened":
+      return {
+        ...state,
+        stage: event.stage,
+        lookedAt: null,
+        past:
+          event.resumed && state.stage === event.stage ? state.past.filter((entry) => entry.step <= event.step) : [],
+        now: event.resumed || state.now?.origin === "prepared" ? state.now : null,
+      };
+    case "connection":
+    case "steering":
+    case "progress":
+    case "adapter":
+    case "configured":
+    case "playing":
+    case "phaseStarted":
+    case "stepped":
+    case "data":
+    case "evaluated":
+    case "snapshots":
+    case "exported":
+    case "deviceLost":
+    case "refused":
+    case "error":
       return state;
-    default: return event satisfies never;
+    default:
+      return event satisfies never;
   }
 }

@@ -1,12 +1,24 @@
 import { describe, expect, test } from "vitest";
 import { actionOf, BINDINGS, type Pressed } from "./keyboard";
 
-const press = (key: string, held: Partial<Pressed> = {}): Pressed => ({ key, shiftKey: false, ctrlKey: false, metaKey: false, altKey: false, ...held });
+const press = (key: string, held: Partial<Pressed> = {}): Pressed => ({
+  key,
+  shiftKey: false,
+  ctrlKey: false,
+  metaKey: false,
+  altKey: false,
+  ...held,
+});
 
 describe("the keyboard", () => {
   test.each([
-    [" ", {}, "play"], ["ArrowRight", {}, "step"], ["ArrowRight", { shiftKey: true }, "phase"], ["ArrowLeft", {}, "back"],
-    ["r", {}, "reset"], ["R", {}, "reset"], ["?", { shiftKey: true }, "help"],
+    [" ", {}, "play"],
+    ["ArrowRight", {}, "step"],
+    ["ArrowRight", { shiftKey: true }, "phase"],
+    ["ArrowLeft", {}, "back"],
+    ["r", {}, "reset"],
+    ["R", {}, "reset"],
+    ["?", { shiftKey: true }, "help"],
   ] as const)("%j with %j means %s", (key, held, action) => {
     expect(actionOf(press(key, held))).toBe(action);
   });

@@ -1,5 +1,14 @@
 /** The keyboard in one table: what the page listens to is what the help lists. */
-export type Action = "play" | "step" | "phase" | "back" | "reset" | "nextProblem" | "previousProblem" | "theme" | "help";
+export type Action =
+  | "play"
+  | "step"
+  | "phase"
+  | "back"
+  | "reset"
+  | "nextProblem"
+  | "previousProblem"
+  | "theme"
+  | "help";
 
 export interface Binding {
   readonly keys: string;
@@ -31,19 +40,29 @@ export interface Pressed {
 export function actionOf(pressed: Pressed): Action | null {
   if (pressed.ctrlKey || pressed.metaKey || pressed.altKey) return null;
   switch (pressed.key) {
-    case " ": return "play";
-    case "ArrowRight": return pressed.shiftKey ? "phase" : "step";
-    case "ArrowLeft": return pressed.shiftKey ? null : "back";
-    case "?": return "help";
-    default: break;
+    case " ":
+      return "play";
+    case "ArrowRight":
+      return pressed.shiftKey ? "phase" : "step";
+    case "ArrowLeft":
+      return pressed.shiftKey ? null : "back";
+    case "?":
+      return "help";
+    default:
+      break;
   }
   if (pressed.shiftKey) return null;
   switch (pressed.key.toLowerCase()) {
-    case "r": return "reset";
-    case "n": return "nextProblem";
-    case "p": return "previousProblem";
-    case "t": return "theme";
-    default: return null;
+    case "r":
+      return "reset";
+    case "n":
+      return "nextProblem";
+    case "p":
+      return "previousProblem";
+    case "t":
+      return "theme";
+    default:
+      return null;
   }
 }
 

@@ -10,9 +10,16 @@ describe("the share link", () => {
   });
 
   test("carries only what was changed, and gives the same settings back", () => {
-    const settings = patchSettings(defaultSettings, { seed: 7, families: ["bars"], reward: { effectiveness: { kept: 0.25, fixed: 0.5, stillWrong: 0, spoilt: -1 } }, grpo: { groupSize: 12 } });
+    const settings = patchSettings(defaultSettings, {
+      seed: 7,
+      families: ["bars"],
+      reward: { effectiveness: { kept: 0.25, fixed: 0.5, stillWrong: 0, spoilt: -1 } },
+      grpo: { groupSize: 12 },
+    });
     const link = encodeLink(settings, "sft");
-    expect(decodeURIComponent(link)).toBe('#v=1&s={"seed":7,"families":["bars"],"reward":{"effectiveness":{"spoilt":-1}},"grpo":{"groupSize":12}}');
+    expect(decodeURIComponent(link)).toBe(
+      '#v=1&s={"seed":7,"families":["bars"],"reward":{"effectiveness":{"spoilt":-1}},"grpo":{"groupSize":12}}',
+    );
     expect(decodeLink(link)).toEqual({ ok: true, settings, from: "sft" });
   });
 
@@ -36,7 +43,10 @@ describe("the share link", () => {
 
   test("starts a run of its own once; a reload or another tab goes on with it", () => {
     const kept = new Map<string, string>();
-    const storage = { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, value: string) => void kept.set(key, value) };
+    const storage = {
+      getItem: (key: string) => kept.get(key) ?? null,
+      setItem: (key: string, value: string) => void kept.set(key, value),
+    };
     expect(isFreshLink("", storage)).toBe(false);
     expect(isFreshLink("#v=1&s={}", storage)).toBe(true);
     expect(isFreshLink("#v=1&s={}", storage)).toBe(false);

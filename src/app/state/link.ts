@@ -4,7 +4,7 @@
  * Read by one schema; a link that does not parse is told to the visitor and then ignored.
  */
 import { z } from "zod";
-import { defaultSettings, settingsSchema, type Settings, type SettingsPatch } from "../../worker/protocol";
+import { defaultSettings, type Settings, type SettingsPatch, settingsSchema } from "../../worker/protocol";
 import { DEFAULT_START, SHIPPED, type ShippedName, type Start } from "./start";
 
 export const LINK_VERSION = 1;
@@ -72,16 +72,25 @@ export function isFreshLink(hash: string, storage: Pick<Storage, "getItem" | "se
   return true;
 }
 
-export type DecodedLink = { readonly ok: true; readonly settings: SettingsPatch; readonly from: ShippedName } | { readonly ok: false; readonly why: string };
+export type DecodedLink =
+  | { readonly ok: true; readonly settings: SettingsPatch; readonly from: ShippedName }
+  | { readonly ok: false; readonly why: string };
 
 /** Settings and start of a link. Keys it does not know are dropped, values out of range are refused with the schema's words. */
 export function decodeLink(hash: string): DecodedLink {
   const query = new URLSearchParams(hash.replace(/^#/, ""));
   if (!["v", "from", "s"].some((key) => query.has(key))) return { ok: true, settings: {}, from: DEFAULT_START };
   try {
-    const link = linkSchema.parse({ v: Number(query.get("v") ?? LINK_VERSION), from: query.get("from") ?? undefined, s: JSON.parse(query.get("s") ?? "{}") as unknown });
+    const link = linkSchema.parse({
+      v: Number(query.get("v") ?? LINK_VERSION),
+      from: query.get("from") ?? undefined,
+      s: JSON.parse(query.get("s") ?? "{}") as unknown,
+    });
     return { ok: true, settings: settingsSchema.parse(merged(defaultSettings, link.s)), from: link.from };
   } catch (error) {
-    return { ok: false, why: error instanceof z.ZodError ? z.prettifyError(error) : `its settings are no JSON (${String(error)})` };
+    return {
+      ok: false,
+      why: error instanceof z.ZodError ? z.prettifyError(error) : `its settings are no JSON (${String(error)})`,
+    };
   }
 }

@@ -4,10 +4,10 @@
  */
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { Event } from "../../worker/protocol";
-import { initialGroups, reduceGroups, type GroupsState } from "./groups";
-import { initialHistory, reduceHistory, type HistoryState } from "./history";
-import { initialReflections, reduceReflections, type ReflectionsState } from "./reflections";
-import { initialRun, reduceRun, type RunState } from "./run";
+import { type GroupsState, initialGroups, reduceGroups } from "./groups";
+import { type HistoryState, initialHistory, reduceHistory } from "./history";
+import { initialReflections, type ReflectionsState, reduceReflections } from "./reflections";
+import { initialRun, type RunState, reduceRun } from "./run";
 
 /** Milliseconds between two writes to the stores: 10 Hz. */
 const FLUSH_INTERVAL = 100;
@@ -23,12 +23,19 @@ interface Channel<State> {
 function channel<State extends object>(initial: State, reduce: (state: State, event: Event) => State): Channel<State> {
   const store = createStore<State>(() => initial);
   let pending = initial;
-  const flush = (): void => { if (pending !== store.getState()) store.setState(pending, true); };
+  const flush = (): void => {
+    if (pending !== store.getState()) store.setState(pending, true);
+  };
   return {
     store,
-    receive: (event) => { pending = reduce(pending, event); },
+    receive: (event) => {
+      pending = reduce(pending, event);
+    },
     flush,
-    change: (update) => { pending = update(pending); flush(); },
+    change: (update) => {
+      pending = update(pending);
+      flush();
+    },
   };
 }
 
@@ -41,7 +48,10 @@ export interface Live {
 }
 
 /** `hidden` says whether anybody is looking; `now` in ms. Both are given so that tests need no browser. */
-export function createLive(hidden: () => boolean, now: () => number = () => performance.now()): Live & { flush(): void } {
+export function createLive(
+  hidden: () => boolean,
+  now: () => number = () => performance.now(),
+): Live & { flush(): void } {
   const run = channel(initialRun, reduceRun);
   const groups = channel(initialGroups, reduceGroups);
   const history = channel(initialHistory, reduceHistory);
@@ -59,7 +69,11 @@ export function createLive(hidden: () => boolean, now: () => number = () => perf
   };
 
   return {
-    run, groups, history, reflections, flush,
+    run,
+    groups,
+    history,
+    reflections,
+    flush,
     receive(event) {
       for (const each of channels) each.receive(event);
       timer ??= setTimeout(flush, Math.max(0, FLUSH_INTERVAL - (now() - last)));

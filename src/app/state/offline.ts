@@ -14,11 +14,23 @@ export async function goOffline(script: string): Promise<void> {
     return;
   }
   const controlled = new Promise<void>((resolve) => {
-    serviceWorker.addEventListener("controllerchange", () => { resolve(); void keepLoaded(); }, { once: true });
+    serviceWorker.addEventListener(
+      "controllerchange",
+      () => {
+        resolve();
+        void keepLoaded();
+      },
+      { once: true },
+    );
   });
-  const waited = new Promise<void>((resolve) => { setTimeout(resolve, PATIENCE); });
+  const waited = new Promise<void>((resolve) => {
+    setTimeout(resolve, PATIENCE);
+  });
   const refused = new Promise<void>((resolve) => {
-    serviceWorker.register(script).catch((reason: unknown) => { report(reason); resolve(); });
+    serviceWorker.register(script).catch((reason: unknown) => {
+      report(reason);
+      resolve();
+    });
   });
   await Promise.race([controlled, waited, refused]);
 }
@@ -27,9 +39,16 @@ export async function goOffline(script: string): Promise<void> {
 const LATER = 3000;
 
 async function keepLoaded(): Promise<void> {
-  await new Promise<void>((resolve) => { setTimeout(resolve, LATER); });
-  const loaded = performance.getEntriesByType("resource").map(({ name }) => name).filter((name) => name.startsWith(location.origin));
-  await Promise.all([location.href, ...loaded].map((address) => fetch(address, { cache: "force-cache" }).catch(report)));
+  await new Promise<void>((resolve) => {
+    setTimeout(resolve, LATER);
+  });
+  const loaded = performance
+    .getEntriesByType("resource")
+    .map(({ name }) => name)
+    .filter((name) => name.startsWith(location.origin));
+  await Promise.all(
+    [location.href, ...loaded].map((address) => fetch(address, { cache: "force-cache" }).catch(report)),
+  );
 }
 
 function report(reason: unknown): void {

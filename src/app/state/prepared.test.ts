@@ -9,7 +9,9 @@ describe("the prepared group", () => {
     const record = group({ seed: 3, skill: 0.5, groupSize: 4, phase: "normalise", reward: defaultSettings.reward });
     const read = decodePrepared(JSON.parse(encodePrepared(record)));
     expect(read.problem).toEqual(record.problem);
-    expect(read.samples.map(({ score, advantage, tokens }) => ({ score, advantage, tokens }))).toEqual(record.samples.map(({ score, advantage, tokens }) => ({ score, advantage, tokens })));
+    expect(read.samples.map(({ score, advantage, tokens }) => ({ score, advantage, tokens }))).toEqual(
+      record.samples.map(({ score, advantage, tokens }) => ({ score, advantage, tokens })),
+    );
   });
 
   test("the shipped file is one", () => {
@@ -19,7 +21,10 @@ describe("the prepared group", () => {
 
   test("a picture with too few bytes is refused in words", () => {
     const record = group({ seed: 3, skill: 0.5, groupSize: 4, phase: "normalise", reward: defaultSettings.reward });
-    const short = { ...record, problem: { ...record.problem, picture: { ...record.problem.picture, pixels: new Uint8Array(5) } } };
+    const short = {
+      ...record,
+      problem: { ...record.problem, picture: { ...record.problem.picture, pixels: new Uint8Array(5) } },
+    };
     expect(() => decodePrepared(JSON.parse(encodePrepared(short)))).toThrow(/width × height × 3/);
   });
 });

@@ -11,31 +11,58 @@ const solution = z.object({ think: z.string(), answer: z.string() }).nullable();
 const base64 = z.base64().transform((text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)));
 
 const terms = z.object({
-  format: z.number(), accuracy: z.number(), effectiveness: z.number(), reflectionFormat: z.number(),
-  length: z.number(), lengthWeighted: z.number(), total: z.number(),
+  format: z.number(),
+  accuracy: z.number(),
+  effectiveness: z.number(),
+  reflectionFormat: z.number(),
+  length: z.number(),
+  lengthWeighted: z.number(),
+  total: z.number(),
 });
 
 const score = z.object({
-  firstSolution: solution, reflection: z.string().nullable(), refinedSolution: solution,
-  wellFormed: z.boolean(), formatReasons: z.array(z.string()), firstRight: z.boolean(), refinedRight: z.boolean(),
-  transition: z.enum(["kept", "fixed", "stillWrong", "spoilt"]).nullable(), terms, lengthTokens: z.number(), baseTokens: z.number(),
+  firstSolution: solution,
+  reflection: z.string().nullable(),
+  refinedSolution: solution,
+  wellFormed: z.boolean(),
+  formatReasons: z.array(z.string()),
+  firstRight: z.boolean(),
+  refinedRight: z.boolean(),
+  transition: z.enum(["kept", "fixed", "stillWrong", "spoilt"]).nullable(),
+  terms,
+  lengthTokens: z.number(),
+  baseTokens: z.number(),
 });
 
 const sample = z.object({
-  text: z.string(), tokens: z.array(z.string()), tokenIds: z.array(z.number()), logprobs: z.array(z.number()), entropies: z.array(z.number()),
-  voices: z.array(voice.nullable()), finished: z.boolean(), score, advantage: z.number(),
+  text: z.string(),
+  tokens: z.array(z.string()),
+  tokenIds: z.array(z.number()),
+  logprobs: z.array(z.number()),
+  entropies: z.array(z.number()),
+  voices: z.array(voice.nullable()),
+  finished: z.boolean(),
+  score,
+  advantage: z.number(),
 });
 
-const preparedSchema = z.object({
-  version: z.literal(1),
-  problem: z.object({
-    id: z.string(), family: z.enum(["bars", "shapes", "geometry", "digits"]), question: z.string(), answer: z.string(),
-    /** RGB bytes as base64. */
-    picture: z.object({ width: z.int().positive(), height: z.int().positive(), pixels: base64 }),
-  }),
-  samples: z.array(sample).nonempty(),
-  normalised: z.object({ mean: z.number(), std: z.number(), flat: z.boolean() }),
-}).refine(({ problem: { picture } }) => picture.pixels.length === picture.width * picture.height * 3, { error: "the picture does not have width × height × 3 bytes" });
+const preparedSchema = z
+  .object({
+    version: z.literal(1),
+    problem: z.object({
+      id: z.string(),
+      family: z.enum(["bars", "shapes", "geometry", "digits"]),
+      question: z.string(),
+      answer: z.string(),
+      /** RGB bytes as base64. */
+      picture: z.object({ width: z.int().positive(), height: z.int().positive(), pixels: base64 }),
+    }),
+    samples: z.array(sample).nonempty(),
+    normalised: z.object({ mean: z.number(), std: z.number(), flat: z.boolean() }),
+  })
+  .refine(({ problem: { picture } }) => picture.pixels.length === picture.width * picture.height * 3, {
+    error: "the picture does not have width × height × 3 bytes",
+  });
 
 /** @throws z.ZodError where the file is not a prepared group */
 export function decodePrepared(json: unknown): GroupRecord {
@@ -48,9 +75,14 @@ export function encodePrepared({ problem, samples, normalised }: GroupRecord): s
   const pixels = btoa(String.fromCharCode(...problem.picture.pixels));
   const rounded = (values: readonly number[]): number[] => values.map((value) => Math.round(value * 1e4) / 1e4);
   return JSON.stringify({
-    version: 1, normalised,
+    version: 1,
+    normalised,
     problem: { ...problem, picture: { ...problem.picture, pixels } },
-    samples: samples.map(({ logprobsAfter: _after, ...each }) => ({ ...each, logprobs: rounded(each.logprobs), entropies: rounded(each.entropies) })),
+    samples: samples.map(({ logprobsAfter: _after, ...each }) => ({
+      ...each,
+      logprobs: rounded(each.logprobs),
+      entropies: rounded(each.entropies),
+    })),
   });
 }
 

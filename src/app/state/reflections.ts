@@ -15,12 +15,33 @@ export const initialReflections: ReflectionsState = { progress: null, examples: 
 export function reduceReflections(state: ReflectionsState, event: Event): ReflectionsState {
   switch (event.type) {
     case "data":
-      return { progress: event.progress, examples: [...[...event.examples].reverse(), ...state.examples].slice(0, KEPT) };
+      return {
+        progress: event.progress,
+        examples: [...[...event.examples].reverse(), ...state.examples].slice(0, KEPT),
+      };
     // A runner sends again what it has; a worker goes on from what it has sent.
-    case "opened": return event.resumed && event.served === undefined ? state : initialReflections;
-    case "connection": case "steering": case "progress": case "adapter": case "configured": case "playing": case "stage": case "phaseStarted": case "phase": case "stepped": case "sampled":
-    case "evaluated": case "snapshots": case "restored": case "exported": case "deviceLost": case "refused": case "error":
+    case "opened":
+      return event.resumed && event.served === undefined ? state : initialReflections;
+    case "connection":
+    case "steering":
+    case "progress":
+    case "adapter":
+    case "configured":
+    case "playing":
+    case "stage":
+    case "phaseStarted":
+    case "phase":
+    case "stepped":
+    case "sampled":
+    case "evaluated":
+    case "snapshots":
+    case "restored":
+    case "exported":
+    case "deviceLost":
+    case "refused":
+    case "error":
       return state;
-    default: return event satisfies never;
+    default:
+      return event satisfies never;
   }
 }

@@ -30,9 +30,16 @@ describe("re-scoring the group on show", () => {
   });
 
   test("keeps an old value only where it is written differently from the new one", () => {
-    const { rows } = rescore(scored, patchSettings(defaultSettings, { reward: { lengthWeight: defaultSettings.reward.lengthWeight + 0.004 } }));
+    const { rows } = rescore(
+      scored,
+      patchSettings(defaultSettings, { reward: { lengthWeight: defaultSettings.reward.lengthWeight + 0.004 } }),
+    );
     rows.forEach(({ terms, ghostTotal, advantage, ghostAdvantage }) => {
-      for (const [now, ghost] of [[terms?.total, ghostTotal], [advantage, ghostAdvantage]]) if (ghost != null) expect(ghost.toFixed(2)).not.toBe(now?.toFixed(2));
+      for (const [now, ghost] of [
+        [terms?.total, ghostTotal],
+        [advantage, ghostAdvantage],
+      ])
+        if (ghost != null) expect(ghost.toFixed(2)).not.toBe(now?.toFixed(2));
     });
   });
 
@@ -45,16 +52,37 @@ describe("re-scoring the group on show", () => {
   });
 
   test("all weights at zero make the group flat, with advantages of exactly 0", () => {
-    const wanted = patchSettings(defaultSettings, { reward: { formatWeight: 0, accuracyWeight: 0, effectivenessWeight: 0, reflectionFormatWeight: 0, lengthWeight: 0 } });
+    const wanted = patchSettings(defaultSettings, {
+      reward: {
+        formatWeight: 0,
+        accuracyWeight: 0,
+        effectivenessWeight: 0,
+        reflectionFormatWeight: 0,
+        lengthWeight: 0,
+      },
+    });
     const { rows, normalised } = rescore(scored, wanted);
     expect(normalised?.flat).toBe(true);
     expect(rows.map((row) => row.advantage)).toEqual(rows.map(() => 0));
   });
 
   test("shows only what the phases so far have made; a row that failed stays out of mean and spread", () => {
-    expect(rescore(group({ seed: 5, skill: 0.3, groupSize: 4, phase: "rollout", reward: defaultSettings.reward }), defaultSettings).rows.every((row) => row.terms === null)).toBe(true);
-    expect(rescore(group({ seed: 5, skill: 0.3, groupSize: 4, phase: "score", reward: defaultSettings.reward }), defaultSettings).rows.every((row) => row.terms !== null && row.advantage === null)).toBe(true);
-    const broken = { ...scored, samples: scored.samples.map((sample, at) => (at === 1 ? { ...sample, score: { error: "unreadable" } } : sample)) };
+    expect(
+      rescore(
+        group({ seed: 5, skill: 0.3, groupSize: 4, phase: "rollout", reward: defaultSettings.reward }),
+        defaultSettings,
+      ).rows.every((row) => row.terms === null),
+    ).toBe(true);
+    expect(
+      rescore(
+        group({ seed: 5, skill: 0.3, groupSize: 4, phase: "score", reward: defaultSettings.reward }),
+        defaultSettings,
+      ).rows.every((row) => row.terms !== null && row.advantage === null),
+    ).toBe(true);
+    const broken = {
+      ...scored,
+      samples: scored.samples.map((sample, at) => (at === 1 ? { ...sample, score: { error: "unreadable" } } : sample)),
+    };
     expect(rescore(broken, defaultSettings).totals[1]).toBeNull();
     expect(rescore(broken, defaultSettings).rows[1]?.advantage).toBeNull();
   });

@@ -3,7 +3,7 @@
  * arithmetic (src/srpo), without the engine. What training used stays beside it as the ghost.
  */
 import { groupAdvantages } from "../../srpo/advantage";
-import { contributions, rewardTerms, type ResponseFacts } from "../../srpo/reward";
+import { contributions, type ResponseFacts, rewardTerms } from "../../srpo/reward";
 import { responseFacts } from "../../srpo/score";
 import type { RewardTerms } from "../../srpo/types";
 import type { GroupRecord, SampleRecord, SampleScore, Settings } from "../../worker/protocol";
@@ -55,7 +55,10 @@ export function factsOf(sample: SampleRecord, answer: string): ResponseFacts | n
 const differs = (a: number, b: number): boolean => Math.abs(a - b) > 1e-6 && number(a) !== number(b);
 
 /** `wanted` is what the controls say. The group's own scores become ghosts wherever they differ. */
-export function rescore({ problem, samples, normalised: before }: GroupRecord, wanted: Pick<Settings, "reward" | "grpo">): ShownScores {
+export function rescore(
+  { problem, samples, normalised: before }: GroupRecord,
+  wanted: Pick<Settings, "reward" | "grpo">,
+): ShownScores {
   const facts = samples.map((sample) => factsOf(sample, problem.answer));
   const terms = facts.map((each) => each && rewardTerms(each, wanted.reward));
   const totals = terms.map((each) => each && each.total);
@@ -63,16 +66,22 @@ export function rescore({ problem, samples, normalised: before }: GroupRecord, w
   const rows = samples.map((sample, row): ShownRow => {
     const mine = terms[row] ?? null;
     const trained = scoreOf(sample)?.terms.total;
-    const advantage = mine && now ? now.advantages[row] ?? 0 : null;
+    const advantage = mine && now ? (now.advantages[row] ?? 0) : null;
     return {
-      facts: facts[row] ?? null, terms: mine, advantage,
+      facts: facts[row] ?? null,
+      terms: mine,
+      advantage,
       parts: mine && contributions(mine, wanted.reward.variant),
       ghostTotal: mine && trained !== undefined && differs(mine.total, trained) ? trained : null,
-      ghostAdvantage: advantage !== null && sample.advantage !== undefined && differs(advantage, sample.advantage) ? sample.advantage : null,
+      ghostAdvantage:
+        advantage !== null && sample.advantage !== undefined && differs(advantage, sample.advantage)
+          ? sample.advantage
+          : null,
     };
   });
   return {
-    rows, totals,
+    rows,
+    totals,
     normalised: now && { mean: now.mean, std: now.std, flat: now.flat },
     moved: rows.some(({ terms: mine }, row) => {
       const sample = samples[row];

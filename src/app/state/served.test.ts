@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { CommandBody } from "../../worker/client";
 import { defaultSettings, type Event } from "../../worker/protocol";
-import { ScriptedClient, metricsAt } from "../testing/scripted-client";
+import { metricsAt, ScriptedClient } from "../testing/scripted-client";
 import { servedToken } from "./link";
 import { canSteer } from "./run";
 import { createSession, type Session } from "./session";
@@ -10,7 +10,9 @@ import { createSession, type Session } from "./session";
 /** A runner that says what the test makes it say. */
 class Runner extends ScriptedClient {
   readonly sent: CommandBody[] = [];
-  override send(command: CommandBody): void { this.sent.push(command); }
+  override send(command: CommandBody): void {
+    this.sent.push(command);
+  }
 }
 
 let client: Runner;
@@ -21,8 +23,21 @@ type Opened = Omit<Extract<Event, { type: "opened" }>, "run">;
 
 function joined(steering: boolean, change: Partial<Opened> = {}): void {
   client.emit({
-    type: "opened", home: "webgpu", adapter: "RTX", features: [], costs: { download: 0, device: 1, pipelines: 1, selfTest: 1, load: 1 }, passedOver: [], parameters: 7e9, settings: defaultSettings,
-    stage: "grpo", step: 2, resumed: true, start: "own", history: [metricsAt("grpo", 1), metricsAt("grpo", 2)], served: { policy: "models/7b", data: null, steering }, ...change,
+    type: "opened",
+    home: "webgpu",
+    adapter: "RTX",
+    features: [],
+    costs: { download: 0, device: 1, pipelines: 1, selfTest: 1, load: 1 },
+    passedOver: [],
+    parameters: 7e9,
+    settings: defaultSettings,
+    stage: "grpo",
+    step: 2,
+    resumed: true,
+    start: "own",
+    history: [metricsAt("grpo", 1), metricsAt("grpo", 2)],
+    served: { policy: "models/7b", data: null, steering },
+    ...change,
   });
   vi.advanceTimersByTime(200);
 }
@@ -34,7 +49,10 @@ beforeEach(() => {
   session.open({ kind: "files", files: [] }, { resume: true });
   client.sent.length = 0;
 });
-afterEach(() => { session.close(); vi.useRealTimers(); });
+afterEach(() => {
+  session.close();
+  vi.useRealTimers();
+});
 
 describe("the tab that steers", () => {
   test("asks nothing of the run it joins, not even its first words", () => {

@@ -7,7 +7,10 @@ import { createSession, type Session } from "./session";
 /** A scripted worker that also notes what it was told. */
 class NotingClient extends ScriptedClient {
   readonly sent: CommandBody[] = [];
-  override send(command: CommandBody): void { this.sent.push(command); super.send(command); }
+  override send(command: CommandBody): void {
+    this.sent.push(command);
+    super.send(command);
+  }
 }
 
 let hidden = false;
@@ -17,14 +20,23 @@ let session: Session;
 function start(script: ConstructorParameters<typeof ScriptedClient>[0], name: "base" | "sft" = "base"): void {
   client = new NotingClient(script);
   session = createSession({ client, onExported: () => undefined, hidden: () => hidden, newRun: () => "run" });
-  session.open({ kind: "shipped", name }, { settings: { grpo: { prompts: 1, groupSize: 2 }, sft: { steps: 4, examples: 64 } } });
+  session.open(
+    { kind: "shipped", name },
+    { settings: { grpo: { prompts: 1, groupSize: 2 }, sft: { steps: 4, examples: 64 } } },
+  );
   vi.advanceTimersByTime(200);
 }
 
 const run = () => session.live.run.store.getState();
 
-beforeEach(() => { vi.useFakeTimers(); hidden = false; });
-afterEach(() => { session.close(); vi.useRealTimers(); });
+beforeEach(() => {
+  vi.useFakeTimers();
+  hidden = false;
+});
+afterEach(() => {
+  session.close();
+  vi.useRealTimers();
+});
 
 describe("the session", () => {
   test("reports what the worker opened", () => {
@@ -51,7 +63,10 @@ describe("the session", () => {
     start({ stage: "base", pace: 1 });
     session.togglePlay();
     vi.advanceTimersByTime(400);
-    expect(client.sent.filter(({ type }) => type === "stage")).toEqual([{ type: "stage", stage: "sft" }, { type: "stage", stage: "grpo" }]);
+    expect(client.sent.filter(({ type }) => type === "stage")).toEqual([
+      { type: "stage", stage: "sft" },
+      { type: "stage", stage: "grpo" },
+    ]);
     expect(run().stage).toBe("grpo");
     session.pause();
     vi.advanceTimersByTime(200);
@@ -73,14 +88,21 @@ describe("the session", () => {
     session.stage("sft");
     vi.advanceTimersByTime(200);
     expect(client.sent.map(({ type }) => type)).toEqual(["open", "watch", "stage"]);
-    expect(client.sent[0]).toMatchObject({ source: { kind: "shipped", name: "base" }, resume: false, settings: { grpo: { groupSize: 2 } } });
+    expect(client.sent[0]).toMatchObject({
+      source: { kind: "shipped", name: "base" },
+      resume: false,
+      settings: { grpo: { groupSize: 2 } },
+    });
     expect(run()).toMatchObject({ start: "base", stage: "sft", step: 0 });
 
     session.stage("grpo");
     client.sent.length = 0;
     session.stage("base");
     vi.advanceTimersByTime(200);
-    expect(client.sent.map(({ type }) => type), "from a run that began at the base").toEqual(["reset", "configure", "sample"]);
+    expect(
+      client.sent.map(({ type }) => type),
+      "from a run that began at the base",
+    ).toEqual(["reset", "configure", "sample"]);
     expect(run()).toMatchObject({ start: "base", stage: "base", step: 0 });
   });
 
@@ -91,7 +113,9 @@ describe("the session", () => {
     expect(run().wanted.reward.lengthWeight).toBe(0.4);
     expect(run().settings.reward.lengthWeight).toBe(defaultSettings.reward.lengthWeight);
     vi.advanceTimersByTime(500);
-    expect(client.sent.filter(({ type }) => type === "configure")).toEqual([{ type: "configure", settings: { reward: { lengthWeight: 0.4 }, temperature: 0.7 } }]);
+    expect(client.sent.filter(({ type }) => type === "configure")).toEqual([
+      { type: "configure", settings: { reward: { lengthWeight: 0.4 }, temperature: 0.7 } },
+    ]);
     expect(run().settings).toEqual(run().wanted);
   });
 

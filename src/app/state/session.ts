@@ -8,15 +8,18 @@ import type { Event, GroupRecord, PolicySource, Settings, SettingsPatch, Stage }
 import type { TrainingClient } from "./client";
 import { lookBack } from "./groups";
 import { createLive, type Live } from "./live";
-import { dismiss, notify, patchSettings, plannedSteps, type Home, type Notice } from "./run";
-import { startOf, stageOf } from "./start";
-import { setTaste, SPEEDS, view } from "./view";
+import { dismiss, type Home, type Notice, notify, patchSettings, plannedSteps } from "./run";
+import { stageOf, startOf } from "./start";
+import { SPEEDS, setTaste, view } from "./view";
 
 type Exported = Extract<Event, { type: "exported" }>;
 
 export interface Session {
   readonly live: Live & { flush(): void };
-  open(source: PolicySource, options?: { readonly home?: Home | null; readonly resume?: boolean; readonly settings?: SettingsPatch }): void;
+  open(
+    source: PolicySource,
+    options?: { readonly home?: Home | null; readonly resume?: boolean; readonly settings?: SettingsPatch },
+  ): void;
   togglePlay(): void;
   /** Play at the speed chosen now; also while playing, to change the speed. */
   play(): void;
@@ -59,7 +62,12 @@ const WATCHING: ReadonlySet<CommandBody["type"]> = new Set(["open", "watch", "st
 /** Milliseconds for which a moving slider is gathered into one command. */
 const CONFIGURE_DELAY = 120;
 
-export function createSession({ client, onExported, hidden = () => document.hidden, newRun = () => crypto.randomUUID() }: SessionOptions): Session {
+export function createSession({
+  client,
+  onExported,
+  hidden = () => document.hidden,
+  newRun = () => crypto.randomUUID(),
+}: SessionOptions): Session {
   const live = createLive(hidden);
   /** True from play until the visitor pauses: the end of a stage then leads into the next. */
   let carrying = false;
@@ -93,17 +101,24 @@ export function createSession({ client, onExported, hidden = () => document.hidd
     send({ type: "play", delay: stage === "sft" ? 0 : delay, until });
   };
 
-  const pause = (): void => { carrying = false; send({ type: "pause" }); };
+  const pause = (): void => {
+    carrying = false;
+    send({ type: "pause" });
+  };
 
   /** The policy's own words take the place of the prepared group as soon as it can speak. */
   const greet = (): void => {
     // A served run is joined, not begun: nothing is asked of it that nobody asked for.
-    if (!served && stageNow !== "sft" && stepNow === 0 && !carrying) send({ type: "sample", family: null, greedy: false });
+    if (!served && stageNow !== "sft" && stepNow === 0 && !carrying)
+      send({ type: "sample", family: null, greedy: false });
   };
 
   /** The run stands at its start, or at a snapshot. */
   const arrived = (): void => {
-    if (entering === null) { greet(); return; }
+    if (entering === null) {
+      greet();
+      return;
+    }
     send({ type: "stage", stage: entering });
     entering = null;
   };
@@ -142,7 +157,9 @@ export function createSession({ client, onExported, hidden = () => document.hidd
         steering = event.steering;
         if (!steering) carrying = false;
         break;
-      case "configured": settingsNow = event.settings; break;
+      case "configured":
+        settingsNow = event.settings;
+        break;
       case "stage":
         stageNow = event.stage;
         stepNow = event.step;
@@ -154,16 +171,39 @@ export function createSession({ client, onExported, hidden = () => document.hidd
         if (steering) send({ type: "configure", settings: live.run.store.getState().wanted });
         arrived();
         break;
-      case "stepped": stageNow = event.metrics.stage; stepNow = event.metrics.step; break;
-      case "playing": if (!event.playing) carryOn(); break;
+      case "stepped":
+        stageNow = event.metrics.stage;
+        stepNow = event.metrics.step;
+        break;
+      case "playing":
+        if (!event.playing) carryOn();
+        break;
       case "exported":
         if (event.writtenTo === undefined) onExported(event.files);
-        else session.notify("info", "The policy was written on the runner's machine", `It is in ${event.writtenTo}: too large to be sent here.`);
+        else
+          session.notify(
+            "info",
+            "The policy was written on the runner's machine",
+            `It is in ${event.writtenTo}: too large to be sent here.`,
+          );
         break;
-      case "connection": case "progress": case "adapter": case "phaseStarted": case "phase": case "data": case "sampled": case "evaluated": case "snapshots":
-      case "deviceLost": case "refused": break;
-      case "error": entering = null; break;
-      default: event satisfies never;
+      case "connection":
+      case "progress":
+      case "adapter":
+      case "phaseStarted":
+      case "phase":
+      case "data":
+      case "sampled":
+      case "evaluated":
+      case "snapshots":
+      case "deviceLost":
+      case "refused":
+        break;
+      case "error":
+        entering = null;
+        break;
+      default:
+        event satisfies never;
     }
   });
 
@@ -179,11 +219,22 @@ export function createSession({ client, onExported, hidden = () => document.hidd
   const reopen = (patch: SettingsPatch): void => {
     const { start } = live.run.store.getState();
     if (served) {
-      session.notify("info", "Fixed for this run", "Which parts are trained is decided when the runner opens the policy: stop it and begin another run with srpo serve --set freezeVision=…");
+      session.notify(
+        "info",
+        "Fixed for this run",
+        "Which parts are trained is decided when the runner opens the policy: stop it and begin another run with srpo serve --set freezeVision=…",
+      );
       return;
     }
     if (start === "own") {
-      live.run.change((state) => notify(state, "info", "Drop your folder again to change this", "Which parts are trained is decided when a run opens, and the page keeps no copy of your files."));
+      live.run.change((state) =>
+        notify(
+          state,
+          "info",
+          "Drop your folder again to change this",
+          "Which parts are trained is decided when a run opens, and the page keeps no copy of your files.",
+        ),
+      );
       return;
     }
     live.run.change((state) => ({ ...state, wanted: patchSettings(state.wanted, patch) }));
@@ -201,13 +252,30 @@ export function createSession({ client, onExported, hidden = () => document.hidd
       stageNow = stageOf(start);
       stepNow = 0;
       // Nothing of the run before is true any more, wherever this one is going to live.
-      live.run.change((state) => ({ ...state, status: "starting", progress: null, opened: null, start, stage: stageOf(start), step: 0, running: null, done: null, secondsPerStep: null, snapshots: [], playing: false, wanted: settings ? patchSettings(state.wanted, settings) : state.wanted }));
+      live.run.change((state) => ({
+        ...state,
+        status: "starting",
+        progress: null,
+        opened: null,
+        start,
+        stage: stageOf(start),
+        step: 0,
+        running: null,
+        done: null,
+        secondsPerStep: null,
+        snapshots: [],
+        playing: false,
+        wanted: settings ? patchSettings(state.wanted, settings) : state.wanted,
+      }));
       send({ type: "open", source: from, settings: settings ?? live.run.store.getState().wanted, home, resume });
       send({ type: "watch", group: watched });
     },
     togglePlay() {
       sendSettings();
-      if (live.run.store.getState().playing) { pause(); return; }
+      if (live.run.store.getState().playing) {
+        pause();
+        return;
+      }
       live.groups.change((state) => ({ ...state, lookedAt: null }));
       // Whoever has pressed play has read the line that asks for it.
       if (!view.getState().firstLineSeen) setTaste({ firstLineSeen: true });
@@ -217,46 +285,97 @@ export function createSession({ client, onExported, hidden = () => document.hidd
     pause,
     step() {
       // While looking back, a step forward is a step towards now.
-      if (live.groups.store.getState().lookedAt !== null) { live.groups.change((state) => lookBack(state, 1)); return; }
+      if (live.groups.store.getState().lookedAt !== null) {
+        live.groups.change((state) => lookBack(state, 1));
+        return;
+      }
       sendSettings();
       carrying = false;
       send({ type: "step" });
     },
-    phase() { sendSettings(); carrying = false; live.groups.change((state) => ({ ...state, lookedAt: null })); send({ type: "phase" }); },
-    reset() { carrying = false; send({ type: "reset" }); },
+    phase() {
+      sendSettings();
+      carrying = false;
+      live.groups.change((state) => ({ ...state, lookedAt: null }));
+      send({ type: "phase" });
+    },
+    reset() {
+      carrying = false;
+      send({ type: "reset" });
+    },
     stage(stage) {
       carrying = false;
-      if (STAGES.indexOf(stage) > STAGES.indexOf(stageNow)) { send({ type: "stage", stage }); return; }
+      if (STAGES.indexOf(stage) > STAGES.indexOf(stageNow)) {
+        send({ type: "stage", stage });
+        return;
+      }
       const { start } = live.run.store.getState();
       const next = stage === "base" ? null : stage;
       // A run that began at a base (the visitor's own counts as one) only goes back to its start.
-      if (stageOf(start) === "base") { entering = next; session.reset(); return; }
+      if (stageOf(start) === "base") {
+        entering = next;
+        session.reset();
+        return;
+      }
       session.open(BASE);
       entering = next;
     },
-    sample(greedy) { send({ type: "sample", family: null, greedy }); },
-    evaluate(problems) { send({ type: "evaluate", problems }); },
-    restore(snapshot) { carrying = false; send({ type: "restore", snapshot }); },
+    sample(greedy) {
+      send({ type: "sample", family: null, greedy });
+    },
+    evaluate(problems) {
+      send({ type: "evaluate", problems });
+    },
+    restore(snapshot) {
+      carrying = false;
+      send({ type: "restore", snapshot });
+    },
     configure(patch) {
       const { freezeVision } = live.run.store.getState().wanted;
-      if (patch.freezeVision !== undefined && patch.freezeVision !== freezeVision) { reopen(patch); return; }
+      if (patch.freezeVision !== undefined && patch.freezeVision !== freezeVision) {
+        reopen(patch);
+        return;
+      }
       live.run.change((state) => ({ ...state, wanted: patchSettings(state.wanted, patch) }));
       waiting = patchPatch(waiting, patch);
       timer ??= setTimeout(sendSettings, CONFIGURE_DELAY);
     },
-    exportPolicy() { send({ type: "export" }); },
-    loseDevice() { send({ type: "loseDevice" }); },
-    steer() { send({ type: "steer" }); },
-    back() { live.groups.change((state) => lookBack(state, -1)); },
+    exportPolicy() {
+      send({ type: "export" });
+    },
+    loseDevice() {
+      send({ type: "loseDevice" });
+    },
+    steer() {
+      send({ type: "steer" });
+    },
+    back() {
+      live.groups.change((state) => lookBack(state, -1));
+    },
     fault(error) {
-      live.run.change((state) => ({ ...notify(state, "error", "The training engine reported a fault", error.message), status: state.opened === null ? "failed" : state.status }));
+      live.run.change((state) => ({
+        ...notify(state, "error", "The training engine reported a fault", error.message),
+        status: state.opened === null ? "failed" : state.status,
+      }));
     },
     prepare(group) {
-      live.groups.change((state) => (state.now === null ? { ...state, now: { step: 0, phase: null, groups: [group], origin: "prepared" } } : state));
+      live.groups.change((state) =>
+        state.now === null ? { ...state, now: { step: 0, phase: null, groups: [group], origin: "prepared" } } : state,
+      );
     },
-    notify(kind, title, text) { live.run.change((state) => notify(state, kind, title, text)); },
-    dismiss(id) { live.run.change((state) => dismiss(state, id)); },
-    close() { stop(); stopWatching(); sendSettings(); send({ type: "close" }); client.close(); },
+    notify(kind, title, text) {
+      live.run.change((state) => notify(state, kind, title, text));
+    },
+    dismiss(id) {
+      live.run.change((state) => dismiss(state, id));
+    },
+    close() {
+      stop();
+      stopWatching();
+      sendSettings();
+      send({ type: "close" });
+      client.close();
+    },
   };
   return session;
 }
@@ -265,7 +384,8 @@ export function createSession({ client, onExported, hidden = () => document.hidd
 function patchPatch(earlier: SettingsPatch | null, later: SettingsPatch): SettingsPatch {
   if (earlier === null) return later;
   return {
-    ...earlier, ...later,
+    ...earlier,
+    ...later,
     ...(earlier.reward || later.reward ? { reward: { ...earlier.reward, ...later.reward } } : {}),
     ...(earlier.sft || later.sft ? { sft: { ...earlier.sft, ...later.sft } } : {}),
     ...(earlier.grpo || later.grpo ? { grpo: { ...earlier.grpo, ...later.grpo } } : {}),

@@ -1,5 +1,5 @@
 /** What a run starts from: a shipped policy or the visitor's own folder. */
-import { SHIPPED, STAGE_OF_SHIPPED, type PolicySource, type ShippedName, type Stage } from "../../worker/protocol";
+import { type PolicySource, SHIPPED, type ShippedName, STAGE_OF_SHIPPED, type Stage } from "../../worker/protocol";
 
 export { SHIPPED, type ShippedName };
 export type Start = ShippedName | "own";

@@ -3,13 +3,25 @@ import type { SampleRecord } from "../../worker/protocol";
 import { changeDirection, movedByOthers } from "./tokens";
 
 const sample = (advantage: number, by: number | null): SampleRecord => ({
-  text: "8", tokens: ["8"], tokenIds: [1], logprobs: [-1], entropies: [0.1], voices: ["first"], finished: true, advantage,
+  text: "8",
+  tokens: ["8"],
+  tokenIds: [1],
+  logprobs: [-1],
+  entropies: [0.1],
+  voices: ["first"],
+  finished: true,
+  advantage,
   ...(by === null ? {} : { logprobsAfter: [-1 + by] }),
 });
 
 describe("how an update moved a response", () => {
   test("is up, down, or nothing worth an arrow", () => {
-    expect([0.1, -0.1, 0.0001, null].map((by) => changeDirection(sample(1, by)))).toEqual(["up", "down", "same", "same"]);
+    expect([0.1, -0.1, 0.0001, null].map((by) => changeDirection(sample(1, by)))).toEqual([
+      "up",
+      "down",
+      "same",
+      "same",
+    ]);
   });
 
   test("is explained where it was not the response's own advantage", () => {

@@ -15,12 +15,17 @@ const TAG = /^\s*<(\/?)(think|answer|reflection)>\s*$/;
 /** Tokens by voice, tags left out; tokens of no voice (the end token, stray text) stay out as well. */
 export function tokensByVoice(sample: SampleRecord): Readonly<Record<Voice, VoiceTokens>> {
   const found: Record<Voice, { text: number[]; answer: number[] }> = {
-    first: { text: [], answer: [] }, reflection: { text: [], answer: [] }, refined: { text: [], answer: [] },
+    first: { text: [], answer: [] },
+    reflection: { text: [], answer: [] },
+    refined: { text: [], answer: [] },
   };
   let block = "";
   sample.tokens.forEach((token, at) => {
     const tag = TAG.exec(token);
-    if (tag) { block = tag[1] === "/" ? "" : tag[2] ?? ""; return; }
+    if (tag) {
+      block = tag[1] === "/" ? "" : (tag[2] ?? "");
+      return;
+    }
     const voice = sample.voices[at];
     if (voice) found[voice][block === "answer" ? "answer" : "text"].push(at);
   });
@@ -46,7 +51,14 @@ export const sumOf = (values: readonly number[]): number => values.reduce((sum, 
 /** What all tokens of a response come to, also where the record shows the first of them only. */
 export function wholeOf(sample: SampleRecord): NonNullable<SampleRecord["whole"]> {
   const { tokens, logprobs, entropies, logprobsAfter } = sample;
-  return sample.whole ?? { tokens: tokens.length, logprob: sumOf(logprobs), entropy: sumOf(entropies), ...(logprobsAfter ? { logprobAfter: sumOf(logprobsAfter) } : {}) };
+  return (
+    sample.whole ?? {
+      tokens: tokens.length,
+      logprob: sumOf(logprobs),
+      entropy: sumOf(entropies),
+      ...(logprobsAfter ? { logprobAfter: sumOf(logprobsAfter) } : {}),
+    }
+  );
 }
 
 /** How the update moved the log-probability of the whole response; null before it. */
@@ -71,19 +83,33 @@ export function movedByOthers(sample: SampleRecord): string {
   const direction = changeDirection(sample);
   const { advantage } = sample;
   if (direction === "same" || advantage === undefined) return "";
-  if (Math.abs(advantage) < 1e-9) return " Its own advantage is 0 and pushed nothing: the step's other groups, AdamW's momentum and the weights that all responses share moved it.";
+  if (Math.abs(advantage) < 1e-9)
+    return " Its own advantage is 0 and pushed nothing: the step's other groups, AdamW's momentum and the weights that all responses share moved it.";
   if (advantage > 0 === (direction === "up")) return "";
   return " Its own advantage pushes the other way: the step's other responses, AdamW's momentum and the weights that all of them share outweighed it.";
 }
 
-export function explainToken(sample: SampleRecord, at: number, { clipLow, clipHigh }: Pick<Settings["grpo"], "clipLow" | "clipHigh">): Explanation {
+export function explainToken(
+  sample: SampleRecord,
+  at: number,
+  { clipLow, clipHigh }: Pick<Settings["grpo"], "clipLow" | "clipHigh">,
+): Explanation {
   const before = sample.logprobs[at] ?? 0;
   const entropy = sample.entropies[at] ?? 0;
   const after = sample.logprobsAfter?.[at];
   const title = `“${sample.tokens[at]?.trim() ?? ""}” · token ${at + 1} of ${wholeOf(sample).tokens}`;
   const said = `log p = ${number(before, 3)} · p = ${number(100 * Math.exp(before), 1)} % · entropy ${number(entropy, 3)} nats`;
   if (after === undefined) {
-    return { title, numbers: said, sentence: Math.exp(before) > 0.9 ? "The policy was sure of this word." : Math.exp(before) > 0.4 ? "Another word could have stood here." : "An unlikely word: sampling took a chance." };
+    return {
+      title,
+      numbers: said,
+      sentence:
+        Math.exp(before) > 0.9
+          ? "The policy was sure of this word."
+          : Math.exp(before) > 0.4
+            ? "Another word could have stood here."
+            : "An unlikely word: sampling took a chance.",
+    };
   }
   const ratio = Math.exp(after - before);
   const outside = ratio < 1 - clipLow ? "below" : ratio > 1 + clipHigh ? "above" : "inside";

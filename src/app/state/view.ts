@@ -1,6 +1,7 @@
 /** What only the page knows: theme, open panels, the step under the cursor, the speed. Kept across visits where it is a taste. */
-import { createStore } from "zustand/vanilla";
+
 import { z } from "zod";
+import { createStore } from "zustand/vanilla";
 
 export const SPEEDS = [
   { name: "slow", label: "Slow motion", delay: 1200 },
@@ -63,5 +64,8 @@ export function applyTheme(): () => void {
   apply();
   dark.addEventListener("change", apply);
   const stop = view.subscribe(apply);
-  return () => { dark.removeEventListener("change", apply); stop(); };
+  return () => {
+    dark.removeEventListener("change", apply);
+    stop();
+  };
 }

@@ -3,7 +3,9 @@ import type { Session } from "./session";
 
 /** Draw what happened while the tab was hidden, the moment it is seen again. */
 export function followVisibility(session: Session): () => void {
-  const show = (): void => { if (!document.hidden) session.live.flush(); };
+  const show = (): void => {
+    if (!document.hidden) session.live.flush();
+  };
   document.addEventListener("visibilitychange", show);
   return () => document.removeEventListener("visibilitychange", show);
 }
@@ -16,14 +18,28 @@ export function keepAwake(session: Session): () => void {
     const wanted = session.live.run.store.getState().playing && !document.hidden;
     if (wanted && lock === null) {
       navigator.wakeLock.request("screen").then(
-        (granted) => { lock = granted; granted.addEventListener("release", () => { lock = null; }); },
+        (granted) => {
+          lock = granted;
+          granted.addEventListener("release", () => {
+            lock = null;
+          });
+        },
         // Low battery or a policy may forbid it: training goes on, the screen may sleep.
         (reason: unknown) => console.info("The screen may sleep while training:", reason),
       );
     }
-    if (!wanted && lock !== null) { void lock.release(); lock = null; }
+    if (!wanted && lock !== null) {
+      void lock.release();
+      lock = null;
+    }
   };
-  const stop = session.live.run.store.subscribe((state, before) => { if (state.playing !== before.playing) follow(); });
+  const stop = session.live.run.store.subscribe((state, before) => {
+    if (state.playing !== before.playing) follow();
+  });
   document.addEventListener("visibilitychange", follow);
-  return () => { stop(); document.removeEventListener("visibilitychange", follow); void lock?.release(); };
+  return () => {
+    stop();
+    document.removeEventListener("visibilitychange", follow);
+    void lock?.release();
+  };
 }

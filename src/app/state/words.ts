@@ -8,7 +8,12 @@ export const VOICES: readonly { readonly voice: Voice; readonly label: string; r
   { voice: "refined", label: "Refined solution", short: "Refined" },
 ];
 
-export const TRANSITION_WORDS: Readonly<Record<Transition, { readonly label: string; readonly first: boolean; readonly refined: boolean; readonly what: string }>> = {
+export const TRANSITION_WORDS: Readonly<
+  Record<
+    Transition,
+    { readonly label: string; readonly first: boolean; readonly refined: boolean; readonly what: string }
+  >
+> = {
   kept: { label: "kept", first: true, refined: true, what: "right, and still right after reflecting" },
   fixed: { label: "fixed", first: false, refined: true, what: "wrong, put right by reflecting" },
   stillWrong: { label: "still wrong", first: false, refined: false, what: "wrong before and after" },
@@ -19,8 +24,18 @@ export const TRANSITION_WORDS: Readonly<Record<Transition, { readonly label: str
 export const TERMS = [
   { key: "format", label: "Format", symbol: "R_format", value: (terms: RewardTerms) => terms.format },
   { key: "accuracy", label: "First answer right", symbol: "R_accuracy", value: (terms: RewardTerms) => terms.accuracy },
-  { key: "effectiveness", label: "Reflection helped", symbol: "I_eff", value: (terms: RewardTerms) => terms.effectiveness },
-  { key: "reflectionFormat", label: "A reflection is there", symbol: "I_ref", value: (terms: RewardTerms) => terms.reflectionFormat },
+  {
+    key: "effectiveness",
+    label: "Reflection helped",
+    symbol: "I_eff",
+    value: (terms: RewardTerms) => terms.effectiveness,
+  },
+  {
+    key: "reflectionFormat",
+    label: "A reflection is there",
+    symbol: "I_ref",
+    value: (terms: RewardTerms) => terms.reflectionFormat,
+  },
   { key: "length", label: "Length on target", symbol: "α·f_len", value: (terms: RewardTerms) => terms.lengthWeighted },
 ] as const;
 export type TermKey = (typeof TERMS)[number]["key"];
@@ -34,16 +49,25 @@ export const PHASE_WORDS: Readonly<Record<Phase, { readonly label: string; reado
 
 export const STAGE_WORDS: Readonly<Record<Stage, { readonly label: string; readonly what: string }>> = {
   base: { label: "Base", what: "The policy as shipped: it can see, but writes carelessly and does not reflect." },
-  sft: { label: "Reflection SFT", what: "It learns the form: its own answers, followed by a teacher's reflection and a refined solution." },
+  sft: {
+    label: "Reflection SFT",
+    what: "It learns the form: its own answers, followed by a teacher's reflection and a refined solution.",
+  },
   grpo: { label: "GRPO", what: "It learns what pays: groups of its own responses are scored and compared." },
 };
 
-export const FAMILY_WORDS: Readonly<Record<string, string>> = { bars: "Bar chart", shapes: "Counting shapes", geometry: "Geometry", digits: "Arithmetic" };
+export const FAMILY_WORDS: Readonly<Record<string, string>> = {
+  bars: "Bar chart",
+  shapes: "Counting shapes",
+  geometry: "Geometry",
+  digits: "Arithmetic",
+};
 
 export const HOME_WORDS = { webgpu: "WebGPU", wasm: "WebAssembly", reference: "Plain TensorFlow.js" } as const;
 
 /** Why a response without an advantage of its own became more or less probable all the same. */
-export const MOVED_BY_OTHERS = "Log p moved all the same: the step's other groups, AdamW's momentum and shared weights move it too.";
+export const MOVED_BY_OTHERS =
+  "Log p moved all the same: the step's other groups, AdamW's momentum and shared weights move it too.";
 
 /** 2–3 decimals and a true minus sign, for tabular figures. */
 export function number(value: number, digits = 2): string {

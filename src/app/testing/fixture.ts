@@ -2,10 +2,11 @@
  * Plausible groups for tests and for looking at the page without an engine: bar-chart problems with pictures,
  * responses in the method's format, scores by the paper's values. Made from a seed, so every screenshot is the same.
  */
-import type { GroupRecord, Phase, ProblemRecord, SampleRecord, SampleScore } from "../../worker/protocol";
+
 import { groupAdvantages } from "../../srpo/advantage";
 import { scoreResponse } from "../../srpo/score";
 import type { RewardConfig, Voice } from "../../srpo/types";
+import type { GroupRecord, Phase, ProblemRecord, SampleRecord, SampleScore } from "../../worker/protocol";
 
 export type Random = () => number;
 
@@ -20,7 +21,12 @@ export function random(seed: number): Random {
   };
 }
 
-const BAR_COLOURS = [[66, 110, 196], [214, 138, 46], [46, 150, 120], [150, 90, 170]] as const;
+const BAR_COLOURS = [
+  [66, 110, 196],
+  [214, 138, 46],
+  [46, 150, 120],
+  [150, 90, 170],
+] as const;
 const NAMES = ["A", "B", "C", "D"] as const;
 
 export function barProblem(seed: number): ProblemRecord {
@@ -29,15 +35,19 @@ export function barProblem(seed: number): ProblemRecord {
   const pixels = new Uint8Array(32 * 32 * 3).fill(247);
   const set = (x: number, y: number, colour: readonly number[]): void => pixels.set(colour, (y * 32 + x) * 3);
   heights.forEach((height, bar) => {
-    for (let y = 0; y < height * 3; y++) for (let x = 0; x < 5; x++) set(2 + bar * 7 + x, 29 - y, BAR_COLOURS[bar] ?? [0, 0, 0]);
+    for (let y = 0; y < height * 3; y++)
+      for (let x = 0; x < 5; x++) set(2 + bar * 7 + x, 29 - y, BAR_COLOURS[bar] ?? [0, 0, 0]);
   });
   for (let x = 0; x < 32; x++) set(x, 30, [60, 66, 76]);
   const left = Math.floor(next() * 4);
   const right = (left + 1 + Math.floor(next() * 3)) % 4;
   const answer = (heights[left] ?? 0) + (heights[right] ?? 0);
   return {
-    id: `bars:train:${seed}`, family: "bars", picture: { width: 32, height: 32, pixels },
-    question: `${NAMES[left]} + ${NAMES[right]} ?`, answer: String(answer),
+    id: `bars:train:${seed}`,
+    family: "bars",
+    picture: { width: 32, height: 32, pixels },
+    question: `${NAMES[left]} + ${NAMES[right]} ?`,
+    answer: String(answer),
   };
 }
 
@@ -57,14 +67,29 @@ function respond(problem: ProblemRecord, skill: number, next: Random): { words: 
   const sees = next() < 0.45 + 0.5 * skill;
   const second = sees ? answer : clamp(first + (next() < 0.3 ? 1 : 0));
   const firstRight = first === answer;
-  const reflection = firstRight && second === answer ? "all good" : sees && readLeft !== trueLeft ? `check ${left} ; it is ${trueLeft} not ${readLeft}`
-    : sees ? `check ${right} ; it is ${trueRight} not ${readRight}` : "check again ; the sum is right";
+  const reflection =
+    firstRight && second === answer
+      ? "all good"
+      : sees && readLeft !== trueLeft
+        ? `check ${left} ; it is ${trueLeft} not ${readLeft}`
+        : sees
+          ? `check ${right} ; it is ${trueRight} not ${readRight}`
+          : "check again ; the sum is right";
   const think2 = `${left} = ${trueLeft} ; ${right} = ${second - trueLeft} ; ${trueLeft} + ${second - trueLeft} = ${second}`;
   const wellFormed = next() < 0.93;
   const words: string[] = [];
   const voices: (Voice | null)[] = [];
-  const say = (text: string, voice: Voice | null): void => { for (const word of text.split(" ")) { words.push(word); voices.push(voice); } };
-  const block = (tag: string, text: string, voice: Voice): void => { say(`<${tag}>`, voice); say(text, voice); say(`</${tag}>`, voice); };
+  const say = (text: string, voice: Voice | null): void => {
+    for (const word of text.split(" ")) {
+      words.push(word);
+      voices.push(voice);
+    }
+  };
+  const block = (tag: string, text: string, voice: Voice): void => {
+    say(`<${tag}>`, voice);
+    say(text, voice);
+    say(`</${tag}>`, voice);
+  };
   block("think", think1, "first");
   block("answer", String(first), "first");
   if (wellFormed) block("reflection", reflection, "reflection");
@@ -91,19 +116,37 @@ export function group({ seed, skill, groupSize, phase, reward }: FixtureOptions)
   const problem = barProblem(seed);
   const next = random(seed * 31 + Math.round(skill * 1000));
   const responses = Array.from({ length: groupSize }, () => respond(problem, skill, next));
-  return finish(problem, responses.map(({ words, voices }) => {
-    const logprobs = words.map((word) => (word.startsWith("<") ? -0.02 * next() : -(next() ** 3) * 2.2 * (1.1 - skill)));
-    const entropies = logprobs.map((logprob) => -logprob * (0.5 + next()));
-    const text = words.slice(0, -1).join(" ");
-    return {
-      text, tokens: words, tokenIds: words.map((_, at) => at), logprobs, entropies, voices, finished: true,
-      score: score(text, problem.answer, reward),
-    };
-  }), phase, next);
+  return finish(
+    problem,
+    responses.map(({ words, voices }) => {
+      const logprobs = words.map((word) =>
+        word.startsWith("<") ? -0.02 * next() : -(next() ** 3) * 2.2 * (1.1 - skill),
+      );
+      const entropies = logprobs.map((logprob) => -logprob * (0.5 + next()));
+      const text = words.slice(0, -1).join(" ");
+      return {
+        text,
+        tokens: words,
+        tokenIds: words.map((_, at) => at),
+        logprobs,
+        entropies,
+        voices,
+        finished: true,
+        score: score(text, problem.answer, reward),
+      };
+    }),
+    phase,
+    next,
+  );
 }
 
 /** Keep what the phases up to `phase` have made; null is a sampled group: scored and normalised, not trained on. */
-export function finish(problem: ProblemRecord, scored: readonly SampleRecord[], phase: Phase | null, next: Random): GroupRecord {
+export function finish(
+  problem: ProblemRecord,
+  scored: readonly SampleRecord[],
+  phase: Phase | null,
+  next: Random,
+): GroupRecord {
   const bare = ({ score: _score, ...sample }: SampleRecord): SampleRecord => sample;
   if (phase === "rollout") return { problem, samples: scored.map(bare) };
   if (phase === "score") return { problem, samples: scored };
@@ -111,7 +154,9 @@ export function finish(problem: ProblemRecord, scored: readonly SampleRecord[], 
   const { advantages, mean, std, flat } = groupAdvantages(totals, "srpo");
   const samples = scored.map((sample, row): SampleRecord => {
     const advantage = advantages[row] ?? 0;
-    const after = { logprobsAfter: sample.logprobs.map((logprob) => Math.min(-1e-4, logprob + advantage * 0.02 * (0.3 + next()))) };
+    const after = {
+      logprobsAfter: sample.logprobs.map((logprob) => Math.min(-1e-4, logprob + advantage * 0.02 * (0.3 + next()))),
+    };
     return { ...sample, advantage, ...(phase === "update" ? after : {}) };
   });
   return { problem, samples, normalised: { mean, std, flat } };

@@ -2,8 +2,20 @@
  * A client that plays a script instead of training: for tests and for drawing the page's states. It answers every
  * command with the events the worker would send; its numbers are invented and it says so in its adapter's name.
  */
-import { settingsSchema, STAGE_OF_SHIPPED, type Event, type GroupRecord, type Phase, type PolicySource, type ReflectionExample, type SnapshotInfo, type Stage, type StepMetrics } from "../../worker/protocol";
+
 import type { CommandBody } from "../../worker/client";
+import {
+  type Event,
+  type GroupRecord,
+  type Phase,
+  type PolicySource,
+  type ReflectionExample,
+  type SnapshotInfo,
+  STAGE_OF_SHIPPED,
+  type Stage,
+  type StepMetrics,
+  settingsSchema,
+} from "../../worker/protocol";
 import type { TrainingClient } from "../state/client";
 import { PHASES, patchSettings } from "../state/run";
 import { barProblem, group, random } from "./fixture";
@@ -22,29 +34,55 @@ export interface Script {
   readonly stuck?: "download" | "load" | "selfTest";
 }
 
-const skillAt = (stage: Stage, step: number): number => (stage === "base" ? 0.1 : stage === "sft" ? 0.2 : 0.25 + 0.7 * (1 - Math.exp(-step / 45)));
+const skillAt = (stage: Stage, step: number): number =>
+  stage === "base" ? 0.1 : stage === "sft" ? 0.2 : 0.25 + 0.7 * (1 - Math.exp(-step / 45));
 
 export function metricsAt(stage: Stage, step: number): StepMetrics {
   const next = random(step * 17 + (stage === "sft" ? 5 : 9));
   const noise = (width: number): number => (next() - 0.5) * width;
   const t = 1 - Math.exp(-step / 45);
   if (stage === "sft") {
-    return { step, stage, loss: 0.25 + 1.9 * Math.exp(-step / 40) + noise(0.08), grad_norm: 0.6 + 2 * Math.exp(-step / 30) + noise(0.2), learning_rate: 1e-3 * (1 - step / 320), step_time: 0.11 };
+    return {
+      step,
+      stage,
+      loss: 0.25 + 1.9 * Math.exp(-step / 40) + noise(0.08),
+      grad_norm: 0.6 + 2 * Math.exp(-step / 30) + noise(0.2),
+      learning_rate: 1e-3 * (1 - step / 320),
+      step_time: 0.11,
+    };
   }
   const first = Math.min(1, 0.43 + 0.53 * t + noise(0.08));
   const spoilt = Math.max(0, 0.17 - 0.1 * t + noise(0.05));
   const fixed = Math.max(0, Math.min(1 - first, 0.16 * (1 - t) + 0.03 + noise(0.03)));
   const kept = Math.max(0, first - spoilt);
   return {
-    step, stage, loss: noise(0.02), grad_norm: 0.4 + 0.5 * Math.exp(-step / 60) + noise(0.2), learning_rate: 2e-4,
-    reward: 0.98 + 0.5 * t + noise(0.06), reward_std: 0.35 - 0.2 * t,
-    "format/wellFormed": 0.94 + 0.05 * t, "rewards/format": 0.47 + 0.03 * t, "rewards/accuracy": first / 2, "rewards/effectiveness": 0.25 * kept + 0.5 * fixed - 0.25 * spoilt,
-    "rewards/reflectionFormat": 0.235 + 0.01 * t, "rewards/length": 0.055 + 0.03 * t + noise(0.008),
-    "accuracy/first": first, "accuracy/refined": kept + fixed,
-    "transitions/kept": kept, "transitions/fixed": fixed, "transitions/spoilt": spoilt, "transitions/stillWrong": Math.max(0, 1 - kept - fixed - spoilt),
-    "completions/mean_length": 60 - 6 * t + noise(2), "completions/reflection_length": 9 - 5 * t + noise(0.6),
-    entropy: 0.52 * Math.exp(-step / 70) + 0.08 + noise(0.02), kl: 0.12 * t + Math.abs(noise(0.01)),
-    frac_reward_zero_std: Math.min(1, Math.max(0, 0.05 + 0.5 * t * t + noise(0.1))), "clip_ratio/low_mean": 0, "clip_ratio/high_mean": 0, step_time: 0.32,
+    step,
+    stage,
+    loss: noise(0.02),
+    grad_norm: 0.4 + 0.5 * Math.exp(-step / 60) + noise(0.2),
+    learning_rate: 2e-4,
+    reward: 0.98 + 0.5 * t + noise(0.06),
+    reward_std: 0.35 - 0.2 * t,
+    "format/wellFormed": 0.94 + 0.05 * t,
+    "rewards/format": 0.47 + 0.03 * t,
+    "rewards/accuracy": first / 2,
+    "rewards/effectiveness": 0.25 * kept + 0.5 * fixed - 0.25 * spoilt,
+    "rewards/reflectionFormat": 0.235 + 0.01 * t,
+    "rewards/length": 0.055 + 0.03 * t + noise(0.008),
+    "accuracy/first": first,
+    "accuracy/refined": kept + fixed,
+    "transitions/kept": kept,
+    "transitions/fixed": fixed,
+    "transitions/spoilt": spoilt,
+    "transitions/stillWrong": Math.max(0, 1 - kept - fixed - spoilt),
+    "completions/mean_length": 60 - 6 * t + noise(2),
+    "completions/reflection_length": 9 - 5 * t + noise(0.6),
+    entropy: 0.52 * Math.exp(-step / 70) + 0.08 + noise(0.02),
+    kl: 0.12 * t + Math.abs(noise(0.01)),
+    frac_reward_zero_std: Math.min(1, Math.max(0, 0.05 + 0.5 * t * t + noise(0.1))),
+    "clip_ratio/low_mean": 0,
+    "clip_ratio/high_mean": 0,
+    step_time: 0.32,
   };
 }
 
@@ -61,9 +99,13 @@ export function example(seed: number): ReflectionExample {
   const a = Math.min(9, Math.floor(Number(problem.answer) / 2));
   const think = (value: number): string => `${left} = ${a} ; ${right} = ${value - a} ; ${a} + ${value - a} = ${value}`;
   return {
-    problem, strategy: wrong ? "correction" : "simplification", firstRight: !wrong,
+    problem,
+    strategy: wrong ? "correction" : "simplification",
+    firstRight: !wrong,
     firstSolution: { think: think(first) + (wrong ? "" : ` ; so ${think(first)}`), answer: String(first) },
-    reflection: wrong ? `check ${right} ; it is ${Number(problem.answer) - a} not ${first - a}` : "right ; the sum is said twice ; once is enough",
+    reflection: wrong
+      ? `check ${right} ; it is ${Number(problem.answer) - a} not ${first - a}`
+      : "right ; the sum is said twice ; once is enough",
     refinedSolution: { think: think(Number(problem.answer)), answer: problem.answer },
   };
 }
@@ -90,14 +132,19 @@ export class ScriptedClient implements TrainingClient {
     this.step = script.step ?? 0;
   }
 
-  renew(run: string): void { this.run = run; }
+  renew(run: string): void {
+    this.run = run;
+  }
 
   subscribe(listener: (event: Event) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
 
-  close(): void { if (this.timer !== null) clearTimeout(this.timer); this.listeners.clear(); }
+  close(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.listeners.clear();
+  }
 
   /** Send an event as the worker would; public so that a test can tell any story. */
   emit(message: Message): void {
@@ -109,32 +156,115 @@ export class ScriptedClient implements TrainingClient {
     switch (command.type) {
       case "open":
         this.source = command.source;
-        if (this.opens++ > 0 || this.script.stage === undefined) { this.stage = this.startStage(); this.step = 0; this.phase = null; }
-        this.settings = patchSettings(this.settings, command.settings); this.later(() => this.open(), 5); break;
-      case "configure": this.settings = patchSettings(this.settings, command.settings); this.emit({ type: "configured", settings: this.settings }); break;
-      case "stage": this.stage = command.stage; this.step = 0; this.phase = null; this.emit({ type: "stage", stage: this.stage, step: 0 }); break;
-      case "play": this.playing = true; this.emit({ type: "playing", playing: true }); this.next(command.delay, () => this.playing && (command.until === null || this.step < command.until)); break;
-      case "pause": this.playing = false; this.emit({ type: "playing", playing: false }); break;
-      case "step": { const at = this.step; this.next(0, () => this.step === at); break; }
-      case "phase": { let once = true; this.next(0, () => { const go = once; once = false; return go; }); break; }
-      case "reset": this.stage = this.startStage(); this.step = 0; this.phase = null; this.history = []; this.emit({ type: "restored", stage: this.stage, step: 0, history: [] }); break;
-      case "restore": this.restore(command.snapshot); break;
-      case "sample": if (this.script.stuck === undefined) this.emit({ type: "sampled", group: this.group(++this.sampled, null) }); break;
-      case "evaluate": this.emit({ type: "evaluated", evaluation: { step: this.step, stage: this.stage, problems: command.problems, samples: command.problems, accuracyFirst: 0.8, accuracyRefined: 0.82, wellFormed: 0.97, meanLength: 52, transitions: { kept: 0.75, fixed: 0.07, stillWrong: 0.13, spoilt: 0.05 }, byFamily: { bars: { first: 0.8, refined: 0.82 } } } }); break;
-      case "export": this.emit({ type: "exported", files: [{ path: "config.json", bytes: new TextEncoder().encode("{}").buffer }] }); break;
-      case "loseDevice": this.emit({ type: "deviceLost", message: "The device was destroyed on purpose.", recovering: true, attempt: 1 }); break;
-      case "watch": case "steer": break;
-      case "close": this.close(); break;
-      default: command satisfies never;
+        if (this.opens++ > 0 || this.script.stage === undefined) {
+          this.stage = this.startStage();
+          this.step = 0;
+          this.phase = null;
+        }
+        this.settings = patchSettings(this.settings, command.settings);
+        this.later(() => this.open(), 5);
+        break;
+      case "configure":
+        this.settings = patchSettings(this.settings, command.settings);
+        this.emit({ type: "configured", settings: this.settings });
+        break;
+      case "stage":
+        this.stage = command.stage;
+        this.step = 0;
+        this.phase = null;
+        this.emit({ type: "stage", stage: this.stage, step: 0 });
+        break;
+      case "play":
+        this.playing = true;
+        this.emit({ type: "playing", playing: true });
+        this.next(command.delay, () => this.playing && (command.until === null || this.step < command.until));
+        break;
+      case "pause":
+        this.playing = false;
+        this.emit({ type: "playing", playing: false });
+        break;
+      case "step": {
+        const at = this.step;
+        this.next(0, () => this.step === at);
+        break;
+      }
+      case "phase": {
+        let once = true;
+        this.next(0, () => {
+          const go = once;
+          once = false;
+          return go;
+        });
+        break;
+      }
+      case "reset":
+        this.stage = this.startStage();
+        this.step = 0;
+        this.phase = null;
+        this.history = [];
+        this.emit({ type: "restored", stage: this.stage, step: 0, history: [] });
+        break;
+      case "restore":
+        this.restore(command.snapshot);
+        break;
+      case "sample":
+        if (this.script.stuck === undefined) this.emit({ type: "sampled", group: this.group(++this.sampled, null) });
+        break;
+      case "evaluate":
+        this.emit({
+          type: "evaluated",
+          evaluation: {
+            step: this.step,
+            stage: this.stage,
+            problems: command.problems,
+            samples: command.problems,
+            accuracyFirst: 0.8,
+            accuracyRefined: 0.82,
+            wellFormed: 0.97,
+            meanLength: 52,
+            transitions: { kept: 0.75, fixed: 0.07, stillWrong: 0.13, spoilt: 0.05 },
+            byFamily: { bars: { first: 0.8, refined: 0.82 } },
+          },
+        });
+        break;
+      case "export":
+        this.emit({ type: "exported", files: [{ path: "config.json", bytes: new TextEncoder().encode("{}").buffer }] });
+        break;
+      case "loseDevice":
+        this.emit({
+          type: "deviceLost",
+          message: "The device was destroyed on purpose.",
+          recovering: true,
+          attempt: 1,
+        });
+        break;
+      case "watch":
+      case "steer":
+        break;
+      case "close":
+        this.close();
+        break;
+      default:
+        command satisfies never;
     }
   }
 
-  private startStage(): Stage { return this.source.kind === "shipped" ? STAGE_OF_SHIPPED[this.source.name] : "base"; }
+  private startStage(): Stage {
+    return this.source.kind === "shipped" ? STAGE_OF_SHIPPED[this.source.name] : "base";
+  }
 
-  private later(act: () => void, delay: number): void { this.timer = setTimeout(act, delay); }
+  private later(act: () => void, delay: number): void {
+    this.timer = setTimeout(act, delay);
+  }
 
   private group(seed: number, phase: Phase | null): GroupRecord {
-    return group({ seed, skill: skillAt(this.stage, this.step), groupSize: this.settings.grpo.groupSize, phase, reward: this.settings.reward });
+    return group({
+      seed,
+      skill: skillAt(this.stage, this.step),
+      groupSize: this.settings.grpo.groupSize,
+      phase,
+      reward: this.settings.reward,
+    });
   }
 
   private groups(phase: Phase): GroupRecord[] {
@@ -143,22 +273,47 @@ export class ScriptedClient implements TrainingClient {
 
   private open(): void {
     const { stuck, home = "webgpu" } = this.script;
-    if (stuck !== undefined) { this.emit({ type: "progress", what: stuck, done: 3, total: 7 }); return; }
+    if (stuck !== undefined) {
+      this.emit({ type: "progress", what: stuck, done: 3, total: 7 });
+      return;
+    }
     this.history = historyTo(this.stage, this.step);
     this.emit({
-      type: "opened", home, adapter: home === "webgpu" ? "scripted recording" : "SIMD, 1 thread", features: home === "webgpu" ? ["shader-f16", "subgroups"] : ["simd"],
-      costs: { download: 310, device: 95, pipelines: 95, selfTest: 180, load: 60 }, parameters: 956_416, settings: this.settings, stage: this.stage, step: this.step, resumed: false, start: this.source.kind === "shipped" ? this.source.name : "own", history: this.history,
-      passedOver: home === "webgpu" ? [] : [{ home: "webgpu", why: "This browser offers no WebGPU adapter (navigator.gpu is missing)." }],
+      type: "opened",
+      home,
+      adapter: home === "webgpu" ? "scripted recording" : "SIMD, 1 thread",
+      features: home === "webgpu" ? ["shader-f16", "subgroups"] : ["simd"],
+      costs: { download: 310, device: 95, pipelines: 95, selfTest: 180, load: 60 },
+      parameters: 956_416,
+      settings: this.settings,
+      stage: this.stage,
+      step: this.step,
+      resumed: false,
+      start: this.source.kind === "shipped" ? this.source.name : "own",
+      history: this.history,
+      passedOver:
+        home === "webgpu"
+          ? []
+          : [{ home: "webgpu", why: "This browser offers no WebGPU adapter (navigator.gpu is missing)." }],
     });
-    this.snapshots = this.stage === "base" ? [] : [0, 25, 50, 100].filter((step) => step <= this.step).map((step) => ({ id: `${this.stage}-${step}`, stage: this.stage, step, bytes: 11_500_000 }));
+    this.snapshots =
+      this.stage === "base"
+        ? []
+        : [0, 25, 50, 100]
+            .filter((step) => step <= this.step)
+            .map((step) => ({ id: `${this.stage}-${step}`, stage: this.stage, step, bytes: 11_500_000 }));
     this.emit({ type: "snapshots", snapshots: this.snapshots });
-    if (this.stage === "grpo" && this.step > 0) this.emit({ type: "phase", phase: "update", step: this.step, groups: this.groups("update") });
+    if (this.stage === "grpo" && this.step > 0)
+      this.emit({ type: "phase", phase: "update", step: this.step, groups: this.groups("update") });
     if (this.stage === "sft") this.data(this.step === 0 ? 1130 : 2048);
   }
 
   private restore(id: string): void {
     const snapshot = this.snapshots.find((each) => each.id === id);
-    if (snapshot === undefined) { this.emit({ type: "error", message: `There is no snapshot ${id}.`, fatal: false }); return; }
+    if (snapshot === undefined) {
+      this.emit({ type: "error", message: `There is no snapshot ${id}.`, fatal: false });
+      return;
+    }
     this.step = snapshot.step;
     this.phase = null;
     this.history = this.history.filter((row) => row.stage !== snapshot.stage || row.step <= snapshot.step);
@@ -168,16 +323,34 @@ export class ScriptedClient implements TrainingClient {
   private data(collected: number): void {
     this.collected = collected;
     const right = Math.round(collected * 0.31);
-    this.emit({ type: "data", progress: { collected, wanted: 2048, right, wrong: collected - right, discarded: Math.round(collected * 0.04) }, examples: Array.from({ length: 8 }, (_, at) => example(collected + at)) });
+    this.emit({
+      type: "data",
+      progress: { collected, wanted: 2048, right, wrong: collected - right, discarded: Math.round(collected * 0.04) },
+      examples: Array.from({ length: 8 }, (_, at) => example(collected + at)),
+    });
   }
 
   /** Do phases for as long as `more` says so. */
   private next(delay: number, more: () => boolean): void {
-    if (!more()) { if (this.playing) { this.playing = false; this.emit({ type: "playing", playing: false }); } return; }
-    if (this.stage === "base") { this.sampled += 1; this.emit({ type: "sampled", group: this.group(this.sampled, null) }); return; }
+    if (!more()) {
+      if (this.playing) {
+        this.playing = false;
+        this.emit({ type: "playing", playing: false });
+      }
+      return;
+    }
+    if (this.stage === "base") {
+      this.sampled += 1;
+      this.emit({ type: "sampled", group: this.group(this.sampled, null) });
+      return;
+    }
     const pace = (this.script.pace ?? 60) + delay;
     if (this.stage === "sft") {
-      this.later(() => { if (this.collected < 2048) this.data(Math.min(2048, this.collected + 64)); else this.finishStep(); this.next(delay, more); }, pace / 2);
+      this.later(() => {
+        if (this.collected < 2048) this.data(Math.min(2048, this.collected + 64));
+        else this.finishStep();
+        this.next(delay, more);
+      }, pace / 2);
       return;
     }
     const at = this.phase === null || this.phase === "update" ? 0 : PHASES.indexOf(this.phase) + 1;
@@ -199,7 +372,10 @@ export class ScriptedClient implements TrainingClient {
     this.history.push(metrics);
     this.emit({ type: "stepped", metrics });
     if (this.step % 25 === 0) {
-      this.snapshots = [...this.snapshots, { id: `${this.stage}-${this.step}`, stage: this.stage, step: this.step, bytes: 11_500_000 }];
+      this.snapshots = [
+        ...this.snapshots,
+        { id: `${this.stage}-${this.step}`, stage: this.stage, step: this.step, bytes: 11_500_000 },
+      ];
       this.emit({ type: "snapshots", snapshots: this.snapshots });
     }
   }

@@ -3,22 +3,29 @@
  * development server, for screenshots and for looking at states that are hard to reach; not part of the build.
  */
 import { createRoot } from "react-dom/client";
+import { defaultSettings, type GroupRecord, type SampleRecord } from "../../worker/protocol";
 import { SessionContext } from "../state/hooks";
 import { createSession, type Session } from "../state/session";
-import { defaultSettings, type GroupRecord, type SampleRecord } from "../../worker/protocol";
-import { Page } from "../views/Page";
 import { view } from "../state/view";
+import { Page } from "../views/Page";
 import "../styles/index.css";
 import { finish, group, random, score } from "./fixture";
-import { ScriptedClient, type Script } from "./scripted-client";
+import { type Script, ScriptedClient } from "./scripted-client";
 
 interface Scene {
   readonly script: Script;
   readonly play?: (session: Session, client: ScriptedClient) => void;
 }
 
-const fixture = (seed: number, skill: number): GroupRecord => group({ seed, skill, groupSize: 8, phase: "update", reward: defaultSettings.reward });
-const only = (client: ScriptedClient, change: GroupRecord): void => client.emit({ type: "phase", phase: "update", step: 37, groups: [finish(change.problem, change.samples, "update", random(1))] });
+const fixture = (seed: number, skill: number): GroupRecord =>
+  group({ seed, skill, groupSize: 8, phase: "update", reward: defaultSettings.reward });
+const only = (client: ScriptedClient, change: GroupRecord): void =>
+  client.emit({
+    type: "phase",
+    phase: "update",
+    step: 37,
+    groups: [finish(change.problem, change.samples, "update", random(1))],
+  });
 
 function withSamples(record: GroupRecord, change: (sample: SampleRecord, row: number) => SampleRecord): GroupRecord {
   return { ...record, samples: record.samples.map(change) };
@@ -34,9 +41,36 @@ function long(record: GroupRecord): GroupRecord {
   return withSamples(record, (sample, row) => {
     if (row !== 2) return sample;
     const at = sample.voices.indexOf("reflection") + 1;
-    const words = Array.from({ length: 90 }, (_, index) => ["check", "A", ";", "it", "is", "3", "not", "4", ";"][index % 9] ?? "");
-    const insert = <Value,>(list: readonly Value[], values: readonly Value[]): Value[] => [...list.slice(0, at), ...values, ...list.slice(at)];
-    return { ...sample, finished: false, tokens: insert(sample.tokens, words), voices: insert(sample.voices, words.map(() => "reflection" as const)), tokenIds: insert(sample.tokenIds, words.map(() => 1)), logprobs: insert(sample.logprobs, words.map(() => -0.7)), entropies: insert(sample.entropies, words.map(() => 0.5)) };
+    const words = Array.from(
+      { length: 90 },
+      (_, index) => ["check", "A", ";", "it", "is", "3", "not", "4", ";"][index % 9] ?? "",
+    );
+    const insert = <Value,>(list: readonly Value[], values: readonly Value[]): Value[] => [
+      ...list.slice(0, at),
+      ...values,
+      ...list.slice(at),
+    ];
+    return {
+      ...sample,
+      finished: false,
+      tokens: insert(sample.tokens, words),
+      voices: insert(
+        sample.voices,
+        words.map(() => "reflection" as const),
+      ),
+      tokenIds: insert(
+        sample.tokenIds,
+        words.map(() => 1),
+      ),
+      logprobs: insert(
+        sample.logprobs,
+        words.map(() => -0.7),
+      ),
+      entropies: insert(
+        sample.entropies,
+        words.map(() => 0.5),
+      ),
+    };
   });
 }
 
@@ -45,9 +79,28 @@ function malformed(record: GroupRecord): GroupRecord {
   return withSamples(record, (sample, row) => {
     if (row > 2) return sample;
     const closed = row === 1;
-    const words = ["<think>", "A", "=", "3", "</think>", "<answer>", ...(row === 0 ? "80 * 30" : "80 * 30 = 2400 ; 12 + 9 = 21 ; 3 + 5 = 8 ; 80 * 30 = 2400").split(" "), ...(closed ? ["</answer>"] : [])];
+    const words = [
+      "<think>",
+      "A",
+      "=",
+      "3",
+      "</think>",
+      "<answer>",
+      ...(row === 0 ? "80 * 30" : "80 * 30 = 2400 ; 12 + 9 = 21 ; 3 + 5 = 8 ; 80 * 30 = 2400").split(" "),
+      ...(closed ? ["</answer>"] : []),
+    ];
     const text = words.join(" ");
-    return { ...sample, text, tokens: words, voices: words.map(() => "first" as const), tokenIds: words.map(() => 1), logprobs: words.map(() => -0.4), entropies: words.map(() => 0.5), finished: closed, score: score(text, record.problem.answer, defaultSettings.reward) };
+    return {
+      ...sample,
+      text,
+      tokens: words,
+      voices: words.map(() => "first" as const),
+      tokenIds: words.map(() => 1),
+      logprobs: words.map(() => -0.4),
+      entropies: words.map(() => 0.5),
+      finished: closed,
+      score: score(text, record.problem.answer, defaultSettings.reward),
+    };
   });
 }
 
@@ -60,32 +113,97 @@ const SCENES: Readonly<Record<string, Scene>> = {
   late: { script: { stage: "grpo", step: 5000 } },
   step1: { script: { stage: "grpo", step: 1 } },
   rollout: { script: { stage: "grpo", step: 37, pace: 10 }, play: (session) => session.phase() },
-  score: { script: { stage: "grpo", step: 37, pace: 5 }, play: (session) => { session.phase(); setTimeout(() => session.phase(), 100); } },
-  moved: { script: { stage: "grpo", step: 37 }, play: (session) => session.configure({ reward: { effectiveness: { kept: 0.6, fixed: 0.1, stillWrong: 0, spoilt: -0.8 }, accuracyWeight: 0.2 } }) },
+  score: {
+    script: { stage: "grpo", step: 37, pace: 5 },
+    play: (session) => {
+      session.phase();
+      setTimeout(() => session.phase(), 100);
+    },
+  },
+  moved: {
+    script: { stage: "grpo", step: 37 },
+    play: (session) =>
+      session.configure({
+        reward: { effectiveness: { kept: 0.6, fixed: 0.1, stillWrong: 0, spoilt: -0.8 }, accuracyWeight: 0.2 },
+      }),
+  },
   wasm: { script: { stage: "grpo", step: 12, home: "wasm" } },
-  why: { script: { stage: "grpo", step: 37 }, play: (_, client) => { only(client, fixture(8, 0.4)); setTimeout(() => document.querySelectorAll<HTMLElement>(".advantage")[3]?.focus(), 300); } },
-  open: { script: { stage: "grpo", step: 37 }, play: () => setTimeout(() => document.querySelectorAll<HTMLElement>(".row-toggle")[1]?.click(), 200) },
+  why: {
+    script: { stage: "grpo", step: 37 },
+    play: (_, client) => {
+      only(client, fixture(8, 0.4));
+      setTimeout(() => document.querySelectorAll<HTMLElement>(".advantage")[3]?.focus(), 300);
+    },
+  },
+  open: {
+    script: { stage: "grpo", step: 37 },
+    play: () => setTimeout(() => document.querySelectorAll<HTMLElement>(".row-toggle")[1]?.click(), 200),
+  },
   help: { script: { stage: "grpo", step: 37 }, play: () => view.setState({ help: true }) },
   sheet: { script: { stage: "grpo", step: 37 }, play: () => view.setState({ sheet: true }) },
-  badge: { script: { stage: "grpo", step: 12, home: "wasm" }, play: () => setTimeout(() => document.querySelector<HTMLElement>("button.badge")?.click(), 300) },
-  snapshot: { script: { stage: "grpo", step: 120 }, play: () => setTimeout(() => document.querySelectorAll<HTMLElement>(".snapshot")[1]?.click(), 300) },
+  badge: {
+    script: { stage: "grpo", step: 12, home: "wasm" },
+    play: () => setTimeout(() => document.querySelector<HTMLElement>("button.badge")?.click(), 300),
+  },
+  snapshot: {
+    script: { stage: "grpo", step: 120 },
+    play: () => setTimeout(() => document.querySelectorAll<HTMLElement>(".snapshot")[1]?.click(), 300),
+  },
   lost: { script: { stage: "grpo", step: 37 }, play: (session) => session.loseDevice() },
-  refused: { script: { stage: "grpo", step: 37 }, play: (_, client) => client.emit({ type: "refused", step: 38, message: "The gradient norm is not finite (NaN), from row 3 of problem 5." }) },
-  nothingRight: { script: { stage: "grpo", step: 37 }, play: (_, client) => only(client, withSamples(fixture(5, 0.1), (sample) => (sample.score && "terms" in sample.score ? { ...sample, score: { ...sample.score, firstRight: false, refinedRight: false, transition: "stillWrong" } } : sample))) },
+  refused: {
+    script: { stage: "grpo", step: 37 },
+    play: (_, client) =>
+      client.emit({
+        type: "refused",
+        step: 38,
+        message: "The gradient norm is not finite (NaN), from row 3 of problem 5.",
+      }),
+  },
+  nothingRight: {
+    script: { stage: "grpo", step: 37 },
+    play: (_, client) =>
+      only(
+        client,
+        withSamples(fixture(5, 0.1), (sample) =>
+          sample.score && "terms" in sample.score
+            ? {
+                ...sample,
+                score: { ...sample.score, firstRight: false, refinedRight: false, transition: "stillWrong" },
+              }
+            : sample,
+        ),
+      ),
+  },
   flat: { script: { stage: "grpo", step: 37 }, play: (_, client) => only(client, flat(fixture(5, 0.95))) },
   long: { script: { stage: "grpo", step: 37 }, play: (_, client) => only(client, long(fixture(8, 0.4))) },
   malformed: { script: { stage: "grpo", step: 37 }, play: (_, client) => only(client, malformed(fixture(8, 0.4))) },
-  failed: { script: { stage: "grpo", step: 37 }, play: (_, client) => only(client, withSamples(fixture(8, 0.5), (sample, row) => (row === 4 ? { ...sample, score: { error: "The grader could not read “1/0” as a number." } } : sample))) },
+  failed: {
+    script: { stage: "grpo", step: 37 },
+    play: (_, client) =>
+      only(
+        client,
+        withSamples(fixture(8, 0.5), (sample, row) =>
+          row === 4 ? { ...sample, score: { error: "The grader could not read “1/0” as a number." } } : sample,
+        ),
+      ),
+  },
 };
 
 const query = new URLSearchParams(location.search);
 const scene = SCENES[query.get("state") ?? "grpo"] ?? SCENES["grpo"];
 const place = document.getElementById("root");
-if (scene === undefined || place === null) throw new Error("stage.html needs an element with id \"root\" and a scene.");
+if (scene === undefined || place === null) throw new Error('stage.html needs an element with id "root" and a scene.');
 
 const client = new ScriptedClient(scene.script);
 const session = createSession({ client, onExported: () => undefined, hidden: () => false });
-view.setState({ theme: query.get("theme") === "dark" ? "dark" : "light", firstLineSeen: query.get("state") !== "first" && query.get("state") !== "base" });
+view.setState({
+  theme: query.get("theme") === "dark" ? "dark" : "light",
+  firstLineSeen: query.get("state") !== "first" && query.get("state") !== "base",
+});
 session.open({ kind: "shipped", name: scene.script.stage === "base" || scene.script.stage === "sft" ? "base" : "sft" });
 setTimeout(() => scene.play?.(session, client), 60);
-createRoot(place).render(<SessionContext value={session}><Page /></SessionContext>);
+createRoot(place).render(
+  <SessionContext value={session}>
+    <Page />
+  </SessionContext>,
+);

@@ -2,11 +2,11 @@
 import { useState } from "react";
 import type { SnapshotInfo } from "../../worker/protocol";
 import { Icon } from "../parts/Icon";
+import { PolicyDoor } from "../policy/PolicyDoor";
 import { useGroups, useRun, useSession, useView } from "../state/hooks";
 import { plannedSteps } from "../state/run";
 import { view } from "../state/view";
 import { STAGE_WORDS } from "../state/words";
-import { PolicyDoor } from "../policy/PolicyDoor";
 
 export function Timeline() {
   const session = useSession();
@@ -24,7 +24,10 @@ export function Timeline() {
   const oldest = past[0]?.step ?? step;
 
   const look = (value: number): void => {
-    const nearest = past.reduce<number | null>((best, entry) => (best === null || Math.abs(entry.step - value) < Math.abs(best - value) ? entry.step : best), null);
+    const nearest = past.reduce<number | null>(
+      (best, entry) => (best === null || Math.abs(entry.step - value) < Math.abs(best - value) ? entry.step : best),
+      null,
+    );
     session.live.groups.change((state) => ({ ...state, lookedAt: value >= step || nearest === null ? null : nearest }));
     view.setState({ cursor: value >= step ? null : value });
   };
@@ -34,21 +37,68 @@ export function Timeline() {
       <p className="timeline-stage">{STAGE_WORDS[stage].label}</p>
       <div className="timeline-track">
         <i className="timeline-done" style={{ width: at(step) }} />
-        {past.length > 0 && <i className="timeline-past" style={{ left: at(oldest), width: `calc(${at(step)} - ${at(oldest)})` }} title="Steps whose groups can be looked at" />}
+        {past.length > 0 && (
+          <i
+            className="timeline-past"
+            style={{ left: at(oldest), width: `calc(${at(step)} - ${at(oldest)})` }}
+            title="Steps whose groups can be looked at"
+          />
+        )}
         {cursor !== null && <i className="timeline-cursor" style={{ left: at(cursor) }} />}
-        <input type="range" className="timeline-range" min={0} max={end} step={1} value={lookedAt ?? step} disabled={past.length === 0}
-          aria-label="Look back at an earlier step" aria-valuetext={lookedAt === null ? `now, step ${step}` : `step ${lookedAt}`}
-          onChange={(event) => look(Number(event.target.value))} onPointerUp={() => view.setState({ cursor: null })} />
+        <input
+          type="range"
+          className="timeline-range"
+          min={0}
+          max={end}
+          step={1}
+          value={lookedAt ?? step}
+          disabled={past.length === 0}
+          aria-label="Look back at an earlier step"
+          aria-valuetext={lookedAt === null ? `now, step ${step}` : `step ${lookedAt}`}
+          onChange={(event) => look(Number(event.target.value))}
+          onPointerUp={() => view.setState({ cursor: null })}
+        />
         {mine.map((snapshot) => (
-          <button key={snapshot.id} type="button" className={`snapshot${chosen?.id === snapshot.id ? " is-chosen" : ""}`} style={{ left: at(snapshot.step) }}
-            aria-label={`Snapshot at step ${snapshot.step}${snapshot.label ? `, ${snapshot.label}` : ""}`} title={`Snapshot at step ${snapshot.step}`} onClick={() => setChosen(chosen?.id === snapshot.id ? null : snapshot)} />
+          <button
+            key={snapshot.id}
+            type="button"
+            className={`snapshot${chosen?.id === snapshot.id ? " is-chosen" : ""}`}
+            style={{ left: at(snapshot.step) }}
+            aria-label={`Snapshot at step ${snapshot.step}${snapshot.label ? `, ${snapshot.label}` : ""}`}
+            title={`Snapshot at step ${snapshot.step}`}
+            onClick={() => setChosen(chosen?.id === snapshot.id ? null : snapshot)}
+          />
         ))}
         {chosen && (
-          <div className="snapshot-card" style={{ left: `clamp(110px, ${at(chosen.step)}, calc(100% - 110px))` }} role="dialog" aria-label={`Snapshot at step ${chosen.step}`}>
-            <p><b>Step {chosen.step}</b>{chosen.label && <> · {chosen.label}</>} <span>{(chosen.bytes / 1e6).toFixed(1)} MB</span></p>
-            <button type="button" className="button is-main" onClick={() => { session.restore(chosen.id); setChosen(null); }}>{chosen.step < step ? "Fork from here" : "Restore"}</button>
-            <button type="button" className="icon-button" onClick={() => setChosen(null)} aria-label="Close"><Icon name="close" /></button>
-            {chosen.step < step && <p className="snapshot-warning">{chosen.step + 1 === step ? `Step ${step} is` : `Steps ${chosen.step + 1}–${step} are`} dropped from the run.</p>}
+          <div
+            className="snapshot-card"
+            style={{ left: `clamp(110px, ${at(chosen.step)}, calc(100% - 110px))` }}
+            role="dialog"
+            aria-label={`Snapshot at step ${chosen.step}`}
+          >
+            <p>
+              <b>Step {chosen.step}</b>
+              {chosen.label && <> · {chosen.label}</>} <span>{(chosen.bytes / 1e6).toFixed(1)} MB</span>
+            </p>
+            <button
+              type="button"
+              className="button is-main"
+              onClick={() => {
+                session.restore(chosen.id);
+                setChosen(null);
+              }}
+            >
+              {chosen.step < step ? "Fork from here" : "Restore"}
+            </button>
+            <button type="button" className="icon-button" onClick={() => setChosen(null)} aria-label="Close">
+              <Icon name="close" />
+            </button>
+            {chosen.step < step && (
+              <p className="snapshot-warning">
+                {chosen.step + 1 === step ? `Step ${step} is` : `Steps ${chosen.step + 1}–${step} are`} dropped from the
+                run.
+              </p>
+            )}
           </div>
         )}
       </div>

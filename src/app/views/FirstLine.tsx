@@ -2,8 +2,8 @@
 import { useState } from "react";
 import { Icon } from "../parts/Icon";
 import { useRun, useSession, useView } from "../state/hooks";
-import { HOME_WORDS } from "../state/words";
 import { setTaste } from "../state/view";
+import { HOME_WORDS } from "../state/words";
 
 export function FirstLine() {
   const session = useSession();
@@ -20,16 +20,32 @@ export function FirstLine() {
     return (
       <div className="first-line is-quiet">
         <p>This tab watches: another one steers the run. Rewards moved here only show what they would do.</p>
-        <button type="button" className="text-button" disabled={!ready} onClick={session.steer}>Steer from here</button>
+        <button type="button" className="text-button" disabled={!ready} onClick={session.steer}>
+          Steer from here
+        </button>
       </div>
     );
   }
   if (!seen) {
     return (
       <div className="first-line">
-        <p>This small model looks at a picture, answers, reflects, and answers again. <b>Press play to teach it to reflect well.</b></p>
-        {passed && opened && <p className="first-line-home">Without WebGPU it trains on {HOME_WORDS[opened.home]}: the same, only slower.</p>}
-        <button type="button" className="icon-button" onClick={() => setTaste({ firstLineSeen: true })} aria-label="Hide this line"><Icon name="close" /></button>
+        <p>
+          This small model looks at a picture, answers, reflects, and answers again.{" "}
+          <b>Press play to teach it to reflect well.</b>
+        </p>
+        {passed && opened && (
+          <p className="first-line-home">
+            Without WebGPU it trains on {HOME_WORDS[opened.home]}: the same, only slower.
+          </p>
+        )}
+        <button
+          type="button"
+          className="icon-button"
+          onClick={() => setTaste({ firstLineSeen: true })}
+          aria-label="Hide this line"
+        >
+          <Icon name="close" />
+        </button>
       </div>
     );
   }
@@ -37,15 +53,26 @@ export function FirstLine() {
     return (
       <div className="first-line is-quiet">
         <p>Welcome back: the run goes on from step {step}, as you left it.</p>
-        <button type="button" className="text-button" onClick={session.reset}>start over</button>
+        <button type="button" className="text-button" onClick={session.reset}>
+          start over
+        </button>
       </div>
     );
   }
   if (passed && opened && !homeLineClosed) {
     return (
       <div className="first-line is-quiet">
-        <p>Without WebGPU it trains on {HOME_WORDS[opened.home]}: the same, only slower. {passed.why}</p>
-        <button type="button" className="icon-button" onClick={() => setHomeLineClosed(true)} aria-label="Hide this line"><Icon name="close" /></button>
+        <p>
+          Without WebGPU it trains on {HOME_WORDS[opened.home]}: the same, only slower. {passed.why}
+        </p>
+        <button
+          type="button"
+          className="icon-button"
+          onClick={() => setHomeLineClosed(true)}
+          aria-label="Hide this line"
+        >
+          <Icon name="close" />
+        </button>
       </div>
     );
   }

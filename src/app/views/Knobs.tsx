@@ -1,24 +1,49 @@
 /** The knobs: a column where there is room, a sheet from below where there is not. */
 import { useEffect, useRef } from "react";
+import { Speed } from "../header/Speed";
 import { RewardKnobs } from "../knobs/RewardKnobs";
 import { TrainingKnobs } from "../knobs/TrainingKnobs";
-import { Speed } from "../header/Speed";
 import { Icon } from "../parts/Icon";
 import { useView } from "../state/hooks";
 import { view } from "../state/view";
 
 export function Knobs() {
-  return <aside className="left" aria-label="Rewards and settings"><RewardKnobs /><TrainingKnobs /></aside>;
+  return (
+    <aside className="left" aria-label="Rewards and settings">
+      <RewardKnobs />
+      <TrainingKnobs />
+    </aside>
+  );
 }
 
 export function KnobSheet() {
   const dialog = useRef<HTMLDialogElement>(null);
   const open = useView((state) => state.sheet);
-  useEffect(() => { if (open) dialog.current?.showModal(); else dialog.current?.close(); }, [open]);
+  useEffect(() => {
+    if (open) dialog.current?.showModal();
+    else dialog.current?.close();
+  }, [open]);
   const close = (): void => view.setState({ sheet: false });
   return (
-    <dialog className="sheet" ref={dialog} onClose={close} aria-label="Rewards and settings" onClick={(event) => { if (event.target === event.currentTarget) close(); }}>
-      {open && <div className="sheet-body"><button type="button" className="icon-button sheet-close" onClick={close} aria-label="Close"><Icon name="close" /></button><RewardKnobs /><Speed label="Speed" /><TrainingKnobs /></div>}
+    <dialog
+      className="sheet"
+      ref={dialog}
+      onClose={close}
+      aria-label="Rewards and settings"
+      onClick={(event) => {
+        if (event.target === event.currentTarget) close();
+      }}
+    >
+      {open && (
+        <div className="sheet-body">
+          <button type="button" className="icon-button sheet-close" onClick={close} aria-label="Close">
+            <Icon name="close" />
+          </button>
+          <RewardKnobs />
+          <Speed label="Speed" />
+          <TrainingKnobs />
+        </div>
+      )}
     </dialog>
   );
 }

@@ -11,12 +11,23 @@ export function Middle() {
   const failed = useRun((state) => state.status === "failed");
   const step = useGroups(shown);
   const group = useGroups(shownGroup);
-  if (stage === "sft") return <main className="middle"><SftView /></main>;
+  if (stage === "sft")
+    return (
+      <main className="middle">
+        <SftView />
+      </main>
+    );
   if (step === null || group === null) {
     return (
       <main className="middle">
         <div className="middle-empty">
-          <p>{failed ? "There is nothing to show: no policy is open. The message above says why." : stage === "grpo" ? "Press play, or take one step: the first group appears with its rollout." : "A group appears here as soon as the policy has answered."}</p>
+          <p>
+            {failed
+              ? "There is nothing to show: no policy is open. The message above says why."
+              : stage === "grpo"
+                ? "Press play, or take one step: the first group appears with its rollout."
+                : "A group appears here as soon as the policy has answered."}
+          </p>
         </div>
       </main>
     );

@@ -20,8 +20,18 @@ export function Notices() {
       {notices.map(({ id, kind, title, text }) => (
         <div key={id} className={`notice is-${kind}`} role={kind === "error" ? "alert" : undefined}>
           <Icon name={kind === "info" ? "check" : "warning"} />
-          <p><b>{title}</b>{text}</p>
-          <button type="button" className="icon-button" onClick={() => session.dismiss(id)} aria-label={`Dismiss: ${title}`}><Icon name="close" /></button>
+          <p>
+            <b>{title}</b>
+            {text}
+          </p>
+          <button
+            type="button"
+            className="icon-button"
+            onClick={() => session.dismiss(id)}
+            aria-label={`Dismiss: ${title}`}
+          >
+            <Icon name="close" />
+          </button>
         </div>
       ))}
     </div>

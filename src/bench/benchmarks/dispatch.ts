@@ -3,7 +3,7 @@
  * steps are, against the same recorded anew each time and against stock TensorFlow.js. The kernels themselves take no time worth
  * the name. Only WebGPU has dispatches.
  */
-import { raceAll, type Benchmark } from "../benchmark";
+import { type Benchmark, raceAll } from "../benchmark";
 import type { Job } from "../contender";
 
 /** About as many as a training step has. */
@@ -13,16 +13,29 @@ export const dispatch: Benchmark = {
   name: "dispatch",
   description: "on webgpu: host time a dispatch, replayed and recorded anew",
   async run(setting) {
-    if (setting.home !== "webgpu") return { measurements: [], absent: [], adapters: {}, notes: [`There are no dispatches on ${setting.home}: ask for --home webgpu.`] };
+    if (setting.home !== "webgpu")
+      return {
+        measurements: [],
+        absent: [],
+        adapters: {},
+        notes: [`There are no dispatches on ${setting.home}: ask for --home webgpu.`],
+      };
     const job = (replayed: boolean): Job => ({ kind: "chain", length: LENGTH, replayed });
     const workload = {
-      title: `a chain of ${LENGTH} sums`, rate: { perUnit: LENGTH, unit: "dispatches/s" },
+      title: `a chain of ${LENGTH} sums`,
+      rate: { perUnit: LENGTH, unit: "dispatches/s" },
       runners: [
         { name: "ours", party: "ours", job: job(true) },
         { name: "ours, not replayed", party: "ours", job: job(false) },
         { name: "tfjs", party: "tfjs", job: job(false) },
       ],
     } as const;
-    return raceAll("dispatch", setting, [workload], { repetitions: setting.quick ? 3 : 15, repetitionMs: setting.quick ? 50 : 300, maxUnits: 50, warmUpMs: setting.quick ? 0 : 1000, tolerance: 1e-3 });
+    return raceAll("dispatch", setting, [workload], {
+      repetitions: setting.quick ? 3 : 15,
+      repetitionMs: setting.quick ? 50 : 300,
+      maxUnits: 50,
+      warmUpMs: setting.quick ? 0 : 1000,
+      tolerance: 1e-3,
+    });
   },
 };

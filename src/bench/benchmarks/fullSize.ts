@@ -6,14 +6,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { planShards } from "../../policy/shards";
 import type { ShapeName } from "../../policy/shapes";
+import { planShards } from "../../policy/shards";
 import { SyntheticValues, syntheticFiles, syntheticTensors } from "../../policy/syntheticCheckpoint";
 import { writeFolder } from "../../runner/atomicWrite";
 import { writeShards } from "../../runner/shardWriter";
 import type { Benchmark, FullSizeSetting, Outcome, Setting } from "../benchmark";
 import { measureOurs } from "../fullSize/ours";
-import { FULL_SCALE, fullSizeWork, QUICK_SCALE, type FullSizeFigures, type FullSizeWork } from "../fullSize/work";
+import { FULL_SCALE, type FullSizeFigures, type FullSizeWork, fullSizeWork, QUICK_SCALE } from "../fullSize/work";
 import { measureTransformers } from "../peers/transformers/fullSize";
 import { requireSame } from "../race";
 import type { Absent, Measurement } from "../results";
@@ -28,7 +28,12 @@ export const fullSize: Benchmark = {
   name: "full-size",
   description: "decoding, a GRPO step and memory of a published shape, against transformers + PEFT (only by name)",
   async run(setting: Setting): Promise<Outcome> {
-    const { home, quick, onProgress, fullSize: { shape, folder, python, packing } } = setting;
+    const {
+      home,
+      quick,
+      onProgress,
+      fullSize: { shape, folder, python, packing },
+    } = setting;
     const made = folder === null ? await mkdtemp(join(tmpdir(), "srpo-full-size-")) : null;
     try {
       if (made !== null) await synthesise(shape, made, onProgress);
@@ -41,14 +46,26 @@ export const fullSize: Benchmark = {
         requireSame([theirs.check], [ours.check], TOLERANCE);
       } catch (error) {
         theirs = null;
-        absent.push({ benchmark: "full-size", home, workload: "all", contender: "transformers", why: error instanceof Error ? error.message : String(error) });
+        absent.push({
+          benchmark: "full-size",
+          home,
+          workload: "all",
+          contender: "transformers",
+          why: error instanceof Error ? error.message : String(error),
+        });
       }
-      const parties: readonly (readonly [string, FullSizeFigures])[] = [["ours", ours], ...(theirs === null ? [] : [["transformers", theirs] as const])];
+      const parties: readonly (readonly [string, FullSizeFigures])[] = [
+        ["ours", ours],
+        ...(theirs === null ? [] : [["transformers", theirs] as const]),
+      ];
       return {
         measurements: measurements(setting, work, parties),
         absent,
         adapters: Object.fromEntries(parties.map(([name, { engine }]) => [`full-size ${name}`, engine])),
-        notes: parties.map(([name, { engine, check, peakBytes }]) => `${name}: ${engine}; peak memory ${peakBytes === null ? "not known" : bytes(peakBytes)}; mean log-probability of the checked response ${figure(check)}.`),
+        notes: parties.map(
+          ([name, { engine, check, peakBytes }]) =>
+            `${name}: ${engine}; peak memory ${peakBytes === null ? "not known" : bytes(peakBytes)}; mean log-probability of the checked response ${figure(check)}.`,
+        ),
       };
     } finally {
       if (made !== null) await rm(made, { recursive: true, force: true });
@@ -62,19 +79,46 @@ async function synthesise(shape: ShapeName, out: string, onProgress: (what: stri
   const values = new SyntheticValues(0, "bf16", tensors);
   await writeFolder(out, syntheticFiles(shape, "bf16"));
   onProgress(`writing ${bytes(plan.bytes)} of random weights`);
-  await writeShards(out, plan, (tensor) => values.pieces(tensor), () => undefined);
+  await writeShards(
+    out,
+    plan,
+    (tensor) => values.pieces(tensor),
+    () => undefined,
+  );
 }
 
 /** Rows of the table; times of both parties in the order of the repetitions, ratios of their medians. */
-export function measurements({ home, fullSize: { shape } }: { readonly home: Setting["home"]; readonly fullSize: Pick<FullSizeSetting, "shape"> }, work: FullSizeWork, parties: readonly (readonly [string, FullSizeFigures])[]): Measurement[] {
+export function measurements(
+  { home, fullSize: { shape } }: { readonly home: Setting["home"]; readonly fullSize: Pick<FullSizeSetting, "shape"> },
+  work: FullSizeWork,
+  parties: readonly (readonly [string, FullSizeFigures])[],
+): Measurement[] {
   const { newTokens, groupSize, step } = work;
   const responses = step.prompts * groupSize;
-  const rows: readonly { readonly workload: string; readonly times: (figures: FullSizeFigures) => readonly number[]; readonly perUnit: number; readonly unit: string }[] = [
+  const rows: readonly {
+    readonly workload: string;
+    readonly times: (figures: FullSizeFigures) => readonly number[];
+    readonly perUnit: number;
+    readonly unit: string;
+  }[] = [
     ...work.batches.map((batch) => ({
-      workload: `${shape}, decoding ${batch} rows, a token each`, times: (figures: FullSizeFigures) => decodeStep(figures, batch, newTokens), perUnit: batch, unit: "tokens/s",
+      workload: `${shape}, decoding ${batch} rows, a token each`,
+      times: (figures: FullSizeFigures) => decodeStep(figures, batch, newTokens),
+      perUnit: batch,
+      unit: "tokens/s",
     })),
-    { workload: `${shape}, GRPO step of ${responses} responses of ${step.newTokens}`, times: ({ step: { rollout, update } }) => rollout.map((time, i) => time + (update[i] ?? Number.NaN)), perUnit: responses * step.newTokens, unit: "tokens/s" },
-    { workload: `${shape}, update of that step`, times: ({ step: { update } }) => update, perUnit: responses * step.newTokens, unit: "tokens/s" },
+    {
+      workload: `${shape}, GRPO step of ${responses} responses of ${step.newTokens}`,
+      times: ({ step: { rollout, update } }) => rollout.map((time, i) => time + (update[i] ?? Number.NaN)),
+      perUnit: responses * step.newTokens,
+      unit: "tokens/s",
+    },
+    {
+      workload: `${shape}, update of that step`,
+      times: ({ step: { update } }) => update,
+      perUnit: responses * step.newTokens,
+      unit: "tokens/s",
+    },
   ];
   return rows.flatMap(({ workload, times, perUnit, unit }) => {
     const [first] = parties;
@@ -82,7 +126,13 @@ export function measurements({ home, fullSize: { shape } }: { readonly home: Set
     return parties.map(([contender, figures]): Measurement => {
       const milliseconds = spread(times(figures));
       return {
-        benchmark: "full-size", home, workload, contender, milliseconds, ratio: milliseconds.median / base, rate: { value: (1000 * perUnit) / milliseconds.median, unit },
+        benchmark: "full-size",
+        home,
+        workload,
+        contender,
+        milliseconds,
+        ratio: milliseconds.median / base,
+        rate: { value: (1000 * perUnit) / milliseconds.median, unit },
         ...(figures.peakBytes === null ? {} : { counts: { bytesHeld: figures.peakBytes } }),
       };
     });
@@ -95,6 +145,9 @@ function decodeStep({ decode }: FullSizeFigures, batch: number, newTokens: numbe
   if (found === undefined) throw new Error(`Decoding ${batch} rows was not measured.`);
   const first = median(found.first);
   const times = found.all.map((all) => (all - first) / (newTokens - 1));
-  if (times.some((time) => time <= 0)) throw new Error(`Decoding ${batch} rows took no longer for ${newTokens} tokens than for one: the machine is too busy, measure again.`);
+  if (times.some((time) => time <= 0))
+    throw new Error(
+      `Decoding ${batch} rows took no longer for ${newTokens} tokens than for one: the machine is too busy, measure again.`,
+    );
   return times;
 }

@@ -3,7 +3,7 @@
  * what the device was measured to do in this very run: bytes a second of a plain copy, operations a second of our product of
  * 1024³. A kernel whose tensors fit a cache may move more than a large copy does.
  */
-import { each, raceAll, type Benchmark, type Workload } from "../benchmark";
+import { type Benchmark, each, raceAll, type Workload } from "../benchmark";
 import type { JobOf } from "../contender";
 import { KERNEL_NAMES, KERNEL_WORK, type KernelName } from "../kernelWork";
 import type { Measurement } from "../results";
@@ -16,17 +16,35 @@ const product: JobOf<"product"> = { kind: "product", form: "forward", rows: SIDE
 const QUICK: readonly KernelName[] = ["rmsNorm", "linear", "attention", "adamw"];
 
 /** Reading and writing count both. */
-const COPY: Workload = { title: `copy of ${COPIED / 2 ** 20} MiB`, rate: { perUnit: (2 * COPIED) / 1e9, unit: "GB/s" }, runners: each(copy, ["ours"]) };
-export const PRODUCT: Workload = { title: `product of ${SIDE}³`, rate: { perUnit: (2 * SIDE ** 3) / 1e9, unit: "GFLOP/s" }, runners: each(product, ["ours"]) };
+const COPY: Workload = {
+  title: `copy of ${COPIED / 2 ** 20} MiB`,
+  rate: { perUnit: (2 * COPIED) / 1e9, unit: "GB/s" },
+  runners: each(copy, ["ours"]),
+};
+export const PRODUCT: Workload = {
+  title: `product of ${SIDE}³`,
+  rate: { perUnit: (2 * SIDE ** 3) / 1e9, unit: "GFLOP/s" },
+  runners: each(product, ["ours"]),
+};
 
 export const kernels: Benchmark = {
   name: "kernels",
   description: "each kernel alone: stock composition, traffic, arithmetic, share of the device's limits",
   async run(setting) {
-    const named = (setting.quick ? QUICK : KERNEL_NAMES).map((name): Workload => ({
-      title: name, rate: { perUnit: KERNEL_WORK[name].bytes / 1e9, unit: "GB/s" }, runners: each({ kind: "kernel", name }, ["ours", "tfjs"]),
-    }));
-    const outcome = await raceAll("kernels", setting, [COPY, PRODUCT, ...named], { repetitions: setting.quick ? 3 : 7, repetitionMs: 30, maxUnits: 500, warmUpMs: 0, tolerance: 0 });
+    const named = (setting.quick ? QUICK : KERNEL_NAMES).map(
+      (name): Workload => ({
+        title: name,
+        rate: { perUnit: KERNEL_WORK[name].bytes / 1e9, unit: "GB/s" },
+        runners: each({ kind: "kernel", name }, ["ours", "tfjs"]),
+      }),
+    );
+    const outcome = await raceAll("kernels", setting, [COPY, PRODUCT, ...named], {
+      repetitions: setting.quick ? 3 : 7,
+      repetitionMs: 30,
+      maxUnits: 500,
+      warmUpMs: 0,
+      tolerance: 0,
+    });
     const bandwidth = 1e9 * rateOf(outcome.measurements, COPY.title);
     const peak = 1e9 * rateOf(outcome.measurements, PRODUCT.title);
     return {

@@ -8,9 +8,18 @@ import { each, raceAll } from "../benchmark";
 import type { JobOf } from "../contender";
 
 type Form = JobOf<"product">["form"];
-const FORMS: readonly (readonly [Form, string])[] = [["forward", "x·Wᵀ"], ["inputGradient", "dy·W"], ["weightGradient", "dyᵀ·x"]];
+const FORMS: readonly (readonly [Form, string])[] = [
+  ["forward", "x·Wᵀ"],
+  ["inputGradient", "dy·W"],
+  ["weightGradient", "dyᵀ·x"],
+];
 /** [rows, inner, outer]: the nano policy's qkv, gate|up and down over a micro-batch, and one large enough to show the limit. */
-const SIZES = [[2048, 128, 384], [2048, 128, 640], [2048, 320, 128], [512, 512, 512]] as const;
+const SIZES = [
+  [2048, 128, 384],
+  [2048, 128, 640],
+  [2048, 320, 128],
+  [512, 512, 512],
+] as const;
 const QUICK = [[512, 128, 640]] as const;
 /** Of the variants: a decoded token of eight responses, and a micro-batch. */
 const FEW = [8, 1024, 2048] as const;
@@ -23,19 +32,36 @@ export const matmul: Benchmark = {
   name: "matmul",
   description: "the products of a training step, in GFLOP/s; on webgpu also each variant of ours",
   async run(setting) {
-    const options = { repetitions: setting.quick ? 5 : 9, repetitionMs: setting.quick ? 30 : 100, maxUnits: 200, warmUpMs: 0 };
-    const workloads = (setting.quick ? QUICK : SIZES).flatMap(([rows, inner, outer]) => FORMS.map(([form, title]) => workload(title, { kind: "product", form, rows, inner, outer }, (job) => each(job, ["ours", "tfjs", "jax-js"]))));
+    const options = {
+      repetitions: setting.quick ? 5 : 9,
+      repetitionMs: setting.quick ? 30 : 100,
+      maxUnits: 200,
+      warmUpMs: 0,
+    };
+    const workloads = (setting.quick ? QUICK : SIZES).flatMap(([rows, inner, outer]) =>
+      FORMS.map(([form, title]) =>
+        workload(title, { kind: "product", form, rows, inner, outer }, (job) => each(job, ["ours", "tfjs", "jax-js"])),
+      ),
+    );
     const peers = await raceAll("matmul", setting, workloads, { ...options, tolerance: 1e-3 });
     if (setting.home !== "webgpu") return peers;
-    return joined(peers, await raceAll("matmul", setting, variantWorkloads(setting), { ...options, tolerance: HALVES }));
+    return joined(
+      peers,
+      await raceAll("matmul", setting, variantWorkloads(setting), { ...options, tolerance: HALVES }),
+    );
   },
 };
 
-function workload(title: string, job: JobOf<"product">, runners: (job: JobOf<"product">) => readonly Runner[]): Workload {
+function workload(
+  title: string,
+  job: JobOf<"product">,
+  runners: (job: JobOf<"product">) => readonly Runner[],
+): Workload {
   const { rows, inner, outer, format } = job;
   return {
     title: `${title}, ${rows} rows, ${inner} → ${outer}${format === undefined ? "" : `, ${format}`}`,
-    runners: runners(job), rate: { perUnit: (2 * rows * inner * outer) / 1e9, unit: "GFLOP/s" },
+    runners: runners(job),
+    rate: { perUnit: (2 * rows * inner * outer) / 1e9, unit: "GFLOP/s" },
   };
 }
 
@@ -46,15 +72,19 @@ function variantWorkloads({ quick }: Setting): readonly Workload[] {
     ...FORMS.map(([form, title]) => [title, form, many, "f32"] as const),
     ...FORMS.slice(0, 2).map(([form, title]) => [title, form, many, "f16"] as const),
   ];
-  return shapes.map(([title, form, [rows, inner, outer], format]) => workload(`variants: ${title}`, { kind: "product", form, rows, inner, outer, format }, (job) => [
-    { name: "ours", party: "ours", job },
-    ...PRODUCT_VARIANTS.map((products) => ({ name: `ours by ${products}`, party: "ours" as const, job, products })),
-  ]));
+  return shapes.map(([title, form, [rows, inner, outer], format]) =>
+    workload(`variants: ${title}`, { kind: "product", form, rows, inner, outer, format }, (job) => [
+      { name: "ours", party: "ours", job },
+      ...PRODUCT_VARIANTS.map((products) => ({ name: `ours by ${products}`, party: "ours" as const, job, products })),
+    ]),
+  );
 }
 
 function joined(first: Outcome, second: Outcome): Outcome {
   return {
-    measurements: [...first.measurements, ...second.measurements], absent: [...first.absent, ...second.absent],
-    adapters: { ...second.adapters, ...first.adapters }, notes: [...new Set([...first.notes, ...second.notes])],
+    measurements: [...first.measurements, ...second.measurements],
+    absent: [...first.absent, ...second.absent],
+    adapters: { ...second.adapters, ...first.adapters },
+    notes: [...new Set([...first.notes, ...second.notes])],
   };
 }

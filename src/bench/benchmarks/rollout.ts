@@ -2,7 +2,7 @@
  * Sampling groups of responses, each exactly as long as allowed: prompts, KV cache, sampling at T = 1, tokens and log-probabilities
  * read. How the cost grows with the size of the group is measured on our side alone.
  */
-import { each, raceAll, type Benchmark, type Workload } from "../benchmark";
+import { type Benchmark, each, raceAll, type Workload } from "../benchmark";
 import type { PartyName } from "../contender";
 import { AS_IN_TRAINING } from "../race";
 import { largeShape, nanoShape } from "../workload";
@@ -17,7 +17,15 @@ export const rollout: Benchmark = {
     const nano = await nanoShape();
     const large = await largeShape();
     const deep = { ...nano, layers: 2 * nano.layers };
-    const sampled = (prompts: number, groupSize: number, newTokens: number, prefix: string, parties: readonly PartyName[], name = "nano", shape = nano): Workload => ({
+    const sampled = (
+      prompts: number,
+      groupSize: number,
+      newTokens: number,
+      prefix: string,
+      parties: readonly PartyName[],
+      name = "nano",
+      shape = nano,
+    ): Workload => ({
       title: `${prefix}${name}, ${prompts} × ${groupSize} responses of ${newTokens}`,
       rate: { perUnit: prompts * groupSize * newTokens, unit: "tokens/s" },
       runners: each({ kind: "rollout", shape, prompts, groupSize, promptLength: PROMPT_LENGTH, newTokens }, parties),
@@ -25,11 +33,30 @@ export const rollout: Benchmark = {
     // Two lengths and two depths: what a token and a layer cost is in their differences.
     const growth = [
       ...[1, 4, 16, 64].map((groupSize) => sampled(1, groupSize, 64, "growth: ", ["ours"])),
-      ...([["nano", nano, 8], [DEEP, deep, 8], [DEEP, deep, 64]] as const).map(([name, shape, newTokens]) => sampled(1, 4, newTokens, "growth: ", ["ours"], name, shape)),
+      ...(
+        [
+          ["nano", nano, 8],
+          [DEEP, deep, 8],
+          [DEEP, deep, 64],
+        ] as const
+      ).map(([name, shape, newTokens]) => sampled(1, 4, newTokens, "growth: ", ["ours"], name, shape)),
     ];
     // The last workload is the one that targets are set for.
-    const workloads = setting.quick ? [sampled(2, 4, 16, "", ["ours", "tfjs"])] : [...(setting.small ? [] : growth), sampled(1, 8, 64, "", ["ours", "tfjs"]), ...(setting.small ? [] : [sampled(4, 8, 64, "", ["ours", "tfjs"])])];
-    const all = [...(setting.large ? [sampled(4, 8, 64, "", ["ours", "tfjs"], "twenty times nano", large)] : []), ...workloads];
-    return raceAll("rollout", setting, all, { repetitions: setting.quick ? 3 : 5, ...(setting.quick ? { repetitionMs: 0, maxUnits: 1, warmUpMs: 0 } : AS_IN_TRAINING), tolerance: 1e-3 });
+    const workloads = setting.quick
+      ? [sampled(2, 4, 16, "", ["ours", "tfjs"])]
+      : [
+          ...(setting.small ? [] : growth),
+          sampled(1, 8, 64, "", ["ours", "tfjs"]),
+          ...(setting.small ? [] : [sampled(4, 8, 64, "", ["ours", "tfjs"])]),
+        ];
+    const all = [
+      ...(setting.large ? [sampled(4, 8, 64, "", ["ours", "tfjs"], "twenty times nano", large)] : []),
+      ...workloads,
+    ];
+    return raceAll("rollout", setting, all, {
+      repetitions: setting.quick ? 3 : 5,
+      ...(setting.quick ? { repetitionMs: 0, maxUnits: 1, warmUpMs: 0 } : AS_IN_TRAINING),
+      tolerance: 1e-3,
+    });
   },
 };

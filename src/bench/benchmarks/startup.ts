@@ -9,7 +9,7 @@ import type { Benchmark, Outcome, Setting } from "../benchmark";
 import type { Measurement } from "../results";
 import { spread } from "../statistics";
 import { bytes } from "../tables";
-import { PREPARED, visit, type Visit } from "../visit";
+import { PREPARED, type Visit, visit } from "../visit";
 
 /** A step that a software adapter does in seconds. */
 const STEP = { maxNewTokens: 40, grpo: { prompts: 2, groupSize: 4 } };
@@ -24,8 +24,14 @@ const PARTS: readonly (readonly [title: string, of: (visit: Visit) => number | n
   ["of which: pipelines compiled, in a first pass of the self-test", ({ costs }) => costs.pipelines],
   ["of which: self-test", ({ costs }) => costs.selfTest],
   ["of which: weights placed", ({ costs }) => costs.load],
-  [`first training step of ${STEP.grpo.prompts} × ${STEP.grpo.groupSize} samples, from the click`, ({ asked, stepped }) => stepped - asked],
-  ["first finished training step, from the start, clicked at once", ({ opened, asked, stepped }) => opened + stepped - asked],
+  [
+    `first training step of ${STEP.grpo.prompts} × ${STEP.grpo.groupSize} samples, from the click`,
+    ({ asked, stepped }) => stepped - asked,
+  ],
+  [
+    "first finished training step, from the start, clicked at once",
+    ({ opened, asked, stepped }) => opened + stepped - asked,
+  ],
 ];
 
 export const startup: Benchmark = {
@@ -33,12 +39,29 @@ export const startup: Benchmark = {
   description: "page load to first finished training step in Chromium, cold and warm",
   async run(setting: Setting): Promise<Outcome> {
     const { home, quick, onProgress } = setting;
-    if (home === "reference") return { measurements: [], absent: [{ benchmark: "startup", home, workload: "all", contender: "ours", why: "no browser lacks WebAssembly, so the page cannot be made to start on the reference home" }], adapters: {}, notes: [] };
+    if (home === "reference")
+      return {
+        measurements: [],
+        absent: [
+          {
+            benchmark: "startup",
+            home,
+            workload: "all",
+            contender: "ours",
+            why: "no browser lacks WebAssembly, so the page cannot be made to start on the reference home",
+          },
+        ],
+        adapters: {},
+        notes: [],
+      };
     const site = await openSite({ webgpu: home === "webgpu" });
     const visits: Record<"cold" | "warm", Visit[]> = { cold: [], warm: [] };
     try {
       for (let i = 0; i < (quick ? 1 : 3); i++) {
-        const context = await site.browser.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: "reduce" });
+        const context = await site.browser.newContext({
+          viewport: { width: 1440, height: 900 },
+          reducedMotion: "reduce",
+        });
         for (const kind of ["cold", "warm"] as const) {
           onProgress(`startup: ${kind} visit ${i + 1}`);
           visits[kind].push(await visit(context, `${site.url}${LINK}`));
@@ -48,11 +71,20 @@ export const startup: Benchmark = {
     } finally {
       await site.close();
     }
-    const measurements = PARTS.flatMap(([title, of]) => (["cold", "warm"] as const).flatMap((kind): Measurement[] => {
-      const values = visits[kind].flatMap((each) => of(each) ?? []);
-      return values.length === 0 ? [] : [{ benchmark: "startup", home, workload: title, contender: kind, milliseconds: spread(values) }];
-    }));
+    const measurements = PARTS.flatMap(([title, of]) =>
+      (["cold", "warm"] as const).flatMap((kind): Measurement[] => {
+        const values = visits[kind].flatMap((each) => of(each) ?? []);
+        return values.length === 0
+          ? []
+          : [{ benchmark: "startup", home, workload: title, contender: kind, milliseconds: spread(values) }];
+      }),
+    );
     const total = [...firstViewSizes().values()].reduce((sum, size) => sum + size, 0);
-    return { measurements, absent: [], adapters: { page: home === "webgpu" ? "Chromium, SwiftShader" : "Chromium, SIMD" }, notes: [`JavaScript of the first view: ${bytes(total)} gzipped (limit 250 kB).`] };
+    return {
+      measurements,
+      absent: [],
+      adapters: { page: home === "webgpu" ? "Chromium, SwiftShader" : "Chromium, SIMD" },
+      notes: [`JavaScript of the first view: ${bytes(total)} gzipped (limit 250 kB).`],
+    };
   },
 };

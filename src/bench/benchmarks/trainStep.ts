@@ -4,11 +4,11 @@
  * the step with two workers; both of ours then take it in micro-batches of half the rows. How the cost grows with sequence length
  * and model size is measured on our side alone. A product of 1024³ in the same run is the yardstick of its arithmetic.
  */
-import { each, raceAll, type Benchmark, type Runner, type Workload } from "../benchmark";
+import { type Benchmark, each, type Runner, raceAll, type Workload } from "../benchmark";
 import type { DecoderShape, Job } from "../contender";
+import { AS_IN_TRAINING } from "../race";
 import { figure } from "../tables";
 import { largeShape, nanoShape, trainingFlops } from "../workload";
-import { AS_IN_TRAINING } from "../race";
 import { PRODUCT, rateOf } from "./kernels";
 
 const LENGTH = 64;
@@ -22,7 +22,14 @@ export const trainStep: Benchmark = {
     const nano = await nanoShape();
     const shared = setting.home === "wasm";
     const compared = (rows: number, name = "nano", shape = nano): Workload => {
-      const job: Job = { kind: "train", shape, rows, length: LENGTH, microBatchRows: shared ? rows / 2 : rows, workers: 1 };
+      const job: Job = {
+        kind: "train",
+        shape,
+        rows,
+        length: LENGTH,
+        microBatchRows: shared ? rows / 2 : rows,
+        workers: 1,
+      };
       const two: Runner = { name: "ours, 2 workers", party: "ours", job: { ...job, workers: 2 } };
       return {
         title: `${name}, ${rows} × ${LENGTH} tokens`,
@@ -33,27 +40,45 @@ export const trainStep: Benchmark = {
     const grown = (name: string, shape: DecoderShape, length: number): Workload => ({
       title: `growth: ${name}, ${GROWTH_ROWS} × ${length} tokens`,
       rate: { perUnit: GROWTH_ROWS * length, unit: "tokens/s" },
-      runners: each({ kind: "train", shape, rows: GROWTH_ROWS, length, microBatchRows: GROWTH_ROWS, workers: 1 }, ["ours"]),
+      runners: each({ kind: "train", shape, rows: GROWTH_ROWS, length, microBatchRows: GROWTH_ROWS, workers: 1 }, [
+        "ours",
+      ]),
     });
     const growth = [
       ...[32, 64, 128, 256].map((length) => grown("nano", nano, length)),
-      grown("half as wide", { ...nano, hidden: nano.hidden / 2, intermediate: nano.intermediate / 2, heads: nano.heads / 2 }, LENGTH),
+      grown(
+        "half as wide",
+        { ...nano, hidden: nano.hidden / 2, intermediate: nano.intermediate / 2, heads: nano.heads / 2 },
+        LENGTH,
+      ),
       grown("twice as deep", { ...nano, layers: 2 * nano.layers }, LENGTH),
-      grown("twice as wide", { ...nano, hidden: 2 * nano.hidden, intermediate: 2 * nano.intermediate, heads: 2 * nano.heads }, LENGTH),
+      grown(
+        "twice as wide",
+        { ...nano, hidden: 2 * nano.hidden, intermediate: 2 * nano.intermediate, heads: 2 * nano.heads },
+        LENGTH,
+      ),
     ];
     // The last workload is the one that targets are set for.
     const workloads = setting.quick || setting.small ? [compared(8)] : [...growth, compared(8), compared(32)];
     const large = await largeShape();
     const all = [...(setting.large ? [compared(8, "twenty times nano", large)] : []), ...workloads];
-    const outcome = await raceAll("train-step", setting, [PRODUCT, ...all], { repetitions: setting.quick ? 3 : 5, ...(setting.quick ? { repetitionMs: 0, maxUnits: 1, warmUpMs: 0 } : AS_IN_TRAINING), tolerance: 1e-3 });
-    const peak = rateOf(outcome.measurements, PRODUCT.title);
-    const notes = outcome.measurements.filter(({ contender, workload }) => contender === "ours" && all.some(({ title }) => title === workload)).flatMap(({ workload, milliseconds }) => {
-      const job = all.find(({ title }) => title === workload)?.runners[0]?.job;
-      if (job?.kind !== "train") return [];
-      const operations = trainingFlops(job.shape, job.rows, job.length) / 1e9;
-      const rate = (1000 * operations) / milliseconds.median;
-      return [`${workload}: ${figure(operations)} GFLOP a step, ${figure(rate)} GFLOP/s, ${figure((100 * rate) / peak)} % of the product of 1024³.`];
+    const outcome = await raceAll("train-step", setting, [PRODUCT, ...all], {
+      repetitions: setting.quick ? 3 : 5,
+      ...(setting.quick ? { repetitionMs: 0, maxUnits: 1, warmUpMs: 0 } : AS_IN_TRAINING),
+      tolerance: 1e-3,
     });
+    const peak = rateOf(outcome.measurements, PRODUCT.title);
+    const notes = outcome.measurements
+      .filter(({ contender, workload }) => contender === "ours" && all.some(({ title }) => title === workload))
+      .flatMap(({ workload, milliseconds }) => {
+        const job = all.find(({ title }) => title === workload)?.runners[0]?.job;
+        if (job?.kind !== "train") return [];
+        const operations = trainingFlops(job.shape, job.rows, job.length) / 1e9;
+        const rate = (1000 * operations) / milliseconds.median;
+        return [
+          `${workload}: ${figure(operations)} GFLOP a step, ${figure(rate)} GFLOP/s, ${figure((100 * rate) / peak)} % of the product of 1024³.`,
+        ];
+      });
     return { ...outcome, notes };
   },
 };

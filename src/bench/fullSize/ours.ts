@@ -6,21 +6,28 @@ import { openNodeHome } from "../../runner/nodeHomes";
 import type { Home, HomeName } from "../../tensor/home";
 import type { WeightFormat } from "../../tensor/packedWeight";
 import { Lifetime } from "../../training/lifetime";
+import type { TrainingRow } from "../../training/microBatch";
 import { responseLogprobs } from "../../training/optimiserStep";
 import { policyUpdate } from "../../training/update";
-import type { TrainingRow } from "../../training/microBatch";
 import type { FullSizeFigures, FullSizeWork } from "./work";
 
 const LOSS = { clipLow: 0.2, clipHigh: 0.2, dualClip: Infinity, ratioMax: Infinity, logRatioClamp: 20, beta: 0 };
 
 /** @param onProgress told what is going on */
-export async function measureOurs(homeName: HomeName, packing: WeightFormat, work: FullSizeWork, onProgress: (what: string) => void): Promise<FullSizeFigures> {
+export async function measureOurs(
+  homeName: HomeName,
+  packing: WeightFormat,
+  work: FullSizeWork,
+  onProgress: (what: string) => void,
+): Promise<FullSizeFigures> {
   const home = await openNodeHome(homeName);
   try {
     onProgress("ours: loading");
     const { rank, alpha, targets } = work.lora;
     const policy = await Policy.load(home, await openDirectory(work.folder), {
-      frozenFormat: packing, lora: { rank, alpha, targets, rankStabilised: false, baseModel: work.folder }, seed: 0,
+      frozenFormat: packing,
+      lora: { rank, alpha, targets, rankStabilised: false, baseModel: work.folder },
+      seed: 0,
     });
     try {
       return await new Measurement(home, policy, packing, work, onProgress).figures();
@@ -54,11 +61,18 @@ class Measurement {
     const decode: FullSizeFigures["decode"] = [];
     for (const batch of batches) {
       this.onProgress(`ours: decoding ${batch} rows`);
-      const sample = (tokens: number) => this.repeated(() => this.rollout(this.prompts.slice(0, batch / groupSize), tokens));
+      const sample = (tokens: number) =>
+        this.repeated(() => this.rollout(this.prompts.slice(0, batch / groupSize), tokens));
       decode.push({ batch, first: await sample(1), all: await sample(newTokens) });
     }
     this.onProgress("ours: GRPO steps");
-    return { engine: `SRPO Playground, frozen weights in ${this.packing}, ${this.home.description.adapter}`, check, decode, step: await this.steps(), peakBytes: this.peakBytes };
+    return {
+      engine: `SRPO Playground, frozen weights in ${this.packing}, ${this.home.description.adapter}`,
+      check,
+      decode,
+      step: await this.steps(),
+      peakBytes: this.peakBytes,
+    };
   }
 
   /** Mean log-probability of the checked response. */
@@ -68,7 +82,9 @@ class Measurement {
     const lifetime = new Lifetime();
     try {
       const row: TrainingRow = { prompt, tokens: Int32Array.from(this.work.checked), weight: 1, advantage: 0 };
-      const [values] = await this.home.read(responseLogprobs(this.policy, [[row]], { temperature: 1, features: null }, lifetime));
+      const [values] = await this.home.read(
+        responseLogprobs(this.policy, [[row]], { temperature: 1, features: null }, lifetime),
+      );
       const sum = Array.from(values ?? []).reduce((total, value) => total + value, 0);
       return sum / this.work.checked.length;
     } finally {
@@ -77,7 +93,14 @@ class Measurement {
   }
 
   private async rollout(prompts: readonly EncodedPrompt[], maxNewTokens: number): Promise<RolloutRow[]> {
-    const { rows } = await this.policy.generate(prompts, { groupSize: this.work.groupSize, temperature: 1, maxNewTokens, seed: 0, step: this.drawn++, stopTokens: [] });
+    const { rows } = await this.policy.generate(prompts, {
+      groupSize: this.work.groupSize,
+      temperature: 1,
+      maxNewTokens,
+      seed: 0,
+      step: this.drawn++,
+      stopTokens: [],
+    });
     this.look();
     return rows;
   }
@@ -92,10 +115,26 @@ class Measurement {
       const sampled = await this.rollout(prompts, step.newTokens);
       const between = performance.now();
       const weight = 1 / (sampled.length * step.newTokens);
-      const rows = sampled.map(({ tokens }, row): TrainingRow => ({ prompt: promptOf(prompts, Math.floor(row / groupSize)), tokens, weight, advantage: row % 2 === 0 ? 1 : -1 }));
+      const rows = sampled.map(
+        ({ tokens }, row): TrainingRow => ({
+          prompt: promptOf(prompts, Math.floor(row / groupSize)),
+          tokens,
+          weight,
+          advantage: row % 2 === 0 ? 1 : -1,
+        }),
+      );
       await policyUpdate(this.policy, rows, {
-        loss: LOSS, epochs: 1, reference: null, temperature: 1, trainVision: false, features: null, learningRate: step.learningRate,
-        weightDecay: 0, maxGradNorm: 1, microBatchRows: step.microBatchRows, updates: this.updates++,
+        loss: LOSS,
+        epochs: 1,
+        reference: null,
+        temperature: 1,
+        trainVision: false,
+        features: null,
+        learningRate: step.learningRate,
+        weightDecay: 0,
+        maxGradNorm: 1,
+        microBatchRows: step.microBatchRows,
+        updates: this.updates++,
       });
       this.look();
       if (i === 0) continue; // compiled what the others find

@@ -58,14 +58,25 @@ export const QUICK_SCALE: FullSizeScale = { promptTokens: 24, newTokens: 12, ste
 const GROUP = 8;
 const BATCHES = [8, 32];
 
-export function fullSizeWork(folder: string, shape: ShapeName, { promptTokens, newTokens, stepTokens, repetitions }: FullSizeScale): FullSizeWork {
+export function fullSizeWork(
+  folder: string,
+  shape: ShapeName,
+  { promptTokens, newTokens, stepTokens, repetitions }: FullSizeScale,
+): FullSizeWork {
   const words = (count: number, stream: number): [number, ...number[]] => {
-    const [first = 0, ...rest] = Array.from({ length: count }, (_, i) => Math.floor(randomUniform(3, stream, i, 0) * firstSpecialId(shape)));
+    const [first = 0, ...rest] = Array.from({ length: count }, (_, i) =>
+      Math.floor(randomUniform(3, stream, i, 0) * firstSpecialId(shape)),
+    );
     return [first, ...rest];
   };
   const prompts = Array.from({ length: Math.max(...BATCHES) / GROUP }, (_, i) => words(promptTokens, i));
   return fullSizeWorkSchema.parse({
-    folder, prompts, groupSize: GROUP, batches: BATCHES, newTokens, repetitions,
+    folder,
+    prompts,
+    groupSize: GROUP,
+    batches: BATCHES,
+    newTokens,
+    repetitions,
     step: { prompts: 2, newTokens: stepTokens, microBatchRows: 4, learningRate: 1e-5 },
     lora: { rank: 16, alpha: 32, targets: [...LORA_TARGETS] },
     checked: words(stepTokens, 100),

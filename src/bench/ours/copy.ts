@@ -13,25 +13,28 @@ export async function openCopy(home: Home, { bytes }: JobOf<"copy">): Promise<Co
   const to = new Float32Array(bytes / 4);
   return {
     check: async () => [],
-    run: (units) => measured(home, 1, async () => {
-      for (let i = 0; i < units; i++) to.set(from);
-    }),
+    run: (units) =>
+      measured(home, 1, async () => {
+        for (let i = 0; i < units; i++) to.set(from);
+      }),
     close: async () => undefined,
   };
 }
 
 function gpuCopy(home: WebGpuHome, bytes: number): Contender {
   const { device } = home;
-  const buffer = (): GPUBuffer => device.createBuffer({ size: bytes, usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+  const buffer = (): GPUBuffer =>
+    device.createBuffer({ size: bytes, usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
   const [from, to] = [buffer(), buffer()];
   return {
     check: async () => [],
-    run: (units) => measured(home, 1, () => {
-      const encoder = device.createCommandEncoder();
-      for (let i = 0; i < units; i++) encoder.copyBufferToBuffer(from, 0, to, 0, bytes);
-      device.queue.submit([encoder.finish()]);
-      return device.queue.onSubmittedWorkDone();
-    }),
+    run: (units) =>
+      measured(home, 1, () => {
+        const encoder = device.createCommandEncoder();
+        for (let i = 0; i < units; i++) encoder.copyBufferToBuffer(from, 0, to, 0, bytes);
+        device.queue.submit([encoder.finish()]);
+        return device.queue.onSubmittedWorkDone();
+      }),
     async close() {
       from.destroy();
       to.destroy();

@@ -9,7 +9,10 @@ import { defaultSettings } from "../../training/settings";
 import type { Contender, JobOf } from "../contender";
 import { measured } from "./party";
 
-export async function openGrpo(home: Home, { policy: folder, prompts, groupSize, maxNewTokens, workers }: JobOf<"grpo">): Promise<Contender> {
+export async function openGrpo(
+  home: Home,
+  { policy: folder, prompts, groupSize, maxNewTokens, workers }: JobOf<"grpo">,
+): Promise<Contender> {
   const settings = configure(defaultSettings, { maxNewTokens, grpo: { prompts, groupSize } });
   const policy = await Policy.load(home, await openDirectory(folder), { trainable: "language" });
   const parallel = await openWorkers(policy, workers, "language");

@@ -30,14 +30,22 @@ function adapterOf({ description: { adapter, products } }: Home): string {
 
 function openJob(home: Home, job: Job): Promise<Contender> {
   switch (job.kind) {
-    case "product": return openProduct(home, job);
-    case "train": return openTraining(home, job);
-    case "rollout": return openRollout(home, job);
-    case "kernel": return openKernel(home, job);
-    case "chain": return openChain(home, job);
-    case "copy": return openCopy(home, job);
-    case "grpo": return openGrpo(home, job);
-    default: return job satisfies never;
+    case "product":
+      return openProduct(home, job);
+    case "train":
+      return openTraining(home, job);
+    case "rollout":
+      return openRollout(home, job);
+    case "kernel":
+      return openKernel(home, job);
+    case "chain":
+      return openChain(home, job);
+    case "copy":
+      return openCopy(home, job);
+    case "grpo":
+      return openGrpo(home, job);
+    default:
+      return job satisfies never;
   }
 }
 
@@ -50,8 +58,12 @@ export async function measured(home: Home, units: number, work: () => Promise<un
     milliseconds,
     hostMilliseconds: home.name === "webgpu" ? hostMilliseconds : null,
     counts: {
-      dispatches: dispatches - before.dispatches, submits: submits - before.submits, readbacks: readbacks - before.readbacks,
-      bytesUploaded: bytesUploaded - before.bytesUploaded, bytesRead: bytesRead - before.bytesRead, bytesHeld: home.memoryBytes(),
+      dispatches: dispatches - before.dispatches,
+      submits: submits - before.submits,
+      readbacks: readbacks - before.readbacks,
+      bytesUploaded: bytesUploaded - before.bytesUploaded,
+      bytesRead: bytesRead - before.bytesRead,
+      bytesHeld: home.memoryBytes(),
     },
   };
 }

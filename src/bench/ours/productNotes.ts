@@ -14,7 +14,10 @@ export function productNotes(home: Home): readonly string[] {
   return [
     `Variants of the product that this adapter can run: ${offeredVariants(adapter).offered.join(", ")}.`,
     `Subgroup-matrix configurations that the driver offers: ${configs.length === 0 ? "none" : configs.map(describeConfig).join(", ")}.`,
-    ...trials.map(({ kind, variant, milliseconds, refused }) => `The tuner on ${kind}: ${variant} ${refused ?? `${figure(milliseconds)} ms`}.`),
+    ...trials.map(
+      ({ kind, variant, milliseconds, refused }) =>
+        `The tuner on ${kind}: ${variant} ${refused ?? `${figure(milliseconds)} ms`}.`,
+    ),
     ...(home.productTuning?.notes ?? []),
   ];
 }

@@ -6,13 +6,26 @@ import { randomTokens } from "../workload";
 import { measured } from "./party";
 import { workloadPolicy } from "./training";
 
-export async function openRollout(home: Home, { shape, prompts: count, groupSize, promptLength, newTokens }: JobOf<"rollout">): Promise<Contender> {
+export async function openRollout(
+  home: Home,
+  { shape, prompts: count, groupSize, promptLength, newTokens }: JobOf<"rollout">,
+): Promise<Contender> {
   const policy = await workloadPolicy(home, shape, "none");
   const ids = randomTokens(shape, count, promptLength, 1);
-  const prompts = Array.from({ length: count }, (_, i) => policy.model.encode(ids.slice(i * promptLength, (i + 1) * promptLength), []));
+  const prompts = Array.from({ length: count }, (_, i) =>
+    policy.model.encode(ids.slice(i * promptLength, (i + 1) * promptLength), []),
+  );
   let step = 0;
   const generate = (greedy: boolean): Promise<Rollout> => {
-    const options: GenerateOptions = { groupSize, temperature: 1, greedy, maxNewTokens: newTokens, seed: 0, step: step++, stopTokens: [] };
+    const options: GenerateOptions = {
+      groupSize,
+      temperature: 1,
+      greedy,
+      maxNewTokens: newTokens,
+      seed: 0,
+      step: step++,
+      stopTokens: [],
+    };
     return policy.generate(prompts, options);
   };
   return {

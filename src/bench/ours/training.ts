@@ -2,8 +2,8 @@
 import { Policy } from "../../policy/policy";
 import { openWorkers } from "../../runner/replicaThreads";
 import type { Home } from "../../tensor/home";
-import { sftUpdate, type UpdateResult } from "../../training/update";
 import type { TrainingRow } from "../../training/microBatch";
+import { sftUpdate, type UpdateResult } from "../../training/update";
 import type { Contender, DecoderShape, JobOf } from "../contender";
 import { CHECKED_STEPS, decoderFolder, decoderWeights, OPTIMISER, randomTokens } from "../workload";
 import { measured } from "./party";
@@ -20,7 +20,12 @@ export function trainingRows(policy: Policy, { shape, rows, length }: JobOf<"tra
   const tokens = randomTokens(shape, rows, length + 1, 0);
   return Array.from({ length: rows }, (_, row) => {
     const sequence = tokens.slice(row * (length + 1), (row + 1) * (length + 1));
-    return { prompt: policy.model.encode(sequence.slice(0, 2), []), tokens: sequence.slice(2), weight: 1 / (rows * (length - 1)), advantage: 1 };
+    return {
+      prompt: policy.model.encode(sequence.slice(0, 2), []),
+      tokens: sequence.slice(2),
+      weight: 1 / (rows * (length - 1)),
+      advantage: 1,
+    };
   });
 }
 
@@ -29,10 +34,18 @@ export async function openTraining(home: Home, job: JobOf<"train">): Promise<Con
   const rows = trainingRows(policy, job);
   const parallel = await openWorkers(policy, job.workers, "language");
   let updates = 0;
-  const step = (): Promise<UpdateResult> => sftUpdate(policy, rows, {
-    temperature: 1, trainVision: false, features: null, learningRate: OPTIMISER.learningRate, weightDecay: OPTIMISER.weightDecay,
-    maxGradNorm: OPTIMISER.maxGradNorm, microBatchRows: job.microBatchRows, updates: updates++, parallel,
-  });
+  const step = (): Promise<UpdateResult> =>
+    sftUpdate(policy, rows, {
+      temperature: 1,
+      trainVision: false,
+      features: null,
+      learningRate: OPTIMISER.learningRate,
+      weightDecay: OPTIMISER.weightDecay,
+      maxGradNorm: OPTIMISER.maxGradNorm,
+      microBatchRows: job.microBatchRows,
+      updates: updates++,
+      parallel,
+    });
   return {
     async check() {
       const numbers: number[] = [];

@@ -15,9 +15,16 @@ export const configCommand: RunnerCommand = {
 };
 
 function explained(): string {
-  return configPaths().map((dotted) => {
-    const value = dotted.split(".").reduce((at: unknown, name) => (typeof at === "object" && at !== null ? Reflect.get(at, name) : undefined), defaultRunConfig);
-    const section = typeof value === "object" && value !== null && !Array.isArray(value);
-    return `${dotted}${section ? "" : ` = ${JSON.stringify(value)}`}\n    ${explanationOf(dotted)}\n`;
-  }).join("");
+  return configPaths()
+    .map((dotted) => {
+      const value = dotted
+        .split(".")
+        .reduce(
+          (at: unknown, name) => (typeof at === "object" && at !== null ? Reflect.get(at, name) : undefined),
+          defaultRunConfig,
+        );
+      const section = typeof value === "object" && value !== null && !Array.isArray(value);
+      return `${dotted}${section ? "" : ` = ${JSON.stringify(value)}`}\n    ${explanationOf(dotted)}\n`;
+    })
+    .join("");
 }

@@ -1,11 +1,20 @@
 /** `eval`: accuracies, transitions and lengths of a policy on held-out problems. */
 import type { EvaluationRecord } from "../../training/records";
 import { Session } from "../../training/session";
-import { adapterFlag, dataFlags, homeFlag, packingFlag, policyFlag, seedFlag, setFlag, type RunnerCommand } from "../command";
+import {
+  adapterFlag,
+  dataFlags,
+  homeFlag,
+  packingFlag,
+  policyFlag,
+  type RunnerCommand,
+  seedFlag,
+  setFlag,
+} from "../command";
 import { openPolicy } from "../openPolicy";
-import { settingsOf } from "../settingsArguments";
 import { askedSource } from "../planned";
 import { progressBar } from "../progress";
+import { settingsOf } from "../settingsArguments";
 import { TokenRate, tokensPerSecond } from "../tokenRate";
 
 const PROBLEMS = 192;
@@ -16,7 +25,11 @@ export const evalCommand: RunnerCommand = {
     policy: policyFlag,
     adapter: adapterFlag,
     ...dataFlags,
-    problems: { type: "string", valueHint: "n", description: "Held-out problems (default: 192 of the built-in ones, all of --data)" },
+    problems: {
+      type: "string",
+      valueHint: "n",
+      description: "Held-out problems (default: 192 of the built-in ones, all of --data)",
+    },
     samples: { type: "string", default: "1", valueHint: "n", description: "Samples a problem" },
     greedy: { type: "boolean", description: "Most likely tokens instead of samples" },
     seed: seedFlag,
@@ -29,20 +42,28 @@ export const evalCommand: RunnerCommand = {
     const settings = settingsOf(args);
     const samples = args.integer("samples", 1);
     const { source, size } = await askedSource(args);
-    const problems = args.optional("problems") === null ? size ?? PROBLEMS : args.integer("problems", 1);
+    const problems = args.optional("problems") === null ? (size ?? PROBLEMS) : args.integer("problems", 1);
     const opened = await openPolicy(args, args.text("policy"), "none");
     const bar = progressBar("evaluate");
     const rate = new TokenRate();
     let sampled = 0;
     try {
       const session = new Session(opened.policy, settings, { source });
-      const evaluation = await session.evaluate(problems, { samples, greedy: args.boolean("greedy"), onProgress: (done, total, tokens) => {
-        sampled = tokens;
-        bar.update(done, total, rate.note(tokens));
-      } });
+      const evaluation = await session.evaluate(problems, {
+        samples,
+        greedy: args.boolean("greedy"),
+        onProgress: (done, total, tokens) => {
+          sampled = tokens;
+          bar.update(done, total, rate.note(tokens));
+        },
+      });
       const perSecond = rate.perSecond(sampled);
       bar.stop();
-      process.stdout.write(args.boolean("json") ? `${JSON.stringify({ ...evaluation, tokensPerSecond: perSecond })}\n` : table(evaluation, perSecond));
+      process.stdout.write(
+        args.boolean("json")
+          ? `${JSON.stringify({ ...evaluation, tokensPerSecond: perSecond })}\n`
+          : table(evaluation, perSecond),
+      );
     } finally {
       bar.stop();
       await opened.close();
@@ -62,7 +83,10 @@ function table(evaluation: EvaluationRecord, perSecond: number): string {
     ["kept / fixed / still wrong / spoilt", [kept, fixed, stillWrong, spoilt].map(percent).join(" / ")],
     ["mean length (tokens)", evaluation.meanLength.toFixed(1)],
     ["sampled", tokensPerSecond(perSecond)],
-    ...Object.entries(evaluation.byFamily).map(([family, { first, refined }]): [string, string] => [`  ${family}: first / refined`, `${percent(first)} / ${percent(refined)}`]),
+    ...Object.entries(evaluation.byFamily).map(([family, { first, refined }]): [string, string] => [
+      `  ${family}: first / refined`,
+      `${percent(first)} / ${percent(refined)}`,
+    ]),
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join("");

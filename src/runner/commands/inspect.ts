@@ -4,28 +4,42 @@ import { openDirectory } from "../../policy/checkpointDirectory";
 import type { PolicyConfig } from "../../policy/config";
 import { CACHE_FORMATS } from "../../policy/groupCache";
 import { LORA_TARGETS } from "../../policy/lora";
-import { planMemory, type MemoryPlan, type PlanOptions } from "../../policy/memoryPlan";
+import { type MemoryPlan, type PlanOptions, planMemory } from "../../policy/memoryPlan";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
 import type { AdapterLimits } from "../../tensor/webgpu/device";
 import { byteCount, readableBytes } from "../bytes";
-import { KEPT_ACTIVATION_BYTES } from "../deviceMemory";
 import { homeFlag, packingFlag, type RunnerCommand } from "../command";
+import { KEPT_ACTIVATION_BYTES } from "../deviceMemory";
 import { HOME_NAMES, homeLimits } from "../nodeHomes";
 import { asInput } from "../openPolicy";
 
 const TRAIN = ["lora", "language", "all", "none"] as const;
 
 export const inspectCommand: RunnerCommand = {
-  description: "Architecture, parameters and memory plan of a checkpoint; reads headers only. Exit 1 when --memory is too little",
+  description:
+    "Architecture, parameters and memory plan of a checkpoint; reads headers only. Exit 1 when --memory is too little",
   flags: {
     dir: { type: "positional", required: true, description: "Checkpoint folder" },
     packing: { ...packingFlag, default: "f16" },
     train: { type: "string", default: "lora", valueHint: TRAIN.join("|"), description: "What is trained" },
-    rank: { type: "string", default: "16", valueHint: "n", description: "LoRA rank, on all linear layers of the decoder" },
+    rank: {
+      type: "string",
+      default: "16",
+      valueHint: "n",
+      description: "LoRA rank, on all linear layers of the decoder",
+    },
     group: { type: "string", default: "8", valueHint: "n", description: "Responses a prompt" },
     prompts: { type: "string", default: "1", valueHint: "n", description: "Prompts of a step" },
-    slots: { type: "string", valueHint: "n", description: "Responses written at a time (default: as many as their keys and values fit into 2 GiB)" },
-    cache: { type: "string", valueHint: CACHE_FORMATS.join("|"), description: "How keys and values are kept (default: f16 with packed weights, else f32)" },
+    slots: {
+      type: "string",
+      valueHint: "n",
+      description: "Responses written at a time (default: as many as their keys and values fit into 2 GiB)",
+    },
+    cache: {
+      type: "string",
+      valueHint: CACHE_FORMATS.join("|"),
+      description: "How keys and values are kept (default: f16 with packed weights, else f32)",
+    },
     prompt: { type: "string", default: "700", valueHint: "n", description: "Prompt tokens, the picture's included" },
     image: { type: "string", valueHint: "n", description: "Of them, tokens of the picture (default: all)" },
     completion: { type: "string", default: "1024", valueHint: "n", description: "Response tokens" },
@@ -37,14 +51,20 @@ export const inspectCommand: RunnerCommand = {
   },
   async run(args) {
     const directory = args.text("dir");
-    const checkpoint = await asInput(directory, openDirectory(directory).then((files) => Checkpoint.open(files)));
+    const checkpoint = await asInput(
+      directory,
+      openDirectory(directory).then((files) => Checkpoint.open(files)),
+    );
     const train = args.oneOf("train", TRAIN);
     const home = args.oneOf("home", HOME_NAMES);
     const prompt = args.integer("prompt", 1);
     const options: PlanOptions = {
       trainable: train === "lora" ? "none" : train,
       frozenFormat: args.oneOf("packing", WEIGHT_FORMATS),
-      lora: train === "lora" ? { rank: args.integer("rank", 1), alpha: 32, rankStabilised: false, targets: LORA_TARGETS, baseModel: null } : null,
+      lora:
+        train === "lora"
+          ? { rank: args.integer("rank", 1), alpha: 32, rankStabilised: false, targets: LORA_TARGETS, baseModel: null }
+          : null,
       groupSize: args.integer("group", 1),
       prompts: args.integer("prompts", 1),
       slots: args.optional("slots") === null ? null : args.integer("slots", 1),
@@ -61,8 +81,22 @@ export const inspectCommand: RunnerCommand = {
     const plan = planMemory(checkpoint.config, options);
     const limits = await homeLimits(home);
     const needed = plan.activations > KEPT_ACTIVATION_BYTES ? plan.peakRecomputed : plan.peak; // as train does by itself
-    const fits = Math.max(plan.largestWeight.bytes, 4 * plan.trained) <= limits.bufferBytes && (available === null || needed <= available);
-    const report = { directory, config: checkpoint.config, parametersOnDisk: elements(checkpoint), bytesOnDisk: checkpoint.bytes(), numberFormats: numberFormats(checkpoint), options, plan, needed, limits, available, fits };
+    const fits =
+      Math.max(plan.largestWeight.bytes, 4 * plan.trained) <= limits.bufferBytes &&
+      (available === null || needed <= available);
+    const report = {
+      directory,
+      config: checkpoint.config,
+      parametersOnDisk: elements(checkpoint),
+      bytesOnDisk: checkpoint.bytes(),
+      numberFormats: numberFormats(checkpoint),
+      options,
+      plan,
+      needed,
+      limits,
+      available,
+      fits,
+    };
     process.stdout.write(args.boolean("json") ? `${JSON.stringify(report)}\n` : text(report));
     return fits ? 0 : 1;
   },
@@ -84,14 +118,28 @@ interface Report {
 }
 
 function elements(checkpoint: Checkpoint): number {
-  return checkpoint.names().reduce((sum, name) => sum + checkpoint.entry(name).shape.reduce((product, n) => product * n, 1), 0);
+  return checkpoint
+    .names()
+    .reduce((sum, name) => sum + checkpoint.entry(name).shape.reduce((product, n) => product * n, 1), 0);
 }
 
 function numberFormats(checkpoint: Checkpoint): string[] {
   return [...new Set(checkpoint.names().map((name) => checkpoint.entry(name).dtype))];
 }
 
-function text({ directory, config: { text: t, vision: v }, parametersOnDisk, bytesOnDisk, numberFormats: formats, options, plan, needed, limits, available, fits }: Report): string {
+function text({
+  directory,
+  config: { text: t, vision: v },
+  parametersOnDisk,
+  bytesOnDisk,
+  numberFormats: formats,
+  options,
+  plan,
+  needed,
+  limits,
+  available,
+  fits,
+}: Report): string {
   const { completionTokens, microBatch, frozenFormat } = options;
   const size = (bytes: number): string => readableBytes(bytes).padStart(10);
   const blocks = Math.ceil(plan.largestWeight.bytes / limits.bindingBytes);
@@ -102,23 +150,40 @@ function text({ directory, config: { text: t, vision: v }, parametersOnDisk, byt
     `  tower    ${v.depth} blocks × ${v.hiddenSize}, ${v.heads} heads, MLP ${v.intermediateSize}, patches of ${v.patchSize} px, windows of ${v.windowSize} px`,
     `memory plan on ${limits.adapter}`,
     `  ${size(plan.frozenWeights)}  frozen weights in ${frozenFormat ?? "f32"}`,
-    ...(training ? [`  ${size(plan.trainedState)}  ${plan.trained.toLocaleString("en")} trained values, their gradient and moments`] : []),
+    ...(training
+      ? [
+          `  ${size(plan.trainedState)}  ${plan.trained.toLocaleString("en")} trained values, their gradient and moments`,
+        ]
+      : []),
     `  ${size(plan.kvCache)}  KV cache in ${plan.cacheFormat}, ${plan.kvCacheOfToken.toLocaleString("en")} bytes a token: ${plan.prefixRows.toLocaleString("en")} of prompts in flight, ${plan.slots} × ${completionTokens} of responses being written`,
     `  ${size(plan.prefill)}  activations of the prompts computed together`,
     `  ${size(plan.decode)}  logits of one decode step, ${plan.slots} rows`,
     `  ${size(plan.visionTower)}  vision tower over ${options.imageTokens} image tokens`,
-    ...(training ? [
-      `  ${size(plan.activations)}  activations of an update of ${microBatch} response${microBatch === 1 ? "" : "s"}, all layers kept`,
-      `  ${size(plan.activationsRecomputed)}  … layer by layer recomputed`,
-      ...(plan.reference > 0 ? [`  ${size(plan.reference)}  the frozen copy that a KL term is measured against`] : []),
-      `  ${size(0)}  logits in training: never held`,
-    ] : []),
+    ...(training
+      ? [
+          `  ${size(plan.activations)}  activations of an update of ${microBatch} response${microBatch === 1 ? "" : "s"}, all layers kept`,
+          `  ${size(plan.activationsRecomputed)}  … layer by layer recomputed`,
+          ...(plan.reference > 0
+            ? [`  ${size(plan.reference)}  the frozen copy that a KL term is measured against`]
+            : []),
+          `  ${size(0)}  logits in training: never held`,
+        ]
+      : []),
     `  ${size(plan.peak)}  at the worst moment${training ? `, all layers kept; ${readableBytes(plan.peakRecomputed)} recomputed, ${needed < plan.peak ? "as" : "unlike what"} train does by itself` : ""}`,
     `largest weight: ${plan.largestWeight.key}, ${readableBytes(plan.largestWeight.bytes)}; this adapter holds ${limit(limits.bufferBytes)} in a buffer and binds ${limit(limits.bindingBytes)} at once${blocks > 1 ? `: worked through in ${blocks} blocks of rows` : ""}`,
   ];
-  if (4 * plan.trained > limits.bufferBytes) lines.push(`does not fit: ${readableBytes(4 * plan.trained)} of trained values are more than a buffer holds; train an adapter (--train lora)`);
-  else if (plan.largestWeight.bytes > limits.bufferBytes) lines.push("does not fit: the largest weight is more than a buffer holds; choose a narrower --packing");
-  else if (available !== null) lines.push(fits ? `fits into ${readableBytes(available)}` : `does not fit into ${readableBytes(available)}: lower --slots, --completion or --micro-batch, or choose a narrower --packing`);
+  if (4 * plan.trained > limits.bufferBytes)
+    lines.push(
+      `does not fit: ${readableBytes(4 * plan.trained)} of trained values are more than a buffer holds; train an adapter (--train lora)`,
+    );
+  else if (plan.largestWeight.bytes > limits.bufferBytes)
+    lines.push("does not fit: the largest weight is more than a buffer holds; choose a narrower --packing");
+  else if (available !== null)
+    lines.push(
+      fits
+        ? `fits into ${readableBytes(available)}`
+        : `does not fit into ${readableBytes(available)}: lower --slots, --completion or --micro-batch, or choose a narrower --packing`,
+    );
   return `${lines.join("\n")}\n`;
 }
 

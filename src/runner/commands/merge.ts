@@ -2,7 +2,7 @@
 import { mkdir, open, readdir, rename } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { openDirectory } from "../../policy/checkpointDirectory";
-import { mergedFolder, type MergedFile } from "../../policy/merge";
+import { type MergedFile, mergedFolder } from "../../policy/merge";
 import type { RunnerCommand } from "../command";
 import { asInput } from "../openPolicy";
 import { progressBar } from "../progress";
@@ -13,9 +13,19 @@ const MB = 2 ** 20;
 export const mergeCommand: RunnerCommand = {
   description: "Merge a LoRA adapter into its policy: a Hugging Face folder in the policy's own number format",
   flags: {
-    model: { type: "string", required: true, valueHint: "dir", description: "Policy folder that the adapter was trained on" },
+    model: {
+      type: "string",
+      required: true,
+      valueHint: "dir",
+      description: "Policy folder that the adapter was trained on",
+    },
     adapter: { type: "string", required: true, valueHint: "dir", description: "LoRA adapter folder (PEFT layout)" },
-    out: { type: "string", required: true, valueHint: "dir", description: "Folder to write; must be empty or not there" },
+    out: {
+      type: "string",
+      required: true,
+      valueHint: "dir",
+      description: "Folder to write; must be empty or not there",
+    },
   },
   async run(args) {
     const [model, adapter, out] = [args.text("model"), args.text("adapter"), args.text("out")];
@@ -28,7 +38,9 @@ export const mergeCommand: RunnerCommand = {
     let done = 0;
     try {
       for (const file of files) {
-        await writePieces(join(out, file.path), file, (bytes) => bar.update(Math.round((done += bytes) / MB), Math.ceil(total / MB), "MB"));
+        await writePieces(join(out, file.path), file, (bytes) =>
+          bar.update(Math.round((done += bytes) / MB), Math.ceil(total / MB), "MB"),
+        );
       }
     } finally {
       bar.stop();
@@ -44,7 +56,10 @@ async function refuseOccupied(out: string): Promise<void> {
     if (error.code === "ENOENT") return [];
     throw new UsageError(`--out ${out}: ${error.message}`);
   });
-  if (held.length > 0) throw new UsageError(`--out ${out} holds ${held.length} files already, e.g. ${held[0]}; give an empty or a new folder`);
+  if (held.length > 0)
+    throw new UsageError(
+      `--out ${out} holds ${held.length} files already, e.g. ${held[0]}; give an empty or a new folder`,
+    );
 }
 
 /** Write a file piece by piece beside its place, sync, and put it there. */

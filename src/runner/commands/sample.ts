@@ -3,7 +3,16 @@ import { FAMILY_NAMES } from "../../tasks/problems";
 import type { ProblemSource, TrainingProblem } from "../../training/problemSource";
 import type { GroupRecord } from "../../training/records";
 import { Session } from "../../training/session";
-import { adapterFlag, dataFlags, homeFlag, packingFlag, policyFlag, seedFlag, setFlag, type RunnerCommand } from "../command";
+import {
+  adapterFlag,
+  dataFlags,
+  homeFlag,
+  packingFlag,
+  policyFlag,
+  type RunnerCommand,
+  seedFlag,
+  setFlag,
+} from "../command";
 import { openPolicy } from "../openPolicy";
 import { askedSource } from "../planned";
 import { settingsOf } from "../settingsArguments";
@@ -16,7 +25,11 @@ export const sampleCommand: RunnerCommand = {
     policy: policyFlag,
     adapter: adapterFlag,
     ...dataFlags,
-    family: { type: "string", valueHint: FAMILY_NAMES.join("|"), description: "Only problems of this family; of --data, of this category" },
+    family: {
+      type: "string",
+      valueHint: FAMILY_NAMES.join("|"),
+      description: "Only problems of this family; of --data, of this category",
+    },
     problem: { type: "string", valueHint: "family:split:seed", description: "This very problem; of --data, its id" },
     count: { type: "string", default: "1", valueHint: "n", description: "Problems" },
     greedy: { type: "boolean", description: "Most likely tokens instead of samples" },
@@ -30,7 +43,8 @@ export const sampleCommand: RunnerCommand = {
     const settings = settingsOf(args);
     const count = args.integer("count", 1);
     const { source, size } = await askedSource(args);
-    const family = args.optional("family") === null || size !== null ? args.optional("family") : args.oneOf("family", FAMILY_NAMES);
+    const family =
+      args.optional("family") === null || size !== null ? args.optional("family") : args.oneOf("family", FAMILY_NAMES);
     const problem = await problemNamed(source, args.optional("problem"));
     const opened = await openPolicy(args, args.text("policy"), "none");
     try {
@@ -38,7 +52,10 @@ export const sampleCommand: RunnerCommand = {
       const rate = new TokenRate();
       let tokens = 0;
       for (let i = 0; i < count; i++) {
-        const group = problem === null ? await session.sample(family, args.boolean("greedy")) : await session.sampleProblem(problem, args.boolean("greedy"));
+        const group =
+          problem === null
+            ? await session.sample(family, args.boolean("greedy"))
+            : await session.sampleProblem(problem, args.boolean("greedy"));
         tokens += group.samples.reduce((sum, sample) => sum + sample.tokenIds.length, 0);
         process.stdout.write(args.boolean("json") ? `${JSON.stringify(plain(group))}\n` : text(group));
       }
@@ -65,9 +82,19 @@ function plain({ problem: { picture: _picture, morePictures: _more, ...problem }
 
 function text({ problem, samples, normalised }: GroupRecord): string {
   const head = `${problem.id}  ${problem.question}  (${problem.answer})  mean ${normalised?.mean.toFixed(3) ?? "?"} std ${normalised?.std.toFixed(3) ?? "?"}\n`;
-  return head + samples.map((sample, row) => {
-    const score = sample.score;
-    const verdict = score === undefined ? "" : "error" in score ? score.error : `${score.transition ?? "no transition"}  ${score.terms.total.toFixed(3)}  A ${sample.advantage?.toFixed(2) ?? ""}`;
-    return `  ${row + 1}. ${sample.text}\n     ${verdict}\n`;
-  }).join("");
+  return (
+    head +
+    samples
+      .map((sample, row) => {
+        const score = sample.score;
+        const verdict =
+          score === undefined
+            ? ""
+            : "error" in score
+              ? score.error
+              : `${score.transition ?? "no transition"}  ${score.terms.total.toFixed(3)}  A ${sample.advantage?.toFixed(2) ?? ""}`;
+        return `  ${row + 1}. ${sample.text}\n     ${verdict}\n`;
+      })
+      .join("")
+  );
 }

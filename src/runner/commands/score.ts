@@ -1,20 +1,27 @@
 /** `score`: reward terms of responses in a JSON-lines file, one JSON line a case, with the keys of the reward vectors. */
 import { z } from "zod";
 import { openDirectory } from "../../policy/checkpointDirectory";
-import { countWords, scoreResponse, type CountTokens } from "../../srpo/score";
+import { type CountTokens, countWords, scoreResponse } from "../../srpo/score";
 import type { RewardTerms, RewardVariant } from "../../srpo/types";
 import { loadTokenCounter } from "../../training/transcript";
-import { setFlag, type RunnerCommand } from "../command";
+import { type RunnerCommand, setFlag } from "../command";
 import { parseLines, readInput } from "../inputFile";
 import { settingsOf } from "../settingsArguments";
 import { UsageError } from "../usage";
 
-const caseSchema = z.object({ id: z.union([z.string(), z.number()]), response: z.string(), answer: z.union([z.string(), z.number()]).transform(String) });
+const caseSchema = z.object({
+  id: z.union([z.string(), z.number()]),
+  response: z.string(),
+  answer: z.union([z.string(), z.number()]).transform(String),
+});
 const VARIANTS: readonly RewardVariant[] = ["paper", "official", "official-verl"];
 
 /** The keys that the vectors have for a variant; the released scorers' `length` is the weighted one. */
 function record({ note, ...terms }: RewardTerms, variant: RewardVariant): object {
-  const values = variant === "paper" ? terms : { accuracy: terms.accuracy, format: terms.format, length: terms.lengthWeighted, total: terms.total };
+  const values =
+    variant === "paper"
+      ? terms
+      : { accuracy: terms.accuracy, format: terms.format, length: terms.lengthWeighted, total: terms.total };
   return note === undefined ? values : { ...values, note };
 }
 
@@ -22,8 +29,18 @@ export const scoreCommand: RunnerCommand = {
   description: "Score responses: one JSON line a case with every reward term and the total",
   flags: {
     input: { type: "string", required: true, valueHint: "cases.jsonl", description: "Lines of {id, response, answer}" },
-    variant: { type: "string", default: "paper", valueHint: "paper|official|official-verl", description: "Reward variant; its published tiers unless --set changes them" },
-    tokens: { type: "string", default: "words", valueHint: "words|policy", description: "What f_len counts: white-space words, or the policy's tokens" },
+    variant: {
+      type: "string",
+      default: "paper",
+      valueHint: "paper|official|official-verl",
+      description: "Reward variant; its published tiers unless --set changes them",
+    },
+    tokens: {
+      type: "string",
+      default: "words",
+      valueHint: "words|policy",
+      description: "What f_len counts: white-space words, or the policy's tokens",
+    },
     policy: { type: "string", valueHint: "dir", description: "Policy folder, for --tokens policy" },
     set: setFlag,
   },

@@ -1,18 +1,18 @@
 /** `serve`: a run in Node that the page watches and steers. */
 import { join } from "node:path";
 import { openDirectory } from "../../policy/checkpointDirectory";
-import { MAX_EVENT_BYTES } from "../../worker/codec";
-import { configure } from "../../training/configure";
 import type { HomeName } from "../../tensor/home";
+import { configure } from "../../training/configure";
 import type { ProblemSource } from "../../training/problemSource";
 import type { Settings } from "../../training/settings";
+import { MAX_EVENT_BYTES } from "../../worker/codec";
 import type { Stage } from "../../worker/protocol";
 import { writeFolder } from "../atomicWrite";
-import { seedFlag, setFlag, type RunnerCommand } from "../command";
+import { type RunnerCommand, seedFlag, setFlag } from "../command";
 import { HOME_NAMES } from "../nodeHomes";
 import { plannedSource, refuseOtherData } from "../planned";
 import { defaultRunConfig, readRunFile } from "../runConfig";
-import { fixedKeys, planOf, readPlan, refuseOther, writePlan, type FixedKeys, type RunPlan } from "../runPlan";
+import { type FixedKeys, fixedKeys, planOf, type RunPlan, readPlan, refuseOther, writePlan } from "../runPlan";
 import { BuiltPage } from "../serve/builtPage";
 import { newToken } from "../serve/guard";
 import { HOST_RUN, Hub } from "../serve/hub";
@@ -20,7 +20,7 @@ import { nodeHost } from "../serve/openNodeRun";
 import { ServedFolder } from "../serve/servedFolder";
 import { serveRun } from "../serve/server";
 import { settingsOf } from "../settingsArguments";
-import { UsageError, type Arguments } from "../usage";
+import { type Arguments, UsageError } from "../usage";
 import { RECIPE_REWARD } from "./train";
 
 const STAGES: readonly Stage[] = ["base", "sft", "grpo"];
@@ -33,11 +33,28 @@ export const serveCommand: RunnerCommand = {
   description: "Train in Node, watched and steered from the page: prints one link to open",
   flags: {
     config: { type: "string", valueHint: "run.json", description: "Run file (see srpo config); flags override it" },
-    policy: { type: "string", valueHint: "dir", description: `Policy folder (Hugging Face layout); by default that of the run in --run, else ${defaultRunConfig.policy}` },
-    run: { type: "string", valueHint: "dir", description: "Folder of the run: snapshots and metrics.jsonl (default runs/serve). A run that is there is continued" },
+    policy: {
+      type: "string",
+      valueHint: "dir",
+      description: `Policy folder (Hugging Face layout); by default that of the run in --run, else ${defaultRunConfig.policy}`,
+    },
+    run: {
+      type: "string",
+      valueHint: "dir",
+      description:
+        "Folder of the run: snapshots and metrics.jsonl (default runs/serve). A run that is there is continued",
+    },
     port: { type: "string", default: "0", valueHint: "n", description: "Port on 127.0.0.1; 0: any free one" },
-    home: { type: "string", valueHint: HOME_NAMES.join("|"), description: "Where the policy lives; by default the first that passes its self-test" },
-    stage: { type: "string", valueHint: STAGES.join("|"), description: "Stage that a fresh run begins in (default base)" },
+    home: {
+      type: "string",
+      valueHint: HOME_NAMES.join("|"),
+      description: "Where the policy lives; by default the first that passes its self-test",
+    },
+    stage: {
+      type: "string",
+      valueHint: STAGES.join("|"),
+      description: "Stage that a fresh run begins in (default base)",
+    },
     page: { type: "string", default: "dist", valueHint: "dir", description: "The built page" },
     seed: seedFlag,
     set: setFlag,
@@ -53,7 +70,9 @@ export const serveCommand: RunnerCommand = {
       const { plan, source } = await planned(asked, resume ? await readPlan(folder.path) : null, folder.path);
       const files = await openDirectory(plan.policy);
       const hub = new Hub({
-        policy: plan.policy, data: plan.data.train, largestExport: LARGEST_EXPORT,
+        policy: plan.policy,
+        data: plan.data.train,
+        largestExport: LARGEST_EXPORT,
         command: (command) => host.receive(command),
         write: async (written) => {
           const directory = join(folder.path, "policy");
@@ -63,7 +82,10 @@ export const serveCommand: RunnerCommand = {
       });
       folder.begin(plan);
       const host = nodeHost({
-        plan, source, files, store: folder.store,
+        plan,
+        source,
+        files,
+        store: folder.store,
         onStep: (metrics, groups) => folder.step(metrics, groups),
         post: (event) => {
           hub.post(event);
@@ -75,15 +97,19 @@ export const serveCommand: RunnerCommand = {
       host.receive({ run: HOST_RUN, type: "open", source: { kind: "files", files: [] }, settings, home, resume });
       host.receive({ run: HOST_RUN, type: "watch", group: null });
       await host.idle();
-      if (hub.standing.opened === null) throw new UsageError(hub.standing.failed?.message ?? `${plan.policy} could not be opened`);
+      if (hub.standing.opened === null)
+        throw new UsageError(hub.standing.failed?.message ?? `${plan.policy} could not be opened`);
       await writePlan(folder.path, { ...plan, home: hub.standing.opened.home });
       if (!resume && stage !== "base") host.receive({ run: HOST_RUN, type: "stage", stage });
-      if (resume && Object.keys(args.settings).length > 0) host.receive({ run: HOST_RUN, type: "configure", settings: args.settings });
+      if (resume && Object.keys(args.settings).length > 0)
+        host.receive({ run: HOST_RUN, type: "configure", settings: args.settings });
       await host.idle();
 
       const { opened } = hub.standing;
       const server = await serveRun({ page, hub, token: newToken(), port, log });
-      log(`${opened.home} (${opened.adapter}), ${opened.stage} step ${hub.standing.opened.step}; the run is kept in ${folder.path}. Open this link; Ctrl-C ends`);
+      log(
+        `${opened.home} (${opened.adapter}), ${opened.stage} step ${hub.standing.opened.step}; the run is kept in ${folder.path}. Open this link; Ctrl-C ends`,
+      );
       process.stdout.write(`${server.link}\n`);
       await interrupted();
       log("stopping after the phase under way …");
@@ -123,14 +149,22 @@ async function requestOf(args: Arguments): Promise<Request> {
   return {
     run: args.optional("run") ?? config.out ?? "runs/serve",
     home: home ?? ("home" in given ? config.home : null),
-    stage: args.optional("stage") !== null ? args.oneOf("stage", STAGES) : "stages" in given ? config.stages[0] : "base",
+    stage:
+      args.optional("stage") !== null ? args.oneOf("stage", STAGES) : "stages" in given ? config.stages[0] : "base",
     settings,
-    asked: { plan: planOf({ ...config, policy: policy ?? config.policy }), fixed: { ...fixedKeys(config, given), ...(policy === null ? {} : { policy }) } },
+    asked: {
+      plan: planOf({ ...config, policy: policy ?? config.policy }),
+      fixed: { ...fixedKeys(config, given), ...(policy === null ? {} : { policy }) },
+    },
   };
 }
 
 /** What to open: as the run in the folder was, or as asked. @throws UsageError where the two differ */
-async function planned({ plan, fixed }: Asked, stored: RunPlan | null, run: string): Promise<{ readonly plan: RunPlan; readonly source: ProblemSource }> {
+async function planned(
+  { plan, fixed }: Asked,
+  stored: RunPlan | null,
+  run: string,
+): Promise<{ readonly plan: RunPlan; readonly source: ProblemSource }> {
   if (stored !== null) refuseOther(stored, fixed, run);
   const { source, digest } = await plannedSource(stored ?? plan);
   if (stored === null) return { plan: { ...plan, dataDigest: digest }, source };

@@ -13,7 +13,8 @@ import { UsageError } from "../usage";
 const DTYPES = ["bf16", "f16", "f32"] as const;
 
 export const synthCommand: RunnerCommand = {
-  description: "Write a random checkpoint of a published shape: right names, sizes and files, weights that mean nothing",
+  description:
+    "Write a random checkpoint of a published shape: right names, sizes and files, weights that mean nothing",
   flags: {
     shape: { type: "string", required: true, valueHint: SHAPE_NAMES.join("|"), description: "Member of the family" },
     out: { type: "string", required: true, valueHint: "dir", description: "Folder to write; it must be empty or new" },
@@ -33,9 +34,16 @@ export const synthCommand: RunnerCommand = {
     const values = new SyntheticValues(seed, dtype, tensors);
     const bar = progressBar("MB written");
     await writeFolder(out, syntheticFiles(shape, dtype));
-    await writeShards(out, plan, (tensor) => values.pieces(tensor), (bytes) => bar.update(Math.round(bytes / 1e6), Math.round(plan.bytes / 1e6)));
+    await writeShards(
+      out,
+      plan,
+      (tensor) => values.pieces(tensor),
+      (bytes) => bar.update(Math.round(bytes / 1e6), Math.round(plan.bytes / 1e6)),
+    );
     bar.stop();
-    process.stdout.write(`${out}: ${shape} in ${dtype}, ${readableBytes(plan.bytes)} in ${plan.shards.length} ${plan.shards.length === 1 ? "file" : "shards"}\n`);
+    process.stdout.write(
+      `${out}: ${shape} in ${dtype}, ${readableBytes(plan.bytes)} in ${plan.shards.length} ${plan.shards.length === 1 ? "file" : "shards"}\n`,
+    );
     return 0;
   },
 };

@@ -3,22 +3,22 @@ import { openDirectory } from "../../policy/checkpointDirectory";
 import { configure } from "../../training/configure";
 import type { StepMetrics } from "../../training/records";
 import { Session } from "../../training/session";
-import { settingsSchema, type Settings, type SettingsPatch } from "../../training/settings";
-import { homeFlag, policyFlag, seedFlag, setFlag, workersFlag, type RunnerCommand } from "../command";
+import { type Settings, type SettingsPatch, settingsSchema } from "../../training/settings";
+import { homeFlag, policyFlag, type RunnerCommand, seedFlag, setFlag, workersFlag } from "../command";
+import { fittingOptions } from "../deviceMemory";
 import { HOME_NAMES } from "../nodeHomes";
 import { asInput, openPolicyOn } from "../openPolicy";
-import { fittingOptions } from "../deviceMemory";
 import { plannedSource, refuseOtherData } from "../planned";
 import { progressBar } from "../progress";
 import { openWorkers } from "../replicaThreads";
-import { defaultRunConfig, overlaid, readRunFile, type RunConfig } from "../runConfig";
+import { defaultRunConfig, overlaid, type RunConfig, readRunFile } from "../runConfig";
 import { RunFolder } from "../runFolder";
 import { RunLock } from "../runLock";
 import { fixedKeys, planOf, readPlan, refuseOther } from "../runPlan";
 import { settingsOf } from "../settingsArguments";
 import { tokensPerSecond } from "../tokenRate";
-import { trainStages, type TrainedStage } from "../trainLoop";
-import { oneOf, UsageError, type Arguments } from "../usage";
+import { type TrainedStage, trainStages } from "../trainLoop";
+import { type Arguments, oneOf, UsageError } from "../usage";
 
 const STAGES: readonly TrainedStage[] = ["sft", "grpo"];
 const RECIPES = ["srpo", "grpo"] as const;
@@ -44,12 +44,21 @@ export const trainCommand: RunnerCommand = {
     out: { type: "string", valueHint: "dir", description: "Folder of the run" },
     policy: policyFlag,
     stage: { type: "string", default: "sft,grpo", valueHint: "sft|grpo|sft,grpo", description: "Stages, in order" },
-    recipe: { type: "string", default: "srpo", valueHint: "srpo|grpo", description: "SRPO's whole reward, or the task reward alone" },
+    recipe: {
+      type: "string",
+      default: "srpo",
+      valueHint: "srpo|grpo",
+      description: "SRPO's whole reward, or the task reward alone",
+    },
     steps: { type: "string", valueHint: "n", description: "Steps of the stage (with several stages: of the last)" },
     seed: seedFlag,
     home: homeFlag,
     workers: workersFlag,
-    resume: { type: "boolean", description: "Go on with the run in --out from its last snapshot, under its own settings but for --steps, --set and the settings in --config" },
+    resume: {
+      type: "boolean",
+      description:
+        "Go on with the run in --out from its last snapshot, under its own settings but for --steps, --set and the settings in --config",
+    },
     saveEvery: { type: "string", default: "10", valueHint: "n", description: "Steps between snapshots" },
     set: setFlag,
   },
@@ -58,8 +67,9 @@ export const trainCommand: RunnerCommand = {
     const { out } = request.config;
     if (out === null) throw new UsageError("--out is needed, or the key out in --config: the folder of the run");
     const resume = args.boolean("resume");
-    const began = await readPlan(out) !== null;
-    if (began && !resume) throw new UsageError(`--out ${out} holds a run already; give --resume to go on with it, or another folder`);
+    const began = (await readPlan(out)) !== null;
+    if (began && !resume)
+      throw new UsageError(`--out ${out} holds a run already; give --resume to go on with it, or another folder`);
     if (!began && resume) throw new UsageError(`--resume: there is no run in ${out}`);
     const lock = await RunLock.take(out);
     try {
@@ -81,7 +91,11 @@ async function trainIn(out: string, { config, given }: Request, args: Arguments)
   if (stored !== null) refuseOtherData(stored, digest, out);
   const plan = { ...asked, dataDigest: digest };
   const home = args.given("home") === null ? plan.home : args.oneOf("home", HOME_NAMES);
-  const opened = await openPolicyOn(home, plan.policy, await fittingOptions(plan, config.settings, await asInput(plan.policy, openDirectory(plan.policy)), home));
+  const opened = await openPolicyOn(
+    home,
+    plan.policy,
+    await fittingOptions(plan, config.settings, await asInput(plan.policy, openDirectory(plan.policy)), home),
+  );
   const workers = args.integer("workers", 1);
   const parallel = await openWorkers(opened.policy, workers, config.settings.freezeVision ? "language" : "all");
   const session = new Session(opened.policy, config.settings, { parallel, source });
@@ -94,7 +108,9 @@ async function trainIn(out: string, { config, given }: Request, args: Arguments)
       await folder.restore(session);
       session.configure(resumedSettings(session.settings, { config, given }, args, plan.stages));
     }
-    process.stderr.write(`${stored === null ? "training from" : "resumed at"} ${session.stage} step ${session.step} on ${opened.home.description.name} (${opened.home.description.adapter}), ${workers === 1 ? "1 worker" : `${workers} workers`}, ${opened.policy.parameters.trainableCount} trainable parameters\n`);
+    process.stderr.write(
+      `${stored === null ? "training from" : "resumed at"} ${session.stage} step ${session.step} on ${opened.home.description.name} (${opened.home.description.adapter}), ${workers === 1 ? "1 worker" : `${workers} workers`}, ${opened.policy.parameters.trainableCount} trainable parameters\n`,
+    );
     await trainStages(session, plan, folder, {
       onData: (collected, wanted) => bar.update(collected, wanted, "reflections"),
       onStep: (metrics, planned) => bar.update(metrics.step, planned, note(metrics)),
@@ -117,7 +133,9 @@ async function requestOf(args: Arguments): Promise<Request> {
   return {
     given,
     config: {
-      ...config, stages, recipe,
+      ...config,
+      stages,
+      recipe,
       out: args.given("out") ?? config.out,
       policy: args.given("policy") ?? config.policy,
       home: args.given("home") === null ? config.home : args.oneOf("home", HOME_NAMES),
@@ -128,7 +146,12 @@ async function requestOf(args: Arguments): Promise<Request> {
 }
 
 /** The run's own settings, with what the file and the flags say now laid over them. */
-function resumedSettings(own: Settings, { config, given }: Request, args: Arguments, stages: readonly TrainedStage[]): Settings {
+function resumedSettings(
+  own: Settings,
+  { config, given }: Request,
+  args: Arguments,
+  stages: readonly TrainedStage[],
+): Settings {
   const settings = configure(overlaid(settingsSchema, own, given["settings"] ?? {}), args.settings);
   const recipe = args.given("recipe") !== null || "recipe" in given ? RECIPE_REWARD[config.recipe] : {};
   return configure(configure(settings, { reward: recipe }), stepsPatch(args, stages));
@@ -137,7 +160,8 @@ function resumedSettings(own: Settings, { config, given }: Request, args: Argume
 function stagesOf(text: string): RunConfig["stages"] {
   const [first, second, ...rest] = text.split(",").map((name) => oneOf("stage", name.trim(), STAGES));
   if (first === "sft" && second === "grpo" && rest.length === 0) return ["sft", "grpo"];
-  if (first === undefined || second !== undefined) throw new UsageError(`--stage: "${text}" is none of sft, grpo, sft,grpo`);
+  if (first === undefined || second !== undefined)
+    throw new UsageError(`--stage: "${text}" is none of sft, grpo, sft,grpo`);
   return [first];
 }
 
@@ -150,7 +174,11 @@ function stepsPatch(args: Arguments, stages: readonly TrainedStage[]): SettingsP
 
 function note({ stage, loss, ...metrics }: StepMetrics): string {
   const percent = (share: number): string => `${Math.round(100 * share)} %`;
-  const [first, refined, rate] = [metrics["accuracy/first"], metrics["accuracy/refined"], metrics["time/rollout_tokens_per_second"]];
+  const [first, refined, rate] = [
+    metrics["accuracy/first"],
+    metrics["accuracy/refined"],
+    metrics["time/rollout_tokens_per_second"],
+  ];
   if (first === undefined || refined === undefined) return `${stage} loss ${loss?.toFixed(3) ?? ""}`;
   return `${stage} first ${percent(first)} refined ${percent(refined)}${rate === undefined ? "" : `, ${tokensPerSecond(rate)}`}`;
 }

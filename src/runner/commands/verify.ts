@@ -2,12 +2,13 @@
  * `verify`: does a checkpoint compute here what a reference file says it computes elsewhere? With --packing, do its packed
  * weights compute what the values they stand for compute in float32 (on the wasm home, on the file's inputs)?
  */
-import { join } from "node:path";
+
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { openDirectory } from "../../policy/checkpointDirectory";
 import { Policy } from "../../policy/policy";
 import { Safetensors } from "../../policy/safetensors";
-import { verifyModel, verifyPacked, type TensorReport } from "../../policy/verify";
+import { type TensorReport, verifyModel, verifyPacked } from "../../policy/verify";
 import type { Home } from "../../tensor/home";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
 import { homeFlag, packingFlag, type RunnerCommand } from "../command";
@@ -22,8 +23,15 @@ export const verifyCommand: RunnerCommand = {
   flags: {
     model: { type: "string", required: true, valueHint: "dir", description: "Policy folder" },
     adapter: { type: "string", valueHint: "dir", description: "LoRA adapter folder (PEFT layout)" },
-    reference: { type: "string", valueHint: "file", description: `Reference file; by default ${REFERENCE} of --adapter, else of --model` },
-    packing: { ...packingFlag, description: "Storage of the weights; packed ones are compared with their own values in f32, to 1e-3" },
+    reference: {
+      type: "string",
+      valueHint: "file",
+      description: `Reference file; by default ${REFERENCE} of --adapter, else of --model`,
+    },
+    packing: {
+      ...packingFlag,
+      description: "Storage of the weights; packed ones are compared with their own values in f32, to 1e-3",
+    },
     home: homeFlag,
     json: { type: "boolean", description: "One JSON object instead of a table" },
   },
@@ -38,16 +46,29 @@ export const verifyCommand: RunnerCommand = {
     // An adapter's file has outputs only: its inputs are those of the model's reference.
     const reference = await openReference(own);
     const packing = args.oneOf("packing", WEIGHT_FORMATS);
-    const adapterReference = adapter === null || packing !== "f32" ? null : await openReference(named ?? join(adapter, REFERENCE));
+    const adapterReference =
+      adapter === null || packing !== "f32" ? null : await openReference(named ?? join(adapter, REFERENCE));
     const home = await openNodeHome(homeName);
     const open = (on: Home, frozenFormat: typeof packing): Promise<Policy> =>
-      asInput(adapter ?? model, Policy.load(on, files, { trainable: packing === "f32" ? "all" : "none", frozenFormat, adapter: adapterFiles }));
+      asInput(
+        adapter ?? model,
+        Policy.load(on, files, { trainable: packing === "f32" ? "all" : "none", frozenFormat, adapter: adapterFiles }),
+      );
     try {
       const policy = await open(home, packing);
-      const reports = packing === "f32" ? await verifyModel(policy.model, reference, adapterReference) : await withHome("wasm", async (other) => verifyPacked(policy.model, (await open(other, "f32")).model, reference));
+      const reports =
+        packing === "f32"
+          ? await verifyModel(policy.model, reference, adapterReference)
+          : await withHome("wasm", async (other) =>
+              verifyPacked(policy.model, (await open(other, "f32")).model, reference),
+            );
       policy.dispose();
       const ok = reports.every((report) => report.ok);
-      process.stdout.write(args.boolean("json") ? `${JSON.stringify({ model, adapter, packing, home: homeName, ok, tensors: reports.map(plain) })}\n` : table(reports, ok));
+      process.stdout.write(
+        args.boolean("json")
+          ? `${JSON.stringify({ model, adapter, packing, home: homeName, ok, tensors: reports.map(plain) })}\n`
+          : table(reports, ok),
+      );
       return ok ? 0 : 1;
     } finally {
       await home.dispose();
@@ -69,7 +90,9 @@ async function openReference(path: string): Promise<Safetensors> {
   try {
     bytes = new Uint8Array(await readFile(path));
   } catch (error) {
-    throw new UsageError(`${path}: the reference file cannot be read (${error instanceof Error ? error.message : String(error)}); name one with --reference`);
+    throw new UsageError(
+      `${path}: the reference file cannot be read (${error instanceof Error ? error.message : String(error)}); name one with --reference`,
+    );
   }
   return Safetensors.open(bytes, path);
 }
@@ -81,7 +104,10 @@ function plain(report: TensorReport): unknown {
 
 function table(reports: readonly TensorReport[], ok: boolean): string {
   const width = Math.max(...reports.map((report) => report.name.length));
-  const rows = reports.map(({ name, error, tolerance, ok: fine }) => `${name.padEnd(width)}  ${error.toExponential(2).padStart(9)}  ≤ ${tolerance.toExponential(0)}  ${fine ? "ok" : "TOO LARGE"}\n`);
+  const rows = reports.map(
+    ({ name, error, tolerance, ok: fine }) =>
+      `${name.padEnd(width)}  ${error.toExponential(2).padStart(9)}  ≤ ${tolerance.toExponential(0)}  ${fine ? "ok" : "TOO LARGE"}\n`,
+  );
   const failed = reports.filter((report) => !report.ok).length;
   return `${rows.join("")}${ok ? `all ${reports.length} tensors within tolerance` : `${failed} of ${reports.length} tensors above tolerance`}\n`;
 }

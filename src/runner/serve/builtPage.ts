@@ -5,14 +5,25 @@ import { extname, join, relative, sep } from "node:path";
 import { UsageError } from "../usage";
 
 const TYPES: Readonly<Record<string, string>> = {
-  ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".json": "application/json",
-  ".svg": "image/svg+xml", ".wasm": "application/wasm", ".woff2": "font/woff2", ".jinja": "text/plain; charset=utf-8", ".safetensors": "application/octet-stream",
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".json": "application/json",
+  ".svg": "image/svg+xml",
+  ".wasm": "application/wasm",
+  ".woff2": "font/woff2",
+  ".jinja": "text/plain; charset=utf-8",
+  ".safetensors": "application/octet-stream",
 };
 
 /** A token stands in the page's address: nothing may carry it on, and no other page may hold this one in a frame. */
 const HEADERS = {
-  "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache",
-  "Content-Security-Policy": "frame-ancestors 'none'", "Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
+  "Referrer-Policy": "no-referrer",
+  "X-Content-Type-Options": "nosniff",
+  "Cache-Control": "no-cache",
+  "Content-Security-Policy": "frame-ancestors 'none'",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "Cross-Origin-Opener-Policy": "same-origin",
 } as const;
 
 export class BuiltPage {
@@ -20,9 +31,12 @@ export class BuiltPage {
 
   /** @throws UsageError where the page has not been built */
   static async open(directory: string): Promise<BuiltPage> {
-    const files = new Map((await listed(directory)).map((path) => [`/${relative(directory, path).split(sep).join("/")}`, path]));
+    const files = new Map(
+      (await listed(directory)).map((path) => [`/${relative(directory, path).split(sep).join("/")}`, path]),
+    );
     const index = files.get("/index.html");
-    if (index === undefined) throw new UsageError(`${directory}/index.html is missing: the page is not built; run "npm run build" first`);
+    if (index === undefined)
+      throw new UsageError(`${directory}/index.html is missing: the page is not built; run "npm run build" first`);
     return new BuiltPage(files.set("/", index));
   }
 
@@ -32,7 +46,11 @@ export class BuiltPage {
     const path = this.files.get((request.url ?? "").replace(/[?#].*$/s, ""));
     if (path === undefined) return refuse(response, 404, "there is no such file");
     const bytes = await readFile(path);
-    response.writeHead(200, { ...HEADERS, "Content-Type": TYPES[extname(path)] ?? "application/octet-stream", "Content-Length": bytes.length });
+    response.writeHead(200, {
+      ...HEADERS,
+      "Content-Type": TYPES[extname(path)] ?? "application/octet-stream",
+      "Content-Length": bytes.length,
+    });
     response.end(request.method === "HEAD" ? undefined : bytes);
   }
 }
@@ -47,6 +65,8 @@ async function listed(directory: string): Promise<string[]> {
     const entries = await readdir(directory, { withFileTypes: true, recursive: true });
     return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   } catch (error) {
-    throw new UsageError(`${directory}: the page is not built; run "npm run build" first (${error instanceof Error ? error.message : String(error)})`);
+    throw new UsageError(
+      `${directory}: the page is not built; run "npm run build" first (${error instanceof Error ? error.message : String(error)})`,
+    );
   }
 }

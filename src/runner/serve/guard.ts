@@ -27,7 +27,9 @@ export function wrongHost(host: string | undefined, port: number): string | null
 /** Null for a page of this server, else why not. */
 export function foreignOrigin(origin: string | undefined, port: number): string | null {
   if (origin !== undefined && hosts(port).some((host) => origin.toLowerCase() === `http://${host}`)) return null;
-  return `Origin ${quoted(origin)}; expected ${hosts(port).map((host) => `http://${host}`).join(" or ")}`;
+  return `Origin ${quoted(origin)}; expected ${hosts(port)
+    .map((host) => `http://${host}`)
+    .join(" or ")}`;
 }
 
 /** The token among the subprotocols that a socket asks for; null where there is none or the protocol is another. */
@@ -38,4 +40,5 @@ export function offeredToken(protocols: string | undefined): string | null {
 }
 
 /** A stranger's words for the terminal: no control characters, not longer than a line. */
-export const quoted = (text: string | undefined): string => (text === undefined ? "missing" : JSON.stringify(text.slice(0, 80)).replaceAll(/[^\x20-\x7e]/g, "?"));
+export const quoted = (text: string | undefined): string =>
+  text === undefined ? "missing" : JSON.stringify(text.slice(0, 80)).replaceAll(/[^\x20-\x7e]/g, "?");

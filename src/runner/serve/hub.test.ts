@@ -1,49 +1,91 @@
 /** One run, many tabs: what each is told when it comes, who steers, and that full-size groups stay within bounds. */
 import { describe, expect, test } from "vitest";
 import type { Picture } from "../../tasks/problem";
-import { defaultSettings, type Command, type Event, type GroupRecord, type SampleRecord, type StepMetrics } from "../../worker/protocol";
 import { encodeMessage } from "../../worker/codec";
+import {
+  type Command,
+  defaultSettings,
+  type Event,
+  type GroupRecord,
+  type SampleRecord,
+  type StepMetrics,
+} from "../../worker/protocol";
 import type { EventBody } from "../../worker/runLifecycle";
 import { HOST_RUN, Hub, type Tab } from "./hub";
 import { PREVIEW_SIDE, PREVIEW_TOKENS, previewOf, shrink, TOKENS_A_MESSAGE } from "./preview";
 
 const opened: EventBody = {
-  type: "opened", home: "wasm", adapter: "SIMD", features: [], costs: { download: 0, device: 0, pipelines: 0, selfTest: 0, load: 0 }, passedOver: [],
-  parameters: 1, settings: defaultSettings, stage: "grpo", step: 0, resumed: false, start: "own", history: [],
+  type: "opened",
+  home: "wasm",
+  adapter: "SIMD",
+  features: [],
+  costs: { download: 0, device: 0, pipelines: 0, selfTest: 0, load: 0 },
+  passedOver: [],
+  parameters: 1,
+  settings: defaultSettings,
+  stage: "grpo",
+  step: 0,
+  resumed: false,
+  start: "own",
+  history: [],
 };
 const metrics = (step: number): StepMetrics => ({ step, stage: "grpo", loss: step / 10 });
-const picture = (width: number, height: number): Picture => ({ width, height, pixels: new Uint8Array(width * height * 3).fill(200) });
+const picture = (width: number, height: number): Picture => ({
+  width,
+  height,
+  pixels: new Uint8Array(width * height * 3).fill(200),
+});
 
 function sample(tokens: number, updated = false): SampleRecord {
   const each = <T>(value: (at: number) => T): T[] => Array.from({ length: tokens }, (_, at) => value(at));
   return {
-    text: each((at) => `w${at}`).join(" "), tokens: each((at) => ` w${at}`), tokenIds: each((at) => 1000 + at), logprobs: each((at) => Math.fround(-at / tokens)),
-    entropies: each(() => 0.5), voices: each(() => "first"), finished: true, ...(updated ? { logprobsAfter: each(() => -0.25) } : {}),
+    text: each((at) => `w${at}`).join(" "),
+    tokens: each((at) => ` w${at}`),
+    tokenIds: each((at) => 1000 + at),
+    logprobs: each((at) => Math.fround(-at / tokens)),
+    entropies: each(() => 0.5),
+    voices: each(() => "first"),
+    finished: true,
+    ...(updated ? { logprobsAfter: each(() => -0.25) } : {}),
   };
 }
 
 /** A group whose samples are all alike. */
 function group(samples: number, tokens: number, of = picture(32, 32)): GroupRecord {
   const one = sample(tokens, true);
-  return { problem: { id: "bars:train:1", family: "bars", picture: of, question: "A ?", answer: "1" }, samples: Array.from({ length: samples }, () => one) };
+  return {
+    problem: { id: "bars:train:1", family: "bars", picture: of, question: "A ?", answer: "1" },
+    samples: Array.from({ length: samples }, () => one),
+  };
 }
 /** A step whose groups are all alike. */
 const alike = (groups: number, one: GroupRecord): GroupRecord[] => Array.from({ length: groups }, () => one);
 
-interface Rig { readonly hub: Hub; readonly commands: Command[]; readonly written: string[]; post(event: EventBody): void; tab(run: string): Tab & { readonly heard: Event[]; say(command: Command): void } }
+interface Rig {
+  readonly hub: Hub;
+  readonly commands: Command[];
+  readonly written: string[];
+  post(event: EventBody): void;
+  tab(run: string): Tab & { readonly heard: Event[]; say(command: Command): void };
+}
 
 function rig(): Rig {
   const commands: Command[] = [];
   const written: string[] = [];
   const hub = new Hub({
-    policy: "policies/tiny", data: "own.jsonl", largestExport: 100, command: (command) => commands.push(command),
+    policy: "policies/tiny",
+    data: "own.jsonl",
+    largestExport: 100,
+    command: (command) => commands.push(command),
     write: async (files) => {
       written.push(...files.keys());
       return "run/policy";
     },
   });
   return {
-    hub, commands, written,
+    hub,
+    commands,
+    written,
     post: (event) => hub.post({ ...event, run: HOST_RUN }),
     tab(run) {
       const heard: Event[] = [];
@@ -69,7 +111,13 @@ describe("a tab that comes later", () => {
     post({ type: "phaseStarted", phase: "rollout", step: 2 });
     const late = tab("late");
     expect(types(late.heard)).toEqual(["opened", "snapshots", "phase", "phaseStarted", "playing"]);
-    expect(late.heard[0]).toMatchObject({ run: "late", resumed: true, step: 1, history: [metrics(1)], settings: { temperature: 0.5 } });
+    expect(late.heard[0]).toMatchObject({
+      run: "late",
+      resumed: true,
+      step: 1,
+      history: [metrics(1)],
+      settings: { temperature: 0.5 },
+    });
     expect(late.heard.at(-1)).toMatchObject({ playing: true });
     post({ type: "stepped", metrics: metrics(2) });
     expect(late.heard.at(-1)).toMatchObject({ run: "late", type: "stepped", metrics: metrics(2) });
@@ -78,7 +126,21 @@ describe("a tab that comes later", () => {
   test("after a rewind hears nothing of the steps that were dropped", () => {
     const { post, tab } = rig();
     post(opened);
-    post({ type: "evaluated", evaluation: { step: 2, stage: "grpo", problems: 1, samples: 1, accuracyFirst: 1, accuracyRefined: 1, wellFormed: 1, meanLength: 1, transitions: { kept: 1, fixed: 0, stillWrong: 0, spoilt: 0 }, byFamily: {} } });
+    post({
+      type: "evaluated",
+      evaluation: {
+        step: 2,
+        stage: "grpo",
+        problems: 1,
+        samples: 1,
+        accuracyFirst: 1,
+        accuracyRefined: 1,
+        wellFormed: 1,
+        meanLength: 1,
+        transitions: { kept: 1, fixed: 0, stillWrong: 0, spoilt: 0 },
+        byFamily: {},
+      },
+    });
     post({ type: "phase", phase: "update", step: 2, groups: [group(2, 4)] });
     post({ type: "restored", stage: "grpo", step: 1, history: [metrics(1)] });
     expect(types(tab("late").heard)).toEqual(["opened", "snapshots", "playing"]);
@@ -100,9 +162,16 @@ describe("steering", () => {
     post(opened);
     const first = tab("a");
     const second = tab("b");
-    expect([first, second].map(({ heard }) => heard[0])).toMatchObject([{ served: { steering: true, data: "own.jsonl" } }, { served: { steering: false } }]);
+    expect([first, second].map(({ heard }) => heard[0])).toMatchObject([
+      { served: { steering: true, data: "own.jsonl" } },
+      { served: { steering: false } },
+    ]);
     second.say({ run: "b", type: "step" });
-    expect(second.heard.at(-1)).toMatchObject({ type: "error", fatal: false, message: expect.stringContaining("This tab watches") as string });
+    expect(second.heard.at(-1)).toMatchObject({
+      type: "error",
+      fatal: false,
+      message: expect.stringContaining("This tab watches") as string,
+    });
     first.say({ run: "a", type: "step" });
     expect(commands).toEqual([{ run: HOST_RUN, type: "step" }]);
     hub.leave(first);
@@ -173,9 +242,16 @@ describe("previews", () => {
     expect(groups.map(({ samples }) => samples[0]?.tokens.length)).toEqual([96, 96, 96, 96, 96, 1024, 96, 96]);
     expect(groups[5]?.samples[0]).toBe(whole[5]?.samples[0]);
     const [cut] = groups[0]?.samples ?? [];
-    expect(cut).toMatchObject({ text: whole[0]?.samples[0]?.text, whole: { tokens: 1024, logprob: expect.closeTo(-511.5, 1) as number, entropy: 512, logprobAfter: -256 } });
-    for (const list of [cut?.tokenIds, cut?.logprobs, cut?.entropies, cut?.voices, cut?.logprobsAfter]) expect(list).toHaveLength(PREVIEW_TOKENS);
-    expect(groups[0]?.problem).toMatchObject({ picture: { width: PREVIEW_SIDE, height: 256 }, fullSize: { width: 1200, height: 800 } });
+    expect(cut).toMatchObject({
+      text: whole[0]?.samples[0]?.text,
+      whole: { tokens: 1024, logprob: expect.closeTo(-511.5, 1) as number, entropy: 512, logprobAfter: -256 },
+    });
+    for (const list of [cut?.tokenIds, cut?.logprobs, cut?.entropies, cut?.voices, cut?.logprobsAfter])
+      expect(list).toHaveLength(PREVIEW_TOKENS);
+    expect(groups[0]?.problem).toMatchObject({
+      picture: { width: PREVIEW_SIDE, height: 256 },
+      fullSize: { width: 1200, height: 800 },
+    });
   });
 
   test("the group that is looked at is bounded too, and the message with it", () => {
@@ -193,11 +269,19 @@ describe("previews", () => {
     post(phase(alike(8, group(8, 1024))));
     page.say({ run: "a", type: "watch", group: 2 });
     const last = page.heard.at(-1);
-    expect(last?.type === "phase" ? last.groups.map(({ samples }) => samples[0]?.tokens.length) : []).toEqual([96, 96, 1024, 96, 96, 96, 96, 96]);
+    expect(last?.type === "phase" ? last.groups.map(({ samples }) => samples[0]?.tokens.length) : []).toEqual([
+      96, 96, 1024, 96, 96, 96, 96, 96,
+    ]);
   });
 
   test("a picture shrinks to the mean of its pixels", () => {
-    const wide: Picture = { width: 2 * PREVIEW_SIDE, height: 2, pixels: Uint8Array.from({ length: 2 * PREVIEW_SIDE * 2 * 3 }, (_, at) => (Math.floor(at / 3) % 2 === 0 ? 10 : 30)) };
+    const wide: Picture = {
+      width: 2 * PREVIEW_SIDE,
+      height: 2,
+      pixels: Uint8Array.from({ length: 2 * PREVIEW_SIDE * 2 * 3 }, (_, at) =>
+        Math.floor(at / 3) % 2 === 0 ? 10 : 30,
+      ),
+    };
     const small = shrink(wide);
     expect([small.width, small.height]).toEqual([PREVIEW_SIDE, 1]);
     expect(new Set(small.pixels)).toEqual(new Set([20]));

@@ -80,7 +80,8 @@ export class Hub {
     if (member === undefined) return;
     if (command.type === "open") {
       member.run = command.run;
-      for (const event of replay(this.#standing)) this.tell(tab, event.type === "opened" ? this.openedFor(tab, event) : event);
+      for (const event of replay(this.#standing))
+        this.tell(tab, event.type === "opened" ? this.openedFor(tab, event) : event);
       return;
     }
     // Late commands of a run that the tab has left, as the host does it.
@@ -91,14 +92,31 @@ export class Hub {
         if (this.#standing.groups !== null) this.tell(tab, this.#standing.groups);
         if (this.steers(tab)) this.toHost(command);
         return;
-      case "steer": return this.steer(tab);
+      case "steer":
+        return this.steer(tab);
       // The run outlives the tab.
-      case "close": return;
-      case "configure": case "stage": case "play": case "pause": case "step": case "phase": case "reset": case "restore": case "sample":
-      case "evaluate": case "export": case "loseDevice":
+      case "close":
+        return;
+      case "configure":
+      case "stage":
+      case "play":
+      case "pause":
+      case "step":
+      case "phase":
+      case "reset":
+      case "restore":
+      case "sample":
+      case "evaluate":
+      case "export":
+      case "loseDevice":
         if (this.steers(tab)) return this.toHost(command);
-        return this.tell(tab, { type: "error", fatal: false, message: `This tab watches: "${command.type}" is for the tab that steers.` });
-      default: return command satisfies never;
+        return this.tell(tab, {
+          type: "error",
+          fatal: false,
+          message: `This tab watches: "${command.type}" is for the tab that steers.`,
+        });
+      default:
+        return command satisfies never;
     }
   }
 
@@ -109,7 +127,7 @@ export class Hub {
     if (before !== null && this.#tabs.has(before)) this.tell(before, { type: "steering", steering: false });
     if (tab !== null) this.tell(tab, { type: "steering", steering: true });
     // The host measures the group that is looked at by the tab that steers; by nobody: none.
-    this.toHost({ run: HOST_RUN, type: "watch", group: tab === null ? null : this.#tabs.get(tab)?.watched ?? null });
+    this.toHost({ run: HOST_RUN, type: "watch", group: tab === null ? null : (this.#tabs.get(tab)?.watched ?? null) });
   }
 
   private openedFor(tab: Tab, opened: Extract<EventBody, { type: "opened" }>): EventBody {
@@ -119,10 +137,16 @@ export class Hub {
   private exported(files: Extract<Event, { type: "exported" }>["files"]): void {
     const tab = this.#steering;
     if (tab === null) return;
-    if (files.reduce((sum, { bytes }) => sum + bytes.byteLength, 0) <= this.options.largestExport) return this.tell(tab, { type: "exported", files });
+    if (files.reduce((sum, { bytes }) => sum + bytes.byteLength, 0) <= this.options.largestExport)
+      return this.tell(tab, { type: "exported", files });
     this.options.write(new Map(files.map(({ path, bytes }) => [path, new Uint8Array(bytes)]))).then(
       (writtenTo) => this.tell(tab, { type: "exported", files: [], writtenTo }),
-      (error: unknown) => this.tell(tab, { type: "error", fatal: false, message: `The policy could not be written: ${error instanceof Error ? error.message : String(error)}` }),
+      (error: unknown) =>
+        this.tell(tab, {
+          type: "error",
+          fatal: false,
+          message: `The policy could not be written: ${error instanceof Error ? error.message : String(error)}`,
+        }),
     );
   }
 

@@ -4,23 +4,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { InMemoryFiles } from "../../policy/checkpointFiles";
+import { Policy } from "../../policy/policy";
+import { problemAt } from "../../tasks/problems";
 import { openWasmHome } from "../../tensor/wasm/home";
+import { configure } from "../../training/configure";
+import { type ProblemSource, taskSource } from "../../training/problemSource";
+import { Session } from "../../training/session";
+import { defaultSettings } from "../../training/settings";
 import { tinyPolicy } from "../../training/tinyPolicy";
 import type { CommandBody } from "../../worker/client";
 import type { Event } from "../../worker/protocol";
-import { problemAt } from "../../tasks/problems";
-import { taskSource, type ProblemSource } from "../../training/problemSource";
-import { configure } from "../../training/configure";
-import { Session } from "../../training/session";
-import { defaultSettings } from "../../training/settings";
-import { Policy } from "../../policy/policy";
 import { openDataSource } from "../dataSource";
+import { encodePng } from "../pictures";
 import { loadOptions } from "../planned";
 import { RunFolder } from "../runFolder";
-import { trainStages } from "../trainLoop";
-import { encodePng } from "../pictures";
-import { EVENT_FILE, recordLengths } from "../tensorboard";
 import { planOf, type RunPlan } from "../runPlan";
+import { EVENT_FILE, recordLengths } from "../tensorboard";
+import { trainStages } from "../trainLoop";
 import { nodeHost } from "./openNodeRun";
 import { FolderStore, ServedFolder } from "./servedFolder";
 
@@ -36,19 +36,30 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const plan = (more: Partial<Parameters<typeof planOf>[0]> = {}): RunPlan => planOf({ stages: ["grpo"], saveEvery: 1, policy: "tiny", home: "wasm", lora: { rank: 2 }, ...more });
+const plan = (more: Partial<Parameters<typeof planOf>[0]> = {}): RunPlan =>
+  planOf({ stages: ["grpo"], saveEvery: 1, policy: "tiny", home: "wasm", lora: { rank: 2 }, ...more });
 
 /** What the host says to some commands, in a life of its own. */
 async function life(resume: boolean, ...commands: CommandBody[]): Promise<readonly Event[]> {
   return livedIn(folder, taskSource, resume, ...commands);
 }
 
-async function livedIn(where: string, source: ProblemSource, resume: boolean, ...commands: CommandBody[]): Promise<readonly Event[]> {
+async function livedIn(
+  where: string,
+  source: ProblemSource,
+  resume: boolean,
+  ...commands: CommandBody[]
+): Promise<readonly Event[]> {
   const events: Event[] = [];
-  const served = await ServedFolder.take(where, (error) => { throw error; });
+  const served = await ServedFolder.take(where, (error) => {
+    throw error;
+  });
   served.begin(plan({ logs: { tensorboard: true, completions: true } }));
   const host = nodeHost({
-    plan: plan(), source, files, store: new FolderStore(where),
+    plan: plan(),
+    source,
+    files,
+    store: new FolderStore(where),
     onStep: (metrics, groups) => served.step(metrics, groups),
     post: (event) => {
       served.follow(event);
@@ -70,7 +81,13 @@ test("a run that was stopped goes on from its folder; its export is the adapter"
   expect(begun.find(({ type }) => type === "opened")).toMatchObject({ resumed: false, start: "own", home: "wasm" });
   expect(begun.filter(({ type }) => type === "stepped")).toHaveLength(1);
   const later = await life(true, { type: "step" }, { type: "export" });
-  expect(later.find(({ type }) => type === "opened")).toMatchObject({ resumed: true, stage: "grpo", step: 1, history: [{ step: 1 }], settings: { maxNewTokens: 8 } });
+  expect(later.find(({ type }) => type === "opened")).toMatchObject({
+    resumed: true,
+    stage: "grpo",
+    step: 1,
+    history: [{ step: 1 }],
+    settings: { maxNewTokens: 8 },
+  });
   expect(later.find(({ type }) => type === "stepped")).toMatchObject({ metrics: { step: 2 } });
   const exported = later.find((event) => event.type === "exported");
   expect(exported?.files.map(({ path }) => path)).toContain("adapter_model.safetensors");
@@ -81,14 +98,36 @@ test("a run on a data set is served with its pictures and logged as train logs i
   const where = join(folder, "own");
   const { question, picture } = problemAt("train", 3);
   const image = { bytes: Buffer.from(await encodePng(picture)).toString("base64") };
-  await writeFile(join(folder, "own.jsonl"), JSON.stringify({ id: "mine", question, answer: "7", images: [image, image], category: "own" }));
+  await writeFile(
+    join(folder, "own.jsonl"),
+    JSON.stringify({ id: "mine", question, answer: "7", images: [image, image], category: "own" }),
+  );
   await writeFile(join(folder, "none.md"), "");
-  const { source } = await openDataSource({ train: join(folder, "own.jsonl"), heldOut: join(folder, "own.jsonl"), images: null, instruction: join(folder, "none.md"), reflections: null });
-  const steps: CommandBody[] = [{ type: "stage", stage: "grpo" }, { type: "step" }, { type: "step" }, { type: "sample", family: "own", greedy: true }, { type: "evaluate", problems: 1 }, { type: "reset" }, { type: "stage", stage: "grpo" }, { type: "step" }];
+  const { source } = await openDataSource({
+    train: join(folder, "own.jsonl"),
+    heldOut: join(folder, "own.jsonl"),
+    images: null,
+    instruction: join(folder, "none.md"),
+    reflections: null,
+  });
+  const steps: CommandBody[] = [
+    { type: "stage", stage: "grpo" },
+    { type: "step" },
+    { type: "step" },
+    { type: "sample", family: "own", greedy: true },
+    { type: "evaluate", problems: 1 },
+    { type: "reset" },
+    { type: "stage", stage: "grpo" },
+    { type: "step" },
+  ];
   const events = await livedIn(where, source, false, ...steps);
   expect(events.filter(({ type }) => type === "error")).toEqual([]);
-  expect(events.find((event) => event.type === "phase" && event.groups.length > 0)).toMatchObject({ groups: [{ problem: { id: "mine", family: "own", picture, morePictures: [picture], answer: "7" } }] });
-  expect(events.find(({ type }) => type === "evaluated")).toMatchObject({ evaluation: { problems: 1, byFamily: { own: {} } } });
+  expect(events.find((event) => event.type === "phase" && event.groups.length > 0)).toMatchObject({
+    groups: [{ problem: { id: "mine", family: "own", picture, morePictures: [picture], answer: "7" } }],
+  });
+  expect(events.find(({ type }) => type === "evaluated")).toMatchObject({
+    evaluation: { problems: 1, byFamily: { own: {} } },
+  });
   // Two steps, taken back, and one.
   expect((await readFile(join(where, "metrics.jsonl"), "utf8")).trim().split("\n")).toHaveLength(1);
   expect(await readdir(join(where, "completions"))).toEqual(["grpo-000001.parquet"]);
@@ -97,7 +136,11 @@ test("a run on a data set is served with its pictures and logged as train logs i
   // srpo train goes on from there, and serving from there again.
   const home = await openWasmHome();
   const served = plan({ logs: { tensorboard: true, completions: true } });
-  const session = new Session(await Policy.load(home, files, await loadOptions(served, configure(defaultSettings, {}))), defaultSettings, { source });
+  const session = new Session(
+    await Policy.load(home, files, await loadOptions(served, configure(defaultSettings, {}))),
+    defaultSettings,
+    { source },
+  );
   const run = new RunFolder(where, served);
   await run.restore(session);
   session.configure({ grpo: { steps: 2 } });
@@ -105,7 +148,12 @@ test("a run on a data set is served with its pictures and logged as train logs i
   await home.dispose();
   expect(await readdir(join(where, "completions"))).toEqual(["grpo-000001.parquet", "grpo-000002.parquet"]);
   const later = await livedIn(where, source, true, { type: "step" });
-  expect(later.find(({ type }) => type === "opened")).toMatchObject({ resumed: true, stage: "grpo", step: 2, history: [{ step: 1 }, { step: 2 }] });
+  expect(later.find(({ type }) => type === "opened")).toMatchObject({
+    resumed: true,
+    stage: "grpo",
+    step: 2,
+    history: [{ step: 1 }, { step: 2 }],
+  });
   expect(await readdir(join(where, "completions"))).toHaveLength(3);
 });
 
@@ -114,7 +162,10 @@ test("a stored run that cannot be read is refused, and left as it is", async () 
   const spoilt = (await readFile(path)).subarray(0, 1000);
   await writeFile(path, spoilt);
   const events = await life(true, { type: "pause" });
-  expect(events.find(({ type }) => type === "error")).toMatchObject({ fatal: true, message: expect.stringContaining("snapshot") as string });
+  expect(events.find(({ type }) => type === "error")).toMatchObject({
+    fatal: true,
+    message: expect.stringContaining("snapshot") as string,
+  });
   expect(events.some(({ type }) => type === "opened")).toBe(false);
   expect(await readFile(path)).toEqual(spoilt);
 });

@@ -1,5 +1,5 @@
 /** A worker's host in Node: homes by Dawn, wasm or the reference, a policy folder on disk, snapshots in the run's folder. */
-import { setImmediate as nextTurn, setTimeout as after } from "node:timers/promises";
+import { setTimeout as after, setImmediate as nextTurn } from "node:timers/promises";
 import type { CheckpointFiles } from "../../policy/checkpointFiles";
 import { Policy } from "../../policy/policy";
 import type { HomeName } from "../../tensor/home";
@@ -37,7 +37,9 @@ export const openTestedHome: OpenHome = async (wanted, onProgress) => {
       passedOver.push({ home: name, why: error instanceof Error ? error.message : String(error) });
     }
   }
-  throw new Error(`No home for the policy could be opened. ${passedOver.map(({ home, why }) => `${home}: ${why}`).join(" ")}`);
+  throw new Error(
+    `No home for the policy could be opened. ${passedOver.map(({ home, why }) => `${home}: ${why}`).join(" ")}`,
+  );
 };
 
 export interface NodeRunOptions {
@@ -51,11 +53,21 @@ export interface NodeRunOptions {
 }
 
 export function nodeHost({ plan, source, files, store, post, onStep }: NodeRunOptions): Host {
-  const load: LoadPolicy = async (home, read, settings) => asInput(plan.policy, Policy.load(home, read, await fittingOptions(plan, settings, read, home.name)));
+  const load: LoadPolicy = async (home, read, settings) =>
+    asInput(plan.policy, Policy.load(home, read, await fittingOptions(plan, settings, read, home.name)));
   return new Host({
-    openHome: openTestedHome, openReplicas: async () => [], load, source, ...(onStep ? { onStep } : {}), filesOf: () => files, filesAtHand: true, protectStored: true, store, post,
+    openHome: openTestedHome,
+    openReplicas: async () => [],
+    load,
+    source,
+    ...(onStep ? { onStep } : {}),
+    filesOf: () => files,
+    filesAtHand: true,
+    protectStored: true,
+    store,
+    post,
     now: () => performance.now(),
     // An immediate lets what has come in through the socket be heard.
-    sleep: async (ms) => void await (ms > 0 ? after(ms) : nextTurn()),
+    sleep: async (ms) => void (await (ms > 0 ? after(ms) : nextTurn())),
   });
 }

@@ -18,10 +18,19 @@ export const PREVIEW_SIDE = 384;
 /** The event as a tab gets it that looks at group `watched` of a step. */
 export function previewOf(event: EventBody, watched: number | null): EventBody {
   switch (event.type) {
-    case "phase": return { ...event, groups: previewGroups(event.groups, watched ?? 0) };
-    case "sampled": return { ...event, group: previewGroups([event.group], 0)[0] ?? event.group };
-    case "data": return { ...event, examples: event.examples.map((example): ReflectionExample => ({ ...example, problem: previewProblem(example.problem) })) };
-    default: return event;
+    case "phase":
+      return { ...event, groups: previewGroups(event.groups, watched ?? 0) };
+    case "sampled":
+      return { ...event, group: previewGroups([event.group], 0)[0] ?? event.group };
+    case "data":
+      return {
+        ...event,
+        examples: event.examples.map(
+          (example): ReflectionExample => ({ ...example, problem: previewProblem(example.problem) }),
+        ),
+      };
+    default:
+      return event;
   }
 }
 
@@ -32,8 +41,16 @@ function previewGroups(groups: readonly GroupRecord[], watched: number): readonl
   const looked = Math.min(watched, groups.length - 1);
   return groups.map((group, index) => {
     const { problem, samples } = group;
-    const shown = fits ? Number.POSITIVE_INFINITY : index === looked ? Math.floor(TOKENS_A_MESSAGE / Math.max(1, samples.length)) : PREVIEW_TOKENS;
-    return { ...group, problem: previewProblem(problem), samples: samples.map((sample) => previewSample(sample, shown)) };
+    const shown = fits
+      ? Number.POSITIVE_INFINITY
+      : index === looked
+        ? Math.floor(TOKENS_A_MESSAGE / Math.max(1, samples.length))
+        : PREVIEW_TOKENS;
+    return {
+      ...group,
+      problem: previewProblem(problem),
+      samples: samples.map((sample) => previewSample(sample, shown)),
+    };
   });
 }
 
@@ -42,9 +59,18 @@ function previewSample(sample: SampleRecord, shown: number): SampleRecord {
   if (tokens.length <= shown) return sample;
   return {
     ...sample,
-    tokens: tokens.slice(0, shown), tokenIds: tokenIds.slice(0, shown), logprobs: logprobs.slice(0, shown), entropies: entropies.slice(0, shown), voices: voices.slice(0, shown),
+    tokens: tokens.slice(0, shown),
+    tokenIds: tokenIds.slice(0, shown),
+    logprobs: logprobs.slice(0, shown),
+    entropies: entropies.slice(0, shown),
+    voices: voices.slice(0, shown),
     ...(logprobsAfter ? { logprobsAfter: logprobsAfter.slice(0, shown) } : {}),
-    whole: { tokens: tokens.length, logprob: sum(logprobs), entropy: sum(entropies), ...(logprobsAfter ? { logprobAfter: sum(logprobsAfter) } : {}) },
+    whole: {
+      tokens: tokens.length,
+      logprob: sum(logprobs),
+      entropy: sum(entropies),
+      ...(logprobsAfter ? { logprobAfter: sum(logprobsAfter) } : {}),
+    },
   };
 }
 
@@ -59,7 +85,12 @@ function previewProblem(problem: ProblemRecord): ProblemRecord {
   const small = previewPicture(picture);
   const more = morePictures?.map(previewPicture);
   if (small === picture && (more ?? []).every((each, i) => each === morePictures?.[i])) return problem;
-  return { ...problem, picture: small, ...(more ? { morePictures: more } : {}), ...(small === picture ? {} : { fullSize: { width, height } }) };
+  return {
+    ...problem,
+    picture: small,
+    ...(more ? { morePictures: more } : {}),
+    ...(small === picture ? {} : { fullSize: { width, height } }),
+  };
 }
 
 function previewPicture(picture: Picture): Picture {
@@ -83,7 +114,8 @@ export function shrink({ width, height, pixels }: Picture): Picture {
       const right = Math.max(left + 1, Math.floor(((x + 1) * width) / w));
       for (let c = 0; c < 3; c++) {
         let total = 0;
-        for (let v = top; v < bottom; v++) for (let u = left; u < right; u++) total += pixels[(v * width + u) * 3 + c] ?? 0;
+        for (let v = top; v < bottom; v++)
+          for (let u = left; u < right; u++) total += pixels[(v * width + u) * 3 + c] ?? 0;
         out[(y * w + x) * 3 + c] = Math.round(total / ((bottom - top) * (right - left)));
       }
     }

@@ -8,10 +8,14 @@ import { planOf } from "../runPlan";
 import { ServedFolder } from "./servedFolder";
 
 let folder: string;
-const fail = (error: Error): void => { throw error; };
+const fail = (error: Error): void => {
+  throw error;
+};
 const bytes = (...values: number[]): Uint8Array<ArrayBuffer> => new Uint8Array(values);
 
-beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), "srpo-run-")); });
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "srpo-run-"));
+});
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 test("snapshots are kept as files, the latest where srpo train has it", async () => {
@@ -36,7 +40,12 @@ test("metrics.jsonl follows the run, back as well", async () => {
   served.follow({ run: "r", type: "restored", stage: "grpo", step: 1, history: [metrics(1)] });
   served.step(metrics(2), []);
   await served.release();
-  expect((await readFile(join(folder, "metrics.jsonl"), "utf8")).trim().split("\n").map((line) => JSON.parse(line) as unknown)).toEqual([metrics(1), metrics(2)]);
+  expect(
+    (await readFile(join(folder, "metrics.jsonl"), "utf8"))
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as unknown),
+  ).toEqual([metrics(1), metrics(2)]);
   // Released: another may have it.
   await (await ServedFolder.take(folder, fail)).release();
 });

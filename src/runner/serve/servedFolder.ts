@@ -6,8 +6,8 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { GroupRecord, StepMetrics } from "../../training/records";
-import { LATEST, type SnapshotStore } from "../../worker/store";
 import type { Event } from "../../worker/protocol";
+import { LATEST, type SnapshotStore } from "../../worker/store";
 import { readIfThere, writeAtomically } from "../atomicWrite";
 import { RunLock } from "../runLock";
 import { RunLogs } from "../runLogs";
@@ -30,7 +30,9 @@ export class FolderStore implements SnapshotStore {
 
   /** Keys hold colons and, of dropped folders, slashes. */
   private path(key: string): string {
-    return key === LATEST ? join(this.folder, "snapshot.bin") : join(this.folder, "kept", `${encodeURIComponent(key)}.bin`);
+    return key === LATEST
+      ? join(this.folder, "snapshot.bin")
+      : join(this.folder, "kept", `${encodeURIComponent(key)}.bin`);
   }
 }
 
@@ -38,7 +40,11 @@ export class ServedFolder {
   #writing: Promise<void> = Promise.resolve();
   #logs: RunLogs | null = null;
 
-  private constructor(readonly path: string, private readonly lock: RunLock, private readonly onFault: (error: Error) => void) {}
+  private constructor(
+    readonly path: string,
+    private readonly lock: RunLock,
+    private readonly onFault: (error: Error) => void,
+  ) {}
 
   /**
    * Take the folder, for this process alone.
@@ -55,7 +61,7 @@ export class ServedFolder {
 
   /** Does the folder hold a run? */
   async holdsRun(): Promise<boolean> {
-    return await this.store.get(LATEST) !== null;
+    return (await this.store.get(LATEST)) !== null;
   }
 
   /** What the run is from now on; its logs follow it. */
@@ -82,6 +88,8 @@ export class ServedFolder {
   private write(job: (logs: RunLogs) => Promise<void>): void {
     const logs = this.#logs;
     if (logs === null) return;
-    this.#writing = this.#writing.then(() => job(logs)).catch((error: unknown) => this.onFault(error instanceof Error ? error : new Error(String(error))));
+    this.#writing = this.#writing
+      .then(() => job(logs))
+      .catch((error: unknown) => this.onFault(error instanceof Error ? error : new Error(String(error))));
   }
 }

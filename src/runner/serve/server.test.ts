@@ -5,13 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
-import { defaultSettings, type Command, type Event } from "../../worker/protocol";
 import { decodeMessage, encodeMessage, MAX_COMMAND_BYTES, MAX_EVENT_BYTES } from "../../worker/codec";
+import { type Command, defaultSettings, type Event } from "../../worker/protocol";
 import { CLOSE_CODES, SOCKET_PATH, SUBPROTOCOL, TOKEN_PREFIX } from "../../worker/runnerPort";
 import { BuiltPage } from "./builtPage";
 import { newToken, sameToken } from "./guard";
-import { Hub, HOST_RUN } from "./hub";
-import { MAX_TABS, serveRun, type RunServer } from "./server";
+import { HOST_RUN, Hub } from "./hub";
+import { MAX_TABS, type RunServer, serveRun } from "./server";
 
 const token = newToken();
 let hub: Hub;
@@ -21,10 +21,29 @@ let log: string[];
 let lines: WebSocket[];
 
 const opened: Event = {
-  run: HOST_RUN, type: "opened", home: "wasm", adapter: "SIMD", features: [], costs: { download: 0, device: 0, pipelines: 0, selfTest: 0, load: 0 }, passedOver: [],
-  parameters: 1, settings: defaultSettings, stage: "grpo", step: 7, resumed: false, start: "own", history: [],
+  run: HOST_RUN,
+  type: "opened",
+  home: "wasm",
+  adapter: "SIMD",
+  features: [],
+  costs: { download: 0, device: 0, pipelines: 0, selfTest: 0, load: 0 },
+  passedOver: [],
+  parameters: 1,
+  settings: defaultSettings,
+  stage: "grpo",
+  step: 7,
+  resumed: false,
+  start: "own",
+  history: [],
 };
-const open: Command = { run: "tab", type: "open", source: { kind: "files", files: [] }, settings: {}, home: null, resume: true };
+const open: Command = {
+  run: "tab",
+  type: "open",
+  source: { kind: "files", files: [] },
+  settings: {},
+  home: null,
+  resume: true,
+};
 
 beforeEach(async () => {
   commands = [];
@@ -32,19 +51,48 @@ beforeEach(async () => {
   const mine: string[] = [];
   log = mine;
   lines = [];
-  hub = new Hub({ policy: "policies/tiny", data: null, command: (command) => commands.push(command), write: async () => "", largestExport: 1000 });
+  hub = new Hub({
+    policy: "policies/tiny",
+    data: null,
+    command: (command) => commands.push(command),
+    write: async () => "",
+    largestExport: 1000,
+  });
   hub.post(opened);
-  server = await serveRun({ page: { answer: async (_request, response) => void response.end("the page") }, hub, token, port: 0, log: (line) => mine.push(line) });
+  server = await serveRun({
+    page: { answer: async (_request, response) => void response.end("the page") },
+    hub,
+    token,
+    port: 0,
+    log: (line) => mine.push(line),
+  });
 });
 afterEach(async () => {
   for (const line of lines) line.terminate();
   await server.close();
 });
 
-interface Line { readonly socket: WebSocket; readonly events: Event[]; readonly closed: Promise<{ readonly code: number; readonly reason: string }> }
+interface Line {
+  readonly socket: WebSocket;
+  readonly events: Event[];
+  readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
+}
 
-function dial({ protocols = [SUBPROTOCOL, TOKEN_PREFIX + token], origin = `http://127.0.0.1:${server.port}`, host, path = SOCKET_PATH }: { protocols?: string[]; origin?: string; host?: string; path?: string } = {}): Line {
-  const socket = new WebSocket(`ws://127.0.0.1:${server.port}${path}`, protocols, { origin, ...(host === undefined ? {} : { headers: { Host: host } }) });
+function dial({
+  protocols = [SUBPROTOCOL, TOKEN_PREFIX + token],
+  origin = `http://127.0.0.1:${server.port}`,
+  host,
+  path = SOCKET_PATH,
+}: {
+  protocols?: string[];
+  origin?: string;
+  host?: string;
+  path?: string;
+} = {}): Line {
+  const socket = new WebSocket(`ws://127.0.0.1:${server.port}${path}`, protocols, {
+    origin,
+    ...(host === undefined ? {} : { headers: { Host: host } }),
+  });
   lines.push(socket);
   const events: Event[] = [];
   socket.on("message", (data) => {
@@ -70,7 +118,13 @@ async function joined(): Promise<Line> {
 describe("a page of this server with the right token", () => {
   test("joins, hears where the run stands, and steers it", async () => {
     const line = await joined();
-    expect(line.events[0]).toMatchObject({ run: "tab", type: "opened", step: 7, resumed: true, served: { policy: "policies/tiny", steering: true } });
+    expect(line.events[0]).toMatchObject({
+      run: "tab",
+      type: "opened",
+      step: 7,
+      resumed: true,
+      served: { policy: "policies/tiny", steering: true },
+    });
     line.socket.send(encodeMessage({ run: "tab", type: "step" }));
     await vi.waitFor(() => expect(commands).toContainEqual({ run: HOST_RUN, type: "step" }));
     expect(log).toEqual(["a tab joined and steers (1 open)"]);
@@ -84,7 +138,11 @@ describe("a page of this server with the right token", () => {
 
 describe("refused before a socket is opened", () => {
   test.each<[string, () => Parameters<typeof dial>[0], RegExp]>([
-    ["a foreign Origin", () => ({ origin: "https://evil.example" }), /Origin "https:\/\/evil\.example"; expected http:\/\/127\.0\.0\.1/],
+    [
+      "a foreign Origin",
+      () => ({ origin: "https://evil.example" }),
+      /Origin "https:\/\/evil\.example"; expected http:\/\/127\.0\.0\.1/,
+    ],
     ["another port of this machine", () => ({ origin: "http://127.0.0.1:1" }), /Origin/],
     ["an opaque Origin", () => ({ origin: "null" }), /Origin "null"/],
     ["no Origin", () => ({ origin: "" }), /Origin/],
@@ -103,7 +161,10 @@ describe("refused with a reason that the page can show", () => {
     ["a token cut short", [SUBPROTOCOL, TOKEN_PREFIX + token.slice(0, -1)], /token is wrong/],
     ["no token", [SUBPROTOCOL], /token is missing/],
   ])("%s", async (_what, protocols, message) => {
-    expect(await dial({ protocols }).closed).toEqual({ code: CLOSE_CODES.token, reason: expect.stringContaining("Open the link that srpo serve printed last") as string });
+    expect(await dial({ protocols }).closed).toEqual({
+      code: CLOSE_CODES.token,
+      reason: expect.stringContaining("Open the link that srpo serve printed last") as string,
+    });
     expect(log).toEqual([expect.stringMatching(message)]);
     expect(hub.size).toBe(0);
   });
@@ -119,14 +180,32 @@ describe("a line is cut for", () => {
   test.each<[string, Uint8Array | string, number, RegExp]>([
     ["text", "{}", CLOSE_CODES.malformed, /malformed message: "a text message/],
     ["bytes that are no message", new Uint8Array(100), CLOSE_CODES.malformed, /do not begin with .*SRP1/],
-    ["a message that is no command", encodeMessage({ run: "tab", type: "rm -rf" }), CLOSE_CODES.malformed, /not a command: type/],
-    ["a command with a wrong field", encodeMessage({ run: "tab", type: "play", delay: -1, until: null }), CLOSE_CODES.malformed, /not a command: delay/],
-    ["more bytes than a command may have", encodeMessage({ ...open, settings: { padding: new Uint8Array(MAX_COMMAND_BYTES) } }), CLOSE_CODES.tooLarge, /a message above 65536 bytes/],
+    [
+      "a message that is no command",
+      encodeMessage({ run: "tab", type: "rm -rf" }),
+      CLOSE_CODES.malformed,
+      /not a command: type/,
+    ],
+    [
+      "a command with a wrong field",
+      encodeMessage({ run: "tab", type: "play", delay: -1, until: null }),
+      CLOSE_CODES.malformed,
+      /not a command: delay/,
+    ],
+    [
+      "more bytes than a command may have",
+      encodeMessage({ ...open, settings: { padding: new Uint8Array(MAX_COMMAND_BYTES) } }),
+      CLOSE_CODES.tooLarge,
+      /a message above 65536 bytes/,
+    ],
   ])("%s", async (_what, message, code, said) => {
     const line = await joined();
     line.socket.send(message);
     expect((await line.closed).code).toBe(code);
-    expect(log.some((each) => said.test(each)), log.join("\n")).toBe(true);
+    expect(
+      log.some((each) => said.test(each)),
+      log.join("\n"),
+    ).toBe(true);
     expect(commands.filter(({ type }) => type !== "watch")).toEqual([]);
     await vi.waitFor(() => expect(hub.size).toBe(0));
   });
@@ -141,15 +220,24 @@ describe("a line is cut for", () => {
 
 describe("the page's own files", () => {
   let folder: string;
-  beforeEach(async () => { folder = await mkdtemp(join(tmpdir(), "srpo-page-")); });
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "srpo-page-"));
+  });
   afterEach(() => rm(folder, { recursive: true, force: true }));
-  const get = (path: string, headers: Record<string, string> = {}, method = "GET"): Promise<{ status: number; text: string; headers: NodeJS.Dict<string | string[]> }> =>
+  const get = (
+    path: string,
+    headers: Record<string, string> = {},
+    method = "GET",
+  ): Promise<{ status: number; text: string; headers: NodeJS.Dict<string | string[]> }> =>
     new Promise((resolve, reject) => {
-      const asking = request({ host: "127.0.0.1", port: server.port, path, method, headers, agent: false }, (answer) => {
-        let text = "";
-        answer.on("data", (chunk: Buffer) => void (text += chunk.toString()));
-        answer.on("end", () => resolve({ status: answer.statusCode ?? 0, text, headers: answer.headers }));
-      });
+      const asking = request(
+        { host: "127.0.0.1", port: server.port, path, method, headers, agent: false },
+        (answer) => {
+          let text = "";
+          answer.on("data", (chunk: Buffer) => void (text += chunk.toString()));
+          answer.on("end", () => resolve({ status: answer.statusCode ?? 0, text, headers: answer.headers }));
+        },
+      );
       asking.on("error", reject);
       asking.end();
     });
@@ -170,10 +258,14 @@ describe("the page's own files", () => {
     await writeFile(join(folder, "index.html"), "<!doctype html>");
     server = await serveRun({ page: await BuiltPage.open(folder), hub, token, port: 0, log: (line) => log.push(line) });
     const page = await get("/");
-    expect(page).toMatchObject({ status: 200, headers: { "referrer-policy": "no-referrer", "content-security-policy": "frame-ancestors 'none'" } });
+    expect(page).toMatchObject({
+      status: 200,
+      headers: { "referrer-policy": "no-referrer", "content-security-policy": "frame-ancestors 'none'" },
+    });
     expect((await get("/index.html?x=1")).text).toBe(page.text);
     expect((await get("/", {}, "HEAD")).text).toBe("");
-    for (const path of ["/../server.ts", "/%2e%2e/server.ts", "/..%2fserver.ts", "//etc/passwd", "/index.html/"]) expect((await get(path)).status, path).toBe(404);
+    for (const path of ["/../server.ts", "/%2e%2e/server.ts", "/..%2fserver.ts", "//etc/passwd", "/index.html/"])
+      expect((await get(path)).status, path).toBe(404);
     expect((await get("/", {}, "POST")).status).toBe(405);
   });
 });

@@ -4,11 +4,11 @@
  */
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { Duplex } from "node:stream";
-import { WebSocketServer, type RawData, type WebSocket } from "ws";
+import { type RawData, type WebSocket, WebSocketServer } from "ws";
 import { CodecError, decodeMessage, encodeMessage, MAX_COMMAND_BYTES } from "../../worker/codec";
-import { parseCommand, ProtocolError } from "../../worker/parse";
+import { ProtocolError, parseCommand } from "../../worker/parse";
 import { CLOSE_CODES, SOCKET_PATH, SUBPROTOCOL } from "../../worker/runnerPort";
-import { refuse, type BuiltPage } from "./builtPage";
+import { type BuiltPage, refuse } from "./builtPage";
 import { foreignOrigin, offeredToken, quoted, sameToken, wrongHost } from "./guard";
 import type { Hub, Tab } from "./hub";
 
@@ -41,7 +41,12 @@ export interface RunServer {
 
 /** @throws Error when the port is taken */
 export async function serveRun({ page, hub, token, port, log }: ServerOptions): Promise<RunServer> {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_COMMAND_BYTES, perMessageDeflate: false, handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false) });
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: MAX_COMMAND_BYTES,
+    perMessageDeflate: false,
+    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+  });
   const server = createServer((request, response) => {
     const wrong = wrongHost(request.headers.host, actualPort(server));
     if (wrong !== null) {
@@ -65,7 +70,11 @@ export async function serveRun({ page, hub, token, port, log }: ServerOptions): 
       const given = offeredToken(request.headers["sec-websocket-protocol"]);
       if (given === null || !sameToken(given, token)) {
         log(`refused a connection: its token is ${given === null ? "missing" : "wrong"}`);
-        return leave(line, CLOSE_CODES.token, "The link's token is not this run's. Open the link that srpo serve printed last.");
+        return leave(
+          line,
+          CLOSE_CODES.token,
+          "The link's token is not this run's. Open the link that srpo serve printed last.",
+        );
       }
       if (hub.size >= MAX_TABS) {
         log(`refused a connection: ${MAX_TABS} tabs show this run already, the most there may be`);
@@ -161,7 +170,11 @@ function welcome(line: WebSocket, hub: Hub, log: (text: string) => void): void {
     }
   });
   line.on("error", (error) => {
-    log("code" in error && error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH" ? `cut off a tab: a message above ${MAX_COMMAND_BYTES} bytes` : `a tab's line failed: ${quoted(error.message)}`);
+    log(
+      "code" in error && error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH"
+        ? `cut off a tab: a message above ${MAX_COMMAND_BYTES} bytes`
+        : `a tab's line failed: ${quoted(error.message)}`,
+    );
   });
   line.on("close", () => {
     hub.leave(tab);
@@ -170,7 +183,11 @@ function welcome(line: WebSocket, hub: Hub, log: (text: string) => void): void {
 }
 
 function bytesOf(data: RawData): Uint8Array {
-  return data instanceof ArrayBuffer ? new Uint8Array(data) : Array.isArray(data) ? new Uint8Array(Buffer.concat(data)) : data;
+  return data instanceof ArrayBuffer
+    ? new Uint8Array(data)
+    : Array.isArray(data)
+      ? new Uint8Array(Buffer.concat(data))
+      : data;
 }
 
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -2,7 +2,15 @@
  * Where a served run stands, gathered from the host's own events: what a tab that comes later has to be told so that it
  * shows the same as one that was there from the start.
  */
-import type { DataProgress, EvaluationRecord, Event, GroupRecord, ReflectionExample, SnapshotInfo, StepMetrics } from "../../worker/protocol";
+import type {
+  DataProgress,
+  EvaluationRecord,
+  Event,
+  GroupRecord,
+  ReflectionExample,
+  SnapshotInfo,
+  StepMetrics,
+} from "../../worker/protocol";
 import type { EventBody } from "../../worker/runLifecycle";
 
 type Opened = Extract<EventBody, { type: "opened" }>;
@@ -27,8 +35,18 @@ export interface Standing {
 }
 
 export const nothingYet: Standing = {
-  opened: null, evaluations: [], playing: false, running: null, groups: null, sampled: [], data: null, examples: [],
-  snapshots: [], progress: null, lost: null, failed: null,
+  opened: null,
+  evaluations: [],
+  playing: false,
+  running: null,
+  groups: null,
+  sampled: [],
+  data: null,
+  examples: [],
+  snapshots: [],
+  progress: null,
+  lost: null,
+  failed: null,
 };
 
 /** Metrics kept for a later tab: as many as the page keeps. */
@@ -42,40 +60,99 @@ const SAMPLED = 16;
 const elsewhere = { running: null, groups: null, sampled: [], progress: null } as const;
 
 export function reduceStanding(state: Standing, event: Event): Standing {
-  const moved = (change: Partial<Opened>): Opened | null => (state.opened === null ? null : { ...state.opened, ...change });
+  const moved = (change: Partial<Opened>): Opened | null =>
+    state.opened === null ? null : { ...state.opened, ...change };
   switch (event.type) {
     case "opened": {
       const { run: _run, ...opened } = event;
       return { ...nothingYet, opened, evaluations: opened.resumed ? state.evaluations : [], playing: state.playing };
     }
-    case "adapter": return { ...state, opened: moved({ adapter: event.adapter }) };
-    case "configured": return { ...state, opened: moved({ settings: event.settings }) };
-    case "playing": return { ...state, playing: event.playing, running: event.playing ? state.running : null };
-    case "stage": return { ...state, ...elsewhere, opened: moved({ stage: event.stage, step: event.step }), data: null, examples: [] };
-    case "restored": return {
-      ...state, ...elsewhere, lost: null, opened: moved({ stage: event.stage, step: event.step, history: event.history }),
-      evaluations: state.evaluations.filter((each) => each.stage !== event.stage || each.step <= event.step),
-    };
-    case "phaseStarted": return { ...state, running: event };
-    case "phase": return event.groups.length === 0 ? { ...state, running: null } : { ...state, running: null, groups: event, sampled: [] };
-    case "stepped": return { ...state, running: null, opened: moved({ stage: event.metrics.stage, step: event.metrics.step, history: grown(state.opened?.history ?? [], event.metrics) }) };
-    case "data": return { ...state, running: null, data: event.progress, examples: [...state.examples, ...event.examples].slice(-EXAMPLES) };
-    case "sampled": return { ...state, sampled: [...state.sampled, event.group].slice(-SAMPLED) };
-    case "evaluated": return { ...state, evaluations: [...state.evaluations, event.evaluation].slice(-EVALUATIONS) };
-    case "snapshots": return { ...state, snapshots: event.snapshots };
-    case "progress": return { ...state, progress: event.done >= event.total ? null : event };
-    case "deviceLost": return { ...state, running: null, lost: event };
-    case "refused": return { ...state, running: null };
-    case "error": return { ...state, running: null, progress: null, failed: event.fatal ? event : state.failed };
-    case "exported": case "connection": case "steering": return state;
-    default: return event satisfies never;
+    case "adapter":
+      return { ...state, opened: moved({ adapter: event.adapter }) };
+    case "configured":
+      return { ...state, opened: moved({ settings: event.settings }) };
+    case "playing":
+      return { ...state, playing: event.playing, running: event.playing ? state.running : null };
+    case "stage":
+      return {
+        ...state,
+        ...elsewhere,
+        opened: moved({ stage: event.stage, step: event.step }),
+        data: null,
+        examples: [],
+      };
+    case "restored":
+      return {
+        ...state,
+        ...elsewhere,
+        lost: null,
+        opened: moved({ stage: event.stage, step: event.step, history: event.history }),
+        evaluations: state.evaluations.filter((each) => each.stage !== event.stage || each.step <= event.step),
+      };
+    case "phaseStarted":
+      return { ...state, running: event };
+    case "phase":
+      return event.groups.length === 0
+        ? { ...state, running: null }
+        : { ...state, running: null, groups: event, sampled: [] };
+    case "stepped":
+      return {
+        ...state,
+        running: null,
+        opened: moved({
+          stage: event.metrics.stage,
+          step: event.metrics.step,
+          history: grown(state.opened?.history ?? [], event.metrics),
+        }),
+      };
+    case "data":
+      return {
+        ...state,
+        running: null,
+        data: event.progress,
+        examples: [...state.examples, ...event.examples].slice(-EXAMPLES),
+      };
+    case "sampled":
+      return { ...state, sampled: [...state.sampled, event.group].slice(-SAMPLED) };
+    case "evaluated":
+      return { ...state, evaluations: [...state.evaluations, event.evaluation].slice(-EVALUATIONS) };
+    case "snapshots":
+      return { ...state, snapshots: event.snapshots };
+    case "progress":
+      return { ...state, progress: event.done >= event.total ? null : event };
+    case "deviceLost":
+      return { ...state, running: null, lost: event };
+    case "refused":
+      return { ...state, running: null };
+    case "error":
+      return { ...state, running: null, progress: null, failed: event.fatal ? event : state.failed };
+    case "exported":
+    case "connection":
+    case "steering":
+      return state;
+    default:
+      return event satisfies never;
   }
 }
 
-const grown = (history: readonly StepMetrics[], metrics: StepMetrics): readonly StepMetrics[] => [...history, metrics].slice(-HISTORY);
+const grown = (history: readonly StepMetrics[], metrics: StepMetrics): readonly StepMetrics[] =>
+  [...history, metrics].slice(-HISTORY);
 
 /** What a tab that joins now is told, in order. */
-export function replay({ opened, evaluations, playing, running, groups, sampled, data, examples, snapshots, progress, lost, failed }: Standing): EventBody[] {
+export function replay({
+  opened,
+  evaluations,
+  playing,
+  running,
+  groups,
+  sampled,
+  data,
+  examples,
+  snapshots,
+  progress,
+  lost,
+  failed,
+}: Standing): EventBody[] {
   if (opened === null) return [...(progress ? [progress] : []), ...(failed ? [failed] : [])];
   return [
     { ...opened, resumed: true },

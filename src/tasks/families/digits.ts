@@ -1,5 +1,5 @@
 /** Written arithmetic: two numbers one above the other, the sign before the second, a line, and what is asked. */
-import { Canvas, CELL, INK, PLACES, type Colour } from "../draw";
+import { Canvas, CELL, type Colour, INK, PLACES } from "../draw";
 import { infer, type TaskFamily } from "../family";
 import type { Picture } from "../problem";
 

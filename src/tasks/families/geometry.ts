@@ -2,7 +2,7 @@
  * Plane figures with labels: the third angle of a triangle, the perimeter of a rectangle. Labels stand in
  * fixed cells; the figure follows the numbers (the triangle leans as its angles say, its height is capped).
  */
-import { Canvas, CELL, INK, PLACES, type Colour } from "../draw";
+import { Canvas, CELL, type Colour, INK, PLACES } from "../draw";
 import { infer, type ProblemParts, type TaskFamily } from "../family";
 import type { Picture } from "../problem";
 import type { Random } from "../random";
@@ -14,7 +14,14 @@ const BASE = 22;
 
 /** Cotangents of the angles that occur, as a table: Math.tan may differ between engines in the last place. */
 const COTANGENT: ReadonlyMap<number, number> = new Map([
-  [20, 2.747], [30, 1.732], [40, 1.192], [50, 0.839], [60, 0.577], [70, 0.364], [80, 0.176], [90, 0],
+  [20, 2.747],
+  [30, 1.732],
+  [40, 1.192],
+  [50, 0.839],
+  [60, 0.577],
+  [70, 0.364],
+  [80, 0.176],
+  [90, 0],
 ]);
 
 type ColourPair = readonly [Colour, Colour];
@@ -27,7 +34,10 @@ function pickColours(random: Random): { readonly names: string; readonly colours
 
 function cotangent(degrees: number): number {
   const value = COTANGENT.get(degrees);
-  if (value === undefined) throw new Error(`geometry: no triangle is drawn with an angle of ${degrees}; expected a multiple of 10 from 20 to 90`);
+  if (value === undefined)
+    throw new Error(
+      `geometry: no triangle is drawn with an angle of ${degrees}; expected a multiple of 10 from 20 to 90`,
+    );
   return value;
 }
 

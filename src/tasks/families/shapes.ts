@@ -1,5 +1,5 @@
 /** Pictographs: four rows of coloured shapes, one to four in a row. Count two kinds that share colour or shape, and add or compare. */
-import { Canvas, CELL, LINE, SIDE, type Colour } from "../draw";
+import { Canvas, CELL, type Colour, LINE, SIDE } from "../draw";
 import { infer, type TaskFamily } from "../family";
 import type { Picture } from "../problem";
 
@@ -15,7 +15,12 @@ interface Kind {
 const PAINT: Readonly<Record<ColourName, Colour>> = { red: [220, 38, 62], blue: [37, 99, 235], yellow: [245, 180, 10] };
 const KINDS: readonly Kind[] = COLOURS.flatMap((colour) => SHAPES.map((shape) => ({ colour, shape })));
 /** Tints of the columns, as a scale under the pictograph: how far a row reaches is how many it counts. */
-const COLUMNS: readonly Colour[] = [[255, 255, 255], [226, 232, 243], [198, 209, 231], [170, 186, 219]];
+const COLUMNS: readonly Colour[] = [
+  [255, 255, 255],
+  [226, 232, 243],
+  [198, 209, 231],
+  [170, 186, 219],
+];
 /** Rows of the pictograph, and the most shapes in one. */
 const ROWS = 4;
 const MOST = 4;

@@ -8,7 +8,10 @@ type Ranges = readonly [number, number, number, number];
 /** A prompt of 5 rows with responses of 1, 9, 2 and 17 rows, one of 21 with 3 and 8, then rows of padding. */
 function twoGroups(): Ranges[] {
   const rows: Ranges[] = [];
-  for (const [prompt, ...responses] of [[5, 1, 9, 2, 17], [21, 3, 8]] as const) {
+  for (const [prompt, ...responses] of [
+    [5, 1, 9, 2, 17],
+    [21, 3, 8],
+  ] as const) {
     const start = rows.length;
     for (let i = 0; i < prompt; i++) rows.push([start, start + i + 1, 0, 0]);
     for (const response of responses) {
@@ -23,19 +26,42 @@ function twoGroups(): Ranges[] {
 const VISIBILITY: Readonly<Record<string, readonly Ranges[]>> = {
   "causal 7": Array.from({ length: 7 }, (_, i) => [0, 0, 0, i + 1] as const),
   "causal 70": Array.from({ length: 70 }, (_, i) => [0, 0, 0, i + 1] as const),
-  "two sequences packed, bidirectional": Array.from({ length: 11 }, (_, i) => (i < 4 ? ([0, 4, 0, 0] as const) : ([4, 11, 0, 0] as const))),
-  "windows of 64 and a ragged one": Array.from({ length: 100 }, (_, i) => (i < 64 ? ([0, 64, 64, 64] as const) : ([64, 100, 5, 2] as const))),
+  "two sequences packed, bidirectional": Array.from({ length: 11 }, (_, i) =>
+    i < 4 ? ([0, 4, 0, 0] as const) : ([4, 11, 0, 0] as const),
+  ),
+  "windows of 64 and a ragged one": Array.from({ length: 100 }, (_, i) =>
+    i < 64 ? ([0, 64, 64, 64] as const) : ([64, 100, 5, 2] as const),
+  ),
   // A prompt of 6 rows, then three responses of 3, 1 and 4 rows that see the prompt and themselves.
   "prompt shared by a group": [
     ...Array.from({ length: 6 }, (_, i) => [0, 0, 0, i + 1] as const),
-    ...[[6, 9], [9, 10], [10, 14]].flatMap(([from = 0, to = 0]) => Array.from({ length: to - from }, (_, i) => [0, 6, from, from + i + 1] as const)),
+    ...[
+      [6, 9],
+      [9, 10],
+      [10, 14],
+    ].flatMap(([from = 0, to = 0]) => Array.from({ length: to - from }, (_, i) => [0, 6, from, from + i + 1] as const)),
   ],
   "two prompts, responses of many lengths": twoGroups(),
-  "rows that see nothing": [[0, 0, 0, 1], [0, 0, 0, 2], [0, 0, 0, 0], [3, 3, 5, 4], [3, 4, 4, 5]],
+  "rows that see nothing": [
+    [0, 0, 0, 1],
+    [0, 0, 0, 2],
+    [0, 0, 0, 0],
+    [3, 3, 5, 4],
+    [3, 4, 4, 5],
+  ],
 };
 
 /** [heads, kvHeads, headDim]: single head, grouped queries, odd halves, parts that fill no subgroup, the sizes of the family. */
-const HEADS = [[1, 1, 6], [4, 4, 16], [6, 2, 10], [4, 2, 20], [4, 1, 32], [2, 1, 36], [2, 1, 80], [4, 2, 128]] as const;
+const HEADS = [
+  [1, 1, 6],
+  [4, 4, 16],
+  [6, 2, 10],
+  [4, 2, 20],
+  [4, 1, 32],
+  [2, 1, 36],
+  [2, 1, 80],
+  [4, 2, 128],
+] as const;
 
 function fused(heads: number, kvHeads: number, headDim: number): AttentionShape {
   return { heads, kvHeads, headDim, qOffset: 0, kOffset: heads * headDim, vOffset: (heads + kvHeads) * headDim };
@@ -63,143 +89,290 @@ function selfAttention(p: Probe, visible: readonly Ranges[], shape: AttentionSha
   p.compare("out", out, "forward");
   p.compare("lse of rows that see something", lse, "forward", (i) => sees(Math.floor(i / shape.heads)));
   if (!gradient) return;
-  p.compare("dQkv", p.kernels.attentionGrad(qkv, ranges, p.integers(seenBy(visible), [rows, 2]), out, lse, p.random([rows, shape.heads * shape.headDim]), shape), "gradient");
+  p.compare(
+    "dQkv",
+    p.kernels.attentionGrad(
+      qkv,
+      ranges,
+      p.integers(seenBy(visible), [rows, 2]),
+      out,
+      lse,
+      p.random([rows, shape.heads * shape.headDim]),
+      shape,
+    ),
+    "gradient",
+  );
 }
 
 function* selfAttentionCases(): Generator<[string, CaseBody]> {
   for (const [name, visible] of Object.entries(VISIBILITY)) {
-    yield [`attention and its gradient, ${name}, 4 heads over 2, 8 columns`, (p) => selfAttention(p, visible, fused(4, 2, 8), true)];
+    yield [
+      `attention and its gradient, ${name}, 4 heads over 2, 8 columns`,
+      (p) => selfAttention(p, visible, fused(4, 2, 8), true),
+    ];
   }
   for (const [heads, kvHeads, headDim] of HEADS) {
-    yield [`attention and its gradient, two prompts, ${heads} heads over ${kvHeads}, ${headDim} columns`, (p) =>
-      selfAttention(p, VISIBILITY["two prompts, responses of many lengths"]!, fused(heads, kvHeads, headDim), true)];
+    yield [
+      `attention and its gradient, two prompts, ${heads} heads over ${kvHeads}, ${headDim} columns`,
+      (p) =>
+        selfAttention(p, VISIBILITY["two prompts, responses of many lengths"]!, fused(heads, kvHeads, headDim), true),
+    ];
   }
-  yield ["attention with scores of ±1000 stays finite", (p) => {
-    const visible = VISIBILITY["causal 7"]!;
-    const qkv = p.random([7, 24], 60);
-    p.compare("out", p.kernels.attention(qkv, qkv, p.integers(visible.flat(), [7, 4]), fused(1, 1, 8)).out, "forward");
-  }];
+  yield [
+    "attention with scores of ±1000 stays finite",
+    (p) => {
+      const visible = VISIBILITY["causal 7"]!;
+      const qkv = p.random([7, 24], 60);
+      p.compare(
+        "out",
+        p.kernels.attention(qkv, qkv, p.integers(visible.flat(), [7, 4]), fused(1, 1, 8)).out,
+        "forward",
+      );
+    },
+  ];
 }
 
 /** Slots of a rollout: prompts of 9, 1 and 13 rows in no order, 0 to 6 rows of their own, and every fifth slot empty. */
 const SLOTS = Array.from({ length: 19 }, (_, slot): Ranges => {
-  const [start, end] = ([[0, 9], [9, 10], [10, 23]] as const)[(slot * slot) % 3]!;
+  const [start, end] = (
+    [
+      [0, 9],
+      [9, 10],
+      [10, 23],
+    ] as const
+  )[(slot * slot) % 3]!;
   return slot % 5 === 3 ? [0, 0, 0, 0] : [start, end, 30 + 9 * slot, 31 + 9 * slot + (slot % 7)];
 });
 
 function* cachedAttentionCases(): Generator<[string, CaseBody]> {
   for (const extend of [0, 1, 5]) {
-    yield [`attention over a cache, decode step ${extend}`, (p) => {
-      // Three rows of a decode step; cache: prompt of 6 rows, then room of 8 rows for each response.
-      const [heads, kvHeads, headDim] = [4, 2, 8];
-      const shape = { heads, kvHeads, headDim, qOffset: 3, kOffset: 0, vOffset: kvHeads * headDim + 2, extend };
-      const q = p.random([4, 3 + heads * headDim + 5]);
-      const cache = p.random([30, 2 * kvHeads * headDim + 2]);
-      const visible = p.integers([0, 6, 6, 7, 0, 6, 14, 15, 2, 6, 22, 23, 0, 6, 9, 9], [4, 4]);
-      const { out, lse } = p.kernels.attention(q, cache, visible, shape);
-      p.compare("out", out, "forward");
-      p.compare("lse", lse, "forward");
-    }];
-  }
-  for (const [heads, kvHeads, headDim] of [[4, 2, 8], [2, 1, 20]] as const) {
-    for (const kept of ["f32", "halves"] as const) {
-      yield [`attention of 19 slots over three prompts in ${kept}, ${heads} heads over ${kvHeads}, ${headDim} columns`, (p) => {
-        const shape = { heads, kvHeads, headDim, qOffset: 0, kOffset: 0, vOffset: kvHeads * headDim, extend: 2 };
-        const columns = 2 * kvHeads * headDim;
-        const values = p.normal(200 * columns);
-        const cache = kept === "f32" ? p.floats(values, [200, columns]) : p.halves(values, [200, columns]);
-        const { out, lse } = p.kernels.attention(p.random([19, (heads + 2 * kvHeads) * headDim]), cache, p.integers(SLOTS.flat(), [19, 4]), shape);
-        const seesSomething = (i: number): boolean => i % 5 !== 3;
+    yield [
+      `attention over a cache, decode step ${extend}`,
+      (p) => {
+        // Three rows of a decode step; cache: prompt of 6 rows, then room of 8 rows for each response.
+        const [heads, kvHeads, headDim] = [4, 2, 8];
+        const shape = { heads, kvHeads, headDim, qOffset: 3, kOffset: 0, vOffset: kvHeads * headDim + 2, extend };
+        const q = p.random([4, 3 + heads * headDim + 5]);
+        const cache = p.random([30, 2 * kvHeads * headDim + 2]);
+        const visible = p.integers([0, 6, 6, 7, 0, 6, 14, 15, 2, 6, 22, 23, 0, 6, 9, 9], [4, 4]);
+        const { out, lse } = p.kernels.attention(q, cache, visible, shape);
         p.compare("out", out, "forward");
-        p.compare("lse of rows that see something", lse, "forward", (i) => seesSomething(Math.floor(i / heads)));
-      }];
+        p.compare("lse", lse, "forward");
+      },
+    ];
+  }
+  for (const [heads, kvHeads, headDim] of [
+    [4, 2, 8],
+    [2, 1, 20],
+  ] as const) {
+    for (const kept of ["f32", "halves"] as const) {
+      yield [
+        `attention of 19 slots over three prompts in ${kept}, ${heads} heads over ${kvHeads}, ${headDim} columns`,
+        (p) => {
+          const shape = { heads, kvHeads, headDim, qOffset: 0, kOffset: 0, vOffset: kvHeads * headDim, extend: 2 };
+          const columns = 2 * kvHeads * headDim;
+          const values = p.normal(200 * columns);
+          const cache = kept === "f32" ? p.floats(values, [200, columns]) : p.halves(values, [200, columns]);
+          const { out, lse } = p.kernels.attention(
+            p.random([19, (heads + 2 * kvHeads) * headDim]),
+            cache,
+            p.integers(SLOTS.flat(), [19, 4]),
+            shape,
+          );
+          const seesSomething = (i: number): boolean => i % 5 !== 3;
+          p.compare("out", out, "forward");
+          p.compare("lse of rows that see something", lse, "forward", (i) => seesSomething(Math.floor(i / heads)));
+        },
+      ];
     }
   }
-  yield ["attention refuses mismatched shapes", (p) => {
-    const qkv = p.random([3, 24]);
-    p.refuses("attention", () => p.kernels.attention(qkv, qkv, p.integers(new Int32Array(8), [2, 4]), fused(1, 1, 8)));
-    p.refuses("attention", () => p.kernels.attention(qkv, qkv, p.integers(new Int32Array(12), [3, 4]), fused(2, 1, 8)));
-  }];
+  yield [
+    "attention refuses mismatched shapes",
+    (p) => {
+      const qkv = p.random([3, 24]);
+      p.refuses("attention", () =>
+        p.kernels.attention(qkv, qkv, p.integers(new Int32Array(8), [2, 4]), fused(1, 1, 8)),
+      );
+      p.refuses("attention", () =>
+        p.kernels.attention(qkv, qkv, p.integers(new Int32Array(12), [3, 4]), fused(2, 1, 8)),
+      );
+    },
+  ];
   for (const extend of [0, 2]) {
-    yield [`copyRows, some rows skipped, extend ${extend}`, (p) => {
-      const into = p.random([12, 7]);
-      p.kernels.copyRows(p.random([5, 11]), { offset: 3, count: 7 }, p.integers([4, -1, 0, 9, -3]), extend, into);
-      p.compare("into", into, "exact");
-    }];
+    yield [
+      `copyRows, some rows skipped, extend ${extend}`,
+      (p) => {
+        const into = p.random([12, 7]);
+        p.kernels.copyRows(p.random([5, 11]), { offset: 3, count: 7 }, p.integers([4, -1, 0, 9, -3]), extend, into);
+        p.compare("into", into, "exact");
+      },
+    ];
   }
 }
 
 /** Values at the edges of the halves: ties between neighbours, below 2^-14, beyond 65504. */
-const EDGES = [1 + 2 ** -11, 1 + 3 * 2 ** -11, -1 - 2 ** -12, 2 ** -14, 2 ** -15 + 2 ** -26, 2 ** -25, 3 * 2 ** -25, -(2 ** -24), 1e-9, 0, 65504, 65519, 65520, 1e6, -1e6, 2048.5, -2049.5];
+const EDGES = [
+  1 + 2 ** -11,
+  1 + 3 * 2 ** -11,
+  -1 - 2 ** -12,
+  2 ** -14,
+  2 ** -15 + 2 ** -26,
+  2 ** -25,
+  3 * 2 ** -25,
+  -(2 ** -24),
+  1e-9,
+  0,
+  65504,
+  65519,
+  65520,
+  1e6,
+  -1e6,
+  2048.5,
+  -2049.5,
+];
 
 /** The decode step's two kernels over a cache in halves. */
 function* halvesCases(): Generator<[string, CaseBody]> {
-  for (const [heads, kvHeads, headDim, extend] of [[4, 2, 8, 0], [4, 2, 8, 5], [4, 4, 32, 1], [2, 1, 128, 3]] as const) {
-    yield [`attention over a cache in halves, ${heads} heads over ${kvHeads}, ${headDim} columns, decode step ${extend}`, (p) => {
-      const shape = { heads, kvHeads, headDim, qOffset: 4, kOffset: 0, vOffset: kvHeads * headDim + 4, extend };
-      const columns = 2 * kvHeads * headDim + 4;
-      const cache = p.halves(p.normal(30 * columns), [30, columns]);
-      const visible = p.integers([0, 6, 6, 7, 0, 6, 14, 15, 2, 6, 22, 23, 0, 6, 9, 9, 5, 9, 10, 11], [5, 4]);
-      const { out, lse } = p.kernels.attention(p.random([5, heads * headDim + 8]), cache, visible, shape);
-      p.compare("out", out, "forward");
-      p.compare("lse", lse, "forward");
-    }];
+  for (const [heads, kvHeads, headDim, extend] of [
+    [4, 2, 8, 0],
+    [4, 2, 8, 5],
+    [4, 4, 32, 1],
+    [2, 1, 128, 3],
+  ] as const) {
+    yield [
+      `attention over a cache in halves, ${heads} heads over ${kvHeads}, ${headDim} columns, decode step ${extend}`,
+      (p) => {
+        const shape = { heads, kvHeads, headDim, qOffset: 4, kOffset: 0, vOffset: kvHeads * headDim + 4, extend };
+        const columns = 2 * kvHeads * headDim + 4;
+        const cache = p.halves(p.normal(30 * columns), [30, columns]);
+        const visible = p.integers([0, 6, 6, 7, 0, 6, 14, 15, 2, 6, 22, 23, 0, 6, 9, 9, 5, 9, 10, 11], [5, 4]);
+        const { out, lse } = p.kernels.attention(p.random([5, heads * headDim + 8]), cache, visible, shape);
+        p.compare("out", out, "forward");
+        p.compare("lse", lse, "forward");
+      },
+    ];
   }
-  for (const [heads, kvHeads, headDim, extend, angleRow] of [[4, 2, 8, 0, 0], [1, 1, 4, 3, 5], [4, 4, 32, 1, 10]] as const) {
-    yield [`ropeToCache into halves of ${heads} heads over ${kvHeads}, ${headDim} columns, extend ${extend}, angles from row ${angleRow}`, (p) => {
-      const angles = p.normal(((angleRow + 5) * headDim) / 2, 3);
-      const [cos, sin] = [p.floats(angles.map(Math.cos), [angleRow + 5, headDim / 2]), p.floats(angles.map(Math.sin), [angleRow + 5, headDim / 2])];
-      const width = (heads + 2 * kvHeads) * headDim;
-      const columns = 2 * kvHeads * headDim;
-      const isValue = (i: number): boolean => i % columns >= columns / 2;
-      const values = p.normal(5 * width);
-      const qkv = p.floats(values, [5, width]);
-      const into = p.halves(p.normal(14 * columns), [14, columns]);
-      p.kernels.ropeToCache(qkv, cos, sin, angleRow, fused(heads, kvHeads, headDim), p.integers([4, -1, 0, 9, -3]), extend, into);
-      p.compare("qkv", qkv, "forward");
-      p.compareHalves("keys", into, "half", (i) => !isValue(i));
-      p.compareHalves("values, which are only rounded", into, "exact", isValue);
-    }];
+  for (const [heads, kvHeads, headDim, extend, angleRow] of [
+    [4, 2, 8, 0, 0],
+    [1, 1, 4, 3, 5],
+    [4, 4, 32, 1, 10],
+  ] as const) {
+    yield [
+      `ropeToCache into halves of ${heads} heads over ${kvHeads}, ${headDim} columns, extend ${extend}, angles from row ${angleRow}`,
+      (p) => {
+        const angles = p.normal(((angleRow + 5) * headDim) / 2, 3);
+        const [cos, sin] = [
+          p.floats(angles.map(Math.cos), [angleRow + 5, headDim / 2]),
+          p.floats(angles.map(Math.sin), [angleRow + 5, headDim / 2]),
+        ];
+        const width = (heads + 2 * kvHeads) * headDim;
+        const columns = 2 * kvHeads * headDim;
+        const isValue = (i: number): boolean => i % columns >= columns / 2;
+        const values = p.normal(5 * width);
+        const qkv = p.floats(values, [5, width]);
+        const into = p.halves(p.normal(14 * columns), [14, columns]);
+        p.kernels.ropeToCache(
+          qkv,
+          cos,
+          sin,
+          angleRow,
+          fused(heads, kvHeads, headDim),
+          p.integers([4, -1, 0, 9, -3]),
+          extend,
+          into,
+        );
+        p.compare("qkv", qkv, "forward");
+        p.compareHalves("keys", into, "half", (i) => !isValue(i));
+        p.compareHalves("values, which are only rounded", into, "exact", isValue);
+      },
+    ];
   }
-  yield ["ropeToCache rounds to the nearest half, ties to even, and saturates", (p) => {
-    const qkv = p.floats(Float32Array.from({ length: 5 * 24 }, (_, i) => EDGES[i % EDGES.length]!), [5, 24]);
-    const into = p.halves(new Float32Array(6 * 16), [6, 16]);
-    const [cos, sin] = [p.floats(new Float32Array(20).fill(1), [5, 4]), p.floats(new Float32Array(20), [5, 4])];
-    p.kernels.ropeToCache(qkv, cos, sin, 0, fused(1, 1, 8), p.integers([0, 1, 2, 3, 4]), 1, into);
-    p.compare("into", into, "exact");
-  }];
-  yield ["attention and ropeToCache refuse halves where heads are no multiple of 4", (p) => {
-    const [qkv, angles] = [p.random([2, 18]), p.random([2, 3])];
-    const cache = p.halves(new Float32Array(48), [4, 12]);
-    p.refuses("ropeToCache", () => p.kernels.ropeToCache(qkv, angles, angles, 0, fused(1, 1, 6), p.integers([0, 1]), 0, cache));
-    p.refuses("attention", () => p.kernels.attention(qkv, cache, p.integers([0, 2, 0, 0, 0, 2, 0, 0], [2, 4]), { ...fused(1, 1, 6), kOffset: 0, vOffset: 6 }));
-  }];
+  yield [
+    "ropeToCache rounds to the nearest half, ties to even, and saturates",
+    (p) => {
+      const qkv = p.floats(
+        Float32Array.from({ length: 5 * 24 }, (_, i) => EDGES[i % EDGES.length]!),
+        [5, 24],
+      );
+      const into = p.halves(new Float32Array(6 * 16), [6, 16]);
+      const [cos, sin] = [p.floats(new Float32Array(20).fill(1), [5, 4]), p.floats(new Float32Array(20), [5, 4])];
+      p.kernels.ropeToCache(qkv, cos, sin, 0, fused(1, 1, 8), p.integers([0, 1, 2, 3, 4]), 1, into);
+      p.compare("into", into, "exact");
+    },
+  ];
+  yield [
+    "attention and ropeToCache refuse halves where heads are no multiple of 4",
+    (p) => {
+      const [qkv, angles] = [p.random([2, 18]), p.random([2, 3])];
+      const cache = p.halves(new Float32Array(48), [4, 12]);
+      p.refuses("ropeToCache", () =>
+        p.kernels.ropeToCache(qkv, angles, angles, 0, fused(1, 1, 6), p.integers([0, 1]), 0, cache),
+      );
+      p.refuses("attention", () =>
+        p.kernels.attention(qkv, cache, p.integers([0, 2, 0, 0, 0, 2, 0, 0], [2, 4]), {
+          ...fused(1, 1, 6),
+          kOffset: 0,
+          vOffset: 6,
+        }),
+      );
+    },
+  ];
 }
 
 function* ropeToCacheCases(): Generator<[string, CaseBody]> {
-  for (const [heads, kvHeads, headDim, extend, angleRow] of [[4, 2, 8, 0, 0], [1, 1, 6, 3, 5], [4, 4, 32, 1, 10]] as const) {
-    yield [`ropeToCache of ${heads} heads over ${kvHeads}, ${headDim} columns, extend ${extend}, angles from row ${angleRow}`, (p) => {
-      const angles = p.normal(((angleRow + 5) * headDim) / 2, 3);
-      const [cos, sin] = [p.floats(angles.map(Math.cos), [angleRow + 5, headDim / 2]), p.floats(angles.map(Math.sin), [angleRow + 5, headDim / 2])];
-      const qkv = p.random([5, (heads + 2 * kvHeads) * headDim]);
-      const into = p.random([14, 2 * kvHeads * headDim]);
-      p.kernels.ropeToCache(qkv, cos, sin, angleRow, fused(heads, kvHeads, headDim), p.integers([4, -1, 0, 9, -3]), extend, into);
-      p.compare("qkv", qkv, "forward");
-      p.compare("into", into, "forward");
-    }];
+  for (const [heads, kvHeads, headDim, extend, angleRow] of [
+    [4, 2, 8, 0, 0],
+    [1, 1, 6, 3, 5],
+    [4, 4, 32, 1, 10],
+  ] as const) {
+    yield [
+      `ropeToCache of ${heads} heads over ${kvHeads}, ${headDim} columns, extend ${extend}, angles from row ${angleRow}`,
+      (p) => {
+        const angles = p.normal(((angleRow + 5) * headDim) / 2, 3);
+        const [cos, sin] = [
+          p.floats(angles.map(Math.cos), [angleRow + 5, headDim / 2]),
+          p.floats(angles.map(Math.sin), [angleRow + 5, headDim / 2]),
+        ];
+        const qkv = p.random([5, (heads + 2 * kvHeads) * headDim]);
+        const into = p.random([14, 2 * kvHeads * headDim]);
+        p.kernels.ropeToCache(
+          qkv,
+          cos,
+          sin,
+          angleRow,
+          fused(heads, kvHeads, headDim),
+          p.integers([4, -1, 0, 9, -3]),
+          extend,
+          into,
+        );
+        p.compare("qkv", qkv, "forward");
+        p.compare("into", into, "forward");
+      },
+    ];
   }
 }
 
 function* ropeCases(): Generator<[string, CaseBody]> {
-  for (const [rows, heads, headDim, width] of [[5, 3, 6, 18], [9, 2, 16, 48], [3, 4, 128, 1024], [1, 1, 2, 5]] as const) {
+  for (const [rows, heads, headDim, width] of [
+    [5, 3, 6, 18],
+    [9, 2, 16, 48],
+    [3, 4, 128, 1024],
+    [1, 1, 2, 5],
+  ] as const) {
     for (const inverse of [false, true]) {
-      yield [`rope${inverse ? " inverse" : ""} on ${heads} heads of ${headDim} in [${rows}, ${width}]`, (p) => {
-        const angles = p.normal((rows * headDim) / 2, 3);
-        const [cos, sin] = [p.floats(angles.map(Math.cos), [rows, headDim / 2]), p.floats(angles.map(Math.sin), [rows, headDim / 2])];
-        const x = p.random([rows, width]);
-        p.kernels.rope(x, cos, sin, heads, headDim, inverse);
-        p.compare("x", x, inverse ? "gradient" : "forward");
-      }];
+      yield [
+        `rope${inverse ? " inverse" : ""} on ${heads} heads of ${headDim} in [${rows}, ${width}]`,
+        (p) => {
+          const angles = p.normal((rows * headDim) / 2, 3);
+          const [cos, sin] = [
+            p.floats(angles.map(Math.cos), [rows, headDim / 2]),
+            p.floats(angles.map(Math.sin), [rows, headDim / 2]),
+          ];
+          const x = p.random([rows, width]);
+          p.kernels.rope(x, cos, sin, heads, headDim, inverse);
+          p.compare("x", x, inverse ? "gradient" : "forward");
+        },
+      ];
     }
   }
 }

@@ -1,6 +1,6 @@
 /** Running one case on two homes and measuring how far they are apart. */
 import type { Home } from "../home";
-import { Probe, type Agreement, type Output } from "./probe";
+import { type Agreement, type Output, Probe } from "./probe";
 
 /** What a case does with a home, by way of a probe. */
 export type CaseBody = (probe: Probe) => void;
@@ -22,7 +22,11 @@ export interface ErrorReport {
 }
 
 /** Largest absolute difference over the largest reference magnitude; Infinity where finiteness differs. */
-export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>, compared: (index: number) => boolean = () => true): number {
+export function relativeError(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  compared: (index: number) => boolean = () => true,
+): number {
   if (actual.length !== expected.length) return Infinity;
   let [difference, largest] = [0, 0];
   for (let i = 0; i < expected.length; i++) {
@@ -32,7 +36,8 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
     if (!Number.isFinite(a) || !Number.isFinite(e)) return Infinity;
     difference = Math.max(difference, Math.abs(a - e));
   }
-  for (let i = 0; i < expected.length; i++) if (compared(i) && Number.isFinite(expected[i]!)) largest = Math.max(largest, Math.abs(expected[i]!));
+  for (let i = 0; i < expected.length; i++)
+    if (compared(i) && Number.isFinite(expected[i]!)) largest = Math.max(largest, Math.abs(expected[i]!));
   return largest > 0 ? difference / largest : difference;
 }
 
@@ -50,11 +55,15 @@ async function outputsOn(home: Home, body: CaseBody, seed: number): Promise<Outp
 export async function compareHomes(body: CaseBody, seed: number, home: Home, reference: Home): Promise<ErrorReport> {
   const expected = await outputsOn(reference, body, seed);
   const actual = await outputsOn(home, body, seed);
-  const errors = expected.map((output, i): OutputError => ({
-    output: output.name,
-    error: relativeError(actual[i]?.values ?? [], output.values, output.compared),
-    tolerance: TOLERANCE[output.agreement],
-  }));
-  const failures = errors.filter((e) => !(e.error <= e.tolerance)).map((e) => `${e.output}: error ${e.error.toExponential(2)} of the largest value, at most ${e.tolerance} allowed`);
+  const errors = expected.map(
+    (output, i): OutputError => ({
+      output: output.name,
+      error: relativeError(actual[i]?.values ?? [], output.values, output.compared),
+      tolerance: TOLERANCE[output.agreement],
+    }),
+  );
+  const failures = errors
+    .filter((e) => !(e.error <= e.tolerance))
+    .map((e) => `${e.output}: error ${e.error.toExponential(2)} of the largest value, at most ${e.tolerance} allowed`);
   return { errors, failures };
 }

@@ -37,7 +37,10 @@ export class Probe {
   private readonly refusals: Output[] = [];
   private draws = 0;
 
-  constructor(readonly home: Home, private readonly seed: number) {
+  constructor(
+    readonly home: Home,
+    private readonly seed: number,
+  ) {
     this.kernels = home.kernels;
   }
 
@@ -52,7 +55,14 @@ export class Probe {
 
   /** A tensor of random normal values. */
   random(shape: readonly number[], scale = 1, shift = 0): Tensor {
-    return this.floats(this.normal(shape.reduce((a, b) => a * b, 1), scale, shift), shape);
+    return this.floats(
+      this.normal(
+        shape.reduce((a, b) => a * b, 1),
+        scale,
+        shift,
+      ),
+      shape,
+    );
   }
 
   floats(values: Float32Array | readonly number[], shape: readonly number[] = [values.length]): Tensor {
@@ -102,12 +112,22 @@ export class Probe {
       complaint = error instanceof Error ? error.message : String(error);
     }
     const outcome = complaint.includes(kernel) ? 1 : 0;
-    this.refusals.push({ name: `${kernel} refuses, naming itself`, agreement: "exact", values: Int32Array.of(outcome) });
+    this.refusals.push({
+      name: `${kernel} refuses, naming itself`,
+      agreement: "exact",
+      values: Int32Array.of(outcome),
+    });
   }
 
   async outputs(): Promise<Output[]> {
     const values = this.pending.length ? await this.home.read(this.pending.map((p) => p.tensor)) : [];
-    return [...this.pending.map(({ tensor: _, halves = false, ...output }, i) => ({ ...output, values: halves ? unpackCache(values[i] ?? new Int32Array(0)) : (values[i] ?? new Float32Array(0)) })), ...this.refusals];
+    return [
+      ...this.pending.map(({ tensor: _, halves = false, ...output }, i) => ({
+        ...output,
+        values: halves ? unpackCache(values[i] ?? new Int32Array(0)) : (values[i] ?? new Float32Array(0)),
+      })),
+      ...this.refusals,
+    ];
   }
 
   dispose(): void {

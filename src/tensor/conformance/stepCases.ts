@@ -4,7 +4,16 @@ import { randomUniform } from "../random";
 import type { CaseBody } from "./compare";
 import type { Probe } from "./probe";
 
-const SAMPLE: SampleOptions = { temperature: 1, greedy: false, topK: 0, seed: 7, step: 3, position: 2, stopTokens: [1, 4], padToken: 0 };
+const SAMPLE: SampleOptions = {
+  temperature: 1,
+  greedy: false,
+  topK: 0,
+  seed: 7,
+  step: 3,
+  position: 2,
+  stopTokens: [1, 4],
+  padToken: 0,
+};
 const CAPACITY = 5;
 
 /** Sums in another order differ in the last bits: draws this close to a boundary are no fair test. */
@@ -22,22 +31,37 @@ function clearRowId(logits: Float32Array, o: SampleOptions, firstPosition: numbe
   for (let row = from; ; row++) {
     const u = randomUniform(o.seed, o.step, row, firstPosition + o.position);
     let cumulative = 0;
-    if (weights.every((w) => Math.abs((cumulative += w / total) - u) > Math.min(MARGIN, 0.2 / logits.length))) return row;
+    if (weights.every((w) => Math.abs((cumulative += w / total) - u) > Math.min(MARGIN, 0.2 / logits.length)))
+      return row;
   }
 }
 
-function sampleRows(p: Probe, rows: number, vocabulary: number, options: SampleOptions, adjust: (logits: Float32Array) => void = () => {}): void {
+function sampleRows(
+  p: Probe,
+  rows: number,
+  vocabulary: number,
+  options: SampleOptions,
+  adjust: (logits: Float32Array) => void = () => {},
+): void {
   const logits = p.normal(rows * vocabulary, 2);
   adjust(logits);
   const firstPositions = Array.from({ length: rows }, (_, r) => 8 * (r % 3));
-  const rowIds = Array.from({ length: rows }, (_, r) => clearRowId(logits.subarray(r * vocabulary, (r + 1) * vocabulary), options, firstPositions[r]!, r * 1000));
+  const rowIds = Array.from({ length: rows }, (_, r) =>
+    clearRowId(logits.subarray(r * vocabulary, (r + 1) * vocabulary), options, firstPositions[r]!, r * 1000),
+  );
   const buffers = {
-    tokens: p.integers(Array.from({ length: rows * CAPACITY }, (_, i) => 900 + i), [rows, CAPACITY]),
+    tokens: p.integers(
+      Array.from({ length: rows * CAPACITY }, (_, i) => 900 + i),
+      [rows, CAPACITY],
+    ),
     logprobs: p.random([rows, CAPACITY]),
     entropies: p.random([rows, CAPACITY]),
     next: p.integers(new Int32Array(rows).fill(-5)),
     done: p.integers(Array.from({ length: rows }, (_, r) => (r % 4 === 3 ? 1 : 0))),
-    streams: p.integers(rowIds.flatMap((id, r) => [id, firstPositions[r]!]), [rows, 2]),
+    streams: p.integers(
+      rowIds.flatMap((id, r) => [id, firstPositions[r]!]),
+      [rows, 2],
+    ),
   };
   p.kernels.sample(p.floats(logits, [rows, vocabulary]), buffers, options);
   p.compare("tokens", buffers.tokens, "exact");
@@ -48,22 +72,60 @@ function sampleRows(p: Probe, rows: number, vocabulary: number, options: SampleO
 }
 
 function* sampleCases(): Generator<[string, CaseBody]> {
-  for (const [rows, vocabulary] of [[1, 2], [9, 37], [16, 151], [5, 1030]] as const) {
+  for (const [rows, vocabulary] of [
+    [1, 2],
+    [9, 37],
+    [16, 151],
+    [5, 1030],
+  ] as const) {
     const size = `${rows} rows of ${vocabulary}`;
     yield [`sample greedily, ${size}`, (p) => sampleRows(p, rows, vocabulary, { ...SAMPLE, greedy: true })];
-    for (const temperature of [1, 0.5, 1.7]) yield [`sample at T = ${temperature}, ${size}`, (p) => sampleRows(p, rows, vocabulary, { ...SAMPLE, temperature })];
-    for (const topK of [1, 5, 64]) yield [`sample among the ${topK} most likely, ${size}`, (p) => sampleRows(p, rows, vocabulary, { ...SAMPLE, topK })];
-    yield [`sample into the first column, ${size}`, (p) => sampleRows(p, rows, vocabulary, { ...SAMPLE, position: 0, seed: 123456789, step: 0 })];
+    for (const temperature of [1, 0.5, 1.7])
+      yield [
+        `sample at T = ${temperature}, ${size}`,
+        (p) => sampleRows(p, rows, vocabulary, { ...SAMPLE, temperature }),
+      ];
+    for (const topK of [1, 5, 64])
+      yield [
+        `sample among the ${topK} most likely, ${size}`,
+        (p) => sampleRows(p, rows, vocabulary, { ...SAMPLE, topK }),
+      ];
+    yield [
+      `sample into the first column, ${size}`,
+      (p) => sampleRows(p, rows, vocabulary, { ...SAMPLE, position: 0, seed: 123456789, step: 0 }),
+    ];
   }
-  yield ["sample greedily takes the first of equal logits", (p) => sampleRows(p, 3, 40, { ...SAMPLE, greedy: true }, (logits) => logits.fill(1.5))];
-  yield ["sample never draws an impossible token", (p) => sampleRows(p, 6, 40, SAMPLE, (logits) => logits.forEach((_, i) => (i % 40 < 35 ? (logits[i] = -1e9) : 0)))];
-  yield ["sample with every token a stop token marks every row done", (p) =>
-    sampleRows(p, 6, 8, { ...SAMPLE, stopTokens: Array.from({ length: 8 }, (_, i) => i), padToken: 7 })];
+  yield [
+    "sample greedily takes the first of equal logits",
+    (p) => sampleRows(p, 3, 40, { ...SAMPLE, greedy: true }, (logits) => logits.fill(1.5)),
+  ];
+  yield [
+    "sample never draws an impossible token",
+    (p) => sampleRows(p, 6, 40, SAMPLE, (logits) => logits.forEach((_, i) => (i % 40 < 35 ? (logits[i] = -1e9) : 0))),
+  ];
+  yield [
+    "sample with every token a stop token marks every row done",
+    (p) => sampleRows(p, 6, 8, { ...SAMPLE, stopTokens: Array.from({ length: 8 }, (_, i) => i), padToken: 7 }),
+  ];
 }
 
-const ADAMW: AdamWOptions = { learningRate: 1e-2, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, updateCount: 1, maxGradNorm: 1 };
+const ADAMW: AdamWOptions = {
+  learningRate: 1e-2,
+  beta1: 0.9,
+  beta2: 0.95,
+  epsilon: 1e-8,
+  weightDecay: 0.1,
+  updateCount: 1,
+  maxGradNorm: 1,
+};
 
-function adamw(p: Probe, size: number, options: AdamWOptions, gradSquares: readonly number[] | null, gradScale = 1): void {
+function adamw(
+  p: Probe,
+  size: number,
+  options: AdamWOptions,
+  gradSquares: readonly number[] | null,
+  gradScale = 1,
+): void {
   const [theta, grad, m] = [p.random([size]), p.random([size], gradScale), p.random([size], 0.1)];
   const v = p.floats(p.normal(size, 0.1).map(Math.abs));
   const squares = gradSquares ? p.floats(gradSquares) : p.keep(p.kernels.sumSquares(grad));
@@ -80,37 +142,50 @@ function* optimiserCases(): Generator<[string, CaseBody]> {
     yield [`adamw on ${size} parameters, clipped`, (p) => adamw(p, size, ADAMW, null)];
   }
   yield ["adamw, gradient below the clip", (p) => adamw(p, 77, { ...ADAMW, maxGradNorm: 1000 }, null)];
-  yield ["adamw without clip or decay, 100th update", (p) => adamw(p, 77, { ...ADAMW, maxGradNorm: Infinity, weightDecay: 0, updateCount: 100 }, null)];
+  yield [
+    "adamw without clip or decay, 100th update",
+    (p) => adamw(p, 77, { ...ADAMW, maxGradNorm: Infinity, weightDecay: 0, updateCount: 100 }, null),
+  ];
   yield ["adamw with tiny gradients", (p) => adamw(p, 77, { ...ADAMW, maxGradNorm: Infinity }, null, 1e-6)];
-  for (const bad of [NaN, Infinity]) yield [`adamw writes nothing when the gradient's sum of squares is ${bad}`, (p) => adamw(p, 9, ADAMW, [bad])];
-  yield ["adamw twice on views of flat buffers", (p) => {
-    const flats = [0, 1, 2, 3].map((i) => p.floats(p.normal(200, i === 3 ? 0 : 1, i === 3 ? 0.5 : 0)));
-    const views = flats.map((flat) => p.keep(p.home.view(flat, 128, [70])));
-    for (const updateCount of [1, 2]) {
-      const squares = p.keep(p.kernels.sumSquares(views[1]!));
-      p.kernels.adamw(views[0]!, views[1]!, views[2]!, views[3]!, squares, { ...ADAMW, updateCount });
-    }
-    flats.forEach((flat, i) => p.compare(`buffer ${i}`, flat, "forward"));
-  }];
+  for (const bad of [NaN, Infinity])
+    yield [`adamw writes nothing when the gradient's sum of squares is ${bad}`, (p) => adamw(p, 9, ADAMW, [bad])];
+  yield [
+    "adamw twice on views of flat buffers",
+    (p) => {
+      const flats = [0, 1, 2, 3].map((i) => p.floats(p.normal(200, i === 3 ? 0 : 1, i === 3 ? 0.5 : 0)));
+      const views = flats.map((flat) => p.keep(p.home.view(flat, 128, [70])));
+      for (const updateCount of [1, 2]) {
+        const squares = p.keep(p.kernels.sumSquares(views[1]!));
+        p.kernels.adamw(views[0]!, views[1]!, views[2]!, views[3]!, squares, { ...ADAMW, updateCount });
+      }
+      flats.forEach((flat, i) => p.compare(`buffer ${i}`, flat, "forward"));
+    },
+  ];
 }
 
 function* memoryCases(): Generator<[string, CaseBody]> {
-  yield ["zeros, write with an offset, and views share memory", (p) => {
-    const flat = p.keep(p.home.zeros([200]));
-    p.home.write(flat, Float32Array.of(1, 2, 3), 127);
-    const view = p.keep(p.home.view(flat, 128, [2, 3]));
-    p.home.write(view, Float32Array.of(9), 4);
-    const integers = p.keep(p.home.zeros([4], "int32"));
-    p.home.write(integers, Int32Array.of(-7, 2_000_000_011), 1);
-    p.compare("flat", flat, "exact");
-    p.compare("view", view, "exact");
-    p.compare("integers", integers, "exact");
-  }];
-  yield ["fill through a view changes only the view", (p) => {
-    const flat = p.random([300]);
-    p.kernels.fill(p.keep(p.home.view(flat, 64, [5, 7])), 2.5);
-    p.compare("flat", flat, "exact");
-  }];
+  yield [
+    "zeros, write with an offset, and views share memory",
+    (p) => {
+      const flat = p.keep(p.home.zeros([200]));
+      p.home.write(flat, Float32Array.of(1, 2, 3), 127);
+      const view = p.keep(p.home.view(flat, 128, [2, 3]));
+      p.home.write(view, Float32Array.of(9), 4);
+      const integers = p.keep(p.home.zeros([4], "int32"));
+      p.home.write(integers, Int32Array.of(-7, 2_000_000_011), 1);
+      p.compare("flat", flat, "exact");
+      p.compare("view", view, "exact");
+      p.compare("integers", integers, "exact");
+    },
+  ];
+  yield [
+    "fill through a view changes only the view",
+    (p) => {
+      const flat = p.random([300]);
+      p.kernels.fill(p.keep(p.home.view(flat, 64, [5, 7])), 2.5);
+      p.compare("flat", flat, "exact");
+    },
+  ];
 }
 
 export function* stepCases(): Generator<[string, CaseBody]> {

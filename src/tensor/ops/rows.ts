@@ -60,7 +60,13 @@ export interface TokenLogprobs {
  * hidden [N, D], head [V, D], targets [N] → log-probabilities (and entropy, log-sum-exp, without gradients) of the targets
  * under softmax(hidden · headᵀ / temperature). The results live until the tape is disposed.
  */
-export function tokenLogprobs(tape: Tape, hidden: Tensor, head: MatrixParameter, targets: Tensor, temperature: number): TokenLogprobs {
+export function tokenLogprobs(
+  tape: Tape,
+  hidden: Tensor,
+  head: MatrixParameter,
+  targets: Tensor,
+  temperature: number,
+): TokenLogprobs {
   const { kernels } = tape.home;
   const result = kernels.tokenLogprobs(hidden, head.weight, targets, temperature);
   const { logprob, lse } = result;

@@ -20,7 +20,9 @@ function visibilityMask(visible: tf.Tensor, keys: number, extend: number): tf.Te
     const [v0, v1, v2, v3] = [ranges[4 * n]!, ranges[4 * n + 1]!, ranges[4 * n + 2]!, ranges[4 * n + 3]!];
     const end = v3 > v2 ? v3 + extend : v3;
     if ((v1 > v0 && (v0 < 0 || v1 > keys)) || (end > v2 && (v2 < 0 || end > keys))) {
-      throw new Error(`attention: query row ${n} sees rows [${v0}, ${v1}) and [${v2}, ${end}), outside the ${keys} rows of kv.`);
+      throw new Error(
+        `attention: query row ${n} sees rows [${v0}, ${v1}) and [${v2}, ${end}), outside the ${keys} rows of kv.`,
+      );
     }
     if (v1 > v0) mask.fill(1, n * keys + v0, n * keys + v1);
     if (end > v2) mask.fill(1, n * keys + v2, n * keys + end);
@@ -35,11 +37,19 @@ function splitHeads(x: tf.Tensor, offset: number, heads: number, headDim: number
 }
 
 /** Dense masked attention. → out [Nq, heads·headDim], lse [Nq, heads] (0 for a query that sees nothing) */
-function denseAttention(q: tf.Tensor, kv: tf.Tensor, visible: tf.Tensor, shape: AttentionShape): { out: tf.Tensor; lse: tf.Tensor } {
+function denseAttention(
+  q: tf.Tensor,
+  kv: tf.Tensor,
+  visible: tf.Tensor,
+  shape: AttentionShape,
+): { out: tf.Tensor; lse: tf.Tensor } {
   const { heads, kvHeads, headDim } = shape;
   const mask = visibilityMask(visible, sizeOf(kv, 0), shape.extend ?? 0); // [Nq, Nk]
   // Query head h reads key/value head floor(h · kvHeads / heads).
-  const group = tf.tensor1d(Array.from({ length: heads }, (_, h) => Math.floor((h * kvHeads) / heads)), "int32");
+  const group = tf.tensor1d(
+    Array.from({ length: heads }, (_, h) => Math.floor((h * kvHeads) / heads)),
+    "int32",
+  );
   const query = splitHeads(q, shape.qOffset, heads, headDim); // [H, Nq, d]
   const key = tf.gather(splitHeads(kv, shape.kOffset, kvHeads, headDim), group, 0); // [H, Nk, d]
   const value = tf.gather(splitHeads(kv, shape.vOffset, kvHeads, headDim), group, 0);
@@ -56,9 +66,13 @@ function denseAttention(q: tf.Tensor, kv: tf.Tensor, visible: tf.Tensor, shape: 
 function checkAttention(kernel: string, q: tf.Tensor, kv: tf.Tensor, visible: tf.Tensor, shape: AttentionShape): void {
   expectShape(kernel, "visible", visible, [sizeOf(q, 0), 4]);
   const { heads, kvHeads, headDim, qOffset, kOffset, vOffset } = shape;
-  if (qOffset + heads * headDim > sizeOf(q, 1)) throw new Error(`${kernel}: q has shape [${q.shape.join(", ")}], expected at least ${qOffset + heads * headDim} columns.`);
+  if (qOffset + heads * headDim > sizeOf(q, 1))
+    throw new Error(
+      `${kernel}: q has shape [${q.shape.join(", ")}], expected at least ${qOffset + heads * headDim} columns.`,
+    );
   const needed = Math.max(kOffset, vOffset) + kvHeads * headDim;
-  if (needed > sizeOf(kv, 1)) throw new Error(`${kernel}: kv has shape [${kv.shape.join(", ")}], expected at least ${needed} columns.`);
+  if (needed > sizeOf(kv, 1))
+    throw new Error(`${kernel}: kv has shape [${kv.shape.join(", ")}], expected at least ${needed} columns.`);
 }
 
 /** Rotate-half on [N, heads, headDim]: (a, b) → (a·cos − b·sin, b·cos + a·sin), halves paired. */
@@ -78,18 +92,21 @@ export const attentionKernels: Pick<Kernels, "rope" | "attention" | "attentionGr
     const width = sizeOf(intoX, 1);
     expectShape("rope", "cos", cos, [rows, headDim / 2]);
     expectShape("rope", "sin", sin, [rows, headDim / 2]);
-    if (heads * headDim > width) throw new Error(`rope: x has shape [${intoX.shape.join(", ")}], expected at least ${heads * headDim} columns.`);
+    if (heads * headDim > width)
+      throw new Error(`rope: x has shape [${intoX.shape.join(", ")}], expected at least ${heads * headDim} columns.`);
     const x = tf.reshape(tf.slice(intoX, [0, 0], [rows, heads * headDim]), [rows, heads, headDim]) as tf.Tensor3D;
     // A rotation's transpose is its inverse, so the inverse is the gradient of the forward rotation.
     const rotated = floats(inverse ? tf.grad((at) => rotate(at as tf.Tensor3D, cos, sin))(x, x) : rotate(x, cos, sin));
     const target = floats(intoX);
-    for (let n = 0; n < rows; n++) target.set(rotated.subarray(n * heads * headDim, (n + 1) * heads * headDim), n * width);
+    for (let n = 0; n < rows; n++)
+      target.set(rotated.subarray(n * heads * headDim, (n + 1) * heads * headDim), n * width);
   },
 
   attention(q, kv, visible, shape) {
     const values = holdsHalves(kv) ? tf.tensor2d(unpackCache(integers(kv)), [sizeOf(kv, 0), cacheColumns(kv)]) : kv;
     checkAttention("attention", q, values, visible, shape);
-    if (holdsHalves(kv) && shape.headDim % 4 !== 0) throw new Error(`attention: a cache in halves needs heads of a multiple of 4 columns, got ${shape.headDim}.`);
+    if (holdsHalves(kv) && shape.headDim % 4 !== 0)
+      throw new Error(`attention: a cache in halves needs heads of a multiple of 4 columns, got ${shape.headDim}.`);
     return denseAttention(q, values, visible, shape);
   },
 
@@ -108,11 +125,17 @@ export const attentionKernels: Pick<Kernels, "rope" | "attention" | "attentionGr
   copyRows(x, columns, rows, extend, into) {
     expectShape("copyRows", "rows", rows, [sizeOf(x, 0)]);
     expectShape("copyRows", "into", into, [null, columns.count]);
-    if (columns.offset + columns.count > sizeOf(x, 1)) throw new Error(`copyRows: x has shape [${x.shape.join(", ")}], expected at least ${columns.offset + columns.count} columns.`);
+    if (columns.offset + columns.count > sizeOf(x, 1))
+      throw new Error(
+        `copyRows: x has shape [${x.shape.join(", ")}], expected at least ${columns.offset + columns.count} columns.`,
+      );
     const [source, target, width] = [floats(x), floats(into), sizeOf(x, 1)];
     integers(rows).forEach((row, r) => {
       if (row < 0) return;
-      if (row + extend >= sizeOf(into, 0)) throw new Error(`copyRows: row ${r} goes to row ${row + extend}, but into has shape [${into.shape.join(", ")}].`);
+      if (row + extend >= sizeOf(into, 0))
+        throw new Error(
+          `copyRows: row ${r} goes to row ${row + extend}, but into has shape [${into.shape.join(", ")}].`,
+        );
       const start = r * width + columns.offset;
       target.set(source.subarray(start, start + columns.count), (row + extend) * columns.count);
     });
@@ -122,13 +145,18 @@ export const attentionKernels: Pick<Kernels, "rope" | "attention" | "attentionGr
     const { heads, kvHeads, headDim, kOffset } = shape;
     const count = sizeOf(intoQkv, 0);
     expectShape("ropeToCache", "intoQkv", intoQkv, [count, (heads + 2 * kvHeads) * headDim]);
-    if (angleRow < 0 || angleRow + count > sizeOf(cos, 0)) throw new Error(`ropeToCache: rows ${angleRow} to ${angleRow + count} lie outside cos [${cos.shape.join(", ")}].`);
+    if (angleRow < 0 || angleRow + count > sizeOf(cos, 0))
+      throw new Error(
+        `ropeToCache: rows ${angleRow} to ${angleRow + count} lie outside cos [${cos.shape.join(", ")}].`,
+      );
     const angles = (table: tf.Tensor): tf.Tensor => tf.slice(table, [angleRow, 0], [count, headDim / 2]);
     attentionKernels.rope(intoQkv, angles(cos), angles(sin), heads + kvHeads, headDim, false);
     const columns = 2 * kvHeads * headDim;
-    if (!holdsHalves(into)) return attentionKernels.copyRows(intoQkv, { offset: kOffset, count: columns }, rows, extend, into);
+    if (!holdsHalves(into))
+      return attentionKernels.copyRows(intoQkv, { offset: kOffset, count: columns }, rows, extend, into);
     expectShape("ropeToCache", "into", into, [null, columns / 2]);
-    if (headDim % 4 !== 0) throw new Error(`ropeToCache: heads of ${headDim} columns cannot be kept in halves; expected a multiple of 4.`);
+    if (headDim % 4 !== 0)
+      throw new Error(`ropeToCache: heads of ${headDim} columns cannot be kept in halves; expected a multiple of 4.`);
     const wide = tf.tensor2d(unpackCache(integers(into)), [sizeOf(into, 0), columns]);
     attentionKernels.copyRows(intoQkv, { offset: kOffset, count: columns }, rows, extend, wide);
     integers(into).set(packCache(floats(wide))); // a half that was there packs to itself

@@ -15,11 +15,11 @@ import { expGradConfig } from "@tensorflow/tfjs-core/dist/gradients/Exp_grad";
 import { gatherGradConfig } from "@tensorflow/tfjs-core/dist/gradients/GatherV2_grad";
 import { identityGradConfig } from "@tensorflow/tfjs-core/dist/gradients/Identity_grad";
 import { logSoftmaxGradConfig } from "@tensorflow/tfjs-core/dist/gradients/LogSoftmax_grad";
+import { meanGradConfig } from "@tensorflow/tfjs-core/dist/gradients/Mean_grad";
 import { minimumGradConfig } from "@tensorflow/tfjs-core/dist/gradients/Minimum_grad";
 import { multiplyGradConfig } from "@tensorflow/tfjs-core/dist/gradients/Multiply_grad";
 import { negGradConfig } from "@tensorflow/tfjs-core/dist/gradients/Neg_grad";
 import { divGradConfig } from "@tensorflow/tfjs-core/dist/gradients/RealDiv_grad";
-import { meanGradConfig } from "@tensorflow/tfjs-core/dist/gradients/Mean_grad";
 import { reshapeGradConfig } from "@tensorflow/tfjs-core/dist/gradients/Reshape_grad";
 import { rsqrtGradConfig } from "@tensorflow/tfjs-core/dist/gradients/Rsqrt_grad";
 import { selectGradConfig } from "@tensorflow/tfjs-core/dist/gradients/Select_grad";
@@ -32,10 +32,32 @@ import { sumGradConfig } from "@tensorflow/tfjs-core/dist/gradients/Sum_grad";
 import { transposeGradConfig } from "@tensorflow/tfjs-core/dist/gradients/Transpose_grad";
 
 const gradients = [
-  addGradConfig, batchMatMulGradConfig, broadcastToGradConfig, castGradConfig, clipByValueGradConfig, concatGradConfig,
-  divGradConfig, erfGradConfig, expGradConfig, gatherGradConfig, identityGradConfig, logSoftmaxGradConfig, meanGradConfig,
-  minimumGradConfig, multiplyGradConfig, negGradConfig, reshapeGradConfig, rsqrtGradConfig, selectGradConfig,
-  sigmoidGradConfig, sliceGradConfig, softmaxGradConfig, squareGradConfig, subGradConfig, sumGradConfig, transposeGradConfig,
+  addGradConfig,
+  batchMatMulGradConfig,
+  broadcastToGradConfig,
+  castGradConfig,
+  clipByValueGradConfig,
+  concatGradConfig,
+  divGradConfig,
+  erfGradConfig,
+  expGradConfig,
+  gatherGradConfig,
+  identityGradConfig,
+  logSoftmaxGradConfig,
+  meanGradConfig,
+  minimumGradConfig,
+  multiplyGradConfig,
+  negGradConfig,
+  reshapeGradConfig,
+  rsqrtGradConfig,
+  selectGradConfig,
+  sigmoidGradConfig,
+  sliceGradConfig,
+  softmaxGradConfig,
+  squareGradConfig,
+  subGradConfig,
+  sumGradConfig,
+  transposeGradConfig,
 ];
 
 /** Make `tf.grad` and `tf.grads` work on the reference compositions. */

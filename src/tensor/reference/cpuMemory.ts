@@ -5,8 +5,9 @@
  * tfjs has one active backend a process. Other homes may be open beside the reference, so every piece of
  * reference work runs inside `onCpu`, which puts the previously active backend back afterwards.
  */
-import * as tf from "@tensorflow/tfjs-core";
+
 import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";
+import * as tf from "@tensorflow/tfjs-core";
 
 /** Run `work` with the cpu backend active. Switching is synchronous once the backend instance exists. */
 export function onCpu<T>(work: () => T): T {
@@ -22,13 +23,15 @@ export function onCpu<T>(work: () => T): T {
 
 function cpuBackend(): MathBackendCPU {
   const backend: unknown = tf.findBackend("cpu");
-  if (!(backend instanceof MathBackendCPU)) throw new Error("The cpu backend of TensorFlow.js is not registered; open the reference home first.");
+  if (!(backend instanceof MathBackendCPU))
+    throw new Error("The cpu backend of TensorFlow.js is not registered; open the reference home first.");
   return backend;
 }
 
 /** The tensor's own elements (no copy): writing to them writes the tensor. */
 export function elements(tensor: tf.Tensor): Float32Array | Int32Array {
-  if (tensor.isDisposed) throw new Error(`A tensor of shape [${tensor.shape.join(", ")}] was used after it was disposed.`);
+  if (tensor.isDisposed)
+    throw new Error(`A tensor of shape [${tensor.shape.join(", ")}] was used after it was disposed.`);
   const values = cpuBackend().data.get(tensor.dataId).values;
   if (values instanceof Float32Array || values instanceof Int32Array) return values;
   throw new Error(`Expected a float32 or int32 tensor, got ${tensor.dtype} of shape [${tensor.shape.join(", ")}].`);

@@ -13,12 +13,20 @@ let stream = 0;
 
 function normal(count: number): Float32Array {
   stream++;
-  return Float32Array.from({ length: count }, (_, i) => Math.sqrt(-2 * Math.log(randomUniform(1, stream, i, 0))) * Math.cos(2 * Math.PI * randomUniform(1, stream, i, 1)));
+  return Float32Array.from(
+    { length: count },
+    (_, i) =>
+      Math.sqrt(-2 * Math.log(randomUniform(1, stream, i, 0))) * Math.cos(2 * Math.PI * randomUniform(1, stream, i, 1)),
+  );
 }
 
-interface Input { readonly values: Float32Array; readonly shape: readonly number[] }
+interface Input {
+  readonly values: Float32Array;
+  readonly shape: readonly number[];
+}
 const input = (...shape: number[]): Input => ({ values: normal(shape.reduce((a, b) => a * b, 1)), shape });
-const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number => Array.from(a).reduce((sum, x, i) => sum + x * b[i]!, 0);
+const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+  Array.from(a).reduce((sum, x, i) => sum + x * b[i]!, 0);
 const norm = (a: ArrayLike<number>): number => Math.sqrt(dot(a, a));
 
 async function readOne(tensor: Tensor): Promise<Float32Array | Int32Array> {
@@ -26,9 +34,15 @@ async function readOne(tensor: Tensor): Promise<Float32Array | Int32Array> {
 }
 
 /** Check the gradients of `forward` with respect to each input, as given by `backward(inputs, dy)`. */
-async function check(inputs: readonly Input[], forward: (...x: Tensor[]) => Tensor, backward: (x: Tensor[], dy: Tensor) => Tensor[]): Promise<void> {
+async function check(
+  inputs: readonly Input[],
+  forward: (...x: Tensor[]) => Tensor,
+  backward: (x: Tensor[], dy: Tensor) => Tensor[],
+): Promise<void> {
   const upload = (shifted?: { at: number; by: Float32Array; times: number }) =>
-    inputs.map(({ values, shape }, i) => home.upload(shifted?.at === i ? values.map((v, j) => v + shifted.times * shifted.by[j]!) : values, shape));
+    inputs.map(({ values, shape }, i) =>
+      home.upload(shifted?.at === i ? values.map((v, j) => v + shifted.times * shifted.by[j]!) : values, shape),
+    );
   const sample = forward(...upload());
   const dy = normal(sample.size);
   const gradients = await home.read(backward(upload(), home.upload(dy, sample.shape)));
@@ -38,7 +52,9 @@ async function check(inputs: readonly Input[], forward: (...x: Tensor[]) => Tens
     const at = async (times: number) => dot(await readOne(forward(...upload({ at: i, by: direction, times }))), dy);
     const numeric = ((await at(epsilon)) - (await at(-epsilon))) / (2 * epsilon);
     const analytic = dot(gradients[i]!, direction);
-    expect(Math.abs(numeric - analytic), `input ${i}: ${numeric} by differences, ${analytic} by autodiff`).toBeLessThan(4e-3 * Math.max(Math.abs(numeric), norm(gradients[i]!)));
+    expect(Math.abs(numeric - analytic), `input ${i}: ${numeric} by differences, ${analytic} by autodiff`).toBeLessThan(
+      4e-3 * Math.max(Math.abs(numeric), norm(gradients[i]!)),
+    );
   }
 }
 
@@ -46,36 +62,52 @@ const f32 = (values: Tensor) => ({ format: "f32" as const, out: values.shape[0]!
 
 test("embedding", async () => {
   const ids = home.upload(Int32Array.of(2, -1, 0, 2, -3), [5]);
-  await check([input(4, 6), input(3, 6)], (table, features) => k.embedding(f32(table!), features!, ids), (_, dy) => {
-    const [table, features] = [home.zeros([4, 6]), home.zeros([3, 6])];
-    k.embeddingGrad(dy, ids, table, features);
-    return [table, features];
-  });
+  await check(
+    [input(4, 6), input(3, 6)],
+    (table, features) => k.embedding(f32(table!), features!, ids),
+    (_, dy) => {
+      const [table, features] = [home.zeros([4, 6]), home.zeros([3, 6])];
+      k.embeddingGrad(dy, ids, table, features);
+      return [table, features];
+    },
+  );
 });
 
 test("rmsNorm", () =>
-  check([input(5, 8), input(8)], (x, w) => k.rmsNorm(x!, w!, 1e-6), ([x, w], dy) => {
-    const dw = home.zeros([8]);
-    return [k.rmsNormGrad(x!, w!, dy, 1e-6, null, dw), dw];
-  }));
+  check(
+    [input(5, 8), input(8)],
+    (x, w) => k.rmsNorm(x!, w!, 1e-6),
+    ([x, w], dy) => {
+      const dw = home.zeros([8]);
+      return [k.rmsNormGrad(x!, w!, dy, 1e-6, null, dw), dw];
+    },
+  ));
 
 test("linear", () =>
-  check([input(5, 8), input(6, 8), input(6), input(5, 6)], (x, w, b, r) => k.linear(x!, f32(w!), b!, r!), ([x, w], dy) => {
-    const [dw, db] = [home.zeros([6, 8]), home.zeros([6])];
-    k.linearGradWeight(x!, dy, dw, db);
-    return [k.linearGradInput(dy, f32(w!), null), dw, db, dy];
-  }));
+  check(
+    [input(5, 8), input(6, 8), input(6), input(5, 6)],
+    (x, w, b, r) => k.linear(x!, f32(w!), b!, r!),
+    ([x, w], dy) => {
+      const [dw, db] = [home.zeros([6, 8]), home.zeros([6])];
+      k.linearGradWeight(x!, dy, dw, db);
+      return [k.linearGradInput(dy, f32(w!), null), dw, db, dy];
+    },
+  ));
 
 test("loraApply", () => {
   const columns = { offset: 2, count: 4 };
-  return check([input(5, 3), input(4, 3)], (h, b) => {
-    const y = home.zeros([5, 9]);
-    k.loraApply(y, columns, h!, b!, 0.5);
-    return y;
-  }, ([h, b], dy) => {
-    const db = home.zeros([4, 3]);
-    return [k.loraApplyGrad(dy, columns, h!, b!, 0.5, db), db];
-  });
+  return check(
+    [input(5, 3), input(4, 3)],
+    (h, b) => {
+      const y = home.zeros([5, 9]);
+      k.loraApply(y, columns, h!, b!, 0.5);
+      return y;
+    },
+    ([h, b], dy) => {
+      const db = home.zeros([4, 3]);
+      return [k.loraApplyGrad(dy, columns, h!, b!, 0.5, db), db];
+    },
+  );
 });
 
 test("rope, whose inverse is its gradient and undoes it", async () => {
@@ -83,40 +115,77 @@ test("rope, whose inverse is its gradient and undoes it", async () => {
   const [cos, sin] = [home.upload(angles.map(Math.cos), [5, 3]), home.upload(angles.map(Math.sin), [5, 3])];
   const x = input(5, 14);
   const turn = (t: Tensor, inverse: boolean) => (k.rope(t, cos, sin, 2, 6, inverse), t);
-  await check([x], (t) => turn(t!, false), (_, dy) => [turn(home.upload(dy.dataSync() as Float32Array, [5, 14]), true)]);
+  await check(
+    [x],
+    (t) => turn(t!, false),
+    (_, dy) => [turn(home.upload(dy.dataSync() as Float32Array, [5, 14]), true)],
+  );
   const back = await readOne(turn(turn(home.upload(x.values, x.shape), false), true));
   expect(norm(back.map((v, i) => v - x.values[i]!))).toBeLessThan(1e-5);
 });
 
 test("attention with grouped queries, a shared prompt and a row that sees nothing", () => {
-  const visible = home.upload(Int32Array.of(0, 0, 0, 1, 0, 0, 0, 2, 0, 2, 2, 3, 0, 2, 2, 4, 0, 2, 4, 5, 0, 0, 0, 0), [6, 4]);
+  const visible = home.upload(
+    Int32Array.of(0, 0, 0, 1, 0, 0, 0, 2, 0, 2, 2, 3, 0, 2, 2, 4, 0, 2, 4, 5, 0, 0, 0, 0),
+    [6, 4],
+  );
   const seenBy = home.upload(Int32Array.of(0, 5, 1, 5, 2, 4, 3, 4, 4, 5, 0, 0), [6, 2]);
   const shape = { heads: 4, kvHeads: 2, headDim: 6, qOffset: 0, kOffset: 24, vOffset: 36 };
-  return check([input(6, 48)], (x) => k.attention(x!, x!, visible, shape).out, ([x], dy) => {
-    const { out, lse } = k.attention(x!, x!, visible, shape);
-    return [k.attentionGrad(x!, visible, seenBy, out, lse, dy, shape)];
-  });
+  return check(
+    [input(6, 48)],
+    (x) => k.attention(x!, x!, visible, shape).out,
+    ([x], dy) => {
+      const { out, lse } = k.attention(x!, x!, visible, shape);
+      return [k.attentionGrad(x!, visible, seenBy, out, lse, dy, shape)];
+    },
+  );
 });
 
-test("swiglu", () => check([input(5, 12)], (x) => k.swiglu(x!), ([x], dy) => [k.swigluGrad(x!, dy)]));
-test("gelu", () => check([input(5, 12)], (x) => k.gelu(x!), ([x], dy) => [k.geluGrad(x!, dy)]));
+test("swiglu", () =>
+  check(
+    [input(5, 12)],
+    (x) => k.swiglu(x!),
+    ([x], dy) => [k.swigluGrad(x!, dy)],
+  ));
+test("gelu", () =>
+  check(
+    [input(5, 12)],
+    (x) => k.gelu(x!),
+    ([x], dy) => [k.geluGrad(x!, dy)],
+  ));
 
 test("tokenLogprobs at a temperature, with a skipped row", () => {
   const targets = home.upload(Int32Array.of(3, -1, 0, 8), [4]);
-  return check([input(4, 6), input(9, 6)], (h, w) => k.tokenLogprobs(h!, f32(w!), targets, 0.7).logprob, ([h, w], dy) => {
-    const dw = home.zeros([9, 6]);
-    const { lse } = k.tokenLogprobs(h!, f32(w!), targets, 0.7);
-    return [k.tokenLogprobsGrad(h!, f32(w!), targets, lse, dy, 0.7, dw), dw];
-  });
+  return check(
+    [input(4, 6), input(9, 6)],
+    (h, w) => k.tokenLogprobs(h!, f32(w!), targets, 0.7).logprob,
+    ([h, w], dy) => {
+      const dw = home.zeros([9, 6]);
+      const { lse } = k.tokenLogprobs(h!, f32(w!), targets, 0.7);
+      return [k.tokenLogprobsGrad(h!, f32(w!), targets, lse, dy, 0.7, dw), dw];
+    },
+  );
 });
 
 test("policyLoss: its first statistic is what dLogprob differentiates", async () => {
   const options = { clipLow: 0.2, clipHigh: 0.28, dualClip: 3, ratioMax: 3, logRatioClamp: 20, beta: 0.04 };
-  const [old, ref, advantage, weight] = [normal(12), normal(12), normal(12), normal(12).map(Math.abs)].map((v) => home.upload(v, [12]));
+  const [old, ref, advantage, weight] = [normal(12), normal(12), normal(12), normal(12).map(Math.abs)].map((v) =>
+    home.upload(v, [12]),
+  );
   const run = (logprob: Tensor) => k.policyLoss(logprob, old!, ref!, advantage!, weight!, options);
   const x = normal(12);
   const gradient = await readOne(run(home.upload(x, [12])).dLogprob);
   const direction = normal(12);
-  const at = async (times: number) => (await readOne(run(home.upload(x.map((v, i) => v + times * direction[i]!), [12])).stats))[0]!;
+  const at = async (times: number) =>
+    (
+      await readOne(
+        run(
+          home.upload(
+            x.map((v, i) => v + times * direction[i]!),
+            [12],
+          ),
+        ).stats,
+      )
+    )[0]!;
   expect(((await at(1e-3)) - (await at(-1e-3))) / 2e-3).toBeCloseTo(dot(gradient, direction), 2);
 });

@@ -17,7 +17,14 @@ import { optimiserKernels } from "./optimiser";
 import { pointwiseKernels } from "./pointwise";
 import { samplingKernels } from "./sampling";
 
-const compositions: Kernels = { ...linearKernels, ...attentionKernels, ...pointwiseKernels, ...objectiveKernels, ...samplingKernels, ...optimiserKernels };
+const compositions: Kernels = {
+  ...linearKernels,
+  ...attentionKernels,
+  ...pointwiseKernels,
+  ...objectiveKernels,
+  ...samplingKernels,
+  ...optimiserKernels,
+};
 
 /** Run one kernel on the cpu backend, count it, and free every intermediate it made. */
 function runner(counters: HomeCounters) {
@@ -100,7 +107,8 @@ export async function openReferenceHome(): Promise<Home> {
     },
 
     upload(values, shape) {
-      if (values.length !== sizeFromShape(shape)) throw new Error(`upload: ${values.length} values do not fill the shape [${shape.join(", ")}].`);
+      if (values.length !== sizeFromShape(shape))
+        throw new Error(`upload: ${values.length} values do not fill the shape [${shape.join(", ")}].`);
       counters.bytesUploaded += values.byteLength;
       return tensorOver(values.slice(), shape);
     },
@@ -108,7 +116,9 @@ export async function openReferenceHome(): Promise<Home> {
     write(tensor, values, offset = 0) {
       const target = elements(tensor);
       if (offset < 0 || offset + values.length > target.length) {
-        throw new Error(`write: ${values.length} values at offset ${offset} do not fit a tensor of shape [${tensor.shape.join(", ")}].`);
+        throw new Error(
+          `write: ${values.length} values at offset ${offset} do not fit a tensor of shape [${tensor.shape.join(", ")}].`,
+        );
       }
       counters.bytesUploaded += values.byteLength;
       target.set(values, offset);
@@ -117,7 +127,8 @@ export async function openReferenceHome(): Promise<Home> {
     view(flat, offset, shape) {
       const values = elements(flat);
       const end = offset + sizeFromShape(shape);
-      if (offset < 0 || end > values.length) throw new Error(`view: elements [${offset}, ${end}) lie outside a tensor of ${values.length} elements.`);
+      if (offset < 0 || end > values.length)
+        throw new Error(`view: elements [${offset}, ${end}) lie outside a tensor of ${values.length} elements.`);
       const view = tensorOver(values.subarray(offset, end), shape);
       if (views.size >= 4096) forgetDisposed();
       views.add(view);

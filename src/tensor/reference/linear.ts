@@ -5,8 +5,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Columns, Kernels, Weight } from "../kernels";
 import { accumulate, integers, tensorOver } from "./cpuMemory";
-import { unpackHalf, unpackInt4 } from "./unpacking";
 import { expectShape, sizeOf } from "./shapes";
+import { unpackHalf, unpackInt4 } from "./unpacking";
 
 /** The weight's values [out, in] as an f32 tensor (the tensor itself if it is stored so). */
 export function plainWeight(kernel: string, weight: Weight): tf.Tensor2D {
@@ -21,7 +21,10 @@ export function plainWeight(kernel: string, weight: Weight): tf.Tensor2D {
   }
   expectShape(kernel, "weight.packed", weight.packed, [out, columns / 8]);
   expectShape(kernel, "weight.scales", weight.scales, [out, Math.ceil(columns / 64)]);
-  return tf.reshape(tensorOver(unpackInt4(integers(weight.packed), integers(weight.scales), columns), [out, columns]), [out, columns]);
+  return tf.reshape(tensorOver(unpackInt4(integers(weight.packed), integers(weight.scales), columns), [out, columns]), [
+    out,
+    columns,
+  ]);
 }
 
 /** x [N, in] · Wᵀ → [N, out] */
@@ -35,7 +38,10 @@ function lookUp(table: tf.Tensor, features: tf.Tensor | null, ids: tf.Tensor): t
   const stacked = features ? tf.concat([table, features], 0) : table;
   const index = Array.from(integers(ids), (id) => (id >= 0 ? id : rows - 1 - id));
   const worst = Math.max(...index);
-  if (worst >= sizeOf(stacked, 0)) throw new Error(`embedding: ids reach row ${worst} of a table and features of ${sizeOf(stacked, 0)} rows together.`);
+  if (worst >= sizeOf(stacked, 0))
+    throw new Error(
+      `embedding: ids reach row ${worst} of a table and features of ${sizeOf(stacked, 0)} rows together.`,
+    );
   return tf.gather(stacked, tf.tensor1d(index, "int32"), 0);
 }
 
@@ -51,13 +57,23 @@ function checkLora(kernel: string, y: tf.Tensor, columns: Columns, h: tf.Tensor,
   expectShape(kernel, "b", b, [columns.count, null]);
   expectShape(kernel, "h", h, [sizeOf(y, 0), sizeOf(b, 1)]);
   if (columns.offset < 0 || columns.offset + columns.count > sizeOf(y, 1)) {
-    throw new Error(`${kernel}: columns [${columns.offset}, ${columns.offset + columns.count}) lie outside a matrix of ${sizeOf(y, 1)} columns.`);
+    throw new Error(
+      `${kernel}: columns [${columns.offset}, ${columns.offset + columns.count}) lie outside a matrix of ${sizeOf(y, 1)} columns.`,
+    );
   }
 }
 
 export const linearKernels: Pick<
   Kernels,
-  "embedding" | "embeddingGrad" | "rmsNorm" | "rmsNormGrad" | "linear" | "linearGradInput" | "linearGradWeight" | "loraApply" | "loraApplyGrad"
+  | "embedding"
+  | "embeddingGrad"
+  | "rmsNorm"
+  | "rmsNormGrad"
+  | "linear"
+  | "linearGradInput"
+  | "linearGradWeight"
+  | "loraApply"
+  | "loraApplyGrad"
 > = {
   embedding(table, features, ids) {
     expectShape("embedding", "features", features, [null, table.in]);
@@ -73,7 +89,10 @@ export const linearKernels: Pick<
     const values = Array.from(integers(ids));
     const tableRows = intoTable ? sizeOf(intoTable, 0) : Math.max(0, ...values) + 1;
     const featureRows = intoFeatures ? sizeOf(intoFeatures, 0) : Math.max(0, ...values.map((id) => -1 - id)) + 1;
-    const [dTable, dFeatures] = tf.grads((table, features) => lookUp(table!, features!, ids))([tf.zeros([tableRows, width]), tf.zeros([featureRows, width])], dy);
+    const [dTable, dFeatures] = tf.grads((table, features) => lookUp(table!, features!, ids))(
+      [tf.zeros([tableRows, width]), tf.zeros([featureRows, width])],
+      dy,
+    );
     accumulate(intoTable, dTable!);
     accumulate(intoFeatures, dFeatures!);
   },
@@ -105,7 +124,10 @@ export const linearKernels: Pick<
   linearGradInput(dy, weight, add) {
     expectShape("linearGradInput", "dy", dy, [null, weight.out]);
     expectShape("linearGradInput", "add", add, [sizeOf(dy, 0), weight.in]);
-    const dx = tf.grad((x) => timesTransposed(x, plainWeight("linearGradInput", weight)))(tf.zeros([sizeOf(dy, 0), weight.in]), dy);
+    const dx = tf.grad((x) => timesTransposed(x, plainWeight("linearGradInput", weight)))(
+      tf.zeros([sizeOf(dy, 0), weight.in]),
+      dy,
+    );
     return add ? tf.add(dx, add) : dx;
   },
 
@@ -114,7 +136,10 @@ export const linearKernels: Pick<
     expectShape("linearGradWeight", "dy", dy, [sizeOf(x, 0), out]);
     expectShape("linearGradWeight", "intoWeight", intoWeight, [out, columns]);
     expectShape("linearGradWeight", "intoBias", intoBias, [out]);
-    const [dWeight, dBias] = tf.grads((w, b) => tf.add(timesTransposed(x, w!), b!))([tf.zeros([out, columns]), tf.zeros([out])], dy);
+    const [dWeight, dBias] = tf.grads((w, b) => tf.add(timesTransposed(x, w!), b!))(
+      [tf.zeros([out, columns]), tf.zeros([out])],
+      dy,
+    );
     accumulate(intoWeight, dWeight!);
     accumulate(intoBias, dBias!);
   },
@@ -122,7 +147,10 @@ export const linearKernels: Pick<
   loraApply(intoY, columns, h, b, scale) {
     checkLora("loraApply", intoY, columns, h, b);
     const [rows, width] = [sizeOf(intoY, 0), sizeOf(intoY, 1)];
-    const margin: [number, number][] = [[0, 0], [columns.offset, width - columns.offset - columns.count]];
+    const margin: [number, number][] = [
+      [0, 0],
+      [columns.offset, width - columns.offset - columns.count],
+    ];
     accumulate(intoY, tf.pad(tf.reshape(upProject(h, b, scale), [rows, columns.count]), margin));
   },
 

@@ -11,7 +11,10 @@ import { expectShape, sizeOf } from "./shapes";
 
 /** 1 for rows with a target, 0 for skipped ones (target −1). → f32 [N] */
 function keptRows(targets: tf.Tensor): tf.Tensor {
-  return tf.tensor1d(Array.from(integers(targets), (t) => (t >= 0 ? 1 : 0)), "float32");
+  return tf.tensor1d(
+    Array.from(integers(targets), (t) => (t >= 0 ? 1 : 0)),
+    "float32",
+  );
 }
 
 function scaledLogits(hidden: tf.Tensor, head: tf.Tensor, temperature: number): tf.Tensor {
@@ -30,7 +33,8 @@ function checkHead(kernel: string, hidden: tf.Tensor, columns: number, targets: 
 }
 
 const capped = (x: tf.Tensor, limit: number): tf.Tensor => (Number.isFinite(limit) ? tf.minimum(x, limit) : x);
-const clamped = (x: tf.Tensor, limit: number): tf.Tensor => (Number.isFinite(limit) ? tf.clipByValue(x, -limit, limit) : x);
+const clamped = (x: tf.Tensor, limit: number): tf.Tensor =>
+  Number.isFinite(limit) ? tf.clipByValue(x, -limit, limit) : x;
 
 interface Surrogate {
   readonly ratio: tf.Tensor;
@@ -42,12 +46,22 @@ interface Surrogate {
 }
 
 /** All inputs [N], already free of masked rows' values. */
-function surrogate(logprob: tf.Tensor, old: tf.Tensor, ref: tf.Tensor, advantage: tf.Tensor, o: PolicyLossOptions): Surrogate {
+function surrogate(
+  logprob: tf.Tensor,
+  old: tf.Tensor,
+  ref: tf.Tensor,
+  advantage: tf.Tensor,
+  o: PolicyLossOptions,
+): Surrogate {
   const logRatio = clamped(tf.sub(logprob, old), o.logRatioClamp);
   const ratio = capped(tf.exp(logRatio), o.ratioMax);
-  const clipped = tf.neg(tf.minimum(tf.mul(ratio, advantage), tf.mul(tf.clipByValue(ratio, 1 - o.clipLow, 1 + o.clipHigh), advantage)));
+  const clipped = tf.neg(
+    tf.minimum(tf.mul(ratio, advantage), tf.mul(tf.clipByValue(ratio, 1 - o.clipLow, 1 + o.clipHigh), advantage)),
+  );
   // The condition is on constants only: tfjs would look for a gradient of a comparison otherwise.
-  const dual = Number.isFinite(o.dualClip) ? tf.where(tf.less(advantage, 0), tf.minimum(clipped, tf.mul(advantage, -o.dualClip)), clipped) : clipped;
+  const dual = Number.isFinite(o.dualClip)
+    ? tf.where(tf.less(advantage, 0), tf.minimum(clipped, tf.mul(advantage, -o.dualClip)), clipped)
+    : clipped;
   const d = clamped(tf.sub(ref, logprob), o.logRatioClamp);
   return { ratio, logRatio, k3: tf.sub(tf.sub(tf.exp(d), d), 1), clipped, dual };
 }
@@ -56,13 +70,19 @@ function surrogate(logprob: tf.Tensor, old: tf.Tensor, ref: tf.Tensor, advantage
 const ROW_BLOCK = 64;
 
 /** `use` of every block of rows, freeing what it made but its results. */
-function rowBlocks<T extends tf.TensorContainer>(hidden: tf.Tensor, targets: tf.Tensor, use: (hidden: tf.Tensor, targets: tf.Tensor, first: number) => T): T[] {
+function rowBlocks<T extends tf.TensorContainer>(
+  hidden: tf.Tensor,
+  targets: tf.Tensor,
+  use: (hidden: tf.Tensor, targets: tf.Tensor, first: number) => T,
+): T[] {
   const rows = sizeOf(hidden, 0);
-  return Array.from({ length: Math.max(1, Math.ceil(rows / ROW_BLOCK)) }, (_, i) => tf.tidy(() => {
-    const first = i * ROW_BLOCK;
-    const count = Math.min(ROW_BLOCK, rows - first);
-    return use(tf.slice(hidden, [first, 0], [count, sizeOf(hidden, 1)]), tf.slice(targets, [first], [count]), first);
-  }));
+  return Array.from({ length: Math.max(1, Math.ceil(rows / ROW_BLOCK)) }, (_, i) =>
+    tf.tidy(() => {
+      const first = i * ROW_BLOCK;
+      const count = Math.min(ROW_BLOCK, rows - first);
+      return use(tf.slice(hidden, [first, 0], [count, sizeOf(hidden, 1)]), tf.slice(targets, [first], [count]), first);
+    }),
+  );
 }
 
 export const objectiveKernels: Pick<Kernels, "tokenLogprobs" | "tokenLogprobsGrad" | "policyLoss"> = {
@@ -92,15 +112,21 @@ export const objectiveKernels: Pick<Kernels, "tokenLogprobs" | "tokenLogprobsGra
     expectShape("tokenLogprobsGrad", "dLogprob", dLogprob, [sizeOf(hidden, 0)]);
     expectShape("tokenLogprobsGrad", "intoHead", intoHead, [head.out, head.in]);
     const weight = plainWeight("tokenLogprobsGrad", head);
-    return tf.concat(rowBlocks(hidden, targets, (h, t, first) => {
-      const [dHidden, dHead] = tf.grads((x, w) => pickedLogprobs(scaledLogits(x!, w!, temperature), t))([h, weight], tf.slice(dLogprob, [first], [t.size]));
-      accumulate(intoHead, dHead!);
-      return dHidden!;
-    }));
+    return tf.concat(
+      rowBlocks(hidden, targets, (h, t, first) => {
+        const [dHidden, dHead] = tf.grads((x, w) => pickedLogprobs(scaledLogits(x!, w!, temperature), t))(
+          [h, weight],
+          tf.slice(dLogprob, [first], [t.size]),
+        );
+        accumulate(intoHead, dHead!);
+        return dHidden!;
+      }),
+    );
   },
 
   policyLoss(logprob, oldLogprob, refLogprob, advantage, weight, options) {
-    for (const [name, tensor] of Object.entries({ oldLogprob, refLogprob, advantage, weight })) expectShape("policyLoss", name, tensor, logprob.shape);
+    for (const [name, tensor] of Object.entries({ oldLogprob, refLogprob, advantage, weight }))
+      expectShape("policyLoss", name, tensor, logprob.shape);
     // Masked rows are replaced before any exp: whatever they hold cannot reach a sum or a gradient.
     const live = tf.notEqual(weight, 0);
     const keep = (x: tf.Tensor): tf.Tensor => tf.where(live, x, tf.zerosLike(x));

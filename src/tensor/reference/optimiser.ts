@@ -8,7 +8,8 @@ export const optimiserKernels: Pick<Kernels, "sumSquares" | "adamw"> = {
   sumSquares: (x) => tf.reshape(tf.sum(tf.square(x)), [1]),
 
   adamw(intoTheta, grad, intoM, intoV, gradSquares, o) {
-    for (const [name, tensor] of Object.entries({ grad, intoM, intoV })) expectShape("adamw", name, tensor, intoTheta.shape);
+    for (const [name, tensor] of Object.entries({ grad, intoM, intoV }))
+      expectShape("adamw", name, tensor, intoTheta.shape);
     expectShape("adamw", "gradSquares", gradSquares, [1]);
     const squares = floats(gradSquares)[0]!;
     if (!Number.isFinite(squares)) return;

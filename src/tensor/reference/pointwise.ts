@@ -19,7 +19,8 @@ function erfGelu(x: tf.Tensor): tf.Tensor {
 
 export const pointwiseKernels: Pick<Kernels, "swiglu" | "swigluGrad" | "gelu" | "geluGrad" | "add" | "fill"> = {
   swiglu(gateUp) {
-    if (sizeOf(gateUp, 1) % 2 !== 0) throw new Error(`swiglu: gateUp has shape [${gateUp.shape.join(", ")}], expected an even number of columns.`);
+    if (sizeOf(gateUp, 1) % 2 !== 0)
+      throw new Error(`swiglu: gateUp has shape [${gateUp.shape.join(", ")}], expected an even number of columns.`);
     return gated(gateUp);
   },
 

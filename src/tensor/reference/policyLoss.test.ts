@@ -10,7 +10,10 @@ interface Golden {
   old_logp: number[][];
   ref_logp: number[][];
   loss_advantages: number[];
-  losses: Record<string, { loss: number; grad_norm: number; grad_row0?: number[]; grad_row2?: number[]; metrics: Record<string, number> }>;
+  losses: Record<
+    string,
+    { loss: number; grad_norm: number; grad_row0?: number[]; grad_row2?: number[]; metrics: Record<string, number> }
+  >;
 }
 const golden = JSON.parse(readFileSync(new URL("./golden/policyLoss.json", import.meta.url), "utf8")) as Golden;
 const home = await openReferenceHome();
@@ -24,7 +27,14 @@ const AGGREGATIONS = {
   tokens: () => 1 / tokens,
   constant: () => 1 / (B * T), // Dr. GRPO: divided by the maximum length
 };
-const CLIP: PolicyLossOptions = { clipLow: 0.2, clipHigh: 0.2, dualClip: Infinity, ratioMax: Infinity, logRatioClamp: Infinity, beta: 0 };
+const CLIP: PolicyLossOptions = {
+  clipLow: 0.2,
+  clipHigh: 0.2,
+  dualClip: Infinity,
+  ratioMax: Infinity,
+  logRatioClamp: Infinity,
+  beta: 0,
+};
 const CASES: Record<string, [keyof typeof AGGREGATIONS, PolicyLossOptions]> = {
   "trl.grpo": ["sequences", CLIP],
   "trl.dapo": ["tokens", CLIP],
@@ -43,15 +53,29 @@ for (const [name, [aggregation, options]] of Object.entries(CASES)) {
   test(name, async () => {
     const expected = golden.losses[name]!;
     const flat = (rows: number[][]) => home.upload(Float32Array.from(rows.flat()), [B * T]);
-    const grid = (f: (row: number, column: number) => number) => home.upload(Float32Array.from({ length: B * T }, (_, i) => f(Math.floor(i / T), i % T)), [B * T]);
+    const grid = (f: (row: number, column: number) => number) =>
+      home.upload(
+        Float32Array.from({ length: B * T }, (_, i) => f(Math.floor(i / T), i % T)),
+        [B * T],
+      );
     const weight = grid((row, column) => (column < golden.lens[row]! ? AGGREGATIONS[aggregation](row) : 0));
-    const { dLogprob, stats } = home.kernels.policyLoss(flat(golden.logp), flat(golden.old_logp), flat(golden.ref_logp), grid((row) => golden.loss_advantages[row]!), weight, options);
+    const { dLogprob, stats } = home.kernels.policyLoss(
+      flat(golden.logp),
+      flat(golden.old_logp),
+      flat(golden.ref_logp),
+      grid((row) => golden.loss_advantages[row]!),
+      weight,
+      options,
+    );
     const [gradient, sums] = await home.read([dLogprob, stats]);
     const stat = (key: (typeof POLICY_LOSS_STATS)[number]) => sums![POLICY_LOSS_STATS.indexOf(key)]!;
 
     expect(stat("loss")).toBeCloseTo(expected.loss, 6);
     expect(Math.hypot(...gradient!)).toBeCloseTo(expected.grad_norm, 6);
-    for (const [row, values] of [[0, expected.grad_row0], [2, expected.grad_row2]] as const) {
+    for (const [row, values] of [
+      [0, expected.grad_row0],
+      [2, expected.grad_row2],
+    ] as const) {
       values?.forEach((g, column) => expect(gradient![row * T + column]).toBeCloseTo(g, 6));
     }
     expect(stat("rows")).toBe(tokens);
@@ -59,7 +83,8 @@ for (const [name, [aggregation, options]] of Object.entries(CASES)) {
     const ppoKl = metrics["actor/ppo_kl"] ?? metrics["ppo_kl"];
     if (ppoKl !== undefined) expect(stat("approxKl") / tokens).toBeCloseTo(ppoKl, 6);
     if (metrics["kl"] !== undefined) expect(stat("refKl") / tokens).toBeCloseTo(metrics["kl"], 6);
-    if (metrics["clip_ratio/region_mean"] !== undefined) expect((stat("clippedLow") + stat("clippedHigh")) / tokens).toBeCloseTo(metrics["clip_ratio/region_mean"], 6);
+    if (metrics["clip_ratio/region_mean"] !== undefined)
+      expect((stat("clippedLow") + stat("clippedHigh")) / tokens).toBeCloseTo(metrics["clip_ratio/region_mean"], 6);
     const lower = metrics["actor/pg_clipfrac_lower"] ?? metrics["pg_clipfrac_lower"];
     if (lower !== undefined) expect(stat("dualClipped") / tokens).toBeCloseTo(lower, 6);
   });

@@ -43,16 +43,22 @@ export const samplingKernels: Pick<Kernels, "sample"> = {
   sample(logits, buffers, o) {
     const [rows, vocabulary] = [sizeOf(logits, 0), sizeOf(logits, 1)];
     const capacity = sizeOf(buffers.tokens, 1);
-    for (const name of ["tokens", "logprobs", "entropies"] as const) expectShape("sample", `buffers.${name}`, buffers[name], [rows, capacity]);
+    for (const name of ["tokens", "logprobs", "entropies"] as const)
+      expectShape("sample", `buffers.${name}`, buffers[name], [rows, capacity]);
     for (const name of ["next", "done"] as const) expectShape("sample", `buffers.${name}`, buffers[name], [rows]);
     expectShape("sample", "buffers.streams", buffers.streams, [rows, 2]);
-    if (o.position < 0 || o.position >= capacity) throw new Error(`sample: position ${o.position} lies outside the ${capacity} columns of the output buffers.`);
+    if (o.position < 0 || o.position >= capacity)
+      throw new Error(`sample: position ${o.position} lies outside the ${capacity} columns of the output buffers.`);
 
     const logp = tf.logSoftmax(tf.div(logits, o.temperature));
     const logpValues = floats(logp);
     const entropy = floats(tf.neg(tf.sum(tf.mul(tf.exp(logp), logp), -1)));
     const logitValues = floats(logits);
-    const [tokens, logprobs, entropies] = [integers(buffers.tokens), floats(buffers.logprobs), floats(buffers.entropies)];
+    const [tokens, logprobs, entropies] = [
+      integers(buffers.tokens),
+      floats(buffers.logprobs),
+      floats(buffers.entropies),
+    ];
     const [next, done, streams] = [integers(buffers.next), integers(buffers.done), integers(buffers.streams)];
     for (let row = 0; row < rows; row++) {
       const at = row * capacity + o.position;

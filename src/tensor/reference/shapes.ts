@@ -7,7 +7,8 @@ export type ExpectedShape = readonly (number | null)[];
 /** @throws Error when `tensor` has another rank or a fixed dimension differs. */
 export function expectShape(kernel: string, argument: string, tensor: Tensor | null, expected: ExpectedShape): void {
   if (!tensor) return;
-  const fits = tensor.shape.length === expected.length && expected.every((size, i) => size === null || size === tensor.shape[i]);
+  const fits =
+    tensor.shape.length === expected.length && expected.every((size, i) => size === null || size === tensor.shape[i]);
   if (!fits) {
     const want = expected.map((size) => size ?? "any").join(", ");
     throw new Error(`${kernel}: ${argument} has shape [${tensor.shape.join(", ")}], expected [${want}].`);

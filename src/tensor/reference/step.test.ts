@@ -9,39 +9,79 @@ const home = await openReferenceHome();
 test("two clipped AdamW updates give torch's numbers (torch 2.13, AdamW after clip_grad_norm_ 1.0)", async () => {
   const theta = home.upload(Float32Array.of(0.5, -1.25, 2, 0, 3), [5]);
   const [m, v] = [home.zeros([5]), home.zeros([5])];
-  [[3, -4, 0.5, 1e-3, -2], [0.1, 0.2, -0.3, 0.05, 0]].forEach((values, i) => {
+  [
+    [3, -4, 0.5, 1e-3, -2],
+    [0.1, 0.2, -0.3, 0.05, 0],
+  ].forEach((values, i) => {
     const grad = home.upload(Float32Array.from(values), [5]);
-    home.kernels.adamw(theta, grad, m, v, home.kernels.sumSquares(grad), { learningRate: 0.01, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, updateCount: i + 1, maxGradNorm: 1 });
+    home.kernels.adamw(theta, grad, m, v, home.kernels.sumSquares(grad), {
+      learningRate: 0.01,
+      beta1: 0.9,
+      beta2: 0.95,
+      epsilon: 1e-8,
+      weightDecay: 0.1,
+      updateCount: i + 1,
+      maxGradNorm: 1,
+    });
   });
   const expected = [
     [0.481000513, -1.23293674, 1.99109876, -0.01736347, 3.01077962],
     [0.0599230081, -0.046564009, -0.0216795001, 0.00501664123, -0.0332820043],
     [0.0151153784, 0.0279828981, 0.00490598334, 0.000125001636, 0.00649572443],
   ];
-  (await home.read([theta, m, v])).forEach((values, i) => values.forEach((value, j) => expect(value).toBeCloseTo(expected[i]![j]!, 6)));
+  (await home.read([theta, m, v])).forEach((values, i) =>
+    values.forEach((value, j) => expect(value).toBeCloseTo(expected[i]![j]!, 6)),
+  );
 });
 
-const OPTIONS: SampleOptions = { temperature: 1, greedy: false, topK: 0, seed: 5, step: 0, position: 0, stopTokens: [2], padToken: 9 };
+const OPTIONS: SampleOptions = {
+  temperature: 1,
+  greedy: false,
+  topK: 0,
+  seed: 5,
+  step: 0,
+  position: 0,
+  stopTokens: [2],
+  padToken: 9,
+};
 
-async function sample(rows: number, logits: readonly number[], options: Partial<SampleOptions> = {}, done: readonly number[] = new Array<number>(rows).fill(0)) {
+async function sample(
+  rows: number,
+  logits: readonly number[],
+  options: Partial<SampleOptions> = {},
+  done: readonly number[] = new Array<number>(rows).fill(0),
+) {
   const buffers: SampleBuffers = {
     tokens: home.zeros([rows, 1], "int32"),
     logprobs: home.zeros([rows, 1]),
     entropies: home.zeros([rows, 1]),
     next: home.zeros([rows], "int32"),
     done: home.upload(Int32Array.from(done), [rows]),
-    streams: home.upload(Int32Array.from({ length: 2 * rows }, (_, i) => (i % 2 === 0 ? i / 2 : 0)), [rows, 2]),
+    streams: home.upload(
+      Int32Array.from({ length: 2 * rows }, (_, i) => (i % 2 === 0 ? i / 2 : 0)),
+      [rows, 2],
+    ),
   };
   const repeated = Float32Array.from({ length: rows * logits.length }, (_, i) => logits[i % logits.length]!);
   home.kernels.sample(home.upload(repeated, [rows, logits.length]), buffers, { ...OPTIONS, ...options });
-  const [tokens, logprobs, entropies, next, finished] = await home.read([buffers.tokens, buffers.logprobs, buffers.entropies, buffers.next, buffers.done]);
+  const [tokens, logprobs, entropies, next, finished] = await home.read([
+    buffers.tokens,
+    buffers.logprobs,
+    buffers.entropies,
+    buffers.next,
+    buffers.done,
+  ]);
   return { tokens: tokens!, logprobs: logprobs!, entropies: entropies!, next: next!, finished: finished! };
 }
 
 test("draws follow softmax(logits / T), one counter a row", async () => {
   const rows = 4000;
   const probabilities = [0.5, 0.3, 0.15, 0.05];
-  const { tokens, logprobs, entropies } = await sample(rows, probabilities.map((p) => 2 * Math.log(p)), { temperature: 2 });
+  const { tokens, logprobs, entropies } = await sample(
+    rows,
+    probabilities.map((p) => 2 * Math.log(p)),
+    { temperature: 2 },
+  );
   probabilities.forEach((p, token) => expect(tokens.filter((t) => t === token).length / rows).toBeCloseTo(p, 1));
   tokens.forEach((token, row) => expect(logprobs[row]).toBeCloseTo(Math.log(probabilities[token]!), 5));
   expect(entropies[0]).toBeCloseTo(-probabilities.reduce((sum, p) => sum + p * Math.log(p), 0), 5);

@@ -16,7 +16,44 @@ export interface WasmBinaries {
 
 const TFJS_BINARY = "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm";
 /** A module whose only function swizzles by a relaxed instruction: (i8x16.relaxed_swizzle (i8x16.splat 1) (i8x16.splat 2)). */
-const RELAXED = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253, 128, 2, 11);
+const RELAXED = Uint8Array.of(
+  0,
+  97,
+  115,
+  109,
+  1,
+  0,
+  0,
+  0,
+  1,
+  5,
+  1,
+  96,
+  0,
+  1,
+  123,
+  3,
+  2,
+  1,
+  0,
+  10,
+  15,
+  1,
+  13,
+  0,
+  65,
+  1,
+  253,
+  15,
+  65,
+  2,
+  253,
+  15,
+  253,
+  128,
+  2,
+  11,
+);
 
 /** The binaries for where this code runs. @param fused null: what the engine takes. Throws if one cannot be found. */
 export async function locateBinaries(fused: boolean | null = null): Promise<WasmBinaries> {
@@ -26,7 +63,8 @@ export async function locateBinaries(fused: boolean | null = null): Promise<Wasm
   const fuses = fused ?? WebAssembly.validate(RELAXED);
   const address = fuses ? addresses.kernelsFused : addresses.kernels;
   const response = await fetch(address);
-  if (!response.ok) throw new Error(`The wasm kernels could not be loaded from ${address}: HTTP ${response.status}. Reload the page.`);
+  if (!response.ok)
+    throw new Error(`The wasm kernels could not be loaded from ${address}: HTTP ${response.status}. Reload the page.`);
   return { tfjs: addresses.tfjs, kernels: new Uint8Array(await response.arrayBuffer()), fused: fuses };
 }
 
@@ -36,9 +74,15 @@ function nodeBinaries(fused: boolean | null): WasmBinaries {
   const { createRequire } = process.getBuiltinModule("node:module");
   const { fileURLToPath } = process.getBuiltinModule("node:url");
   // Node 20 has relaxed SIMD, behind a flag of V8; later versions need none, and have none.
-  if (fused !== false && !WebAssembly.validate(RELAXED)) process.getBuiltinModule("node:v8").setFlagsFromString("--experimental-wasm-relaxed-simd");
+  if (fused !== false && !WebAssembly.validate(RELAXED))
+    process.getBuiltinModule("node:v8").setFlagsFromString("--experimental-wasm-relaxed-simd");
   const fuses = fused ?? WebAssembly.validate(RELAXED);
   const path = fileURLToPath(new URL(fuses ? "kernelsFused.wasm" : "kernels.wasm", import.meta.url));
-  if (!existsSync(path)) throw new Error(`The wasm kernels are not built: ${path} is missing. Run \`npm run kernels\`.`);
-  return { tfjs: createRequire(import.meta.url).resolve(TFJS_BINARY), kernels: new Uint8Array(readFileSync(path)), fused: fuses };
+  if (!existsSync(path))
+    throw new Error(`The wasm kernels are not built: ${path} is missing. Run \`npm run kernels\`.`);
+  return {
+    tfjs: createRequire(import.meta.url).resolve(TFJS_BINARY),
+    kernels: new Uint8Array(readFileSync(path)),
+    fused: fuses,
+  };
 }

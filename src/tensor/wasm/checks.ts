@@ -3,7 +3,13 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Columns, Weight } from "../kernels";
 
 /** Throws unless `tensor` has the expected shape; −1 allows any extent. */
-export function expectShape(kernel: string, argument: string, tensor: Tensor, expected: readonly number[], dtype: "float32" | "int32" = "float32"): void {
+export function expectShape(
+  kernel: string,
+  argument: string,
+  tensor: Tensor,
+  expected: readonly number[],
+  dtype: "float32" | "int32" = "float32",
+): void {
   const { shape } = tensor;
   let fits = shape.length === expected.length && tensor.dtype === dtype;
   for (let i = 0; fits && i < expected.length; i++) fits = expected[i] === -1 || expected[i] === shape[i];
@@ -21,15 +27,18 @@ export function matrixOf(kernel: string, argument: string, tensor: Tensor): [num
 
 export function expectWeight(kernel: string, argument: string, weight: Weight, columns: number): void {
   const { out } = weight;
-  if (weight.in !== columns) throw new Error(`${kernel}: ${argument} is [${out}, ${weight.in}], expected [any, ${columns}]`);
+  if (weight.in !== columns)
+    throw new Error(`${kernel}: ${argument} is [${out}, ${weight.in}], expected [any, ${columns}]`);
   switch (weight.format) {
     case "f32":
       return expectShape(kernel, argument, weight.values, [out, columns]);
     case "f16":
-      if (columns % 2) throw new Error(`${kernel}: ${argument} packed as f16 needs an even number of columns, has ${columns}`);
+      if (columns % 2)
+        throw new Error(`${kernel}: ${argument} packed as f16 needs an even number of columns, has ${columns}`);
       return expectShape(kernel, argument, weight.packed, [out, columns / 2], "int32");
     case "int4":
-      if (columns % 32) throw new Error(`${kernel}: ${argument} packed as int4 needs a multiple of 32 columns, has ${columns}`);
+      if (columns % 32)
+        throw new Error(`${kernel}: ${argument} packed as int4 needs a multiple of 32 columns, has ${columns}`);
       expectShape(kernel, argument, weight.packed, [out, columns / 8], "int32");
       return expectShape(kernel, `${argument} scales`, weight.scales, [out, Math.ceil(columns / 64)], "int32");
   }
@@ -37,6 +46,8 @@ export function expectWeight(kernel: string, argument: string, weight: Weight, c
 
 export function expectColumns(kernel: string, columns: Columns, width: number): void {
   if (columns.offset < 0 || columns.count < 0 || columns.offset + columns.count > width) {
-    throw new Error(`${kernel}: columns [${columns.offset}, ${columns.offset + columns.count}) lie outside a matrix of ${width} columns`);
+    throw new Error(
+      `${kernel}: columns [${columns.offset}, ${columns.offset + columns.count}) lie outside a matrix of ${width} columns`,
+    );
   }
 }

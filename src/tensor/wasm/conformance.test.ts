@@ -3,7 +3,10 @@ import { conformanceCases } from "../conformance";
 import { openReferenceHome } from "../reference/home";
 import { openWasmHome } from "./home";
 
-const builds = [["fused", await openWasmHome({ fused: true })], ["plain", await openWasmHome({ fused: false })]] as const;
+const builds = [
+  ["fused", await openWasmHome({ fused: true })],
+  ["plain", await openWasmHome({ fused: false })],
+] as const;
 const reference = await openReferenceHome();
 afterAll(async () => {
   for (const [, home] of builds) await home.dispose();

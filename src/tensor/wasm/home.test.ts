@@ -59,12 +59,16 @@ describe("the wasm home", () => {
   it("names what does not fit", () => {
     const x = home.zeros([2, 3]);
     const w = home.zeros([4, 5]);
-    expect(() => home.kernels.linear(x, { format: "f32", out: 4, in: 5, values: w }, null, null)).toThrow("linear: weight is [4, 5], expected [any, 3]");
+    expect(() => home.kernels.linear(x, { format: "f32", out: 4, in: 5, values: w }, null, null)).toThrow(
+      "linear: weight is [4, 5], expected [any, 3]",
+    );
     expect(() => home.view(x, 4, [3])).toThrow("outside a tensor of 6 elements");
     expect(() => home.upload(Float32Array.of(1), [2])).toThrow("do not fill shape [2]");
     expect(() => home.write(x, Int32Array.of(1))).toThrow("the tensor is float32");
     const token = home.upload(Int32Array.of(9), [1]);
-    expect(() => home.kernels.embedding({ format: "f32", out: 4, in: 5, values: w }, null, token)).toThrow("outside [0, 4)");
+    expect(() => home.kernels.embedding({ format: "f32", out: 4, in: 5, values: w }, null, token)).toThrow(
+      "outside [0, 4)",
+    );
     x.dispose();
     expect(() => home.kernels.add(x, w)).toThrow();
     w.dispose();

@@ -27,7 +27,9 @@ export async function openWasmHome(options: WasmHomeOptions = {}): Promise<Home>
 
   function write(tensor: Tensor, values: Float32Array | Int32Array, offset = 0): void {
     if (offset < 0 || offset + values.length > tensor.size) {
-      throw new Error(`write: elements [${offset}, ${offset + values.length}) lie outside a tensor of ${tensor.size} elements`);
+      throw new Error(
+        `write: elements [${offset}, ${offset + values.length}) lie outside a tensor of ${tensor.size} elements`,
+      );
     }
     if ((tensor.dtype === "int32") !== values instanceof Int32Array) {
       throw new Error(`write: the tensor is ${tensor.dtype}, the values are a ${values.constructor.name}`);
@@ -38,7 +40,11 @@ export async function openWasmHome(options: WasmHomeOptions = {}): Promise<Home>
 
   return {
     name: "wasm",
-    description: { name: "wasm", adapter: "SIMD, 1 thread", features: memory.fused ? ["simd128", "relaxed-simd"] : ["simd128"] },
+    description: {
+      name: "wasm",
+      adapter: "SIMD, 1 thread",
+      features: memory.fused ? ["simd128", "relaxed-simd"] : ["simd128"],
+    },
     kernels,
     counters,
     viewAlignment: 1,

@@ -3,12 +3,42 @@ type Call = (...numbers: number[]) => void;
 type Check = (...numbers: number[]) => number;
 
 const CALLS = [
-  "linear", "linearGradInput", "linearGradWeight", "loraApply", "loraApplyGrad", "attention", "attentionGrad",
-  "gelu", "geluGrad", "add", "fill", "swiglu", "swigluGrad", "rope", "rmsNorm", "rmsNormGrad", "embedding", "embeddingGrad",
-  "columnSums", "tokenLogprobs", "tokenLogprobsGrad", "policyLoss", "sumSquares", "adamw", "sample",
+  "linear",
+  "linearGradInput",
+  "linearGradWeight",
+  "loraApply",
+  "loraApplyGrad",
+  "attention",
+  "attentionGrad",
+  "gelu",
+  "geluGrad",
+  "add",
+  "fill",
+  "swiglu",
+  "swigluGrad",
+  "rope",
+  "rmsNorm",
+  "rmsNormGrad",
+  "embedding",
+  "embeddingGrad",
+  "columnSums",
+  "tokenLogprobs",
+  "tokenLogprobsGrad",
+  "policyLoss",
+  "sumSquares",
+  "adamw",
+  "sample",
 ] as const;
 /** Not counted as kernel runs. */
-const CHECKS = ["placeConstants", "longestVisible", "visibleWithin", "idsWithin", "copyRows", "copyRowsToHalves", "unpackVisible"] as const;
+const CHECKS = [
+  "placeConstants",
+  "longestVisible",
+  "visibleWithin",
+  "idsWithin",
+  "copyRows",
+  "copyRowsToHalves",
+  "unpackVisible",
+] as const;
 
 export type KernelExports = Readonly<Record<(typeof CALLS)[number], Call> & Record<(typeof CHECKS)[number], Check>>;
 
@@ -17,14 +47,18 @@ export type KernelExports = Readonly<Record<(typeof CALLS)[number], Call> & Reco
  * Throws if the binary does not match its sources.
  */
 export async function instantiateKernels(
-  binary: Uint8Array<ArrayBuffer>, memory: WebAssembly.Memory, onKernel: () => void,
+  binary: Uint8Array<ArrayBuffer>,
+  memory: WebAssembly.Memory,
+  onKernel: () => void,
 ): Promise<KernelExports> {
   const { instance } = await WebAssembly.instantiate(binary, { env: { memory } });
   const functions = new Map<string, Call | Check>();
   for (const name of [...CALLS, ...CHECKS]) {
     const run = instance.exports[name];
     if (typeof run !== "function") {
-      throw new Error(`The wasm kernels have no function "${name}": they are older than their sources. Run \`npm run kernels\`.`);
+      throw new Error(
+        `The wasm kernels have no function "${name}": they are older than their sources. Run \`npm run kernels\`.`,
+      );
     }
     const counts = CALLS.some((call) => call === name);
     functions.set(name, (...numbers: number[]): number => {

@@ -19,7 +19,16 @@ const plus = (a: ArrayLike<number>, b: (i: number) => number) => Float64Array.fr
 
 /** [rows, in, out]: tile multiples, tails of every kind, the tiny golden sizes, one slab and several. */
 const sizes: [number, number, number][] = [
-  [1, 1, 1], [1, 128, 384], [3, 5, 7], [4, 8, 8], [7, 48, 20], [13, 33, 9], [64, 128, 150], [130, 320, 128], [6, 1100, 12], [300, 24, 40],
+  [1, 1, 1],
+  [1, 128, 384],
+  [3, 5, 7],
+  [4, 8, 8],
+  [7, 48, 20],
+  [13, 33, 9],
+  [64, 128, 150],
+  [130, 320, 128],
+  [6, 1100, 12],
+  [300, 24, 40],
 ];
 
 describe.each(sizes)("products of %i rows, %i inputs, %i outputs", (n, inputs, outputs) => {
@@ -34,7 +43,10 @@ describe.each(sizes)("products of %i rows, %i inputs, %i outputs", (n, inputs, o
     const [y] = await read(home.kernels.linear(up(x, n, inputs), weight(), null, null));
     expectClose(y ?? [], expected);
     const [z] = await read(home.kernels.linear(up(x, n, inputs), weight(), up(bias, outputs), up(dy, n, outputs)));
-    expectClose(z ?? [], plus(expected, (i) => at(bias, i % outputs) + at(dy, i)));
+    expectClose(
+      z ?? [],
+      plus(expected, (i) => at(bias, i % outputs) + at(dy, i)),
+    );
   });
 
   it("linearGradInput, with and without a gradient to add", async () => {
@@ -42,7 +54,10 @@ describe.each(sizes)("products of %i rows, %i inputs, %i outputs", (n, inputs, o
     const [dx] = await read(home.kernels.linearGradInput(up(dy, n, outputs), weight(), null));
     expectClose(dx ?? [], expected);
     const [sum] = await read(home.kernels.linearGradInput(up(dy, n, outputs), weight(), up(x, n, inputs)));
-    expectClose(sum ?? [], plus(expected, (i) => at(x, i)));
+    expectClose(
+      sum ?? [],
+      plus(expected, (i) => at(x, i)),
+    );
   });
 
   it("linearGradWeight accumulates", async () => {
@@ -50,14 +65,23 @@ describe.each(sizes)("products of %i rows, %i inputs, %i outputs", (n, inputs, o
     const intoBias = up(bias, outputs);
     home.kernels.linearGradWeight(up(x, n, inputs), up(dy, n, outputs), into, intoBias);
     const [dw, db] = await read(into, intoBias);
-    expectClose(dw ?? [], plus(product(transposed(dy, n, outputs), x, outputs, inputs, n), (i) => at(w, i)));
+    expectClose(
+      dw ?? [],
+      plus(product(transposed(dy, n, outputs), x, outputs, inputs, n), (i) => at(w, i)),
+    );
     const columns = productTransposed(new Float32Array(n).fill(1), transposed(dy, n, outputs), 1, outputs, n);
-    expectClose(db ?? [], plus(columns, (i) => at(bias, i)));
+    expectClose(
+      db ?? [],
+      plus(columns, (i) => at(bias, i)),
+    );
   });
 });
 
 describe("LoRA", () => {
-  it.each([[5, 12, 3, 7, 2], [33, 40, 8, 16, 24]] as const)("%i rows of %i columns, rank %i, block of %i from %i", async (n, width, rank, count, offset) => {
+  it.each([
+    [5, 12, 3, 7, 2],
+    [33, 40, 8, 16, 24],
+  ] as const)("%i rows of %i columns, rank %i, block of %i from %i", async (n, width, rank, count, offset) => {
     const [y, h, b, scale] = [noise(n * width, 1), noise(n * rank, 2), noise(count * rank, 3), 0.7];
     const inBlock = (i: number) => i % width >= offset && i % width < offset + count;
     const block = y.filter((_, i) => inBlock(i));
@@ -66,13 +90,22 @@ describe("LoRA", () => {
     home.kernels.loraApply(into, columns, up(h, n, rank), up(b, count, rank), scale);
     const delta = productTransposed(h, b, n, count, rank);
     const [applied] = await read(into);
-    expectClose(applied ?? [], plus(y, (i) => (inBlock(i) ? scale * at(delta, Math.floor(i / width) * count + (i % width) - offset) : 0)));
+    expectClose(
+      applied ?? [],
+      plus(y, (i) => (inBlock(i) ? scale * at(delta, Math.floor(i / width) * count + (i % width) - offset) : 0)),
+    );
 
     const intoB = up(b, count, rank);
     const dh = home.kernels.loraApplyGrad(up(y, n, width), columns, up(h, n, rank), up(b, count, rank), scale, intoB);
     const [gotDh, gotDb] = await read(dh, intoB);
-    expectClose(gotDh ?? [], product(block, b, n, rank, count).map((v) => v * scale));
-    expectClose(gotDb ?? [], plus(product(transposed(block, n, count), h, count, rank, n), (i) => at(b, i) / scale).map((v) => v * scale));
+    expectClose(
+      gotDh ?? [],
+      product(block, b, n, rank, count).map((v) => v * scale),
+    );
+    expectClose(
+      gotDb ?? [],
+      plus(product(transposed(block, n, count), h, count, rank, n), (i) => at(b, i) / scale).map((v) => v * scale),
+    );
   });
 });
 
@@ -81,22 +114,37 @@ describe("embedding", () => {
     const [v, f, d] = [6, 3, 5];
     const [table, features] = [noise(v * d, 1), noise(f * d, 2)];
     const ids = Int32Array.of(4, -1, 4, -3, 0, 5);
-    const row = (id: number) => Array.from(id < 0 ? features.subarray((-1 - id) * d, -id * d) : table.subarray(id * d, (id + 1) * d));
-    const [y] = await read(home.kernels.embedding({ format: "f32", out: v, in: d, values: up(table, v, d) }, up(features, f, d), up(ids, 6)));
+    const row = (id: number) =>
+      Array.from(id < 0 ? features.subarray((-1 - id) * d, -id * d) : table.subarray(id * d, (id + 1) * d));
+    const [y] = await read(
+      home.kernels.embedding({ format: "f32", out: v, in: d, values: up(table, v, d) }, up(features, f, d), up(ids, 6)),
+    );
     expect(Array.from(y ?? [])).toEqual(Array.from(ids).flatMap(row));
 
     const dy = noise(6 * d, 3);
     const [dTable, dFeatures] = [up(table, v, d), up(features, f, d)];
     home.kernels.embeddingGrad(up(dy, 6, d), up(ids, 6), dTable, dFeatures);
     const [gotTable, gotFeatures] = await read(dTable, dFeatures);
-    const sumOf = (id: number, c: number) => Array.from(ids).reduce((sum, other, n) => sum + (other === id ? at(dy, n * d + c) : 0), 0);
-    expectClose(gotTable ?? [], plus(table, (i) => sumOf(Math.floor(i / d), i % d)));
-    expectClose(gotFeatures ?? [], plus(features, (i) => sumOf(-1 - Math.floor(i / d), i % d)));
+    const sumOf = (id: number, c: number) =>
+      Array.from(ids).reduce((sum, other, n) => sum + (other === id ? at(dy, n * d + c) : 0), 0);
+    expectClose(
+      gotTable ?? [],
+      plus(table, (i) => sumOf(Math.floor(i / d), i % d)),
+    );
+    expectClose(
+      gotFeatures ?? [],
+      plus(features, (i) => sumOf(-1 - Math.floor(i / d), i % d)),
+    );
   });
 });
 
 /** [rows, width, vocabulary]; the last crosses a chunk of the vocabulary and a block of rows. */
-describe.each([[3, 5, 7], [9, 16, 96], [130, 32, 150], [140, 24, 1030]])("tokenLogprobs of %i rows, width %i, vocabulary %i", (n, d, v) => {
+describe.each([
+  [3, 5, 7],
+  [9, 16, 96],
+  [130, 32, 150],
+  [140, 24, 1030],
+])("tokenLogprobs of %i rows, width %i, vocabulary %i", (n, d, v) => {
   const [hidden, head, dLogprob] = [noise(n * d, 1, 2), noise(v * d, 2), noise(n, 3)];
   const targets = Int32Array.from({ length: n }, (_, i) => (i % 5 === 2 ? -1 : (i * 37) % v));
   const temperature = 0.8;
@@ -113,21 +161,47 @@ describe.each([[3, 5, 7], [9, 16, 96], [130, 32, 150], [140, 24, 1030]])("tokenL
   it("gives log-probability, log-sum-exp and entropy", async () => {
     const got = home.kernels.tokenLogprobs(up(hidden, n, d), weight(), up(targets, n), temperature);
     const [logprob, lse, entropy] = await read(got.logprob, got.lse, got.entropy);
-    expectClose(logprob ?? [], rows.map((r, i) => (skipped(i) ? 0 : r.logprob)));
-    expectClose(lse ?? [], rows.map((r, i) => (skipped(i) ? 0 : r.lse)));
-    expectClose(entropy ?? [], rows.map((r, i) => (skipped(i) ? 0 : -r.p.reduce((sum, p) => sum + (p > 0 ? p * Math.log(p) : 0), 0))));
+    expectClose(
+      logprob ?? [],
+      rows.map((r, i) => (skipped(i) ? 0 : r.logprob)),
+    );
+    expectClose(
+      lse ?? [],
+      rows.map((r, i) => (skipped(i) ? 0 : r.lse)),
+    );
+    expectClose(
+      entropy ?? [],
+      rows.map((r, i) => (skipped(i) ? 0 : -r.p.reduce((sum, p) => sum + (p > 0 ? p * Math.log(p) : 0), 0))),
+    );
   });
 
   it("gives the gradients of the states and of the head", async () => {
     const dLogits = Float64Array.from({ length: n * v }, (_, i) => {
       const r = Math.floor(i / v);
-      return skipped(r) ? 0 : (at(dLogprob, r) * ((at(targets, r) === i % v ? 1 : 0) - at(rows[r]?.p ?? [], i % v))) / temperature;
+      return skipped(r)
+        ? 0
+        : (at(dLogprob, r) * ((at(targets, r) === i % v ? 1 : 0) - at(rows[r]?.p ?? [], i % v))) / temperature;
     });
     const intoHead = up(head, v, d);
-    const lse = up(Float32Array.from(rows, (r) => r.lse), n);
-    const dHidden = home.kernels.tokenLogprobsGrad(up(hidden, n, d), weight(), up(targets, n), lse, up(dLogprob, n), temperature, intoHead);
+    const lse = up(
+      Float32Array.from(rows, (r) => r.lse),
+      n,
+    );
+    const dHidden = home.kernels.tokenLogprobsGrad(
+      up(hidden, n, d),
+      weight(),
+      up(targets, n),
+      lse,
+      up(dLogprob, n),
+      temperature,
+      intoHead,
+    );
     const [got, gotHead] = await read(dHidden, intoHead);
     expectClose(got ?? [], product(dLogits, head, n, d, v), 5e-6);
-    expectClose(gotHead ?? [], plus(product(transposed(dLogits, n, v), hidden, v, d, n), (i) => at(head, i)), 5e-6);
+    expectClose(
+      gotHead ?? [],
+      plus(product(transposed(dLogits, n, v), hidden, v, d, n), (i) => at(head, i)),
+      5e-6,
+    );
   });
 });

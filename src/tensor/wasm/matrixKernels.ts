@@ -6,8 +6,15 @@ import type { WasmMemory } from "./memory";
 
 type MatrixKernels = Pick<
   Kernels,
-  | "embedding" | "embeddingGrad" | "linear" | "linearGradInput" | "linearGradWeight" | "loraApply" | "loraApplyGrad"
-  | "tokenLogprobs" | "tokenLogprobsGrad"
+  | "embedding"
+  | "embeddingGrad"
+  | "linear"
+  | "linearGradInput"
+  | "linearGradWeight"
+  | "loraApply"
+  | "loraApplyGrad"
+  | "tokenLogprobs"
+  | "tokenLogprobsGrad"
 >;
 
 /** Rows of a transposed product taken at a time: T_BLOCK in assembly/gemm.ts. */
@@ -27,14 +34,23 @@ export function matrixKernels(memory: WasmMemory): MatrixKernels {
   /** Format number, address of the values, address of the scales: as assembly/packs.ts takes them. */
   const addresses = (weight: Weight): [number, number, number] => {
     switch (weight.format) {
-      case "f32": return [0, at(weight.values), 0];
-      case "f16": return [1, at(weight.packed), 0];
-      case "int4": return [2, at(weight.packed), at(weight.scales)];
+      case "f32":
+        return [0, at(weight.values), 0];
+      case "f16":
+        return [1, at(weight.packed), 0];
+      case "int4":
+        return [2, at(weight.packed), at(weight.scales)];
     }
   };
 
   const headBytes = (n: number, d: number, chunk: number, v: number) =>
-    160 + 16 * n + 4 * d * up8(chunk) + 4 * d * Math.max(8, chunk) + 4 * chunk * up8(d) + 4 * ROW_BLOCK * up4(chunk + 4) + transposedBytes(Math.min(chunk, v), d);
+    160 +
+    16 * n +
+    4 * d * up8(chunk) +
+    4 * d * Math.max(8, chunk) +
+    4 * chunk * up8(d) +
+    4 * ROW_BLOCK * up4(chunk + 4) +
+    transposedBytes(Math.min(chunk, v), d);
 
   return {
     embedding(table, features, ids) {
@@ -56,7 +72,9 @@ export function matrixKernels(memory: WasmMemory): MatrixKernels {
       if (intoFeatures) expectShape("embeddingGrad", "intoFeatures", intoFeatures, [-1, d]);
       const largest = 2 ** 31 - 1;
       if (!wasm.idsWithin(n, at(ids), intoTable?.shape[0] ?? largest, intoFeatures?.shape[0] ?? largest)) {
-        throw new Error(`embeddingGrad: ids hold a value outside the table [${intoTable?.shape}] or the features [${intoFeatures?.shape}]`);
+        throw new Error(
+          `embeddingGrad: ids hold a value outside the table [${intoTable?.shape}] or the features [${intoFeatures?.shape}]`,
+        );
       }
       wasm.embeddingGrad(n, d, at(ids), at(dy), at(intoTable), at(intoFeatures));
     },
@@ -117,9 +135,23 @@ export function matrixKernels(memory: WasmMemory): MatrixKernels {
       expectShape("loraApplyGrad", "h", h, [n, rank]);
       expectShape("loraApplyGrad", "b", b, [columns.count, rank]);
       if (intoB) expectShape("loraApplyGrad", "intoB", intoB, [columns.count, rank]);
-      const scratch = memory.scratch(Math.max(160 + 4 * columns.count * up8(rank), transposedBytes(columns.count, rank)));
+      const scratch = memory.scratch(
+        Math.max(160 + 4 * columns.count * up8(rank), transposedBytes(columns.count, rank)),
+      );
       const dh = memory.allocate([n, rank]);
-      wasm.loraApplyGrad(n, rank, columns.count, at(dy) + 4 * columns.offset, 4 * width, at(h), at(b), scale, at(dh), at(intoB), scratch);
+      wasm.loraApplyGrad(
+        n,
+        rank,
+        columns.count,
+        at(dy) + 4 * columns.offset,
+        4 * width,
+        at(h),
+        at(b),
+        scale,
+        at(dh),
+        at(intoB),
+        scratch,
+      );
       return dh;
     },
 
@@ -130,7 +162,19 @@ export function matrixKernels(memory: WasmMemory): MatrixKernels {
       const scratch = memory.scratch(headBytes(n, d, chunk, head.out));
       const [logprob, lse, entropy] = [memory.allocate([n]), memory.allocate([n]), memory.allocate([n])];
       wasm.tokenLogprobs(
-        n, d, head.out, at(hidden), ...addresses(head), at(targets), temperature, at(logprob), at(lse), at(entropy), chunk, ROW_BLOCK, scratch,
+        n,
+        d,
+        head.out,
+        at(hidden),
+        ...addresses(head),
+        at(targets),
+        temperature,
+        at(logprob),
+        at(lse),
+        at(entropy),
+        chunk,
+        ROW_BLOCK,
+        scratch,
       );
       return { logprob, lse, entropy };
     },
@@ -145,7 +189,20 @@ export function matrixKernels(memory: WasmMemory): MatrixKernels {
       const scratch = memory.scratch(headBytes(n, d, chunk, head.out));
       const dHidden = memory.allocate([n, d]);
       wasm.tokenLogprobsGrad(
-        n, d, head.out, at(hidden), ...addresses(head), at(targets), temperature, at(lse), at(dLogprob), at(dHidden), at(intoHead), chunk, ROW_BLOCK, scratch,
+        n,
+        d,
+        head.out,
+        at(hidden),
+        ...addresses(head),
+        at(targets),
+        temperature,
+        at(lse),
+        at(dLogprob),
+        at(dHidden),
+        at(intoHead),
+        chunk,
+        ROW_BLOCK,
+        scratch,
       );
       return dHidden;
     },
@@ -155,6 +212,7 @@ export function matrixKernels(memory: WasmMemory): MatrixKernels {
     expectWeight(kernel, "head", head, d);
     expectShape(kernel, "targets", targets, [n], "int32");
     if (!(temperature > 0)) throw new Error(`${kernel}: temperature is ${temperature}, expected a positive number`);
-    if (!wasm.idsWithin(n, at(targets), head.out, 1)) throw new Error(`${kernel}: targets hold a value outside [-1, ${head.out})`);
+    if (!wasm.idsWithin(n, at(targets), head.out, 1))
+      throw new Error(`${kernel}: targets hold a value outside [-1, ${head.out})`);
   }
 }

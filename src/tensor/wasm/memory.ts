@@ -2,8 +2,9 @@
  * Tensors in the memory of TensorFlow.js' wasm backend: one backend instance, and so one memory, for each home.
  * Growth of that memory detaches its ArrayBuffer, so typed arrays are made anew for each use.
  */
-import { engine, env, findBackendFactory, util, type Tensor } from "@tensorflow/tfjs-core";
+
 import { BackendWasm, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+import { engine, env, findBackendFactory, type Tensor, util } from "@tensorflow/tfjs-core";
 import { type DataType, KernelError } from "../home";
 import { locateBinaries } from "./binaries";
 import { instantiateKernels, type KernelExports } from "./kernelExports";
@@ -20,7 +21,12 @@ export class WasmMemory {
   private readonly views = new WeakSet<object>();
   private closed = false;
 
-  private constructor(private readonly backend: BackendWasm, private readonly heap: WebAssembly.Memory, readonly exports: KernelExports, readonly fused: boolean) {
+  private constructor(
+    private readonly backend: BackendWasm,
+    private readonly heap: WebAssembly.Memory,
+    readonly exports: KernelExports,
+    readonly fused: boolean,
+  ) {
     const free = backend.disposeData.bind(backend);
     // Views borrow their address: only their registration ends. After `close`, the memory is gone as a whole.
     backend.disposeData = (dataId: object, force?: boolean): boolean => {
@@ -41,16 +47,32 @@ export class WasmMemory {
   static async open(onKernel: () => void, fused: boolean | null): Promise<WasmMemory> {
     const binaries = await locateBinaries(fused);
     env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
-    if (!(await env().getAsync("WASM_HAS_SIMD_SUPPORT"))) throw new Error("This browser's WebAssembly has no SIMD; the wasm home needs it. Update the browser.");
+    if (!(await env().getAsync("WASM_HAS_SIMD_SUPPORT")))
+      throw new Error("This browser's WebAssembly has no SIMD; the wasm home needs it. Update the browser.");
     // Only the SIMD entry is used, but setWasmPaths wants all three.
-    setWasmPaths({ "tfjs-backend-wasm.wasm": binaries.tfjs, "tfjs-backend-wasm-simd.wasm": binaries.tfjs, "tfjs-backend-wasm-threaded-simd.wasm": binaries.tfjs });
+    setWasmPaths({
+      "tfjs-backend-wasm.wasm": binaries.tfjs,
+      "tfjs-backend-wasm-simd.wasm": binaries.tfjs,
+      "tfjs-backend-wasm-threaded-simd.wasm": binaries.tfjs,
+    });
     // tfjs rejects with a bare { message } here, and sometimes with an Error.
     const backend = await Promise.resolve(findBackendFactory("wasm")()).catch((cause: unknown) => {
-      throw new Error(`TensorFlow.js' wasm backend did not start from ${binaries.tfjs}. Check that this file is served.`, { cause });
+      throw new Error(
+        `TensorFlow.js' wasm backend did not start from ${binaries.tfjs}. Check that this file is served.`,
+        { cause },
+      );
     });
-    if (!(backend instanceof BackendWasm)) throw new Error("The TensorFlow.js backend registered as \"wasm\" is not tfjs-backend-wasm; two copies of TensorFlow.js may be loaded.");
+    if (!(backend instanceof BackendWasm))
+      throw new Error(
+        'The TensorFlow.js backend registered as "wasm" is not tfjs-backend-wasm; two copies of TensorFlow.js may be loaded.',
+      );
     const { memory } = (backend.wasm as BackendWasm["wasm"] & EmscriptenModule).asm;
-    const opened = new WasmMemory(backend, memory, await instantiateKernels(binaries.kernels, memory, onKernel), binaries.fused);
+    const opened = new WasmMemory(
+      backend,
+      memory,
+      await instantiateKernels(binaries.kernels, memory, onKernel),
+      binaries.fused,
+    );
     const constants = engine().keep(opened.allocate([23]));
     opened.exports.placeConstants(opened.pointer(constants));
     return opened;
@@ -60,7 +82,10 @@ export class WasmMemory {
   allocate(shape: readonly number[], dtype: DataType = "float32"): Tensor {
     if (this.closed) throw new Error("The wasm home is disposed; open a new one.");
     const bytes = 4 * util.sizeFromShape([...shape]);
-    const full = () => new KernelError(`A tensor of shape [${shape.join(", ")}] needs ${bytes} bytes; the wasm memory holds ${this.liveBytes} and cannot grow by that. Use a smaller batch.`);
+    const full = () =>
+      new KernelError(
+        `A tensor of shape [${shape.join(", ")}] needs ${bytes} bytes; the wasm memory holds ${this.liveBytes} and cannot grow by that. Use a smaller batch.`,
+      );
     // TensorFlow.js passes sizes on modulo 2^32 and takes address 0 for an answer: both are failures.
     if (bytes >= 2 ** 32) throw full();
     const tensor = engine().makeTensorFromTensorInfo(this.backend.makeOutput([...shape], dtype), this.backend);
@@ -86,7 +111,9 @@ export class WasmMemory {
   /** Byte address of a tensor. */
   pointer(tensor: Tensor): number {
     if (tensor.isDisposed || !this.backend.dataIdMap.has(tensor.dataId)) {
-      throw new Error(`A tensor of shape [${tensor.shape}] is ${tensor.isDisposed ? "disposed" : "not in this wasm home"}.`);
+      throw new Error(
+        `A tensor of shape [${tensor.shape}] is ${tensor.isDisposed ? "disposed" : "not in this wasm home"}.`,
+      );
     }
     return this.backend.dataIdMap.get(tensor.dataId).memoryOffset;
   }
@@ -95,7 +122,9 @@ export class WasmMemory {
   elements(tensor: Tensor): Float32Array | Int32Array {
     const { buffer } = this.heap;
     const at = this.pointer(tensor);
-    return tensor.dtype === "int32" ? new Int32Array(buffer, at, tensor.size) : new Float32Array(buffer, at, tensor.size);
+    return tensor.dtype === "int32"
+      ? new Int32Array(buffer, at, tensor.size)
+      : new Float32Array(buffer, at, tensor.size);
   }
 
   /** Address of at least `bytes` of scratch, overwritten by the next kernel; grows and is kept. */

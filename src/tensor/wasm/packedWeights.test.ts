@@ -15,11 +15,21 @@ const up = (values: Float32Array | Int32Array, ...shape: number[]) => home.uploa
 
 /** The same kernel with the packed weight and with the f32 values it stands for must agree to the last bit. */
 describe.each([
-  ["f16", 5, 7, 6], ["f16", 3, 20, 34], ["f16", 140, 1030, 10], ["int4", 4, 9, 32], ["int4", 33, 40, 96], ["int4", 130, 600, 64],
+  ["f16", 5, 7, 6],
+  ["f16", 3, 20, 34],
+  ["f16", 140, 1030, 10],
+  ["int4", 4, 9, 32],
+  ["int4", 33, 40, 96],
+  ["int4", 130, 600, 64],
 ] as const)("a weight packed as %s, %i rows, [%i, %i]", (format, n, outputs, inputs) => {
   async function both(run: (weight: Weight) => ReturnType<Home["zeros"]>[]) {
     const packed = packWeight(home, noise(outputs * inputs, 1, 0.3), outputs, inputs, format);
-    const plain: Weight = { format: "f32", out: outputs, in: inputs, values: up(await unpackWeight(home, packed), outputs, inputs) };
+    const plain: Weight = {
+      format: "f32",
+      out: outputs,
+      in: inputs,
+      values: up(await unpackWeight(home, packed), outputs, inputs),
+    };
     expect(await home.read(run(packed))).toEqual(await home.read(run(plain)));
     expectClose(await unpackWeight(home, packed), noise(outputs * inputs, 1, 0.3), format === "f16" ? 1e-3 : 0.08);
   }
@@ -33,7 +43,15 @@ describe.each([
   it("tokenLogprobs", () =>
     both((w) => {
       const { logprob, lse, entropy } = home.kernels.tokenLogprobs(up(x, n, inputs), w, up(targets, n), 0.7);
-      const dHidden = home.kernels.tokenLogprobsGrad(up(x, n, inputs), w, up(targets, n), lse, up(noise(n, 5), n), 0.7, null);
+      const dHidden = home.kernels.tokenLogprobsGrad(
+        up(x, n, inputs),
+        w,
+        up(targets, n),
+        lse,
+        up(noise(n, 5), n),
+        0.7,
+        null,
+      );
       return [logprob, lse, entropy, dHidden];
     }));
 });

@@ -17,27 +17,51 @@ const read = async (...tensors: Parameters<Home["read"]>[0]) => {
 };
 const zip = (f: (i: number) => number, count: number) => Float64Array.from({ length: count }, (_, i) => f(i));
 
-describe.each([[1, 1], [3, 5], [4, 8], [7, 31], [20, 128]])("RMSNorm of %i rows of %i", (n, d) => {
+describe.each([
+  [1, 1],
+  [3, 5],
+  [4, 8],
+  [7, 31],
+  [20, 128],
+])("RMSNorm of %i rows of %i", (n, d) => {
   const [x, w, dy, residual] = [noise(n * d, 1, 3), noise(d, 2), noise(n * d, 3), noise(n * d, 4)];
   const eps = 1e-6;
-  const inverse = (r: number) => 1 / Math.sqrt(x.subarray(r * d, (r + 1) * d).reduce((sum, v) => sum + v * v, 0) / d + eps);
+  const inverse = (r: number) =>
+    1 / Math.sqrt(x.subarray(r * d, (r + 1) * d).reduce((sum, v) => sum + v * v, 0) / d + eps);
 
   it("forward", async () => {
     const [y] = await read(home.kernels.rmsNorm(up(x, n, d), up(w, d), eps));
-    expectClose(y ?? [], zip((i) => at(x, i) * inverse(Math.floor(i / d)) * at(w, i % d), n * d));
+    expectClose(
+      y ?? [],
+      zip((i) => at(x, i) * inverse(Math.floor(i / d)) * at(w, i % d), n * d),
+    );
   });
 
   it("gradient, with and without residual and weight", async () => {
-    const dot = (r: number) => zip((c) => at(w, c) * at(dy, r * d + c) * at(x, r * d + c), d).reduce((a, b) => a + b, 0);
+    const dot = (r: number) =>
+      zip((c) => at(w, c) * at(dy, r * d + c) * at(x, r * d + c), d).reduce((a, b) => a + b, 0);
     const expected = zip((i) => {
       const r = Math.floor(i / d);
       return inverse(r) * at(w, i % d) * at(dy, i) - (at(x, i) * inverse(r) ** 3 * dot(r)) / d;
     }, n * d);
     const scale = Math.max(...expected.map(Math.abs), 1);
     const into = up(w, d);
-    const [dx, dw] = await read(home.kernels.rmsNormGrad(up(x, n, d), up(w, d), up(dy, n, d), eps, up(residual, n, d), into), into);
-    expectClose(dx ?? [], expected.map((v, i) => v + at(residual, i)), 3e-6);
-    expectClose(dw ?? [], zip((c) => at(w, c) + zip((r) => at(dy, r * d + c) * at(x, r * d + c) * inverse(r), n).reduce((a, b) => a + b, 0), d));
+    const [dx, dw] = await read(
+      home.kernels.rmsNormGrad(up(x, n, d), up(w, d), up(dy, n, d), eps, up(residual, n, d), into),
+      into,
+    );
+    expectClose(
+      dx ?? [],
+      expected.map((v, i) => v + at(residual, i)),
+      3e-6,
+    );
+    expectClose(
+      dw ?? [],
+      zip(
+        (c) => at(w, c) + zip((r) => at(dy, r * d + c) * at(x, r * d + c) * inverse(r), n).reduce((a, b) => a + b, 0),
+        d,
+      ),
+    );
     const [plain] = await read(home.kernels.rmsNormGrad(up(x, n, d), up(w, d), up(dy, n, d), eps, null, null));
     expectClose([...(plain ?? []), scale], [...expected, scale], 3e-6);
   });
@@ -67,20 +91,34 @@ describe("activations", () => {
     }
   });
 
-  it.each([[1, 1], [3, 5], [6, 8], [5, 83]])("SwiGLU of %i rows of %i, and its gradient", async (n, f) => {
+  it.each([
+    [1, 1],
+    [3, 5],
+    [6, 8],
+    [5, 83],
+  ])("SwiGLU of %i rows of %i, and its gradient", async (n, f) => {
     const gateUp = noise(2 * n * f, 3, 6);
     const g = (i: number) => at(gateUp, Math.floor(i / f) * 2 * f + (i % f));
     const u = (i: number) => at(gateUp, Math.floor(i / f) * 2 * f + f + (i % f));
     const d = noise(n * f, 4);
     const [y] = await read(home.kernels.swiglu(up(gateUp, n, 2 * f)));
-    expectClose(y ?? [], zip((i) => g(i) * sigmoid(g(i)) * u(i), n * f));
+    expectClose(
+      y ?? [],
+      zip((i) => g(i) * sigmoid(g(i)) * u(i), n * f),
+    );
     const [grad] = await read(home.kernels.swigluGrad(up(gateUp, n, 2 * f), up(d, n, f)));
-    expectClose(grad ?? [], zip((i) => {
-      const c = i % (2 * f);
-      const k = Math.floor(i / (2 * f)) * f + (c % f);
-      const s = sigmoid(g(k));
-      return at(d, k) * (c < f ? u(k) * (s + g(k) * s * (1 - s)) : g(k) * s);
-    }, 2 * n * f));
+    expectClose(
+      grad ?? [],
+      zip(
+        (i) => {
+          const c = i % (2 * f);
+          const k = Math.floor(i / (2 * f)) * f + (c % f);
+          const s = sigmoid(g(k));
+          return at(d, k) * (c < f ? u(k) * (s + g(k) * s * (1 - s)) : g(k) * s);
+        },
+        2 * n * f,
+      ),
+    );
   });
 
   it("lets NaN through", async () => {
@@ -102,7 +140,11 @@ describe("activations", () => {
 });
 
 describe("rope", () => {
-  it.each([[3, 2, 6, 17], [5, 4, 8, 96], [2, 1, 32, 32]])("%i rows, %i heads of %i in %i columns: rotates, and back", async (n, heads, headDim, width) => {
+  it.each([
+    [3, 2, 6, 17],
+    [5, 4, 8, 96],
+    [2, 1, 32, 32],
+  ])("%i rows, %i heads of %i in %i columns: rotates, and back", async (n, heads, headDim, width) => {
     const half = headDim / 2;
     const x = noise(n * width, 1);
     const angles = noise(n * half, 2, 3);
@@ -110,13 +152,18 @@ describe("rope", () => {
     const into = up(x, n, width);
     home.kernels.rope(into, up(cos, n, half), up(sin, n, half), heads, headDim, false);
     const [y] = await home.read([into]);
-    expectClose(y ?? [], zip((i) => {
-      const [r, c] = [Math.floor(i / width), i % width];
-      if (c >= heads * headDim) return at(x, i);
-      const j = c % headDim;
-      const t = r * half + (j % half);
-      return j < half ? at(x, i) * at(cos, t) - at(x, i + half) * at(sin, t) : at(x, i) * at(cos, t) + at(x, i - half) * at(sin, t);
-    }, n * width));
+    expectClose(
+      y ?? [],
+      zip((i) => {
+        const [r, c] = [Math.floor(i / width), i % width];
+        if (c >= heads * headDim) return at(x, i);
+        const j = c % headDim;
+        const t = r * half + (j % half);
+        return j < half
+          ? at(x, i) * at(cos, t) - at(x, i + half) * at(sin, t)
+          : at(x, i) * at(cos, t) + at(x, i - half) * at(sin, t);
+      }, n * width),
+    );
     home.kernels.rope(into, up(cos, n, half), up(sin, n, half), heads, headDim, true);
     expectClose((await read(into))[0] ?? [], x);
   });
@@ -128,33 +175,63 @@ describe("attention", () => {
     const visible: number[] = [];
     const seenBy: number[] = [];
     const total = prompt + responses.reduce((a, b) => a + b, 0);
-    for (let i = 0; i < prompt; i++) { visible.push(0, i + 1, 0, 0); seenBy.push(i, total); }
+    for (let i = 0; i < prompt; i++) {
+      visible.push(0, i + 1, 0, 0);
+      seenBy.push(i, total);
+    }
     let start = prompt;
     for (const length of responses) {
-      for (let i = 0; i < length; i++) { visible.push(0, prompt, start, start + i + 1); seenBy.push(start + i, start + length); }
+      for (let i = 0; i < length; i++) {
+        visible.push(0, prompt, start, start + i + 1);
+        seenBy.push(start + i, start + length);
+      }
       start += length;
     }
     return { n: total, visible: Int32Array.from(visible), seenBy: Int32Array.from(seenBy) };
   };
   const shapes: [number, number, number, number, number[]][] = [
-    [1, 1, 2, 1, []], [2, 1, 5, 3, [2, 4]], [4, 2, 8, 5, [7, 1]], [4, 4, 16, 9, [6, 5, 4]], [4, 2, 32, 17, [23, 9]], [2, 2, 80, 6, [5]], [1, 1, 36, 3, [4]],
+    [1, 1, 2, 1, []],
+    [2, 1, 5, 3, [2, 4]],
+    [4, 2, 8, 5, [7, 1]],
+    [4, 4, 16, 9, [6, 5, 4]],
+    [4, 2, 32, 17, [23, 9]],
+    [2, 2, 80, 6, [5]],
+    [1, 1, 36, 3, [4]],
   ];
 
-  it.each(shapes)("%i heads, %i for keys, of %i: a prompt of %i rows and responses %j", async (heads, kvHeads, headDim, prompt, responses) => {
-    const { n, visible, seenBy } = packed(prompt, responses);
-    const shape = { heads, kvHeads, headDim, qOffset: 0, kOffset: heads * headDim, vOffset: (heads + kvHeads) * headDim };
-    const width = (heads + 2 * kvHeads) * headDim;
-    const [qkv, dOut] = [noise(n * width, 1, 2), noise(n * heads * headDim, 2)];
-    const expected = attention(qkv, qkv, visible, shape, dOut);
-    const x = up(qkv, n, width);
-    const ranges = up(visible, n, 4);
-    const { out, lse } = home.kernels.attention(x, x, ranges, shape);
-    const grad = home.kernels.attentionGrad(x, ranges, up(seenBy, n, 2), out, lse, up(dOut, n, heads * headDim), shape);
-    const [gotOut, gotLse, gotGrad] = await read(out, lse, grad);
-    expectClose(gotOut ?? [], expected.out, 3e-6);
-    expectClose(gotLse ?? [], expected.lse, 3e-6);
-    expectClose(gotGrad ?? [], expected.grad, 5e-6);
-  });
+  it.each(shapes)(
+    "%i heads, %i for keys, of %i: a prompt of %i rows and responses %j",
+    async (heads, kvHeads, headDim, prompt, responses) => {
+      const { n, visible, seenBy } = packed(prompt, responses);
+      const shape = {
+        heads,
+        kvHeads,
+        headDim,
+        qOffset: 0,
+        kOffset: heads * headDim,
+        vOffset: (heads + kvHeads) * headDim,
+      };
+      const width = (heads + 2 * kvHeads) * headDim;
+      const [qkv, dOut] = [noise(n * width, 1, 2), noise(n * heads * headDim, 2)];
+      const expected = attention(qkv, qkv, visible, shape, dOut);
+      const x = up(qkv, n, width);
+      const ranges = up(visible, n, 4);
+      const { out, lse } = home.kernels.attention(x, x, ranges, shape);
+      const grad = home.kernels.attentionGrad(
+        x,
+        ranges,
+        up(seenBy, n, 2),
+        out,
+        lse,
+        up(dOut, n, heads * headDim),
+        shape,
+      );
+      const [gotOut, gotLse, gotGrad] = await read(out, lse, grad);
+      expectClose(gotOut ?? [], expected.out, 3e-6);
+      expectClose(gotLse ?? [], expected.lse, 3e-6);
+      expectClose(gotGrad ?? [], expected.grad, 5e-6);
+    },
+  );
 
   it("reads a cache of its own width, extends the second range, and gives 0 to a query that sees nothing", async () => {
     const shape = { heads: 2, kvHeads: 1, headDim: 4, qOffset: 3, kOffset: 0, vOffset: 4, extend: 2 };
@@ -182,15 +259,25 @@ describe("attention", () => {
 
   it("refuses ranges outside the rows", () => {
     const shape = { heads: 1, kvHeads: 1, headDim: 4, qOffset: 0, kOffset: 0, vOffset: 0 };
-    expect(() => home.kernels.attention(home.zeros([1, 4]), home.zeros([2, 4]), up(Int32Array.of(0, 3, 0, 0), 1, 4), shape)).toThrow("outside the 2 rows");
+    expect(() =>
+      home.kernels.attention(home.zeros([1, 4]), home.zeros([2, 4]), up(Int32Array.of(0, 3, 0, 0), 1, 4), shape),
+    ).toThrow("outside the 2 rows");
   });
 });
 
 describe("copyRows", () => {
   it("copies a block of columns to the named rows and skips negative ones", async () => {
     const into = home.zeros([6, 2]);
-    home.kernels.copyRows(up(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9), 3, 3), { offset: 1, count: 2 }, up(Int32Array.of(3, -1, 0), 3), 2, into);
+    home.kernels.copyRows(
+      up(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9), 3, 3),
+      { offset: 1, count: 2 },
+      up(Int32Array.of(3, -1, 0), 3),
+      2,
+      into,
+    );
     expect(Array.from((await home.read([into]))[0] ?? [])).toEqual([0, 0, 0, 0, 8, 9, 0, 0, 0, 0, 2, 3]);
-    expect(() => home.kernels.copyRows(home.zeros([1, 2]), { offset: 0, count: 2 }, up(Int32Array.of(5), 1), 1, into)).toThrow("outside the 6 rows");
+    expect(() =>
+      home.kernels.copyRows(home.zeros([1, 2]), { offset: 0, count: 2 }, up(Int32Array.of(5), 1), 1, into),
+    ).toThrow("outside the 6 rows");
   });
 });

@@ -7,7 +7,19 @@ import type { WasmMemory } from "./memory";
 
 type RowKernels = Pick<
   Kernels,
-  "rmsNorm" | "rmsNormGrad" | "rope" | "attention" | "attentionGrad" | "copyRows" | "ropeToCache" | "swiglu" | "swigluGrad" | "gelu" | "geluGrad" | "add" | "fill"
+  | "rmsNorm"
+  | "rmsNormGrad"
+  | "rope"
+  | "attention"
+  | "attentionGrad"
+  | "copyRows"
+  | "ropeToCache"
+  | "swiglu"
+  | "swigluGrad"
+  | "gelu"
+  | "geluGrad"
+  | "add"
+  | "fill"
 >;
 
 /** Scratch for the scores of four queries (assembly/attention.ts). */
@@ -18,12 +30,14 @@ export function rowKernels(memory: WasmMemory): RowKernels {
   const at = (tensor: Tensor | null): number => (tensor ? memory.pointer(tensor) : 0);
 
   /** Element-wise on any shape: dy (or b) as x, a new tensor of that shape out. */
-  const expectSame = (kernel: string, argument: string, other: Tensor, x: Tensor) => expectShape(kernel, argument, other, x.shape);
+  const expectSame = (kernel: string, argument: string, other: Tensor, x: Tensor) =>
+    expectShape(kernel, argument, other, x.shape);
 
   /** Checks that what queries see exists; returns the longest count of visible rows. */
   const visibleRows = (kernel: string, visible: Tensor, queries: number, rows: number, extend: number): number => {
     expectShape(kernel, "visible", visible, [queries, 4], "int32");
-    if (!wasm.visibleWithin(queries, at(visible), extend, rows)) throw new Error(`${kernel}: visible has a range outside the ${rows} rows of kv`);
+    if (!wasm.visibleWithin(queries, at(visible), extend, rows))
+      throw new Error(`${kernel}: visible has a range outside the ${rows} rows of kv`);
     return wasm.longestVisible(queries, at(visible), extend);
   };
 
@@ -59,7 +73,8 @@ export function rowKernels(memory: WasmMemory): RowKernels {
 
     rope(intoX, cos, sin, heads, headDim, inverse) {
       const [n, width] = matrixOf("rope", "intoX", intoX);
-      if (headDim % 2 || heads * headDim > width) throw new Error(`rope: ${heads} heads of ${headDim} columns (even) do not fit intoX [${n}, ${width}]`);
+      if (headDim % 2 || heads * headDim > width)
+        throw new Error(`rope: ${heads} heads of ${headDim} columns (even) do not fit intoX [${n}, ${width}]`);
       expectShape("rope", "cos", cos, [n, headDim / 2]);
       expectShape("rope", "sin", sin, [n, headDim / 2]);
       wasm.rope(n, 4 * width, at(intoX), at(cos), at(sin), heads, headDim, inverse ? 1 : 0);
@@ -72,7 +87,10 @@ export function rowKernels(memory: WasmMemory): RowKernels {
       const [rows, kvWidth] = [kv.shape[0] ?? 0, cacheColumns(kv)];
       const { heads, kvHeads, headDim, qOffset, kOffset, vOffset, extend = 0 } = shape;
       expectHeads("attention", shape, qWidth, kvWidth);
-      if (halves && [headDim, kOffset, vOffset, kvWidth].some((count) => count % 4 !== 0)) throw new Error(`attention: a cache in halves needs offsets and widths that are multiples of 4, got ${JSON.stringify(shape)}`);
+      if (halves && [headDim, kOffset, vOffset, kvWidth].some((count) => count % 4 !== 0))
+        throw new Error(
+          `attention: a cache in halves needs offsets and widths that are multiples of 4, got ${JSON.stringify(shape)}`,
+        );
       // Halves are widened into scratch, where each row keeps its place: room for one layer's cache, untouched where nobody looks.
       const widened = halves ? 4 * rows * kvWidth : 0;
       const scores = scoreBytes(visibleRows("attention", visible, n, rows, extend));
@@ -81,8 +99,20 @@ export function rowKernels(memory: WasmMemory): RowKernels {
       if (halves) wasm.unpackVisible(n, at(visible), extend, kvWidth, at(kv), scratch);
       const from = halves ? scratch : at(kv);
       wasm.attention(
-        n, heads, kvHeads, headDim, at(q) + 4 * qOffset, 4 * qWidth, from + 4 * kOffset, from + 4 * vOffset, 4 * kvWidth,
-        at(visible), extend, at(out), at(lse), scratch + widened,
+        n,
+        heads,
+        kvHeads,
+        headDim,
+        at(q) + 4 * qOffset,
+        4 * qWidth,
+        from + 4 * kOffset,
+        from + 4 * vOffset,
+        4 * kvWidth,
+        at(visible),
+        extend,
+        at(out),
+        at(lse),
+        scratch + widened,
       );
       return { out, lse };
     },
@@ -101,8 +131,24 @@ export function rowKernels(memory: WasmMemory): RowKernels {
       const [base, d] = [at(qkv), at(dQkv)];
       wasm.fill(dQkv.size, d, 0);
       wasm.attentionGrad(
-        n, heads, kvHeads, headDim, base + 4 * qOffset, base + 4 * kOffset, base + 4 * vOffset, 4 * width, at(visible), extend,
-        at(out), at(lse), at(dOut), d + 4 * qOffset, d + 4 * kOffset, d + 4 * vOffset, scratch, scratch + bytes,
+        n,
+        heads,
+        kvHeads,
+        headDim,
+        base + 4 * qOffset,
+        base + 4 * kOffset,
+        base + 4 * vOffset,
+        4 * width,
+        at(visible),
+        extend,
+        at(out),
+        at(lse),
+        at(dOut),
+        d + 4 * qOffset,
+        d + 4 * kOffset,
+        d + 4 * vOffset,
+        scratch,
+        scratch + bytes,
       );
       return dQkv;
     },
@@ -113,7 +159,18 @@ export function rowKernels(memory: WasmMemory): RowKernels {
       expectShape("copyRows", "rows", rows, [n], "int32");
       expectShape("copyRows", "into", into, [-1, columns.count]);
       const capacity = into.shape[0] ?? 0;
-      if (!wasm.copyRows(n, at(x) + 4 * columns.offset, 4 * width, 4 * columns.count, at(rows), extend, at(into), capacity)) {
+      if (
+        !wasm.copyRows(
+          n,
+          at(x) + 4 * columns.offset,
+          4 * width,
+          4 * columns.count,
+          at(rows),
+          extend,
+          at(into),
+          capacity,
+        )
+      ) {
         throw new Error(`copyRows: a row number plus ${extend} lies outside the ${capacity} rows of into`);
       }
     },
@@ -128,8 +185,10 @@ export function rowKernels(memory: WasmMemory): RowKernels {
       const columns = 2 * kvHeads * headDim;
       const halves = holdsHalves(into);
       expectShape("ropeToCache", "into", into, [-1, halves ? columns / 2 : columns], halves ? "int32" : "float32");
-      if (halves && headDim % 4 !== 0) throw new Error(`ropeToCache: heads of ${headDim} columns cannot be kept in halves, expected a multiple of 4`);
-      if (angleRow < 0 || angleRow + n > (cos.shape[0] ?? 0)) throw new Error(`ropeToCache: rows ${angleRow} to ${angleRow + n} lie outside cos [${cos.shape.join(", ")}]`);
+      if (halves && headDim % 4 !== 0)
+        throw new Error(`ropeToCache: heads of ${headDim} columns cannot be kept in halves, expected a multiple of 4`);
+      if (angleRow < 0 || angleRow + n > (cos.shape[0] ?? 0))
+        throw new Error(`ropeToCache: rows ${angleRow} to ${angleRow + n} lie outside cos [${cos.shape.join(", ")}]`);
       const skipped = 4 * angleRow * (headDim / 2);
       wasm.rope(n, 4 * width, at(intoQkv), at(cos) + skipped, at(sin) + skipped, heads + kvHeads, headDim, 0);
       const capacity = into.shape[0] ?? 0;

@@ -53,10 +53,17 @@ describe("policyLoss", () => {
   ])("sums and gradient with %o", async (o) => {
     const got = home.kernels.policyLoss(up(logprob, n), up(old, n), up(ref, n), up(advantage, n), up(weight, n), o);
     const [grad, stats] = await home.read([got.dLogprob, got.stats]);
-    expectClose(stats ?? [], plain(o, (i) => at(logprob, i)));
+    expectClose(
+      stats ?? [],
+      plain(o, (i) => at(logprob, i)),
+    );
     const h = 1e-5;
     for (let j = 0; j < n; j++) {
-      const nudged = (by: number) => at(plain(o, (i) => at(logprob, i) + (i === j ? by : 0)), 0);
+      const nudged = (by: number) =>
+        at(
+          plain(o, (i) => at(logprob, i) + (i === j ? by : 0)),
+          0,
+        );
       expect(at(grad ?? [], j)).toBeCloseTo((nudged(h) - nudged(-h)) / (2 * h), 4);
     }
   });
@@ -67,16 +74,41 @@ describe("sample", () => {
   const logits = noise(rows * v, 1, 3);
   const rowIds = Int32Array.from({ length: rows }, (_, i) => 5 * i + 1);
   const streams = Int32Array.from({ length: 2 * rows }, (_, i) => (i % 2 === 0 ? at(rowIds, i / 2) : 100 + i));
-  const base: SampleOptions = { temperature: 0.9, greedy: false, topK: 0, seed: 7, step: 3, position: 1, stopTokens: [4, 9], padToken: 2 };
+  const base: SampleOptions = {
+    temperature: 0.9,
+    greedy: false,
+    topK: 0,
+    seed: 7,
+    step: 3,
+    position: 1,
+    stopTokens: [4, 9],
+    padToken: 2,
+  };
 
   async function run(o: SampleOptions, done = new Int32Array(rows)) {
     const buffers = {
-      tokens: home.zeros([rows, capacity], "int32"), logprobs: home.zeros([rows, capacity]), entropies: home.zeros([rows, capacity]),
-      next: home.zeros([rows], "int32"), done: up(done, rows), streams: up(streams, rows, 2),
+      tokens: home.zeros([rows, capacity], "int32"),
+      logprobs: home.zeros([rows, capacity]),
+      entropies: home.zeros([rows, capacity]),
+      next: home.zeros([rows], "int32"),
+      done: up(done, rows),
+      streams: up(streams, rows, 2),
     };
     home.kernels.sample(up(logits, rows, v), buffers, o);
-    const [tokens, logprobs, entropies, next, after] = await home.read([buffers.tokens, buffers.logprobs, buffers.entropies, buffers.next, buffers.done]);
-    return { tokens: tokens ?? [], logprobs: logprobs ?? [], entropies: entropies ?? [], next: next ?? [], done: after ?? [] };
+    const [tokens, logprobs, entropies, next, after] = await home.read([
+      buffers.tokens,
+      buffers.logprobs,
+      buffers.entropies,
+      buffers.next,
+      buffers.done,
+    ]);
+    return {
+      tokens: tokens ?? [],
+      logprobs: logprobs ?? [],
+      entropies: entropies ?? [],
+      next: next ?? [],
+      done: after ?? [],
+    };
   }
 
   function plain(r: number, o: SampleOptions) {
@@ -86,26 +118,31 @@ describe("sample", () => {
     const p = Array.from(scaled, (l) => Math.exp(l - top) / total);
     const order = p.map((_, i) => i).sort((a, b) => at(p, b) - at(p, a) || a - b);
     const kept = o.topK ? order.slice(0, o.topK) : order;
-    const limit = randomUniform(o.seed, o.step, at(rowIds, r), at(streams, 2 * r + 1) + o.position) * kept.reduce((sum, i) => sum + at(p, i), 0);
+    const limit =
+      randomUniform(o.seed, o.step, at(rowIds, r), at(streams, 2 * r + 1) + o.position) *
+      kept.reduce((sum, i) => sum + at(p, i), 0);
     let sum = 0;
     let token = at(order, 0);
     if (!o.greedy) token = [...kept].sort((a, b) => a - b).find((i) => (sum += at(p, i)) > limit) ?? -1;
     return { token, logprob: Math.log(at(p, token)), entropy: -p.reduce((a, x) => a + x * Math.log(x), 0) };
   }
 
-  it.each([{}, { topK: 1 }, { topK: 5 }, { greedy: true }, { temperature: 0.3, seed: 4294967295, step: 9 }])("follows the draw rule with %o", async (change) => {
-    const o = { ...base, ...change };
-    const got = await run(o);
-    for (let r = 0; r < rows; r++) {
-      const expected = plain(r, o);
-      expect(at(got.tokens, r * capacity + 1)).toBe(expected.token);
-      expect(at(got.next, r)).toBe(expected.token);
-      expect(at(got.logprobs, r * capacity + 1)).toBeCloseTo(expected.logprob, 5);
-      expect(at(got.entropies, r * capacity + 1)).toBeCloseTo(expected.entropy, 5);
-      expect(at(got.done, r)).toBe(Number(o.stopTokens.includes(expected.token)));
-      expect(at(got.tokens, r * capacity)).toBe(0);
-    }
-  });
+  it.each([{}, { topK: 1 }, { topK: 5 }, { greedy: true }, { temperature: 0.3, seed: 4294967295, step: 9 }])(
+    "follows the draw rule with %o",
+    async (change) => {
+      const o = { ...base, ...change };
+      const got = await run(o);
+      for (let r = 0; r < rows; r++) {
+        const expected = plain(r, o);
+        expect(at(got.tokens, r * capacity + 1)).toBe(expected.token);
+        expect(at(got.next, r)).toBe(expected.token);
+        expect(at(got.logprobs, r * capacity + 1)).toBeCloseTo(expected.logprob, 5);
+        expect(at(got.entropies, r * capacity + 1)).toBeCloseTo(expected.entropy, 5);
+        expect(at(got.done, r)).toBe(Number(o.stopTokens.includes(expected.token)));
+        expect(at(got.tokens, r * capacity)).toBe(0);
+      }
+    },
+  );
 
   it("writes padding for rows that are done", async () => {
     const got = await run(base, new Int32Array(rows).fill(1));
@@ -118,8 +155,12 @@ describe("sample", () => {
   it("keeps the first of equal logits under top-k and arg-max", async () => {
     const flat = up(new Float32Array(rows * v).fill(1), rows, v);
     const buffers = {
-      tokens: home.zeros([rows, 1], "int32"), logprobs: home.zeros([rows, 1]), entropies: home.zeros([rows, 1]),
-      next: home.zeros([rows], "int32"), done: home.zeros([rows], "int32"), streams: up(streams, rows, 2),
+      tokens: home.zeros([rows, 1], "int32"),
+      logprobs: home.zeros([rows, 1]),
+      entropies: home.zeros([rows, 1]),
+      next: home.zeros([rows], "int32"),
+      done: home.zeros([rows], "int32"),
+      streams: up(streams, rows, 2),
     };
     home.kernels.sample(flat, buffers, { ...base, position: 0, topK: 3 });
     expect(Math.max(...((await home.read([buffers.next]))[0] ?? []))).toBeLessThan(3);
@@ -130,7 +171,15 @@ describe("sample", () => {
 });
 
 describe("AdamW", () => {
-  const options = { learningRate: 0.01, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, updateCount: 3, maxGradNorm: 0.5 };
+  const options = {
+    learningRate: 0.01,
+    beta1: 0.9,
+    beta2: 0.95,
+    epsilon: 1e-8,
+    weightDecay: 0.1,
+    updateCount: 3,
+    maxGradNorm: 0.5,
+  };
 
   it.each([1, 3, 4, 1003])("updates %i parameters as PyTorch does", async (n) => {
     const [theta, grad, m] = [noise(n, 1), noise(n, 2), noise(n, 3, 0.1)];
@@ -147,17 +196,26 @@ describe("AdamW", () => {
     const expectedV = Array.from(v, (x, i) => beta2 * x + (1 - beta2) * (clip * at(grad, i)) ** 2);
     expectClose(gotM ?? [], expectedM);
     expectClose(gotV ?? [], expectedV);
-    expectClose(gotT ?? [], Array.from(theta, (x, i) => {
-      const denominator = Math.sqrt(at(expectedV, i) / (1 - beta2 ** updateCount)) + options.epsilon;
-      return x * (1 - learningRate * options.weightDecay) - (learningRate * at(expectedM, i)) / (1 - beta1 ** updateCount) / denominator;
-    }));
+    expectClose(
+      gotT ?? [],
+      Array.from(theta, (x, i) => {
+        const denominator = Math.sqrt(at(expectedV, i) / (1 - beta2 ** updateCount)) + options.epsilon;
+        return (
+          x * (1 - learningRate * options.weightDecay) -
+          (learningRate * at(expectedM, i)) / (1 - beta1 ** updateCount) / denominator
+        );
+      }),
+    );
   });
 
   it("writes nothing where the gradient is not finite", async () => {
     const theta = noise(9, 1);
     for (const bad of [NaN, Infinity]) {
       const [t, m, v] = [up(theta, 9), home.zeros([9]), home.zeros([9])];
-      const grad = up(noise(9, 2).map((g, i) => (i === 8 ? bad : g)), 9);
+      const grad = up(
+        noise(9, 2).map((g, i) => (i === 8 ? bad : g)),
+        9,
+      );
       home.kernels.adamw(t, grad, m, v, home.kernels.sumSquares(grad), { ...options, maxGradNorm: Infinity });
       const [gotT, gotM] = await home.read([t, m]);
       expect(gotT).toEqual(theta);

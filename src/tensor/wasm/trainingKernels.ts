@@ -18,8 +18,20 @@ export function trainingKernels(memory: WasmMemory): TrainingKernels {
       }
       const [dLogprob, stats] = [memory.allocate([n]), memory.allocate([8])];
       wasm.policyLoss(
-        n, at(logprob), at(oldLogprob), at(refLogprob), at(advantage), at(weight),
-        o.clipLow, o.clipHigh, o.dualClip, o.ratioMax, o.logRatioClamp, o.beta, at(dLogprob), at(stats),
+        n,
+        at(logprob),
+        at(oldLogprob),
+        at(refLogprob),
+        at(advantage),
+        at(weight),
+        o.clipLow,
+        o.clipHigh,
+        o.dualClip,
+        o.ratioMax,
+        o.logRatioClamp,
+        o.beta,
+        at(dLogprob),
+        at(stats),
       );
       return { dLogprob, stats };
     },
@@ -33,14 +45,35 @@ export function trainingKernels(memory: WasmMemory): TrainingKernels {
       expectShape("sample", "next", buffers.next, [rows], "int32");
       expectShape("sample", "done", buffers.done, [rows], "int32");
       expectShape("sample", "streams", buffers.streams, [rows, 2], "int32");
-      if (!(o.temperature > 0)) throw new Error(`sample: temperature is ${o.temperature}, expected a positive number (use greedy for the arg-max)`);
-      if (!(o.position >= 0 && o.position < capacity)) throw new Error(`sample: position ${o.position} lies outside the ${capacity} columns of the buffers`);
+      if (!(o.temperature > 0))
+        throw new Error(
+          `sample: temperature is ${o.temperature}, expected a positive number (use greedy for the arg-max)`,
+        );
+      if (!(o.position >= 0 && o.position < capacity))
+        throw new Error(`sample: position ${o.position} lies outside the ${capacity} columns of the buffers`);
       const stops = memory.scratch(4 * (o.stopTokens.length + 2 * (v + 4)));
       memory.scratchIntegers(o.stopTokens, stops);
       wasm.sample(
-        rows, v, at(logits), at(buffers.tokens), at(buffers.logprobs), at(buffers.entropies), at(buffers.next), at(buffers.done), at(buffers.streams),
-        capacity, o.temperature, o.greedy ? 1 : 0, o.topK, o.seed, o.step, o.position,
-        stops, o.stopTokens.length, o.padToken, stops + 4 * o.stopTokens.length,
+        rows,
+        v,
+        at(logits),
+        at(buffers.tokens),
+        at(buffers.logprobs),
+        at(buffers.entropies),
+        at(buffers.next),
+        at(buffers.done),
+        at(buffers.streams),
+        capacity,
+        o.temperature,
+        o.greedy ? 1 : 0,
+        o.topK,
+        o.seed,
+        o.step,
+        o.position,
+        stops,
+        o.stopTokens.length,
+        o.padToken,
+        stops + 4 * o.stopTokens.length,
       );
     },
 
@@ -52,11 +85,24 @@ export function trainingKernels(memory: WasmMemory): TrainingKernels {
 
     adamw(intoTheta, grad, intoM, intoV, gradSquares, o) {
       const n = intoTheta.size;
-      for (const [argument, tensor] of Object.entries({ grad, intoM, intoV })) expectShape("adamw", argument, tensor, intoTheta.shape);
+      for (const [argument, tensor] of Object.entries({ grad, intoM, intoV }))
+        expectShape("adamw", argument, tensor, intoTheta.shape);
       expectShape("adamw", "gradSquares", gradSquares, [1]);
       wasm.adamw(
-        n, at(intoTheta), at(grad), at(intoM), at(intoV), at(gradSquares), o.learningRate, o.beta1, o.beta2, o.epsilon, o.weightDecay,
-        1 - integerPower(o.beta1, o.updateCount), 1 - integerPower(o.beta2, o.updateCount), o.maxGradNorm,
+        n,
+        at(intoTheta),
+        at(grad),
+        at(intoM),
+        at(intoV),
+        at(gradSquares),
+        o.learningRate,
+        o.beta1,
+        o.beta2,
+        o.epsilon,
+        o.weightDecay,
+        1 - integerPower(o.beta1, o.updateCount),
+        1 - integerPower(o.beta2, o.updateCount),
+        o.maxGradNorm,
       );
     },
   };

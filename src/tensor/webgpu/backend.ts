@@ -9,8 +9,9 @@
  *  - `disposeData` tells us, so that the arena gets its buffers back (see arena.ts);
  *  - `read` goes through our packed read-back, so `tensor.data()` is right for views and padded buffers.
  */
-import { env, type DataType, type TensorInfo } from "@tensorflow/tfjs-core";
+
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
+import { type DataType, env, type TensorInfo } from "@tensorflow/tfjs-core";
 
 /** What tfjs keeps for a tensor; `values` is a CPU copy that must be null once the GPU copy is written. */
 export interface TensorRecord {

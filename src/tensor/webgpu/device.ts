@@ -3,8 +3,8 @@
  * value, every optional feature only where the adapter offers it (requesting a missing one rejects).
  */
 import type { HomeDescription } from "../home";
-import { FRAGMENT_FEATURE, fragmentConfigs, fragmentDialect, type FragmentSupport } from "./kernels/products/fragments";
-import { plainVariant, Products, uniformTable } from "./kernels/products/choice";
+import { Products, plainVariant, uniformTable } from "./kernels/products/choice";
+import { FRAGMENT_FEATURE, type FragmentSupport, fragmentConfigs, fragmentDialect } from "./kernels/products/fragments";
 import type { ProductAdapter } from "./kernels/products/variant";
 
 /** Limits worth raising; all are "higher is better" limits of WebGPU §3.6.2. */
@@ -65,7 +65,9 @@ export async function openDevice(gpu: GPU, powerPreference: GPUPowerPreference):
     if (typeof value === "number") requiredLimits[limit] = value;
   }
   // The list of names in the types lags behind experimental features.
-  const requiredFeatures = OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature)).map((feature) => feature as GPUFeatureName);
+  const requiredFeatures = OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature)).map(
+    (feature) => feature as GPUFeatureName,
+  );
   const device = await adapter.requestDevice({ label: "home", requiredFeatures, requiredLimits });
   const info = adapter.info;
   const software = isSoftware(info);
@@ -109,19 +111,50 @@ export async function adapterLimits(gpu: GPU): Promise<AdapterLimits> {
   if (!adapter) throw new Error("WebGPU offers no adapter: requestAdapter() returned null.");
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   const software = isSoftware(adapter.info);
-  return { adapter: adapterLabel(adapter.info, software), software, bufferBytes: maxBufferSize, bindingBytes: maxStorageBufferBindingSize };
+  return {
+    adapter: adapterLabel(adapter.info, software),
+    software,
+    bufferBytes: maxBufferSize,
+    bindingBytes: maxStorageBufferBindingSize,
+  };
 }
 
 /** What is chosen for an adapter by its kind alone. @param offered what it offers to products; by default, nothing optional */
-export function adapterTraits(software: boolean, offered: Omit<ProductAdapter, "software"> = PLAIN_ADAPTER): AdapterTraits {
+export function adapterTraits(
+  software: boolean,
+  offered: Omit<ProductAdapter, "software"> = PLAIN_ADAPTER,
+): AdapterTraits {
   const adapter = { ...offered, software };
   const products = new Products(adapter, uniformTable(plainVariant(adapter)));
   return software
-    ? { software, rowThreads: 8, elementThreads: 64, workPerDispatch: 1e9, dispatchesPerSubmit: 64, weightBindingBytes: Infinity, products }
-    : { software, rowThreads: 64, elementThreads: 128, workPerDispatch: 1e10, dispatchesPerSubmit: 64, weightBindingBytes: Infinity, products };
+    ? {
+        software,
+        rowThreads: 8,
+        elementThreads: 64,
+        workPerDispatch: 1e9,
+        dispatchesPerSubmit: 64,
+        weightBindingBytes: Infinity,
+        products,
+      }
+    : {
+        software,
+        rowThreads: 64,
+        elementThreads: 128,
+        workPerDispatch: 1e10,
+        dispatchesPerSubmit: 64,
+        weightBindingBytes: Infinity,
+        products,
+      };
 }
 
-const PLAIN_ADAPTER: Omit<ProductAdapter, "software"> = { features: new Set(), subgroupMinSize: 0, subgroupMaxSize: 0, subgroupIndex: false, workgroupBytes: 16384, fragments: null };
+const PLAIN_ADAPTER: Omit<ProductAdapter, "software"> = {
+  features: new Set(),
+  subgroupMinSize: 0,
+  subgroupMaxSize: 0,
+  subgroupIndex: false,
+  workgroupBytes: 16384,
+  fragments: null,
+};
 
 function isSoftware(info: GPUAdapterInfo): boolean {
   const words = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;

@@ -13,11 +13,11 @@ import type { BufferBinding, DataId, HomeBackend } from "./backend";
 import type { AdapterTraits } from "./device";
 import type { Faults } from "./faults";
 import { ParameterRing, SLOT_BYTES, slotWords } from "./parameterRing";
-import { Pipelines, type Kernel, type KernelSpec } from "./pipelines";
+import { type Kernel, type KernelSpec, Pipelines } from "./pipelines";
 import type { Storage } from "./storage";
 
 export type { ParamType } from "./parameterRing";
-export { read, write, type BufferSpec, type Kernel, type KernelSpec } from "./pipelines";
+export { type BufferSpec, type Kernel, type KernelSpec, read, write } from "./pipelines";
 
 /** A tensor, or a part of one: elements from `offset` (a multiple of the view alignment) on. */
 export type Operand = Tensor | { readonly tensor: Tensor; readonly offset: number; readonly size: number };
@@ -93,7 +93,10 @@ export class Dispatcher {
         const words = slotWords(start, kernel.paramTypes, typeof params === "function" ? params({}) : params);
         const dispatch: Dispatch = { kernel, bindings, bindGroup, params, words, x, y };
         this.replay([dispatch]);
-        this.listener?.dispatched(dispatch, operands.map((operand) => this.storage.ownerOf(tensorOf(operand).dataId)));
+        this.listener?.dispatched(
+          dispatch,
+          operands.map((operand) => this.storage.ownerOf(tensorOf(operand).dataId)),
+        );
       }
     }
     for (const operand of operands) this.storage.markUsed(tensorOf(operand).dataId);
@@ -107,7 +110,8 @@ export class Dispatcher {
     let pass = this.backend.computePass();
     let pipeline: GPUComputePipeline | null = null;
     for (const dispatch of dispatches) {
-      if (this.ring.left === 0) { // more dispatches than slots
+      if (this.ring.left === 0) {
+        // more dispatches than slots
         this.restartRing();
         pass = this.backend.computePass();
         pipeline = null;
@@ -172,7 +176,8 @@ export class Dispatcher {
     } else {
       bound = this.storage.binding(operand);
       // A buffer may be larger than its tensor, and only the tensor need be bound.
-      if (bound.size > this.bindingLimit && 4 * operand.size <= this.bindingLimit) bound = { ...bound, size: 4 * operand.size };
+      if (bound.size > this.bindingLimit && 4 * operand.size <= this.bindingLimit)
+        bound = { ...bound, size: 4 * operand.size };
     }
     if (bound.size > this.bindingLimit) {
       throw new Error(
@@ -210,7 +215,9 @@ function refuseMixedUse(kernel: Kernel, bindings: readonly BufferBinding[]): voi
   bindings.forEach((a, i) => {
     bindings.forEach((b, j) => {
       if (a.buffer === b.buffer && kernel.buffers[i]?.access === "w" && kernel.buffers[j]?.access === "r") {
-        throw new Error(`Kernel ${kernel.name} would read and write one buffer (${kernel.buffers[j]?.name}, ${kernel.buffers[i]?.name}).`);
+        throw new Error(
+          `Kernel ${kernel.name} would read and write one buffer (${kernel.buffers[j]?.name}, ${kernel.buffers[i]?.name}).`,
+        );
       }
     });
   });

@@ -123,7 +123,15 @@ describe("a fault of the device", () => {
   it("refuses one buffer read and written by one dispatch", async () => {
     const one = await openNodeWebGpuHome();
     const flat = one.zeros([128]);
-    expect(() => one.kernels.copyRows(one.view(flat, 0, [1, 8]), { offset: 0, count: 8 }, one.upload(Int32Array.of(0), [1]), 0, one.view(flat, 64, [1, 8]))).toThrow(/read and write one buffer/);
+    expect(() =>
+      one.kernels.copyRows(
+        one.view(flat, 0, [1, 8]),
+        { offset: 0, count: 8 },
+        one.upload(Int32Array.of(0), [1]),
+        0,
+        one.view(flat, 64, [1, 8]),
+      ),
+    ).toThrow(/read and write one buffer/);
     await one.dispose();
   });
 

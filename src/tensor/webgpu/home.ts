@@ -3,24 +3,31 @@
  * command stream. TensorFlow.js knows one backend of a name, so a process has one such home at a time;
  * opening another one (after a loss, say) disposes of the one before.
  */
-import { engine, findBackendFactory, registerBackend, removeBackend, setBackend, type Tensor } from "@tensorflow/tfjs-core";
+import {
+  engine,
+  findBackendFactory,
+  registerBackend,
+  removeBackend,
+  setBackend,
+  type Tensor,
+} from "@tensorflow/tfjs-core";
 import { directRecorder } from "../directRecorder";
 import type { DataType, DeviceLostError, Home, HomeCounters, HomeDescription, Recorder } from "../home";
 import type { Kernels } from "../kernels";
 import { HomeBackend } from "./backend";
-import { adapterTraits, openDevice, type AdapterTraits, type OpenedDevice } from "./device";
+import { type AdapterTraits, adapterTraits, type OpenedDevice, openDevice } from "./device";
 import { Dispatcher } from "./dispatch";
 import { Faults } from "./faults";
-import { plainVariant, Products, uniformTable, type ProductsOption } from "./kernels/products/choice";
+import { webGpuKernels } from "./kernels";
+import { Products, type ProductsOption, plainVariant, uniformTable } from "./kernels/products/choice";
 import type { FragmentSupport } from "./kernels/products/fragments";
-import { tuningIdentity, type TuningStore } from "./kernels/products/tuningRecord";
+import { type TuningStore, tuningIdentity } from "./kernels/products/tuningRecord";
 import type { ProductAdapter } from "./kernels/products/variant";
 import { ProductTiming } from "./productTiming";
-import { webGpuKernels } from "./kernels";
 import { Readback } from "./readback";
 import { WebGpuRecorder } from "./recorder";
 import { Storage, VIEW_ALIGNMENT } from "./storage";
-import { tuneProducts, type ProductTuning } from "./tuneProducts";
+import { type ProductTuning, tuneProducts } from "./tuneProducts";
 
 export interface WebGpuHomeOptions {
   /** Where adapters come from; `navigator.gpu` by default. In Node: `nodeGpu()` of ./node. */
@@ -49,7 +56,9 @@ let current: WebGpuHome | null = null;
 export async function openWebGpuHome(options: WebGpuHomeOptions = {}): Promise<WebGpuHome> {
   const gpu = options.gpu ?? globalThis.navigator?.gpu;
   if (!gpu) {
-    throw new Error("This environment has no WebGPU (navigator.gpu is missing). Browsers need a secure context (https or localhost) and a version with WebGPU.");
+    throw new Error(
+      "This environment has no WebGPU (navigator.gpu is missing). Browsers need a secure context (https or localhost) and a version with WebGPU.",
+    );
   }
   const opened = await openDevice(gpu, options.powerPreference ?? "high-performance");
   const traits = await orClose(opened.device, async () => traitsFor(opened, options));
@@ -77,13 +86,19 @@ function isTuned({ products, kernelsFor }: WebGpuHomeOptions, { traits }: Opened
 }
 
 /** @throws Error when the wished variant of the product cannot run, naming what the adapter lacks */
-function traitsFor({ traits }: OpenedDevice, { kernelsFor, products, fragments, weightBindingBytes }: WebGpuHomeOptions): AdapterTraits {
+function traitsFor(
+  { traits }: OpenedDevice,
+  { kernelsFor, products, fragments, weightBindingBytes }: WebGpuHomeOptions,
+): AdapterTraits {
   const { adapter } = traits.products;
   const kind = kernelsFor ? adapterTraits(kernelsFor === "software", adapter) : traits;
   const offer: ProductAdapter = { ...adapter, software: kind.software, fragments: fragments ?? adapter.fragments };
   return {
     ...kind,
-    products: new Products(offer, uniformTable(products === undefined || products === "tuned" ? plainVariant(offer) : products)),
+    products: new Products(
+      offer,
+      uniformTable(products === undefined || products === "tuned" ? plainVariant(offer) : products),
+    ),
     ...(weightBindingBytes === undefined ? {} : { weightBindingBytes }),
   };
 }
@@ -115,7 +130,11 @@ export class WebGpuHome implements Home {
   private disposed = false;
   private recorders = 0;
 
-  constructor(private readonly opened: OpenedDevice, private readonly backend: HomeBackend, readonly records: boolean) {
+  constructor(
+    private readonly opened: OpenedDevice,
+    private readonly backend: HomeBackend,
+    readonly records: boolean,
+  ) {
     this.device = opened.device;
     this.faults = new Faults(opened.device);
     this.lost = this.faults.lost;
@@ -131,7 +150,8 @@ export class WebGpuHome implements Home {
         if (this.storage.trim() > 0) this.dispatcher.forgetBindGroups();
       },
       stockDispatch: () => {
-        if (this.storage.recording) throw new Error("A stock TensorFlow.js operation cannot be recorded; use the home's kernels.");
+        if (this.storage.recording)
+          throw new Error("A stock TensorFlow.js operation cannot be recorded; use the home's kernels.");
         this.counters.dispatches++;
       },
       disposing: (id) => this.storage.arena.giveBack(id),
@@ -139,7 +159,9 @@ export class WebGpuHome implements Home {
       read: async (id) => {
         const { dtype, shape } = backend.internals.tensorMap.get(id);
         const size = shape.reduce((product, extent) => product * extent, 1);
-        const [values] = await this.readback.read([{ binding: this.storage.bindingOf(id), size, integer: dtype !== "float32" }]);
+        const [values] = await this.readback.read([
+          { binding: this.storage.bindingOf(id), size, integer: dtype !== "float32" },
+        ]);
         if (!values) throw new Error("The read-back returned nothing.");
         return values;
       },
@@ -148,7 +170,11 @@ export class WebGpuHome implements Home {
 
   get description(): HomeDescription {
     const { products } = this.opened.traits;
-    return { ...this.opened.description, products: products.describe(), ...(products.roundsF32 ? { halfProducts: true } : {}) };
+    return {
+      ...this.opened.description,
+      products: products.describe(),
+      ...(products.roundsF32 ? { halfProducts: true } : {}),
+    };
   }
 
   /** How the variants of the product were chosen; null where none was measured. */
@@ -158,12 +184,21 @@ export class WebGpuHome implements Home {
 
   /** Measure the variants of the product and use the fastest from here on, or those that were kept. Before any other work. */
   async tuneProducts(tuning: WebGpuHomeOptions["tuning"] | null): Promise<void> {
-    const { info, traits: { products } } = this.opened;
+    const {
+      info,
+      traits: { products },
+    } = this.opened;
     const now = (): number => performance.now();
     const timing = new ProductTiming(this, this.device, this.dispatcher, products.adapter, now);
     try {
       const identity = tuningIdentity(info, products.adapter, tuning?.environment ?? "");
-      this.tuned = await tuneProducts({ adapter: products.adapter, identity, store: tuning?.store ?? null, timing, now });
+      this.tuned = await tuneProducts({
+        adapter: products.adapter,
+        identity,
+        store: tuning?.store ?? null,
+        timing,
+        now,
+      });
     } finally {
       timing.dispose();
     }
@@ -197,7 +232,11 @@ export class WebGpuHome implements Home {
   async read(tensors: readonly Tensor[]): Promise<(Float32Array | Int32Array)[]> {
     this.refuseWhileRecording("read");
     return this.readback.read(
-      tensors.map((tensor) => ({ binding: this.storage.binding(tensor), size: tensor.size, integer: tensor.dtype !== "float32" })),
+      tensors.map((tensor) => ({
+        binding: this.storage.binding(tensor),
+        size: tensor.size,
+        integer: tensor.dtype !== "float32",
+      })),
     );
   }
 
@@ -221,7 +260,10 @@ export class WebGpuHome implements Home {
   }
 
   private refuseWhileRecording(what: string): void {
-    if (this.storage.recording) throw new Error(`${what} inside recorded work would be left out of its replays: make the tensor before, and name it among the inputs.`);
+    if (this.storage.recording)
+      throw new Error(
+        `${what} inside recorded work would be left out of its replays: make the tensor before, and name it among the inputs.`,
+      );
   }
 
   /** Destroys the device as a driver reset would: `lost` settles and reads reject. For tests and drills. */

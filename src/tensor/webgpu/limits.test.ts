@@ -14,28 +14,46 @@ beforeAll(async () => {
 });
 afterAll(() => home.dispose());
 
-const numbers = (count: number, stream: number): Float32Array => Float32Array.from({ length: count }, (_, i) => 2 * randomUniform(1, stream, 0, i) - 1);
+const numbers = (count: number, stream: number): Float32Array =>
+  Float32Array.from({ length: count }, (_, i) => 2 * randomUniform(1, stream, 0, i) - 1);
 
 it.each([
   { rows: 3, vocabulary: 4 * 1024 + 5, targets: [1023, 1024, 4100] },
   { rows: 2 * 1024 + 5, vocabulary: 20, targets: [0, 19, 7] },
-])("folds $rows rows and a vocabulary of $vocabulary, several blocks, into the same log-probabilities and gradients", { timeout: 120_000 }, async ({ rows, vocabulary, targets: some }) => {
-  const sizes = { rows, width: 8, vocabulary, temperature: 0.9 };
-  const [hidden, head, dLogprob] = [numbers(rows * 8, 1), numbers(sizes.vocabulary * 8, 2), numbers(rows, 3)];
-  const targets = Int32Array.from({ length: rows }, (_, i) => some[i % 3] ?? 0);
-  const h = home.upload(hidden, [rows, 8]);
-  const weight = { format: "f32", out: sizes.vocabulary, in: 8, values: home.upload(head, [sizes.vocabulary, 8]) } as const;
-  const t = home.upload(targets, [rows]);
-  const { logprob, lse, entropy } = home.kernels.tokenLogprobs(h, weight, t, sizes.temperature);
-  const dHead = home.zeros([sizes.vocabulary, 8]);
-  const dHidden = home.kernels.tokenLogprobsGrad(h, weight, t, lse, home.upload(dLogprob, [rows]), sizes.temperature, dHead);
-  const want = expected.tokenLogprobs(hidden, head, targets, dLogprob, sizes);
-  const read = await home.read([logprob, entropy, dHidden, dHead]);
-  [want.logprob, want.entropy, want.dHidden, want.dHead].forEach((values, i) => {
-    const scale = Math.max(...values.map(Math.abs));
-    values.forEach((value, j) => expect(Math.abs((read[i]?.[j] ?? NaN) - value)).toBeLessThan(1e-5 * scale));
-  });
-});
+])(
+  "folds $rows rows and a vocabulary of $vocabulary, several blocks, into the same log-probabilities and gradients",
+  { timeout: 120_000 },
+  async ({ rows, vocabulary, targets: some }) => {
+    const sizes = { rows, width: 8, vocabulary, temperature: 0.9 };
+    const [hidden, head, dLogprob] = [numbers(rows * 8, 1), numbers(sizes.vocabulary * 8, 2), numbers(rows, 3)];
+    const targets = Int32Array.from({ length: rows }, (_, i) => some[i % 3] ?? 0);
+    const h = home.upload(hidden, [rows, 8]);
+    const weight = {
+      format: "f32",
+      out: sizes.vocabulary,
+      in: 8,
+      values: home.upload(head, [sizes.vocabulary, 8]),
+    } as const;
+    const t = home.upload(targets, [rows]);
+    const { logprob, lse, entropy } = home.kernels.tokenLogprobs(h, weight, t, sizes.temperature);
+    const dHead = home.zeros([sizes.vocabulary, 8]);
+    const dHidden = home.kernels.tokenLogprobsGrad(
+      h,
+      weight,
+      t,
+      lse,
+      home.upload(dLogprob, [rows]),
+      sizes.temperature,
+      dHead,
+    );
+    const want = expected.tokenLogprobs(hidden, head, targets, dLogprob, sizes);
+    const read = await home.read([logprob, entropy, dHidden, dHead]);
+    [want.logprob, want.entropy, want.dHidden, want.dHead].forEach((values, i) => {
+      const scale = Math.max(...values.map(Math.abs));
+      values.forEach((value, j) => expect(Math.abs((read[i]?.[j] ?? NaN) - value)).toBeLessThan(1e-5 * scale));
+    });
+  },
+);
 
 it("fills and sums a buffer larger than one binding and one row of workgroups", { timeout: 120_000 }, async () => {
   const size = 33_600_000; // 134 MB; lavapipe binds 128 MiB, and one grid row covers 16.8 M elements
@@ -50,10 +68,16 @@ it("fills and sums a buffer larger than one binding and one row of workgroups", 
 
 it("cuts one long dispatch into several with the same result", async () => {
   const [rows, width] = [700, 512];
-  const [x, w] = [home.upload(numbers(rows * width, 4), [rows, width]), home.upload(numbers(width * width, 5), [width, width])];
+  const [x, w] = [
+    home.upload(numbers(rows * width, 4), [rows, width]),
+    home.upload(numbers(width * width, 5), [width, width]),
+  ];
   const weight = { format: "f32", out: width, in: width, values: w } as const;
   const y = home.kernels.linear(x, weight, null, null);
-  const fourTimes = tf.concat2d([x, x, x, x].map((part) => tf.reshape(part, [rows, width])), 0);
+  const fourTimes = tf.concat2d(
+    [x, x, x, x].map((part) => tf.reshape(part, [rows, width])),
+    0,
+  );
   const start = home.counters.dispatches;
   const pieces = Math.ceil((2 * rows * width * width * 4) / adapterTraits(true).workPerDispatch);
   const again = home.kernels.linear(fourTimes, weight, null, null);

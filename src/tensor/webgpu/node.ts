@@ -6,12 +6,17 @@
 import { existsSync, mkdtempSync, readdirSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileTuningStore } from "./tuningFile";
 import { openWebGpuHome, type WebGpuHome, type WebGpuHomeOptions } from "./home";
 import { pauseWhileWaiting } from "./polling";
+import { fileTuningStore } from "./tuningFile";
 
 const SYSTEM_DRIVERS = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d"];
-const CHROMIUM_FOLDERS = ["/usr/lib/chromium", "/usr/lib/chromium-browser", "/opt/google/chrome", "/opt/chromium.org/chromium"];
+const CHROMIUM_FOLDERS = [
+  "/usr/lib/chromium",
+  "/usr/lib/chromium-browser",
+  "/opt/google/chrome",
+  "/opt/chromium.org/chromium",
+];
 
 const HOW_TO_INSTALL =
   "Install a Vulkan driver: that of your GPU, or Mesa's lavapipe (Debian and Ubuntu: mesa-vulkan-drivers, version 25 or newer), or Chromium, which carries SwiftShader (Debian: apt install chromium; elsewhere: npx playwright-core install chromium).";
@@ -46,7 +51,8 @@ async function createGpu(): Promise<GPU> {
   }
   const made = create(TOGGLES);
   // Node has a `navigator` from version 21 on.
-  if (globalThis.navigator === undefined) Object.defineProperty(globalThis, "navigator", { value: {}, configurable: true });
+  if (globalThis.navigator === undefined)
+    Object.defineProperty(globalThis, "navigator", { value: {}, configurable: true });
   Object.defineProperty(globalThis.navigator, "gpu", { value: made, configurable: true });
   return made;
 }
@@ -65,7 +71,10 @@ async function chooseDriver(create: (options: string[]) => GPU): Promise<void> {
     tried.push(candidate);
   }
   delete process.env["VK_ICD_FILENAMES"];
-  const found = tried.length > 0 ? `None of the Vulkan drivers found here gives an adapter (${tried.join(", ")}).` : "No Vulkan driver was found.";
+  const found =
+    tried.length > 0
+      ? `None of the Vulkan drivers found here gives an adapter (${tried.join(", ")}).`
+      : "No Vulkan driver was found.";
   throw new Error(`WebGPU in Node needs Vulkan. ${found} ${HOW_TO_INSTALL}`);
 }
 
@@ -80,7 +89,11 @@ function driversIn(folder: string): string[] {
 function swiftShaders(): string[] {
   const cache = process.env["PLAYWRIGHT_BROWSERS_PATH"] ?? join(homedir(), ".cache", "ms-playwright");
   const playwright = existsSync(cache)
-    ? readdirSync(cache).filter((name) => name.startsWith("chromium")).flatMap((name) => ["chrome-linux", "chrome-linux64"].map((folder) => join(cache, name, folder)))
+    ? readdirSync(cache)
+        .filter((name) => name.startsWith("chromium"))
+        .flatMap((name) => ["chrome-linux", "chrome-linux64"].map((folder) => join(cache, name, folder)))
     : [];
-  return [...CHROMIUM_FOLDERS, ...playwright].map((folder) => join(folder, "vk_swiftshader_icd.json")).filter((file) => existsSync(file));
+  return [...CHROMIUM_FOLDERS, ...playwright]
+    .map((folder) => join(folder, "vk_swiftshader_icd.json"))
+    .filter((file) => existsSync(file));
 }

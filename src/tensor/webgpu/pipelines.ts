@@ -3,7 +3,7 @@
  * dispatcher lays that range out over x and y, and tells in the parameters' first word where a piece of it begins.
  */
 import { KernelError } from "../home";
-import { MAX_PARAMS, SLOT_BYTES, type ParamType } from "./parameterRing";
+import { MAX_PARAMS, type ParamType, SLOT_BYTES } from "./parameterRing";
 
 /** `r` read-only, `w` read and written. */
 export interface BufferSpec {
@@ -75,7 +75,11 @@ export class Pipelines {
     if (paramTypes.length > MAX_PARAMS) throw new KernelError(`Kernel ${name} has more than ${MAX_PARAMS} parameters.`);
     const { layout, pipelineLayout } = this.layout(spec.buffers.map((buffer) => buffer.access).join(""));
     const module = this.device.createShaderModule({ label: name, code: shaderCode(spec) });
-    const pipeline = this.device.createComputePipeline({ label: name, layout: pipelineLayout, compute: { module, entryPoint: "main" } });
+    const pipeline = this.device.createComputePipeline({
+      label: name,
+      layout: pipelineLayout,
+      compute: { module, entryPoint: "main" },
+    });
     return { name, pipeline, layout, buffers: spec.buffers, paramTypes, bindGroups: new Map() };
   }
 
@@ -94,7 +98,10 @@ export class Pipelines {
       buffer: { type: "uniform", hasDynamicOffset: true, minBindingSize: SLOT_BYTES },
     });
     const layout = this.device.createBindGroupLayout({ label: `kernel ${accesses}`, entries });
-    const made = { layout, pipelineLayout: this.device.createPipelineLayout({ label: `kernel ${accesses}`, bindGroupLayouts: [layout] }) };
+    const made = {
+      layout,
+      pipelineLayout: this.device.createPipelineLayout({ label: `kernel ${accesses}`, bindGroupLayouts: [layout] }),
+    };
     this.layouts.set(accesses, made);
     return made;
   }
@@ -131,4 +138,5 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) count: vec3u,
 const SUBGROUP_BUILTINS =
   ", @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) subgroupLane: u32, @builtin(subgroup_size) subgroupSize: u32";
 /** Loops that run to a subgroup's own index are uniform within the subgroup, which not every compiler's analysis sees. */
-const SUBGROUP_UNIFORMITY = "diagnostic(off, subgroup_uniformity);\ndiagnostic(off, chromium.subgroup_matrix_uniformity);";
+const SUBGROUP_UNIFORMITY =
+  "diagnostic(off, subgroup_uniformity);\ndiagnostic(off, chromium.subgroup_matrix_uniformity);";

@@ -8,7 +8,11 @@ const native = Object.defineProperty(Object.assign(() => undefined).bind(null), 
 
 function waits(): { readonly ask: (callback: () => void) => unknown; readonly asked: string[]; time: number } {
   const state = { asked: [] as string[], time: 0, ask: (_: () => void): unknown => undefined };
-  state.ask = pausing(() => state.asked.push("at once"), (_, milliseconds) => state.asked.push(`in ${milliseconds} ms`), () => state.time);
+  state.ask = pausing(
+    () => state.asked.push("at once"),
+    (_, milliseconds) => state.asked.push(`in ${milliseconds} ms`),
+    () => state.time,
+  );
   return state;
 }
 
@@ -27,7 +31,12 @@ test("what JavaScript asks for is never delayed", () => {
 test("with WebGPU open, setImmediate still does what Node says", async () => {
   const home = await openNodeWebGpuHome();
   const seen: string[] = [];
-  await new Promise<void>((resolve) => { setImmediate((word: string) => { seen.push(word); resolve(); }, "argument"); });
+  await new Promise<void>((resolve) => {
+    setImmediate((word: string) => {
+      seen.push(word);
+      resolve();
+    }, "argument");
+  });
   expect(await promisify(setImmediate)("promised")).toBe("promised");
   const [values] = await home.read([home.upload(Float32Array.of(1, 2), [2])]);
   expect([...seen, ...(values ?? [])]).toEqual(["argument", 1, 2]);

@@ -14,10 +14,17 @@ const SILENCE = 50;
 type Immediate = (callback: (...values: unknown[]) => void, ...values: unknown[]) => unknown;
 
 /** Only functions made in native code ask this way; what JavaScript hands to `setImmediate` is not delayed. */
-const isNative = (callback: unknown): boolean => typeof callback === "function" && callback.name === "" && Function.prototype.toString.call(callback).includes("[native code]");
+const isNative = (callback: unknown): boolean =>
+  typeof callback === "function" &&
+  callback.name === "" &&
+  Function.prototype.toString.call(callback).includes("[native code]");
 
 /** @param now milliseconds */
-export function pausing(immediate: Immediate, later: (callback: () => void, milliseconds: number) => unknown, now: () => number): Immediate {
+export function pausing(
+  immediate: Immediate,
+  later: (callback: () => void, milliseconds: number) => unknown,
+  now: () => number,
+): Immediate {
   let [began, last] = [-Infinity, -Infinity];
   return (callback, ...values) => {
     if (!isNative(callback)) return immediate(callback, ...values);

@@ -3,11 +3,11 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Home } from "../home";
 import { packWeight } from "../packedWeight";
 import type { Dispatcher } from "./dispatch";
-import { plainVariant, productVariant, type ProductKind } from "./kernels/products/choice";
-import { TUNED_SHAPES, type Timing } from "./kernels/products/tuner";
-import type { ProductAdapter, ProductVariantName } from "./kernels/products/variant";
-import { runProduct, type Product } from "./kernels/product";
 import { packed } from "./kernels/linear";
+import { type Product, runProduct } from "./kernels/product";
+import { type ProductKind, plainVariant, productVariant } from "./kernels/products/choice";
+import { type Timing, TUNED_SHAPES } from "./kernels/products/tuner";
+import type { ProductAdapter, ProductVariantName } from "./kernels/products/variant";
 import { weightAccess } from "./kernels/weightAccess";
 
 /** One measurement runs about so long, and is the best of so many. */
@@ -16,7 +16,8 @@ const ROUNDS = 3;
 const MOST_PRODUCTS = 200;
 
 /** In [−1, 1], without a period that a tile could share. */
-const numbers = (count: number, stream: number): Float32Array => Float32Array.from({ length: count }, (_, i) => ((i * 7919 + stream * 104729) % 2003) / 1001 - 1);
+const numbers = (count: number, stream: number): Float32Array =>
+  Float32Array.from({ length: count }, (_, i) => ((i * 7919 + stream * 104729) % 2003) / 1001 - 1);
 
 interface Inputs {
   readonly product: Product;
@@ -65,7 +66,8 @@ export class ProductTiming implements Timing {
     const once = await this.measure(product, kind, variant, 1);
     const products = Math.max(1, Math.min(MOST_PRODUCTS, Math.ceil(MEASURED_MS / Math.max(once, 1e-3))));
     let best = Infinity;
-    for (let round = 0; round < ROUNDS; round++) best = Math.min(best, (await this.measure(product, kind, variant, products)) / products);
+    for (let round = 0; round < ROUNDS; round++)
+      best = Math.min(best, (await this.measure(product, kind, variant, products)) / products);
     return best;
   }
 
@@ -74,7 +76,12 @@ export class ProductTiming implements Timing {
     this.inputs.clear();
   }
 
-  private async measure(product: Product, kind: ProductKind, variant: ProductVariantName, products: number): Promise<number> {
+  private async measure(
+    product: Product,
+    kind: ProductKind,
+    variant: ProductVariantName,
+    products: number,
+  ): Promise<number> {
     await this.device.queue.onSubmittedWorkDone();
     const began = this.now();
     this.run(product, kind, variant, products);
@@ -98,8 +105,16 @@ export class ProductTiming implements Timing {
     const a = this.home.upload(numbers(m * k, 1), orientation === "TN" ? [k, m] : [m, k]);
     const weight = packWeight(this.home, numbers(rows * columns, 2), rows, columns, format);
     const c = this.home.zeros([m, n]);
-    const b = orientation === "TN" && weight.format === "f32" ? { access: weightAccess("f32", n % 4 === 0), operands: [weight.values] } : packed(weight);
-    const stored = weight.format === "f32" ? [weight.values] : weight.format === "f16" ? [weight.packed] : [weight.packed, weight.scales];
+    const b =
+      orientation === "TN" && weight.format === "f32"
+        ? { access: weightAccess("f32", n % 4 === 0), operands: [weight.values] }
+        : packed(weight);
+    const stored =
+      weight.format === "f32"
+        ? [weight.values]
+        : weight.format === "f16"
+          ? [weight.packed]
+          : [weight.packed, weight.scales];
     const made: Inputs = { product: { orientation, m, n, k, a, b, c }, c, owned: [a, c, ...stored] };
     this.inputs.set(kind, made);
     return made;

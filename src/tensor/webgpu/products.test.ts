@@ -11,7 +11,8 @@ import { offeredVariants } from "./kernels/products/choice";
 import { PRODUCT_VARIANTS } from "./kernels/products/variant";
 import { openNodeWebGpuHome } from "./node";
 
-const numbers = (count: number, stream: number): Float32Array => Float32Array.from({ length: count }, (_, i) => 2 * randomUniform(7, stream, 0, i) - 1);
+const numbers = (count: number, stream: number): Float32Array =>
+  Float32Array.from({ length: count }, (_, i) => 2 * randomUniform(7, stream, 0, i) - 1);
 
 type Form = "x·Wᵀ" | "x·Wᵀ + bias + residual" | "dy·W" | "dy·W + add" | "+= dyᵀ·x";
 
@@ -35,20 +36,32 @@ const CASES: readonly (readonly [form: Form, rows: number, columns: number, out:
 type Case = (typeof CASES)[number];
 
 async function product(home: Home, [form, rows, columns, out, format]: Case): Promise<ArrayLike<number>> {
-  const upload = (stream: number, ...shape: number[]): Tensor => home.upload(numbers(shape.reduce((a, b) => a * b), stream), shape);
+  const upload = (stream: number, ...shape: number[]): Tensor =>
+    home.upload(
+      numbers(
+        shape.reduce((a, b) => a * b),
+        stream,
+      ),
+      shape,
+    );
   const weight = packWeight(home, numbers(out * columns, 1), out, columns, format);
   const made = ((): Tensor => {
     switch (form) {
-      case "x·Wᵀ": return home.kernels.linear(upload(2, rows, columns), weight, null, null);
-      case "x·Wᵀ + bias + residual": return home.kernels.linear(upload(2, rows, columns), weight, upload(5, out), upload(6, rows, out));
-      case "dy·W": return home.kernels.linearGradInput(upload(3, rows, out), weight, null);
-      case "dy·W + add": return home.kernels.linearGradInput(upload(3, rows, out), weight, upload(7, rows, columns));
+      case "x·Wᵀ":
+        return home.kernels.linear(upload(2, rows, columns), weight, null, null);
+      case "x·Wᵀ + bias + residual":
+        return home.kernels.linear(upload(2, rows, columns), weight, upload(5, out), upload(6, rows, out));
+      case "dy·W":
+        return home.kernels.linearGradInput(upload(3, rows, out), weight, null);
+      case "dy·W + add":
+        return home.kernels.linearGradInput(upload(3, rows, out), weight, upload(7, rows, columns));
       case "+= dyᵀ·x": {
         const into = upload(4, out, columns);
         home.kernels.linearGradWeight(upload(2, rows, columns), upload(3, rows, out), into, null);
         return into;
       }
-      default: return form satisfies never;
+      default:
+        return form satisfies never;
     }
   })();
   const [values] = await home.read([made]);
@@ -66,15 +79,23 @@ for (const c of CASES) expected.set(c, await product(reference, c));
 const EXACT = 3e-6;
 const HALVES = 1e-3;
 
-function agrees(options: WebGpuHomeOptions, tolerance: (format: WeightFormat) => number, cases: readonly Case[] = CASES): void {
+function agrees(
+  options: WebGpuHomeOptions,
+  tolerance: (format: WeightFormat) => number,
+  cases: readonly Case[] = CASES,
+): void {
   let home: WebGpuHome;
   beforeAll(async () => {
     home = await openNodeWebGpuHome(options);
   });
   afterAll(() => home.dispose());
-  it.each(cases.map((c) => [...c, c] as const))("%s, %i rows, %i → %i, %s", { timeout: 120_000 }, async (_form, _rows, _columns, _out, format, c) => {
-    expect(relativeError(await product(home, c), expected.get(c) ?? [])).toBeLessThan(tolerance(format));
-  });
+  it.each(cases.map((c) => [...c, c] as const))(
+    "%s, %i rows, %i → %i, %s",
+    { timeout: 120_000 },
+    async (_form, _rows, _columns, _out, format, c) => {
+      expect(relativeError(await product(home, c), expected.get(c) ?? [])).toBeLessThan(tolerance(format));
+    },
+  );
 }
 
 describe.each(offered)("products by %s", (products) => {
@@ -84,7 +105,13 @@ describe.each(offered)("products by %s", (products) => {
 if (offered.includes("subgroups")) {
   // CPU adapters hold half the rows in registers.
   describe("products by subgroups, as GPUs get them", () => {
-    agrees({ products: "subgroups", kernelsFor: "gpu" }, () => EXACT, CASES.filter(([form, rows]) => (form === "x·Wᵀ" && rows === 11) || (form !== "x·Wᵀ + bias + residual" && rows === 71)));
+    agrees(
+      { products: "subgroups", kernelsFor: "gpu" },
+      () => EXACT,
+      CASES.filter(
+        ([form, rows]) => (form === "x·Wᵀ" && rows === 11) || (form !== "x·Wᵀ + bias + residual" && rows === 71),
+      ),
+    );
   });
 }
 
@@ -94,7 +121,9 @@ describe("forcing a variant", () => {
     expect(missing.map(({ variant }) => variant)).toEqual(PRODUCT_VARIANTS.filter((name) => !offered.includes(name)));
     for (const { variant, lacks } of missing) {
       expect(lacks).not.toBe("");
-      await expect(openNodeWebGpuHome({ products: variant })).rejects.toThrow(`Products "${variant}" cannot run here: this adapter has no ${lacks}`);
+      await expect(openNodeWebGpuHome({ products: variant })).rejects.toThrow(
+        `Products "${variant}" cannot run here: this adapter has no ${lacks}`,
+      );
     }
     const [values] = await home.read([home.zeros([2])]);
     expect(values).toEqual(new Float32Array(2));

@@ -3,7 +3,7 @@
  * (A wait costs about 100 ms in Firefox whatever its size.)
  */
 import { DeviceLostError, type HomeCounters } from "../home";
-import type { HomeBackend, BufferBinding } from "./backend";
+import type { BufferBinding, HomeBackend } from "./backend";
 import type { Faults } from "./faults";
 
 export interface ReadRequest {
@@ -63,21 +63,32 @@ export class Readback {
   }
 
   /** Throws what went wrong before or during the read, the earliest error first. */
-  private async settleFaults(mapping: PromiseSettledResult<undefined>, scope: PromiseSettledResult<GPUError | null>): Promise<void> {
+  private async settleFaults(
+    mapping: PromiseSettledResult<undefined>,
+    scope: PromiseSettledResult<GPUError | null>,
+  ): Promise<void> {
     const scoped = scope.status === "fulfilled" ? scope.value : null;
     // Error events and the loss are delivered as tasks of their own: let those that are due come first.
     if (mapping.status === "rejected" || scoped) await new Promise((resolve) => setTimeout(resolve, 0));
     this.faults.check();
     if (scoped) this.faults.report(scoped);
     this.faults.check();
-    if (mapping.status === "rejected") throw new DeviceLostError(`Reading from the WebGPU device failed: ${String(mapping.reason)}`);
+    if (mapping.status === "rejected")
+      throw new DeviceLostError(`Reading from the WebGPU device failed: ${String(mapping.reason)}`);
   }
 
   private acquire(bytes: number): GPUBuffer {
     const size = Math.max(MIN_STAGING_BYTES, 2 ** Math.ceil(Math.log2(Math.max(1, bytes))));
     const index = this.idle.findIndex((buffer) => buffer.size === size);
     const found = index >= 0 ? this.idle.splice(index, 1)[0] : undefined;
-    return found ?? this.backend.device.createBuffer({ label: "read-back", size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    return (
+      found ??
+      this.backend.device.createBuffer({
+        label: "read-back",
+        size,
+        usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+      })
+    );
   }
 
   private release(buffer: GPUBuffer): void {

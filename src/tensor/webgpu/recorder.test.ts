@@ -1,6 +1,7 @@
 /** Recorded work: replays give what the work itself gives, with fewer steps of the host, and refuse what they cannot repeat. */
-import * as tf from "@tensorflow/tfjs-core";
+
 import type { Tensor } from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Home, Recorder } from "../home";
 import type { ChangingOptions } from "../kernels";
@@ -57,7 +58,11 @@ describe("recorded work", () => {
     const recorder = home.recorder(4);
     const replayed = await runs(recorder, inputs);
     recorder.dispose();
-    const direct: Recorder = { run: (_key, _inputs, _changing, body) => body(), reserve: () => undefined, dispose: () => undefined };
+    const direct: Recorder = {
+      run: (_key, _inputs, _changing, body) => body(),
+      reserve: () => undefined,
+      dispose: () => undefined,
+    };
     expect(replayed).toEqual(await runs(direct, inputs));
   });
 
@@ -77,15 +82,21 @@ describe("recorded work", () => {
     home.flush();
     const start = { ...home.counters };
     const bytes = home.memoryBytes();
-    const [second] = recorder.run("long", [x], {}, () => { throw new Error("the work was run again"); });
-    const [third] = recorder.run("long", [second ?? x], {}, () => { throw new Error("the work was run again"); });
+    const [second] = recorder.run("long", [x], {}, () => {
+      throw new Error("the work was run again");
+    });
+    const [third] = recorder.run("long", [second ?? x], {}, () => {
+      throw new Error("the work was run again");
+    });
     expect(home.counters.dispatches - start.dispatches).toBe(400);
     expect(home.memoryBytes()).toBeLessThanOrEqual(bytes + 2 * 4096); // the new outputs
     second?.dispose(); // its memory must stay until the replay that reads it is done
     home.upload(floats(-1, -1), [2]).dispose();
     const [a, c] = await home.read([first ?? x, third ?? x]);
     expect(home.counters.submits - start.submits).toBe(1);
-    const [again] = recorder.run("long", [first ?? x], {}, () => { throw new Error("the work was run again"); });
+    const [again] = recorder.run("long", [first ?? x], {}, () => {
+      throw new Error("the work was run again");
+    });
     const [d] = await home.read([again ?? x]);
     expect(c).toEqual(d);
     expect(c).not.toEqual(a);
@@ -119,7 +130,16 @@ describe("recorded work", () => {
       tf.dispose([...recorder.run(key, [x], {}, () => (recorded++, [home.kernels.gelu(x)]))]);
       x.dispose();
     };
-    for (const [key, size] of [["a", 4], ["a", 4], ["a", 5], ["a", 4], ["b", 4], ["a", 4], ["a", 5]] as const) run(key, size);
+    for (const [key, size] of [
+      ["a", 4],
+      ["a", 4],
+      ["a", 5],
+      ["a", 4],
+      ["b", 4],
+      ["a", 4],
+      ["a", 5],
+    ] as const)
+      run(key, size);
     expect(recorded).toBe(4);
     recorder.dispose();
   });
@@ -147,7 +167,9 @@ describe("recorded work", () => {
     };
     const { dispatches } = home.counters;
     let prepared = 0;
-    expect(() => recorder.reserve("rows", "no shape", () => () => [home.upload(floats(1), [1])])).toThrow(/upload inside recorded work/);
+    expect(() => recorder.reserve("rows", "no shape", () => () => [home.upload(floats(1), [1])])).toThrow(
+      /upload inside recorded work/,
+    );
     const blank = home.zeros([4000, 8]);
     for (let i = 0; i < 2; i++) recorder.reserve("rows", "4000", () => (prepared++, () => body(blank)));
     blank.dispose();
@@ -189,14 +211,16 @@ describe("recorded work", () => {
 
   it("refuses what a replay could not repeat", () => {
     const x = home.zeros([2]);
-    const attempt = (changing: ChangingOptions, body: () => readonly Tensor[]): (() => unknown) => () => {
-      const recorder = home.recorder(1);
-      try {
-        return recorder.run("attempt", [x], changing, body);
-      } finally {
-        recorder.dispose();
-      }
-    };
+    const attempt =
+      (changing: ChangingOptions, body: () => readonly Tensor[]): (() => unknown) =>
+      () => {
+        const recorder = home.recorder(1);
+        try {
+          return recorder.run("attempt", [x], changing, body);
+        } finally {
+          recorder.dispose();
+        }
+      };
     expect(attempt({}, () => [home.upload(floats(1), [1])])).toThrow(/upload inside recorded work/);
     expect(attempt({}, () => (home.write(x, floats(1)), []))).toThrow(/write inside recorded work/);
     expect(attempt({}, () => [tf.neg(x)])).toThrow(/stock/);
@@ -204,7 +228,9 @@ describe("recorded work", () => {
     expect(attempt({}, () => (home.kernels.gelu(x), []))).toThrow(/left 1 tensors/);
     const rows = home.upload(Int32Array.of(0), [1]);
     const into = home.zeros([4, 2]);
-    const copy = (): readonly Tensor[] => (home.kernels.copyRows(home.view(x, 0, [1, 2]), { offset: 0, count: 2 }, rows, 1, into), []);
+    const copy = (): readonly Tensor[] => (
+      home.kernels.copyRows(home.view(x, 0, [1, 2]), { offset: 0, count: 2 }, rows, 1, into), []
+    );
     expect(attempt({ extend: 2 }, copy)).toThrow(/other options/);
     expect(() => home.recorder(1).run("twice", [x, home.view(x, 0, [1])], {}, () => [])).toThrow(/share memory/);
 

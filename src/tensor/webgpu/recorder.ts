@@ -78,7 +78,12 @@ export class WebGpuRecorder implements Recorder {
     private readonly onDispose: () => void,
   ) {}
 
-  run(key: string, inputs: readonly Tensor[], changing: ChangingOptions, body: () => readonly Tensor[]): readonly Tensor[] {
+  run(
+    key: string,
+    inputs: readonly Tensor[],
+    changing: ChangingOptions,
+    body: () => readonly Tensor[],
+  ): readonly Tensor[] {
     this.faults.check();
     if (this.disposed) throw new Error(`Recording ${key} was asked of a recorder that has been disposed.`);
     if (this.dispatcher.listener !== null) throw new Error(`Recording ${key} was begun inside another recording.`);
@@ -108,7 +113,10 @@ export class WebGpuRecorder implements Recorder {
     [storage.reserving, dispatcher.idle] = [true, true];
     try {
       const outputs = this.inArena(key, body);
-      this.keepSizes(key, outputs.map((tensor) => storage.binding(tensor).size));
+      this.keepSizes(
+        key,
+        outputs.map((tensor) => storage.binding(tensor).size),
+      );
       for (const tensor of outputs) tensor.dispose();
       this.reserved.set(key, size);
     } finally {
@@ -125,11 +133,17 @@ export class WebGpuRecorder implements Recorder {
     this.onDispose();
   }
 
-  private record(key: string, inputs: readonly Tensor[], changing: ChangingOptions, body: () => readonly Tensor[]): { recording: Recording; outputs: readonly Tensor[] } {
+  private record(
+    key: string,
+    inputs: readonly Tensor[],
+    changing: ChangingOptions,
+    body: () => readonly Tensor[],
+  ): { recording: Recording; outputs: readonly Tensor[] } {
     const { arena } = this.storage;
     const trace: Trace = { dispatches: [], owners: new Set() };
     const inputBindings = inputs.map((tensor) => this.storage.binding(tensor));
-    if (new Set(inputBindings.map(({ buffer }) => buffer)).size < inputs.length) throw new Error(`Recording ${key}: two inputs share memory.`);
+    if (new Set(inputBindings.map(({ buffer }) => buffer)).size < inputs.length)
+      throw new Error(`Recording ${key}: two inputs share memory.`);
     const before = arena.lentCount;
     this.dispatcher.listener = {
       changing,
@@ -147,11 +161,16 @@ export class WebGpuRecorder implements Recorder {
     }
     const made = outputs.map((tensor, i): Output & { binding: BufferBinding } => {
       const binding = this.storage.moveOut(tensor, this.plans.get(key)?.outputs[i]);
-      if (binding === null) throw new Error(`Recording ${key} returned a tensor [${tensor.shape.join(", ")}] that it did not allocate.`);
+      if (binding === null)
+        throw new Error(`Recording ${key} returned a tensor [${tensor.shape.join(", ")}] that it did not allocate.`);
       return { shape: [...tensor.shape], dtype: tensor.dtype === "int32" ? "int32" : "float32", binding };
     });
-    this.keepSizes(key, made.map(({ binding }) => binding.size));
-    if (arena.lentCount > before) throw new Error(`Recording ${key} left ${arena.lentCount - before} tensors undisposed.`);
+    this.keepSizes(
+      key,
+      made.map(({ binding }) => binding.size),
+    );
+    if (arena.lentCount > before)
+      throw new Error(`Recording ${key} left ${arena.lentCount - before} tensors undisposed.`);
     const inputOwners = new Set(inputs.map((tensor) => this.storage.ownerOf(tensor.dataId)));
     const places = [...inputBindings, ...made.map(({ binding }) => binding)];
     const rebound = trace.dispatches.flatMap(({ bindings }, index): Rebound[] => {
@@ -162,7 +181,9 @@ export class WebGpuRecorder implements Recorder {
       outputs,
       recording: {
         dispatches: trace.dispatches,
-        first: places, outputs: made, rebound,
+        first: places,
+        outputs: made,
+        rebound,
         recorded: rebound.map(({ index }) => trace.dispatches[index]?.bindings ?? []),
         variable: trace.dispatches.flatMap(({ params }, index) => (typeof params === "function" ? [index] : [])),
         captured: [...trace.owners].filter((owner) => !inputOwners.has(owner)),
@@ -182,7 +203,8 @@ export class WebGpuRecorder implements Recorder {
     } finally {
       this.storage.recording = false;
       const taken = arena.end();
-      if (known === undefined || taken.bytes > known.bytes) this.plans.set(key, { ...taken, outputs: known?.outputs ?? [] });
+      if (known === undefined || taken.bytes > known.bytes)
+        this.plans.set(key, { ...taken, outputs: known?.outputs ?? [] });
     }
   }
 
@@ -191,14 +213,25 @@ export class WebGpuRecorder implements Recorder {
     this.plans.set(key, { ...known, outputs: sizes.map((size, i) => Math.max(size, known.outputs[i] ?? 0)) });
   }
 
-  private replay(key: string, recording: Recording, inputs: readonly Tensor[], changing: ChangingOptions): readonly Tensor[] {
+  private replay(
+    key: string,
+    recording: Recording,
+    inputs: readonly Tensor[],
+    changing: ChangingOptions,
+  ): readonly Tensor[] {
     for (const id of recording.captured) {
-      if (!this.storage.isAlive(id)) throw new Error(`Recording ${key} uses a tensor that has been disposed since; it belongs among the inputs.`);
+      if (!this.storage.isAlive(id))
+        throw new Error(`Recording ${key} uses a tensor that has been disposed since; it belongs among the inputs.`);
     }
     const sizes = this.plans.get(key)?.outputs;
-    const outputs = recording.outputs.map(({ shape, dtype }, i) => this.storage.allocate(shape, dtype, { room: sizes?.[i] ?? 0 }));
+    const outputs = recording.outputs.map(({ shape, dtype }, i) =>
+      this.storage.allocate(shape, dtype, { room: sizes?.[i] ?? 0 }),
+    );
     const places = [...inputs, ...outputs];
-    this.rebind(recording, places.map((tensor) => this.storage.binding(tensor)));
+    this.rebind(
+      recording,
+      places.map((tensor) => this.storage.binding(tensor)),
+    );
     for (const index of recording.variable) change(recording.dispatches[index], changing);
     this.dispatcher.replay(recording.dispatches);
     for (const { dataId } of places) this.storage.markUsed(dataId);
@@ -207,7 +240,9 @@ export class WebGpuRecorder implements Recorder {
   }
 
   private rebind(recording: Recording, now: readonly BufferBinding[]): void {
-    const moved = now.map(({ buffer, offset }, i) => buffer !== recording.bound[i]?.buffer || offset !== recording.bound[i]?.offset);
+    const moved = now.map(
+      ({ buffer, offset }, i) => buffer !== recording.bound[i]?.buffer || offset !== recording.bound[i]?.offset,
+    );
     if (!moved.includes(true)) return;
     recording.bound = now;
     recording.rebound.forEach(({ index, places }, i) => {
@@ -219,14 +254,19 @@ export class WebGpuRecorder implements Recorder {
         if (first === undefined || here === undefined) return binding;
         return { buffer: here.buffer, offset: here.offset + binding.offset - first.offset, size: binding.size };
       });
-      recording.dispatches[index] = { ...dispatch, bindings, bindGroup: this.dispatcher.bindGroup(dispatch.kernel, bindings) };
+      recording.dispatches[index] = {
+        ...dispatch,
+        bindings,
+        bindGroup: this.dispatcher.bindGroup(dispatch.kernel, bindings),
+      };
     });
   }
 }
 
 /** Encode the parameters of a dispatch anew, in place: the words are its own. */
 function change(dispatch: Dispatch | undefined, changing: ChangingOptions): void {
-  if (dispatch !== undefined && typeof dispatch.params === "function") writeValues(dispatch.words, dispatch.kernel.paramTypes, dispatch.params(changing));
+  if (dispatch !== undefined && typeof dispatch.params === "function")
+    writeValues(dispatch.words, dispatch.kernel.paramTypes, dispatch.params(changing));
 }
 
 /** A kernel was given another value for an option than the recording's: a replay would give it the recording's. */
@@ -235,6 +275,8 @@ function refuseOtherOptions(key: string, { kernel, params }: Dispatch, changing:
   const given = params({});
   const replayed = params(changing);
   if (given.some((value, i) => value !== replayed[i])) {
-    throw new Error(`Recording ${key}: ${kernel.name} was given other options than the recording's ${JSON.stringify(changing)}.`);
+    throw new Error(
+      `Recording ${key}: ${kernel.name} was given other options than the recording's ${JSON.stringify(changing)}.`,
+    );
   }
 }

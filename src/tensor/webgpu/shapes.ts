@@ -13,7 +13,8 @@ export function matrix(kernel: string, argument: string, tensor: Tensor): [rows:
 
 /** @throws Error unless the tensor has exactly this shape; −1 matches any extent */
 export function expectShape(kernel: string, argument: string, tensor: Tensor, shape: readonly number[]): void {
-  const right = tensor.shape.length === shape.length && shape.every((extent, i) => extent === -1 || tensor.shape[i] === extent);
+  const right =
+    tensor.shape.length === shape.length && shape.every((extent, i) => extent === -1 || tensor.shape[i] === extent);
   if (!right) {
     const wanted = shape.map((extent) => (extent === -1 ? "any" : extent)).join(", ");
     throw new Error(`${kernel}: ${argument} must have shape [${wanted}], got [${tensor.shape.join(", ")}].`);
@@ -36,8 +37,11 @@ export function expectWeight(kernel: string, argument: string, weight: Weight): 
   const perWord = weight.format === "f16" ? 2 : 8;
   const unit = weight.format === "f16" ? 2 : 32;
   if (weight.in % unit !== 0) {
-    throw new Error(`${kernel}: ${argument} in ${weight.format} needs a multiple of ${unit} columns, got [${weight.out}, ${weight.in}].`);
+    throw new Error(
+      `${kernel}: ${argument} in ${weight.format} needs a multiple of ${unit} columns, got [${weight.out}, ${weight.in}].`,
+    );
   }
   expectSize(kernel, argument, weight.packed, (weight.out * weight.in) / perWord);
-  if (weight.format === "int4") expectSize(kernel, `${argument} scales`, weight.scales, weight.out * Math.ceil(weight.in / 64));
+  if (weight.format === "int4")
+    expectSize(kernel, `${argument} scales`, weight.scales, weight.out * Math.ceil(weight.in / 64));
 }

@@ -5,7 +5,7 @@
  * tensor that half fills it (arena.ts). Whoever knows how large a batch may become says so (`room`, `Recorder.reserve`): then the
  * first step takes all that the later ones need.
  */
-import { engine, util, type Tensor } from "@tensorflow/tfjs-core";
+import { engine, type Tensor, util } from "@tensorflow/tfjs-core";
 import type { DataType, HomeCounters } from "../home";
 import { Arena, fits, LEAST_BUFFER_BYTES } from "./arena";
 import type { BufferBinding, DataId, HomeBackend, TensorRecord } from "./backend";
@@ -55,7 +55,9 @@ export class Storage {
     const needed = Math.max(bytesOf(shape), room);
     const limit = this.backend.device.limits.maxBufferSize;
     if (needed > limit) {
-      throw new Error(`A tensor [${shape.join(", ")}] needs ${needed} bytes; this adapter's buffers hold at most ${limit}.`);
+      throw new Error(
+        `A tensor [${shape.join(", ")}] needs ${needed} bytes; this adapter's buffers hold at most ${limit}.`,
+      );
     }
     if (this.recording) return this.allocateInArena(shape, dtype, needed);
     const buffer = lasting ? this.acquireLasting(needed) : this.acquire(needed);
@@ -91,9 +93,21 @@ export class Storage {
     }
     const base = this.binding(flat);
     const dtype: DataType = flat.dtype === "int32" ? "int32" : "float32";
-    const tensor = this.wrap(shape, dtype, { values: null, dtype, shape, refCount: 1, resource: base.buffer, external: true });
+    const tensor = this.wrap(shape, dtype, {
+      values: null,
+      dtype,
+      shape,
+      refCount: 1,
+      resource: base.buffer,
+      external: true,
+    });
     const owner = this.ownerOf(flat.dataId);
-    this.views.set(tensor.dataId, { buffer: base.buffer, offset: base.offset + 4 * offset, size: Math.max(4, 4 * elements), owner });
+    this.views.set(tensor.dataId, {
+      buffer: base.buffer,
+      offset: base.offset + 4 * offset,
+      size: Math.max(4, 4 * elements),
+      owner,
+    });
     return tensor;
   }
 
@@ -117,7 +131,8 @@ export class Storage {
     const view = this.views.get(id);
     if (view) return view;
     const { tensorMap } = this.backend.internals;
-    if (!tensorMap.has(id)) throw new Error("A tensor of another backend or of a disposed home was given to the WebGPU home.");
+    if (!tensorMap.has(id))
+      throw new Error("A tensor of another backend or of a disposed home was given to the WebGPU home.");
     const record = tensorMap.get(id);
     if (!record.resource) this.backend.uploadToGPU(id);
     const buffer = record.resource;
@@ -179,7 +194,14 @@ export class Storage {
 
   private allocateInArena(shape: readonly number[], dtype: DataType, size: number): Tensor {
     const buffer = this.arena.take(size);
-    const tensor = this.wrap(shape, dtype, { values: null, dtype, shape, refCount: 1, resource: buffer, external: true });
+    const tensor = this.wrap(shape, dtype, {
+      values: null,
+      dtype,
+      shape,
+      refCount: 1,
+      resource: buffer,
+      external: true,
+    });
     this.views.set(tensor.dataId, { buffer, offset: 0, size: boundBytes(shape, buffer), owner: tensor.dataId });
     this.arena.lend(buffer, tensor.dataId);
     return tensor;
@@ -208,7 +230,13 @@ export class Storage {
 
   private writeBuffer(binding: BufferBinding, values: Float32Array | Int32Array, offset: number): void {
     if (values.length === 0) return;
-    this.backend.queue.writeBuffer(binding.buffer, binding.offset + 4 * offset, values.buffer, values.byteOffset, values.byteLength);
+    this.backend.queue.writeBuffer(
+      binding.buffer,
+      binding.offset + 4 * offset,
+      values.buffer,
+      values.byteOffset,
+      values.byteLength,
+    );
     this.counters.bytesUploaded += values.byteLength;
   }
 

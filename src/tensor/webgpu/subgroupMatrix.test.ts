@@ -3,8 +3,9 @@
  * its WGSL goes through the compiler, on Dawn's backend that computes nothing but knows every feature. The matrix instructions
  * themselves are not run here.
  */
-import { create, globals } from "webgpu";
+
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { create, globals } from "webgpu";
 import { relativeError } from "../conformance";
 import type { Home } from "../home";
 import { packWeight } from "../packedWeight";
@@ -13,7 +14,14 @@ import { openReferenceHome } from "../reference/home";
 import type { WebGpuHome } from "./home";
 import { productSpec } from "./kernels/product";
 import { emulatedFragments } from "./kernels/products/emulatedFragments";
-import { FRAGMENT_FEATURE, fragmentDialect, orderAsArgument, orderAsTemplate, type FragmentConfig, type FragmentDialect } from "./kernels/products/fragments";
+import {
+  FRAGMENT_FEATURE,
+  type FragmentConfig,
+  type FragmentDialect,
+  fragmentDialect,
+  orderAsArgument,
+  orderAsTemplate,
+} from "./kernels/products/fragments";
 import { subgroupMatrix } from "./kernels/products/subgroupMatrix";
 import type { ProductAdapter } from "./kernels/products/variant";
 import { weightAccess } from "./kernels/weightAccess";
@@ -26,7 +34,15 @@ const UNEVEN: FragmentConfig = { componentType: "f16", resultComponentType: "f32
 
 function adapterWith(dialect: FragmentDialect, ...configs: FragmentConfig[]): ProductAdapter {
   const features = new Set(["shader-f16", "subgroups", FRAGMENT_FEATURE]);
-  return { software: false, features, subgroupMinSize: 32, subgroupMaxSize: 32, subgroupIndex: true, workgroupBytes: 32768, fragments: { dialect, configs } };
+  return {
+    software: false,
+    features,
+    subgroupMinSize: 32,
+    subgroupMaxSize: 32,
+    subgroupIndex: true,
+    workgroupBytes: 32768,
+    fragments: { dialect, configs },
+  };
 }
 
 describe("what it asks of an adapter", () => {
@@ -35,7 +51,11 @@ describe("what it asks of an adapter", () => {
     ["NVIDIA's units", whole, null],
     ["Apple's units", adapterWith(orderAsArgument, APPLE), null],
     ["no such feature", { ...whole, features: new Set(), fragments: null }, /feature/],
-    ["integers only", adapterWith(orderAsTemplate, { componentType: "i8", resultComponentType: "i32", M: 16, N: 16, K: 16 }), /configuration/],
+    [
+      "integers only",
+      adapterWith(orderAsTemplate, { componentType: "i8", resultComponentType: "i32", M: 16, N: 16, K: 16 }),
+      /configuration/,
+    ],
     ["sums in halves", adapterWith(orderAsTemplate, { ...NVIDIA, resultComponentType: "f16" }), /configuration/],
     ["f16 units without shader-f16", { ...whole, features: new Set([FRAGMENT_FEATURE, "subgroups"]) }, /configuration/],
     ["subgroups of several sizes", { ...whole, subgroupMinSize: 8 }, /one size/],
@@ -48,7 +68,9 @@ describe("what it asks of an adapter", () => {
   it("f16 units take x·Wᵀ only, f32 units everything; where both are, packed weights take f16", () => {
     const shape = { orientation: "NN", m: 64, n: 64, k: 64, format: "f16" } as const;
     expect(subgroupMatrix.plan(shape, whole)).toBeNull();
-    expect(subgroupMatrix.plan({ ...shape, orientation: "TN", format: "f32" }, adapterWith(orderAsTemplate, APPLE))).not.toBeNull();
+    expect(
+      subgroupMatrix.plan({ ...shape, orientation: "TN", format: "f32" }, adapterWith(orderAsTemplate, APPLE)),
+    ).not.toBeNull();
     const both = adapterWith(orderAsTemplate, APPLE, NVIDIA);
     expect(subgroupMatrix.rounds({ orientation: "NT", format: "f32" }, both)).toBe(false);
     expect(subgroupMatrix.rounds({ orientation: "NT", format: "int4" }, both)).toBe(true);
@@ -66,14 +88,29 @@ describe("its WGSL compiles", () => {
   });
   afterAll(() => device.destroy());
 
-  it("in the spelling that the device is asked for", async () => expect((await fragmentDialect(device))?.name).toBe(orderAsTemplate.name));
+  it("in the spelling that the device is asked for", async () =>
+    expect((await fragmentDialect(device))?.name).toBe(orderAsTemplate.name));
 
-  it.each([[orderAsTemplate, NVIDIA], [orderAsTemplate, APPLE], [orderAsTemplate, UNEVEN], [orderAsArgument, UNEVEN]] as const)("%o, %o", async (dialect, config) => {
+  it.each([
+    [orderAsTemplate, NVIDIA],
+    [orderAsTemplate, APPLE],
+    [orderAsTemplate, UNEVEN],
+    [orderAsArgument, UNEVEN],
+  ] as const)("%o, %o", async (dialect, config) => {
     const adapter = adapterWith(dialect, config);
-    const plans = (["NT", "NN", "TN"] as const).flatMap((orientation) => (["f32", "f16", "int4"] as const).flatMap((format) => [100, 1000].flatMap((m) => {
-      const plan = orientation === "TN" && format !== "f32" ? null : subgroupMatrix.plan({ orientation, m, n: 1000, k: 1000, format }, adapter);
-      return plan === null ? [] : [shaderCode(productSpec(orientation, weightAccess(format, true), plan, true, true))];
-    })));
+    const plans = (["NT", "NN", "TN"] as const).flatMap((orientation) =>
+      (["f32", "f16", "int4"] as const).flatMap((format) =>
+        [100, 1000].flatMap((m) => {
+          const plan =
+            orientation === "TN" && format !== "f32"
+              ? null
+              : subgroupMatrix.plan({ orientation, m, n: 1000, k: 1000, format }, adapter);
+          return plan === null
+            ? []
+            : [shaderCode(productSpec(orientation, weightAccess(format, true), plan, true, true))];
+        }),
+      ),
+    );
     expect(plans.length).toBe(config === APPLE ? 14 : 6);
     for (const code of plans) {
       device.pushErrorScope("validation");
@@ -84,13 +121,20 @@ describe("its WGSL compiles", () => {
 });
 
 describe("with emulated units", () => {
-  const numbers = (count: number, stream: number, scale = 1): Float32Array => Float32Array.from({ length: count }, (_, i) => scale * (2 * randomUniform(9, stream, 0, i) - 1));
+  const numbers = (count: number, stream: number, scale = 1): Float32Array =>
+    Float32Array.from({ length: count }, (_, i) => scale * (2 * randomUniform(9, stream, 0, i) - 1));
   let home: WebGpuHome;
   const reference = openReferenceHome();
   const open = async (componentType: "f32" | "f16"): Promise<void> => {
     const probe = await openNodeWebGpuHome();
     const M = probe.dispatcher.traits.products.adapter.subgroupMaxSize;
-    home = await openNodeWebGpuHome({ products: "subgroupMatrix", fragments: { dialect: emulatedFragments(M), configs: [{ componentType, resultComponentType: "f32", M, N: 16, K: 32 }] } });
+    home = await openNodeWebGpuHome({
+      products: "subgroupMatrix",
+      fragments: {
+        dialect: emulatedFragments(M),
+        configs: [{ componentType, resultComponentType: "f32", M, N: 16, K: 32 }],
+      },
+    });
   };
   afterAll(() => home.dispose());
   const [rows, columns, out] = [37, 52, 68];
@@ -100,8 +144,17 @@ describe("with emulated units", () => {
     expect(home.description.halfProducts).toBeUndefined();
     const products = async (on: Home): Promise<readonly ArrayLike<number>[]> => {
       const weight = packWeight(on, numbers(out * columns, 1), out, columns, "f32");
-      const [x, dy, dw] = [on.upload(numbers(rows * columns, 2), [rows, columns]), on.upload(numbers(rows * out, 3), [rows, out]), on.upload(numbers(out * columns, 4), [out, columns])];
-      const y = on.kernels.linear(x, weight, on.upload(numbers(out, 5), [out]), on.upload(numbers(rows * out, 6), [rows, out]));
+      const [x, dy, dw] = [
+        on.upload(numbers(rows * columns, 2), [rows, columns]),
+        on.upload(numbers(rows * out, 3), [rows, out]),
+        on.upload(numbers(out * columns, 4), [out, columns]),
+      ];
+      const y = on.kernels.linear(
+        x,
+        weight,
+        on.upload(numbers(out, 5), [out]),
+        on.upload(numbers(rows * out, 6), [rows, out]),
+      );
       const dx = on.kernels.linearGradInput(dy, weight, null);
       on.kernels.linearGradWeight(x, dy, dw, null);
       return on.read([y, dx, dw]);
@@ -110,13 +163,18 @@ describe("with emulated units", () => {
     for (const [i, values] of expected.entries()) expect(relativeError(got[i] ?? [], values)).toBeLessThan(3e-6);
   });
 
-  it("of f16: activations far beyond a half's range keep their digits, and dy·W is left to shared tiles", { timeout: 240_000 }, async () => {
+  it("of f16: activations far beyond a half's range keep their digits, and dy·W is left to shared tiles", {
+    timeout: 240_000,
+  }, async () => {
     await open("f16");
     expect(home.description.halfProducts).toBe(true);
     const products = async (on: Home): Promise<readonly ArrayLike<number>[]> => {
       const weight = packWeight(on, numbers(out * columns, 1), out, columns, "f16");
       const dx = on.kernels.linearGradInput(on.upload(numbers(rows * out, 3, 1e-9), [rows, out]), weight, null);
-      return on.read([on.kernels.linear(on.upload(numbers(rows * columns, 2, 5e5), [rows, columns]), weight, null, null), dx]);
+      return on.read([
+        on.kernels.linear(on.upload(numbers(rows * columns, 2, 5e5), [rows, columns]), weight, null, null),
+        dx,
+      ]);
     };
     const [[y, dx], [expectedY, expectedDx]] = [await products(home), await products(await reference)];
     expect(relativeError(y ?? [], expectedY ?? [])).toBeLessThan(1e-3);

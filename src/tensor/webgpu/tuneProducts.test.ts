@@ -1,28 +1,41 @@
 /** The tuner: what it chooses from times, what it refuses, what it keeps, and that a real one leaves a home that is right. */
-import { describe, expect, it } from "vitest";
+
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { describe, expect, it } from "vitest";
 import { selfTest } from "../selfTest";
-import { PRODUCT_KINDS, uniformTable, type ProductKind } from "./kernels/products/choice";
+import { PRODUCT_KINDS, type ProductKind, uniformTable } from "./kernels/products/choice";
 import { orderAsTemplate } from "./kernels/products/fragments";
-import { tune, type Timing } from "./kernels/products/tuner";
-import { parseTuningRecord, tuningIdentity, type TuningStore } from "./kernels/products/tuningRecord";
+import { type Timing, tune } from "./kernels/products/tuner";
+import { parseTuningRecord, type TuningStore, tuningIdentity } from "./kernels/products/tuningRecord";
 import type { ProductAdapter, ProductVariantName } from "./kernels/products/variant";
 import { openNodeWebGpuHome } from "./node";
+import { type ProductTuning, tuneProducts } from "./tuneProducts";
 import { fileTuningStore } from "./tuningFile";
-import { tuneProducts, type ProductTuning } from "./tuneProducts";
 
 const gpu: ProductAdapter = {
-  software: false, features: new Set(["shader-f16", "subgroups", "chromium-experimental-subgroup-matrix"]), subgroupMinSize: 32, subgroupMaxSize: 32, subgroupIndex: true, workgroupBytes: 49152,
-  fragments: { dialect: orderAsTemplate, configs: [{ componentType: "f16", resultComponentType: "f32", M: 16, N: 16, K: 16 }] },
+  software: false,
+  features: new Set(["shader-f16", "subgroups", "chromium-experimental-subgroup-matrix"]),
+  subgroupMinSize: 32,
+  subgroupMaxSize: 32,
+  subgroupIndex: true,
+  workgroupBytes: 49152,
+  fragments: {
+    dialect: orderAsTemplate,
+    configs: [{ componentType: "f16", resultComponentType: "f32", M: 16, N: 16, K: 16 }],
+  },
 };
 
 /** A device that is as fast and as right as it is told, and a clock that it moves. */
 class Device implements Timing {
   clock = 0;
   readonly tried: string[] = [];
-  constructor(readonly times: Partial<Record<ProductVariantName, number>>, readonly compared: Partial<Record<ProductVariantName, number | { readonly error: string }>> = {}, readonly cost = 1) {}
+  constructor(
+    readonly times: Partial<Record<ProductVariantName, number>>,
+    readonly compared: Partial<Record<ProductVariantName, number | { readonly error: string }>> = {},
+    readonly cost = 1,
+  ) {}
   async compare(kind: ProductKind, variant: ProductVariantName): Promise<number | { readonly error: string }> {
     this.tried.push(`${kind} ${variant}`);
     this.clock += this.cost;
@@ -40,21 +53,40 @@ describe("the tuner", () => {
     const device = new Device({ sharedTiles: 4, registerTiles: 8, subgroups: 3, f16: 2, subgroupMatrix: 1 });
     const { table, untried } = await choose(device);
     expect(table).toEqual({
-      fewRows: "subgroups", manyRows: "subgroups", inputGradient: "subgroups", weightGradient: "subgroups",
-      fewRowsPacked: "subgroupMatrix", manyRowsPacked: "subgroupMatrix", inputGradientPacked: "f16",
+      fewRows: "subgroups",
+      manyRows: "subgroups",
+      inputGradient: "subgroups",
+      weightGradient: "subgroups",
+      fewRowsPacked: "subgroupMatrix",
+      manyRowsPacked: "subgroupMatrix",
+      inputGradientPacked: "f16",
     });
     expect(untried).toEqual([]);
   });
 
   it("keeps the plain variant unless another is a twentieth faster", async () => {
-    expect((await choose(new Device({ sharedTiles: 1, registerTiles: 0.96, subgroups: 0.96, f16: 0.96, subgroupMatrix: 0.96 }))).table).toEqual(uniformTable("sharedTiles"));
+    expect(
+      (
+        await choose(
+          new Device({ sharedTiles: 1, registerTiles: 0.96, subgroups: 0.96, f16: 0.96, subgroupMatrix: 0.96 }),
+        )
+      ).table,
+    ).toEqual(uniformTable("sharedTiles"));
   });
 
   it("refuses a variant that computes something else or that the device refuses, however fast", async () => {
-    const device = new Device({ sharedTiles: 4, subgroups: 0.1, registerTiles: 3, f16: 0.1, subgroupMatrix: 0.1 }, { subgroups: 0.01, f16: { error: "no such type" }, subgroupMatrix: NaN });
+    const device = new Device(
+      { sharedTiles: 4, subgroups: 0.1, registerTiles: 3, f16: 0.1, subgroupMatrix: 0.1 },
+      { subgroups: 0.01, f16: { error: "no such type" }, subgroupMatrix: NaN },
+    );
     const { table, trials } = await choose(device);
     expect(table).toEqual(uniformTable("registerTiles"));
-    expect(trials.find(({ variant }) => variant === "subgroups")).toEqual({ kind: "fewRows", variant: "subgroups", milliseconds: null, refused: "differs from the plain variant by 0.01 of the largest value, 0.0001 allowed" });
+    expect(trials.find(({ variant }) => variant === "subgroups")).toEqual({
+      kind: "fewRows",
+      variant: "subgroups",
+      milliseconds: null,
+      refused: "differs from the plain variant by 0.01 of the largest value, 0.0001 allowed",
+    });
     expect(trials.find(({ variant }) => variant === "f16")?.refused).toBe("no such type");
   });
 
@@ -70,18 +102,30 @@ describe("the tuner", () => {
 describe("the kept choice", () => {
   const memory = (text: string | null): TuningStore & { text: string | null } => ({
     text,
-    async read() { return this.text; },
-    async write(fresh) { this.text = fresh; },
+    async read() {
+      return this.text;
+    },
+    async write(fresh) {
+      this.text = fresh;
+    },
   });
-  const run = (store: TuningStore, identity = "adapter | driver 1", device = new Device({ registerTiles: 0.1 })): Promise<ProductTuning> =>
-    tuneProducts({ adapter: gpu, identity, store, timing: device, now: () => 0 });
+  const run = (
+    store: TuningStore,
+    identity = "adapter | driver 1",
+    device = new Device({ registerTiles: 0.1 }),
+  ): Promise<ProductTuning> => tuneProducts({ adapter: gpu, identity, store, timing: device, now: () => 0 });
 
   it("is read back without measuring; another driver measures its own, and both are kept", async () => {
     const store = memory(null);
     const first = await run(store);
     expect(first.from).toBe("measured");
     const device = new Device({});
-    expect(await run(store, "adapter | driver 1", device)).toEqual({ table: first.table, from: "kept", trials: [], notes: [] });
+    expect(await run(store, "adapter | driver 1", device)).toEqual({
+      table: first.table,
+      from: "kept",
+      trials: [],
+      notes: [],
+    });
     expect(device.tried).toEqual([]);
     const other = await run(store, "adapter | driver 2", device);
     expect([other.from, other.table.fewRows]).toEqual(["measured", "sharedTiles"]);
@@ -89,24 +133,42 @@ describe("the kept choice", () => {
   });
 
   it("that is damaged is told, measured anew and replaced", async () => {
-    for (const [text, why] of [["{", /no JSON/], ['{"version":2,"choices":[]}', /version/], ['{"version":1,"choices":[{"identity":"a","table":{"fewRows":"magic"}}]}', /fewRows/]] as const) {
+    for (const [text, why] of [
+      ["{", /no JSON/],
+      ['{"version":2,"choices":[]}', /version/],
+      ['{"version":1,"choices":[{"identity":"a","table":{"fewRows":"magic"}}]}', /fewRows/],
+    ] as const) {
       const store = memory(text);
       const { from, notes } = await run(store);
       expect(from).toBe("measured");
       expect(notes[0]).toMatch(/damaged/);
       expect(notes[0]).toMatch(why);
-      expect(parseTuningRecord(store.text)).toMatchObject({ version: 1, choices: [{ identity: "adapter | driver 1" }] });
+      expect(parseTuningRecord(store.text)).toMatchObject({
+        version: 1,
+        choices: [{ identity: "adapter | driver 1" }],
+      });
     }
   });
 
   it("naming a variant that the adapter cannot run is measured anew", async () => {
-    const store = memory(JSON.stringify({ version: 1, choices: [{ identity: "adapter | driver 1", table: uniformTable("subgroups") }] }));
-    const { from, notes } = await tuneProducts({ adapter: { ...gpu, features: new Set() }, identity: "adapter | driver 1", store, timing: new Device({}), now: () => 0 });
+    const store = memory(
+      JSON.stringify({ version: 1, choices: [{ identity: "adapter | driver 1", table: uniformTable("subgroups") }] }),
+    );
+    const { from, notes } = await tuneProducts({
+      adapter: { ...gpu, features: new Set() },
+      identity: "adapter | driver 1",
+      store,
+      timing: new Device({}),
+      now: () => 0,
+    });
     expect([from, notes.some((note) => /names subgroups/.test(note))]).toEqual(["measured", true]);
   });
 
   it("that cannot be kept is told, and used", async () => {
-    const { table, notes } = await run({ read: () => Promise.reject(new Error("no right to read")), write: () => Promise.reject(new Error("disk full")) });
+    const { table, notes } = await run({
+      read: () => Promise.reject(new Error("no right to read")),
+      write: () => Promise.reject(new Error("disk full")),
+    });
     expect(table.fewRows).toBe("registerTiles");
     expect(notes.join(" ")).toMatch(/no right to read.*disk full/);
   });
@@ -117,17 +179,25 @@ describe("the kept choice", () => {
     expect(tuningIdentity(info, gpu, "Node v20")).toBe(identity);
     expect(tuningIdentity({ ...info, description: "driver 2" }, gpu, "Node v20")).not.toBe(identity);
     expect(tuningIdentity(info, gpu, "Node v22")).not.toBe(identity);
-    expect(tuningIdentity(info, { ...gpu, features: new Set(["subgroups"]), fragments: null }, "Node v20")).not.toBe(identity);
+    expect(tuningIdentity(info, { ...gpu, features: new Set(["subgroups"]), fragments: null }, "Node v20")).not.toBe(
+      identity,
+    );
   });
 });
 
-it("tunes this machine's adapter, keeps the choice in a file, and leaves a home that is right", { timeout: 180_000 }, async () => {
+it("tunes this machine's adapter, keeps the choice in a file, and leaves a home that is right", {
+  timeout: 180_000,
+}, async () => {
   const folder = mkdtempSync(join(tmpdir(), "tuning-"));
   const file = join(folder, "cache", "products.json");
   const tuning = { store: fileTuningStore(file), environment: "test" };
   const measured = await openNodeWebGpuHome({ products: "tuned", tuning });
   expect(measured.productTuning?.from).toBe("measured");
-  expect(measured.productTuning?.trials.every(({ milliseconds, refused }) => (milliseconds ?? 0) > 0 && refused === undefined)).toBe(true);
+  expect(
+    measured.productTuning?.trials.every(
+      ({ milliseconds, refused }) => (milliseconds ?? 0) > 0 && refused === undefined,
+    ),
+  ).toBe(true);
   await selfTest(measured);
   await measured.dispose();
   const kept = await openNodeWebGpuHome({ products: "tuned", tuning });

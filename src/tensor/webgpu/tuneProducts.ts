@@ -1,7 +1,7 @@
 /** The choice of product variants for an adapter: as it was kept, else measured and then kept. */
-import { productVariant, type ProductTable } from "./kernels/products/choice";
-import { tune, type Timing, type Trial } from "./kernels/products/tuner";
-import { parseTuningRecord, withChoice, type TuningRecord, type TuningStore } from "./kernels/products/tuningRecord";
+import { type ProductTable, productVariant } from "./kernels/products/choice";
+import { type Timing, type Trial, tune } from "./kernels/products/tuner";
+import { parseTuningRecord, type TuningRecord, type TuningStore, withChoice } from "./kernels/products/tuningRecord";
 import type { ProductAdapter } from "./kernels/products/variant";
 
 /** All of it may take so long; what is begun is finished. */
@@ -26,7 +26,14 @@ export interface TuneOptions {
   readonly budgetMs?: number;
 }
 
-export async function tuneProducts({ adapter, identity, store, timing, now, budgetMs = BUDGET_MS }: TuneOptions): Promise<ProductTuning> {
+export async function tuneProducts({
+  adapter,
+  identity,
+  store,
+  timing,
+  now,
+  budgetMs = BUDGET_MS,
+}: TuneOptions): Promise<ProductTuning> {
   const notes: string[] = [];
   const record = store === null ? null : await readRecord(store, notes);
   const kept = record?.choices.find((choice) => choice.identity === identity);
@@ -36,13 +43,16 @@ export async function tuneProducts({ adapter, identity, store, timing, now, budg
     notes.push(`The kept choice of products names ${unable}, which this adapter cannot run: measured anew.`);
   }
   const { table, trials, untried } = await tune(adapter, timing, budgetMs, now);
-  for (const { kind, variant, refused } of trials) if (refused !== undefined) notes.push(`${variant} is not used for ${kind}: ${refused}`);
+  for (const { kind, variant, refused } of trials)
+    if (refused !== undefined) notes.push(`${variant} is not used for ${kind}: ${refused}`);
   if (untried.length > 0) notes.push(`No time to measure ${untried.join(", ")}: left to the plain variant.`);
   if (store !== null) {
     try {
       await store.write(`${JSON.stringify(withChoice(record, identity, table), null, 1)}\n`);
     } catch (error) {
-      notes.push(`The choice of products could not be kept and will be measured again: ${error instanceof Error ? error.message : String(error)}`);
+      notes.push(
+        `The choice of products could not be kept and will be measured again: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
   }
   return { table, from: "measured", trials, notes };
@@ -53,7 +63,9 @@ async function readRecord(store: TuningStore, notes: string[]): Promise<TuningRe
   try {
     text = await store.read();
   } catch (error) {
-    notes.push(`The kept choice of products could not be read: ${error instanceof Error ? error.message : String(error)}`);
+    notes.push(
+      `The kept choice of products could not be read: ${error instanceof Error ? error.message : String(error)}`,
+    );
     return null;
   }
   const record = parseTuningRecord(text);

@@ -4,11 +4,14 @@ import { conformanceCases } from "../conformance";
 import type { Weight } from "../kernels";
 import { randomUniform } from "../random";
 import { openReferenceHome } from "../reference/home";
+import type { WebGpuHome } from "./home";
 import { rowBlocks } from "./kernels/weightAccess";
 import { openNodeWebGpuHome } from "./node";
-import type { WebGpuHome } from "./home";
 
-describe.each([{ kernelsFor: "software", only: /^(linear|embedding|tokenLogprobs)/ }, { kernelsFor: "gpu", only: /^(linear|embedding)\S* (f16|int4|\[70)/ }] as const)("in blocks of 64 rows, kernels for a $kernelsFor adapter", ({ kernelsFor, only }) => {
+describe.each([
+  { kernelsFor: "software", only: /^(linear|embedding|tokenLogprobs)/ },
+  { kernelsFor: "gpu", only: /^(linear|embedding)\S* (f16|int4|\[70)/ },
+] as const)("in blocks of 64 rows, kernels for a $kernelsFor adapter", ({ kernelsFor, only }) => {
   let home: WebGpuHome;
   const reference = openReferenceHome();
   beforeAll(async () => {
@@ -23,8 +26,15 @@ describe.each([{ kernelsFor: "software", only: /^(linear|embedding|tokenLogprobs
 
 it("blocks cover the rows once, begin at multiples of 64, and fit the binding", () => {
   expect(rowBlocks(100, 4, 400)).toEqual([{ first: 0, rows: 100 }]);
-  expect(rowBlocks(200, 1000, 128_500)).toEqual([{ first: 0, rows: 128 }, { first: 128, rows: 72 }]);
-  expect(rowBlocks(130, 1000, 1)).toEqual([{ first: 0, rows: 64 }, { first: 64, rows: 64 }, { first: 128, rows: 2 }]);
+  expect(rowBlocks(200, 1000, 128_500)).toEqual([
+    { first: 0, rows: 128 },
+    { first: 128, rows: 72 },
+  ]);
+  expect(rowBlocks(130, 1000, 1)).toEqual([
+    { first: 0, rows: 64 },
+    { first: 64, rows: 64 },
+    { first: 128, rows: 2 },
+  ]);
 });
 
 it("a head beyond the adapter's own limit (lavapipe binds 128 MiB)", { timeout: 120_000 }, async () => {

@@ -1,5 +1,5 @@
 /** jax-js as a party, on its wasm or WebGPU backend. */
-import { defaultDevice, init, type Device } from "@jax-js/jax";
+import { type Device, defaultDevice, init } from "@jax-js/jax";
 import type { HomeName } from "../../../tensor/home";
 import { nodeGpu } from "../../../tensor/webgpu/node";
 import { timed } from "../../clock";
@@ -14,33 +14,49 @@ export async function openJax(home: HomeName): Promise<Party> {
   if (device === "webgpu") {
     await nodeGpu();
     // jax-js looks into the browser's name while it is loaded; Node's navigator has none before version 21.
-    if (!("userAgent" in navigator)) Object.defineProperty(navigator, "userAgent", { value: "Node.js", configurable: true });
+    if (!("userAgent" in navigator))
+      Object.defineProperty(navigator, "userAgent", { value: "Node.js", configurable: true });
     calls = countGpuCalls();
   }
-  if (!(await init(device)).includes(device)) throw new Error(`jax-js does not start its ${device} backend in Node ${process.versions.node}.`);
+  if (!(await init(device)).includes(device))
+    throw new Error(`jax-js does not start its ${device} backend in Node ${process.versions.node}.`);
   defaultDevice(device);
-  return { name: "jax-js", notes: [], adapter: device === "wasm" ? "SIMD, 1 thread" : device, open: async (job) => openJob(calls, job), close: async () => undefined };
+  return {
+    name: "jax-js",
+    notes: [],
+    adapter: device === "wasm" ? "SIMD, 1 thread" : device,
+    open: async (job) => openJob(calls, job),
+    close: async () => undefined,
+  };
 }
 
 function deviceOf(home: HomeName): Device {
   switch (home) {
-    case "webgpu": return "webgpu";
-    case "wasm": return "wasm";
-    case "reference": throw new Error("jax-js has no plain backend worth comparing with the reference home.");
-    default: return home satisfies never;
+    case "webgpu":
+      return "webgpu";
+    case "wasm":
+      return "wasm";
+    case "reference":
+      throw new Error("jax-js has no plain backend worth comparing with the reference home.");
+    default:
+      return home satisfies never;
   }
 }
 
 function openJob(calls: GpuCalls | null, job: Job): Contender {
   switch (job.kind) {
-    case "product": return openProduct(calls, job);
-    case "train": return openTraining(calls, job);
+    case "product":
+      return openProduct(calls, job);
+    case "train":
+      return openTraining(calls, job);
     case "rollout":
     case "kernel":
     case "chain":
     case "copy":
-    case "grpo": throw new Error("jax-js is compared in the product and the training step.");
-    default: return job satisfies never;
+    case "grpo":
+      throw new Error("jax-js is compared in the product and the training step.");
+    default:
+      return job satisfies never;
   }
 }
 
@@ -48,9 +64,14 @@ function openJob(calls: GpuCalls | null, job: Job): Contender {
 export async function measured(calls: GpuCalls | null, units: number, work: () => Promise<unknown>): Promise<Run> {
   const before = calls === null ? null : { ...calls };
   const { milliseconds, hostMilliseconds } = await timed(units, work);
-  const counts = calls === null || before === null ? {} : {
-    dispatches: calls.dispatches - before.dispatches, submits: calls.submits - before.submits,
-    readbacks: calls.readbacks - before.readbacks, bytesUploaded: calls.bytesUploaded - before.bytesUploaded,
-  };
+  const counts =
+    calls === null || before === null
+      ? {}
+      : {
+          dispatches: calls.dispatches - before.dispatches,
+          submits: calls.submits - before.submits,
+          readbacks: calls.readbacks - before.readbacks,
+          bytesUploaded: calls.bytesUploaded - before.bytesUploaded,
+        };
   return { milliseconds, hostMilliseconds: calls === null ? null : hostMilliseconds, counts };
 }

@@ -6,7 +6,8 @@ import type { GpuCalls } from "../gpuCalls";
 import { measured } from "./party";
 
 export function openProduct(calls: GpuCalls | null, { form, rows, inner, outer }: JobOf<"product">): Contender {
-  const matrix = (count: number, stream: number, shape: number[]): np.Array => np.array(productInputs(count, stream)).reshape(shape);
+  const matrix = (count: number, stream: number, shape: number[]): np.Array =>
+    np.array(productInputs(count, stream)).reshape(shape);
   const x = matrix(rows * inner, 0, [rows, inner]);
   const dy = matrix(rows * outer, 1, [rows, outer]);
   const weight = matrix(outer * inner, 2, [outer, inner]);
@@ -17,27 +18,31 @@ export function openProduct(calls: GpuCalls | null, { form, rows, inner, outer }
   /** The result, owned by the caller. */
   const once = (): np.Array => {
     switch (form) {
-      case "forward": return forward(x.ref, weight.ref);
-      case "inputGradient": return inputGradient(dy.ref, weight.ref);
+      case "forward":
+        return forward(x.ref, weight.ref);
+      case "inputGradient":
+        return inputGradient(dy.ref, weight.ref);
       case "weightGradient":
         gradient = weightGradient(gradient, x.ref, dy.ref);
         return gradient.ref;
-      default: return form satisfies never;
+      default:
+        return form satisfies never;
     }
   };
   return {
-    check: async () => [...await once().data()].slice(0, 64),
-    run: (units) => measured(calls, 1, async () => {
-      for (let i = 1; i < units; i++) {
-        const result = once();
-        // jax-js computes lazily: a result nobody waits for might not be computed.
-        await blockUntilReady(result);
-        result.dispose();
-      }
-      const last = once();
-      await blockUntilReady(last);
-      last.dispose();
-    }),
+    check: async () => [...(await once().data())].slice(0, 64),
+    run: (units) =>
+      measured(calls, 1, async () => {
+        for (let i = 1; i < units; i++) {
+          const result = once();
+          // jax-js computes lazily: a result nobody waits for might not be computed.
+          await blockUntilReady(result);
+          result.dispose();
+        }
+        const last = once();
+        await blockUntilReady(last);
+        last.dispose();
+      }),
     async close() {
       for (const array of [x, dy, weight, gradient]) array.dispose();
       for (const compiled of [forward, inputGradient, weightGradient]) compiled.dispose();

@@ -4,13 +4,36 @@
  */
 import { jit, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
 import type { Contender, DecoderShape, JobOf } from "../../contender";
-import { CHECKED_STEPS, NORM_EPSILON, OPTIMISER, randomTokens, rotaryTables, stackedWeights, type Values } from "../../workload";
+import {
+  CHECKED_STEPS,
+  NORM_EPSILON,
+  OPTIMISER,
+  randomTokens,
+  rotaryTables,
+  stackedWeights,
+  type Values,
+} from "../../workload";
 import type { GpuCalls } from "../gpuCalls";
 import { measured } from "./party";
 
-type Layer = { norm1: np.Array; qkv: np.Array; qkvBias: np.Array; o: np.Array; norm2: np.Array; gateUp: np.Array; down: np.Array };
+type Layer = {
+  norm1: np.Array;
+  qkv: np.Array;
+  qkvBias: np.Array;
+  o: np.Array;
+  norm2: np.Array;
+  gateUp: np.Array;
+  down: np.Array;
+};
 type Weights = { table: np.Array; layers: Layer[]; norm: np.Array };
-type Constants = { inputs: np.Array; targets: np.Array; weights: np.Array; cos: np.Array; sin: np.Array; mask: np.Array };
+type Constants = {
+  inputs: np.Array;
+  targets: np.Array;
+  weights: np.Array;
+  cos: np.Array;
+  sin: np.Array;
+  mask: np.Array;
+};
 type State = { theta: Weights; m: Weights; v: Weights; correction1: np.Array; correction2: np.Array };
 
 const linear = (x: np.Array, weight: np.Array): np.Array => np.matmul(x, np.transpose(weight));
@@ -36,15 +59,21 @@ function halves(x: np.Array, axis: number): [np.Array, np.Array] {
 function lossOf(shape: DecoderShape, rows: number, length: number) {
   const { heads, hidden } = shape;
   const headDim = hidden / heads;
-  const perHead = (part: np.Array): np.Array => np.transpose(part.reshape([rows, length, heads, headDim]), [0, 2, 1, 3]);
+  const perHead = (part: np.Array): np.Array =>
+    np.transpose(part.reshape([rows, length, heads, headDim]), [0, 2, 1, 3]);
   return (theta: Weights, { inputs, targets, weights, cos, sin, mask }: Constants): np.Array => {
     let x = np.matmul(inputs, theta.table.ref);
     for (const layer of theta.layers) {
       const [q, k, v] = np.split(linear(rmsNorm(x.ref, layer.norm1), layer.qkv).add(layer.qkvBias), 3, 1).map(perHead);
       if (q === undefined || k === undefined || v === undefined) throw new Error("np.split gave no thirds.");
       const keys = np.transpose(rotate(k, cos.ref, sin.ref), [0, 1, 3, 2]);
-      const scores = np.matmul(rotate(q, cos.ref, sin.ref), keys).mul(1 / Math.sqrt(headDim)).add(mask.ref);
-      const attended = np.transpose(np.matmul(nn.softmax(scores, -1), v), [0, 2, 1, 3]).reshape([rows * length, hidden]);
+      const scores = np
+        .matmul(rotate(q, cos.ref, sin.ref), keys)
+        .mul(1 / Math.sqrt(headDim))
+        .add(mask.ref);
+      const attended = np
+        .transpose(np.matmul(nn.softmax(scores, -1), v), [0, 2, 1, 3])
+        .reshape([rows * length, hidden]);
       const middle = x.add(linear(attended, layer.o));
       const [gate, up] = halves(linear(rmsNorm(middle.ref, layer.norm2), layer.gateUp), 1);
       x = middle.add(linear(nn.silu(gate).mul(up), layer.down));
@@ -68,7 +97,8 @@ function stepOf(shape: DecoderShape, rows: number, length: number) {
     const next = grads.map((g, i) => {
       const clipped = g.mul(scale.ref);
       const [oldTheta, oldM, oldV] = [thetas[i], ms[i], vs[i]];
-      if (oldTheta === undefined || oldM === undefined || oldV === undefined) throw new Error("The gradient has other leaves than the weights.");
+      if (oldTheta === undefined || oldM === undefined || oldV === undefined)
+        throw new Error("The gradient has other leaves than the weights.");
       const newM = oldM.mul(OPTIMISER.beta1).add(clipped.ref.mul(1 - OPTIMISER.beta1));
       const newV = oldV.mul(OPTIMISER.beta2).add(np.square(clipped).mul(1 - OPTIMISER.beta2));
       const update = newM.ref.mul(correction1.ref).div(np.sqrt(newV.ref.mul(correction2.ref)).add(OPTIMISER.epsilon));
@@ -76,7 +106,11 @@ function stepOf(shape: DecoderShape, rows: number, length: number) {
     });
     for (const array of [scale, correction1, correction2]) array.dispose();
     const form = tree.structure(theta);
-    const whole = (part: "theta" | "m" | "v"): Weights => tree.unflatten(form, next.map((leaf) => leaf[part])) as Weights;
+    const whole = (part: "theta" | "m" | "v"): Weights =>
+      tree.unflatten(
+        form,
+        next.map((leaf) => leaf[part]),
+      ) as Weights;
     return { theta: whole("theta"), m: whole("m"), v: whole("v"), result: np.stack([loss, norm]) };
   };
 }
@@ -86,13 +120,25 @@ export function openTraining(calls: GpuCalls | null, { shape, rows, length }: Jo
   const { table, layers, norm } = stackedWeights(shape, 0);
   const zeros = ({ shape: dimensions }: Values): np.Array => np.zeros([...dimensions]);
   const weightsBy = (make: (values: Values) => np.Array): Weights => ({
-    table: make(table), norm: make(norm),
-    layers: layers.map(({ norm1, qkv, qkvBias, o, norm2, gateUp, down }) => ({ norm1: make(norm1), qkv: make(qkv), qkvBias: make(qkvBias), o: make(o), norm2: make(norm2), gateUp: make(gateUp), down: make(down) })),
+    table: make(table),
+    norm: make(norm),
+    layers: layers.map(({ norm1, qkv, qkvBias, o, norm2, gateUp, down }) => ({
+      norm1: make(norm1),
+      qkv: make(qkv),
+      qkvBias: make(qkvBias),
+      o: make(o),
+      norm2: make(norm2),
+      gateUp: make(gateUp),
+      down: make(down),
+    })),
   });
   let state = { theta: weightsBy(array), m: weightsBy(zeros), v: weightsBy(zeros) };
   const tokens = randomTokens(shape, rows, length + 1, 0);
   const oneHot = (shift: number): np.Array => {
-    const ids = Int32Array.from({ length: rows * length }, (_, i) => tokens[Math.floor(i / length) * (length + 1) + (i % length) + shift] ?? 0);
+    const ids = Int32Array.from(
+      { length: rows * length },
+      (_, i) => tokens[Math.floor(i / length) * (length + 1) + (i % length) + shift] ?? 0,
+    );
     return nn.oneHot(np.array(ids), shape.vocabulary);
   };
   const { cos, sin, half } = rotaryTables(shape, length);
@@ -100,24 +146,33 @@ export function openTraining(calls: GpuCalls | null, { shape, rows, length }: Jo
     inputs: oneHot(0),
     targets: oneHot(1),
     // The first token is part of the prompt: nothing is learnt from predicting the second.
-    weights: np.array(Float32Array.from({ length: rows * length }, (_, i) => (i % length === 0 ? 0 : -1 / (rows * (length - 1))))),
+    weights: np.array(
+      Float32Array.from({ length: rows * length }, (_, i) => (i % length === 0 ? 0 : -1 / (rows * (length - 1)))),
+    ),
     cos: np.array(cos).reshape([1, 1, length, half]),
     sin: np.array(sin).reshape([1, 1, length, half]),
-    mask: np.array(Float32Array.from({ length: length * length }, (_, i) => (i % length <= Math.floor(i / length) ? 0 : -1e9))).reshape([1, 1, length, length]),
+    mask: np
+      .array(
+        Float32Array.from({ length: length * length }, (_, i) => (i % length <= Math.floor(i / length) ? 0 : -1e9)),
+      )
+      .reshape([1, 1, length, length]),
   };
   const compiled = jit(stepOf(shape, rows, length));
   let updates = 0;
   const step = async (): Promise<readonly number[]> => {
     updates++;
-    const corrections = { correction1: np.array(1 / (1 - OPTIMISER.beta1 ** updates)), correction2: np.array(1 / (1 - OPTIMISER.beta2 ** updates)) };
+    const corrections = {
+      correction1: np.array(1 / (1 - OPTIMISER.beta1 ** updates)),
+      correction2: np.array(1 / (1 - OPTIMISER.beta2 ** updates)),
+    };
     const { result, ...next } = compiled({ ...state, ...corrections }, tree.ref(constants));
     state = next;
-    return [...await result.data()];
+    return [...(await result.data())];
   };
   return {
     async check() {
       const numbers: number[] = [];
-      for (let i = 0; i < CHECKED_STEPS; i++) numbers.push(...await step());
+      for (let i = 0; i < CHECKED_STEPS; i++) numbers.push(...(await step()));
       return numbers;
     },
     run: (units) => measured(calls, units, step),

@@ -8,13 +8,18 @@ import "@tensorflow/tfjs-backend-cpu";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { splitVGradConfig } from "@tensorflow/tfjs-core/dist/gradients/SplitV_grad";
-import { registerAutodiff } from "../../../tensor/reference/autodiff";
 import type { HomeName } from "../../../tensor/home";
+import { registerAutodiff } from "../../../tensor/reference/autodiff";
 import { nodeGpu } from "../../../tensor/webgpu/node";
 import { countGpuCalls, type GpuCalls } from "../gpuCalls";
 
 const LIMITS = [
-  "maxComputeWorkgroupStorageSize", "maxComputeWorkgroupsPerDimension", "maxStorageBufferBindingSize", "maxBufferSize", "maxComputeWorkgroupSizeX", "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeWorkgroupsPerDimension",
+  "maxStorageBufferBindingSize",
+  "maxBufferSize",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeInvocationsPerWorkgroup",
 ] as const;
 
 export interface OpenedTfjs {
@@ -30,18 +35,26 @@ export async function openTfjsBackend(home: HomeName): Promise<OpenedTfjs> {
   registerAutodiff();
   tf.registerGradient(splitVGradConfig);
   switch (home) {
-    case "webgpu": return openWebGpu();
+    case "webgpu":
+      return openWebGpu();
     case "wasm": {
-      const simd = createRequire(import.meta.url).resolve("@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm");
+      const simd = createRequire(import.meta.url).resolve(
+        "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm",
+      );
       tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
-      setWasmPaths({ "tfjs-backend-wasm.wasm": simd, "tfjs-backend-wasm-simd.wasm": simd, "tfjs-backend-wasm-threaded-simd.wasm": simd });
+      setWasmPaths({
+        "tfjs-backend-wasm.wasm": simd,
+        "tfjs-backend-wasm-simd.wasm": simd,
+        "tfjs-backend-wasm-threaded-simd.wasm": simd,
+      });
       await activate("wasm");
       return { adapter: "SIMD, 1 thread", calls: null, close: () => undefined };
     }
     case "reference":
       await activate("cpu");
       return { adapter: "JavaScript, 1 thread", calls: null, close: () => undefined };
-    default: return home satisfies never;
+    default:
+      return home satisfies never;
   }
 }
 

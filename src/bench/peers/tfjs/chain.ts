@@ -15,7 +15,7 @@ export function openChain(opened: OpenedTfjs, { length }: JobOf<"chain">): Conte
       total = next;
     }
     const reading = total.data();
-    const values = [...await reading];
+    const values = [...(await reading)];
     total.dispose();
     return values;
   };

@@ -37,7 +37,13 @@ export function makeWeights<T extends tf.Tensor>(shape: DecoderShape, make: (val
   return {
     table: make(weights.table),
     layers: weights.layers.map(({ norm1, qkv, qkvBias, o, norm2, gateUp, down }) => ({
-      norm1: make(norm1), qkv: make(qkv), qkvBias: make(qkvBias), o: make(o), norm2: make(norm2), gateUp: make(gateUp), down: make(down),
+      norm1: make(norm1),
+      qkv: make(qkv),
+      qkvBias: make(qkvBias),
+      o: make(o),
+      norm2: make(norm2),
+      gateUp: make(gateUp),
+      down: make(down),
     })),
     norm: make(weights.norm),
   };
@@ -45,7 +51,10 @@ export function makeWeights<T extends tf.Tensor>(shape: DecoderShape, make: (val
 
 /** The causal mask, added to scores [1, 1, length, length]. */
 export function causalMask(length: number): tf.Tensor {
-  return tf.tensor4d(Float32Array.from({ length: length * length }, (_, i) => (i % length <= Math.floor(i / length) ? 0 : MASKED)), [1, 1, length, length]);
+  return tf.tensor4d(
+    Float32Array.from({ length: length * length }, (_, i) => (i % length <= Math.floor(i / length) ? 0 : MASKED)),
+    [1, 1, length, length],
+  );
 }
 
 /** x / sqrt(mean(x²) + ε) · weight; x [N, D], weight [D] → [N, D] */
@@ -61,7 +70,10 @@ export function linear(x: tf.Tensor, weight: tf.Tensor): tf.Tensor {
 /** Rotate-half pairing; x [B, H, T, headDim], cos and sin [1, 1, T, headDim/2]. */
 export function rotate(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor): tf.Tensor {
   const [first, second] = halves(x, 3);
-  return tf.concat([tf.sub(tf.mul(first, cos), tf.mul(second, sin)), tf.add(tf.mul(second, cos), tf.mul(first, sin))], 3);
+  return tf.concat(
+    [tf.sub(tf.mul(first, cos), tf.mul(second, sin)), tf.add(tf.mul(second, cos), tf.mul(first, sin))],
+    3,
+  );
 }
 
 /** silu(gate)·up of gate|up [N, 2F] → [N, F] */
@@ -82,13 +94,21 @@ function halves(x: tf.Tensor, axis: number): [tf.Tensor, tf.Tensor] {
  * @param mask added to the scores; null where every new token sees everything
  */
 export function layers(
-  weights: TfjsWeights<tf.Tensor>, shape: DecoderShape, x: tf.Tensor, rows: number, length: number,
-  cos: tf.Tensor, sin: tf.Tensor, mask: tf.Tensor | null, cached: readonly LayerCache[] | null,
+  weights: TfjsWeights<tf.Tensor>,
+  shape: DecoderShape,
+  x: tf.Tensor,
+  rows: number,
+  length: number,
+  cos: tf.Tensor,
+  sin: tf.Tensor,
+  mask: tf.Tensor | null,
+  cached: readonly LayerCache[] | null,
 ): { readonly x: tf.Tensor; readonly cache: LayerCache[] } {
   const { heads, hidden } = shape;
   const headDim = hidden / heads;
   const cache: LayerCache[] = [];
-  const perHead = (part: tf.Tensor): tf.Tensor => tf.transpose(tf.reshape(part, [rows, length, heads, headDim]), [0, 2, 1, 3]);
+  const perHead = (part: tf.Tensor): tf.Tensor =>
+    tf.transpose(tf.reshape(part, [rows, length, heads, headDim]), [0, 2, 1, 3]);
   const stream = weights.layers.reduce((x, layer, i) => {
     const qkv = tf.add(linear(rmsNorm(x, layer.norm1), layer.qkv), layer.qkvBias);
     const [q, newK, newV] = tf.split(qkv, 3, 1).map(perHead);

@@ -4,13 +4,23 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Contender, JobOf } from "../../contender";
-import { SIZES, type KernelName } from "../../kernelWork";
+import { type KernelName, SIZES } from "../../kernelWork";
 import { productInputs } from "../../workload";
 import type { OpenedTfjs } from "./backend";
 import { causalMask, linear, rmsNorm, rotate, swiglu } from "./decoder";
 import { measured } from "./party";
 
-const { rows: N, sequence: T, responses: R, hidden: D, heads: H, headDim, inner: F, vocabulary: V, parameters: P } = SIZES;
+const {
+  rows: N,
+  sequence: T,
+  responses: R,
+  hidden: D,
+  heads: H,
+  headDim,
+  inner: F,
+  vocabulary: V,
+  parameters: P,
+} = SIZES;
 const B = N / T;
 
 export function openKernel(opened: OpenedTfjs, { name }: JobOf<"kernel">): Contender {
@@ -23,12 +33,13 @@ export function openKernel(opened: OpenedTfjs, { name }: JobOf<"kernel">): Conte
   });
   return {
     check: async () => [],
-    run: (units) => measured(opened, 1, async () => {
-      for (let i = 1; i < units; i++) tf.dispose(tf.tidy(once));
-      const corner = tf.tidy(() => tf.slice(tf.reshape(once(), [-1]), 0, 1));
-      await corner.data();
-      corner.dispose();
-    }),
+    run: (units) =>
+      measured(opened, 1, async () => {
+        for (let i = 1; i < units; i++) tf.dispose(tf.tidy(once));
+        const corner = tf.tidy(() => tf.slice(tf.reshape(once(), [-1]), 0, 1));
+        await corner.data();
+        corner.dispose();
+      }),
     async close() {
       tf.dispose(inputs);
     },
@@ -39,11 +50,26 @@ type Keep = (tensor: tf.Tensor) => tf.Tensor;
 
 let streams = 0;
 function floats(keep: Keep, ...shape: number[]): tf.Tensor {
-  return keep(tf.tensor(productInputs(shape.reduce((a, b) => a * b, 1), streams++), shape));
+  return keep(
+    tf.tensor(
+      productInputs(
+        shape.reduce((a, b) => a * b, 1),
+        streams++,
+      ),
+      shape,
+    ),
+  );
 }
 
-const ids = (keep: Keep): tf.Tensor => keep(tf.tensor1d(Int32Array.from({ length: N }, (_, i) => (7 * i) % V), "int32"));
-const oneHot = (indices: tf.Tensor, depth: number): tf.Tensor => tf.cast(tf.oneHot(tf.cast(indices, "int32"), depth), "float32");
+const ids = (keep: Keep): tf.Tensor =>
+  keep(
+    tf.tensor1d(
+      Int32Array.from({ length: N }, (_, i) => (7 * i) % V),
+      "int32",
+    ),
+  );
+const oneHot = (indices: tf.Tensor, depth: number): tf.Tensor =>
+  tf.cast(tf.oneHot(tf.cast(indices, "int32"), depth), "float32");
 
 /** The gradients of `f` at `xs`, as one tensor to wait for. */
 function gradients(f: (...xs: tf.Tensor[]) => tf.Tensor, xs: readonly tf.Tensor[], dy: tf.Tensor): tf.Tensor {
@@ -75,18 +101,45 @@ function logprobs(x: tf.Tensor, head: tf.Tensor, targets: tf.Tensor): tf.Tensor 
 
 /** For each kernel: make its inputs, and return the composition. */
 const COMPOSITIONS: Readonly<Partial<Record<KernelName, (keep: Keep) => () => tf.Tensor>>> = {
-  embedding: (keep) => { const [table, i] = [floats(keep, V, D), ids(keep)]; return () => tf.gather(table, i); },
-  embeddingGrad: (keep) => { const [dy, i, sum] = [floats(keep, N, D), ids(keep), floats(keep, V, D)]; return () => tf.add(sum, tf.matMul(oneHot(i, V), dy, true, false)); },
-  rmsNorm: (keep) => { const [x, w] = [floats(keep, N, D), floats(keep, D)]; return () => rmsNorm(x, w); },
-  rmsNormGrad: (keep) => { const [x, w, dy] = [floats(keep, N, D), floats(keep, D), floats(keep, N, D)]; return () => gradients((a, b) => rmsNorm(required(a), required(b)), [x, w], dy); },
-  linear: (keep) => { const [x, w, b] = [floats(keep, N, D), floats(keep, 2 * F, D), floats(keep, 2 * F)]; return () => tf.add(linear(x, w), b); },
-  linearGradInput: (keep) => { const [dy, w] = [floats(keep, N, 2 * F), floats(keep, 2 * F, D)]; return () => tf.matMul(dy, w); },
+  embedding: (keep) => {
+    const [table, i] = [floats(keep, V, D), ids(keep)];
+    return () => tf.gather(table, i);
+  },
+  embeddingGrad: (keep) => {
+    const [dy, i, sum] = [floats(keep, N, D), ids(keep), floats(keep, V, D)];
+    return () => tf.add(sum, tf.matMul(oneHot(i, V), dy, true, false));
+  },
+  rmsNorm: (keep) => {
+    const [x, w] = [floats(keep, N, D), floats(keep, D)];
+    return () => rmsNorm(x, w);
+  },
+  rmsNormGrad: (keep) => {
+    const [x, w, dy] = [floats(keep, N, D), floats(keep, D), floats(keep, N, D)];
+    return () => gradients((a, b) => rmsNorm(required(a), required(b)), [x, w], dy);
+  },
+  linear: (keep) => {
+    const [x, w, b] = [floats(keep, N, D), floats(keep, 2 * F, D), floats(keep, 2 * F)];
+    return () => tf.add(linear(x, w), b);
+  },
+  linearGradInput: (keep) => {
+    const [dy, w] = [floats(keep, N, 2 * F), floats(keep, 2 * F, D)];
+    return () => tf.matMul(dy, w);
+  },
   linearGradWeight: (keep) => {
-    const [x, dy, sum, bias] = [floats(keep, N, D), floats(keep, N, 2 * F), floats(keep, 2 * F, D), floats(keep, 2 * F)];
+    const [x, dy, sum, bias] = [
+      floats(keep, N, D),
+      floats(keep, N, 2 * F),
+      floats(keep, 2 * F, D),
+      floats(keep, 2 * F),
+    ];
     return () => last([tf.add(bias, tf.sum(dy, 0)), tf.add(sum, tf.matMul(dy, x, true, false))]);
   },
   rope: (keep) => {
-    const [x, cos, sin] = [floats(keep, B, 2 * H, T, headDim), floats(keep, 1, 1, T, headDim / 2), floats(keep, 1, 1, T, headDim / 2)];
+    const [x, cos, sin] = [
+      floats(keep, B, 2 * H, T, headDim),
+      floats(keep, 1, 1, T, headDim / 2),
+      floats(keep, 1, 1, T, headDim / 2),
+    ];
     return () => rotate(x, cos, sin);
   },
   attention: (keep) => {
@@ -99,16 +152,37 @@ const COMPOSITIONS: Readonly<Partial<Record<KernelName, (keep: Keep) => () => tf
     const [dOut, mask] = [floats(keep, B, H, T, headDim), keep(causalMask(T))];
     return () => gradients((q, k, v) => attend(required(q), required(k), required(v), mask), qkv, dOut);
   },
-  swiglu: (keep) => { const x = floats(keep, N, 2 * F); return () => swiglu(x); },
-  swigluGrad: (keep) => { const [x, dy] = [floats(keep, N, 2 * F), floats(keep, N, F)]; return () => gradients((a) => swiglu(required(a)), [x], dy); },
-  gelu: (keep) => { const x = floats(keep, N, F); return () => gelu(x); },
-  geluGrad: (keep) => { const [x, dy] = [floats(keep, N, F), floats(keep, N, F)]; return () => gradients((a) => gelu(required(a)), [x], dy); },
-  add: (keep) => { const [a, b] = [floats(keep, N, D), floats(keep, N, D)]; return () => tf.add(a, b); },
+  swiglu: (keep) => {
+    const x = floats(keep, N, 2 * F);
+    return () => swiglu(x);
+  },
+  swigluGrad: (keep) => {
+    const [x, dy] = [floats(keep, N, 2 * F), floats(keep, N, F)];
+    return () => gradients((a) => swiglu(required(a)), [x], dy);
+  },
+  gelu: (keep) => {
+    const x = floats(keep, N, F);
+    return () => gelu(x);
+  },
+  geluGrad: (keep) => {
+    const [x, dy] = [floats(keep, N, F), floats(keep, N, F)];
+    return () => gradients((a) => gelu(required(a)), [x], dy);
+  },
+  add: (keep) => {
+    const [a, b] = [floats(keep, N, D), floats(keep, N, D)];
+    return () => tf.add(a, b);
+  },
   fill: () => () => tf.fill([P], 0),
-  tokenLogprobs: (keep) => { const [x, w, i] = [floats(keep, N, D), floats(keep, V, D), ids(keep)]; return () => logprobs(x, w, oneHot(i, V)); },
+  tokenLogprobs: (keep) => {
+    const [x, w, i] = [floats(keep, N, D), floats(keep, V, D), ids(keep)];
+    return () => logprobs(x, w, oneHot(i, V));
+  },
   tokenLogprobsGrad: (keep) => {
     const [x, w, i, dy] = [floats(keep, N, D), floats(keep, V, D), ids(keep), floats(keep, N)];
-    return () => { const targets = oneHot(i, V); return gradients((a, b) => logprobs(required(a), required(b), targets), [x, w], dy); };
+    return () => {
+      const targets = oneHot(i, V);
+      return gradients((a, b) => logprobs(required(a), required(b), targets), [x, w], dy);
+    };
   },
   sample: (keep) => {
     const logits = floats(keep, R, V);
@@ -118,7 +192,10 @@ const COMPOSITIONS: Readonly<Partial<Record<KernelName, (keep: Keep) => () => tf
       return tf.sum(tf.mul(oneHot(next, V), logp), -1);
     };
   },
-  sumSquares: (keep) => { const x = floats(keep, P); return () => tf.sum(tf.square(x)); },
+  sumSquares: (keep) => {
+    const x = floats(keep, P);
+    return () => tf.sum(tf.square(x));
+  },
   adamw: (keep) => {
     const [theta, grad, m, v] = [floats(keep, P), floats(keep, P), floats(keep, P), keep(tf.ones([P]))];
     return () => {

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { HomeName } from "../../../tensor/home";
 import { timed } from "../../clock";
 import type { Contender, Job, Party, Run } from "../../contender";
-import { openTfjsBackend, type OpenedTfjs } from "./backend";
+import { type OpenedTfjs, openTfjsBackend } from "./backend";
 import { openChain } from "./chain";
 import { openKernel } from "./kernel";
 import { openProduct } from "./product";
@@ -23,14 +23,21 @@ export async function openTfjs(home: HomeName): Promise<Party> {
 
 function openJob(opened: OpenedTfjs, job: Job): Contender {
   switch (job.kind) {
-    case "product": return openProduct(opened, job);
-    case "train": return openTraining(opened, job);
-    case "rollout": return openRollout(opened, job);
-    case "kernel": return openKernel(opened, job);
-    case "chain": return openChain(opened, job);
+    case "product":
+      return openProduct(opened, job);
+    case "train":
+      return openTraining(opened, job);
+    case "rollout":
+      return openRollout(opened, job);
+    case "kernel":
+      return openKernel(opened, job);
+    case "chain":
+      return openChain(opened, job);
     case "copy":
-    case "grpo": throw new Error("stock TensorFlow.js is compared in kernels, products, the training step and the rollout.");
-    default: return job satisfies never;
+    case "grpo":
+      throw new Error("stock TensorFlow.js is compared in kernels, products, the training step and the rollout.");
+    default:
+      return job satisfies never;
   }
 }
 
@@ -38,6 +45,12 @@ function openJob(opened: OpenedTfjs, job: Job): Contender {
 export async function measured({ calls }: OpenedTfjs, units: number, work: () => Promise<unknown>): Promise<Run> {
   const before = { ...calls };
   const { milliseconds, hostMilliseconds } = await timed(units, work);
-  const counts = Object.fromEntries(Object.entries(calls ?? {}).map(([name, count]) => [name, count - (Reflect.get(before, name) as number)]));
-  return { milliseconds, hostMilliseconds: calls === null ? null : hostMilliseconds, counts: { ...counts, bytesHeld: tf.memory().numBytes } };
+  const counts = Object.fromEntries(
+    Object.entries(calls ?? {}).map(([name, count]) => [name, count - (Reflect.get(before, name) as number)]),
+  );
+  return {
+    milliseconds,
+    hostMilliseconds: calls === null ? null : hostMilliseconds,
+    counts: { ...counts, bytesHeld: tf.memory().numBytes },
+  };
 }

@@ -13,15 +13,18 @@ export function openProduct(opened: OpenedTfjs, { form, rows, inner, outer }: Jo
   /** The result, to be disposed. */
   const once = (): tf.Tensor => {
     switch (form) {
-      case "forward": return tf.matMul(x, weight, false, true);
-      case "inputGradient": return tf.matMul(dy, weight);
+      case "forward":
+        return tf.matMul(x, weight, false, true);
+      case "inputGradient":
+        return tf.matMul(dy, weight);
       case "weightGradient": {
         const sum = tf.tidy(() => tf.add(gradient, tf.matMul(dy, x, true, false)));
         gradient.dispose();
         gradient = sum;
         return sum.clone();
       }
-      default: return form satisfies never;
+      default:
+        return form satisfies never;
     }
   };
   return {
@@ -31,14 +34,15 @@ export function openProduct(opened: OpenedTfjs, { form, rows, inner, outer }: Jo
       result.dispose();
       return [...values].slice(0, 64);
     },
-    run: (units) => measured(opened, 1, async () => {
-      for (let i = 1; i < units; i++) once().dispose();
-      const last = once();
-      const corner = tf.slice(last, [0, 0], [1, 1]);
-      last.dispose();
-      await corner.data();
-      corner.dispose();
-    }),
+    run: (units) =>
+      measured(opened, 1, async () => {
+        for (let i = 1; i < units; i++) once().dispose();
+        const last = once();
+        const corner = tf.slice(last, [0, 0], [1, 1]);
+        last.dispose();
+        await corner.data();
+        corner.dispose();
+      }),
     async close() {
       tf.dispose([x, dy, weight, gradient]);
     },

@@ -1,7 +1,7 @@
 /** Runs the Python shim beside this file: work in on stdin, figures out on stdout, what it says meanwhile on stderr. */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { fullSizeFiguresSchema, type FullSizeFigures, type FullSizeWork } from "../../fullSize/work";
+import { type FullSizeFigures, type FullSizeWork, fullSizeFiguresSchema } from "../../fullSize/work";
 
 const SHIM = fileURLToPath(new URL("full_size.py", import.meta.url));
 const KEPT_STDERR = 4000;
@@ -15,7 +15,11 @@ export class PeerMissing extends Error {
  * @param python an interpreter that has torch, transformers and peft
  * @throws PeerMissing when it is not there or lacks them; Error when the measurement fails
  */
-export async function measureTransformers(python: string, work: FullSizeWork, onProgress: (what: string) => void): Promise<FullSizeFigures> {
+export async function measureTransformers(
+  python: string,
+  work: FullSizeWork,
+  onProgress: (what: string) => void,
+): Promise<FullSizeFigures> {
   const { code, stdout, stderr } = await run(python, JSON.stringify(work), onProgress);
   if (code !== 0) throw failure(python, code, stderr);
   return parseFigures(stdout);
@@ -39,22 +43,41 @@ export function parseFigures(stdout: string): FullSizeFigures {
 /** Why the shim ended: a missing module is the user's to install, anything else is a failure. */
 export function failure(python: string, code: number | null, stderr: string): Error {
   const missing = /No module named '([\w.]+)'/.exec(stderr)?.[1];
-  if (missing !== undefined) return new PeerMissing(`${python} has no module ${missing}: pip install torch transformers peft accelerate into an environment, and name its interpreter with --python`);
-  const last = stderr.split("\n").map((line) => line.trim()).findLast((line) => line !== "") ?? "it said nothing";
+  if (missing !== undefined)
+    return new PeerMissing(
+      `${python} has no module ${missing}: pip install torch transformers peft accelerate into an environment, and name its interpreter with --python`,
+    );
+  const last =
+    stderr
+      .split("\n")
+      .map((line) => line.trim())
+      .findLast((line) => line !== "") ?? "it said nothing";
   return new Error(`full_size.py ended with exit code ${code}: ${last}`);
 }
 
-function run(python: string, input: string, onProgress: (what: string) => void): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
+function run(
+  python: string,
+  input: string,
+  onProgress: (what: string) => void,
+): Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(python, [SHIM], { stdio: ["pipe", "pipe", "pipe"] });
     let [stdout, stderr] = ["", ""];
-    child.stdout.setEncoding("utf8").on("data", (text: string) => { stdout += text; });
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+    });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       stderr = (stderr + text).slice(-KEPT_STDERR);
       const told = /^transformers: .+$/m.exec(text)?.[0];
       if (told !== undefined) onProgress(told);
     });
-    child.on("error", (cause) => reject(new PeerMissing(`${python} cannot be started (${cause.message}); name a Python that has torch, transformers and peft with --python`)));
+    child.on("error", (cause) =>
+      reject(
+        new PeerMissing(
+          `${python} cannot be started (${cause.message}); name a Python that has torch, transformers and peft with --python`,
+        ),
+      ),
+    );
     child.on("close", (code) => resolve({ code, stdout, stderr }));
     // An interpreter that dies early closes its end; its exit code says so.
     child.stdin.on("error", () => undefined);

@@ -5,17 +5,27 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { cacheColumns, holdsHalves } from "../../cacheHalves";
 import type { AttentionShape, ChangingOptions } from "../../kernels";
-import { read, write, type BufferSpec, type Dispatcher, type Params } from "../dispatch";
+import { type BufferSpec, type Dispatcher, type Params, read, write } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
 import type { Storage } from "../storage";
-import { fitsBlocks, forwardBlock, keysBlock, queriesBlock, type AttentionBlock } from "./attentionBlocks";
+import { type AttentionBlock, fitsBlocks, forwardBlock, keysBlock, queriesBlock } from "./attentionBlocks";
 import { cacheBlock } from "./attentionCache";
 import { backwardKeysCode, backwardQueriesCode, forwardCode, type HeadElement } from "./attentionCode";
 import { lacksOneSubgroup } from "./oneSubgroup";
 
 const PARAMS = {
-  heads: "u32", kvHeads: "u32", parts: "u32", qColumns: "u32", kvColumns: "u32",
-  qOffset: "u32", kOffset: "u32", vOffset: "u32", scale: "f32", extend: "i32", rows: "u32", keys: "u32",
+  heads: "u32",
+  kvHeads: "u32",
+  parts: "u32",
+  qColumns: "u32",
+  kvColumns: "u32",
+  qOffset: "u32",
+  kOffset: "u32",
+  vOffset: "u32",
+  scale: "f32",
+  extend: "i32",
+  rows: "u32",
+  keys: "u32",
 } as const;
 
 /** A pass: its code, and how many rows of a head one workgroup has. */
@@ -51,14 +61,41 @@ export class AttentionKernels {
     const lse = this.storage.allocate([rows, heads], "float32");
     const variant = this.variant(shape, qColumns, kvColumns, q.dataId === kv.dataId);
     const { element, key } = variant;
-    if (halves && element !== "vec4f") throw new Error(`attention: a cache in halves needs offsets and widths that are multiples of 4, got ${JSON.stringify(shape)}.`);
-    const buffers = [read("q", element), read("kv", halves ? "vec2<u32>" : element), read("visible", "i32"), write("out", element), write("lse")];
+    if (halves && element !== "vec4f")
+      throw new Error(
+        `attention: a cache in halves needs offsets and widths that are multiples of 4, got ${JSON.stringify(shape)}.`,
+      );
+    const buffers = [
+      read("q", element),
+      read("kv", halves ? "vec2<u32>" : element),
+      read("visible", "i32"),
+      write("out", element),
+      write("lse"),
+    ];
     const params = this.params(shape, variant, [rows, qColumns], [keys, kvColumns]);
-    this.run(`attention ${key}${halves ? " f16" : ""}`, variant, variant.forward(halves), buffers, [q, kv, visible, out, lse], params, rows, heads, 4 * rows * keys * heads * headDim);
+    this.run(
+      `attention ${key}${halves ? " f16" : ""}`,
+      variant,
+      variant.forward(halves),
+      buffers,
+      [q, kv, visible, out, lse],
+      params,
+      rows,
+      heads,
+      4 * rows * keys * heads * headDim,
+    );
     return { out, lse };
   }
 
-  attentionGrad(qkv: Tensor, visible: Tensor, seenBy: Tensor, out: Tensor, lse: Tensor, dOut: Tensor, shape: AttentionShape): Tensor {
+  attentionGrad(
+    qkv: Tensor,
+    visible: Tensor,
+    seenBy: Tensor,
+    out: Tensor,
+    lse: Tensor,
+    dOut: Tensor,
+    shape: AttentionShape,
+  ): Tensor {
     const { heads, kvHeads, headDim } = shape;
     const [rows, columns] = matrix("attentionGrad", "qkv", qkv);
     expectShape("attentionGrad", "qkv", qkv, [rows, (heads + 2 * kvHeads) * headDim]);
@@ -74,37 +111,113 @@ export class AttentionKernels {
     const { element, key } = variant;
     const params = this.params(shape, variant, [rows, columns], [rows, columns]);
     const work = 6 * rows * rows * heads * headDim;
-    const queryBuffers = [read("qkv", element), read("visible", "i32"), read("out", element), read("lse"), read("dOut", element), write("dQkv", element), write("norms", "vec2f")];
-    this.run(`attentionGrad q ${key}`, variant, variant.queries(), queryBuffers, [qkv, visible, out, lse, dOut, dQkv, norms], params, rows, heads, work);
-    const keyBuffers = [read("qkv", element), read("seenBy", "i32"), read("norms", "vec2f"), read("dOut", element), write("dQkv", element)];
-    this.run(`attentionGrad kv ${key}`, variant, variant.keys(), keyBuffers, [qkv, seenBy, norms, dOut, dQkv], params, rows, kvHeads, work);
+    const queryBuffers = [
+      read("qkv", element),
+      read("visible", "i32"),
+      read("out", element),
+      read("lse"),
+      read("dOut", element),
+      write("dQkv", element),
+      write("norms", "vec2f"),
+    ];
+    this.run(
+      `attentionGrad q ${key}`,
+      variant,
+      variant.queries(),
+      queryBuffers,
+      [qkv, visible, out, lse, dOut, dQkv, norms],
+      params,
+      rows,
+      heads,
+      work,
+    );
+    const keyBuffers = [
+      read("qkv", element),
+      read("seenBy", "i32"),
+      read("norms", "vec2f"),
+      read("dOut", element),
+      write("dQkv", element),
+    ];
+    this.run(
+      `attentionGrad kv ${key}`,
+      variant,
+      variant.keys(),
+      keyBuffers,
+      [qkv, seenBy, norms, dOut, dQkv],
+      params,
+      rows,
+      kvHeads,
+      work,
+    );
     norms.dispose();
     return dQkv;
   }
 
-  private run(name: string, { threads, oneSubgroup }: Variant, pass: Pass, buffers: readonly BufferSpec[], operands: readonly Tensor[], params: Params, rows: number, heads: number, work: number): void {
-    const kernel = this.dispatcher.kernel(name, () => ({ buffers, params: PARAMS, threads, oneSubgroup, code: pass.code() }));
+  private run(
+    name: string,
+    { threads, oneSubgroup }: Variant,
+    pass: Pass,
+    buffers: readonly BufferSpec[],
+    operands: readonly Tensor[],
+    params: Params,
+    rows: number,
+    heads: number,
+    work: number,
+  ): void {
+    const kernel = this.dispatcher.kernel(name, () => ({
+      buffers,
+      params: PARAMS,
+      threads,
+      oneSubgroup,
+      code: pass.code(),
+    }));
     this.dispatcher.run(kernel, operands, params, Math.ceil(rows / pass.rows) * heads, work);
   }
 
   /** Rows and columns of the queries' matrix, then of that of keys and values. */
-  private params(shape: AttentionShape, { element }: Variant, [rows, qColumns]: readonly [number, number], [keys, kvColumns]: readonly [number, number]): Params {
+  private params(
+    shape: AttentionShape,
+    { element }: Variant,
+    [rows, qColumns]: readonly [number, number],
+    [keys, kvColumns]: readonly [number, number],
+  ): Params {
     const { heads, kvHeads, headDim, qOffset, kOffset, vOffset, extend } = shape;
     const vector = element === "vec4f" ? 4 : 1;
     const layout = [headDim, qColumns, kvColumns, qOffset, kOffset, vOffset].map((columns) => columns / vector);
-    return (changing: ChangingOptions) => [heads, kvHeads, ...layout, 1 / Math.sqrt(headDim), changing.extend ?? extend ?? 0, rows, keys];
+    return (changing: ChangingOptions) => [
+      heads,
+      kvHeads,
+      ...layout,
+      1 / Math.sqrt(headDim),
+      changing.extend ?? extend ?? 0,
+      rows,
+      keys,
+    ];
   }
 
   /** Parts of a head are vec4 where every offset and stride allows it. @param own keys and values lie in the queries' matrix: neighbours see nearly the same rows */
-  private variant({ headDim, qOffset, kOffset, vOffset }: AttentionShape, qColumns: number, kvColumns: number, own: boolean): Variant {
-    const { software, products: { adapter } } = this.dispatcher.traits;
+  private variant(
+    { headDim, qOffset, kOffset, vOffset }: AttentionShape,
+    qColumns: number,
+    kvColumns: number,
+    own: boolean,
+  ): Variant {
+    const {
+      software,
+      products: { adapter },
+    } = this.dispatcher.traits;
     const aligned = [headDim, qOffset, kOffset, vOffset, qColumns, kvColumns].every((count) => count % 4 === 0);
     const element = aligned ? "vec4f" : "f32";
     if (aligned && fitsBlocks(headDim) && lacksOneSubgroup(adapter) === null) {
       const lanes = adapter.subgroupMinSize;
       return {
-        element, key: `${own ? "blocks" : "cache blocks"} ${headDim}`, threads: lanes, oneSubgroup: true,
-        forward: (halves) => (own ? forwardBlock(headDim, lanes) : cacheBlock(headDim, lanes, halves)), queries: () => queriesBlock(headDim, lanes), keys: () => keysBlock(headDim, lanes),
+        element,
+        key: `${own ? "blocks" : "cache blocks"} ${headDim}`,
+        threads: lanes,
+        oneSubgroup: true,
+        forward: (halves) => (own ? forwardBlock(headDim, lanes) : cacheBlock(headDim, lanes, halves)),
+        queries: () => queriesBlock(headDim, lanes),
+        keys: () => keysBlock(headDim, lanes),
       };
     }
     // An invocation for each part, at least a subgroup.
@@ -112,16 +225,23 @@ export class AttentionKernels {
     if (threads > 256) throw new Error(`attention: heads of ${headDim} columns at unaligned offsets are too wide.`);
     const row = (code: () => string): Pass => ({ rows: 1, code });
     return {
-      element, key: `${element} ${threads}`, threads, oneSubgroup: false,
-      forward: (halves) => row(() => forwardCode(element, halves)), queries: () => row(() => backwardQueriesCode(element)), keys: () => row(() => backwardKeysCode(element)),
+      element,
+      key: `${element} ${threads}`,
+      threads,
+      oneSubgroup: false,
+      forward: (halves) => row(() => forwardCode(element, halves)),
+      queries: () => row(() => backwardQueriesCode(element)),
+      keys: () => row(() => backwardKeysCode(element)),
     };
   }
 }
 
 function checkHeads(kernel: string, shape: AttentionShape, qColumns: number, kvColumns: number): void {
   const { heads, kvHeads, headDim, qOffset, kOffset, vOffset } = shape;
-  if (heads % kvHeads !== 0) throw new Error(`${kernel}: ${heads} heads are no multiple of ${kvHeads} key/value heads.`);
-  if (qOffset + heads * headDim > qColumns) throw new Error(`${kernel}: queries end at column ${qOffset + heads * headDim} of ${qColumns}.`);
+  if (heads % kvHeads !== 0)
+    throw new Error(`${kernel}: ${heads} heads are no multiple of ${kvHeads} key/value heads.`);
+  if (qOffset + heads * headDim > qColumns)
+    throw new Error(`${kernel}: queries end at column ${qOffset + heads * headDim} of ${qColumns}.`);
   const end = Math.max(kOffset, vOffset) + kvHeads * headDim;
   if (end > kvColumns) throw new Error(`${kernel}: keys and values end at column ${end} of ${kvColumns}.`);
 }

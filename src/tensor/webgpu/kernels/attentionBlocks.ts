@@ -44,9 +44,12 @@ export function keysBlock(headDim: number, lanes: number): AttentionBlock {
 /** Walks through the rows that the lanes' queries see; the lanes load their keys and values as k and v. */
 function walkSeen(block: RowBlock, kv: string, body: string): string {
   const ranges = Array.from({ length: block.rowsALane }, (_, r) => [`seen${r}.xy`, `seen${r}.zw`]).flat();
-  return block.walk(ranges, `
+  return block.walk(
+    ranges,
+    `
       ${block.loadKeys((at) => `${kv}[${at}]`)}
-      ${body}`);
+      ${body}`,
+  );
 }
 
 const forwardCode = (block: RowBlock): string => `
@@ -55,12 +58,18 @@ ${SOFTMAX}
 fn kernel(group: u32, lane: u32) {
   ${block.place("params.heads", "params.keys")}
   ${block.eachRow((r) => `let seen${r} = select(vec4i(0), seenRanges(row${r}), inside${r}); ${startRow(block, r)}`)}
-  ${walkSeen(block, "kv", `
-      ${block.eachStep((s) => `
+  ${walkSeen(
+    block,
+    "kv",
+    `
+      ${block.eachStep(
+        (s) => `
       ${block.eachRow((r) => `var score${s}_${r} = 0.0; let sees${s}_${r} = sees(seen${r}, at + ${s});`)}
-      ${block.handRound("k", s, (r, i) => `score${s}_${r} += dot(q${r}_${i}, part);`)}`)}
+      ${block.handRound("k", s, (r, i) => `score${s}_${r} += dot(q${r}_${i}, part);`)}`,
+      )}
       ${block.eachRow((r) => weigh(block, r, block.steps))}
-      ${block.eachStep((s) => block.handRound("v", s, (r, i) => `sum${r}_${i} += p${s}_${r} * part;`))}`)}
+      ${block.eachStep((s) => block.handRound("v", s, (r, i) => `sum${r}_${i} += p${s}_${r} * part;`))}`,
+  )}
   ${block.eachRow((r) => finishRow(block, r))}
 }`;
 
@@ -70,7 +79,8 @@ function queriesCode(block: RowBlock): string {
 ${SEEN}
 fn kernel(group: u32, lane: u32) {
   ${block.place("params.heads", "params.rows")}
-  ${block.eachRow((r) => `
+  ${block.eachRow(
+    (r) => `
   let seen${r} = select(vec4i(0), seenRanges(row${r}), inside${r});
   let pair${r} = row${r} * params.heads + head;
   let qStart${r} = row${r} * params.qColumns + params.qOffset + head * params.parts;
@@ -79,19 +89,28 @@ fn kernel(group: u32, lane: u32) {
   ${block.zeros(`sum${r}`)}
   let lse${r} = lse[pair${r}];
   var delta${r} = 0.0;
-  for (var i = 0u; i < params.parts; i++) { delta${r} += dot(dOut[dStart${r} + i], out[dStart${r} + i]); }`)}
-  ${walkSeen(block, "qkv", block.eachStep((s) => `{
+  for (var i = 0u; i < params.parts; i++) { delta${r} += dot(dOut[dStart${r} + i], out[dStart${r} + i]); }`,
+  )}
+  ${walkSeen(
+    block,
+    "qkv",
+    block.eachStep(
+      (s) => `{
       ${block.eachRow((r) => `var score${r} = 0.0; var dp${r} = 0.0;`)}
       ${block.handRound("k", s, (r, i) => `score${r} += dot(q${r}_${i}, part);`)}
       ${block.handRound("v", s, (r, i) => `dp${r} += dot(d${r}_${i}, part);`)}
       ${block.eachRow((r) => `let ds${r} = select(0.0, exp(score${r} - lse${r}) * (dp${r} - delta${r}), sees(seen${r}, at + ${s}));`)}
       ${block.handRound("k", s, (r, i) => `sum${r}_${i} += ds${r} * part;`)}
-      }`))}
-  ${block.eachRow((r) => `
+      }`,
+    ),
+  )}
+  ${block.eachRow(
+    (r) => `
   if (inside${r}) {
     ${block.writeOwn({ [`sum${r}`]: (part) => `dQkv[qStart${r} + i] = params.scale * ${part};` })}
     norms[pair${r}] = vec2f(lse${r}, delta${r});
-  }`)}
+  }`,
+  )}
 }`;
 }
 
@@ -102,34 +121,45 @@ function keysCode(block: RowBlock): string {
 fn kernel(group: u32, lane: u32) {
   ${block.place("params.kvHeads", "params.rows")}
   let perGroup = params.heads / params.kvHeads;
-  ${block.eachRow((r) => `
+  ${block.eachRow(
+    (r) => `
   let own${r} = select(vec2i(0), vec2i(seenBy[row${r} * 2u], seenBy[row${r} * 2u + 1u]), inside${r});
   let start${r} = row${r} * params.kvColumns + kvHead;
   ${block.readOwn({ [`k${r}`]: `params.scale * qkv[start${r} + params.kOffset + i]`, [`v${r}`]: `qkv[start${r} + params.vOffset + i]` })}
   ${block.zeros(`dk${r}`)}
-  ${block.zeros(`dv${r}`)}`)}
+  ${block.zeros(`dv${r}`)}`,
+  )}
   for (var h = head * perGroup; h < (head + 1u) * perGroup; h++) {
-  ${block.walk(Array.from({ length: block.rowsALane }, (_, r) => `own${r}`), `
+  ${block.walk(
+    Array.from({ length: block.rowsALane }, (_, r) => `own${r}`),
+    `
       let ownNorms = norms[min(u32(at) + lane % ${steps}u, last) * params.heads + h];
       ${block.eachLoad((l) => `let query${l} = ${block.loadedRow(l)}; let q${l} = qkv[query${l} * params.qColumns + params.qOffset + h * params.parts + part${l}]; let d${l} = dOut[(query${l} * params.heads + h) * params.parts + part${l}];`)}
-      ${block.eachStep((s) => `{
+      ${block.eachStep(
+        (s) => `{
       ${block.eachRow((r) => `var score${r} = 0.0; var dp${r} = 0.0;`)}
       ${block.handRound("q", s, (r, i) => `score${r} += dot(k${r}_${i}, part);`)}
       ${block.handRound("d", s, (r, i) => `dp${r} += dot(v${r}_${i}, part);`)}
       let norm = subgroupBroadcast(ownNorms, ${s}u);
-      ${block.eachRow((r) => `
+      ${block.eachRow(
+        (r) => `
       let p${r} = select(0.0, exp(score${r} - norm.x), at + ${s} >= own${r}.x && at + ${s} < own${r}.y);
-      let ds${r} = p${r} * (dp${r} - norm.y);`)}
+      let ds${r} = p${r} * (dp${r} - norm.y);`,
+      )}
       ${block.handRound("d", s, (r, i) => `dv${r}_${i} += p${r} * part;`)}
       ${block.handRound("q", s, (r, i) => `dk${r}_${i} += ds${r} * part;`)}
-      }`)}`)}
+      }`,
+      )}`,
+  )}
   }
-  ${block.eachRow((r) => `
+  ${block.eachRow(
+    (r) => `
   if (inside${r}) {
     ${block.writeOwn({
       [`dk${r}`]: (part) => `dQkv[start${r} + params.kOffset + i] = params.scale * ${part};`,
       [`dv${r}`]: (part) => `dQkv[start${r} + params.vOffset + i] = ${part};`,
     })}
-  }`)}
+  }`,
+  )}
 }`;
 }

@@ -23,14 +23,19 @@ fn kernel(group: u32, lane: u32) {
   ${block.place("params.heads", "params.keys")}
   let seen = select(vec4i(0), seenRanges(row0), inside0);
   ${startRow(block, 0)}
-  ${block.walk(["seen.xy"], `
+  ${block.walk(
+    ["seen.xy"],
+    `
       ${block.loadKeys((at) => `four(${at})`)}
-      ${block.eachStep((s) => `
+      ${block.eachStep(
+        (s) => `
       var score${s}_0 = 0.0;
       ${block.handRound("k", s, (_, i) => `score${s}_0 += dot(q0_${i}, part);`)}
-      let sees${s}_0 = at + ${s} >= seen.x && at + ${s} < seen.y;`)}
+      let sees${s}_0 = at + ${s} >= seen.x && at + ${s} < seen.y;`,
+      )}
       ${weigh(block, 0, block.steps)}
-      ${block.eachStep((s) => block.handRound("v", s, (_, i) => `sum0_${i} += p${s}_0 * part;`))}`)}
+      ${block.eachStep((s) => block.handRound("v", s, (_, i) => `sum0_${i} += p${s}_0 * part;`))}`,
+  )}
   for (var own = seen.z; own < seen.w; own++) {
     let start = u32(own) * params.kvColumns + kvHead;
     var score0_0 = 0.0;

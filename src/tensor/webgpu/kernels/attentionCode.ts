@@ -10,7 +10,8 @@ import { ROW_MAX, ROW_SUM } from "./rowReduce";
 /** `vec4f` where heads are aligned, else `f32`. */
 export type HeadElement = "vec4f" | "f32";
 
-const product = (element: HeadElement, a: string, b: string): string => (element === "vec4f" ? `dot(${a}, ${b})` : `${a} * ${b}`);
+const product = (element: HeadElement, a: string, b: string): string =>
+  element === "vec4f" ? `dot(${a}, ${b})` : `${a} * ${b}`;
 
 /** Σ over the parts of a head of a[aStart + i] · b[bStart + i]. */
 const headDot = (name: string, element: HeadElement, a: string, b: string): string => `

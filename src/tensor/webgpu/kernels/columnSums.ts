@@ -3,7 +3,7 @@
  * into[d] (+)= Σ_n values[n, d] (· factors[n, d] · rowScale[n]). Rows are summed in blocks, then the blocks.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { read, write, type Dispatcher, type Operand } from "../dispatch";
+import { type Dispatcher, type Operand, read, write } from "../dispatch";
 import type { Storage } from "../storage";
 
 const ROWS_PER_BLOCK = 64;
@@ -37,7 +37,7 @@ export function addColumnSums(dispatcher: Dispatcher, storage: Storage, sums: Co
 /** Blocks of rows, blocks of blocks …: at least two levels, though few rows need none, so that batches of all sizes take memory in one order (arena.ts). */
 function levels(rows: number): number[] {
   const sizes: number[] = [];
-  for (let left = rows; left > ROWS_PER_BLOCK || sizes.length < 2;) {
+  for (let left = rows; left > ROWS_PER_BLOCK || sizes.length < 2; ) {
     left = Math.max(1, Math.ceil(left / ROWS_PER_BLOCK));
     sizes.push(left);
   }
@@ -49,7 +49,10 @@ interface BlockSums extends Omit<ColumnSums, "overwrite"> {
   readonly accumulate: boolean;
 }
 
-function runColumnSums(dispatcher: Dispatcher, { values, rows, columns, blocks, into, accumulate, scaled }: BlockSums): void {
+function runColumnSums(
+  dispatcher: Dispatcher,
+  { values, rows, columns, blocks, into, accumulate, scaled }: BlockSums,
+): void {
   const threads = dispatcher.traits.elementThreads;
   const columnGroups = Math.ceil(columns / threads);
   const kernel = dispatcher.kernel(`columnSums${scaled ? " scaled" : ""}${accumulate ? " +" : ""}`, () => ({

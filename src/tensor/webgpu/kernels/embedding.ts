@@ -5,7 +5,7 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Weight } from "../../kernels";
-import { read, write, type Dispatcher, type Operand } from "../dispatch";
+import { type Dispatcher, type Operand, read, write } from "../dispatch";
 import { expectShape, expectWeight, matrix } from "../shapes";
 import type { Storage } from "../storage";
 import { columns4, rowBlocks, weightAccess, weightBlocks, weightOperands } from "./weightAccess";
@@ -77,7 +77,12 @@ export class EmbeddingKernels {
     const access = weightAccess(table.format, aligned);
     const { elementThreads } = this.dispatcher.traits;
     const kernel = this.dispatcher.kernel(`embedding ${access.key}${features ? " features" : ""}`, () => ({
-      buffers: [...access.buffers, ...(features ? [read("features", aligned ? "vec4f" : "f32")] : []), read("ids", "i32"), write("y")],
+      buffers: [
+        ...access.buffers,
+        ...(features ? [read("features", aligned ? "vec4f" : "f32")] : []),
+        read("ids", "i32"),
+        write("y"),
+      ],
       params: { rows: "u32", weightColumns: "u32", firstTableRow: "u32", tableRows: "u32" },
       threads: elementThreads,
       code: `
@@ -87,10 +92,20 @@ ${LOOK_UP}`,
     }));
     const groups = Math.ceil((rows * Math.ceil(width / 4)) / elementThreads);
     for (const block of weightBlocks(table, this.dispatcher.weightBindingBytes)) {
-      const operands: Operand[] = [...weightOperands(table, block.first, block.rows), ...(features ? [features] : []), ids, y];
+      const operands: Operand[] = [
+        ...weightOperands(table, block.first, block.rows),
+        ...(features ? [features] : []),
+        ids,
+        y,
+      ];
       // The last block takes every id from its first on, so that each row is written whatever its id.
       const isLast = block.first + block.rows === table.out;
-      this.dispatcher.run(kernel, operands, [rows, width, block.first, isLast ? Math.min(2 ** 32 - 1, 2 ** 32 - block.first) : block.rows], groups);
+      this.dispatcher.run(
+        kernel,
+        operands,
+        [rows, width, block.first, isLast ? Math.min(2 ** 32 - 1, 2 ** 32 - block.first) : block.rows],
+        groups,
+      );
     }
     return y;
   }
@@ -115,7 +130,15 @@ ${LOOK_UP}`,
     chains.dispose();
   }
 
-  private addChains(dy: Tensor, ids: Tensor, chains: Tensor, into: Tensor, features: boolean, rows: number, columns: number): void {
+  private addChains(
+    dy: Tensor,
+    ids: Tensor,
+    chains: Tensor,
+    into: Tensor,
+    features: boolean,
+    rows: number,
+    columns: number,
+  ): void {
     const threads = this.dispatcher.traits.elementThreads;
     const kernel = this.dispatcher.kernel(`embeddingGrad ${features ? "features" : "table"}`, () => ({
       buffers: [read("dy"), read("ids", "i32"), read("chains", "u32"), write("target_")],
@@ -125,8 +148,16 @@ ${LOOK_UP}`,
     }));
     const columnGroups = Math.ceil(columns / threads);
     for (const block of rowBlocks(into.shape[0] ?? 0, 4 * columns, this.dispatcher.weightBindingBytes)) {
-      const target: Operand = block.first === 0 && block.rows === into.shape[0] ? into : { tensor: into, offset: block.first * columns, size: block.rows * columns };
-      this.dispatcher.run(kernel, [dy, ids, chains, target], [columns, columnGroups, block.first, block.rows], rows * columnGroups);
+      const target: Operand =
+        block.first === 0 && block.rows === into.shape[0]
+          ? into
+          : { tensor: into, offset: block.first * columns, size: block.rows * columns };
+      this.dispatcher.run(
+        kernel,
+        [dy, ids, chains, target],
+        [columns, columnGroups, block.first, block.rows],
+        rows * columnGroups,
+      );
     }
   }
 }

@@ -9,7 +9,7 @@ import { expectShape, expectWeight, matrix } from "../shapes";
 import type { Storage } from "../storage";
 import { addColumnSums } from "./columnSums";
 import { product } from "./product";
-import { rowBlocks, weightAccess, weightBlocks, weightOperands, type RowBlock } from "./weightAccess";
+import { type RowBlock, rowBlocks, weightAccess, weightBlocks, weightOperands } from "./weightAccess";
 
 export class LinearKernels {
   constructor(
@@ -26,8 +26,16 @@ export class LinearKernels {
     const y = this.storage.allocate([rows, weight.out], "float32");
     for (const block of weightBlocks(weight, this.dispatcher.weightBindingBytes)) {
       product(this.dispatcher, {
-        orientation: "NT", m: rows, n: block.rows, k: weight.in, a: x, b: packed(weight, block.first, block.rows),
-        c: fromColumn(y, block), cColumns: weight.out, bias: bias && fromColumn(bias, block), residual: residual && fromColumn(residual, block),
+        orientation: "NT",
+        m: rows,
+        n: block.rows,
+        k: weight.in,
+        a: x,
+        b: packed(weight, block.first, block.rows),
+        c: fromColumn(y, block),
+        cColumns: weight.out,
+        bias: bias && fromColumn(bias, block),
+        residual: residual && fromColumn(residual, block),
       });
     }
     return y;
@@ -41,8 +49,16 @@ export class LinearKernels {
     const dx = this.storage.allocate([rows, weight.in], "float32");
     for (const block of weightBlocks(weight, this.dispatcher.weightBindingBytes)) {
       product(this.dispatcher, {
-        orientation: "NN", m: rows, n: weight.in, k: block.rows, a: dy, aPart: { columns: weight.out, first: block.first },
-        b: packed(weight, block.first, block.rows), c: dx, residual: block.first === 0 ? add : null, accumulate: block.first > 0,
+        orientation: "NN",
+        m: rows,
+        n: weight.in,
+        k: block.rows,
+        a: dy,
+        aPart: { columns: weight.out, first: block.first },
+        b: packed(weight, block.first, block.rows),
+        c: dx,
+        residual: block.first === 0 ? add : null,
+        accumulate: block.first > 0,
       });
     }
     return dx;
@@ -55,7 +71,10 @@ export class LinearKernels {
     if (intoWeight) {
       expectShape("linearGradWeight", "intoWeight", intoWeight, [outputs, inputs]);
       for (const block of rowBlocks(outputs, 4 * inputs, this.dispatcher.weightBindingBytes)) {
-        const into = block.rows === outputs ? intoWeight : { tensor: intoWeight, offset: block.first * inputs, size: block.rows * inputs };
+        const into =
+          block.rows === outputs
+            ? intoWeight
+            : { tensor: intoWeight, offset: block.first * inputs, size: block.rows * inputs };
         this.addOuterProducts(x, dy, into, rows, inputs, block.rows, { columns: outputs, first: block.first });
       }
     }
@@ -66,11 +85,26 @@ export class LinearKernels {
   }
 
   /** into [outputs, inputs] += dyᵀ · x, both over `rows` rows; `dyPart`: the columns of dy that are meant, where it has more. */
-  addOuterProducts(x: Operand, dy: Operand, into: Operand, rows: number, inputs: number, outputs: number, dyPart?: { readonly columns: number; readonly first: number }): void {
+  addOuterProducts(
+    x: Operand,
+    dy: Operand,
+    into: Operand,
+    rows: number,
+    inputs: number,
+    outputs: number,
+    dyPart?: { readonly columns: number; readonly first: number },
+  ): void {
     if (rows === 0) return;
     product(this.dispatcher, {
-      orientation: "TN", m: outputs, n: inputs, k: rows, a: dy, ...(dyPart ? { aPart: dyPart } : {}),
-      b: { access: weightAccess("f32", inputs % 4 === 0), operands: [x] }, c: into, accumulate: true,
+      orientation: "TN",
+      m: outputs,
+      n: inputs,
+      k: rows,
+      a: dy,
+      ...(dyPart ? { aPart: dyPart } : {}),
+      b: { access: weightAccess("f32", inputs % 4 === 0), operands: [x] },
+      c: into,
+      accumulate: true,
     });
   }
 }
@@ -81,6 +115,10 @@ function fromColumn(tensor: Tensor, { first }: RowBlock): Operand {
 }
 
 /** A weight, or 64-aligned rows of one, as the second operand of a product. */
-export function packed(weight: Weight, firstRow = 0, rows = weight.out): { access: ReturnType<typeof weightAccess>; operands: Operand[] } {
+export function packed(
+  weight: Weight,
+  firstRow = 0,
+  rows = weight.out,
+): { access: ReturnType<typeof weightAccess>; operands: Operand[] } {
   return { access: weightAccess(weight.format, weight.in % 4 === 0), operands: weightOperands(weight, firstRow, rows) };
 }

@@ -4,7 +4,7 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Columns } from "../../kernels";
-import { read, write, type Dispatcher } from "../dispatch";
+import { type Dispatcher, read, write } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
 import type { Storage } from "../storage";
 
@@ -56,10 +56,19 @@ export class LoraKernels {
     const { rows, width, rank } = this.check("loraApply", intoY, columns, h, b);
     const threads = this.dispatcher.traits.elementThreads;
     const kernel = this.dispatcher.kernel("loraApply", () => ({
-      buffers: [read("h"), read("b"), write("y")], params: PARAMS, threads, code: APPLY,
+      buffers: [read("h"), read("b"), write("y")],
+      params: PARAMS,
+      threads,
+      code: APPLY,
     }));
     const { offset, count } = columns;
-    this.dispatcher.run(kernel, [h, b, intoY], [rows, width, offset, count, rank, scale], Math.ceil((rows * count) / threads), 2 * rows * count * rank);
+    this.dispatcher.run(
+      kernel,
+      [h, b, intoY],
+      [rows, width, offset, count, rank, scale],
+      Math.ceil((rows * count) / threads),
+      2 * rows * count * rank,
+    );
   }
 
   loraApplyGrad(dy: Tensor, columns: Columns, h: Tensor, b: Tensor, scale: number, intoB: Tensor | null): Tensor {
@@ -70,26 +79,40 @@ export class LoraKernels {
     const work = 2 * rows * count * rank;
     const dh = this.storage.allocate([rows, rank], "float32");
     const gradH = this.dispatcher.kernel("loraApplyGrad h", () => ({
-      buffers: [read("dy"), read("b"), write("dh")], params: PARAMS, threads, code: GRAD_H,
+      buffers: [read("dy"), read("b"), write("dh")],
+      params: PARAMS,
+      threads,
+      code: GRAD_H,
     }));
     this.dispatcher.run(gradH, [dy, b, dh], params, Math.ceil((rows * rank) / threads), work);
     if (intoB) {
       expectShape("loraApplyGrad", "intoB", intoB, [count, rank]);
       const gradB = this.dispatcher.kernel("loraApplyGrad B", () => ({
-        buffers: [read("dy"), read("h"), write("db")], params: PARAMS, threads, code: GRAD_B,
+        buffers: [read("dy"), read("h"), write("db")],
+        params: PARAMS,
+        threads,
+        code: GRAD_B,
       }));
       this.dispatcher.run(gradB, [dy, h, intoB], params, Math.ceil((count * rank) / threads), work);
     }
     return dh;
   }
 
-  private check(kernel: string, y: Tensor, columns: Columns, h: Tensor, b: Tensor): { rows: number; width: number; rank: number } {
+  private check(
+    kernel: string,
+    y: Tensor,
+    columns: Columns,
+    h: Tensor,
+    b: Tensor,
+  ): { rows: number; width: number; rank: number } {
     const [rows, width] = matrix(kernel, "y", y);
     const [, rank] = matrix(kernel, "h", h);
     expectShape(kernel, "h", h, [rows, rank]);
     expectShape(kernel, "b", b, [columns.count, rank]);
     if (columns.offset + columns.count > width) {
-      throw new Error(`${kernel}: columns ${columns.offset} to ${columns.offset + columns.count} lie outside [${rows}, ${width}].`);
+      throw new Error(
+        `${kernel}: columns ${columns.offset} to ${columns.offset + columns.count} lie outside [${rows}, ${width}].`,
+      );
     }
     return { rows, width, rank };
   }

@@ -5,8 +5,15 @@
 import type { ProductAdapter } from "./products/variant";
 
 /** What the adapter lacks for it, as the end of "this adapter has no …"; null when nothing. */
-export function lacksOneSubgroup({ features, software, subgroupMinSize, subgroupMaxSize }: ProductAdapter): string | null {
+export function lacksOneSubgroup({
+  features,
+  software,
+  subgroupMinSize,
+  subgroupMaxSize,
+}: ProductAdapter): string | null {
   if (!software) return "shaders that run on a CPU";
   if (!features.has("subgroups")) return 'feature "subgroups"';
-  return subgroupMinSize === subgroupMaxSize && [4, 8, 16].includes(subgroupMinSize) ? null : `subgroups of just 4, 8 or 16 lanes (it says ${subgroupMinSize} to ${subgroupMaxSize})`;
+  return subgroupMinSize === subgroupMaxSize && [4, 8, 16].includes(subgroupMinSize)
+    ? null
+    : `subgroups of just 4, 8 or 16 lanes (it says ${subgroupMinSize} to ${subgroupMaxSize})`;
 }

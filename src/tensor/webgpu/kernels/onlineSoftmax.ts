@@ -24,19 +24,24 @@ export const startRow = (block: RowBlock, r: number): string => `
  * is to add up the values.
  */
 export const weigh = (block: RowBlock, r: number, keys: number): string => {
-  const eachKey = (text: (key: number) => string): string => Array.from({ length: keys }, (_, key) => text(key)).join("\n");
+  const eachKey = (text: (key: number) => string): string =>
+    Array.from({ length: keys }, (_, key) => text(key)).join("\n");
   return `
       let before${r} = largest${r};
-      ${eachKey((s) => `
+      ${eachKey(
+        (s) => `
       let whole${s}_${r} = floor(score${s}_${r});
       let exponent${s}_${r} = select(NOTHING, i32(whole${s}_${r}), sees${s}_${r});
-      largest${r} = max(largest${r}, exponent${s}_${r});`)}
+      largest${r} = max(largest${r}, exponent${s}_${r});`,
+      )}
       let shrink${r} = power(before${r} - largest${r});
       total${r} *= shrink${r};
       ${block.eachPart((i) => `sum${r}_${i} *= shrink${r};`)}
-      ${eachKey((s) => `
+      ${eachKey(
+        (s) => `
       let p${s}_${r} = select(0.0, exp2(score${s}_${r} - whole${s}_${r}) * power(exponent${s}_${r} - largest${r}), sees${s}_${r});
-      total${r} += p${s}_${r};`)}`;
+      total${r} += p${s}_${r};`,
+      )}`;
 };
 
 /** Stores row `r`; one that saw nothing is 0. */

@@ -5,7 +5,7 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { AdamWOptions, ChangingOptions } from "../../kernels";
-import { read, write, type Dispatcher, type Operand } from "../dispatch";
+import { type Dispatcher, type Operand, read, write } from "../dispatch";
 import { expectShape, expectSize } from "../shapes";
 import type { Storage } from "../storage";
 
@@ -94,18 +94,39 @@ export class OptimiserKernels {
     const kernel = this.dispatcher.kernel("adamw", () => ({
       buffers: [write("theta"), read("grad"), write("m"), write("v"), read("gradSquares", "u32")],
       params: {
-        size: "u32", beta1: "f32", rest1: "f32", beta2: "f32", rest2: "f32",
-        decay: "f32", stepSize: "f32", inverseRoot2: "f32", epsilon: "f32", maxGradNorm: "f32",
+        size: "u32",
+        beta1: "f32",
+        rest1: "f32",
+        beta2: "f32",
+        rest2: "f32",
+        decay: "f32",
+        stepSize: "f32",
+        inverseRoot2: "f32",
+        epsilon: "f32",
+        maxGradNorm: "f32",
       },
       threads,
       code: ADAMW,
     }));
-    const params = (count: number) => ({ learningRate = o.learningRate, updateCount = o.updateCount }: ChangingOptions): number[] => {
-      // Bias corrections in double precision on the host: 1 − β2^t loses everything in f32.
-      const stepSize = learningRate / (1 - o.beta1 ** updateCount);
-      const inverseRoot2 = 1 / Math.sqrt(1 - o.beta2 ** updateCount);
-      return [count, o.beta1, 1 - o.beta1, o.beta2, 1 - o.beta2, 1 - learningRate * o.weightDecay, stepSize, inverseRoot2, o.epsilon, Math.min(o.maxGradNorm, 3e38)];
-    };
+    const params =
+      (count: number) =>
+      ({ learningRate = o.learningRate, updateCount = o.updateCount }: ChangingOptions): number[] => {
+        // Bias corrections in double precision on the host: 1 − β2^t loses everything in f32.
+        const stepSize = learningRate / (1 - o.beta1 ** updateCount);
+        const inverseRoot2 = 1 / Math.sqrt(1 - o.beta2 ** updateCount);
+        return [
+          count,
+          o.beta1,
+          1 - o.beta1,
+          o.beta2,
+          1 - o.beta2,
+          1 - learningRate * o.weightDecay,
+          stepSize,
+          inverseRoot2,
+          o.epsilon,
+          Math.min(o.maxGradNorm, 3e38),
+        ];
+      };
     const part = boundPart(this.dispatcher, 64);
     for (let offset = 0; offset < size; offset += part) {
       const count = Math.min(part, size - offset);

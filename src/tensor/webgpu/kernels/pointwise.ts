@@ -3,7 +3,7 @@
  * 7.1.26 (absolute error 1.5e-7), taken for |x| so that the negative tail keeps its digits.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { read, write, type BufferSpec, type Dispatcher, type Operand, type ParamType } from "../dispatch";
+import { type BufferSpec, type Dispatcher, type Operand, type ParamType, read, write } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
 import type { Storage } from "../storage";
 
@@ -76,7 +76,8 @@ export class PointwiseKernels {
 
   /** `value` as a float; an int32 tensor can be filled with 0 only. */
   fill(intoX: Tensor, value: number): void {
-    if (intoX.dtype === "int32" && value !== 0) throw new Error(`fill: an int32 tensor can only be filled with 0, got ${value}.`);
+    if (intoX.dtype === "int32" && value !== 0)
+      throw new Error(`fill: an int32 tensor can only be filled with 0, got ${value}.`);
     const bound = this.dispatcher.maxBoundElements;
     if (intoX.size <= bound) {
       this.run("fill", [intoX], [value], intoX.size);
@@ -143,6 +144,7 @@ fn kernel(group: u32, lane: u32) {
 
 function halves(kernel: string, gateUp: Tensor): [rows: number, width: number] {
   const [rows, columns] = matrix(kernel, "gateUp", gateUp);
-  if (columns % 2 !== 0) throw new Error(`${kernel}: gateUp must have an even number of columns, got [${rows}, ${columns}].`);
+  if (columns % 2 !== 0)
+    throw new Error(`${kernel}: gateUp must have an even number of columns, got [${rows}, ${columns}].`);
   return [rows, columns / 2];
 }

@@ -5,7 +5,7 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { POLICY_LOSS_STATS, type PolicyLossOptions } from "../../kernels";
-import { read, write, type Dispatcher } from "../dispatch";
+import { type Dispatcher, read, write } from "../dispatch";
 import { expectShape } from "../shapes";
 import type { Storage } from "../storage";
 import { addColumnSums } from "./columnSums";
@@ -63,25 +63,68 @@ export class PolicyLossKernels {
     private readonly storage: Storage,
   ) {}
 
-  policyLoss(logprob: Tensor, oldLogprob: Tensor, refLogprob: Tensor, advantage: Tensor, weight: Tensor, options: PolicyLossOptions): { dLogprob: Tensor; stats: Tensor } {
+  policyLoss(
+    logprob: Tensor,
+    oldLogprob: Tensor,
+    refLogprob: Tensor,
+    advantage: Tensor,
+    weight: Tensor,
+    options: PolicyLossOptions,
+  ): { dLogprob: Tensor; stats: Tensor } {
     const rows = logprob.size;
     expectShape("policyLoss", "logprob", logprob, [rows]);
-    for (const [name, tensor] of Object.entries({ oldLogprob, refLogprob, advantage, weight })) expectShape("policyLoss", name, tensor, [rows]);
+    for (const [name, tensor] of Object.entries({ oldLogprob, refLogprob, advantage, weight }))
+      expectShape("policyLoss", name, tensor, [rows]);
     const dLogprob = this.storage.allocate([rows], "float32");
     const rowTerms = this.storage.allocate([rows, POLICY_LOSS_STATS.length], "float32");
     const stats = this.storage.allocate([POLICY_LOSS_STATS.length], "float32");
     const threads = this.dispatcher.traits.elementThreads;
     const kernel = this.dispatcher.kernel("policyLoss", () => ({
-      buffers: [read("logprob"), read("oldLogprob"), read("refLogprob"), read("advantage"), read("weight"), write("dLogprob"), write("rowTerms")],
-      params: { rows: "u32", clipLow: "f32", clipHigh: "f32", dualClip: "f32", ratioMax: "f32", logRatioClamp: "f32", beta: "f32" },
+      buffers: [
+        read("logprob"),
+        read("oldLogprob"),
+        read("refLogprob"),
+        read("advantage"),
+        read("weight"),
+        write("dLogprob"),
+        write("rowTerms"),
+      ],
+      params: {
+        rows: "u32",
+        clipLow: "f32",
+        clipHigh: "f32",
+        dualClip: "f32",
+        ratioMax: "f32",
+        logRatioClamp: "f32",
+        beta: "f32",
+      },
       threads,
       code: LOSS,
     }));
     const finite = (value: number): number => Math.min(value, OFF);
     const { clipLow, clipHigh, dualClip, ratioMax, logRatioClamp, beta } = options;
-    const params = [rows, finite(clipLow), finite(clipHigh), finite(dualClip), finite(ratioMax), finite(logRatioClamp), beta];
-    this.dispatcher.run(kernel, [logprob, oldLogprob, refLogprob, advantage, weight, dLogprob, rowTerms], params, Math.ceil(rows / threads));
-    addColumnSums(this.dispatcher, this.storage, { values: rowTerms, rows, columns: POLICY_LOSS_STATS.length, into: stats, overwrite: true });
+    const params = [
+      rows,
+      finite(clipLow),
+      finite(clipHigh),
+      finite(dualClip),
+      finite(ratioMax),
+      finite(logRatioClamp),
+      beta,
+    ];
+    this.dispatcher.run(
+      kernel,
+      [logprob, oldLogprob, refLogprob, advantage, weight, dLogprob, rowTerms],
+      params,
+      Math.ceil(rows / threads),
+    );
+    addColumnSums(this.dispatcher, this.storage, {
+      values: rowTerms,
+      rows,
+      columns: POLICY_LOSS_STATS.length,
+      into: stats,
+      overwrite: true,
+    });
     rowTerms.dispose();
     return { dLogprob, stats };
   }

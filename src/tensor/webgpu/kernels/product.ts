@@ -9,7 +9,7 @@
  * adapter and kind of product. In each variant sums run over k in an order that depends on nothing but the code, so results do
  * not depend on scheduling; another variant's may differ in the last bits.
  */
-import { read, write, type Dispatcher, type KernelSpec, type Operand, type ParamType } from "../dispatch";
+import { type Dispatcher, type KernelSpec, type Operand, type ParamType, read, write } from "../dispatch";
 import type { Orientation, Product, ProductCode, ProductPlan } from "./products/variant";
 import { columns4, type WeightAccess } from "./weightAccess";
 
@@ -31,7 +31,13 @@ const PARAMS: Readonly<Record<string, ParamType>> = {
 
 export function product(dispatcher: Dispatcher, p: Product): void {
   if (p.m === 0 || p.n === 0) return;
-  const plan = dispatcher.traits.products.planFor({ orientation: p.orientation, m: p.m, n: p.n, k: p.k, format: p.b.access.format });
+  const plan = dispatcher.traits.products.planFor({
+    orientation: p.orientation,
+    m: p.m,
+    n: p.n,
+    k: p.k,
+    format: p.b.access.format,
+  });
   runProduct(dispatcher, p, plan);
 }
 
@@ -49,11 +55,23 @@ export function runProduct(dispatcher: Dispatcher, p: Product, plan: ProductPlan
   const weightColumns = p.orientation === "NT" ? p.k : p.n;
   const columnTiles = Math.ceil(p.n / plan.columns);
   const groups = Math.ceil(p.m / plan.rows) * columnTiles;
-  dispatcher.run(kernel, operands, [p.m, p.n, p.k, aColumns, p.aPart?.first ?? 0, cColumns, weightColumns, columnTiles, ...flags], groups, 2 * p.m * p.n * p.k);
+  dispatcher.run(
+    kernel,
+    operands,
+    [p.m, p.n, p.k, aColumns, p.aPart?.first ?? 0, cColumns, weightColumns, columnTiles, ...flags],
+    groups,
+    2 * p.m * p.n * p.k,
+  );
 }
 
 /** The kernel of a plan. @param alignedA whether A's rows, and C's, hold a multiple of 4 values */
-export function productSpec(orientation: Orientation, b: WeightAccess, plan: ProductPlan, alignedA: boolean, alignedC: boolean): KernelSpec {
+export function productSpec(
+  orientation: Orientation,
+  b: WeightAccess,
+  plan: ProductPlan,
+  alignedA: boolean,
+  alignedC: boolean,
+): KernelSpec {
   const weight = plan.halfWeights === true ? b.half : b;
   const elementC = alignedC ? "vec4f" : "f32";
   const code: ProductCode = {
@@ -66,7 +84,13 @@ ${weight.code}`,
   };
   return {
     ...(plan.enables ? { enables: plan.enables } : {}),
-    buffers: [read("a", alignedA ? "vec4f" : "f32"), ...weight.buffers, read("bias", elementC), read("residual", elementC), write("c", elementC)],
+    buffers: [
+      read("a", alignedA ? "vec4f" : "f32"),
+      ...weight.buffers,
+      read("bias", elementC),
+      read("residual", elementC),
+      write("c", elementC),
+    ],
     params: PARAMS,
     threads: plan.threads,
     oneSubgroup: plan.oneSubgroup === true,

@@ -3,11 +3,11 @@
  * dx = r·g − x·r³·mean(x·g); dWeight = Σ_rows dy · x · r (column sums, fixed order).
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { read, write, type Dispatcher, type Operand } from "../dispatch";
+import { type Dispatcher, type Operand, read, write } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
 import type { Storage } from "../storage";
 import { addColumnSums } from "./columnSums";
-import { rowWorkgroup, type RowWorkgroup } from "./rowReduce";
+import { type RowWorkgroup, rowWorkgroup } from "./rowReduce";
 
 const norm = ({ sum }: RowWorkgroup): string => `
 ${sum}
@@ -65,7 +65,14 @@ export class NormKernels {
     return y;
   }
 
-  rmsNormGrad(x: Tensor, weight: Tensor, dy: Tensor, eps: number, residual: Tensor | null, intoWeight: Tensor | null): Tensor {
+  rmsNormGrad(
+    x: Tensor,
+    weight: Tensor,
+    dy: Tensor,
+    eps: number,
+    residual: Tensor | null,
+    intoWeight: Tensor | null,
+  ): Tensor {
     const [rows, width] = matrix("rmsNormGrad", "x", x);
     expectShape("rmsNormGrad", "weight", weight, [width]);
     expectShape("rmsNormGrad", "dy", dy, [rows, width]);
@@ -74,7 +81,14 @@ export class NormKernels {
     const dx = this.storage.allocate([rows, width], "float32");
     const rowScale = this.storage.allocate([rows], "float32");
     const kernel = this.dispatcher.kernel(`rmsNormGrad${residual ? " residual" : ""}`, () => ({
-      buffers: [read("x"), read("weight"), read("dy"), ...(residual ? [read("residual")] : []), write("dx"), write("rowScale")],
+      buffers: [
+        read("x"),
+        read("weight"),
+        read("dy"),
+        ...(residual ? [read("residual")] : []),
+        write("dx"),
+        write("rowScale"),
+      ],
       params: { width: "u32", eps: "f32" },
       threads: this.row.threads,
       oneSubgroup: this.row.oneSubgroup,
@@ -83,7 +97,13 @@ export class NormKernels {
     const operands: Operand[] = [x, weight, dy, ...(residual ? [residual] : []), dx, rowScale];
     this.dispatcher.run(kernel, operands, [width, eps], rows);
     if (intoWeight) {
-      addColumnSums(this.dispatcher, this.storage, { values: dy, rows, columns: width, into: intoWeight, scaled: { factors: x, rowScale } });
+      addColumnSums(this.dispatcher, this.storage, {
+        values: dy,
+        rows,
+        columns: width,
+        into: intoWeight,
+        scaled: { factors: x, rowScale },
+      });
     }
     rowScale.dispose();
     return dx;

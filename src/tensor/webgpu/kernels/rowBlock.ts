@@ -16,7 +16,8 @@ fn seenRanges(row: u32) -> vec4i {
 fn sees(ranges: vec4i, row: i32) -> bool { return (row >= ranges.x && row < ranges.y) || (row >= ranges.z && row < ranges.w); }`;
 
 type Text = (i: number) => string;
-const each = (count: number, text: Text, between = "\n"): string => Array.from({ length: count }, (_, i) => text(i)).join(between);
+const each = (count: number, text: Text, between = "\n"): string =>
+  Array.from({ length: count }, (_, i) => text(i)).join(between);
 
 export class RowBlock {
   /** vec4s of a head. */
@@ -27,7 +28,11 @@ export class RowBlock {
   readonly loads: number;
   readonly rows: number;
 
-  constructor(headDim: number, readonly lanes: number, readonly rowsALane: number) {
+  constructor(
+    headDim: number,
+    readonly lanes: number,
+    readonly rowsALane: number,
+  ) {
     this.parts = headDim / 4;
     const loads = (steps: number): number => Math.ceil((steps * this.parts) / lanes);
     const choices = [1, 2, 3, 4].filter((steps) => steps === 1 || steps * this.parts <= LONGEST_STEP);
@@ -81,7 +86,10 @@ export class RowBlock {
 
   /** A step's keys and values as k0, v0, k1 … @param element a vec4 of the matrix of keys and values */
   loadKeys(element: (at: string) => string): string {
-    return this.eachLoad((l) => `let start${l} = ${this.loadedRow(l)} * params.kvColumns + kvHead + part${l}; let k${l} = ${element(`start${l} + params.kOffset`)}; let v${l} = ${element(`start${l} + params.vOffset`)};`);
+    return this.eachLoad(
+      (l) =>
+        `let start${l} = ${this.loadedRow(l)} * params.kvColumns + kvHead + part${l}; let k${l} = ${element(`start${l} + params.kOffset`)}; let v${l} = ${element(`start${l} + params.vOffset`)};`,
+    );
   }
 
   zeros(name: string): string {
@@ -106,7 +114,9 @@ export class RowBlock {
   writeOwn(writes: Readonly<Record<string, (part: string) => string>>): string {
     return `
   for (var i = 0u; i < params.parts; i++) {
-    ${Object.entries(writes).map(([name, store]) => `{ ${this.ownPart(name)} ${store("part")} }`).join("\n")}
+    ${Object.entries(writes)
+      .map(([name, store]) => `{ ${this.ownPart(name)} ${store("part")} }`)
+      .join("\n")}
   }`;
   }
 
@@ -115,7 +125,8 @@ export class RowBlock {
    * @param ranges the lane's own @param body has `at`, the first row of the step
    */
   walk(ranges: readonly string[], body: string): string {
-    const nearest = (combine: string, text: (range: string) => string): string => ranges.map(text).reduce((a, b) => `${combine}(${a}, ${b})`);
+    const nearest = (combine: string, text: (range: string) => string): string =>
+      ranges.map(text).reduce((a, b) => `${combine}(${a}, ${b})`);
     return `
   var at = 0;
   loop {

@@ -35,7 +35,14 @@ export interface RowWorkgroup {
 
 /** One subgroup where the adapter allows it, else `rowThreads` invocations and workgroup memory. */
 export function rowWorkgroup({ rowThreads, products: { adapter } }: AdapterTraits): RowWorkgroup {
-  if (lacksOneSubgroup(adapter) !== null) return { threads: rowThreads, oneSubgroup: false, sum: ROW_SUM, max: ROW_MAX };
-  const by = (name: string, operation: string): string => `fn ${name}(value: f32, lane: u32) -> f32 { return ${operation}(value); }`;
-  return { threads: adapter.subgroupMinSize, oneSubgroup: true, sum: by("rowSum", "subgroupAdd"), max: by("rowMax", "subgroupMax") };
+  if (lacksOneSubgroup(adapter) !== null)
+    return { threads: rowThreads, oneSubgroup: false, sum: ROW_SUM, max: ROW_MAX };
+  const by = (name: string, operation: string): string =>
+    `fn ${name}(value: f32, lane: u32) -> f32 { return ${operation}(value); }`;
+  return {
+    threads: adapter.subgroupMinSize,
+    oneSubgroup: true,
+    sum: by("rowSum", "subgroupAdd"),
+    max: by("rowMax", "subgroupMax"),
+  };
 }

@@ -2,7 +2,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { holdsHalves } from "../../cacheHalves";
 import type { AttentionShape, ChangingOptions, Columns } from "../../kernels";
-import { read, write, type Dispatcher } from "../dispatch";
+import { type Dispatcher, read, write } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
 
 const ROPE = `
@@ -127,7 +127,12 @@ export class RowKernels {
       threads,
       code: ROPE,
     }));
-    this.dispatcher.run(kernel, [intoX, cos, sin], [rows, width, heads, half, inverse ? -1 : 1], Math.ceil((rows * heads * half) / threads));
+    this.dispatcher.run(
+      kernel,
+      [intoX, cos, sin],
+      [rows, width, heads, half, inverse ? -1 : 1],
+      Math.ceil((rows * heads * half) / threads),
+    );
   }
 
   copyRows(x: Tensor, columns: Columns, rows: Tensor, extend: number, into: Tensor): void {
@@ -135,7 +140,9 @@ export class RowKernels {
     expectShape("copyRows", "rows", rows, [count]);
     expectShape("copyRows", "into", into, [-1, columns.count]);
     if (columns.offset + columns.count > width) {
-      throw new Error(`copyRows: columns ${columns.offset} to ${columns.offset + columns.count} lie outside x [${count}, ${width}].`);
+      throw new Error(
+        `copyRows: columns ${columns.offset} to ${columns.offset + columns.count} lie outside x [${count}, ${width}].`,
+      );
     }
     const threads = this.dispatcher.traits.elementThreads;
     const kernel = this.dispatcher.kernel("copyRows", () => ({
@@ -144,33 +151,75 @@ export class RowKernels {
       threads,
       code: COPY_ROWS,
     }));
-    const params = (changing: ChangingOptions): number[] => [count, width, columns.offset, columns.count, changing.extend ?? extend];
+    const params = (changing: ChangingOptions): number[] => [
+      count,
+      width,
+      columns.offset,
+      columns.count,
+      changing.extend ?? extend,
+    ];
     this.dispatcher.run(kernel, [x, rows, into], params, Math.ceil((count * columns.count) / threads));
   }
 
-  ropeToCache(intoQkv: Tensor, cos: Tensor, sin: Tensor, angleRow: number, shape: AttentionShape, rows: Tensor, extend: number, into: Tensor): void {
+  ropeToCache(
+    intoQkv: Tensor,
+    cos: Tensor,
+    sin: Tensor,
+    angleRow: number,
+    shape: AttentionShape,
+    rows: Tensor,
+    extend: number,
+    into: Tensor,
+  ): void {
     const { heads, kvHeads, headDim } = shape;
     const [count] = matrix("ropeToCache", "intoQkv", intoQkv);
     expectShape("ropeToCache", "intoQkv", intoQkv, [count, (heads + 2 * kvHeads) * headDim]);
-    if (shape.qOffset !== 0 || shape.kOffset !== heads * headDim || shape.vOffset !== (heads + kvHeads) * headDim || headDim % 2 !== 0) {
+    if (
+      shape.qOffset !== 0 ||
+      shape.kOffset !== heads * headDim ||
+      shape.vOffset !== (heads + kvHeads) * headDim ||
+      headDim % 2 !== 0
+    ) {
       throw new Error(`ropeToCache: qkv must be laid out q|k|v with an even headDim, got ${JSON.stringify(shape)}.`);
     }
     const half = headDim / 2;
     expectShape("ropeToCache", "cos", cos, [-1, half]);
     expectShape("ropeToCache", "sin", sin, cos.shape);
-    if (angleRow < 0 || angleRow + count > (cos.shape[0] ?? 0)) throw new Error(`ropeToCache: rows ${angleRow} to ${angleRow + count} lie outside cos [${cos.shape.join(", ")}].`);
+    if (angleRow < 0 || angleRow + count > (cos.shape[0] ?? 0))
+      throw new Error(
+        `ropeToCache: rows ${angleRow} to ${angleRow + count} lie outside cos [${cos.shape.join(", ")}].`,
+      );
     expectShape("ropeToCache", "rows", rows, [count]);
     const halves = holdsHalves(into);
     expectShape("ropeToCache", "into", into, [-1, (halves ? 1 : 2) * kvHeads * headDim]);
-    if (halves && headDim % 4 !== 0) throw new Error(`ropeToCache: heads of ${headDim} columns cannot be kept in halves; expected a multiple of 4.`);
+    if (halves && headDim % 4 !== 0)
+      throw new Error(`ropeToCache: heads of ${headDim} columns cannot be kept in halves; expected a multiple of 4.`);
     const threads = this.dispatcher.traits.elementThreads;
     const kernel = this.dispatcher.kernel(`ropeToCache${halves ? " f16" : ""}`, () => ({
-      buffers: [write("qkv"), read("cosines"), read("sines"), read("rows", "i32"), write("into", halves ? "u32" : "f32")],
+      buffers: [
+        write("qkv"),
+        read("cosines"),
+        read("sines"),
+        read("rows", "i32"),
+        write("into", halves ? "u32" : "f32"),
+      ],
       params: { rows: "u32", heads: "u32", kvHeads: "u32", half: "u32", angleRow: "u32", extend: "u32" },
       threads,
       code: halves ? ROPE_TO_HALVES : ROPE_TO_CACHE,
     }));
-    const params = (changing: ChangingOptions): number[] => [count, heads, kvHeads, half, changing.angleRow ?? angleRow, changing.extend ?? extend];
-    this.dispatcher.run(kernel, [intoQkv, cos, sin, rows, into], params, Math.ceil((count * (heads + 2 * kvHeads) * half) / (halves ? 2 : 1) / threads));
+    const params = (changing: ChangingOptions): number[] => [
+      count,
+      heads,
+      kvHeads,
+      half,
+      changing.angleRow ?? angleRow,
+      changing.extend ?? extend,
+    ];
+    this.dispatcher.run(
+      kernel,
+      [intoQkv, cos, sin, rows, into],
+      params,
+      Math.ceil((count * (heads + 2 * kvHeads) * half) / (halves ? 2 : 1) / threads),
+    );
   }
 }

@@ -5,13 +5,15 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { ChangingOptions, SampleBuffers, SampleOptions } from "../../kernels";
-import { read, write, type Dispatcher, type ParamType } from "../dispatch";
+import { type Dispatcher, type ParamType, read, write } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
 import { ROW_MAX, ROW_SUM, rowReduction } from "./rowReduce";
 
 const MAX_STOP_TOKENS = 8;
 
-const STOP_PARAMS: Readonly<Record<string, ParamType>> = Object.fromEntries(Array.from({ length: MAX_STOP_TOKENS }, (_, i) => [`stop${i}`, "i32" as const]));
+const STOP_PARAMS: Readonly<Record<string, ParamType>> = Object.fromEntries(
+  Array.from({ length: MAX_STOP_TOKENS }, (_, i) => [`stop${i}`, "i32" as const]),
+);
 
 const RANDOM = `
 fn mixBits(start: u32) -> u32 {
@@ -120,21 +122,39 @@ export class SampleKernels {
   sample(logits: Tensor, buffers: SampleBuffers, options: SampleOptions): void {
     const [rows, vocabulary] = matrix("sample", "logits", logits);
     const [, capacity] = matrix("sample", "tokens", buffers.tokens);
-    for (const name of ["tokens", "logprobs", "entropies"] as const) expectShape("sample", name, buffers[name], [rows, capacity]);
+    for (const name of ["tokens", "logprobs", "entropies"] as const)
+      expectShape("sample", name, buffers[name], [rows, capacity]);
     for (const name of ["next", "done"] as const) expectShape("sample", name, buffers[name], [rows]);
     expectShape("sample", "streams", buffers.streams, [rows, 2]);
     const { temperature, greedy, seed, step, position, stopTokens, padToken } = options;
-    if (position < 0 || position >= capacity) throw new Error(`sample: position ${position} lies outside the ${capacity} columns of the output buffers.`);
-    if (!(temperature > 0)) throw new Error(`sample: temperature must be above 0, got ${temperature}; use greedy for the arg-max.`);
-    if (stopTokens.length > MAX_STOP_TOKENS) throw new Error(`sample: at most ${MAX_STOP_TOKENS} stop tokens, got ${stopTokens.length}.`);
+    if (position < 0 || position >= capacity)
+      throw new Error(`sample: position ${position} lies outside the ${capacity} columns of the output buffers.`);
+    if (!(temperature > 0))
+      throw new Error(`sample: temperature must be above 0, got ${temperature}; use greedy for the arg-max.`);
+    if (stopTokens.length > MAX_STOP_TOKENS)
+      throw new Error(`sample: at most ${MAX_STOP_TOKENS} stop tokens, got ${stopTokens.length}.`);
     const topK = options.topK > 0 && options.topK < vocabulary && !greedy ? options.topK : 0;
     const kernel = this.dispatcher.kernel(`sample${topK > 0 ? " topK" : ""}`, () => ({
       buffers: [
-        read("logits"), write("tokens", "i32"), write("logprobs"), write("entropies"),
-        write("next", "i32"), write("done", "i32"), read("streams", "vec2<u32>"),
+        read("logits"),
+        write("tokens", "i32"),
+        write("logprobs"),
+        write("entropies"),
+        write("next", "i32"),
+        write("done", "i32"),
+        read("streams", "vec2<u32>"),
       ],
       params: {
-        vocabulary: "u32", capacity: "u32", position: "u32", seed: "u32", step: "u32", topK: "u32", greedy: "u32", padToken: "i32", inverseT: "f32", stops: "u32",
+        vocabulary: "u32",
+        capacity: "u32",
+        position: "u32",
+        seed: "u32",
+        step: "u32",
+        topK: "u32",
+        greedy: "u32",
+        padToken: "i32",
+        inverseT: "f32",
+        stops: "u32",
         ...STOP_PARAMS,
       },
       threads: this.dispatcher.traits.rowThreads,
@@ -142,9 +162,23 @@ export class SampleKernels {
     }));
     const stops = Array.from({ length: MAX_STOP_TOKENS }, (_, i) => stopTokens[i] ?? -1);
     const params = (changing: ChangingOptions): number[] => [
-      vocabulary, capacity, changing.position ?? position, changing.seed ?? seed, changing.step ?? step,
-      topK, greedy ? 1 : 0, padToken, 1 / temperature, stopTokens.length, ...stops,
+      vocabulary,
+      capacity,
+      changing.position ?? position,
+      changing.seed ?? seed,
+      changing.step ?? step,
+      topK,
+      greedy ? 1 : 0,
+      padToken,
+      1 / temperature,
+      stopTokens.length,
+      ...stops,
     ];
-    this.dispatcher.run(kernel, [logits, buffers.tokens, buffers.logprobs, buffers.entropies, buffers.next, buffers.done, buffers.streams], params, rows);
+    this.dispatcher.run(
+      kernel,
+      [logits, buffers.tokens, buffers.logprobs, buffers.entropies, buffers.next, buffers.done, buffers.streams],
+      params,
+      rows,
+    );
   }
 }

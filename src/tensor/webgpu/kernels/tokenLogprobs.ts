@@ -6,12 +6,12 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Weight } from "../../kernels";
-import { read, write, type Dispatcher, type Operand } from "../dispatch";
+import { type Dispatcher, type Operand, read, write } from "../dispatch";
 import { expectShape, expectWeight, matrix } from "../shapes";
 import type { Storage } from "../storage";
-import { packed, type LinearKernels } from "./linear";
+import { type LinearKernels, packed } from "./linear";
 import { product } from "./product";
-import { rowWorkgroup, type RowWorkgroup } from "./rowReduce";
+import { type RowWorkgroup, rowWorkgroup } from "./rowReduce";
 
 /** Rows and vocabulary columns of the scratch block, 4 MiB at most; multiples of 64 keep parts of tensors bindable. */
 const BLOCK_ROWS = 1024;
@@ -100,14 +100,26 @@ export class HeadKernels {
     this.row = rowWorkgroup(dispatcher.traits);
   }
 
-  tokenLogprobs(hidden: Tensor, head: Weight, targets: Tensor, temperature: number): { logprob: Tensor; lse: Tensor; entropy: Tensor } {
+  tokenLogprobs(
+    hidden: Tensor,
+    head: Weight,
+    targets: Tensor,
+    temperature: number,
+  ): { logprob: Tensor; lse: Tensor; entropy: Tensor } {
     const rows = checkHead("tokenLogprobs", hidden, head, targets);
     const logprob = this.storage.allocate([rows], "float32");
     const lse = this.storage.allocate([rows], "float32");
     const entropy = this.storage.allocate([rows], "float32");
     const running = this.storage.allocate([rows, 4], "float32");
     const kernel = this.dispatcher.kernel("tokenLogprobs", () => ({
-      buffers: [read("logits"), read("targets", "i32"), write("running"), write("logprob"), write("lse"), write("entropy")],
+      buffers: [
+        read("logits"),
+        read("targets", "i32"),
+        write("running"),
+        write("logprob"),
+        write("lse"),
+        write("entropy"),
+      ],
       params: { firstRow: "u32", firstColumn: "u32", columns: "u32", isFirst: "u32", isLast: "u32", inverseT: "f32" },
       threads: this.row.threads,
       oneSubgroup: this.row.oneSubgroup,
@@ -123,7 +135,15 @@ export class HeadKernels {
     return { logprob, lse, entropy };
   }
 
-  tokenLogprobsGrad(hidden: Tensor, head: Weight, targets: Tensor, lse: Tensor, dLogprob: Tensor, temperature: number, intoHead: Tensor | null): Tensor {
+  tokenLogprobsGrad(
+    hidden: Tensor,
+    head: Weight,
+    targets: Tensor,
+    lse: Tensor,
+    dLogprob: Tensor,
+    temperature: number,
+    intoHead: Tensor | null,
+  ): Tensor {
     const rows = checkHead("tokenLogprobsGrad", hidden, head, targets);
     expectShape("tokenLogprobsGrad", "lse", lse, [rows]);
     expectShape("tokenLogprobsGrad", "dLogprob", dLogprob, [rows]);
@@ -140,13 +160,31 @@ export class HeadKernels {
     this.forBlocks(hidden, head, rows, (block, logits) => {
       const { firstRow, firstColumn, columns } = block;
       const params = [block.rows, columns, firstRow, firstColumn, 1 / temperature];
-      this.dispatcher.run(kernel, [targets, lse, dLogprob, logits], params, Math.ceil((block.rows * columns) / threads));
+      this.dispatcher.run(
+        kernel,
+        [targets, lse, dLogprob, logits],
+        params,
+        Math.ceil((block.rows * columns) / threads),
+      );
       product(this.dispatcher, {
-        orientation: "NN", m: block.rows, n: width, k: columns, a: logits,
-        b: packed(head, firstColumn, columns), c: rowsOf(dHidden, firstRow, block.rows), accumulate: firstColumn > 0,
+        orientation: "NN",
+        m: block.rows,
+        n: width,
+        k: columns,
+        a: logits,
+        b: packed(head, firstColumn, columns),
+        c: rowsOf(dHidden, firstRow, block.rows),
+        accumulate: firstColumn > 0,
       });
       if (intoHead) {
-        this.linear.addOuterProducts(rowsOf(hidden, firstRow, block.rows), logits, rowsOf(intoHead, firstColumn, columns), block.rows, width, columns);
+        this.linear.addOuterProducts(
+          rowsOf(hidden, firstRow, block.rows),
+          logits,
+          rowsOf(intoHead, firstColumn, columns),
+          block.rows,
+          width,
+          columns,
+        );
       }
     });
     return dHidden;
@@ -160,8 +198,13 @@ export class HeadKernels {
       for (let firstColumn = 0; firstColumn < head.out; firstColumn += BLOCK_COLUMNS) {
         const columns = Math.min(BLOCK_COLUMNS, head.out - firstColumn);
         product(this.dispatcher, {
-          orientation: "NT", m: blockRows, n: columns, k: head.in,
-          a: rowsOf(hidden, firstRow, blockRows), b: packed(head, firstColumn, columns), c: logits,
+          orientation: "NT",
+          m: blockRows,
+          n: columns,
+          k: head.in,
+          a: rowsOf(hidden, firstRow, blockRows),
+          b: packed(head, firstColumn, columns),
+          c: logits,
         });
         use({ firstRow, rows: blockRows, firstColumn, columns }, logits);
       }

@@ -5,7 +5,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Weight } from "../../kernels";
 import { weightBytes } from "../../packedWeight";
-import { read, type BufferSpec, type Operand } from "../dispatch";
+import { type BufferSpec, type Operand, read } from "../dispatch";
 
 export interface WeightAccess {
   readonly format: Weight["format"];
@@ -24,15 +24,24 @@ export interface WeightAccess {
 /** @param aligned whether rows hold a multiple of 4 columns */
 export function weightAccess(format: Weight["format"], aligned: boolean): WeightAccess {
   const { buffers, code } = plainAccess(format, aligned);
-  const rounded = { buffers, code: `${code}\nfn weight4h(row: u32, column: u32) -> vec4h { return vec4h(weight4(row, column)); }` };
+  const rounded = {
+    buffers,
+    code: `${code}\nfn weight4h(row: u32, column: u32) -> vec4h { return vec4h(weight4(row, column)); }`,
+  };
   const half = format === "f16" && aligned ? { buffers: [read("weight", "vec4h")], code: F16_HALVES } : rounded;
   return { format, key: `${format}${aligned ? "x4" : ""}`, buffers, code, half };
 }
 
-function plainAccess(format: Weight["format"], aligned: boolean): { readonly buffers: readonly BufferSpec[]; readonly code: string } {
+function plainAccess(
+  format: Weight["format"],
+  aligned: boolean,
+): { readonly buffers: readonly BufferSpec[]; readonly code: string } {
   switch (format) {
     case "f32":
-      return { buffers: [read("weight", aligned ? "vec4f" : "f32")], code: columns4("weight4", "weight", "params.weightColumns", aligned) };
+      return {
+        buffers: [read("weight", aligned ? "vec4f" : "f32")],
+        code: columns4("weight4", "weight", "params.weightColumns", aligned),
+      };
     case "f16":
       return { buffers: [read("weight", "u32")], code: aligned ? F16_ALIGNED : F16_EVEN };
     case "int4":
@@ -42,7 +51,8 @@ function plainAccess(format: Weight["format"], aligned: boolean): { readonly buf
 
 /** WGSL `fn name(row, column) -> vec4f` over a plain f32 matrix. */
 export function columns4(name: string, buffer: string, columns: string, aligned: boolean): string {
-  if (aligned) return `fn ${name}(row: u32, column: u32) -> vec4f { return ${buffer}[(row * ${columns} + column) >> 2u]; }`;
+  if (aligned)
+    return `fn ${name}(row: u32, column: u32) -> vec4f { return ${buffer}[(row * ${columns} + column) >> 2u]; }`;
   return `
 fn ${name}(row: u32, column: u32) -> vec4f {
   let at = row * ${columns} + column;
@@ -110,7 +120,10 @@ const ROW_STEP = 64;
 export function rowBlocks(rows: number, rowBytes: number, bindingBytes: number): RowBlock[] {
   if (rows * rowBytes <= bindingBytes) return [{ first: 0, rows }];
   const step = Math.max(ROW_STEP, Math.floor(bindingBytes / rowBytes / ROW_STEP) * ROW_STEP);
-  return Array.from({ length: Math.ceil(rows / step) }, (_, i) => ({ first: i * step, rows: Math.min(step, rows - i * step) }));
+  return Array.from({ length: Math.ceil(rows / step) }, (_, i) => ({
+    first: i * step,
+    rows: Math.min(step, rows - i * step),
+  }));
 }
 
 /** The bindable parts of a weight: a matrix larger than the adapter binds at once is worked through block by block. */

@@ -23,15 +23,18 @@ export const broadcastTiles: ProductVariant = {
       columns: COLUMNS * lanes,
       scalarStores: true,
       oneSubgroup: true,
-      code: (parts) => code(parts, rows, orientation === "TN" ? depthLoop(rows, lanes) : rowLoop(orientation, rows, lanes)),
+      code: (parts) =>
+        code(parts, rows, orientation === "TN" ? depthLoop(rows, lanes) : rowLoop(orientation, rows, lanes)),
     };
   },
 };
 
 /** The least power of two that holds m rows, at most two a lane: a tile of more rows than there are would sum nothing. */
-const rowsFor = (m: number, lanes: number): number => [1, 2, 4, 8, 16].find((rows) => rows >= Math.min(m, 2 * lanes)) ?? 2 * lanes;
+const rowsFor = (m: number, lanes: number): number =>
+  [1, 2, 4, 8, 16].find((rows) => rows >= Math.min(m, 2 * lanes)) ?? 2 * lanes;
 
-const join = (count: number, text: (i: number) => string, between = "\n    "): string => Array.from({ length: count }, (_, i) => text(i)).join(between);
+const join = (count: number, text: (i: number) => string, between = "\n    "): string =>
+  Array.from({ length: count }, (_, i) => text(i)).join(between);
 
 function code({ loads, store }: ProductCode, rows: number, loop: string): string {
   return `
@@ -54,8 +57,12 @@ function rowLoop(orientation: Exclude<Orientation, "TN">, rows: number, lanes: n
   const perLane = Math.max(1, rows / lanes);
   const steps = Math.max(1, lanes / rows);
   const own = Math.min(rows, lanes);
-  const weights = orientation === "NT" ? (i: number) => `weight4(n${i}, k)` : (i: number) => `weight4(min(k + ${i}u, last), n)`;
-  const sum = orientation === "NT" ? "vec4f(dot(a, b0), dot(a, b1), dot(a, b2), dot(a, b3))" : "a.x * b0 + a.y * b1 + a.z * b2 + a.w * b3";
+  const weights =
+    orientation === "NT" ? (i: number) => `weight4(n${i}, k)` : (i: number) => `weight4(min(k + ${i}u, last), n)`;
+  const sum =
+    orientation === "NT"
+      ? "vec4f(dot(a, b0), dot(a, b1), dot(a, b2), dot(a, b3))"
+      : "a.x * b0 + a.y * b1 + a.z * b2 + a.w * b3";
   const step = (s: number): string => `{
       let k = k0 + ${4 * s}u;
       ${join(4, (i) => `let b${i} = ${weights(i)};`, " ")}
@@ -84,9 +91,12 @@ function depthLoop(rows: number, lanes: number): string {
   let ownRow = m + 4u * (lane % ${quads}u);
   for (var k = 0u; k < params.k; k += ${depth}u) {
     let own = select(vec4f(0.0), a4(min(k + ownDepth, last), ownRow), k + ownDepth <= last);
-    ${join(depth, (i) => `{
+    ${join(
+      depth,
+      (i) => `{
       let b = weight4(min(k + ${i}u, last), n);
       ${join(quads, (q) => `{ let a = subgroupBroadcast(own, ${i * quads + q}u); ${["x", "y", "z", "w"].map((part, r) => `c${4 * q + r} += a.${part} * b;`).join(" ")} }`)}
-    }`)}
+    }`,
+    )}
   }`;
 }

@@ -10,15 +10,37 @@ import { registerTiles } from "./registerTiles";
 import { sharedTiles } from "./sharedTiles";
 import { subgroupMatrix } from "./subgroupMatrix";
 import { FEW_ROWS, subgroups } from "./subgroups";
-import { PRODUCT_VARIANTS, type ProductAdapter, type ProductPlan, type ProductShape, type ProductVariant, type ProductVariantName } from "./variant";
+import {
+  PRODUCT_VARIANTS,
+  type ProductAdapter,
+  type ProductPlan,
+  type ProductShape,
+  type ProductVariant,
+  type ProductVariantName,
+} from "./variant";
 
 /** x · Wᵀ of few rows (decoding) and of many, dy · W, dyᵀ · x; those with a weight also for packed weights. */
-export const PRODUCT_KINDS = ["fewRows", "manyRows", "inputGradient", "weightGradient", "fewRowsPacked", "manyRowsPacked", "inputGradientPacked"] as const;
+export const PRODUCT_KINDS = [
+  "fewRows",
+  "manyRows",
+  "inputGradient",
+  "weightGradient",
+  "fewRowsPacked",
+  "manyRowsPacked",
+  "inputGradientPacked",
+] as const;
 export type ProductKind = (typeof PRODUCT_KINDS)[number];
 
 export type ProductTable = Readonly<Record<ProductKind, ProductVariantName>>;
 
-const VARIANTS: Readonly<Record<ProductVariantName, ProductVariant>> = { registerTiles, broadcastTiles, sharedTiles, subgroups, f16, subgroupMatrix };
+const VARIANTS: Readonly<Record<ProductVariantName, ProductVariant>> = {
+  registerTiles,
+  broadcastTiles,
+  sharedTiles,
+  subgroups,
+  f16,
+  subgroupMatrix,
+};
 
 export function productVariant(name: ProductVariantName): ProductVariant {
   return VARIANTS[name];
@@ -29,9 +51,15 @@ export type ProductsOption = ProductVariantName | "tuned";
 export const PRODUCTS_OPTIONS: readonly ProductsOption[] = [...PRODUCT_VARIANTS, "tuned"];
 
 /** The variants that an adapter can run, and what the others miss. */
-export function offeredVariants(adapter: ProductAdapter): { readonly offered: readonly ProductVariantName[]; readonly missing: readonly { readonly variant: ProductVariantName; readonly lacks: string }[] } {
+export function offeredVariants(adapter: ProductAdapter): {
+  readonly offered: readonly ProductVariantName[];
+  readonly missing: readonly { readonly variant: ProductVariantName; readonly lacks: string }[];
+} {
   const judged = PRODUCT_VARIANTS.map((variant) => ({ variant, lacks: VARIANTS[variant].lacks(adapter) }));
-  return { offered: judged.filter(({ lacks }) => lacks === null).map(({ variant }) => variant), missing: judged.flatMap(({ variant, lacks }) => (lacks === null ? [] : [{ variant, lacks }])) };
+  return {
+    offered: judged.filter(({ lacks }) => lacks === null).map(({ variant }) => variant),
+    missing: judged.flatMap(({ variant, lacks }) => (lacks === null ? [] : [{ variant, lacks }])),
+  };
 }
 
 export function kindOf({ orientation, m, format }: Pick<ProductShape, "orientation" | "m" | "format">): ProductKind {
@@ -48,7 +76,15 @@ export function plainVariant(adapter: ProductAdapter): ProductVariantName {
 
 /** One variant for every kind. */
 export function uniformTable(name: ProductVariantName): ProductTable {
-  return { fewRows: name, manyRows: name, inputGradient: name, weightGradient: name, fewRowsPacked: name, manyRowsPacked: name, inputGradientPacked: name };
+  return {
+    fewRows: name,
+    manyRows: name,
+    inputGradient: name,
+    weightGradient: name,
+    fewRowsPacked: name,
+    manyRowsPacked: name,
+    inputGradientPacked: name,
+  };
 }
 
 /** A variant that was asked for cannot run on the adapter. */
@@ -62,7 +98,10 @@ export class Products {
   private chosen: ProductTable;
 
   /** @throws ProductsError when the adapter cannot run a variant of the table, naming what it lacks */
-  constructor(readonly adapter: ProductAdapter, table: ProductTable) {
+  constructor(
+    readonly adapter: ProductAdapter,
+    table: ProductTable,
+  ) {
     this.plain = VARIANTS[plainVariant(adapter)];
     this.chosen = this.checked(table);
   }
@@ -80,7 +119,9 @@ export class Products {
     for (const name of new Set(Object.values(table))) {
       const lacks = VARIANTS[name].lacks(this.adapter);
       if (lacks !== null) {
-        throw new ProductsError(`Products "${name}" cannot run here: this adapter has no ${lacks}. It can run ${offeredVariants(this.adapter).offered.join(", ")}.`);
+        throw new ProductsError(
+          `Products "${name}" cannot run here: this adapter has no ${lacks}. It can run ${offeredVariants(this.adapter).offered.join(", ")}.`,
+        );
       }
     }
     return table;
@@ -88,17 +129,20 @@ export class Products {
 
   planFor(shape: ProductShape): ProductPlan {
     const plan = VARIANTS[this.table[kindOf(shape)]].plan(shape, this.adapter) ?? this.plain.plan(shape, this.adapter);
-    if (plan === null) throw new Error(`No variant of the product is written for ${shape.orientation} in ${shape.format}.`);
+    if (plan === null)
+      throw new Error(`No variant of the product is written for ${shape.orientation} in ${shape.format}.`);
     return plan;
   }
 
   /** Products with f32 weights round an operand to halves: results agree with f32 to about 1e-3 only. */
   get roundsF32(): boolean {
-    return (["NT", "NN", "TN"] as const).some((orientation) => [1, FEW_ROWS + 1].some((m) => {
-      const shape: ProductShape = { orientation, m, n: 1, k: 1, format: "f32" };
-      const variant = VARIANTS[this.table[kindOf(shape)]];
-      return variant.plan(shape, this.adapter) !== null && variant.rounds(shape, this.adapter);
-    }));
+    return (["NT", "NN", "TN"] as const).some((orientation) =>
+      [1, FEW_ROWS + 1].some((m) => {
+        const shape: ProductShape = { orientation, m, n: 1, k: 1, format: "f32" };
+        const variant = VARIANTS[this.table[kindOf(shape)]];
+        return variant.plan(shape, this.adapter) !== null && variant.rounds(shape, this.adapter);
+      }),
+    );
   }
 
   /** "registerTiles", or each variant with its kinds: "subgroups (fewRows), sharedTiles (manyRows, …)". */

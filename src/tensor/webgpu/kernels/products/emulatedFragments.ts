@@ -12,9 +12,13 @@ export function emulatedFragments(size: number): FragmentDialect {
     name: `emulated ${size}`,
     enables: ["subgroups"],
     types: ({ M, N, K }: FragmentShape) => {
-      if (M !== size || N % 4 !== 0) throw new Error(`Emulated fragments have as many rows as a subgroup has lanes (${size}) and a multiple of 4 columns, got ${M} × ${N}.`);
+      if (M !== size || N % 4 !== 0)
+        throw new Error(
+          `Emulated fragments have as many rows as a subgroup has lanes (${size}) and a multiple of 4 columns, got ${M} × ${N}.`,
+        );
       const quads = Array.from({ length: N / 4 }, (_, q) => q);
-      const weights = (q: number): string => [0, 1, 2, 3].map((i) => `f32(slabB[b + ${4 * q + i}u * right.columnStep])`).join(", ");
+      const weights = (q: number): string =>
+        [0, 1, 2, 3].map((i) => `f32(slabB[b + ${4 * q + i}u * right.columnStep])`).join(", ");
       return `
 struct Left { at: u32, rowStep: u32, columnStep: u32 }
 struct Right { at: u32, rowStep: u32, columnStep: u32 }
@@ -35,7 +39,8 @@ fn storeSum(offset: u32, sum: Sum, stride: u32, lane: u32) {
   ${quads.flatMap((q) => [0, 1, 2, 3].map((i) => `sums[at + ${4 * q + i}u] = sum.q${q}[${i}u];`)).join(" ")}
 }`;
     },
-    load: (type, _array, offset, order, stride) => `${type}(${offset}, ${order === "row" ? `${stride}u, 1u` : `1u, ${stride}u`})`,
+    load: (type, _array, offset, order, stride) =>
+      `${type}(${offset}, ${order === "row" ? `${stride}u, 1u` : `1u, ${stride}u`})`,
     multiplyAdd: (left, right, sum) => `multiplyAdd(${left}, ${right}, ${sum}, subgroupLane)`,
     store: (_array, offset, sum, stride) => `storeSum(${offset}, ${sum}, ${stride}u, subgroupLane);`,
   };

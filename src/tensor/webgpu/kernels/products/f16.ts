@@ -15,7 +15,12 @@ export const f16: ProductVariant = {
     if (shape.orientation === "TN") return null;
     const tile = tileOf(shape);
     return {
-      key: `halfTiles${tile}${shape.orientation}`, threads: (tile / 4) ** 2, rows: tile, columns: tile, enables: ["f16"], halfWeights: true,
+      key: `halfTiles${tile}${shape.orientation}`,
+      threads: (tile / 4) ** 2,
+      rows: tile,
+      columns: tile,
+      enables: ["f16"],
+      halfWeights: true,
       code: (parts) => tiledProduct(parts, tile, "f16"),
     };
   },

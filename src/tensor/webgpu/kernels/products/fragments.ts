@@ -9,7 +9,13 @@ import type { Enable } from "../../pipelines";
 export const FRAGMENT_FEATURE = "chromium-experimental-subgroup-matrix";
 
 const size = z.int().positive();
-const fragmentConfigSchema = z.object({ componentType: z.string(), resultComponentType: z.string(), M: size, N: size, K: size });
+const fragmentConfigSchema = z.object({
+  componentType: z.string(),
+  resultComponentType: z.string(),
+  M: size,
+  N: size,
+  K: size,
+});
 /** A size and type that an adapter's matrix units have: [M, K] · [K, N], components "f32", "f16", "i8" and others. */
 export type FragmentConfig = z.output<typeof fragmentConfigSchema>;
 
@@ -56,13 +62,15 @@ alias Left = subgroup_matrix_left<${component}, ${K}, ${M}>;
 alias Right = subgroup_matrix_right<${component}, ${N}, ${K}>;
 alias Sum = subgroup_matrix_result<f32, ${N}, ${M}>;`;
 const ENABLES: readonly Enable[] = ["subgroups", "chromium_experimental_subgroup_matrix"];
-const multiplyAdd = (left: string, right: string, sum: string): string => `subgroupMatrixMultiplyAccumulate(${left}, ${right}, ${sum})`;
+const multiplyAdd = (left: string, right: string, sum: string): string =>
+  `subgroupMatrixMultiplyAccumulate(${left}, ${right}, ${sum})`;
 
 export const orderAsTemplate: FragmentDialect = {
   name: "order as template parameter",
   enables: ENABLES,
   types: declare,
-  load: (type, array, offset, order, stride) => `subgroupMatrixLoad<${type}, ${order}_major>(&${array}, ${offset}, ${stride}u)`,
+  load: (type, array, offset, order, stride) =>
+    `subgroupMatrixLoad<${type}, ${order}_major>(&${array}, ${offset}, ${stride}u)`,
   multiplyAdd,
   store: (array, offset, sum, stride) => `subgroupMatrixStore<row_major>(&${array}, ${offset}, ${sum}, ${stride}u);`,
 };
@@ -71,7 +79,8 @@ export const orderAsArgument: FragmentDialect = {
   name: "order as argument",
   enables: ENABLES,
   types: declare,
-  load: (type, array, offset, order, stride) => `subgroupMatrixLoad<${type}>(&${array}, ${offset}, ${order === "col"}, ${stride}u)`,
+  load: (type, array, offset, order, stride) =>
+    `subgroupMatrixLoad<${type}>(&${array}, ${offset}, ${order === "col"}, ${stride}u)`,
   multiplyAdd,
   store: (array, offset, sum, stride) => `subgroupMatrixStore(&${array}, ${offset}, ${sum}, false, ${stride}u);`,
 };

@@ -26,7 +26,14 @@ export const registerTiles: ProductVariant = {
   plan: ({ orientation, m }) => {
     const loop = orientation === "NT" && m >= WIDE_FROM ? "NTWide" : orientation;
     const { columns, wgsl } = LOOPS[loop];
-    return { key: `registers${loop}`, threads: THREADS, rows: ROWS.length, columns: columns * THREADS, scalarStores: true, code: (parts) => code(parts, columns, wgsl) };
+    return {
+      key: `registers${loop}`,
+      threads: THREADS,
+      rows: ROWS.length,
+      columns: columns * THREADS,
+      scalarStores: true,
+      code: (parts) => code(parts, columns, wgsl),
+    };
   },
 };
 
@@ -49,19 +56,26 @@ const clampedRows = ROWS.map((r) => `let m${r} = min(m + ${r}u, params.m - 1u);`
 const eachRow = (statement: (row: number) => string): string => ROWS.map(statement).join("\n    ");
 
 /** `name0` … `name3`: row indices of B for columns n + first … of C, held within it. */
-const clampedColumns = (name: string, first: number): string => [0, 1, 2, 3].map((i) => `let ${name}${i} = min(n + ${first + i}u, params.n - 1u);`).join(" ");
+const clampedColumns = (name: string, first: number): string =>
+  [0, 1, 2, 3].map((i) => `let ${name}${i} = min(n + ${first + i}u, params.n - 1u);`).join(" ");
 const dots = (b: string): string => `vec4f(dot(a, ${b}0), dot(a, ${b}1), dot(a, ${b}2), dot(a, ${b}3))`;
-const fourWeights = (b: string, n: string): string => [0, 1, 2, 3].map((i) => `let ${b}${i} = weight4(${n}${i}, k);`).join(" ");
+const fourWeights = (b: string, n: string): string =>
+  [0, 1, 2, 3].map((i) => `let ${b}${i} = weight4(${n}${i}, k);`).join(" ");
 
 /** `columns` a lane. */
 const LOOPS: Readonly<Record<"NT" | "NTWide" | "NN" | "TN", { readonly columns: 4 | 8; readonly wgsl: string }>> = {
-  NT: { columns: 4, wgsl: `
+  NT: {
+    columns: 4,
+    wgsl: `
   ${clampedRows} ${clampedColumns("n", 0)}
   for (var k = 0u; k < params.k; k += 4u) {
     ${fourWeights("b", "n")}
     ${eachRow((r) => `{ let a = a4(m${r}, k); c${r} += ${dots("b")}; }`)}
-  }` },
-  NN: { columns: 4, wgsl: `
+  }`,
+  },
+  NN: {
+    columns: 4,
+    wgsl: `
   ${clampedRows}
   let last = params.k - 1u;
   for (var k = 0u; k < params.k; k += 4u) {
@@ -70,18 +84,25 @@ const LOOPS: Readonly<Record<"NT" | "NTWide" | "NN" | "TN", { readonly columns: 
     let b2 = weight4(min(k + 2u, last), n);
     let b3 = weight4(min(k + 3u, last), n);
     ${eachRow((r) => `{ let a = a4(m${r}, k); c${r} += a.x * b0 + a.y * b1 + a.z * b2 + a.w * b3; }`)}
-  }` },
-  NTWide: { columns: 8, wgsl: `
+  }`,
+  },
+  NTWide: {
+    columns: 8,
+    wgsl: `
   ${clampedRows} ${clampedColumns("n", 0)} ${clampedColumns("o", 4)}
   for (var k = 0u; k < params.k; k += 4u) {
     ${fourWeights("b", "n")} ${fourWeights("e", "o")}
     ${eachRow((r) => `{ let a = a4(m${r}, k); c${r} += ${dots("b")}; d${r} += ${dots("e")}; }`)}
-  }` },
-  TN: { columns: 8, wgsl: `
+  }`,
+  },
+  TN: {
+    columns: 8,
+    wgsl: `
   for (var k = 0u; k < params.k; k++) {
     let b = weight4(k, n);
     let e = weight4(k, n + 4u);
     let a = a4(k, m);
     ${eachRow((r) => `c${r} += a[${r}u] * b; d${r} += a[${r}u] * e;`)}
-  }` },
+  }`,
+  },
 };

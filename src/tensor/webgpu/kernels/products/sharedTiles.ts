@@ -14,7 +14,13 @@ export const sharedTiles: ProductVariant = {
   rounds: () => false,
   plan(shape) {
     const tile = tileOf(shape);
-    return { key: `tiles${tile}${shape.orientation}`, threads: (tile / 4) ** 2, rows: tile, columns: tile, code: (parts) => tiledProduct(parts, tile, "f32") };
+    return {
+      key: `tiles${tile}${shape.orientation}`,
+      threads: (tile / 4) ** 2,
+      rows: tile,
+      columns: tile,
+      code: (parts) => tiledProduct(parts, tile, "f32"),
+    };
   },
 };
 
@@ -29,8 +35,26 @@ export function tiledProduct({ orientation, loads, store }: ProductCode, tile: n
   const stride = tile + 1;
   const half = weights === "f16";
   const [slabA, slabB] = [
-    copySlab({ slab: "slabA", load: "a4", type: "vec4f", depthMajor: orientation === "TN", origin: "m0", extent: "params.m", depthStride: stride, placeStride: 1 }),
-    copySlab({ slab: "slabB", load: half ? "weight4h" : "weight4", type: half ? "vec4h" : "vec4f", depthMajor: orientation !== "NT", origin: "n0", extent: "params.n", depthStride: stride, placeStride: 1 }),
+    copySlab({
+      slab: "slabA",
+      load: "a4",
+      type: "vec4f",
+      depthMajor: orientation === "TN",
+      origin: "m0",
+      extent: "params.m",
+      depthStride: stride,
+      placeStride: 1,
+    }),
+    copySlab({
+      slab: "slabB",
+      load: half ? "weight4h" : "weight4",
+      type: half ? "vec4h" : "vec4f",
+      depthMajor: orientation !== "NT",
+      origin: "n0",
+      extent: "params.n",
+      depthStride: stride,
+      placeStride: 1,
+    }),
   ];
   const four = "slabB[b], slabB[b + 1u], slabB[b + 2u], slabB[b + 3u]";
   return `

@@ -24,10 +24,24 @@ export interface SlabCopy {
 }
 
 /** In a loop over `k0`. */
-export function copySlab({ slab, load, type, depthMajor, origin, extent, depthStride, placeStride, lanes = "THREADS", convert = (four) => four }: SlabCopy): string {
+export function copySlab({
+  slab,
+  load,
+  type,
+  depthMajor,
+  origin,
+  extent,
+  depthStride,
+  placeStride,
+  lanes = "THREADS",
+  convert = (four) => four,
+}: SlabCopy): string {
   const [places, from] = depthMajor
     ? [`let depth = i / (TILE / 4u); let place = (i % (TILE / 4u)) * 4u;`, `k0 + depth, ${origin} + place`]
-    : [`let place = i / (SLAB / 4u); let depth = (i % (SLAB / 4u)) * 4u;`, `min(${origin} + place, ${extent} - 1u), k0 + depth`];
+    : [
+        `let place = i / (SLAB / 4u); let depth = (i % (SLAB / 4u)) * 4u;`,
+        `min(${origin} + place, ${extent} - 1u), k0 + depth`,
+      ];
   const step = depthMajor ? placeStride : depthStride;
   return `
     for (var i = lane; i < SLAB * TILE / 4u; i += ${lanes}) {

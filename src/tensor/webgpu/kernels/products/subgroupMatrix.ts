@@ -26,12 +26,15 @@ export const subgroupMatrix: ProductVariant = {
   name: "subgroupMatrix",
   lacks(adapter) {
     const { features, fragments, subgroupIndex, subgroupMinSize, subgroupMaxSize, workgroupBytes } = adapter;
-    if (!features.has("chromium-experimental-subgroup-matrix") && fragments === null) return 'feature "chromium-experimental-subgroup-matrix" (Chromium: --enable-unsafe-webgpu)';
+    if (!features.has("chromium-experimental-subgroup-matrix") && fragments === null)
+      return 'feature "chromium-experimental-subgroup-matrix" (Chromium: --enable-unsafe-webgpu)';
     if (fragments === null) return "spelling of subgroup matrices that this code knows";
     if (!subgroupIndex) return "subgroup_id in WGSL (a newer browser has it)";
-    if (subgroupMinSize !== subgroupMaxSize) return `one size of subgroups (it says ${subgroupMinSize} to ${subgroupMaxSize})`;
+    if (subgroupMinSize !== subgroupMaxSize)
+      return `one size of subgroups (it says ${subgroupMinSize} to ${subgroupMaxSize})`;
     const shapes = (["f32", "f16"] as const).flatMap((component) => shapeOf(fragments, component) ?? []);
-    if (shapes.every(({ component }) => component === "f16" && !features.has("shader-f16"))) return "configuration of f32 or f16 operands with f32 sums whose size divides 16 × 16 × 32";
+    if (shapes.every(({ component }) => component === "f16" && !features.has("shader-f16")))
+      return "configuration of f32 or f16 operands with f32 sums whose size divides 16 × 16 × 32";
     const bytes = Math.max(...shapes.map(workgroupMemory));
     return bytes <= workgroupBytes ? null : `${bytes} bytes of workgroup memory (it has ${workgroupBytes})`;
   },
@@ -39,19 +42,28 @@ export const subgroupMatrix: ProductVariant = {
   plan(shape, adapter) {
     const fragment = fragmentsFor(shape, adapter);
     const { fragments } = adapter;
-    if (fragment === null || fragments === null || (fragment.component === "f16" && shape.orientation !== "NT")) return null;
+    if (fragment === null || fragments === null || (fragment.component === "f16" && shape.orientation !== "NT"))
+      return null;
     const { component, M, N, K } = fragment;
     const tile = tileOf(shape);
     return {
-      key: `matrices${tile} ${component} ${M}x${N}x${K} ${fragments.dialect.name} ${shape.orientation}`, threads: SIDE * SIDE * adapter.subgroupMaxSize, rows: tile, columns: tile,
-      scalarStores: adapter.software, enables: [...(component === "f16" ? ["f16" as const] : []), ...fragments.dialect.enables], halfWeights: component === "f16",
+      key: `matrices${tile} ${component} ${M}x${N}x${K} ${fragments.dialect.name} ${shape.orientation}`,
+      threads: SIDE * SIDE * adapter.subgroupMaxSize,
+      rows: tile,
+      columns: tile,
+      scalarStores: adapter.software,
+      enables: [...(component === "f16" ? ["f16" as const] : []), ...fragments.dialect.enables],
+      halfWeights: component === "f16",
       code: (parts) => code(parts, tile, fragment, fragments, adapter.software),
     };
   },
 };
 
 /** Packed weights are rounded as it is and take the faster f16 units; f32 weights keep f32 where there are such units. */
-function fragmentsFor({ format }: Pick<ProductShape, "format">, { fragments, features }: ProductAdapter): FragmentShape | null {
+function fragmentsFor(
+  { format }: Pick<ProductShape, "format">,
+  { fragments, features }: ProductAdapter,
+): FragmentShape | null {
   if (fragments === null) return null;
   const f32 = shapeOf(fragments, "f32");
   const f16 = features.has("shader-f16") ? shapeOf(fragments, "f16") : null;
@@ -59,7 +71,14 @@ function fragmentsFor({ format }: Pick<ProductShape, "format">, { fragments, fea
 }
 
 function shapeOf({ configs }: FragmentSupport, component: "f32" | "f16"): FragmentShape | null {
-  const fits = configs.find((c) => c.componentType === component && c.resultComponentType === "f32" && SMALLEST_PART % c.M === 0 && SMALLEST_PART % c.N === 0 && SLAB % c.K === 0);
+  const fits = configs.find(
+    (c) =>
+      c.componentType === component &&
+      c.resultComponentType === "f32" &&
+      SMALLEST_PART % c.M === 0 &&
+      SMALLEST_PART % c.N === 0 &&
+      SLAB % c.K === 0,
+  );
   return fits === undefined ? null : { component, M: fits.M, N: fits.N, K: fits.K };
 }
 
@@ -74,7 +93,13 @@ function workgroupMemory({ component }: FragmentShape): number {
   return 2 * slabSizes(tile).elements * (component === "f16" ? 2 : 4) + (4 * tile * tile) / SIDE;
 }
 
-function code({ orientation, loads, store }: ProductCode, tile: number, { component, M, N, K }: FragmentShape, { dialect }: FragmentSupport, software: boolean): string {
+function code(
+  { orientation, loads, store }: ProductCode,
+  tile: number,
+  { component, M, N, K }: FragmentShape,
+  { dialect }: FragmentSupport,
+  software: boolean,
+): string {
   // Emulated units: their code is long, and unrolled it takes a CPU adapter tens of seconds to compile.
   const [lanes, bands] = software ? ["subgroups * subgroupSize", "min(subgroups, 2u)"] : ["THREADS", `${SIDE}u`];
   const part = tile / SIDE;
@@ -85,17 +110,53 @@ function code({ orientation, loads, store }: ProductCode, tile: number, { compon
   const strides = (depthMajor: boolean): { readonly depthStride: number; readonly placeStride: number } =>
     depthMajor ? { depthStride: byDepth, placeStride: 1 } : { depthStride: 1, placeStride: byPlace };
   const slabA = copySlab({
-    slab: "slabA", load: "a4", type: "vec4f", depthMajor: depthMajorA, origin: "m0", extent: "params.m", lanes, ...strides(depthMajorA),
-    ...(half ? { convert: (four) => `vec4h(clamp(${four} * ${1 / ACTIVATION_SCALE}, vec4f(${-LARGEST_HALF}.0), vec4f(${LARGEST_HALF}.0)))` } : {}),
+    slab: "slabA",
+    load: "a4",
+    type: "vec4f",
+    depthMajor: depthMajorA,
+    origin: "m0",
+    extent: "params.m",
+    lanes,
+    ...strides(depthMajorA),
+    ...(half
+      ? {
+          convert: (four) =>
+            `vec4h(clamp(${four} * ${1 / ACTIVATION_SCALE}, vec4f(${-LARGEST_HALF}.0), vec4f(${LARGEST_HALF}.0)))`,
+        }
+      : {}),
   });
   const slabB = copySlab({
-    slab: "slabB", load: half ? "weight4h" : "weight4", type: half ? "vec4h" : "vec4f", depthMajor: depthMajorB, origin: "n0", extent: "params.n", lanes, ...strides(depthMajorB),
+    slab: "slabB",
+    load: half ? "weight4h" : "weight4",
+    type: half ? "vec4h" : "vec4f",
+    depthMajor: depthMajorB,
+    origin: "n0",
+    extent: "params.n",
+    lanes,
+    ...strides(depthMajorB),
   });
-  const fragments = Array.from({ length: part / M }, (_, i) => i).flatMap((i) => Array.from({ length: part / N }, (_, j) => ({ i, j, sum: `sum${i}_${j}` })));
-  const each = (text: (fragment: { readonly i: number; readonly j: number; readonly sum: string }) => string): string => fragments.map(text).join("\n      ");
+  const fragments = Array.from({ length: part / M }, (_, i) => i).flatMap((i) =>
+    Array.from({ length: part / N }, (_, j) => ({ i, j, sum: `sum${i}_${j}` })),
+  );
+  const each = (text: (fragment: { readonly i: number; readonly j: number; readonly sum: string }) => string): string =>
+    fragments.map(text).join("\n      ");
   // Offsets of a fragment: [row of C, k] in A, [k, column of C] in B.
-  const left = (i: number): string => dialect.load("Left", "slabA", depthMajorA ? `k * ${byDepth}u + row + ${i * M}u` : `(row + ${i * M}u) * ${byPlace}u + k`, depthMajorA ? "col" : "row", depthMajorA ? byDepth : byPlace);
-  const right = (j: number): string => dialect.load("Right", "slabB", depthMajorB ? `k * ${byDepth}u + column + ${j * N}u` : `(column + ${j * N}u) * ${byPlace}u + k`, depthMajorB ? "row" : "col", depthMajorB ? byDepth : byPlace);
+  const left = (i: number): string =>
+    dialect.load(
+      "Left",
+      "slabA",
+      depthMajorA ? `k * ${byDepth}u + row + ${i * M}u` : `(row + ${i * M}u) * ${byPlace}u + k`,
+      depthMajorA ? "col" : "row",
+      depthMajorA ? byDepth : byPlace,
+    );
+  const right = (j: number): string =>
+    dialect.load(
+      "Right",
+      "slabB",
+      depthMajorB ? `k * ${byDepth}u + column + ${j * N}u` : `(column + ${j * N}u) * ${byPlace}u + k`,
+      depthMajorB ? "row" : "col",
+      depthMajorB ? byDepth : byPlace,
+    );
   return `
 ${loads}
 ${store}

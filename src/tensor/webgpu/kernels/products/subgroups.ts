@@ -21,7 +21,9 @@ export const subgroups: ProductVariant = {
   lacks({ features, subgroupIndex, subgroupMaxSize }) {
     if (!features.has("subgroups")) return 'feature "subgroups"';
     if (!subgroupIndex) return "subgroup_id in WGSL (a newer browser has it)";
-    return subgroupMaxSize > 0 && subgroupMaxSize <= 128 ? null : `subgroups of 1 to 128 lanes (it says ${subgroupMaxSize})`;
+    return subgroupMaxSize > 0 && subgroupMaxSize <= 128
+      ? null
+      : `subgroups of 1 to 128 lanes (it says ${subgroupMaxSize})`;
   },
   rounds: () => false,
   plan({ orientation, m }, adapter) {
@@ -30,7 +32,8 @@ export const subgroups: ProductVariant = {
 };
 
 const indices = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i);
-const join = (count: number, text: (i: number) => string, between = "\n    "): string => indices(count).map(text).join(between);
+const join = (count: number, text: (i: number) => string, between = "\n    "): string =>
+  indices(count).map(text).join(between);
 
 function dotProducts(m: number, adapter: ProductAdapter): ProductPlan {
   const { subgroupMinSize, subgroupMaxSize, software } = adapter;
@@ -63,7 +66,15 @@ fn kernel(group: u32, lane: u32, subgroup: u32, subgroups: u32, subgroupLane: u3
     }
   }
 }`;
-  return { key: `dots${rows}x${tiles}`, threads, rows, columns: 4 * tiles, scalarStores: software, enables: ["subgroups"], code };
+  return {
+    key: `dots${rows}x${tiles}`,
+    threads,
+    rows,
+    columns: 4 * tiles,
+    scalarStores: software,
+    enables: ["subgroups"],
+    code,
+  };
 }
 
 /** Each subgroup takes its rows × (4 · its size); smaller subgroups than the largest share one of its tiles by columns. */
@@ -83,14 +94,23 @@ fn kernel(group: u32, lane: u32, subgroup: u32, subgroups: u32, subgroupLane: u3
   ${loop(orientation, rows)}
   ${join(rows / 4, (t) => `storeTile(m + ${4 * t}u, n, array<vec4f, 4>(${join(4, (r) => `c${4 * t + r}`, ", ")}));`)}
 }`;
-  return { key: `shuffles${rows}x${most}${orientation}`, threads, rows: bands * rows, scalarStores: software, columns: 4 * most, enables: ["subgroups"], code };
+  return {
+    key: `shuffles${rows}x${most}${orientation}`,
+    threads,
+    rows: bands * rows,
+    scalarStores: software,
+    columns: 4 * most,
+    enables: ["subgroups"],
+    code,
+  };
 }
 
 function loop(orientation: Orientation, rows: number): string {
   if (orientation === "TN") return rowsOfDepth(rows);
-  const [loads, multiply] = orientation === "NT"
-    ? [(i: number) => `weight4(n${i}, k)`, () => `vec4f(dot(a, b0), dot(a, b1), dot(a, b2), dot(a, b3))`]
-    : [(i: number) => `weight4(min(k + ${i}u, last), n)`, () => `a.x * b0 + a.y * b1 + a.z * b2 + a.w * b3`];
+  const [loads, multiply] =
+    orientation === "NT"
+      ? [(i: number) => `weight4(n${i}, k)`, () => `vec4f(dot(a, b0), dot(a, b1), dot(a, b2), dot(a, b3))`]
+      : [(i: number) => `weight4(min(k + ${i}u, last), n)`, () => `a.x * b0 + a.y * b1 + a.z * b2 + a.w * b3`];
   const last = orientation === "NT" ? "params.n" : "params.k";
   // Each lane loads four k of its own, of every row; the quads past the end are not handed round.
   return `

@@ -3,7 +3,15 @@
  * Variants that round 32-bit operands take part only where the weight is packed, and rounded, already. A variant must be a
  * twentieth faster than the plain one to be chosen, so that noise does not choose. What the clock does not allow stays plain.
  */
-import { offeredVariants, plainVariant, PRODUCT_KINDS, productVariant, uniformTable, type ProductKind, type ProductTable } from "./choice";
+import {
+  offeredVariants,
+  PRODUCT_KINDS,
+  type ProductKind,
+  type ProductTable,
+  plainVariant,
+  productVariant,
+  uniformTable,
+} from "./choice";
 import type { ProductAdapter, ProductShape, ProductVariantName } from "./variant";
 
 /** The product that stands for its kind: eight rows of a decoder, or a micro-batch; a layer of 512 → 512. */
@@ -47,7 +55,12 @@ export interface Timing {
   time(kind: ProductKind, variant: ProductVariantName): Promise<number>;
 }
 
-export async function tune(adapter: ProductAdapter, timing: Timing, budgetMs: number, now: () => number): Promise<Tuning> {
+export async function tune(
+  adapter: ProductAdapter,
+  timing: Timing,
+  budgetMs: number,
+  now: () => number,
+): Promise<Tuning> {
   const plain = plainVariant(adapter);
   const table: Record<ProductKind, ProductVariantName> = { ...uniformTable(plain) };
   const trials: Trial[] = [];
@@ -72,16 +85,31 @@ export function candidates(kind: ProductKind, adapter: ProductAdapter): readonly
   const shape = TUNED_SHAPES[kind];
   const others = offeredVariants(adapter).offered.filter((name) => {
     const variant = productVariant(name);
-    return name !== plain && variant.plan(shape, adapter) !== null && (shape.format !== "f32" || !variant.rounds(shape, adapter));
+    return (
+      name !== plain &&
+      variant.plan(shape, adapter) !== null &&
+      (shape.format !== "f32" || !variant.rounds(shape, adapter))
+    );
   });
   return [plain, ...others];
 }
 
-async function trial(kind: ProductKind, variant: ProductVariantName, adapter: ProductAdapter, timing: Timing): Promise<Trial> {
+async function trial(
+  kind: ProductKind,
+  variant: ProductVariantName,
+  adapter: ProductAdapter,
+  timing: Timing,
+): Promise<Trial> {
   const found = await timing.compare(kind, variant);
   if (typeof found !== "number") return { kind, variant, milliseconds: null, refused: found.error };
   const allowed = productVariant(variant).rounds(TUNED_SHAPES[kind], adapter) ? AGREES_IN_HALVES : AGREES;
-  if (!(found <= allowed)) return { kind, variant, milliseconds: null, refused: `differs from the plain variant by ${found} of the largest value, ${allowed} allowed` };
+  if (!(found <= allowed))
+    return {
+      kind,
+      variant,
+      milliseconds: null,
+      refused: `differs from the plain variant by ${found} of the largest value, ${allowed} allowed`,
+    };
   return { kind, variant, milliseconds: await timing.time(kind, variant) };
 }
 
@@ -89,7 +117,8 @@ function fastest(trials: readonly Trial[], plain: ProductVariantName): ProductVa
   const timeOfPlain = trials.find(({ variant }) => variant === plain)?.milliseconds ?? Infinity;
   let best = { variant: plain, milliseconds: MARGIN * timeOfPlain };
   for (const { variant, milliseconds } of trials) {
-    if (variant !== plain && milliseconds !== null && milliseconds < best.milliseconds) best = { variant, milliseconds };
+    if (variant !== plain && milliseconds !== null && milliseconds < best.milliseconds)
+      best = { variant, milliseconds };
   }
   return best.variant;
 }

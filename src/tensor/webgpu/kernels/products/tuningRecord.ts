@@ -3,7 +3,7 @@
  * record that cannot be read is told and made anew; an entry of another driver or other kernels is not found.
  */
 import { z } from "zod";
-import { PRODUCT_KINDS, productVariant, type ProductTable } from "./choice";
+import { PRODUCT_KINDS, type ProductTable, productVariant } from "./choice";
 import { TUNED_SHAPES } from "./tuner";
 import { PRODUCT_VARIANTS, type ProductAdapter } from "./variant";
 
@@ -16,8 +16,19 @@ export interface TuningStore {
 
 const KEPT = 8;
 const variant = z.enum(PRODUCT_VARIANTS);
-const tableSchema = z.strictObject({ fewRows: variant, manyRows: variant, inputGradient: variant, weightGradient: variant, fewRowsPacked: variant, manyRowsPacked: variant, inputGradientPacked: variant });
-const recordSchema = z.strictObject({ version: z.literal(1), choices: z.array(z.strictObject({ identity: z.string(), table: tableSchema })).max(KEPT) });
+const tableSchema = z.strictObject({
+  fewRows: variant,
+  manyRows: variant,
+  inputGradient: variant,
+  weightGradient: variant,
+  fewRowsPacked: variant,
+  manyRowsPacked: variant,
+  inputGradientPacked: variant,
+});
+const recordSchema = z.strictObject({
+  version: z.literal(1),
+  choices: z.array(z.strictObject({ identity: z.string(), table: tableSchema })).max(KEPT),
+});
 export type TuningRecord = z.output<typeof recordSchema>;
 
 /** @returns the record, or what is wrong with it; null where nothing is kept */
@@ -43,10 +54,24 @@ export function withChoice(record: TuningRecord | null, identity: string, table:
  * What a choice holds for: the adapter with its driver (as far as it tells), what it offers, where it runs (browser or Node and
  * their version), and the code of the variants itself, so that changed kernels are measured anew.
  */
-export function tuningIdentity({ vendor, architecture, device, description }: GPUAdapterInfo, adapter: ProductAdapter, environment: string): string {
+export function tuningIdentity(
+  { vendor, architecture, device, description }: GPUAdapterInfo,
+  adapter: ProductAdapter,
+  environment: string,
+): string {
   const { features, subgroupMinSize, subgroupMaxSize, fragments } = adapter;
   const offer = [...features].sort().join(" ");
-  return [vendor, architecture, device, description, offer, `subgroups ${subgroupMinSize}–${subgroupMaxSize}`, fragments?.dialect.name ?? "no matrices", environment, `code ${codeHash(adapter)}`].join(" | ");
+  return [
+    vendor,
+    architecture,
+    device,
+    description,
+    offer,
+    `subgroups ${subgroupMinSize}–${subgroupMaxSize}`,
+    fragments?.dialect.name ?? "no matrices",
+    environment,
+    `code ${codeHash(adapter)}`,
+  ].join(" | ");
 }
 
 /** FNV-1a over the WGSL of every variant for every kind of product. */
@@ -57,10 +82,10 @@ function codeHash(adapter: ProductAdapter): string {
     for (const kind of PRODUCT_KINDS) {
       const shape = TUNED_SHAPES[kind];
       const plan = productVariant(name).plan(shape, adapter);
-      const text = plan === null ? "" : `${plan.key} ${plan.code({ orientation: shape.orientation, loads: "", store: "" })}`;
+      const text =
+        plan === null ? "" : `${plan.key} ${plan.code({ orientation: shape.orientation, loads: "", store: "" })}`;
       for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
     }
   }
   return hash.toString(16).padStart(8, "0");
 }
-

@@ -7,7 +7,14 @@ import type { Enable } from "../../pipelines";
 import type { WeightAccess } from "../weightAccess";
 import type { FragmentSupport } from "./fragments";
 
-export const PRODUCT_VARIANTS = ["registerTiles", "broadcastTiles", "sharedTiles", "subgroups", "f16", "subgroupMatrix"] as const;
+export const PRODUCT_VARIANTS = [
+  "registerTiles",
+  "broadcastTiles",
+  "sharedTiles",
+  "subgroups",
+  "f16",
+  "subgroupMatrix",
+] as const;
 export type ProductVariantName = (typeof PRODUCT_VARIANTS)[number];
 
 export type Orientation = "NT" | "NN" | "TN";
