@@ -21,7 +21,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 const WORKER_FOR_APP = ["protocol", "client"];
 /** Modules outside src/runner and src/bench that only Node loads; the page never imports them. */
 const NODE_MODULES = [
-  "src/policy/checkpointDirectory.ts",
+  "src/policy/checkpoint/checkpointDirectory.ts",
   "src/tensor/webgpu/node.ts",
   "src/tensor/webgpu/tuningFile.ts",
   "src/tensor/wasm/build.ts",

@@ -1,10 +1,10 @@
 /** The command line of the benchmarks. */
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-import { SHAPE_NAMES } from "../policy/shapes";
-import { HOME_NAMES } from "../runner/nodeHomes";
-import { forceProducts, productsFlag } from "../runner/products";
-import { parseArguments, UsageError } from "../runner/usage";
+import { SHAPE_NAMES } from "../policy/checkpoint/shapes";
+import { forceProducts, productsFlag } from "../runner/arguments/matmulVariant";
+import { parseArguments, UsageError } from "../runner/arguments/usage";
+import { HOME_NAMES } from "../runner/backend/nodeBackends";
 import type { HomeName } from "../tensor/home";
 import { WEIGHT_FORMATS } from "../tensor/packedWeight";
 import type { FullSizeSetting } from "./benchmark";

@@ -1,5 +1,5 @@
 /** What a benchmark is given and what it gives, and the way most of them go: one race a workload, parties in their own processes. */
-import type { ShapeName } from "../policy/shapes";
+import type { ShapeName } from "../policy/checkpoint/shapes";
 import type { HomeName } from "../tensor/home";
 import type { WeightFormat } from "../tensor/packedWeight";
 import type { ProductsOption } from "../tensor/webgpu/kernels/products/choice";

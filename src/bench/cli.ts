@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { arch, cpus, platform, release } from "node:os";
-import { UsageError } from "../runner/usage";
+import { UsageError } from "../runner/arguments/usage";
 import { benchArguments, help } from "./arguments";
 import type { Benchmark, Outcome } from "./benchmark";
 import { dispatch } from "./benchmarks/dispatch";

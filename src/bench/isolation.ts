@@ -6,7 +6,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { PRODUCTS_VARIABLE } from "../runner/products";
+import { PRODUCTS_VARIABLE } from "../runner/arguments/matmulVariant";
 import type { HomeName } from "../tensor/home";
 import type { ProductsOption } from "../tensor/webgpu/kernels/products/choice";
 import { type Contender, type Job, jobSchema, PARTIES, type Party, type PartyName, type Run } from "./contender";

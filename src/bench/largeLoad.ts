@@ -14,13 +14,13 @@
  */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { Checkpoint } from "../policy/checkpoint";
-import { openDirectory } from "../policy/checkpointDirectory";
+import { Checkpoint } from "../policy/checkpoint/checkpoint";
+import { openDirectory } from "../policy/checkpoint/checkpointDirectory";
+import { LORA_TARGETS, type LoraOptions } from "../policy/layers/lora";
 import { loadWeights } from "../policy/loadWeights";
-import { LORA_TARGETS, type LoraOptions } from "../policy/lora";
 import { Policy, type RgbImage } from "../policy/policy";
-import { HOME_NAMES, openNodeHome } from "../runner/nodeHomes";
-import { oneOf } from "../runner/usage";
+import { oneOf } from "../runner/arguments/usage";
+import { HOME_NAMES, openNodeHome } from "../runner/backend/nodeBackends";
 import type { Home } from "../tensor/home";
 import { fitsFormat, packRows, WEIGHT_FORMATS, type WeightFormat } from "../tensor/packedWeight";
 import { sftUpdate } from "../training/update";

@@ -6,7 +6,7 @@
  * Prints the bytes held at every twentieth step and wherever they change. Exit codes: 0 constant from `--from` on, 1 not.
  */
 import { parseArgs } from "node:util";
-import { openDirectory } from "../policy/checkpointDirectory";
+import { openDirectory } from "../policy/checkpoint/checkpointDirectory";
 import { Policy } from "../policy/policy";
 import { openWasmHome } from "../tensor/wasm/home";
 import { openNodeWebGpuHome } from "../tensor/webgpu/node";

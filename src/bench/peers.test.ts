@@ -1,6 +1,6 @@
 /** What the benchmarks stand on: all parties do the same work, on shapes small enough for a test. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openNodeHome } from "../runner/nodeHomes";
+import { openNodeHome } from "../runner/backend/nodeBackends";
 import { type Job, type JobOf, openParty, type Party } from "./contender";
 import { KERNEL_NAMES, KERNEL_WORK } from "./kernelWork";
 import { requireSame } from "./race";

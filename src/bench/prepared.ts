@@ -6,9 +6,9 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { encodePrepared } from "../app/state/prepared";
-import { openDirectory } from "../policy/checkpointDirectory";
+import { openDirectory } from "../policy/checkpoint/checkpointDirectory";
 import { Policy } from "../policy/policy";
-import { openNodeHome } from "../runner/nodeHomes";
+import { openNodeHome } from "../runner/backend/nodeBackends";
 import type { GroupRecord } from "../training/records";
 import { Session } from "../training/session";
 import { defaultSettings } from "../training/settings";

@@ -3,10 +3,10 @@
  * and sequences of equal length, so that a batch without padding (ours) and a rectangular one (the peers') hold the same tokens.
  */
 
-import { InMemoryFiles } from "../policy/checkpointFiles";
-import { parseConfig } from "../policy/config";
+import { InMemoryFiles } from "../policy/checkpoint/checkpointFiles";
+import { parseConfig } from "../policy/checkpoint/config";
 import { nanoConfig, nanoFiles, normalValues } from "../policy/create";
-import { nanoSpecialId } from "../policy/tokenizerNano";
+import { nanoSpecialId } from "../policy/processor/tokenizerNano";
 import { RESPONSE_TAGS } from "../srpo/tags";
 import { VOCABULARY } from "../tasks/vocabulary";
 import { randomUniform } from "../tensor/random";

@@ -6,9 +6,9 @@
 
 import type { ParameterSet } from "../tensor/parameters";
 import { randomUniform } from "../tensor/random";
-import { InMemoryFiles } from "./checkpointFiles";
-import { parsePreprocessorConfig, preprocessorConfigJson } from "./imageProcessor";
-import { nanoSpecialId, nanoTokenizerFiles, nanoVocabSize } from "./tokenizerNano";
+import { InMemoryFiles } from "./checkpoint/checkpointFiles";
+import { parsePreprocessorConfig, preprocessorConfigJson } from "./processor/imageProcessor";
+import { nanoSpecialId, nanoTokenizerFiles, nanoVocabSize } from "./processor/tokenizerNano";
 
 /** Token ids that a configuration must name. */
 export interface SpecialTokens {

@@ -3,12 +3,12 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Home } from "../tensor/home";
 import { Tape } from "../tensor/tape";
 import { openWasmHome } from "../tensor/wasm/home";
-import { InMemoryFiles } from "./checkpointFiles";
+import { InMemoryFiles } from "./checkpoint/checkpointFiles";
+import { Safetensors } from "./checkpoint/safetensors";
 import { nanoFiles } from "./create";
-import { LORA_TARGETS } from "./lora";
+import { LORA_TARGETS } from "./layers/lora";
 import { type LoadOptions, Policy } from "./policy";
-import { Safetensors } from "./safetensors";
-import { relativeError } from "./verify";
+import { relativeError } from "./verify/verify";
 
 let home: Home;
 beforeAll(async () => {

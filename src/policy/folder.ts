@@ -4,10 +4,10 @@
  * folder it came from (tokenizer, preprocessor, chat template) as it was. An adapter is written as PEFT does.
  */
 import type { ParameterSet } from "../tensor/parameters";
-import type { CheckpointFiles } from "./checkpointFiles";
-import { type PolicyConfig, parseJson } from "./config";
-import { adapterConfigJson, type LoraAdapter } from "./lora";
-import { type TensorToWrite, writeSafetensors } from "./safetensorsWriter";
+import type { CheckpointFiles } from "./checkpoint/checkpointFiles";
+import { type PolicyConfig, parseJson } from "./checkpoint/config";
+import { type TensorToWrite, writeSafetensors } from "./checkpoint/safetensorsWriter";
+import { adapterConfigJson, type LoraAdapter } from "./layers/lora";
 
 /** Files that `modelFolder` writes itself, or that would name shards that are no longer there. */
 const REPLACED = /(^|\/)([^/]*\.safetensors|model\.safetensors\.index\.json|config\.json|generation_config\.json)$/;

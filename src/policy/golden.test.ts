@@ -4,14 +4,14 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Home } from "../tensor/home";
-import { Checkpoint } from "./checkpoint";
-import { openDirectory } from "./checkpointDirectory";
+import { Checkpoint } from "./checkpoint/checkpoint";
+import { openDirectory } from "./checkpoint/checkpointDirectory";
+import { Safetensors } from "./checkpoint/safetensors";
+import { loadAdapter, readAdapterConfig } from "./layers/lora";
 import { loadWeights } from "./loadWeights";
-import { loadAdapter, readAdapterConfig } from "./lora";
 import { type ModelOptions, VisionLanguageModel } from "./model";
-import { Safetensors } from "./safetensors";
-import { HOMES } from "./testHomes";
-import { verifyModel } from "./verify";
+import { HOMES } from "./testing/testBackends";
+import { verifyModel } from "./verify/verify";
 
 const golden = (path: string): string => new URL(`./golden/${path}`, import.meta.url).pathname;
 

@@ -4,7 +4,7 @@
  * plus what the device has not yet taken over, which is waited for every `IN_FLIGHT_BYTES`.
  */
 import type { Home } from "../tensor/home";
-import type { Checkpoint } from "./checkpoint";
+import type { Checkpoint } from "./checkpoint/checkpoint";
 
 /** Float32 bytes handed to the device before it is waited for: its driver keeps a copy of each write until it is done. */
 const IN_FLIGHT_BYTES = 128 * 2 ** 20;

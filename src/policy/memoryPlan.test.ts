@@ -3,12 +3,12 @@ import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import type { Home } from "../tensor/home";
 import { Tape } from "../tensor/tape";
 import { openWasmHome } from "../tensor/wasm/home";
-import { openDirectory } from "./checkpointDirectory";
-import { parseConfig } from "./config";
-import { LORA_TARGETS, type LoraOptions } from "./lora";
+import { openDirectory } from "./checkpoint/checkpointDirectory";
+import { parseConfig } from "./checkpoint/config";
+import { type ShapeName, shapeConfig } from "./checkpoint/shapes";
+import { LORA_TARGETS, type LoraOptions } from "./layers/lora";
 import { activationBytes, layerRowValues, planMemory } from "./memoryPlan";
 import { Policy } from "./policy";
-import { type ShapeName, shapeConfig } from "./shapes";
 
 const lora = (rank: number): LoraOptions => ({
   rank,

@@ -7,12 +7,18 @@
  */
 import { weightBytes } from "../tensor/packedWeight";
 import type { ParameterGroup } from "../tensor/parameters";
-import type { PolicyConfig, TextConfig } from "./config";
-import { type CacheFormat, cacheBytesOfToken, cacheLayout, defaultCacheFormat, slotCount } from "./groupCache";
-import { type LayoutOptions, parameterGroups } from "./layout";
-import { LoraAdapter, type LoraOptions } from "./lora";
-import { type BatchRoom, paddedSize } from "./packing";
-import { PREFILL_TOKENS } from "./prefill";
+import type { PolicyConfig, TextConfig } from "./checkpoint/config";
+import {
+  type CacheFormat,
+  cacheBytesOfToken,
+  cacheLayout,
+  defaultCacheFormat,
+  slotCount,
+} from "./generation/groupCache";
+import { PREFILL_TOKENS } from "./generation/prefill";
+import { type LayoutOptions, parameterGroups } from "./layers/layout";
+import { LoraAdapter, type LoraOptions } from "./layers/lora";
+import { type BatchRoom, paddedSize } from "./layers/packing";
 
 const FLOAT = 4;
 /** theta, gradient and AdamW's two moments. */

@@ -2,16 +2,16 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Home } from "../tensor/home";
 import { openWasmHome } from "../tensor/wasm/home";
-import { Checkpoint } from "./checkpoint";
-import { openDirectory } from "./checkpointDirectory";
-import { type CheckpointFiles, InMemoryFiles } from "./checkpointFiles";
+import { Checkpoint } from "./checkpoint/checkpoint";
+import { openDirectory } from "./checkpoint/checkpointDirectory";
+import { type CheckpointFiles, InMemoryFiles } from "./checkpoint/checkpointFiles";
+import { Safetensors } from "./checkpoint/safetensors";
+import { readFloat32, toBfloat16, toFloat16 } from "./checkpoint/safetensorsValues";
+import { writeSafetensors } from "./checkpoint/safetensorsWriter";
 import { loadWeights } from "./loadWeights";
 import { mergedFolder } from "./merge";
 import { VisionLanguageModel } from "./model";
-import { Safetensors } from "./safetensors";
-import { readFloat32, toBfloat16, toFloat16 } from "./safetensorsValues";
-import { writeSafetensors } from "./safetensorsWriter";
-import { relativeError, verifyModel } from "./verify";
+import { relativeError, verifyModel } from "./verify/verify";
 
 const golden = (path: string): Promise<CheckpointFiles> =>
   openDirectory(new URL(`./golden/${path}`, import.meta.url).pathname);

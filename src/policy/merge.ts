@@ -6,12 +6,12 @@
  * Departs from PEFT in rounding once: product and sum are taken in double precision and then stored in the file's format,
  * where PEFT rounds the product to that format before it adds.
  */
-import { Checkpoint, PIECE_BYTES, type Shard } from "./checkpoint";
-import { CheckpointError, type CheckpointFiles } from "./checkpointFiles";
-import { canonicalName } from "./checkpointNames";
-import { adapterTensorName, readAdapterConfig } from "./lora";
-import { elementBytes, Safetensors, type SafetensorsDtype, type TensorEntry } from "./safetensors";
-import { readFloat32, toBfloat16, toFloat16, toFloat32 } from "./safetensorsValues";
+import { Checkpoint, PIECE_BYTES, type Shard } from "./checkpoint/checkpoint";
+import { CheckpointError, type CheckpointFiles } from "./checkpoint/checkpointFiles";
+import { canonicalName } from "./checkpoint/checkpointNames";
+import { elementBytes, Safetensors, type SafetensorsDtype, type TensorEntry } from "./checkpoint/safetensors";
+import { readFloat32, toBfloat16, toFloat16, toFloat32 } from "./checkpoint/safetensorsValues";
+import { adapterTensorName, readAdapterConfig } from "./layers/lora";
 
 const ADAPTER_FILE = "adapter_model.safetensors";
 

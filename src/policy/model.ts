@@ -7,14 +7,13 @@ import type { Home, Recorder } from "../tensor/home";
 import { chooseRows, type TokenLogprobs, tokenLogprobs } from "../tensor/ops/rows";
 import { ParameterSet } from "../tensor/parameters";
 import { Tape } from "../tensor/tape";
-import type { PolicyConfig } from "./config";
-import { Decoder } from "./decoder";
-import { generateRollout, type ResolvedOptions, type Rollout } from "./generate";
-import { type CacheFormat, defaultCacheFormat } from "./groupCache";
-import { key, type LayoutOptions, parameterGroups } from "./layout";
-import { LoraAdapter, type LoraOptions } from "./lora";
-import { activationBytes } from "./memoryPlan";
-import { MropeAngles, mropeFrequencies, mropePositions } from "./mrope";
+import type { PolicyConfig } from "./checkpoint/config";
+import { generateRollout, type ResolvedOptions, type Rollout } from "./generation/generate";
+import { type CacheFormat, defaultCacheFormat } from "./generation/groupCache";
+import { Decoder } from "./layers/decoder";
+import { key, type LayoutOptions, parameterGroups } from "./layers/layout";
+import { LoraAdapter, type LoraOptions } from "./layers/lora";
+import { MropeAngles, mropeFrequencies, mropePositions } from "./layers/mrope";
 import {
   type BatchRoom,
   type EncodedPrompt,
@@ -25,9 +24,10 @@ import {
   packRows,
   paddedSize,
   uploadBatch,
-} from "./packing";
-import { type PictureFeatureOptions, PictureFeatures, USUAL_PICTURE_FEATURES } from "./pictureFeatures";
-import { type ImagePatches, type VisionBatch, VisionTower, visionBatch, visionWindowLayout } from "./vision";
+} from "./layers/packing";
+import { type PictureFeatureOptions, PictureFeatures, USUAL_PICTURE_FEATURES } from "./layers/pictureFeatures";
+import { type ImagePatches, type VisionBatch, VisionTower, visionBatch, visionWindowLayout } from "./layers/vision";
+import { activationBytes } from "./memoryPlan";
 
 /** "all": tower and decoder; "language": the decoder; "none": nothing but the adapter, if any. */
 export interface ModelOptions extends LayoutOptions {

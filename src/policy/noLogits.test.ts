@@ -2,11 +2,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Home } from "../tensor/home";
 import { Tape } from "../tensor/tape";
-import { LORA_TARGETS, type LoraOptions } from "./lora";
-import { watched } from "./memoryProbe";
+import { LORA_TARGETS, type LoraOptions } from "./layers/lora";
 import type { ModelOptions, VisionLanguageModel } from "./model";
-import { prompt, smallConfig, smallModel } from "./syntheticPrompts";
-import { HOMES } from "./testHomes";
+import { watched } from "./testing/memoryProbe";
+import { prompt, smallConfig, smallModel } from "./testing/syntheticPrompts";
+import { HOMES } from "./testing/testBackends";
 
 const VOCABULARY = 30_000;
 const TOKENS = 96;

@@ -7,26 +7,26 @@ import type { Home } from "../tensor/home";
 import type { TokenLogprobs } from "../tensor/ops/rows";
 import type { ParameterSet } from "../tensor/parameters";
 import type { Tape } from "../tensor/tape";
-import { Checkpoint } from "./checkpoint";
-import type { CheckpointFiles } from "./checkpointFiles";
-import { type PolicyConfig, parseConfig } from "./config";
+import { Checkpoint } from "./checkpoint/checkpoint";
+import type { CheckpointFiles } from "./checkpoint/checkpointFiles";
+import { type PolicyConfig, parseConfig } from "./checkpoint/config";
 import { initialise } from "./create";
 import { adapterFolder, carriedFiles, modelFolder } from "./folder";
-import type { GenerateOptions, Rollout } from "./generate";
-import type { RgbImage } from "./imageProcessorPixels";
+import type { GenerateOptions, Rollout } from "./generation/generate";
+import { stopCheck } from "./generation/stopStrings";
+import { type LoraOptions, loadAdapter, readAdapterConfig } from "./layers/lora";
+import type { BatchRoom, EncodedPrompt, FeatureBank, PackedBatch, PackedItem } from "./layers/packing";
 import { loadWeights, type OnLoaded } from "./loadWeights";
-import { type LoraOptions, loadAdapter, readAdapterConfig } from "./lora";
 import { type LogprobOptions, type ModelOptions, VisionLanguageModel } from "./model";
-import type { BatchRoom, EncodedPrompt, FeatureBank, PackedBatch, PackedItem } from "./packing";
-import { PromptEncoder } from "./promptEncoder";
-import { stopCheck } from "./stopStrings";
-import type { PolicyTokenizer } from "./tokenizer";
+import type { RgbImage } from "./processor/imageProcessorPixels";
+import { PromptEncoder } from "./processor/promptEncoder";
+import type { PolicyTokenizer } from "./processor/tokenizer";
 
-export type { CheckpointFiles } from "./checkpointFiles";
-export type { GenerateOptions, Rollout, RolloutRow } from "./generate";
-export type { RgbImage } from "./imageProcessorPixels";
-export type { LoraOptions } from "./lora";
-export type { EncodedPrompt, FeatureBank, PackedBatch, PackedItem } from "./packing";
+export type { CheckpointFiles } from "./checkpoint/checkpointFiles";
+export type { GenerateOptions, Rollout, RolloutRow } from "./generation/generate";
+export type { LoraOptions } from "./layers/lora";
+export type { EncodedPrompt, FeatureBank, PackedBatch, PackedItem } from "./layers/packing";
+export type { RgbImage } from "./processor/imageProcessorPixels";
 
 export interface LoadOptions extends Partial<ModelOptions> {
   /** A new adapter (A random by `seed`, B zero); everything else is frozen. */

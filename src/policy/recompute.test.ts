@@ -2,13 +2,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Home } from "../tensor/home";
 import { Tape } from "../tensor/tape";
-import { LORA_TARGETS, type LoraOptions } from "./lora";
+import { LORA_TARGETS, type LoraOptions } from "./layers/lora";
+import type { PackedItem } from "./layers/packing";
 import { planMemory } from "./memoryPlan";
-import { watched } from "./memoryProbe";
 import type { ModelOptions, VisionLanguageModel } from "./model";
-import type { PackedItem } from "./packing";
-import { END, prompt, smallConfig, smallModel } from "./syntheticPrompts";
-import { HOMES } from "./testHomes";
+import { watched } from "./testing/memoryProbe";
+import { END, prompt, smallConfig, smallModel } from "./testing/syntheticPrompts";
+import { HOMES } from "./testing/testBackends";
 
 const LAYERS = 8;
 const lora: LoraOptions = { rank: 4, alpha: 8, rankStabilised: false, targets: LORA_TARGETS, baseModel: null };

@@ -2,15 +2,15 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { openWasmHome } from "../tensor/wasm/home";
-import { InMemoryFiles } from "./checkpointFiles";
-import { expectedTensors } from "./checkpointNames";
-import { parseConfig } from "./config";
+import { InMemoryFiles } from "./checkpoint/checkpointFiles";
+import { expectedTensors } from "./checkpoint/checkpointNames";
+import { parseConfig } from "./checkpoint/config";
+import { planBytes } from "./checkpoint/safetensorsWriter";
+import { SHAPE_NAMES, shapeConfig } from "./checkpoint/shapes";
+import { planShards } from "./checkpoint/shards";
 import { Policy } from "./policy";
-import { planBytes } from "./safetensorsWriter";
-import { SHAPE_NAMES, shapeConfig } from "./shapes";
-import { planShards } from "./shards";
+import { PolicyTokenizer } from "./processor/tokenizer";
 import { type SyntheticDtype, SyntheticValues, syntheticFiles, syntheticTensors } from "./syntheticCheckpoint";
-import { PolicyTokenizer } from "./tokenizer";
 
 function folder(dtype: SyntheticDtype, seed: number, shardBytes: number): Map<string, Uint8Array> {
   const tensors = syntheticTensors("tiny", dtype);

@@ -11,13 +11,13 @@
 
 import { toHalf } from "../tensor/packedWeight";
 import { randomBits } from "../tensor/random";
-import { expectedTensors } from "./checkpointNames";
-import { parseConfig } from "./config";
+import { expectedTensors } from "./checkpoint/checkpointNames";
+import { parseConfig } from "./checkpoint/config";
+import { toBfloat16 } from "./checkpoint/safetensorsValues";
+import type { TensorPlan } from "./checkpoint/safetensorsWriter";
+import { firstSpecialId, type ShapeName, SPECIAL_TOKENS, shapeConfig } from "./checkpoint/shapes";
 import { normalValues } from "./create";
-import { parsePreprocessorConfig, preprocessorConfigJson } from "./imageProcessor";
-import { toBfloat16 } from "./safetensorsValues";
-import type { TensorPlan } from "./safetensorsWriter";
-import { firstSpecialId, type ShapeName, SPECIAL_TOKENS, shapeConfig } from "./shapes";
+import { parsePreprocessorConfig, preprocessorConfigJson } from "./processor/imageProcessor";
 
 export type SyntheticDtype = "bf16" | "f16" | "f32";
 const TORCH = { bf16: "bfloat16", f16: "float16", f32: "float32" } as const;

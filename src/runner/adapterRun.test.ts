@@ -3,15 +3,15 @@ import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/pro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openDirectory, writeDirectory } from "../policy/checkpointDirectory";
+import { openDirectory, writeDirectory } from "../policy/checkpoint/checkpointDirectory";
+import { Safetensors } from "../policy/checkpoint/safetensors";
 import { Policy } from "../policy/policy";
-import { Safetensors } from "../policy/safetensors";
 import type { Home } from "../tensor/home";
 import { openWasmHome } from "../tensor/wasm/home";
-import { teachFormat, tinyPolicy } from "../training/tinyPolicy";
-import { start, untilLines } from "./fixtures/spawned";
-import { reloadAdapter } from "./reloaded";
-import { EVENT_FILE, recordLengths } from "./tensorboard";
+import { teachFormat, tinyPolicy } from "../training/testing/tinyPolicy";
+import { reloadAdapter } from "./run/reloaded";
+import { EVENT_FILE, recordLengths } from "./run/tensorboard";
+import { start, untilLines } from "./testing/spawned";
 
 let folder: string;
 let home: Home;

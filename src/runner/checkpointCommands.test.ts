@@ -3,15 +3,15 @@ import { mkdtemp, readFile, rm, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { openDirectory } from "../policy/checkpointDirectory";
+import { openDirectory } from "../policy/checkpoint/checkpointDirectory";
 import { Policy } from "../policy/policy";
 import { openWasmHome } from "../tensor/wasm/home";
-import { byteCount, readableBytes } from "./bytes";
-import type { RunnerCommand } from "./command";
+import { byteCount, readableBytes } from "./arguments/bytes";
+import type { RunnerCommand } from "./arguments/command";
+import { parseArguments, UsageError } from "./arguments/usage";
 import { inspectCommand } from "./commands/inspect";
 import { synthCommand } from "./commands/synth";
 import { verifyCommand } from "./commands/verify";
-import { parseArguments, UsageError } from "./usage";
 
 let folder: string;
 beforeAll(async () => {

@@ -3,10 +3,10 @@ import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { writeDirectory } from "../policy/checkpointDirectory";
+import { writeDirectory } from "../policy/checkpoint/checkpointDirectory";
 import { openWasmHome } from "../tensor/wasm/home";
-import { teachFormat, tinyPolicy } from "../training/tinyPolicy";
-import { type Outcome, start, untilLines } from "./fixtures/spawned";
+import { teachFormat, tinyPolicy } from "../training/testing/tinyPolicy";
+import { type Outcome, start, untilLines } from "./testing/spawned";
 
 const TINY = [
   "--set",
@@ -253,7 +253,7 @@ test("the learning runs make a table of every seed and arm", async () => {
       "2",
       ...TINY,
     ],
-    "src/runner/experiment.ts",
+    "src/runner/scripts/experiment.ts",
   ).done;
   expect(code).toBe(0);
   for (const heading of ["### sft", "### full", "### no-ieff"]) expect(out).toContain(heading);

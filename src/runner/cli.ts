@@ -4,13 +4,13 @@
  */
 import { stripVTControlCharacters } from "node:util";
 import { type ArgsDef, defineCommand, renderUsage } from "citty";
-import { CheckpointError } from "../policy/checkpointFiles";
+import { CheckpointError } from "../policy/checkpoint/checkpointFiles";
 import { SettingsError } from "../training/configure";
 import { SnapshotError } from "../training/snapshot";
-import type { RunnerCommand } from "./command";
+import type { RunnerCommand } from "./arguments/command";
+import { forceProducts, productsFlag } from "./arguments/matmulVariant";
+import { parseArguments, UsageError } from "./arguments/usage";
 import { COMMANDS } from "./commandTable";
-import { forceProducts, productsFlag } from "./products";
-import { parseArguments, UsageError } from "./usage";
 
 /** Errors that are about the input, not about us. */
 const INPUT_ERRORS = [UsageError, CheckpointError, SettingsError, SnapshotError];

@@ -1,5 +1,5 @@
 /** The runner's commands by name. */
-import type { RunnerCommand } from "./command";
+import type { RunnerCommand } from "./arguments/command";
 
 /** Loaded when they are asked for: scoring needs no tensors, help needs no policy. */
 export const COMMANDS: Readonly<Record<string, () => Promise<RunnerCommand>>> = {

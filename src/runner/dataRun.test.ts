@@ -5,13 +5,13 @@ import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { writeDirectory } from "../policy/checkpointDirectory";
+import { writeDirectory } from "../policy/checkpoint/checkpointDirectory";
 import { problemAt } from "../tasks/problems";
 import { openWasmHome } from "../tensor/wasm/home";
-import { teachFormat, tinyPolicy } from "../training/tinyPolicy";
-import { start, untilLines } from "./fixtures/spawned";
-import { encodePng } from "./pictures";
-import { EVENT_FILE, recordLengths } from "./tensorboard";
+import { teachFormat, tinyPolicy } from "../training/testing/tinyPolicy";
+import { encodePng } from "./data/pictures";
+import { EVENT_FILE, recordLengths } from "./run/tensorboard";
+import { start, untilLines } from "./testing/spawned";
 
 let folder: string;
 let server: Server;

@@ -2,11 +2,11 @@
 import { access, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { parseArguments } from "./arguments/usage";
 import { COMMANDS } from "./commandTable";
-import { loadOptions } from "./planned";
-import { readRunFile } from "./runConfig";
-import { planOf } from "./runPlan";
-import { parseArguments } from "./usage";
+import { loadOptions } from "./run/resolveSource";
+import { readRunFile } from "./run/runConfig";
+import { planOf } from "./run/runPlan";
 
 const RUN_FILES = "docs/runs";
 const guide = await readFile("docs/runner.md", "utf8");

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { start } from "./fixtures/spawned";
+import { start } from "./testing/spawned";
 
 const BASE = "src/policy/golden/tiny_tied";
 let folder: string;

@@ -4,7 +4,7 @@
  */
 import type { Policy } from "../policy/policy";
 import { mean, transitionShares } from "./metrics";
-import type { DataParallel } from "./parallel";
+import type { DataParallel } from "./parallel/parallel";
 import type { TrainingProblem } from "./problemSource";
 import { streamStep } from "./randomStreams";
 import type { EvaluationRecord, SampleScore, Stage } from "./records";

@@ -3,7 +3,7 @@
  * policy's own bank serves; for the thousands of prompts of the SFT data the tower runs in chunks, whose rows are
  * copied into one bank.
  */
-import type { EncodedPrompt, FeatureBank } from "../policy/packing";
+import type { EncodedPrompt, FeatureBank } from "../policy/layers/packing";
 import type { Policy } from "../policy/policy";
 
 /** Prompts whose pictures go through the tower together. */

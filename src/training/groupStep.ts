@@ -2,7 +2,7 @@
  * One step on sampled groups (GRPO, or looking at the base), as the four phases rollout → score → normalise → update.
  * It keeps the settings it began with: changes made meanwhile wait for the next step.
  */
-import type { EncodedPrompt, FeatureBank } from "../policy/packing";
+import type { EncodedPrompt, FeatureBank } from "../policy/layers/packing";
 import type { Policy } from "../policy/policy";
 import { bankOf } from "./featureCache";
 import type { LargestBatch } from "./largestBatch";
@@ -11,7 +11,7 @@ import { microBatches, type TrainingRow, tokenCount } from "./microBatch";
 import { normaliseGroups } from "./normalise";
 import { lossOptions, trainingRows } from "./objective";
 import { responseLogprobs } from "./optimiserStep";
-import type { DataParallel } from "./parallel";
+import type { DataParallel } from "./parallel/parallel";
 import type { ProblemSource, TrainingProblem } from "./problemSource";
 import type { GroupRecord, Phase } from "./records";
 import type { ReferencePolicy } from "./reference";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { EncodedPrompt } from "../policy/packing";
-import { paddedSize } from "../policy/packing";
+import type { EncodedPrompt } from "../policy/layers/packing";
+import { paddedSize } from "../policy/layers/packing";
 import { LargestBatch } from "./largestBatch";
 import type { TrainingRow } from "./microBatch";
 

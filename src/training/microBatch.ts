@@ -3,7 +3,7 @@
  * a micro-batch is only a matter of memory: gradients add up in place and the split changes no result beyond
  * the order in which floats are summed.
  */
-import type { EncodedPrompt } from "../policy/packing";
+import type { EncodedPrompt } from "../policy/layers/packing";
 
 /** A response to train on. */
 export interface TrainingRow {

@@ -4,7 +4,7 @@
  * clamp the log-ratio to ±20; OpenRLHF clamps only; TRL does neither; SRPO clamps the ratio at 3 before the clip).
  */
 
-import type { EncodedPrompt } from "../policy/packing";
+import type { EncodedPrompt } from "../policy/layers/packing";
 import { rowWeights } from "../srpo/aggregation";
 import type { AdvantagePreset } from "../srpo/types";
 import type { PolicyLossOptions } from "../tensor/kernels";

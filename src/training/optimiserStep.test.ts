@@ -9,7 +9,7 @@ import { openNodeWebGpuHome } from "../tensor/webgpu/node";
 import { microBatches, packItems, type TrainingRow } from "./microBatch";
 import { optimiserStep, StepRefused } from "./optimiserStep";
 import { encodeProblem } from "./rollout";
-import { tinyPolicy } from "./tinyPolicy";
+import { tinyPolicy } from "./testing/tinyPolicy";
 
 const OPTIONS = {
   temperature: 1,

@@ -7,8 +7,8 @@
  * NaN exactly when the loss is not finite and changes nothing otherwise.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { type BatchRoom, blankBatch, type FeatureBank, type PackedBatch } from "../policy/layers/packing";
 import type { LogprobOptions } from "../policy/model";
-import { type BatchRoom, blankBatch, type FeatureBank, type PackedBatch } from "../policy/packing";
 import type { Policy } from "../policy/policy";
 import type { Home } from "../tensor/home";
 import { Tape } from "../tensor/tape";

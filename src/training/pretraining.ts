@@ -12,7 +12,7 @@ import { type CorpusPhase, corpusExample, DEFAULT_CORPUS } from "../tasks/corpus
 import type { FamilyName } from "../tasks/problem";
 import { FAMILY_NAMES } from "../tasks/problems";
 import type { TrainingRow } from "./microBatch";
-import type { DataParallel } from "./parallel";
+import type { DataParallel } from "./parallel/parallel";
 import { encodeProblem } from "./rollout";
 import { responseTokens } from "./transcript";
 import { sftUpdate, type UpdateResult } from "./update";

@@ -1,6 +1,6 @@
 /**
  * Where a session's problems come from: the built-in picture tasks, made from seeds, or a data set of the user's own
- * (src/runner/dataSource.ts). A source is a pure function of its arguments: the same cursor and settings give the same
+ * (src/runner/data/dataSource.ts). A source is a pure function of its arguments: the same cursor and settings give the same
  * problems, and a problem is found again by its id, so that a snapshot needs to hold no problem.
  */
 import type { Inference, Picture, Problem, Reading } from "../tasks/problem";

@@ -15,7 +15,7 @@ import { bankOf } from "./featureCache";
 import { LargestBatch } from "./largestBatch";
 import type { TrainingRow } from "./microBatch";
 import { encodeProblem } from "./rollout";
-import { tinyPolicy } from "./tinyPolicy";
+import { tinyPolicy } from "./testing/tinyPolicy";
 import { responseTokens } from "./transcript";
 import { type PolicyUpdateOptions, policyUpdate, sftUpdate } from "./update";
 

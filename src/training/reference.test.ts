@@ -1,7 +1,7 @@
 /** The reference of a LoRA run is the policy without its adapter: no copy, the same after SFT, after steps and after resuming. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { InMemoryFiles } from "../policy/checkpointFiles";
-import { LORA_TARGETS, type LoraOptions } from "../policy/lora";
+import { InMemoryFiles } from "../policy/checkpoint/checkpointFiles";
+import { LORA_TARGETS, type LoraOptions } from "../policy/layers/lora";
 import { Policy } from "../policy/policy";
 import { scoreResponse } from "../srpo/score";
 import type { Home } from "../tensor/home";
@@ -11,7 +11,7 @@ import { Reference } from "./reference";
 import { Session } from "./session";
 import { defaultSettings } from "./settings";
 import { decodeSnapshot, encodeSnapshot } from "./snapshot";
-import { tinyPolicy } from "./tinyPolicy";
+import { tinyPolicy } from "./testing/tinyPolicy";
 
 const lora: LoraOptions = { rank: 4, alpha: 8, rankStabilised: false, targets: LORA_TARGETS, baseModel: null };
 const settings = configure(defaultSettings, {

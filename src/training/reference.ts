@@ -7,7 +7,7 @@
  *  - Trained in full: a copy of the policy as it is when GRPO first needs one (its first step, or the step at which β was
  *    raised above 0), on the same home, so that both can be run in one step. The copy has neither gradients nor moments.
  */
-import { InMemoryFiles } from "../policy/checkpointFiles";
+import { InMemoryFiles } from "../policy/checkpoint/checkpointFiles";
 import type { LogprobOptions } from "../policy/model";
 import { Policy } from "../policy/policy";
 

@@ -1,10 +1,10 @@
 /**
- * Phase 1, rollout: P prompts × G samples, the prompt computed once a group (src/policy/generate.ts).
+ * Phase 1, rollout: P prompts × G samples, the prompt computed once a group (src/policy/generation/generate.ts).
  * The draws depend on (seed, stream position, row, position) and on nothing else.
  */
-import type { EncodedPrompt, FeatureBank } from "../policy/packing";
+import type { EncodedPrompt, FeatureBank } from "../policy/layers/packing";
 import type { Policy } from "../policy/policy";
-import type { DataParallel } from "./parallel";
+import type { DataParallel } from "./parallel/parallel";
 import type { TrainingProblem } from "./problemSource";
 import type { Settings } from "./settings";
 import type { SampledRow } from "./state";

@@ -13,7 +13,7 @@ import type { Stage } from "./records";
 import { type PhaseResult, Session } from "./session";
 import { defaultSettings, type SettingsPatch } from "./settings";
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from "./snapshot";
-import { teachFormat, tinyPolicy } from "./tinyPolicy";
+import { teachFormat, tinyPolicy } from "./testing/tinyPolicy";
 
 const small: SettingsPatch = {
   maxNewTokens: 24,

@@ -16,7 +16,7 @@ import { GroupStep } from "./groupStep";
 import { LargestBatch } from "./largestBatch";
 import { groupMetrics, updateMetrics } from "./metrics";
 import { StepRefused } from "./optimiserStep";
-import type { DataParallel } from "./parallel";
+import type { DataParallel } from "./parallel/parallel";
 import { type ProblemSource, type TrainingProblem, taskSource } from "./problemSource";
 import { streamStep } from "./randomStreams";
 import type {

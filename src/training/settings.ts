@@ -53,7 +53,7 @@ export const grpoSchema = z.object({
   onlineFilter: z.tuple([z.number(), z.number()]).nullable().default(null),
 });
 
-/** How responses are sampled (src/policy/generate.ts); none but `cache` and `stopStrings` changes what is sampled. */
+/** How responses are sampled (src/policy/generation/generate.ts); none but `cache` and `stopStrings` changes what is sampled. */
 export const rolloutSchema = z.object({
   /** Responses written at a time; null: as many as their keys and values, prompts included, fit into 2 GiB. */
   slots: z.number().int().positive().nullable().default(null),

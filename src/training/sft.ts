@@ -3,12 +3,12 @@
  * The loss covers every response token, the prompt none; examples are shuffled anew each epoch; the learning rate
  * is a cosine with warm-up.
  */
-import type { EncodedPrompt, FeatureBank } from "../policy/packing";
+import type { EncodedPrompt, FeatureBank } from "../policy/layers/packing";
 import type { Policy } from "../policy/policy";
 import { bankOf } from "./featureCache";
 import { LargestBatch } from "./largestBatch";
 import type { TrainingRow } from "./microBatch";
-import type { DataParallel } from "./parallel";
+import type { DataParallel } from "./parallel/parallel";
 import type { ProblemSource, TrainingProblem } from "./problemSource";
 import { permutation, streamStep } from "./randomStreams";
 import type { DataProgress, ReflectionExample } from "./records";

@@ -1,7 +1,8 @@
 /** Between token ids and the words that records show and scorers read. */
+
+import { cutAfterStop } from "../policy/generation/stopStrings";
 import type { CheckpointFiles, Policy } from "../policy/policy";
-import { cutAfterStop } from "../policy/stopStrings";
-import { PolicyTokenizer } from "../policy/tokenizer";
+import { PolicyTokenizer } from "../policy/processor/tokenizer";
 import { tokenVoices } from "../srpo/format";
 import type { CountTokens } from "../srpo/score";
 import { problemRecord } from "./dataCursor";

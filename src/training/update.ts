@@ -23,7 +23,7 @@ import { Lifetime } from "./lifetime";
 import { likelihoodLoss, ofBatches, ofSampler, policyLoss } from "./loss";
 import { type MicroBatch, microBatches, sampledLogprobs, type TrainingRow, tokenCount } from "./microBatch";
 import { optimiserStep, responseLogprobs, type StepOptions } from "./optimiserStep";
-import { type DataParallel, parallelStep } from "./parallel";
+import { type DataParallel, parallelStep } from "./parallel/parallel";
 import type { ReferencePolicy } from "./reference";
 
 export interface UpdateOptions extends StepOptions {

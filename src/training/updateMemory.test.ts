@@ -4,14 +4,14 @@
  */
 import { engine } from "@tensorflow/tfjs-core";
 import { afterEach, expect, it, vi } from "vitest";
-import { InMemoryFiles } from "../policy/checkpointFiles";
+import { InMemoryFiles } from "../policy/checkpoint/checkpointFiles";
 import { Policy } from "../policy/policy";
-import { HOMES } from "../policy/testHomes";
+import { HOMES } from "../policy/testing/testBackends";
 import { problemAt } from "../tasks/problems";
 import type { Home } from "../tensor/home";
 import type { TrainingRow } from "./microBatch";
 import { encodeProblem } from "./rollout";
-import { tinyFolder } from "./tinyPolicy";
+import { tinyFolder } from "./testing/tinyPolicy";
 import { type PolicyUpdateOptions, policyUpdate } from "./update";
 
 const RESPONSES = 3;

@@ -1,5 +1,5 @@
 /** The worker's entry: joins a host to the message port, the best home, IndexedDB and the page's own server. */
-import { type CheckpointFiles, InMemoryFiles, UrlFiles } from "../policy/checkpointFiles";
+import { type CheckpointFiles, InMemoryFiles, UrlFiles } from "../policy/checkpoint/checkpointFiles";
 import { openBestHome } from "../tensor/open";
 import { Host } from "./host";
 import { productsAsked, tuningStore } from "./products";

@@ -1,10 +1,10 @@
 /** The host behind its protocol: everything a page does, on the wasm home with a tiny policy, without a browser. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { InMemoryFiles } from "../policy/checkpointFiles";
+import { InMemoryFiles } from "../policy/checkpoint/checkpointFiles";
 import { DeviceLostError, type Home } from "../tensor/home";
 import { openWasmHome } from "../tensor/wasm/home";
-import type { Replica } from "../training/replica";
-import { teachFormat, tinyPolicy } from "../training/tinyPolicy";
+import type { Replica } from "../training/parallel/replica";
+import { teachFormat, tinyPolicy } from "../training/testing/tinyPolicy";
 import { type CommandBody, type Port, WorkerClient } from "./client";
 import { Host, type HostDependencies } from "./host";
 import type { Event, SettingsPatch } from "./protocol";

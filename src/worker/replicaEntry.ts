@@ -1,6 +1,6 @@
 /** What a replica's browser worker runs: the other end of replicaWorkers.ts, on a wasm home of its own. */
 import { openWasmHome } from "../tensor/wasm/home";
-import { type ReplicaRequest, serveReplica } from "../training/replicaChannel";
+import { type ReplicaRequest, serveReplica } from "../training/parallel/replicaChannel";
 
 serveReplica(
   {

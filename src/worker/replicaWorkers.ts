@@ -4,7 +4,12 @@
  * One replica where the browser reports at least four processors, none otherwise: of two, one is wanted by the page and by
  * whatever else the machine does. More than one replica gains little with the nano policy's four micro-batches a step.
  */
-import { RemoteReplica, type ReplicaCarrier, type ReplicaReply, replicaSource } from "../training/replicaChannel";
+import {
+  RemoteReplica,
+  type ReplicaCarrier,
+  type ReplicaReply,
+  replicaSource,
+} from "../training/parallel/replicaChannel";
 import type { OpenReplicas } from "./run";
 
 const MIN_PROCESSORS = 4;

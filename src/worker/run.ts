@@ -2,13 +2,13 @@
  * An opened run: a home, the policy on it and the session that trains it, and how to make all three again on a new
  * device. What a run needs from its surroundings comes in as arguments, so that it runs in a worker, in Node and in tests.
  */
-import { type CheckpointFiles, InMemoryFiles } from "../policy/checkpointFiles";
+import { type CheckpointFiles, InMemoryFiles } from "../policy/checkpoint/checkpointFiles";
 import { Policy } from "../policy/policy";
 import type { Home, HomeName } from "../tensor/home";
 import type { SelfTestTimes } from "../tensor/selfTest";
-import { DataParallel } from "../training/parallel";
+import { DataParallel } from "../training/parallel/parallel";
+import type { Replica } from "../training/parallel/replica";
 import type { ProblemSource } from "../training/problemSource";
-import type { Replica } from "../training/replica";
 import { Session } from "../training/session";
 import type { Settings } from "../training/settings";
 import type { Stage, StartCosts } from "./protocol";

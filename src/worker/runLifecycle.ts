@@ -2,7 +2,7 @@
  * The life of a run in the host: opened, resumed from what is stored, opened again on a new device, closed. Knows the one
  * run there is, and the files it came from, so that a lost device needs no network.
  */
-import type { CheckpointFiles } from "../policy/checkpointFiles";
+import type { CheckpointFiles } from "../policy/checkpoint/checkpointFiles";
 import { configure } from "../training/configure";
 import type { ProblemSource } from "../training/problemSource";
 import { defaultSettings } from "../training/settings";

@@ -6,11 +6,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ShapeName } from "../../policy/shapes";
-import { planShards } from "../../policy/shards";
+import type { ShapeName } from "../../policy/checkpoint/shapes";
+import { planShards } from "../../policy/checkpoint/shards";
 import { SyntheticValues, syntheticFiles, syntheticTensors } from "../../policy/syntheticCheckpoint";
-import { writeFolder } from "../../runner/atomicWrite";
-import { writeShards } from "../../runner/shardWriter";
+import { writeFolder } from "../../runner/files/atomicWrite";
+import { writeShards } from "../../runner/files/shardWriter";
 import type { Benchmark, FullSizeSetting, Outcome, Setting } from "../benchmark";
 import { measureOurs } from "../fullSize/ours";
 import { FULL_SCALE, type FullSizeFigures, type FullSizeWork, fullSizeWork, QUICK_SCALE } from "../fullSize/work";

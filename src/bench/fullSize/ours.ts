@@ -1,8 +1,8 @@
 /** Our side of the full-size measurement: frozen weights packed, an adapter trained, sampling and training as `srpo train` does them. */
-import { openDirectory } from "../../policy/checkpointDirectory";
-import type { EncodedPrompt } from "../../policy/packing";
+import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
+import type { EncodedPrompt } from "../../policy/layers/packing";
 import { Policy, type RolloutRow } from "../../policy/policy";
-import { openNodeHome } from "../../runner/nodeHomes";
+import { openNodeHome } from "../../runner/backend/nodeBackends";
 import type { Home, HomeName } from "../../tensor/home";
 import type { WeightFormat } from "../../tensor/packedWeight";
 import { Lifetime } from "../../training/lifetime";

@@ -4,8 +4,8 @@
  * has nothing to say, and every response is exactly as long as asked.
  */
 import { z } from "zod";
-import { LORA_TARGETS } from "../../policy/lora";
-import { firstSpecialId, type ShapeName } from "../../policy/shapes";
+import { firstSpecialId, type ShapeName } from "../../policy/checkpoint/shapes";
+import { LORA_TARGETS } from "../../policy/layers/lora";
 import { randomUniform } from "../../tensor/random";
 
 const size = z.int().positive();

@@ -1,7 +1,7 @@
 /** A whole GRPO step as the page and the runner take it, on a shipped policy: rollout, score, normalise, update. */
-import { openDirectory } from "../../policy/checkpointDirectory";
+import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { Policy } from "../../policy/policy";
-import { openWorkers } from "../../runner/replicaThreads";
+import { openWorkers } from "../../runner/backend/replicaThreads";
 import type { Home } from "../../tensor/home";
 import { configure } from "../../training/configure";
 import { Session } from "../../training/session";

@@ -1,5 +1,5 @@
 /** Our own tensors, policy and training, as the page and the runner use them. */
-import { openNodeHome } from "../../runner/nodeHomes";
+import { openNodeHome } from "../../runner/backend/nodeBackends";
 import type { Home, HomeName } from "../../tensor/home";
 import { timed } from "../clock";
 import type { Contender, Job, Party, Run } from "../contender";

@@ -1,6 +1,6 @@
 /** Our training step as the session takes it: packing on the host, forward, backward, clip and AdamW, one read-back. */
 import { Policy } from "../../policy/policy";
-import { openWorkers } from "../../runner/replicaThreads";
+import { openWorkers } from "../../runner/backend/replicaThreads";
 import type { Home } from "../../tensor/home";
 import type { TrainingRow } from "../../training/microBatch";
 import { sftUpdate, type UpdateResult } from "../../training/update";

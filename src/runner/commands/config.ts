@@ -1,7 +1,7 @@
 /** `config`: a complete run file with every default, or what each of its keys means. */
-import type { RunnerCommand } from "../command";
-import { configPaths, defaultRunConfig } from "../runConfig";
-import { explanationOf } from "../runConfigExplained";
+import type { RunnerCommand } from "../arguments/command";
+import { configPaths, defaultRunConfig } from "../run/runConfig";
+import { explanationOf } from "../run/runConfigExplained";
 
 export const configCommand: RunnerCommand = {
   description: "Print a complete run file for train --config, or explain its keys",

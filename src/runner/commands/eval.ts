@@ -10,12 +10,12 @@ import {
   type RunnerCommand,
   seedFlag,
   setFlag,
-} from "../command";
-import { openPolicy } from "../openPolicy";
-import { askedSource } from "../planned";
-import { progressBar } from "../progress";
-import { settingsOf } from "../settingsArguments";
-import { TokenRate, tokensPerSecond } from "../tokenRate";
+} from "../arguments/command";
+import { settingsOf } from "../arguments/settingsArguments";
+import { openPolicy } from "../backend/openPolicy";
+import { progressBar } from "../run/progress";
+import { askedSource } from "../run/resolveSource";
+import { TokenRate, tokensPerSecond } from "../run/tokenRate";
 
 const PROBLEMS = 192;
 

@@ -1,17 +1,17 @@
 /** `inspect`: what a checkpoint is, and what it would take on this machine's adapter, before anything is loaded. */
-import { Checkpoint } from "../../policy/checkpoint";
-import { openDirectory } from "../../policy/checkpointDirectory";
-import type { PolicyConfig } from "../../policy/config";
-import { CACHE_FORMATS } from "../../policy/groupCache";
-import { LORA_TARGETS } from "../../policy/lora";
+import { Checkpoint } from "../../policy/checkpoint/checkpoint";
+import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
+import type { PolicyConfig } from "../../policy/checkpoint/config";
+import { CACHE_FORMATS } from "../../policy/generation/groupCache";
+import { LORA_TARGETS } from "../../policy/layers/lora";
 import { type MemoryPlan, type PlanOptions, planMemory } from "../../policy/memoryPlan";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
 import type { AdapterLimits } from "../../tensor/webgpu/device";
-import { byteCount, readableBytes } from "../bytes";
-import { homeFlag, packingFlag, type RunnerCommand } from "../command";
-import { KEPT_ACTIVATION_BYTES } from "../deviceMemory";
-import { HOME_NAMES, homeLimits } from "../nodeHomes";
-import { asInput } from "../openPolicy";
+import { byteCount, readableBytes } from "../arguments/bytes";
+import { homeFlag, packingFlag, type RunnerCommand } from "../arguments/command";
+import { HOME_NAMES, homeLimits } from "../backend/nodeBackends";
+import { asInput } from "../backend/openPolicy";
+import { KEPT_ACTIVATION_BYTES } from "../run/deviceMemory";
 
 const TRAIN = ["lora", "language", "all", "none"] as const;
 

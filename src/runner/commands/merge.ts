@@ -1,12 +1,12 @@
 /** `merge`: a policy folder with an adapter's update in its weights, for whatever reads Hugging Face folders. */
 import { mkdir, open, readdir, rename } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { openDirectory } from "../../policy/checkpointDirectory";
+import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { type MergedFile, mergedFolder } from "../../policy/merge";
-import type { RunnerCommand } from "../command";
-import { asInput } from "../openPolicy";
-import { progressBar } from "../progress";
-import { UsageError } from "../usage";
+import type { RunnerCommand } from "../arguments/command";
+import { UsageError } from "../arguments/usage";
+import { asInput } from "../backend/openPolicy";
+import { progressBar } from "../run/progress";
 
 const MB = 2 ** 20;
 

@@ -10,7 +10,6 @@ import { streamStep } from "../../training/randomStreams";
 import { encodeProblem, sampleRows } from "../../training/rollout";
 import type { Settings } from "../../training/settings";
 import { textOf } from "../../training/transcript";
-import { appendLine, cutToWholeLines, readIfThere } from "../atomicWrite";
 import {
   adapterFlag,
   homeFlag,
@@ -21,17 +20,18 @@ import {
   type RunnerCommand,
   seedFlag,
   setFlag,
-} from "../command";
-import { type DataRecord, type DataRecords, openDataRecords } from "../dataRecords";
-import { dataProblem } from "../dataSource";
-import { parseLines } from "../inputFile";
-import { openPolicy } from "../openPolicy";
-import { progressBar } from "../progress";
-import { readPrompt } from "../prompts";
-import { type Cost, NO_COST, type ReflectionLine, reflectOn } from "../reflections";
-import { settingsOf } from "../settingsArguments";
-import { Teacher } from "../teacherClient";
-import { type Arguments, UsageError } from "../usage";
+} from "../arguments/command";
+import { parseLines } from "../arguments/inputFile";
+import { settingsOf } from "../arguments/settingsArguments";
+import { type Arguments, UsageError } from "../arguments/usage";
+import { openPolicy } from "../backend/openPolicy";
+import { type DataRecord, type DataRecords, openDataRecords } from "../data/dataRecords";
+import { dataProblem } from "../data/dataSource";
+import { readPrompt } from "../data/prompts";
+import { type Cost, NO_COST, type ReflectionLine, reflectOn } from "../data/reflections";
+import { Teacher } from "../data/teacherClient";
+import { appendLine, cutToWholeLines, readIfThere } from "../files/atomicWrite";
+import { progressBar } from "../run/progress";
 
 /** Own answers sampled together; fixed, because a record's draws depend on its place in the chunk. */
 const CHUNK = 8;

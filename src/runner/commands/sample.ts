@@ -12,12 +12,12 @@ import {
   type RunnerCommand,
   seedFlag,
   setFlag,
-} from "../command";
-import { openPolicy } from "../openPolicy";
-import { askedSource } from "../planned";
-import { settingsOf } from "../settingsArguments";
-import { TokenRate } from "../tokenRate";
-import { UsageError } from "../usage";
+} from "../arguments/command";
+import { settingsOf } from "../arguments/settingsArguments";
+import { UsageError } from "../arguments/usage";
+import { openPolicy } from "../backend/openPolicy";
+import { askedSource } from "../run/resolveSource";
+import { TokenRate } from "../run/tokenRate";
 
 export const sampleCommand: RunnerCommand = {
   description: "Sample a group of responses to picture problems, with reward terms and advantages",

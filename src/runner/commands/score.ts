@@ -1,13 +1,13 @@
 /** `score`: reward terms of responses in a JSON-lines file, one JSON line a case, with the keys of the reward vectors. */
 import { z } from "zod";
-import { openDirectory } from "../../policy/checkpointDirectory";
+import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { type CountTokens, countWords, scoreResponse } from "../../srpo/score";
 import type { RewardTerms, RewardVariant } from "../../srpo/types";
 import { loadTokenCounter } from "../../training/transcript";
-import { type RunnerCommand, setFlag } from "../command";
-import { parseLines, readInput } from "../inputFile";
-import { settingsOf } from "../settingsArguments";
-import { UsageError } from "../usage";
+import { type RunnerCommand, setFlag } from "../arguments/command";
+import { parseLines, readInput } from "../arguments/inputFile";
+import { settingsOf } from "../arguments/settingsArguments";
+import { UsageError } from "../arguments/usage";
 
 const caseSchema = z.object({
   id: z.union([z.string(), z.number()]),

@@ -1,26 +1,26 @@
 /** `serve`: a run in Node that the page watches and steers. */
 import { join } from "node:path";
-import { openDirectory } from "../../policy/checkpointDirectory";
+import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import type { HomeName } from "../../tensor/home";
 import { configure } from "../../training/configure";
 import type { ProblemSource } from "../../training/problemSource";
 import type { Settings } from "../../training/settings";
 import { MAX_EVENT_BYTES } from "../../worker/codec";
 import type { Stage } from "../../worker/protocol";
-import { writeFolder } from "../atomicWrite";
-import { type RunnerCommand, seedFlag, setFlag } from "../command";
-import { HOME_NAMES } from "../nodeHomes";
-import { plannedSource, refuseOtherData } from "../planned";
-import { defaultRunConfig, readRunFile } from "../runConfig";
-import { type FixedKeys, fixedKeys, planOf, type RunPlan, readPlan, refuseOther, writePlan } from "../runPlan";
+import { type RunnerCommand, seedFlag, setFlag } from "../arguments/command";
+import { settingsOf } from "../arguments/settingsArguments";
+import { type Arguments, UsageError } from "../arguments/usage";
+import { HOME_NAMES } from "../backend/nodeBackends";
+import { writeFolder } from "../files/atomicWrite";
+import { plannedSource, refuseOtherData } from "../run/resolveSource";
+import { defaultRunConfig, readRunFile } from "../run/runConfig";
+import { type FixedKeys, fixedKeys, planOf, type RunPlan, readPlan, refuseOther, writePlan } from "../run/runPlan";
 import { BuiltPage } from "../serve/builtPage";
 import { newToken } from "../serve/guard";
 import { HOST_RUN, Hub } from "../serve/hub";
 import { nodeHost } from "../serve/openNodeRun";
 import { ServedFolder } from "../serve/servedFolder";
 import { serveRun } from "../serve/server";
-import { settingsOf } from "../settingsArguments";
-import { type Arguments, UsageError } from "../usage";
 import { RECIPE_REWARD } from "./train";
 
 const STAGES: readonly Stage[] = ["base", "sft", "grpo"];

@@ -1,14 +1,14 @@
 /** `synth`: a random checkpoint in the shape of a published one, to try a machine out before a download. */
 import { readdir } from "node:fs/promises";
-import { SHAPE_NAMES } from "../../policy/shapes";
-import { planShards } from "../../policy/shards";
+import { SHAPE_NAMES } from "../../policy/checkpoint/shapes";
+import { planShards } from "../../policy/checkpoint/shards";
 import { SyntheticValues, syntheticFiles, syntheticTensors } from "../../policy/syntheticCheckpoint";
-import { writeFolder } from "../atomicWrite";
-import { byteCount, readableBytes } from "../bytes";
-import type { RunnerCommand } from "../command";
-import { progressBar } from "../progress";
-import { writeShards } from "../shardWriter";
-import { UsageError } from "../usage";
+import { byteCount, readableBytes } from "../arguments/bytes";
+import type { RunnerCommand } from "../arguments/command";
+import { UsageError } from "../arguments/usage";
+import { writeFolder } from "../files/atomicWrite";
+import { writeShards } from "../files/shardWriter";
+import { progressBar } from "../run/progress";
 
 const DTYPES = ["bf16", "f16", "f32"] as const;
 

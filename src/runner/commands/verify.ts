@@ -5,16 +5,16 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { openDirectory } from "../../policy/checkpointDirectory";
+import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
+import { Safetensors } from "../../policy/checkpoint/safetensors";
 import { Policy } from "../../policy/policy";
-import { Safetensors } from "../../policy/safetensors";
-import { type TensorReport, verifyModel, verifyPacked } from "../../policy/verify";
+import { type TensorReport, verifyModel, verifyPacked } from "../../policy/verify/verify";
 import type { Home } from "../../tensor/home";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
-import { homeFlag, packingFlag, type RunnerCommand } from "../command";
-import { HOME_NAMES, openNodeHome } from "../nodeHomes";
-import { asInput } from "../openPolicy";
-import { UsageError } from "../usage";
+import { homeFlag, packingFlag, type RunnerCommand } from "../arguments/command";
+import { UsageError } from "../arguments/usage";
+import { HOME_NAMES, openNodeHome } from "../backend/nodeBackends";
+import { asInput } from "../backend/openPolicy";
 
 const REFERENCE = "reference.safetensors";
 

@@ -1,6 +1,6 @@
 /** A worker's host in Node: homes by Dawn, wasm or the reference, a policy folder on disk, snapshots in the run's folder. */
 import { setTimeout as after, setImmediate as nextTurn } from "node:timers/promises";
-import type { CheckpointFiles } from "../../policy/checkpointFiles";
+import type { CheckpointFiles } from "../../policy/checkpoint/checkpointFiles";
 import { Policy } from "../../policy/policy";
 import type { HomeName } from "../../tensor/home";
 import { timedSelfTest } from "../../tensor/selfTest";
@@ -9,10 +9,10 @@ import { Host, type HostDependencies } from "../../worker/host";
 import type { Event } from "../../worker/protocol";
 import type { LoadPolicy, OpenHome } from "../../worker/run";
 import type { SnapshotStore } from "../../worker/store";
-import { fittingOptions } from "../deviceMemory";
-import { HOME_NAMES, openNodeHome } from "../nodeHomes";
-import { asInput } from "../openPolicy";
-import type { RunPlan } from "../runPlan";
+import { HOME_NAMES, openNodeHome } from "../backend/nodeBackends";
+import { asInput } from "../backend/openPolicy";
+import { fittingOptions } from "../run/deviceMemory";
+import type { RunPlan } from "../run/runPlan";
 
 /** A home that has passed its self-test: the one that is wanted, else the first of webgpu, wasm, reference that does. */
 export const openTestedHome: OpenHome = async (wanted, onProgress) => {

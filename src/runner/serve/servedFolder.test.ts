@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { LATEST } from "../../worker/store";
-import { planOf } from "../runPlan";
+import { planOf } from "../run/runPlan";
 import { ServedFolder } from "./servedFolder";
 
 let folder: string;

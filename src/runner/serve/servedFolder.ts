@@ -8,10 +8,10 @@ import { join } from "node:path";
 import type { GroupRecord, StepMetrics } from "../../training/records";
 import type { Event } from "../../worker/protocol";
 import { LATEST, type SnapshotStore } from "../../worker/store";
-import { readIfThere, writeAtomically } from "../atomicWrite";
-import { RunLock } from "../runLock";
-import { RunLogs } from "../runLogs";
-import type { RunPlan } from "../runPlan";
+import { readIfThere, writeAtomically } from "../files/atomicWrite";
+import { RunLock } from "../run/runLock";
+import { RunLogs } from "../run/runLogs";
+import type { RunPlan } from "../run/runPlan";
 
 export class FolderStore implements SnapshotStore {
   constructor(private readonly folder: string) {}

@@ -1,0 +1,239 @@
+/**
+ * Sampling groups of responses. Each prompt is computed once for its whole group (prefill.ts); responses are written in
+ * slots (groupCache.ts), and a slot whose response has finished is taken by the next one, of the same prompt or a later one.
+ * Every decode step is the same: feed the last prompt token or the token just sampled, extend the cache by one row, sample
+ * on the device. The host looks every `LOOK_EVERY` tokens, in one read-back: it takes what was sampled, retires
+ * responses that have finished, and seats others. Without anything to stop at it looks once.
+ *
+ * A response's tokens depend on the weights, its prompt, (seed, step) and its row id: not on the slots there are, nor
+ * on what else is in flight.
+ */
+import type { Tensor } from "@tensorflow/tfjs-core";
+import { Tape } from "../../tensor/tape";
+import type { KvCache } from "../layers/decoder";
+import { type EncodedPrompt, type FeaturePlaces, paddedSize } from "../layers/packing";
+import { DecodeSeats } from "./decodeSlots";
+import { type CacheFormat, cacheBytesOfToken, cacheLayout, GroupCache, slotCount } from "./groupCache";
+import { type PrefillModel, prefill, prefillRoom } from "./prefill";
+import { type OpenRow, OpenRows } from "./slots";
+
+const LOOK_EVERY = 8;
+/** Go on with fewer seats once nothing waits and at most this share of them is taken. */
+const SHRINK_AT = 0.75;
+
+export interface GenerateOptions {
+  readonly groupSize: number;
+  readonly temperature: number;
+  readonly greedy?: boolean;
+  /** Keep only the k most likely tokens; 0 (default) keeps all. */
+  readonly topK?: number;
+  readonly maxNewTokens: number;
+  /** The draws depend on (seed, step, row, position) only. */
+  readonly seed: number;
+  readonly step: number;
+  /** Default: the checkpoint's end tokens. An empty list never stops. */
+  readonly stopTokens?: readonly number[];
+  /** A response ends with the token that completes one of these in its text (Policy.generate only). */
+  readonly stopStrings?: readonly string[];
+  /** Responses being written at a time; null (default): as many as the cache holds in 2 GiB. The result is the same. */
+  readonly slots?: number | null;
+  /** How keys and values are kept; null (default): in f16 beside packed weights, else in f32. */
+  readonly cache?: CacheFormat | null;
+  /** Row part of the random counter (default 0, 1, 2 …), prompt-major. */
+  readonly rowIds?: Int32Array;
+  /** Called after every decode step with the tokens just sampled [rows], the pad token for rows not being written; costs one read-back a token. */
+  readonly onToken?: (step: number, tokens: Int32Array) => void;
+}
+
+export interface RolloutRow {
+  readonly prompt: number;
+  /** The stop token included, if one was sampled. */
+  readonly tokens: Int32Array;
+  readonly logprobs: Float32Array;
+  readonly entropies: Float32Array;
+  /** False when the response ran into `maxNewTokens`. */
+  readonly finished: boolean;
+}
+
+/** Rows prompt-major: row = prompt · groupSize + i. */
+export interface Rollout {
+  readonly rows: RolloutRow[];
+  readonly readbacks: number;
+  /** Decode steps made, each one token for every seat. */
+  readonly steps: number;
+}
+
+export interface GeneratorModel extends PrefillModel {
+  readonly numLayers: number;
+  readonly padToken: number;
+  /** Where the options leave it open. */
+  readonly cacheFormat: CacheFormat;
+  /** Cache rows that every prompt gets, and none has more of; null: each its own. */
+  readonly promptRoom: number | null;
+}
+
+/** How many of the tokens there are when a stop string is complete, looking from token `from` on; null while none is. */
+export type StopCheck = (tokens: Int32Array, from: number) => number | null;
+
+export type ResolvedOptions = Omit<GenerateOptions, "stopStrings"> & {
+  readonly stopTokens: readonly number[];
+  readonly stopCheck?: StopCheck | null;
+};
+
+/** @param features of all prompts (null without pictures), `places` saying where each prompt's lie */
+export async function generateRollout(
+  model: GeneratorModel,
+  prompts: readonly EncodedPrompt[],
+  features: Tensor | null,
+  places: readonly FeaturePlaces[],
+  options: ResolvedOptions,
+): Promise<Rollout> {
+  const { home } = model;
+  const { maxNewTokens, groupSize, stopTokens, stopCheck = null } = options;
+  const total = prompts.length * groupSize;
+  if (total === 0 || maxNewTokens < 1)
+    throw new Error("generate: needs at least one prompt, one sample and one new token.");
+  const sizes = { layers: model.numLayers, ...model.decoder.shape };
+  const format = options.cache ?? model.cacheFormat;
+  const needs = { promptRows: prompts.map(({ ids }) => model.promptRoom ?? ids.length - 1), groupSize, maxNewTokens };
+  const slots = slotCount(options.slots ?? null, needs, cacheBytesOfToken(sizes, format));
+  const layout = cacheLayout({ ...needs, slots, padded: home.records });
+  const cache = new GroupCache(home, sizes, format, layout);
+  const open = new OpenRows(prompts, groupSize, maxNewTokens, options.rowIds ?? null, cache);
+  const window = stopTokens.length === 0 && stopCheck === null ? maxNewTokens : Math.min(LOOK_EVERY, maxNewTokens);
+  const allSeats = new DecodeSeats(home, model.angles, slots, window);
+  let seats = allSeats;
+  const rows = new Array<RolloutRow>(total);
+  let [steps, readbacks] = [0, 0];
+  try {
+    for (;;) {
+      const begun = open.fill();
+      if (open.rows.length === 0) return { rows, readbacks, steps };
+      prefill(
+        model,
+        begun.map(({ prompt, start }) => ({ prompt: at(prompts, prompt), places: at(places, prompt), start })),
+        features,
+        cache.layers,
+        model.promptRoom === null ? null : prefillRoom(model.promptRoom, layout.prefixRows),
+      );
+      if (open.waiting === 0 && open.rows.length <= SHRINK_AT * seats.count) {
+        const fewer = Math.min(seats.count, home.records ? paddedSize(open.rows.length) : open.rows.length);
+        if (fewer < seats.count) {
+          if (seats !== allSeats) seats.dispose();
+          seats = allSeats.fewer(fewer);
+        }
+      }
+      const ahead =
+        options.onToken === undefined ? Math.min(window, ...open.rows.map(({ length }) => maxNewTokens - length)) : 1;
+      seats.seat(open.rows, ahead);
+      for (let step = 0; step < ahead; step++) {
+        decodeStep(model, step, seats, cache.layers, options);
+        home.flush(); // the device computes this token while the host goes on
+      }
+      steps += ahead;
+      const { tokens, logprobs, entropies } = seats.buffers;
+      const read = await home.read([tokens, logprobs, entropies]);
+      readbacks++;
+      options.onToken?.(steps - 1, lastTokens(open.rows, read[0] ?? [], window, total, model.padToken));
+      const finished = new Set<OpenRow>();
+      open.rows.forEach((row, seat) => {
+        const result = taken(
+          row,
+          read.map((values) => values.subarray(seat * window, seat * window + ahead)),
+          stopTokens,
+          stopCheck,
+        );
+        if (result === null) return;
+        rows[row.row] = result;
+        finished.add(row);
+      });
+      open.retire(finished);
+    }
+  } finally {
+    if (seats !== allSeats) seats.dispose();
+    allSeats.dispose();
+    cache.dispose();
+  }
+}
+
+/** Put what was sampled at the end of a row. → the response, if it has finished */
+function taken(
+  row: OpenRow,
+  [tokens, logprobs, entropies]: readonly (Float32Array | Int32Array)[],
+  stopTokens: readonly number[],
+  stopCheck: StopCheck | null,
+): RolloutRow | null {
+  if (tokens === undefined || logprobs === undefined || entropies === undefined)
+    throw new Error("generate: the read-back is incomplete.");
+  const before = row.length;
+  row.tokens.set(tokens, before);
+  row.logprobs.set(logprobs, before);
+  row.entropies.set(entropies, before);
+  const stop = tokens.findIndex((token) => stopTokens.includes(token));
+  row.length = before + (stop < 0 ? tokens.length : stop + 1);
+  const stopped = stopCheck?.(row.tokens.subarray(0, row.length), before) ?? null;
+  if (stopped !== null) row.length = stopped;
+  const finished = stop >= 0 || stopped !== null;
+  row.next = row.tokens[row.length - 1] ?? 0;
+  if (!finished && row.length < row.tokens.length) return null;
+  const { length } = row;
+  return {
+    prompt: row.prompt,
+    tokens: row.tokens.slice(0, length),
+    logprobs: row.logprobs.slice(0, length),
+    entropies: row.entropies.slice(0, length),
+    finished,
+  };
+}
+
+/** For `onToken`: the token of each row's seat at the window's only step, the pad token for rows without a seat. */
+function lastTokens(
+  rows: readonly OpenRow[],
+  tokens: ArrayLike<number>,
+  window: number,
+  total: number,
+  padToken: number,
+): Int32Array {
+  const all = new Int32Array(total).fill(padToken);
+  rows.forEach(({ row }, seat) => (all[row] = tokens[seat * window] ?? padToken));
+  return all;
+}
+
+function at<T>(values: readonly T[], index: number): T {
+  const value = values[index];
+  if (value === undefined) throw new Error(`generate: prompt ${index} is one of ${values.length}.`);
+  return value;
+}
+
+/**
+ * One token for every seat. All that differs between steps are the numbers of `changing`, so that a home that records
+ * replays one recording for the whole rollout.
+ */
+function decodeStep(
+  model: GeneratorModel,
+  t: number,
+  seats: DecodeSeats,
+  layers: readonly Tensor[],
+  options: ResolvedOptions,
+): void {
+  const { home, decoder } = model;
+  const { temperature, greedy = false, topK = 0, stopTokens, seed, step } = options;
+  const sampling = { temperature, greedy, topK, stopTokens, padToken: model.padToken };
+  const changing = { extend: t, angleRow: t * seats.count, position: t, seed, step };
+  model.recorder.run(`decode ${JSON.stringify(sampling)}`, [...seats.tensors, ...layers], changing, () => {
+    const tape = new Tape(home, false);
+    const cache: KvCache = { layers, rows: seats.cacheRows, prefill: false, extend: t, angleRow: changing.angleRow };
+    const x = decoder.generateForward(
+      tape,
+      decoder.embed(tape, seats.buffers.next, null),
+      seats.angles,
+      seats.visible,
+      cache,
+    );
+    const normed = decoder.finalNorm(tape, x);
+    const logits = tape.own(home.kernels.linear(normed, decoder.head.weight, null, null));
+    home.kernels.sample(logits, seats.buffers, { ...sampling, seed, step, position: t });
+    tape.dispose();
+    return [];
+  });
+}

@@ -1,0 +1,71 @@
+/** Features of pictures are made once and kept while there is room, forgotten when the tower changes, and never kept of a tower that is trained. */
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Home } from "../../tensor/home";
+import { openWasmHome } from "../../tensor/wasm/home";
+import type { ModelOptions, VisionLanguageModel } from "../model";
+import { prompt, smallModel } from "../testing/syntheticPrompts";
+
+let home: Home;
+beforeAll(async () => {
+  home = await openWasmHome();
+});
+afterAll(() => home.dispose());
+
+const PICTURE = 4 * 16 * 32; // bytes: 16 cells of 32 values
+const keeping = (pictures: number): ModelOptions => ({
+  trainable: "language",
+  pictureFeatures: { bytes: pictures * PICTURE, fromCells: 16 },
+});
+
+/** Features of pictures of these phases, each in a prompt made anew, and the kernels that were called for them. */
+async function bank(
+  model: VisionLanguageModel,
+  phases: readonly number[],
+): Promise<{ values: Float32Array; dispatches: number }> {
+  const before = home.counters.dispatches;
+  const made = model.featureBank(phases.map((phase) => prompt(model, phase, [10, 11])));
+  if (made === null) throw new Error("no pictures");
+  const dispatches = home.counters.dispatches - before;
+  const [values] = await home.read([made.tensor]);
+  made.dispose();
+  return { values: Float32Array.from(values ?? []), dispatches };
+}
+
+it("keeps what was used last, within its bytes, with the same values", async () => {
+  const model = smallModel(home, keeping(2));
+  const plain = smallModel(home, { trainable: "language" });
+  const first = await bank(model, [1, 2]);
+  expect(first.values).toEqual((await bank(plain, [1, 2])).values);
+  const tower = first.dispatches / 2; // copies of rows are no kernels on this home
+  expect(tower).toBeGreaterThan(10);
+  expect(await bank(model, [2, 1])).toMatchObject({ dispatches: 0 });
+  expect((await bank(model, [2, 1])).values).toEqual((await bank(plain, [2, 1])).values);
+  expect((await bank(model, [3])).dispatches).toBe(tower); // 2, used least recently, goes
+  expect((await bank(model, [1])).dispatches).toBe(0);
+  expect((await bank(model, [2])).dispatches).toBe(tower);
+  expect((await bank(model, [4, 5, 6])).values).toEqual((await bank(plain, [4, 5, 6])).values); // more than fit
+
+  const kept = home.memoryBytes();
+  await bank(model, [7, 8, 9]);
+  expect(home.memoryBytes()).toBe(kept);
+
+  const name = "visual.merger.mlp.2.bias";
+  await bank(model, [1]);
+  model.parameters.write(name, new Float32Array(model.parameters.shapeOf(name)[0] ?? 0).fill(5));
+  expect((await bank(model, [1])).values).not.toEqual((await bank(plain, [1])).values);
+  model.dispose();
+  plain.dispose();
+});
+
+it("keeps nothing of a tower that is trained, nor of small pictures", async () => {
+  for (const options of [
+    { ...keeping(9), trainable: "all" as const },
+    { ...keeping(9), pictureFeatures: { bytes: 9 * PICTURE, fromCells: 17 } },
+  ]) {
+    const model = smallModel(home, options);
+    const { dispatches } = await bank(model, [1]);
+    expect((await bank(model, [1])).dispatches).toBe(dispatches);
+    expect(dispatches).toBeGreaterThan(10);
+    model.dispose();
+  }
+});

@@ -1,0 +1,85 @@
+import { expect, test } from "vitest";
+import { defaultSettings } from "../../training/settings";
+import { settingsOf } from "./settingsArguments";
+import { parseArguments } from "./usage";
+
+const flags = {
+  out: { type: "string", required: true },
+  home: { type: "string", default: "wasm" },
+  saveEvery: { type: "string" },
+  json: { type: "boolean" },
+  seed: { type: "string" },
+  set: { type: "string" },
+} as const;
+
+test("flags in both spellings, switches, defaults", () => {
+  const args = parseArguments(["--out", "runs/a", "--save-every=5", "--json"], flags);
+  expect([args.text("out"), args.text("home"), args.integer("saveEvery", 1), args.boolean("json")]).toEqual([
+    "runs/a",
+    "wasm",
+    5,
+    true,
+  ]);
+});
+
+test("a word stands for the positional flag", () => {
+  const positional = { dir: { type: "positional", required: true }, json: { type: "boolean" } } as const;
+  expect(parseArguments(["--json", "a/b"], positional).text("dir")).toBe("a/b");
+  expect(() => parseArguments(["a", "b"], positional)).toThrow('"b" is not expected here');
+  expect(() => parseArguments(["--json"], positional)).toThrow("DIR is needed");
+});
+
+test("settings by --set and by their section, laid over the defaults", () => {
+  const args = parseArguments(
+    [
+      "--out",
+      "x",
+      "--seed",
+      "7",
+      "--set",
+      "grpo.learningRate=1e-4",
+      "--set",
+      "reward.effectiveness.spoilt=-0.5",
+      "--reward.effectivenessWeight",
+      "0",
+      "--grpo.onlineFilter=[0.1,0.9]",
+      "--set",
+      "families=bars,digits",
+      "--set",
+      "freezeVision=false",
+    ],
+    flags,
+  );
+  expect(settingsOf(args)).toEqual({
+    ...defaultSettings,
+    seed: 7,
+    families: ["bars", "digits"],
+    freezeVision: false,
+    grpo: { ...defaultSettings.grpo, learningRate: 1e-4, onlineFilter: [0.1, 0.9] },
+    reward: {
+      ...defaultSettings.reward,
+      effectivenessWeight: 0,
+      effectiveness: { ...defaultSettings.reward.effectiveness, spoilt: -0.5 },
+    },
+  });
+});
+
+test.each<[string[], RegExp]>([
+  [["--out", "x", "--colour", "red"], /unknown flag --colour; known: --out, --home, --save-every/],
+  [["--out"], /--out needs a value/],
+  [["--out", "--json"], /--out needs a value/],
+  [["--json"], /--out is needed/],
+  [["--json=yes", "--out", "x"], /--json takes no value/],
+  [["now", "--out", "x"], /"now" is not expected here/],
+  [["--out", "x", "--set", "grpo"], /not of the form path=value/],
+])("%j is refused", (args, message) => {
+  expect(() => parseArguments(args, flags)).toThrow(message);
+});
+
+test.each<[string[], RegExp]>([
+  [["--set", "grpo.groupSize=1"], /grpo.groupSize/],
+  [["--set", "grpo.groupsize=4"], /no "grpo.groupsize"/],
+  [["--seed", "-1"], /--seed: "-1" is not a whole number/],
+])("%j gives no settings", (args, message) => {
+  expect(() => settingsOf(parseArguments(["--out", "x", ...args], flags))).toThrow(message);
+});

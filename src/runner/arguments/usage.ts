@@ -1,0 +1,161 @@
+/**
+ * Bad input on the command line: one clear line on stderr and exit code 2. Commands declare their flags in
+ * citty's form, which renders the help; citty lets unknown flags and stray words pass, so arguments are read here.
+ */
+import type { ArgsDef } from "citty";
+import type { SettingsPatch } from "../../training/settings";
+
+/** What was asked cannot be done as asked. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** Sections of the settings that flags may name directly, e.g. --grpo.learningRate 1e-4. */
+const SECTION = /^(reward|sft|grpo)\.[A-Za-z.]+$/;
+
+/** A command's arguments, read and checked against its flags. */
+export class Arguments {
+  constructor(
+    private readonly values: ReadonlyMap<string, string | true>,
+    private readonly flags: ArgsDef,
+    readonly settings: SettingsPatch,
+  ) {}
+
+  /** The flag's value, else its default. @throws UsageError when it has neither */
+  text(name: string): string {
+    const value = this.optional(name);
+    if (value === null) throw new UsageError(`--${kebabCase(name)} is needed; see --help`);
+    return value;
+  }
+
+  optional(name: string): string | null {
+    const value = this.values.get(name) ?? this.flags[name]?.default;
+    return typeof value === "string" ? value : null;
+  }
+
+  /** What was said on the command line; null where the flag was left out, whatever its default. */
+  given(name: string): string | null {
+    const value = this.values.get(name);
+    return typeof value === "string" ? value : null;
+  }
+
+  boolean(name: string): boolean {
+    return this.values.get(name) === true;
+  }
+
+  /** A whole number of at least `least`. */
+  integer(name: string, least: number): number {
+    return integer(kebabCase(name), this.text(name), least);
+  }
+
+  /** A number of at least 0, such as a price; null where the flag was left out. */
+  amount(name: string): number | null {
+    const text = this.optional(name);
+    if (text === null) return null;
+    const value = Number(text);
+    if (!Number.isFinite(value) || value < 0)
+      throw new UsageError(`--${kebabCase(name)}: "${text}" is not a number of at least 0`);
+    return value;
+  }
+
+  oneOf<T extends string>(name: string, known: readonly T[]): T {
+    return oneOf(kebabCase(name), this.text(name), known);
+  }
+}
+
+/**
+ * Read raw arguments: --flag value, --flag=value, --switch, words that stand for a positional flag, and settings by --set path=value or --section.path value.
+ * @throws UsageError on an unknown flag, a flag without its value, a missing required flag, or a stray word
+ */
+export function parseArguments(rawArgs: readonly string[], flags: ArgsDef): Arguments {
+  const patch: Record<string, unknown> = {};
+  const values = new Map<string, string | true>();
+  for (let i = 0; i < rawArgs.length; i++) {
+    const word = rawArgs[i] ?? "";
+    if (!word.startsWith("--")) {
+      const place = Object.keys(flags).find((key) => flags[key]?.type === "positional" && !values.has(key));
+      if (place === undefined) throw new UsageError(`"${word}" is not expected here; flags begin with --, see --help`);
+      values.set(place, word);
+      continue;
+    }
+    const equals = word.indexOf("=");
+    const name = word.slice(2, equals < 0 ? undefined : equals);
+    const key = camelCase(name);
+    const flag = flags[key];
+    const isSetting = "set" in flags && SECTION.test(name);
+    if (flag === undefined && !isSetting)
+      throw new UsageError(
+        `unknown flag --${name}; known: ${Object.keys(flags)
+          .map((known) => `--${kebabCase(known)}`)
+          .join(", ")}`,
+      );
+    if (flag?.type === "boolean") {
+      if (equals >= 0) throw new UsageError(`--${name} takes no value`);
+      values.set(key, true);
+      continue;
+    }
+    const value = equals >= 0 ? word.slice(equals + 1) : rawArgs[++i];
+    if (value === undefined || value === "" || (equals < 0 && value.startsWith("--")))
+      throw new UsageError(`--${name} needs a value`);
+    if (name === "set") assign(patch, ...pathAndValue(value));
+    else if (isSetting) assign(patch, name, value);
+    else values.set(key, value);
+  }
+  const missing = Object.entries(flags).find(([key, flag]) => flag.required === true && !values.has(key));
+  if (missing !== undefined)
+    throw new UsageError(
+      `${missing[1].type === "positional" ? missing[0].toUpperCase() : `--${kebabCase(missing[0])}`} is needed; see --help`,
+    );
+  return new Arguments(values, flags, patch);
+}
+
+/** A whole number of at least `least`. @throws UsageError naming the flag */
+function integer(flag: string, text: string, least: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < least)
+    throw new UsageError(`--${flag}: "${text}" is not a whole number of at least ${least}`);
+  return value;
+}
+
+/** One of a list. @throws UsageError naming the flag and the list */
+export function oneOf<T extends string>(flag: string, text: string, known: readonly T[]): T {
+  const found = known.find((name) => name === text);
+  if (found === undefined) throw new UsageError(`--${flag}: "${text}" is none of ${known.join(", ")}`);
+  return found;
+}
+
+function pathAndValue(text: string): [string, string] {
+  const equals = text.indexOf("=");
+  if (equals <= 0) throw new UsageError(`--set: "${text}" is not of the form path=value, e.g. grpo.learningRate=1e-4`);
+  return [text.slice(0, equals), text.slice(equals + 1)];
+}
+
+/** Lay a value at a dotted path. Numbers, true, false, null and JSON lists are read as such; a,b is a list where the settings have one. */
+function assign(patch: Record<string, unknown>, path: string, text: string): void {
+  const names = path.split(".");
+  let at = patch;
+  for (const name of names.slice(0, -1)) {
+    const inner = at[name];
+    const next: Record<string, unknown> = isRecord(inner) ? inner : {};
+    at[name] = next;
+    at = next;
+  }
+  at[names.at(-1) ?? path] = path === "families" && !text.startsWith("[") ? text.split(",") : literal(text);
+}
+
+function literal(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return value;
+  } catch (error) {
+    if (error instanceof SyntaxError) return text;
+    throw error;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const camelCase = (name: string): string => name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+const kebabCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -1,0 +1,58 @@
+/** A policy folder on disk, opened on a home named on the command line. */
+import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
+import { type LoadOptions, Policy } from "../../policy/policy";
+import type { Home, HomeName } from "../../tensor/home";
+import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
+import { type Arguments, UsageError } from "../arguments/usage";
+import { HOME_NAMES, openNodeHome } from "./nodeBackends";
+
+export interface OpenedPolicy {
+  readonly home: Home;
+  readonly policy: Policy;
+  close(): Promise<void>;
+}
+
+/** @param trainable "none" where nothing is trained: no gradients or moments are allocated. A command with the flags packing, adapter or maxPixels has them heeded. */
+export async function openPolicy(
+  args: Arguments,
+  directory: string,
+  trainable: "all" | "language" | "none",
+): Promise<OpenedPolicy> {
+  const frozenFormat = args.optional("packing") === null ? "f32" : args.oneOf("packing", WEIGHT_FORMATS);
+  const adapter = args.optional("adapter");
+  const maxPixels = args.optional("maxPixels") === null ? null : args.integer("maxPixels", 1);
+  return openPolicyOn(args.oneOf("home", HOME_NAMES), directory, {
+    trainable,
+    frozenFormat,
+    adapter: adapter === null ? null : await openDirectory(adapter),
+    maxPixels,
+  });
+}
+
+export async function openPolicyOn(homeName: HomeName, directory: string, options: LoadOptions): Promise<OpenedPolicy> {
+  const files = await openDirectory(directory);
+  const home = await openNodeHome(homeName);
+  try {
+    const policy = await asInput(directory, Policy.load(home, files, options));
+    return {
+      home,
+      policy,
+      close: async () => {
+        policy.dispose();
+        await home.dispose();
+      },
+    };
+  } catch (error) {
+    await home.dispose();
+    throw error;
+  }
+}
+
+/** Whatever keeps a folder from being loaded is a matter of the folder. @throws UsageError naming it */
+export async function asInput<T>(directory: string, loading: Promise<T>): Promise<T> {
+  try {
+    return await loading;
+  } catch (error) {
+    throw new UsageError(`${directory}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}

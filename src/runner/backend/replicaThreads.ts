@@ -1,0 +1,54 @@
+/** Replicas of a policy on Node's worker threads, for `--workers`. */
+import { Worker } from "node:worker_threads";
+import type { Policy } from "../../policy/policy";
+import { DataParallel } from "../../training/parallel/parallel";
+import {
+  RemoteReplica,
+  type ReplicaCarrier,
+  type ReplicaReply,
+  replicaSource,
+} from "../../training/parallel/replicaChannel";
+import { UsageError } from "../arguments/usage";
+
+/**
+ * The policy with `workers − 1` replicas beside it; null for one worker: then nothing is started.
+ * @throws UsageError when the policy's home cannot share its work
+ */
+export async function openWorkers(
+  policy: Policy,
+  workers: number,
+  trainable: "all" | "language",
+): Promise<DataParallel | null> {
+  if (workers === 1) return null;
+  if (policy.home.name !== "wasm")
+    throw new UsageError(
+      `--workers ${workers}: only the wasm home computes on several threads, this is ${policy.home.name}; give --home wasm or --workers 1`,
+    );
+  if (policy.model.lora !== null)
+    throw new UsageError(
+      `--workers ${workers}: a policy with a LoRA adapter is trained with one worker; leave --workers out`,
+    );
+  const source = await replicaSource(policy, trainable);
+  const replicas = await Promise.all(
+    Array.from({ length: workers - 1 }, () => RemoteReplica.open(startThread(), source)),
+  );
+  return new DataParallel(policy, replicas, { onLost: (message) => process.stderr.write(`${message}\n`) });
+}
+
+/** The other end of a replica's channel, in a thread of its own. */
+export function startThread(): ReplicaCarrier {
+  const worker = new Worker(new URL("replicaThread.mjs", import.meta.url), { execArgv: [] });
+  return {
+    port: {
+      post: (message, transfer) => worker.postMessage(message, transfer),
+      listen: (receive) => worker.on("message", (reply: ReplicaReply) => receive(reply)),
+    },
+    onDeath: (report) => {
+      worker.on("error", (error) => report(error));
+      worker.on("exit", (code) => report(new Error(`its thread ended with code ${code}.`)));
+    },
+    terminate: async () => {
+      await worker.terminate();
+    },
+  };
+}

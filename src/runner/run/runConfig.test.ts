@@ -1,0 +1,79 @@
+/** The run file: complete by default, explained key by key, and strict about what it does not know. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { editDistance, nearestPath } from "../arguments/nearestName";
+import { start } from "../testing/spawned";
+import { configPaths, defaultRunConfig, readRunFile, runConfigSchema } from "./runConfig";
+import { explanationOf } from "./runConfigExplained";
+
+let folder: string;
+beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), "srpo-config-"))));
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function fileOf(content: unknown): Promise<string> {
+  const file = join(folder, "run.json");
+  await writeFile(file, typeof content === "string" ? content : JSON.stringify(content));
+  return file;
+}
+
+test("every key has an explanation of its own", () => {
+  const sentences = configPaths().map(explanationOf);
+  expect(sentences.length).toBeGreaterThan(50);
+  expect(new Set(sentences).size).toBe(sentences.length);
+  expect(() => explanationOf("settings.grpo.nothing")).toThrow(/not explained/);
+});
+
+test("the default file is complete and says what an empty one means", async () => {
+  const { config } = await readRunFile(await fileOf({}));
+  expect(config).toEqual(defaultRunConfig);
+  expect((await readRunFile(await fileOf(defaultRunConfig))).config).toEqual(config);
+});
+
+test("what is given is taken, what is not keeps its default", async () => {
+  const { config, given } = await readRunFile(
+    await fileOf({ stages: ["grpo"], lora: { rank: 4 }, settings: { grpo: { beta: 0.1 } } }),
+  );
+  expect(config).toEqual(
+    runConfigSchema.parse({
+      ...defaultRunConfig,
+      stages: ["grpo"],
+      lora: { ...defaultRunConfig.lora, rank: 4 },
+      settings: { ...defaultRunConfig.settings, grpo: { ...defaultRunConfig.settings.grpo, beta: 0.1 } },
+    }),
+  );
+  expect(given).toEqual({ stages: ["grpo"], lora: { rank: 4 }, settings: { grpo: { beta: 0.1 } } });
+});
+
+describe("a file that cannot be used is refused, saying where and what", () => {
+  test.each<[string, unknown, RegExp]>([
+    [
+      "a slip of the pen",
+      { settings: { grpo: { learningrate: 1 } } },
+      /no key "settings.grpo.learningrate"; did you mean "settings.grpo.learningRate"/,
+    ],
+    ["a key in the wrong place", { groupSize: 4 }, /no key "groupSize"; did you mean "settings.grpo.groupSize"/],
+    ["an unknown section", { lara: { rank: 4 } }, /no key "lara"; did you mean "lora"/],
+    ["a value of another kind", { settings: { sft: { steps: "many" } } }, /settings.sft.steps/],
+    ["stages the wrong way round", { stages: ["grpo", "sft"] }, /stages: expected/],
+    ["a list", [], /expected an object/],
+    ["no JSON", "{", /not JSON/],
+  ])("%s", async (_what, content, message) => {
+    await expect(readRunFile(await fileOf(content))).rejects.toThrow(message);
+  });
+});
+
+test("the nearest name is by the last name first", () => {
+  expect(editDistance("steps", "stpes")).toBe(2);
+  expect(editDistance("", "abc")).toBe(3);
+  expect(nearestPath("sft.stpes", ["sft.steps", "grpo.steps", "sft.warmup"])).toBe("sft.steps");
+  expect(nearestPath("x", [])).toBeNull();
+});
+
+test("the command prints a file that train reads, and explains it", async () => {
+  const [printed, explained] = await Promise.all([start(["config"]).done, start(["config", "--explain"]).done]);
+  expect(JSON.parse(printed.out)).toEqual(defaultRunConfig);
+  expect(explained.out).toContain("settings.grpo.groupSize = 8");
+  expect(explained.code).toBe(0);
+});

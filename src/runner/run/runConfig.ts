@@ -1,0 +1,130 @@
+/**
+ * The file of a run, `srpo train --config run.json`: JSON, any part of the keys below, the rest by default. Unknown keys are
+ * refused with the nearest known one, so that a mistyped setting never silently keeps its default.
+ * Paths are relative to the working directory. What each key means: runConfigExplained.ts.
+ */
+import { z } from "zod";
+import { LORA_TARGETS } from "../../policy/layers/lora";
+import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
+import { settingsSchema } from "../../training/settings";
+import { readInput } from "../arguments/inputFile";
+import { nearestPath } from "../arguments/nearestName";
+import { UsageError } from "../arguments/usage";
+
+const path = z.string().min(1);
+
+const stagesSchema = z.union(
+  [z.tuple([z.literal("sft"), z.literal("grpo")]), z.tuple([z.enum(["sft", "grpo"])])],
+  'expected ["sft"], ["grpo"] or ["sft", "grpo"]',
+);
+
+export const loraSchema = z.object({
+  rank: z.int().nonnegative().default(0),
+  alpha: z.number().positive().default(32),
+  rankStabilised: z.boolean().default(false),
+  targets: z
+    .array(z.enum(LORA_TARGETS))
+    .nonempty()
+    .default([...LORA_TARGETS]),
+  adapter: path.nullable().default(null),
+});
+
+export const packingSchema = z.enum(WEIGHT_FORMATS).default("f32");
+
+export const recomputeSchema = z.enum(["auto", "none", "layers"]).default("auto");
+/** A size such as "24GB"; null: not said. */
+export const memorySchema = z
+  .string()
+  .regex(/^\d+(\.\d+)?\s*(GB|MB|KB)?$/i, 'expected a size such as "24GB"')
+  .nullable()
+  .default(null);
+
+export const logsSchema = z.object({
+  tensorboard: z.boolean().default(true),
+  completions: z.boolean().default(true),
+});
+
+export const dataSchema = z.object({
+  train: path.nullable().default(null),
+  heldOut: path.nullable().default(null),
+  images: path.nullable().default(null),
+  maxPixels: z.int().positive().nullable().default(null),
+  instruction: path.nullable().default(null),
+  reflections: path.nullable().default(null),
+});
+
+export const runConfigSchema = z.object({
+  policy: path.default("public/policies/base"),
+  packing: packingSchema,
+  recompute: recomputeSchema,
+  memory: memorySchema,
+  out: path.nullable().default(null),
+  home: z.enum(["webgpu", "wasm", "reference"]).default("wasm"),
+  stages: stagesSchema.default(["sft", "grpo"]),
+  recipe: z.enum(["srpo", "grpo"]).default("srpo"),
+  saveEvery: z.int().positive().default(10),
+  lora: loraSchema.prefault({}),
+  data: dataSchema.prefault({}),
+  logs: logsSchema.prefault({}),
+  settings: settingsSchema.prefault({}),
+});
+
+export type RunConfig = z.output<typeof runConfigSchema>;
+
+export const defaultRunConfig: RunConfig = runConfigSchema.parse({});
+
+/** Every key of a complete file, as dotted paths, sections before what is in them. */
+export function configPaths(section: object = defaultRunConfig, prefix = ""): string[] {
+  return Object.entries(section).flatMap(([key, value]: [string, unknown]) => [
+    `${prefix}${key}`,
+    ...(isSection(value) ? configPaths(value, `${prefix}${key}.`) : []),
+  ]);
+}
+
+/** A run file as it stands: checked, not completed, so that what it leaves open can be told from what it says. @throws UsageError */
+export async function readRunFile(
+  file: string,
+): Promise<{ readonly config: RunConfig; readonly given: Readonly<Record<string, unknown>> }> {
+  const text = await readInput("config", file);
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(`${file}: not JSON (${error instanceof Error ? error.message : String(error)})`);
+  }
+  if (!isSection(json))
+    throw new UsageError(`${file}: expected an object of settings; srpo config prints a complete one`);
+  refuseUnknownKeys(json, file);
+  const parsed = runConfigSchema.safeParse(json);
+  if (parsed.success) return { config: parsed.data, given: json };
+  const issue = parsed.error.issues[0];
+  throw new UsageError(
+    `${file}: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}; srpo config --explain says what each key may be`,
+  );
+}
+
+/** @throws UsageError naming the first key that is not known and the nearest that is */
+export function refuseUnknownKeys(json: object, file: string): void {
+  const known = configPaths();
+  const unknown = configPaths(json).find((dotted) => !known.includes(dotted));
+  if (unknown === undefined) return;
+  throw new UsageError(
+    `${file}: there is no key "${unknown}"; did you mean "${nearestPath(unknown, known)}"? srpo config --explain lists all`,
+  );
+}
+
+/** `base` with the keys of `given` laid over it, section by section, checked by `schema`. */
+export function overlaid<T>(schema: z.ZodType<T>, base: T, given: unknown): T {
+  const merge = (under: unknown, over: unknown): unknown => {
+    if (!isSection(under) || !isSection(over)) return over;
+    return {
+      ...under,
+      ...Object.fromEntries(Object.entries(over).map(([key, value]) => [key, merge(under[key], value)])),
+    };
+  };
+  return schema.parse(merge(base, given));
+}
+
+function isSection(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

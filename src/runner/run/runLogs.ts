@@ -1,0 +1,60 @@
+/**
+ * The logs of a run: metrics.jsonl always, a TensorBoard event file and a completions table a step as its plan says. They
+ * follow the run, back as well: on going on from a snapshot they are cut back to its history, so that no step is there twice
+ * and none is missing.
+ */
+import { readdir, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import type { GroupRecord, Stage, StepMetrics } from "../../training/records";
+import { appendLine, writeAtomically } from "../files/atomicWrite";
+import { completionsTable } from "./completions";
+import type { RunPlan } from "./runPlan";
+import { EVENT_FILE, EventFile } from "./tensorboard";
+
+export class RunLogs {
+  readonly #events: EventFile;
+  readonly #completions: string;
+  readonly metrics: string;
+
+  constructor(
+    folder: string,
+    private readonly logs: RunPlan["logs"],
+  ) {
+    this.metrics = join(folder, "metrics.jsonl");
+    this.#events = new EventFile(join(folder, "tensorboard", EVENT_FILE));
+    this.#completions = join(folder, "completions");
+  }
+
+  /** A finished step. */
+  async step(metrics: StepMetrics, groups: readonly GroupRecord[]): Promise<void> {
+    await appendLine(this.metrics, metrics);
+    if (this.logs.tensorboard) await this.#events.append(metrics);
+    const { stage, step } = metrics;
+    if (this.logs.completions && groups.length > 0)
+      await writeAtomically(
+        join(this.#completions, tableName(stage, step)),
+        await completionsTable(stage, step, groups),
+      );
+  }
+
+  /** The run stands at the end of `history`: empty for a new one. */
+  async standAt(history: readonly StepMetrics[]): Promise<void> {
+    await writeAtomically(this.metrics, history.map((metrics) => `${JSON.stringify(metrics)}\n`).join(""));
+    if (this.logs.tensorboard) await this.#events.restore(history);
+    if (this.logs.completions) await this.removeTablesAfter(history);
+  }
+
+  private async removeTablesAfter(history: readonly StepMetrics[]): Promise<void> {
+    const known = new Set(history.map(({ stage, step }) => tableName(stage, step)));
+    const names = await readdir(this.#completions).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return [];
+      throw error;
+    });
+    for (const name of names) if (!known.has(name)) await unlink(join(this.#completions, name));
+  }
+}
+
+/** Names in order of the steps, e.g. grpo-000012.parquet. */
+function tableName(stage: Stage, step: number): string {
+  return `${stage}-${String(step).padStart(6, "0")}.parquet`;
+}

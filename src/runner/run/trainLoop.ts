@@ -1,0 +1,80 @@
+/**
+ * Training without a page: stages one after the other, metrics as JSON lines, a snapshot now and then. After a kill the
+ * run goes on from its last snapshot, bit for bit on the same home; the metrics file is cut back to that snapshot first.
+ */
+import { StepRefused } from "../../training/optimiserStep";
+import type { Stage, StepMetrics } from "../../training/records";
+import type { Session } from "../../training/session";
+import type { RunFolder } from "./runFolder";
+
+export type TrainedStage = Exclude<Stage, "base">;
+
+export interface TrainPlan {
+  readonly stages: readonly TrainedStage[];
+  /** Steps between snapshots. */
+  readonly saveEvery: number;
+}
+
+export interface TrainEvents {
+  /** Awaited, so that an evaluation sees the weights of this very step. */
+  onStep?(metrics: StepMetrics, planned: number): void | Promise<void>;
+  onData?(collected: number, wanted: number): void;
+  onRefused?(message: string): void;
+}
+
+/** Refused steps in a row after which a run gives up. */
+const MAX_REFUSALS = 3;
+
+/**
+ * Run what is left of the plan.
+ * @throws StepRefused after three refused steps in a row
+ */
+export async function trainStages(
+  session: Session,
+  plan: TrainPlan,
+  folder: RunFolder,
+  events: TrainEvents = {},
+): Promise<void> {
+  for (const stage of remaining(session, plan.stages)) {
+    if (session.stage !== stage) {
+      await session.enter(stage);
+      await folder.save(session);
+    }
+    await trainStage(session, stage, plan.saveEvery, folder, events);
+    await folder.save(session);
+    await folder.writeTrained(session, stage);
+  }
+}
+
+/** The stage the session is in and those after it; a session still at the base has everything before it. */
+function remaining(session: Session, stages: readonly TrainedStage[]): readonly TrainedStage[] {
+  const at = stages.findIndex((stage) => stage === session.stage);
+  return at < 0 ? stages : stages.slice(at);
+}
+
+async function trainStage(
+  session: Session,
+  stage: TrainedStage,
+  saveEvery: number,
+  folder: RunFolder,
+  events: TrainEvents,
+): Promise<void> {
+  let refusals = 0;
+  while (session.step < session.settings[stage].steps) {
+    try {
+      const result = await session.phase();
+      if (result.kind === "data") {
+        events.onData?.(result.progress.collected, result.progress.wanted);
+        if (result.progress.collected >= result.progress.wanted) await folder.save(session);
+      }
+      if (result.kind !== "stepped") continue;
+      refusals = 0;
+      await folder.log(result.metrics, result.groups);
+      await events.onStep?.(result.metrics, session.settings[stage].steps);
+      if (session.step % saveEvery === 0) await folder.save(session);
+    } catch (error) {
+      if (!(error instanceof StepRefused) || ++refusals >= MAX_REFUSALS) throw error;
+      events.onRefused?.(error.message);
+    }
+  }
+}

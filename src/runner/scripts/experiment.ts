@@ -1,0 +1,180 @@
+/**
+ * The learning runs behind docs/learning.md, `npm run experiment`: for each seed reflection SFT from the shipped base, then
+ * GRPO under each arm (the reward as it is, and with terms taken away), evaluated on held-out problems on the way.
+ * Every seed and arm is a run folder of its own: a killed experiment goes on where it stood, and several processes may share
+ * the work by seed. When all asked for is done, the table is made from whatever results lie in --out.
+ */
+import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
+import { type ArgsDef, defineCommand, renderUsage } from "citty";
+import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
+import { Policy } from "../../policy/policy";
+import type { Home } from "../../tensor/home";
+import { configure } from "../../training/configure";
+import type { EvaluationRecord } from "../../training/records";
+import { Session } from "../../training/session";
+import type { Settings } from "../../training/settings";
+import { homeFlag, policyFlag, setFlag, workersFlag } from "../arguments/command";
+import { settingsOf } from "../arguments/settingsArguments";
+import { oneOf, parseArguments, UsageError } from "../arguments/usage";
+import { HOME_NAMES, openNodeHome } from "../backend/nodeBackends";
+import { openWorkers } from "../backend/replicaThreads";
+import { writeAtomically } from "../files/atomicWrite";
+import { progressBar } from "../run/progress";
+import { RunFolder } from "../run/runFolder";
+import { planOf, readPlan } from "../run/runPlan";
+import { type TrainedStage, trainStages } from "../run/trainLoop";
+import { collectResults, learningTable, readEvaluations, writeEvaluations } from "./learningTable";
+
+/** What each arm changes of the reward. */
+export const ARMS: Readonly<Record<string, Partial<Settings["reward"]>>> = {
+  full: {},
+  "no-ieff": { effectivenessWeight: 0 },
+  "no-flen": { lengthWeight: 0 },
+  "task-only": { effectivenessWeight: 0, reflectionFormatWeight: 0, lengthWeight: 0 },
+};
+
+const flags: ArgsDef = {
+  out: { type: "string", default: "runs/experiment", valueHint: "dir", description: "Folder of all runs" },
+  policy: policyFlag,
+  seeds: { type: "string", default: "0,1,2", valueHint: "0,1,2", description: "Seeds" },
+  arms: {
+    type: "string",
+    default: "full,no-ieff",
+    valueHint: Object.keys(ARMS).join(","),
+    description: "Arms of the GRPO stage",
+  },
+  problems: { type: "string", default: "192", valueHint: "n", description: "Held-out problems of an evaluation" },
+  every: { type: "string", default: "25", valueHint: "n", description: "GRPO steps between evaluations" },
+  report: { type: "boolean", description: "Only make the table from the results in --out" },
+  home: homeFlag,
+  workers: workersFlag,
+  set: setFlag,
+};
+
+interface Part {
+  readonly folder: string;
+  readonly stage: TrainedStage;
+  readonly from: string;
+  readonly settings: Settings;
+  readonly problems: number;
+  readonly every: number;
+  readonly workers: number;
+}
+
+/** Train one part of the experiment, or what is left of it, with evaluations along the way. */
+async function runPart(
+  home: Home,
+  { folder: path, stage, from, settings, problems, every, workers }: Part,
+): Promise<void> {
+  const trainable = settings.freezeVision ? "language" : "all";
+  const policy = await Policy.load(home, await openDirectory(from), { trainable });
+  const parallel = await openWorkers(policy, workers, trainable);
+  const session = new Session(policy, settings, { stage, parallel });
+  const plan = planOf({ stages: [stage], saveEvery: 10, policy: from });
+  const folder = new RunFolder(path, plan);
+  const bar = progressBar(path);
+  const evaluations = new Map<number, EvaluationRecord>();
+  const note = async (): Promise<void> => {
+    evaluations.set(session.step, await session.evaluate(problems));
+    await writeEvaluations(path, [...evaluations.values()]);
+  };
+  try {
+    if ((await readPlan(path)) === null) {
+      await folder.begin(session);
+      await note();
+    } else {
+      await folder.restore(session);
+      for (const record of await readEvaluations(path))
+        if (record.step <= session.step) evaluations.set(record.step, record);
+    }
+    const last = settings[stage].steps;
+    await trainStages(session, plan, folder, {
+      onData: (collected, wanted) => bar.update(collected, wanted, "reflections"),
+      onRefused: (message) => process.stderr.write(`${message}\n`),
+      onStep: async ({ step }, planned) => {
+        bar.update(step, planned);
+        if (step === last || (stage === "grpo" && step % every === 0)) await note();
+      },
+    });
+  } finally {
+    bar.stop();
+    session.dispose();
+    await parallel?.dispose();
+    policy.dispose();
+  }
+}
+
+async function main(rawArgs: readonly string[]): Promise<number> {
+  if (rawArgs.includes("--help")) {
+    const usage = await renderUsage(
+      defineCommand({
+        meta: { name: "npm run experiment --", description: "The learning runs of docs/learning.md" },
+        args: flags,
+      }),
+    );
+    process.stdout.write(`${stripVTControlCharacters(usage)}\n`);
+    return 0;
+  }
+  const args = parseArguments(rawArgs, flags);
+  const out = args.text("out");
+  const seeds = args
+    .text("seeds")
+    .split(",")
+    .map((seed) => {
+      if (!/^\d+$/.test(seed)) throw new UsageError(`--seeds: "${seed}" is not a whole number`);
+      return Number(seed);
+    });
+  const arms = args
+    .text("arms")
+    .split(",")
+    .map((arm) => oneOf("arms", arm, Object.keys(ARMS)));
+  const problems = args.integer("problems", 1);
+  const every = args.integer("every", 1);
+  const workers = args.integer("workers", 1);
+  const base = settingsOf(args);
+  if (!args.boolean("report")) {
+    const home = await openNodeHome(args.oneOf("home", HOME_NAMES));
+    try {
+      for (const seed of seeds) {
+        const settings = { ...base, seed };
+        const sft = join(out, `seed-${seed}`, "sft");
+        await runPart(home, {
+          folder: sft,
+          stage: "sft",
+          from: args.text("policy"),
+          settings,
+          problems,
+          every,
+          workers,
+        });
+        for (const arm of arms) {
+          const armed = configure(settings, { reward: ARMS[arm] ?? {} });
+          await runPart(home, {
+            folder: join(out, `seed-${seed}`, arm),
+            stage: "grpo",
+            from: join(sft, "sft"),
+            settings: armed,
+            problems,
+            every,
+            workers,
+          });
+        }
+      }
+    } finally {
+      await home.dispose();
+    }
+  }
+  const results = await collectResults(out, Object.keys(ARMS));
+  await writeAtomically(join(out, "learning.json"), `${JSON.stringify(results, null, 1)}\n`);
+  await writeAtomically(join(out, "learning.md"), learningTable(results));
+  process.stdout.write(learningTable(results));
+  return 0;
+}
+
+function report(error: unknown): number {
+  process.stderr.write(`experiment: ${error instanceof Error ? error.message : String(error)}\n`);
+  return error instanceof UsageError ? 2 : 1;
+}
+
+process.exitCode = await main(process.argv.slice(2)).catch(report);
