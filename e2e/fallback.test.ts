@@ -5,7 +5,7 @@ import { visitors } from "./setup/playground";
 const { visit } = visitors({ webgpu: false });
 
 describe("without WebGPU", () => {
-  test("the badge names the home and why WebGPU was passed over; SFT and GRPO steps work", async () => {
+  test("the badge names the backend and why WebGPU was passed over; SFT and GRPO steps work", async () => {
     const playground = await visit();
     await playground.ready();
     expect(await playground.badge.innerText()).toContain("WebAssembly");

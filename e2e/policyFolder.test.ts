@@ -74,7 +74,7 @@ describe("a dropped policy folder", () => {
       }),
     );
     expect(await playground.told(/model\.safetensors: tensor \S+/)).toContain("the file has only 100000");
-    expect(await playground.badge.count(), "badges of the home before").toBe(0);
+    expect(await playground.badge.count(), "badges of the backend before").toBe(0);
     expect(await playground.notices.innerText(), "messages that follow from the first").not.toContain("no run is open");
 
     await drop(

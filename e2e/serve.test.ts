@@ -33,7 +33,7 @@ beforeAll(async () => {
       "public/policies/sft",
       "--run",
       folder,
-      "--home",
+      "--backend",
       "wasm",
       "--stage",
       "grpo",

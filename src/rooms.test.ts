@@ -72,7 +72,7 @@ describe("rooms", () => {
   });
 
   test("arrows point the way the design says", () => {
-    // Tests may reach into any room: they compare one home or layer with another.
+    // Tests may reach into any room: they compare one backend or layer with another.
     const wrong = all.filter(({ file, room, to }) => !/\.test\.tsx?$/.test(file) && !ROOMS[room]?.includes(to));
     expect(wrong.map(({ file, target }) => `${file} must not import ${target}`)).toEqual([]);
   });

@@ -5,9 +5,9 @@ import { BENCHMARKS, DEFAULT_BENCHMARKS } from "./results";
 const FULL_SIZE = { shape: "3b", folder: null, python: "python3", packing: "f16" };
 
 test("names, then flags; without names all benchmarks", () => {
-  expect(benchArguments(["matmul", "rollout", "--home", "webgpu", "--quick"])).toEqual({
+  expect(benchArguments(["matmul", "rollout", "--backend", "webgpu", "--quick"])).toEqual({
     names: ["matmul", "rollout"],
-    home: "webgpu",
+    backend: "webgpu",
     json: null,
     quick: true,
     small: false,
@@ -16,7 +16,7 @@ test("names, then flags; without names all benchmarks", () => {
   });
   expect(benchArguments(["--json=out.json"])).toEqual({
     names: DEFAULT_BENCHMARKS,
-    home: "wasm",
+    backend: "wasm",
     json: "out.json",
     quick: false,
     small: false,
@@ -28,12 +28,12 @@ test("names, then flags; without names all benchmarks", () => {
 
 test.each<[string[], RegExp]>([
   [["sleep"], /there is no benchmark "sleep"; expected one of matmul, /],
-  [["matmul", "--home", "cuda"], /--home: "cuda" is none of webgpu, wasm, reference/],
+  [["matmul", "--backend", "cuda"], /--backend: "cuda" is none of webgpu, wasm, reference/],
   [["full-size", "--shape", "4b"], /--shape: "4b" is none of tiny, 3b, /],
   [["full-size", "--folder", "no/such"], /--folder: there is no folder no\/such/],
   [["--json"], /--json needs a value/],
   [["--json", "no/such/folder/x.json"], /--json: there is no folder no\/such\/folder/],
-  [["--fast"], /unknown flag --fast; known: --home, --json, --quick, --small, --large, --products, --shape, /],
+  [["--fast"], /unknown flag --fast; known: --backend, --json, --quick, --small, --large, --products, --shape, /],
   [["--quick", "matmul"], /"matmul" is not expected here/],
 ])("%j is refused", (args, message) => {
   expect(() => benchArguments(args)).toThrow(message);

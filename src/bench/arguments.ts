@@ -4,15 +4,15 @@ import { dirname } from "node:path";
 import { SHAPE_NAMES } from "../policy/checkpoint/shapes";
 import { forceProducts, productsFlag } from "../runner/arguments/matmulVariant";
 import { parseArguments, UsageError } from "../runner/arguments/usage";
-import { HOME_NAMES } from "../runner/backend/nodeBackends";
-import type { HomeName } from "../tensor/home";
+import { BACKEND_NAMES } from "../runner/backend/nodeBackends";
+import type { BackendName } from "../tensor/backend";
 import { WEIGHT_FORMATS } from "../tensor/packedWeight";
 import type { FullSizeSetting } from "./benchmark";
 import { BENCHMARKS, type BenchmarkName, DEFAULT_BENCHMARKS } from "./results";
 
 export interface BenchArguments {
   readonly names: readonly BenchmarkName[];
-  readonly home: HomeName;
+  readonly backend: BackendName;
   /** Where the report goes; null: nowhere. */
   readonly json: string | null;
   readonly quick: boolean;
@@ -22,7 +22,7 @@ export interface BenchArguments {
 }
 
 const FLAGS = {
-  home: { type: "string", default: "wasm", description: "webgpu, wasm or reference" },
+  backend: { type: "string", default: "wasm", description: "webgpu, wasm or reference" },
   json: { type: "string", description: "File to write the report to" },
   quick: { type: "boolean", description: "Small shapes, few repetitions" },
   small: { type: "boolean", default: false, description: "train-step, rollout: the smallest compared size, no growth" },
@@ -41,17 +41,17 @@ const FLAGS = {
 /** The usage, with a line for each benchmark. */
 export function help(benchmarks: readonly { readonly name: BenchmarkName; readonly description: string }[]): string {
   return [
-    "npm run bench -- [NAME …] [--home webgpu|wasm|reference] [--json FILE] [--quick]",
-    "npm run bench -- full-size [--shape 3b|7b] [--folder DIR] [--python FILE] [--packing f16|int4|f32] --home webgpu",
+    "npm run bench -- [NAME …] [--backend webgpu|wasm|reference] [--json FILE] [--quick]",
+    "npm run bench -- full-size [--shape 3b|7b] [--folder DIR] [--python FILE] [--packing f16|int4|f32] --backend webgpu",
     "",
     "Measures this project, stock TensorFlow.js and jax-js side by side, interleaved, in processes of their own.",
     "Without NAME: all but full-size.",
     "",
     ...benchmarks.map(({ name, description }) => `  ${name.padEnd(12)} ${description}`),
     "",
-    "  --home       where our side and the peers compute: webgpu (npm's Dawn; VK_ICD_FILENAMES chooses the Vulkan driver),",
+    "  --backend       where our side and the peers compute: webgpu (npm's Dawn; VK_ICD_FILENAMES chooses the Vulkan driver),",
     "               wasm (default) or reference (plain JavaScript)",
-    `  --products NAME  of our side on webgpu: ${productsFlag.valueHint}; by default as the home chooses`,
+    `  --products NAME  of our side on webgpu: ${productsFlag.valueHint}; by default as the backend chooses`,
     "  --json FILE  write the report as JSON",
     "  --quick      small shapes, few repetitions: whether it works, not how fast it is",
     "  --small      of train-step and rollout: the smallest size that is compared, and no growth, for slow adapters (SwiftShader)",
@@ -82,7 +82,7 @@ export function benchArguments(rawArgs: readonly string[]): BenchArguments {
   if (folder !== null && !existsSync(folder)) throw new UsageError(`--folder: there is no folder ${folder}`);
   return {
     names: names.length > 0 ? [...new Set(names)] : DEFAULT_BENCHMARKS,
-    home: args.oneOf("home", HOME_NAMES),
+    backend: args.oneOf("backend", BACKEND_NAMES),
     json,
     quick: args.boolean("quick"),
     small: args.boolean("small"),

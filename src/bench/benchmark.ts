@@ -1,6 +1,6 @@
 /** What a benchmark is given and what it gives, and the way most of them go: one race a workload, parties in their own processes. */
 import type { ShapeName } from "../policy/checkpoint/shapes";
-import type { HomeName } from "../tensor/home";
+import type { BackendName } from "../tensor/backend";
 import type { WeightFormat } from "../tensor/packedWeight";
 import type { ProductsOption } from "../tensor/webgpu/kernels/products/choice";
 import type { Job, Party, PartyName } from "./contender";
@@ -20,7 +20,7 @@ export interface FullSizeSetting {
 }
 
 export interface Setting {
-  readonly home: HomeName;
+  readonly backend: BackendName;
   readonly fullSize: FullSizeSetting;
   /** Small shapes and few repetitions. */
   readonly quick: boolean;
@@ -73,7 +73,7 @@ export function each(job: Job, parties: readonly PartyName[]): readonly Runner[]
 /** Race the runners of each workload. @throws Error when one of our own fails */
 export async function raceAll(
   benchmark: BenchmarkName,
-  { home, onProgress }: Setting,
+  { backend, onProgress }: Setting,
   workloads: readonly Workload[],
   options: RaceOptions,
 ): Promise<Outcome> {
@@ -81,14 +81,14 @@ export async function raceAll(
   const measurements: Measurement[] = [];
   const parties = new Map<string, Party>();
   const leftOut = (workload: string, { name, why }: Dropout): void =>
-    void absent.push({ benchmark, home, workload, contender: name, why });
+    void absent.push({ benchmark, backend, workload, contender: name, why });
   try {
     for (const [name, { party, products }] of new Map(
       workloads.flatMap(({ runners }) => runners.map((runner) => [runner.name, runner] as const)),
     )) {
-      onProgress(`opening ${name} on ${home}`);
+      onProgress(`opening ${name} on ${backend}`);
       try {
-        parties.set(name, await isolatedParty(party, home, products));
+        parties.set(name, await isolatedParty(party, backend, products));
       } catch (error) {
         if (party === "ours" && products === undefined) throw error;
         leftOut("all", { name, why: reason(error) });
@@ -98,7 +98,7 @@ export async function raceAll(
       onProgress(`${benchmark}: ${title}`);
       const { placings, dropouts } = await raceOnce(runners, parties, options);
       dropouts.forEach((dropout) => leftOut(title, dropout));
-      measurements.push(...placings.map((placing) => measurement(benchmark, home, title, placing, rate)));
+      measurements.push(...placings.map((placing) => measurement(benchmark, backend, title, placing, rate)));
     }
     return {
       measurements,
@@ -140,7 +140,7 @@ const reason = (error: unknown): string => (error instanceof Error ? error.messa
 
 function measurement(
   benchmark: BenchmarkName,
-  home: HomeName,
+  backend: BackendName,
   workload: string,
   placing: Placing,
   rate: Workload["rate"],
@@ -148,7 +148,7 @@ function measurement(
   const { name, milliseconds, ratio, counts, hostMicrosecondsPerDispatch } = placing;
   return {
     benchmark,
-    home,
+    backend,
     workload,
     contender: name,
     milliseconds,

@@ -36,7 +36,7 @@ async function main(rawArgs: readonly string[]): Promise<number> {
     console.log(help(Object.values(ALL)));
     return 0;
   }
-  const { names, home, json, quick, small, large, fullSize: fullSizeSetting } = benchArguments(rawArgs);
+  const { names, backend, json, quick, small, large, fullSize: fullSizeSetting } = benchArguments(rawArgs);
   const measurements: Measurement[] = [];
   const absent: Absent[] = [];
   const adapters: Record<string, string> = {};
@@ -48,13 +48,13 @@ async function main(rawArgs: readonly string[]): Promise<number> {
   let failed = false;
   for (const name of names) {
     const outcome = await ALL[name]
-      .run({ home, quick, small, large, onProgress, fullSize: fullSizeSetting })
+      .run({ backend, quick, small, large, onProgress, fullSize: fullSizeSetting })
       .catch((error: unknown): Outcome => {
         // The other benchmarks' numbers are worth keeping.
         failed = true;
         return {
           measurements: [],
-          absent: [{ benchmark: name, home, workload: "all", contender: "ours", why: message(error) }],
+          absent: [{ benchmark: name, backend, workload: "all", contender: "ours", why: message(error) }],
           adapters: {},
           notes: [],
         };
@@ -66,7 +66,7 @@ async function main(rawArgs: readonly string[]): Promise<number> {
     console.log(
       section(
         name,
-        home,
+        backend,
         outcome.adapters["ours"] ?? Object.values(outcome.adapters)[0] ?? "",
         outcome.measurements,
         outcome.absent,

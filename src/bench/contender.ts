@@ -4,7 +4,7 @@
  * nothing of each other: interleaving and comparing is race.ts' business.
  */
 import { z } from "zod";
-import type { HomeName } from "../tensor/home";
+import type { BackendName } from "../tensor/backend";
 import { WEIGHT_FORMATS } from "../tensor/packedWeight";
 import { KERNEL_NAMES } from "./kernelWork";
 import type { Counts } from "./results";
@@ -101,14 +101,14 @@ export interface Party {
 }
 
 /** The party in this process. Loaded when asked for: TensorFlow.js and jax-js never meet in one process of a benchmark. */
-export async function openParty(name: PartyName, home: HomeName): Promise<Party> {
+export async function openParty(name: PartyName, backend: BackendName): Promise<Party> {
   switch (name) {
     case "ours":
-      return (await import("./ours/party")).openOurs(home);
+      return (await import("./ours/party")).openOurs(backend);
     case "tfjs":
-      return (await import("./peers/tfjs/party")).openTfjs(home);
+      return (await import("./peers/tfjs/party")).openTfjs(backend);
     case "jax-js":
-      return (await import("./peers/jax/party")).openJax(home);
+      return (await import("./peers/jax/party")).openJax(backend);
     default:
       return name satisfies never;
   }

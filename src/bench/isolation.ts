@@ -7,13 +7,13 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { PRODUCTS_VARIABLE } from "../runner/arguments/matmulVariant";
-import type { HomeName } from "../tensor/home";
+import type { BackendName } from "../tensor/backend";
 import type { ProductsOption } from "../tensor/webgpu/kernels/products/choice";
 import { type Contender, type Job, jobSchema, PARTIES, type Party, type PartyName, type Run } from "./contender";
 import { countsSchema } from "./results";
 
 export const questionSchema = z.discriminatedUnion("ask", [
-  z.object({ ask: z.literal("party"), name: z.enum(PARTIES), home: z.enum(["webgpu", "wasm", "reference"]) }),
+  z.object({ ask: z.literal("party"), name: z.enum(PARTIES), backend: z.enum(["webgpu", "wasm", "reference"]) }),
   z.object({ ask: z.literal("open"), job: jobSchema }),
   z.object({ ask: z.literal("check") }),
   z.object({ ask: z.literal("run"), units: z.int().positive() }),
@@ -37,7 +37,7 @@ const KEPT_STDERR = 2000;
 /** @param products the variant of the matrix product of our side on webgpu; null: as this process was told. @throws Error when the party cannot be opened, with its own reason */
 export async function isolatedParty(
   name: PartyName,
-  home: HomeName,
+  backend: BackendName,
   products: ProductsOption | null = null,
 ): Promise<Party> {
   const child = fork(fileURLToPath(new URL("./partyProcess.ts", import.meta.url)), [], {
@@ -50,7 +50,7 @@ export async function isolatedParty(
   try {
     const { adapter, notes } = z
       .object({ adapter: z.string(), notes: z.array(z.string()) })
-      .parse(await ask({ ask: "party", name, home }));
+      .parse(await ask({ ask: "party", name, backend }));
     return {
       name,
       adapter,

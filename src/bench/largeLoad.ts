@@ -3,14 +3,14 @@
  * LoRA step of SFT. Prints one JSON object: seconds of each, memory of the device and of the host.
  *
  *   npm run srpo -- synth --shape 3b --out runs/3b
- *   npx tsx src/bench/largeLoad.ts --policy runs/3b [--home webgpu] [--packing f16] [--picture 56] [--tokens 4] [--rank 16] [--recompute] [--bare] [--no-model] [--json FILE]
+ *   npx tsx src/bench/largeLoad.ts --policy runs/3b [--backend webgpu] [--packing f16] [--picture 56] [--tokens 4] [--rank 16] [--recompute] [--bare] [--no-model] [--json FILE]
  *
  * `--bare` leaves the chat template out: the picture and a few letters, for adapters on which each token takes minutes.
  *
- * Host memory is resident memory beyond that of the idle process (home and adapter open, nothing loaded), less what the
+ * Host memory is resident memory beyond that of the idle process (backend and adapter open, nothing loaded), less what the
  * device holds: a software adapter keeps its buffers in this process. It is taken at two places:
  *  - streaming: the loader alone, its packed pieces counted and dropped, so that no device is in the process at all;
- *  - loading: the whole load onto the home.
+ *  - loading: the whole load onto the backend.
  */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -20,8 +20,8 @@ import { LORA_TARGETS, type LoraOptions } from "../policy/layers/lora";
 import { loadWeights } from "../policy/loadWeights";
 import { Policy, type RgbImage } from "../policy/policy";
 import { oneOf } from "../runner/arguments/usage";
-import { HOME_NAMES, openNodeHome } from "../runner/backend/nodeBackends";
-import type { Home } from "../tensor/home";
+import { BACKEND_NAMES, openNodeBackend } from "../runner/backend/nodeBackends";
+import type { Backend } from "../tensor/backend";
 import { fitsFormat, packRows, WEIGHT_FORMATS, type WeightFormat } from "../tensor/packedWeight";
 import { sftUpdate } from "../training/update";
 
@@ -29,7 +29,7 @@ const { values } = parseArgs({
   allowNegative: true,
   options: {
     policy: { type: "string", default: "runs/3b" },
-    home: { type: "string", default: "webgpu" },
+    backend: { type: "string", default: "webgpu" },
     packing: { type: "string", default: "f16" },
     picture: { type: "string", default: "56" },
     tokens: { type: "string", default: "4" },
@@ -77,11 +77,11 @@ async function seconds<T>(what: string, work: () => Promise<T>): Promise<[number
 }
 
 /** Pieces as the loader hands them on, packed as a weight of theirs would be, then dropped. → bytes that a device would have got */
-async function streamed(checkpoint: Checkpoint, home: Home, look: () => void): Promise<number> {
+async function streamed(checkpoint: Checkpoint, backend: Backend, look: () => void): Promise<number> {
   let bytes = 0;
   await loadWeights(
     {
-      home,
+      backend,
       writeRows: (name, _firstRow, rows) => {
         const columns = checkpoint
           .entry(name)
@@ -115,20 +115,20 @@ function bare(ids: Int32Array, imageToken: number): Int32Array {
   return ids.slice(ids.indexOf(imageToken) - 1, ids.lastIndexOf(imageToken) + 6);
 }
 
-const home = await openNodeHome(oneOf("home", values.home, HOME_NAMES));
+const backend = await openNodeBackend(oneOf("backend", values.backend, BACKEND_NAMES));
 const files = await openDirectory(values.policy);
 const idle = process.memoryUsage.rss();
 
 const checkpoint = await Checkpoint.open(files);
 const [streamingSeconds, streaming] = await seconds("streamed", () =>
   highest(
-    (look) => streamed(checkpoint, home, look),
+    (look) => streamed(checkpoint, backend, look),
     () => idle,
   ),
 );
 const report: Record<string, unknown> = {
   policy: values.policy,
-  adapter: `${home.description.name}: ${home.description.adapter}`,
+  adapter: `${backend.description.name}: ${backend.description.adapter}`,
   packing,
   bytesOnDisk: checkpoint.bytes(),
   idleMB: idle / MB,
@@ -140,12 +140,18 @@ if (values.model) {
   const [loadSeconds, loading] = await seconds("loaded", () =>
     highest(
       (look) =>
-        Policy.load(home, files, { lora, seed: 0, frozenFormat: packing, recompute: values.recompute, onLoaded: look }),
-      () => idle + home.memoryBytes(),
+        Policy.load(backend, files, {
+          lora,
+          seed: 0,
+          frozenFormat: packing,
+          recompute: values.recompute,
+          onLoaded: look,
+        }),
+      () => idle + backend.memoryBytes(),
     ),
   );
   const policy = loading.result;
-  const deviceMB = home.memoryBytes() / MB;
+  const deviceMB = backend.memoryBytes() / MB;
   report["loading"] = {
     seconds: loadSeconds,
     deviceMB,
@@ -157,7 +163,7 @@ if (values.model) {
   const prompt = values.bare ? policy.model.encode(bare(whole.ids, policy.config.imageTokenId), whole.images) : whole;
   const [featureSeconds, features] = await seconds("picture", async () => {
     const bank = policy.featureBank([prompt]);
-    if (bank !== null) await home.read([bank.tensor]);
+    if (bank !== null) await backend.read([bank.tensor]);
     return bank;
   });
   const tokens = Number(values.tokens);
@@ -203,7 +209,7 @@ if (values.model) {
       microBatchRows: 1,
       updates,
     });
-  const beforeStep = home.memoryBytes() / MB;
+  const beforeStep = backend.memoryBytes() / MB;
   const [stepSeconds, update] = await seconds("LoRA step", () => step(0));
   const expected = -sampled.logprobs.reduce((sum, value) => sum + value, 0) / tokens;
   report["loraStep"] = {
@@ -214,13 +220,13 @@ if (values.model) {
     lossOfSampling: expected,
     gradNorm: update.gradNorm,
     deviceMBBefore: beforeStep,
-    deviceMB: home.memoryBytes() / MB,
-    hostMB: (process.memoryUsage.rss() - idle - home.memoryBytes()) / MB,
+    deviceMB: backend.memoryBytes() / MB,
+    hostMB: (process.memoryUsage.rss() - idle - backend.memoryBytes()) / MB,
   };
   features?.dispose();
   policy.dispose();
 }
-await home.dispose();
+await backend.dispose();
 const text = JSON.stringify(report, null, 1);
 if (values.json !== undefined) writeFileSync(values.json, `${text}\n`);
 console.log(text);

@@ -13,7 +13,7 @@ function needed<T>(value: T | null, what: string): T {
 async function answer(question: Question): Promise<unknown> {
   switch (question.ask) {
     case "party":
-      party = await openParty(question.name, question.home);
+      party = await openParty(question.name, question.backend);
       return { adapter: party.adapter, notes: party.notes };
     case "open":
       contender = await needed(party, "party").open(question.job);

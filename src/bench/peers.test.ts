@@ -1,6 +1,6 @@
 /** What the benchmarks stand on: all parties do the same work, on shapes small enough for a test. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { openNodeHome } from "../runner/backend/nodeBackends";
+import { openNodeBackend } from "../runner/backend/nodeBackends";
 import { type Job, type JobOf, openParty, type Party } from "./contender";
 import { KERNEL_NAMES, KERNEL_WORK } from "./kernelWork";
 import { requireSame } from "./race";
@@ -58,7 +58,7 @@ test("each form of the product", async () => {
   }
 });
 
-test("a run says how long it took and what was asked of the home", async () => {
+test("a run says how long it took and what was asked of the backend", async () => {
   const contender = await ours.open(TRAIN);
   const { milliseconds, counts } = await contender.run(2);
   await contender.close();
@@ -72,9 +72,9 @@ test("two workers take the step that one takes", async () => {
 });
 
 test("every kernel has a row, and can be run on its own", async () => {
-  const home = await openNodeHome("wasm");
-  expect([...KERNEL_NAMES].sort()).toEqual(Object.keys(home.kernels).sort());
-  await home.dispose();
+  const backend = await openNodeBackend("wasm");
+  expect([...KERNEL_NAMES].sort()).toEqual(Object.keys(backend.kernels).sort());
+  await backend.dispose();
   for (const name of KERNEL_NAMES) {
     expect(KERNEL_WORK[name].bytes, name).toBeGreaterThan(0);
     const contender = await ours.open({ kind: "kernel", name });

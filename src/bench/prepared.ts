@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { encodePrepared } from "../app/state/prepared";
 import { openDirectory } from "../policy/checkpoint/checkpointDirectory";
 import { Policy } from "../policy/policy";
-import { openNodeHome } from "../runner/backend/nodeBackends";
+import { openNodeBackend } from "../runner/backend/nodeBackends";
 import type { GroupRecord } from "../training/records";
 import { Session } from "../training/session";
 import { defaultSettings } from "../training/settings";
@@ -34,8 +34,8 @@ function worth({ samples }: GroupRecord): number {
   );
 }
 
-const home = await openNodeHome("wasm");
-const policy = await Policy.load(home, await openDirectory(folder), { trainable: "none" });
+const backend = await openNodeBackend("wasm");
+const policy = await Policy.load(backend, await openDirectory(folder), { trainable: "none" });
 const session = new Session(policy, defaultSettings, { stage: "base" });
 let best: GroupRecord | null = null;
 for (let tried = 0; tried < Number(values.tries); tried++) {
@@ -46,4 +46,4 @@ if (best === null) throw new Error(`--tries ${values.tries} sampled nothing; exp
 await writeFile(OUTPUT, encodePrepared(best));
 console.log(`${OUTPUT}: ${best.problem.id}, “${best.problem.question}”`);
 policy.dispose();
-await home.dispose();
+await backend.dispose();

@@ -45,7 +45,7 @@ function needed(rows: readonly Measurement[]): boolean {
 
 const percent = (share: number | undefined): string => (share === undefined ? "–" : `${figure(100 * share)} %`);
 
-/** The table of one benchmark on one home, with only the columns that say something. */
+/** The table of one benchmark on one backend, with only the columns that say something. */
 export function measurementTable(rows: readonly Measurement[]): string {
   return table(
     COLUMNS.filter(({ shown }) => shown === undefined || shown(rows)),
@@ -56,7 +56,7 @@ export function measurementTable(rows: readonly Measurement[]): string {
 /** Title, table and absentees of one benchmark. */
 export function section(
   name: BenchmarkName,
-  home: string,
+  backend: string,
   adapter: string,
   rows: readonly Measurement[],
   absent: readonly Absent[],
@@ -66,7 +66,7 @@ export function section(
     ({ contender, workload, why }) => `${contender} is absent (${workload}): ${why.replaceAll(/\s+/g, " ")}`,
   );
   return [
-    `## ${name} on ${home} (${adapter})`,
+    `## ${name} on ${backend} (${adapter})`,
     "",
     measurementTable(rows),
     ...(missing.length + notes.length > 0 ? ["", ...missing, ...notes] : []),

@@ -6,7 +6,7 @@ const spread = { median: 12.5, q1: 12, q3: 13, repetitions: 5 };
 const measurements: Measurement[] = [
   {
     benchmark: "train-step",
-    home: "webgpu",
+    backend: "webgpu",
     workload: "tiny",
     contender: "ours",
     milliseconds: spread,
@@ -16,7 +16,7 @@ const measurements: Measurement[] = [
   },
   {
     benchmark: "train-step",
-    home: "webgpu",
+    backend: "webgpu",
     workload: "tiny",
     contender: "tfjs",
     milliseconds: { ...spread, median: 50 },
@@ -50,7 +50,7 @@ test.each([
 
 test("the table shows what was measured, and who is absent", () => {
   const absent = [
-    { benchmark: "train-step", home: "webgpu", workload: "all", contender: "jax-js", why: "it did\nnot start" },
+    { benchmark: "train-step", backend: "webgpu", workload: "all", contender: "jax-js", why: "it did\nnot start" },
   ] as const;
   expect(section("train-step", "webgpu", "lavapipe (CPU)", measurements, absent, [])).toBe(
     [

@@ -1,6 +1,6 @@
 /**
  * What a run of the benchmarks leaves behind: flat records, one a contender and workload, which tables are made from and
- * which `--json` writes. Two runs are compared by joining on benchmark, home, workload and contender.
+ * which `--json` writes. Two runs are compared by joining on benchmark, backend, workload and contender.
  */
 import { z } from "zod";
 
@@ -37,7 +37,7 @@ export type Counts = z.output<typeof countsSchema>;
 
 export const measurementSchema = z.object({
   benchmark: z.enum(BENCHMARKS),
-  home: z.enum(["webgpu", "wasm", "reference"]),
+  backend: z.enum(["webgpu", "wasm", "reference"]),
   /** What was done, e.g. "nano, 32 × 64 tokens". */
   workload: z.string().min(1),
   /** Who did it, e.g. "ours", "tfjs", "jax-js". */
@@ -59,7 +59,7 @@ export type Measurement = z.output<typeof measurementSchema>;
 /** A contender that could not take part, and why. */
 const absentSchema = z.object({
   benchmark: z.enum(BENCHMARKS),
-  home: z.enum(["webgpu", "wasm", "reference"]),
+  backend: z.enum(["webgpu", "wasm", "reference"]),
   workload: z.string(),
   contender: z.string(),
   why: z.string(),

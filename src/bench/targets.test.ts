@@ -5,7 +5,7 @@ import { PREPARED } from "./visit";
 
 const row = (part: Partial<Measurement>): Measurement => ({
   benchmark: "train-step",
-  home: "webgpu",
+  backend: "webgpu",
   workload: "nano, 32 × 64 tokens",
   contender: "ours",
   milliseconds: { median: 3000, q1: 3000, q3: 3000, repetitions: 5 },
@@ -52,20 +52,20 @@ test("a rollout's dispatches are counted a token; two workers are compared with 
   });
   expect(
     results([
-      row({ home: "wasm", contender: "ours, 2 workers", ratio: 0.5 }),
-      row({ home: "wasm", benchmark: "grpo-step", contender: "ours, 2 workers" }),
+      row({ backend: "wasm", contender: "ours, 2 workers", ratio: 0.5 }),
+      row({ backend: "wasm", benchmark: "grpo-step", contender: "ours, 2 workers" }),
     ]),
   ).toEqual({
     "two workers against one, wasm training step": ["≥ 1.7×", 2, true],
-    "GRPO step on the wasm home with two workers": ["≤ 2.5 s", 3, false],
+    "GRPO step on the wasm backend with two workers": ["≤ 2.5 s", 3, false],
   });
 });
 
-test("the prepared group of a first visit, on whichever home the page starts", () => {
+test("the prepared group of a first visit, on whichever backend the page starts", () => {
   const visit = (contender: string, median: number): Measurement =>
     row({
       benchmark: "startup",
-      home: "wasm",
+      backend: "wasm",
       workload: PREPARED,
       contender,
       milliseconds: { median, q1: median, q3: median, repetitions: 3 },

@@ -30,7 +30,7 @@ export interface TargetResult {
 
 const of =
   (
-    home: Measurement["home"],
+    backend: Measurement["backend"],
     benchmark: Measurement["benchmark"],
     contender: string,
     get: (row: Measurement) => number | undefined,
@@ -38,7 +38,8 @@ const of =
   ({ measurements }: Run): number | null => {
     // The last workload is the largest.
     const row = measurements.findLast(
-      (candidate) => candidate.home === home && candidate.benchmark === benchmark && candidate.contender === contender,
+      (candidate) =>
+        candidate.backend === backend && candidate.benchmark === benchmark && candidate.contender === contender,
     );
     return (row && get(row)) ?? null;
   };
@@ -53,8 +54,8 @@ const responseTokens = ({ workload }: Measurement): number => Number(/responses 
 /** Dispatches of a decoded token of a member, prompts left out: the difference of two lengths. */
 function perToken({ measurements }: Run, member: string): number | null {
   const rows = measurements.filter(
-    ({ home, benchmark, contender, workload, counts }) =>
-      home === "webgpu" &&
+    ({ backend, benchmark, contender, workload, counts }) =>
+      backend === "webgpu" &&
       benchmark === "rollout" &&
       contender === "ours" &&
       counts?.dispatches !== undefined &&
@@ -129,7 +130,7 @@ const TARGETS: readonly Target[] = [
     measured: of("wasm", "train-step", "ours, 2 workers", (row) => row.ratio && 1 / row.ratio),
   },
   {
-    what: "GRPO step on the wasm home with two workers",
+    what: "GRPO step on the wasm backend with two workers",
     bound: 2.5,
     direction: "most",
     unit: " s",

@@ -1,7 +1,7 @@
 /**
  * A policy from nothing: the nano configuration, and random weights as transformers draws them
  * (`_init_weights`: matrices and embeddings normal(0, initializer_range), biases 0, norm weights 1), from a
- * counter-based stream, so that a seed gives the same policy on every home.
+ * counter-based stream, so that a seed gives the same policy on every backend.
  */
 
 import type { ParameterSet } from "../tensor/parameters";

@@ -1,8 +1,8 @@
 /** What is written opens again as the same policy: the folder, an adapter, and frozen weights in packed formats. */
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { Home } from "../tensor/home";
+import type { Backend } from "../tensor/backend";
 import { Tape } from "../tensor/tape";
-import { openWasmHome } from "../tensor/wasm/home";
+import { openWasmBackend } from "../tensor/wasm/backend";
 import { InMemoryFiles } from "./checkpoint/checkpointFiles";
 import { Safetensors } from "./checkpoint/safetensors";
 import { nanoFiles } from "./create";
@@ -10,13 +10,13 @@ import { LORA_TARGETS } from "./layers/lora";
 import { type LoadOptions, Policy } from "./policy";
 import { relativeError } from "./verify/verify";
 
-let home: Home;
+let backend: Backend;
 beforeAll(async () => {
-  home = await openWasmHome();
+  backend = await openWasmBackend();
 });
-afterAll(() => home.dispose());
+afterAll(() => backend.dispose());
 
-const create = (): Promise<Policy> => Policy.create(home, nanoFiles(["what", "?", "a", "b", "c"]), { seed: 1 });
+const create = (): Promise<Policy> => Policy.create(backend, nanoFiles(["what", "?", "a", "b", "c"]), { seed: 1 });
 /** Names of files that are not in both folders or differ in a byte (comparing bytes with toEqual takes minutes). */
 function differing(a: ReadonlyMap<string, Uint8Array>, b: ReadonlyMap<string, Uint8Array>): string[] {
   return [...new Set([...a.keys(), ...b.keys()])].filter(
@@ -35,10 +35,10 @@ async function logprobs(policy: Policy, train: boolean): Promise<Float32Array> {
       responses: [policy.encodeResponse("a b a c")],
     },
   ]);
-  const tape = new Tape(home, train);
+  const tape = new Tape(backend, train);
   const { logprob } = policy.responseLogprobs(tape, batch, { temperature: 1, trainVision: false });
   if (train) {
-    const gradient = home.upload(new Float32Array(batch.tokenCount).fill(-1), [batch.tokenCount]);
+    const gradient = backend.upload(new Float32Array(batch.tokenCount).fill(-1), [batch.tokenCount]);
     policy.parameters.zeroGrad();
     tape.backward(logprob, gradient);
     policy.parameters
@@ -54,7 +54,7 @@ async function logprobs(policy: Policy, train: boolean): Promise<Float32Array> {
       .dispose();
     gradient.dispose();
   }
-  const [values] = await home.read([logprob]);
+  const [values] = await backend.read([logprob]);
   tape.dispose();
   batch.dispose();
   return Float32Array.from(values ?? []);
@@ -73,7 +73,7 @@ it("a folder written and opened again is the same policy, to the bit", async () 
     "tokenizer.json",
     "tokenizer_config.json",
   ]);
-  const again = await Policy.load(home, new InMemoryFiles(files));
+  const again = await Policy.load(backend, new InMemoryFiles(files));
   expect(await logprobs(again, false)).toEqual(await logprobs(policy, false));
   expect(differing(await again.toFiles(), files)).toEqual([]);
   policy.dispose();
@@ -105,7 +105,7 @@ it("an adapter trains alone, is written as PEFT does, and opens again as it was"
   const base = await create();
   const folder = new InMemoryFiles(await base.toFiles());
   const lora = { rank: 4, alpha: 8, rankStabilised: true, targets: LORA_TARGETS, baseModel: "nano" };
-  const tuned = await Policy.load(home, folder, { lora, seed: 5 });
+  const tuned = await Policy.load(backend, folder, { lora, seed: 5 });
   expect(tuned.model.lora?.scale).toBe(4); // α / √r
   expect(tuned.parameters.trainableCount).toBe(4 * 4 * (4 * (128 + 128) + 2 * (128 + 320) + (320 + 128)));
   const before = await logprobs(tuned, true); // B = 0: the adapter changes nothing yet
@@ -122,7 +122,7 @@ it("an adapter trains alone, is written as PEFT does, and opens again as it was"
     use_rslora: true,
     task_type: "CAUSAL_LM",
   });
-  const again = await Policy.load(home, folder, { adapter: new InMemoryFiles(adapter) });
+  const again = await Policy.load(backend, folder, { adapter: new InMemoryFiles(adapter) });
   expect(await logprobs(again, false)).toEqual(trained);
   expect(differing(await again.adapterFiles(), adapter)).toEqual([]);
   for (const policy of [base, tuned, again]) policy.dispose();
@@ -132,10 +132,10 @@ it("refuses an adapter that does not fit", async () => {
   const base = await create();
   const folder = new InMemoryFiles(await base.toFiles());
   const lora = { rank: 4, alpha: 8, rankStabilised: false, targets: ["q_proj"] as const, baseModel: null };
-  const tuned = await Policy.load(home, folder, { lora });
+  const tuned = await Policy.load(backend, folder, { lora });
   const files = new Map(await tuned.adapterFiles());
   const open = (config: string): Promise<Policy> =>
-    Policy.load(home, folder, {
+    Policy.load(backend, folder, {
       adapter: new InMemoryFiles(new Map(files).set("adapter_config.json", new TextEncoder().encode(config))),
     });
   const config: Record<string, unknown> = JSON.parse(text(files.get("adapter_config.json")));
@@ -156,7 +156,7 @@ it("frozen weights may be packed: halves are close, four bits roughly right", as
   const folder = new InMemoryFiles(await policy.toFiles());
   const exact = await logprobs(policy, false);
   const packed = async (options: LoadOptions): Promise<number> => {
-    const other = await Policy.load(home, folder, options);
+    const other = await Policy.load(backend, folder, options);
     const error = relativeError(await logprobs(other, false), exact);
     other.dispose();
     return error;

@@ -1,16 +1,16 @@
 /**
- * The policy computes what transformers computes (golden/, made with transformers 5.18 and PEFT 0.21), on every home:
+ * The policy computes what transformers computes (golden/, made with transformers 5.18 and PEFT 0.21), on every backend:
  * M-RoPE positions, image features, logits, loss, the gradient of every parameter, greedy tokens, and an adapter.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Home } from "../tensor/home";
+import type { Backend } from "../tensor/backend";
 import { Checkpoint } from "./checkpoint/checkpoint";
 import { openDirectory } from "./checkpoint/checkpointDirectory";
 import { Safetensors } from "./checkpoint/safetensors";
 import { loadAdapter, readAdapterConfig } from "./layers/lora";
 import { loadWeights } from "./loadWeights";
 import { type ModelOptions, VisionLanguageModel } from "./model";
-import { HOMES } from "./testing/testBackends";
+import { BACKENDS } from "./testing/testBackends";
 import { verifyModel } from "./verify/verify";
 
 const golden = (path: string): string => new URL(`./golden/${path}`, import.meta.url).pathname;
@@ -20,24 +20,24 @@ async function open(path: string): Promise<Safetensors> {
   return Safetensors.open(await (await openDirectory(golden(folder))).read(file), path);
 }
 
-async function loaded(home: Home, name: string, options: ModelOptions): Promise<VisionLanguageModel> {
+async function loaded(backend: Backend, name: string, options: ModelOptions): Promise<VisionLanguageModel> {
   const checkpoint = await Checkpoint.open(await openDirectory(golden(name)));
-  const model = new VisionLanguageModel(home, checkpoint.config, options);
+  const model = new VisionLanguageModel(backend, checkpoint.config, options);
   await loadWeights(model.parameters, checkpoint);
   return model;
 }
 
-describe.each(HOMES)("on the $name home", ({ open: openHome }) => {
-  let home: Home;
+describe.each(BACKENDS)("on the $name backend", ({ open: openBackend }) => {
+  let backend: Backend;
   beforeAll(async () => {
-    home = await openHome();
+    backend = await openBackend();
   });
-  afterAll(() => home.dispose());
+  afterAll(() => backend.dispose());
 
   it.each(["tiny_tied", "tiny_untied"])(
     "%s: positions, features, logits, loss, every gradient and greedy tokens",
     async (name) => {
-      const model = await loaded(home, name, { trainable: "all" });
+      const model = await loaded(backend, name, { trainable: "all" });
       const reports = await verifyModel(model, await open(`${name}/reference.safetensors`));
       expect(reports.filter((report) => !report.ok)).toEqual([]);
       expect(reports.map((report) => report.name)).toEqual(
@@ -50,7 +50,7 @@ describe.each(HOMES)("on the $name home", ({ open: openHome }) => {
 
   it.each(["tiny_tied", "tiny_untied"])("%s: the adapter's logits, loss and gradients", async (name) => {
     const folder = await openDirectory(golden(`${name}/lora`));
-    const model = await loaded(home, name, { trainable: "none", lora: await readAdapterConfig(folder) });
+    const model = await loaded(backend, name, { trainable: "none", lora: await readAdapterConfig(folder) });
     await loadAdapter(model.parameters, folder);
     const reports = await verifyModel(
       model,

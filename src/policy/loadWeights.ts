@@ -3,7 +3,7 @@
  * if the parameters are, written in place. Host memory holds one piece in its three forms (as on disk, float32, packed),
  * plus what the device has not yet taken over, which is waited for every `IN_FLIGHT_BYTES`.
  */
-import type { Home } from "../tensor/home";
+import type { Backend } from "../tensor/backend";
 import type { Checkpoint } from "./checkpoint/checkpoint";
 
 /** Float32 bytes handed to the device before it is waited for: its driver keeps a copy of each write until it is done. */
@@ -11,7 +11,7 @@ const IN_FLIGHT_BYTES = 128 * 2 ** 20;
 
 /** Where rows go: a `ParameterSet`, or whatever counts them. */
 export interface WeightSink {
-  readonly home: Home;
+  readonly backend: Backend;
   writeRows(name: string, firstRow: number, values: Float32Array): void;
 }
 
@@ -24,13 +24,13 @@ export async function loadWeights(
   checkpoint: Checkpoint,
   onLoaded: OnLoaded = () => undefined,
 ): Promise<void> {
-  const { home } = sink;
+  const { backend } = sink;
   const names = checkpoint.names();
   const total = names.reduce(
     (sum, name) => sum + checkpoint.entry(name).shape.reduce((product, n) => product * n, 1),
     0,
   );
-  const marker = home.zeros([1]);
+  const marker = backend.zeros([1]);
   let inFlight = 0;
   let done = 0;
   try {
@@ -40,12 +40,12 @@ export async function loadWeights(
         done += values.length;
         inFlight += values.byteLength;
         if (inFlight < IN_FLIGHT_BYTES) continue;
-        await home.read([marker]); // a read-back returns when everything before it has been done
+        await backend.read([marker]); // a read-back returns when everything before it has been done
         inFlight = 0;
         onLoaded(done, total);
       }
     }
-    await home.read([marker]);
+    await backend.read([marker]);
     onLoaded(done, total);
   } finally {
     marker.dispose();

@@ -1,8 +1,8 @@
-/** The plan's arithmetic against the family's published sizes, and against what a home really holds. */
+/** The plan's arithmetic against the family's published sizes, and against what a backend really holds. */
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
-import type { Home } from "../tensor/home";
+import type { Backend } from "../tensor/backend";
 import { Tape } from "../tensor/tape";
-import { openWasmHome } from "../tensor/wasm/home";
+import { openWasmBackend } from "../tensor/wasm/backend";
 import { openDirectory } from "./checkpoint/checkpointDirectory";
 import { parseConfig } from "./checkpoint/config";
 import { type ShapeName, shapeConfig } from "./checkpoint/shapes";
@@ -56,7 +56,7 @@ test.each(PUBLISHED)("%s: the published sizes", (shape, parameters, half, four, 
   expect(Math.abs((2 * 1700 * values) / 1e6 / layer - 1)).toBeLessThan(0.01);
 });
 
-test("a micro-batch that begins inside a group has one prompt more, and a home that records holds cache and activations at once", () => {
+test("a micro-batch that begins inside a group has one prompt more, and a backend that records holds cache and activations at once", () => {
   const config = parseConfig(shapeConfig("3b", "bfloat16"));
   const plan = (change: object) => planMemory(config, { ...usual, frozenFormat: "f16", ...change });
   const { text } = config;
@@ -80,33 +80,33 @@ test("a micro-batch that begins inside a group has one prompt more, and a home t
   expect(together.peak).toBe(still + together.activations + together.kvCache);
 });
 
-describe("what the wasm home holds", () => {
-  let home: Home;
+describe("what the wasm backend holds", () => {
+  let backend: Backend;
   beforeAll(async () => {
-    home = await openWasmHome();
+    backend = await openWasmBackend();
   });
-  afterAll(() => home.dispose());
+  afterAll(() => backend.dispose());
   const folder = new URL("./golden/tiny_tied/", import.meta.url).pathname;
 
   it.each(["f32", "f16", "int4"] as const)(
     "weights in %s and the adapter's state, to the byte",
     async (frozenFormat) => {
-      const before = home.memoryBytes();
-      const policy = await Policy.load(home, await openDirectory(folder), {
+      const before = backend.memoryBytes();
+      const policy = await Policy.load(backend, await openDirectory(folder), {
         trainable: "none",
         frozenFormat,
         lora: lora(4),
       });
       const plan = planMemory(policy.config, { ...usual, lora: lora(4), frozenFormat });
-      expect(home.memoryBytes() - before).toBe(plan.frozenWeights + plan.trainedState);
+      expect(backend.memoryBytes() - before).toBe(plan.frozenWeights + plan.trainedState);
       expect(plan.trained).toBe(policy.parameters.trainableCount);
       policy.dispose();
-      expect(home.memoryBytes()).toBe(before);
+      expect(backend.memoryBytes()).toBe(before);
     },
   );
 
   it("the KV cache of a group, and the activations that a tape keeps", async () => {
-    const policy = await Policy.load(home, await openDirectory(folder), { trainable: "none", lora: lora(4) });
+    const policy = await Policy.load(backend, await openDirectory(folder), { trainable: "none", lora: lora(4) });
     const { text } = policy.config;
     const prompt = policy.model.encode(
       Int32Array.from({ length: 30 }, (_, i) => 10 + i),
@@ -125,9 +125,9 @@ describe("what the wasm home holds", () => {
         completionTokens: 40,
       });
     const generating = async (cache: "f32" | "f16", slots: number): Promise<number> => {
-      const before = home.memoryBytes();
+      const before = backend.memoryBytes();
       let most = 0;
-      const onToken = (): void => void (most = Math.max(most, home.memoryBytes() - before));
+      const onToken = (): void => void (most = Math.max(most, backend.memoryBytes() - before));
       await policy.generate([prompt, prompt, prompt], {
         groupSize: 4,
         temperature: 1,
@@ -143,10 +143,10 @@ describe("what the wasm home holds", () => {
     };
     const training = (): number => {
       const batch = policy.packBatch([{ prompt, responses: [Int32Array.from({ length: 40 }, (_, i) => 50 + i)] }]);
-      const before = home.memoryBytes();
-      const tape = new Tape(home, true);
+      const before = backend.memoryBytes();
+      const tape = new Tape(backend, true);
       policy.responseLogprobs(tape, batch, { temperature: 1, trainVision: false });
-      const kept = home.memoryBytes() - before;
+      const kept = backend.memoryBytes() - before;
       tape.dispose();
       batch.dispose();
       return kept;

@@ -2,7 +2,7 @@
  * What a policy takes on the device, by arithmetic on its configuration alone, before anything is loaded: weights, what is
  * trained with its gradient and moments, the KV cache of what is in flight, activations of an update. Weights, adapter and cache are
  * exact; activations count what the tape keeps of a layer (decoder.ts) and are an upper bound in the backward pass.
- * The wasm home widens the halves of one layer's cache into scratch of its own, which is in no line.
+ * The wasm backend widens the halves of one layer's cache into scratch of its own, which is in no line.
  * Logits are in no line: training folds them block by block (kernels.ts, `tokenLogprobs`).
  */
 import { weightBytes } from "../tensor/packedWeight";
@@ -33,7 +33,7 @@ export interface PlanOptions extends LayoutOptions {
   /** Responses written at a time and how keys and values are kept, as in `GenerateOptions`. */
   readonly slots?: number | null;
   readonly cache?: CacheFormat | null;
-  /** The home records steps (home.ts): it rounds rows of prompts up, and keeps the memory of activations while it samples. Default false. */
+  /** The backend records steps (backend.ts): it rounds rows of prompts up, and keeps the memory of activations while it samples. Default false. */
   readonly records?: boolean;
   readonly promptTokens: number;
   /** Of them, tokens that stand for the picture. */

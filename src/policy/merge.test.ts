@@ -1,7 +1,7 @@
 /** A merged folder computes what base and adapter compute: against PEFT's own logits, and to the row in half formats. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Home } from "../tensor/home";
-import { openWasmHome } from "../tensor/wasm/home";
+import type { Backend } from "../tensor/backend";
+import { openWasmBackend } from "../tensor/wasm/backend";
 import { Checkpoint } from "./checkpoint/checkpoint";
 import { openDirectory } from "./checkpoint/checkpointDirectory";
 import { type CheckpointFiles, InMemoryFiles } from "./checkpoint/checkpointFiles";
@@ -36,14 +36,14 @@ async function inMemory(
 }
 
 describe.each(["tiny_tied", "tiny_untied"])("%s", (name) => {
-  let home: Home;
-  beforeAll(async () => void (home = await openWasmHome()));
-  afterAll(() => home.dispose());
+  let backend: Backend;
+  beforeAll(async () => void (backend = await openWasmBackend()));
+  afterAll(() => backend.dispose());
 
   it("has PEFT's logits, without the adapter", async () => {
     const files = await inMemory(await golden(name), await golden(`${name}/lora`));
     const checkpoint = await Checkpoint.open(new InMemoryFiles(files));
-    const model = new VisionLanguageModel(home, checkpoint.config, { trainable: "all" });
+    const model = new VisionLanguageModel(backend, checkpoint.config, { trainable: "all" });
     await loadWeights(model.parameters, checkpoint);
     const inputs = Safetensors.open(await (await golden(name)).read("reference.safetensors"), "reference.safetensors");
     const outputs = Safetensors.open(

@@ -1,9 +1,9 @@
 /**
- * Qwen2.5-VL as tensors: the tower, the decoder and their parameters on one home. Knows token ids and patches;
+ * Qwen2.5-VL as tensors: the tower, the decoder and their parameters on one backend. Knows token ids and patches;
  * words and pixels are Policy's business (policy.ts).
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Home, Recorder } from "../tensor/home";
+import type { Backend, Recorder } from "../tensor/backend";
 import { chooseRows, type TokenLogprobs, tokenLogprobs } from "../tensor/ops/rows";
 import { ParameterSet } from "../tensor/parameters";
 import { Tape } from "../tensor/tape";
@@ -72,18 +72,18 @@ export class VisionLanguageModel {
 
   /** All parameters are zero until written. */
   constructor(
-    readonly home: Home,
+    readonly backend: Backend,
     readonly config: PolicyConfig,
     options: ModelOptions,
   ) {
     const lora = options.lora ?? null;
     const base = parameterGroups(config, lora === null ? options : { ...options, trainable: "none" });
-    this.parameters = new ParameterSet(home, lora === null ? base : [...base, ...LoraAdapter.groups(config, lora)]);
+    this.parameters = new ParameterSet(backend, lora === null ? base : [...base, ...LoraAdapter.groups(config, lora)]);
     this.lora = lora === null ? null : new LoraAdapter(config, lora, this.parameters);
     this.recompute = options.recompute ?? false;
-    this.trainingSteps = home.recorder(RECORDINGS_KEPT);
-    this.decodeSteps = home.recorder(RECORDINGS_KEPT);
-    this.pictures = new PictureFeatures(home, options.pictureFeatures ?? USUAL_PICTURE_FEATURES, (prompt) => {
+    this.trainingSteps = backend.recorder(RECORDINGS_KEPT);
+    this.decodeSteps = backend.recorder(RECORDINGS_KEPT);
+    this.pictures = new PictureFeatures(backend, options.pictureFeatures ?? USUAL_PICTURE_FEATURES, (prompt) => {
       const features = this.features([prompt]);
       if (features === null) throw new Error("featureBank: a prompt with picture cells has no picture.");
       return features;
@@ -109,7 +109,7 @@ export class VisionLanguageModel {
   features(prompts: readonly EncodedPrompt[]): Tensor | null {
     const vision = this.visionOf(prompts);
     if (vision === null) return null;
-    const tape = new Tape(this.home, false);
+    const tape = new Tape(this.backend, false);
     const features = tape.disown(this.layers.tower.forward(tape, vision));
     tape.dispose();
     vision.dispose();
@@ -146,7 +146,7 @@ export class VisionLanguageModel {
       },
       padded,
     );
-    return uploadBatch(this.home, items, packed, features === null ? this.visionOf(prompts) : null, features, room);
+    return uploadBatch(this.backend, items, packed, features === null ? this.visionOf(prompts) : null, features, room);
   }
 
   /** Log-probability, entropy and log-sum-exp of every response token [R]; they live until the tape is disposed. */
@@ -168,10 +168,10 @@ export class VisionLanguageModel {
 
   /** Logits of every packed row [N, V], for comparisons (training never holds them). The caller disposes it. */
   logits(batch: PackedBatch): Tensor {
-    const tape = new Tape(this.home, false);
+    const tape = new Tape(this.backend, false);
     const { decoder } = this.layers;
     const normed = decoder.finalNorm(tape, this.hidden(tape, batch, decoder, false));
-    const logits = this.home.kernels.linear(normed, decoder.head.weight, null, null);
+    const logits = this.backend.kernels.linear(normed, decoder.head.weight, null, null);
     tape.dispose();
     return logits;
   }
@@ -188,7 +188,7 @@ export class VisionLanguageModel {
     this.promptRoom = Math.max(this.promptRoom, ...prompts.map(({ ids }) => paddedSize(ids.length - 1)));
     try {
       const model = {
-        home: this.home,
+        backend: this.backend,
         recorder: this.decodeSteps,
         decoder: this.layers.decoder,
         numLayers: this.config.text.layers,
@@ -196,7 +196,7 @@ export class VisionLanguageModel {
         padToken,
         angles: this.angles,
         cacheFormat: this.cacheFormat,
-        promptRoom: this.home.records ? this.promptRoom : null,
+        promptRoom: this.backend.records ? this.promptRoom : null,
       };
       return await generateRollout(
         model,
@@ -233,7 +233,7 @@ export class VisionLanguageModel {
   private hidden(tape: Tape, batch: PackedBatch, decoder: Decoder, trainVision: boolean): Tensor {
     let features = batch.features?.tensor ?? null;
     if (batch.vision !== null) {
-      const towerTape = trainVision ? tape : new Tape(this.home, false);
+      const towerTape = trainVision ? tape : new Tape(this.backend, false);
       features = this.layers.tower.forward(towerTape, batch.vision);
       if (towerTape !== tape) {
         tape.own(towerTape.disown(features));
@@ -277,6 +277,6 @@ export class VisionLanguageModel {
 
   private visionOf(prompts: readonly EncodedPrompt[]): VisionBatch | null {
     const images = prompts.flatMap((prompt) => prompt.images);
-    return images.length === 0 ? null : visionBatch(this.home, images, this.config.vision);
+    return images.length === 0 ? null : visionBatch(this.backend, images, this.config.vision);
   }
 }

@@ -3,7 +3,7 @@
  * how the model computes is in model.ts, sampling in generate.ts, the layout of batches in packing.ts.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Home } from "../tensor/home";
+import type { Backend } from "../tensor/backend";
 import type { TokenLogprobs } from "../tensor/ops/rows";
 import type { ParameterSet } from "../tensor/parameters";
 import type { Tape } from "../tensor/tape";
@@ -54,14 +54,14 @@ export class Policy {
    * Open a Hugging Face folder. Nothing is on the device before the folder's files are known to fit together, and nothing stays there if loading fails.
    * @throws ConfigError, CheckpointError or SafetensorsError, each saying which file and what in it is wrong
    */
-  static async load(home: Home, files: CheckpointFiles, options: LoadOptions = {}): Promise<Policy> {
+  static async load(backend: Backend, files: CheckpointFiles, options: LoadOptions = {}): Promise<Policy> {
     const checkpoint = await Checkpoint.open(files);
     const adapter = options.adapter ?? null;
     const lora = adapter === null ? (options.lora ?? null) : await readAdapterConfig(adapter);
     // What is small and may fail comes before what is large.
     const encoder = await PromptEncoder.open(files, checkpoint.config, options.maxPixels);
     const other = await carriedFiles(files);
-    const model = new VisionLanguageModel(home, checkpoint.config, {
+    const model = new VisionLanguageModel(backend, checkpoint.config, {
       ...options,
       trainable: options.trainable ?? "all",
       lora,
@@ -82,20 +82,20 @@ export class Policy {
    * @param files config.json, tokenizer and preprocessor, no weights: for a nano policy `nanoFiles(words)`
    */
   static async create(
-    home: Home,
+    backend: Backend,
     files: CheckpointFiles,
     options: { readonly seed: number } & Partial<ModelOptions>,
   ): Promise<Policy> {
     const configText = new TextDecoder().decode(await files.read("config.json"));
     const config = parseConfig(configText);
-    const model = new VisionLanguageModel(home, config, { ...options, trainable: options.trainable ?? "all" });
+    const model = new VisionLanguageModel(backend, config, { ...options, trainable: options.trainable ?? "all" });
     initialise(model.parameters, options.seed);
     const other = await carriedFiles(files);
     return new Policy(model, configText, other, await PromptEncoder.open(files, config));
   }
 
-  get home(): Home {
-    return this.model.home;
+  get backend(): Backend {
+    return this.model.backend;
   }
 
   get config(): PolicyConfig {

@@ -1,6 +1,6 @@
 /** Layers made again in the backward pass: the same gradients to the bit, recorded or not, in the memory of one layer; and an adapter switched off leaves the base. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Home } from "../tensor/home";
+import type { Backend } from "../tensor/backend";
 import { Tape } from "../tensor/tape";
 import { LORA_TARGETS, type LoraOptions } from "./layers/lora";
 import type { PackedItem } from "./layers/packing";
@@ -8,14 +8,14 @@ import { planMemory } from "./memoryPlan";
 import type { ModelOptions, VisionLanguageModel } from "./model";
 import { watched } from "./testing/memoryProbe";
 import { END, prompt, smallConfig, smallModel } from "./testing/syntheticPrompts";
-import { HOMES } from "./testing/testBackends";
+import { BACKENDS } from "./testing/testBackends";
 
 const LAYERS = 8;
 const lora: LoraOptions = { rank: 4, alpha: 8, rankStabilised: false, targets: LORA_TARGETS, baseModel: null };
 
 /** With an adapter that does something: a new one's B is zero. */
-function model(home: Home, options: ModelOptions, layers = 2): VisionLanguageModel {
-  const made = smallModel(home, options, 0, 0.2, smallConfig(layers));
+function model(backend: Backend, options: ModelOptions, layers = 2): VisionLanguageModel {
+  const made = smallModel(backend, options, 0, 0.2, smallConfig(layers));
   for (const name of made.parameters.names().filter((each) => each.includes("lora_B"))) {
     const size = made.parameters.shapeOf(name).reduce((product, n) => product * n, 1);
     made.parameters.write(
@@ -39,11 +39,11 @@ async function gradient(
   times: number,
   length = 6,
 ): Promise<Float32Array> {
-  const { home } = m;
+  const { backend } = m;
   const batch = m.packBatch(items(m, length));
-  const ones = home.upload(new Float32Array(batch.tokenCount).fill(1), [batch.tokenCount]);
+  const ones = backend.upload(new Float32Array(batch.tokenCount).fill(1), [batch.tokenCount]);
   const body = () => {
-    const tape = new Tape(home, true);
+    const tape = new Tape(backend, true);
     tape.backward(m.responseLogprobs(tape, batch, { temperature: 1, trainVision }).logprob, ones);
     tape.dispose();
     return [];
@@ -63,35 +63,35 @@ async function gradient(
 const sameBits = (a: Float32Array, b: Float32Array): boolean =>
   Buffer.compare(Buffer.from(a.buffer), Buffer.from(b.buffer)) === 0;
 
-describe.each(HOMES)("on the $name home", ({ open }) => {
-  let home: Home;
+describe.each(BACKENDS)("on the $name backend", ({ open }) => {
+  let backend: Backend;
   beforeAll(async () => {
-    home = await open();
+    backend = await open();
   });
-  afterAll(() => home.dispose());
+  afterAll(() => backend.dispose());
 
   it.each([
     ["an adapter", { trainable: "none", lora }, false],
     ["an adapter on a packed base", { trainable: "none", lora, frozenFormat: "f16" }, false],
     ["decoder and tower in full", { trainable: "all" }, true],
   ] as const)("gives the same gradients: %s", async (_what, options, trainVision) => {
-    const [kept, again] = [model(home, options), model(home, { ...options, recompute: true })];
+    const [kept, again] = [model(backend, options), model(backend, { ...options, recompute: true })];
     const expected = await gradient(kept, trainVision, 0);
     expect(expected.some((value) => value !== 0)).toBe(true);
     expect(sameBits(await gradient(again, trainVision, 0), expected)).toBe(true);
-    if (home.records) expect(sameBits(await gradient(again, trainVision, 3), expected)).toBe(true);
+    if (backend.records) expect(sameBits(await gradient(again, trainVision, 3), expected)).toBe(true);
     kept.dispose();
     again.dispose();
   });
 
   it("switches the adapter off: the base's log-probabilities to the bit", async () => {
-    const adapted = model(home, { trainable: "none", lora, frozenFormat: "f16" });
-    const base = model(home, { trainable: "none", frozenFormat: "f16" });
+    const adapted = model(backend, { trainable: "none", lora, frozenFormat: "f16" });
+    const base = model(backend, { trainable: "none", frozenFormat: "f16" });
     for (const each of base.parameters.names()) base.parameters.write(each, await adapted.parameters.read(each));
     const logprobs = async (m: VisionLanguageModel, adapter: "on" | "off"): Promise<Float32Array> => {
       const batch = m.packBatch(items(m, 6));
-      const tape = new Tape(home, false);
-      const [values] = await home.read([
+      const tape = new Tape(backend, false);
+      const [values] = await backend.read([
         m.responseLogprobs(tape, batch, { temperature: 1, trainVision: false, adapter }).logprob,
       ]);
       tape.dispose();
@@ -106,19 +106,19 @@ describe.each(HOMES)("on the $name home", ({ open }) => {
   });
 });
 
-describe.each(HOMES.filter(({ name }) => name !== "reference"))("memory on the $name home", ({ open }) => {
+describe.each(BACKENDS.filter(({ name }) => name !== "reference"))("memory on the $name backend", ({ open }) => {
   it("holds one layer's activations instead of all layers', as the plan says", async () => {
-    /** Bytes beyond those there are before the step. On a home that records, what its recording keeps: its temporaries. */
+    /** Bytes beyond those there are before the step. On a backend that records, what its recording keeps: its temporaries. */
     const most = async (recompute: boolean): Promise<number> => {
-      const home = await open();
-      const { home: seen, most: found } = watched(home);
-      const warm = model(home, { trainable: "none", lora });
-      if (!home.records) await gradient(warm, false, 0, 33); // the kernels' scratch grows on first use and stays
-      const m = model(home.records ? home : seen, { trainable: "none", lora, recompute }, LAYERS);
-      const before = home.memoryBytes();
-      await gradient(m, false, home.records ? 1 : 0, 33);
-      const bytes = (home.records ? home.memoryBytes() : found()) - before;
-      await home.dispose();
+      const backend = await open();
+      const { backend: seen, most: found } = watched(backend);
+      const warm = model(backend, { trainable: "none", lora });
+      if (!backend.records) await gradient(warm, false, 0, 33); // the kernels' scratch grows on first use and stays
+      const m = model(backend.records ? backend : seen, { trainable: "none", lora, recompute }, LAYERS);
+      const before = backend.memoryBytes();
+      await gradient(m, false, backend.records ? 1 : 0, 33);
+      const bytes = (backend.records ? backend.memoryBytes() : found()) - before;
+      await backend.dispose();
       return bytes;
     };
     const config = smallConfig(LAYERS);
@@ -132,7 +132,7 @@ describe.each(HOMES.filter(({ name }) => name !== "reference"))("memory on the $
       microBatch: 2,
     });
     const [recomputed, kept] = [await most(true), await most(false)];
-    // What is no layer (scratch of fixed size) is in both; buffers have headroom on a home that records.
+    // What is no layer (scratch of fixed size) is in both; buffers have headroom on a backend that records.
     expect((kept - recomputed) / (plan.activations - plan.activationsRecomputed)).toBeGreaterThan(0.9);
     expect(recomputed / kept).toBeLessThan(0.4);
   });

@@ -1,7 +1,7 @@
 /** Random checkpoints: published sizes, the same bytes for the same seed, a tokenizer that knows every id. */
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { openWasmHome } from "../tensor/wasm/home";
+import { openWasmBackend } from "../tensor/wasm/backend";
 import { InMemoryFiles } from "./checkpoint/checkpointFiles";
 import { expectedTensors } from "./checkpoint/checkpointNames";
 import { parseConfig } from "./checkpoint/config";
@@ -55,9 +55,9 @@ test("shards hold what fits, each tensor once, and the index says where", () => 
 test("the same seed gives the same bytes; shards do not change the values, number formats only round them", async () => {
   expect(digest(folder("bf16", 3, 1e9))).toBe(digest(folder("bf16", 3, 1e9)));
   expect(digest(folder("bf16", 3, 1e9))).not.toBe(digest(folder("bf16", 4, 1e9)));
-  const home = await openWasmHome();
+  const backend = await openWasmBackend();
   const values = async (dtype: SyntheticDtype, shardBytes: number): Promise<Map<string, Float32Array>> => {
-    const policy = await Policy.load(home, new InMemoryFiles(folder(dtype, 3, shardBytes)), { trainable: "none" });
+    const policy = await Policy.load(backend, new InMemoryFiles(folder(dtype, 3, shardBytes)), { trainable: "none" });
     const all = await policy.parameters.readAll();
     policy.dispose();
     return all;
@@ -83,7 +83,7 @@ test("the same seed gives the same bytes; shards do not change the values, numbe
   const deviation = Math.sqrt(table.reduce((sum, value) => sum + value * value, 0) / table.length);
   expect(deviation).toBeCloseTo(0.02, 3);
   expect(new Set(whole.get("model.norm.weight"))).toEqual(new Set([1]));
-  await home.dispose();
+  await backend.dispose();
 });
 
 test("any text is tokenised and given back, every id of the vocabulary decodes", async () => {

@@ -5,7 +5,7 @@
  */
 import { expect, it } from "vitest";
 import { Tape } from "../tensor/tape";
-import { openWasmHome } from "../tensor/wasm/home";
+import { openWasmBackend } from "../tensor/wasm/backend";
 import { nanoFiles } from "./create";
 import { type PackedItem, Policy, type RgbImage } from "./policy";
 
@@ -30,12 +30,12 @@ async function step(
   items: readonly PackedItem[],
   updateCount: number,
 ): Promise<{ loss: number; gradNorm: number }> {
-  const { home, parameters } = policy;
+  const { backend, parameters } = policy;
   const batch = policy.packBatch(items);
-  const tape = new Tape(home, true);
+  const tape = new Tape(backend, true);
   const { logprob } = policy.responseLogprobs(tape, batch, { temperature: 1, trainVision: true });
   // loss = −mean(logprob), so each token's gradient is −1/count.
-  const dLogprob = home.upload(new Float32Array(batch.tokenCount).fill(-1 / batch.tokenCount), [batch.tokenCount]);
+  const dLogprob = backend.upload(new Float32Array(batch.tokenCount).fill(-1 / batch.tokenCount), [batch.tokenCount]);
   parameters.zeroGrad();
   tape.backward(logprob, dLogprob);
   const gradSquares = parameters.adamw({
@@ -48,7 +48,7 @@ async function step(
     maxGradNorm: 1,
   });
   // The only read-back of a step.
-  const [values, squares] = await home.read([logprob, gradSquares]);
+  const [values, squares] = await backend.read([logprob, gradSquares]);
   const loss = -Array.from(values ?? []).reduce((sum, value) => sum + value, 0) / batch.tokenCount;
   for (const tensor of [gradSquares, dLogprob]) tensor.dispose();
   tape.dispose();
@@ -57,19 +57,19 @@ async function step(
 }
 
 it("trains a new nano policy end to end: the loss goes down and it names what it sees", async () => {
-  const home = await openWasmHome();
-  const policy = await Policy.create(home, files, { seed: 0 });
+  const backend = await openWasmBackend();
+  const policy = await Policy.create(backend, files, { seed: 0 });
   expect(policy.parameters.trainableCount).toBeGreaterThan(900_000);
   const items = examples(policy);
 
   const first = await step(policy, items, 1);
   expect(first.loss).toBeCloseTo(Math.log(policy.config.text.vocabSize), 0); // random weights: every token about equally likely
   expect(first.gradNorm).toBeGreaterThan(0);
-  const bytes = home.memoryBytes();
+  const bytes = backend.memoryBytes();
   let last = first;
   for (let update = 2; update <= 40; update++) last = await step(policy, items, update);
   expect(last.loss).toBeLessThan(0.1);
-  expect(home.memoryBytes()).toBeLessThan(bytes * 1.05); // nothing leaks from step to step
+  expect(backend.memoryBytes()).toBeLessThan(bytes * 1.05); // nothing leaks from step to step
 
   const { rows } = await policy.generate(
     items.map((item) => item.prompt),
@@ -80,5 +80,5 @@ it("trains a new nano policy end to end: the loss goes down and it names what it
   );
   expect(rows.every((row) => row.finished)).toBe(true);
   policy.dispose();
-  await home.dispose();
+  await backend.dispose();
 });

@@ -6,27 +6,27 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { openDirectory, writeDirectory } from "../policy/checkpoint/checkpointDirectory";
 import { Safetensors } from "../policy/checkpoint/safetensors";
 import { Policy } from "../policy/policy";
-import type { Home } from "../tensor/home";
-import { openWasmHome } from "../tensor/wasm/home";
+import type { Backend } from "../tensor/backend";
+import { openWasmBackend } from "../tensor/wasm/backend";
 import { teachFormat, tinyPolicy } from "../training/testing/tinyPolicy";
 import { reloadAdapter } from "./run/reloaded";
 import { EVENT_FILE, recordLengths } from "./run/tensorboard";
 import { start, untilLines } from "./testing/spawned";
 
 let folder: string;
-let home: Home;
+let backend: Backend;
 const inFolder = (name: string): string => join(folder, name);
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "srpo-adapter-"));
-  home = await openWasmHome();
-  const policy = await tinyPolicy(home);
+  backend = await openWasmBackend();
+  const policy = await tinyPolicy(backend);
   await teachFormat(policy, 60);
   await writeDirectory(inFolder("tiny"), await policy.toFiles());
   policy.dispose();
 });
 afterAll(async () => {
-  await home.dispose();
+  await backend.dispose();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -90,7 +90,7 @@ test("a killed adapter run resumes to the same bits, and its adapter opens again
     peft_type: "LORA",
     base_model_name_or_path: inFolder("tiny"),
   });
-  const policy = await Policy.load(home, await openDirectory(inFolder("tiny")), { adapter });
+  const policy = await Policy.load(backend, await openDirectory(inFolder("tiny")), { adapter });
   await reloadAdapter(policy, join(inFolder("alone"), "grpo"));
 
   // Another step's adapter in its place is noticed, and the trained values stay.

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { openDirectory } from "../policy/checkpoint/checkpointDirectory";
 import { Policy } from "../policy/policy";
-import { openWasmHome } from "../tensor/wasm/home";
+import { openWasmBackend } from "../tensor/wasm/backend";
 import { byteCount, readableBytes } from "./arguments/bytes";
 import type { RunnerCommand } from "./arguments/command";
 import { parseArguments, UsageError } from "./arguments/usage";
@@ -51,7 +51,7 @@ test("a synthetic checkpoint in shards is inspected, planned for, and loads; a c
     "100",
     "--completion",
     "50",
-    "--home",
+    "--backend",
     "wasm",
     "--json",
   );
@@ -64,14 +64,14 @@ test("a synthetic checkpoint in shards is inspected, planned for, and loads; a c
     fits: true,
     plan: { cacheFormat: "f16", kvCacheOfToken: 256, kvCache: 256 * (99 + 200) },
   });
-  const told = await run(inspectCommand, at, "--home", "wasm", "--memory", "1MB");
+  const told = await run(inspectCommand, at, "--backend", "wasm", "--memory", "1MB");
   expect(told.code).toBe(1);
   expect(told.out).toMatch(
     /234,960 parameters[\s\S]*frozen weights in f16[\s\S]*logits in training: never held[\s\S]*does not fit into 1.00 MB/,
   );
 
-  const home = await openWasmHome();
-  const policy = await Policy.load(home, await openDirectory(at), { trainable: "none", frozenFormat: "f16" });
+  const backend = await openWasmBackend();
+  const policy = await Policy.load(backend, await openDirectory(at), { trainable: "none", frozenFormat: "f16" });
   const prompt = policy.encodePrompt("How many?", { width: 56, height: 56, pixels: new Uint8Array(3 * 56 * 56) });
   const { rows } = await policy.generate([prompt], {
     groupSize: 2,
@@ -82,10 +82,10 @@ test("a synthetic checkpoint in shards is inspected, planned for, and loads; a c
     stopTokens: [],
   });
   for (const row of rows) expect(policy.tokenizer.decode(row.tokens).length).toBeGreaterThan(0);
-  await home.dispose();
+  await backend.dispose();
 
   await truncate(join(at, "model-00003-of-00006.safetensors"), 30_000);
-  await expect(run(inspectCommand, at, "--home", "wasm")).rejects.toThrow(
+  await expect(run(inspectCommand, at, "--backend", "wasm")).rejects.toThrow(
     /tiny: model-00003-of-00006\.safetensors: tensor \S+: data ends at byte \d+, but the file has only 30000/,
   );
 });
@@ -113,7 +113,7 @@ test("packed weights are verified against their own values", async () => {
     join(golden, "lora"),
     "--packing",
     "int4",
-    "--home",
+    "--backend",
     "wasm",
     "--json",
   );

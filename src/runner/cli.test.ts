@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { writeDirectory } from "../policy/checkpoint/checkpointDirectory";
-import { openWasmHome } from "../tensor/wasm/home";
+import { openWasmBackend } from "../tensor/wasm/backend";
 import { teachFormat, tinyPolicy } from "../training/testing/tinyPolicy";
 import { type Outcome, start, untilLines } from "./testing/spawned";
 
@@ -28,11 +28,11 @@ const inFolder = (name: string): string => join(folder, name);
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "srpo-"));
-  const home = await openWasmHome();
-  const policy = await tinyPolicy(home);
+  const backend = await openWasmBackend();
+  const policy = await tinyPolicy(backend);
   await teachFormat(policy, 60);
   await writeDirectory(inFolder("tiny"), await policy.toFiles());
-  await home.dispose();
+  await backend.dispose();
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -42,7 +42,7 @@ describe("bad input: one clear line on stderr, exit 2", () => {
     ["a missing file", ["score", "--input", "nowhere.jsonl"], /nowhere.jsonl: cannot be read/],
     [
       "a variant of the product that there is not",
-      ["eval", "--home", "webgpu", "--products", "fast"],
+      ["eval", "--backend", "webgpu", "--products", "fast"],
       /--products: "fast" is none of registerTiles, broadcastTiles, sharedTiles/,
     ],
     ["a folder that is no policy", ["eval", "--policy", "src"], /config.json/],
@@ -128,11 +128,11 @@ describe("verify", () => {
     weights.writeFloatLE(weights.readFloatLE(at) + 1, at);
     await writeFile(join(wrong, "model.safetensors"), weights);
     const [good, bad] = await Promise.all([
-      srpo("verify", "--model", golden, "--home", "wasm", "--json"),
+      srpo("verify", "--model", golden, "--backend", "wasm", "--json"),
       srpo("verify", "--model", wrong, "--reference", join(golden, "reference.safetensors")),
     ]);
     expect(good.code).toBe(0);
-    expect(JSON.parse(good.out)).toMatchObject({ ok: true, home: "wasm" });
+    expect(JSON.parse(good.out)).toMatchObject({ ok: true, backend: "wasm" });
     expect(bad.code).toBe(1);
     expect(bad.out).toContain("TOO LARGE");
   });

@@ -34,9 +34,9 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
   return command.run(args);
 }
 
-/** What has a home has its products too. */
+/** What has a backend has its products too. */
 function flagsOf({ flags }: RunnerCommand): ArgsDef {
-  return "home" in flags ? { ...flags, products: productsFlag } : flags;
+  return "backend" in flags ? { ...flags, products: productsFlag } : flags;
 }
 
 async function help(name: string | null): Promise<void> {

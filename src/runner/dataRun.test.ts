@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { writeDirectory } from "../policy/checkpoint/checkpointDirectory";
 import { problemAt } from "../tasks/problems";
-import { openWasmHome } from "../tensor/wasm/home";
+import { openWasmBackend } from "../tensor/wasm/backend";
 import { teachFormat, tinyPolicy } from "../training/testing/tinyPolicy";
 import { encodePng } from "./data/pictures";
 import { EVENT_FILE, recordLengths } from "./run/tensorboard";
@@ -21,11 +21,11 @@ const RECORDS = 16;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "srpo-data-run-"));
-  const home = await openWasmHome();
-  const policy = await tinyPolicy(home);
+  const backend = await openWasmBackend();
+  const policy = await tinyPolicy(backend);
   await teachFormat(policy, 60);
   await writeDirectory(inFolder("tiny"), await policy.toFiles());
-  await home.dispose();
+  await backend.dispose();
   const records = await Promise.all(
     Array.from({ length: RECORDS }, async (_, i) => {
       const { question, answer, picture } = problemAt("train", i);

@@ -10,8 +10,8 @@ import { openDirectory, writeDirectory } from "../policy/checkpoint/checkpointDi
 import { LORA_TARGETS, type LoraOptions } from "../policy/layers/lora";
 import { type EncodedPrompt, Policy } from "../policy/policy";
 import { scoreResponse } from "../srpo/score";
-import { openWasmHome } from "../tensor/wasm/home";
-import { openNodeWebGpuHome } from "../tensor/webgpu/node";
+import { openWasmBackend } from "../tensor/wasm/backend";
+import { openNodeWebGpuBackend } from "../tensor/webgpu/node";
 import { configure } from "../training/configure";
 import { bankOf } from "../training/featureCache";
 import type { TrainingRow } from "../training/microBatch";
@@ -61,10 +61,10 @@ test("packed base, adapter, recomputed layers, on an adapter that binds little a
   timeout: 120_000,
 }, async () => {
   // As at full size, a weight is then more than one binding holds and is worked through in blocks of rows.
-  const home = await openNodeWebGpuHome({ weightBindingBytes: 16384 });
+  const backend = await openNodeWebGpuBackend({ weightBindingBytes: 16384 });
   const files = await openDirectory(inFolder("tiny"));
   const options = { seed: 1, frozenFormat: "f16", recompute: true } as const;
-  const policy = await Policy.load(home, files, { ...options, lora });
+  const policy = await Policy.load(backend, files, { ...options, lora });
   const picture = (side: number) => ({
     width: side,
     height: side,
@@ -133,14 +133,14 @@ test("packed base, adapter, recomputed layers, on an adapter that binds little a
   const { theta } = await policy.parameters.state();
   policy.dispose();
 
-  const again = await Policy.load(home, files, { ...options, adapter: await openDirectory(inFolder("adapter")) });
+  const again = await Policy.load(backend, files, { ...options, adapter: await openDirectory(inFolder("adapter")) });
   expect(same((await again.parameters.state()).theta, theta)).toBe(true);
   expect(again.model.lora?.options.rankStabilised).toBe(true);
   const [found] = (await again.generate(prompts, greedy)).rows;
   expect(found?.tokens).toEqual(expected?.tokens);
   expect(found?.logprobs).toEqual(expected?.logprobs);
   again.dispose();
-  await home.dispose();
+  await backend.dispose();
 });
 
 test("trained in full on a data set, layers kept or made again: the same bits, written as a folder; refused where it cannot fit", {
@@ -186,15 +186,15 @@ test("trained in full on a data set, layers kept or made again: the same bits, w
   await train("kept", { recompute: "none" });
   expect(await weights("again/grpo")).toEqual(await weights("kept/grpo"));
   expect((await openDirectory(inFolder("kept/grpo"))).list()).toContain("tokenizer.json");
-  const home = await openWasmHome();
+  const backend = await openWasmBackend();
   const [base, trained] = await Promise.all(
     ["tiny", "kept/sft"].map(async (name) =>
-      Policy.load(home, await openDirectory(inFolder(name)), { trainable: "none" }),
+      Policy.load(backend, await openDirectory(inFolder(name)), { trainable: "none" }),
     ),
   );
   const norm = "model.norm.weight";
   expect(await trained?.parameters.read(norm)).not.toEqual(await base?.parameters.read(norm));
-  await home.dispose();
+  await backend.dispose();
 
   await expect(train("refused", { memory: "1MB" })).rejects.toThrow(
     /does not fit on SIMD.*the run needs at least [\d.]+ MB \(.*trained values with gradient and moments/,

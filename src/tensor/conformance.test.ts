@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { conformanceCases, relativeError } from "./conformance";
-import { openReferenceHome } from "./reference/home";
+import { openReferenceBackend } from "./reference/backend";
+import { conformanceCases, relativeError } from "./testing/conformance/conformance";
 
-const home = await openReferenceHome();
-const reference = await openReferenceHome();
+const backend = await openReferenceBackend();
+const reference = await openReferenceBackend();
 
 test("case names are distinct", () => {
   const names = conformanceCases().map((c) => c.name);
@@ -12,7 +12,7 @@ test("case names are distinct", () => {
 
 for (const c of conformanceCases()) {
   test(`reference against itself: ${c.name}`, async () => {
-    const report = await c.run(home, reference);
+    const report = await c.run(backend, reference);
     expect(report.failures).toEqual([]);
     expect(report.errors.every((e) => e.error === 0)).toBe(true); // the same inputs give the same bits
   });

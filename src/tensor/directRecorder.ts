@@ -1,5 +1,5 @@
-/** The recorder of homes that do not record: every run is the work itself. */
-import type { Recorder } from "./home";
+/** The recorder of backends that do not record: every run is the work itself. */
+import type { Recorder } from "./backend";
 
 export const directRecorder: Recorder = {
   run: (_key, _inputs, _changing, body) => body(),

@@ -1,10 +1,10 @@
 /**
  * The four flat float32 buffers of everything trainable: theta, its gradient and AdamW's two moments, laid out alike. On the
- * host they have no padding between groups, so that a state taken on one home (a lost WebGPU device) can be put back on another.
+ * host they have no padding between groups, so that a state taken on one backend (a lost WebGPU device) can be put back on another.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Backend, Recorder } from "./backend";
 import { directRecorder } from "./directRecorder";
-import type { Home, Recorder } from "./home";
 import type { AdamWOptions } from "./kernels";
 
 /** A snapshot of the trainable state: bit-exact copies of the three flat buffers. */
@@ -30,22 +30,22 @@ export class FlatBuffers {
 
   /** @param places of the groups, in order @param length of a buffer, padding included */
   constructor(
-    private readonly home: Home,
+    private readonly backend: Backend,
     private readonly places: readonly FlatPlace[],
     length: number,
   ) {
     this.count = places.reduce((sum, { size }) => sum + size, 0);
     [this.theta, this.grad, this.m, this.v] = [
-      home.zeros([length]),
-      home.zeros([length]),
-      home.zeros([length]),
-      home.zeros([length]),
+      backend.zeros([length]),
+      backend.zeros([length]),
+      backend.zeros([length]),
+      backend.zeros([length]),
     ];
   }
 
   zeroGrad(recorder: Recorder = directRecorder): void {
     recorder.run("zero the gradient", [], {}, () => {
-      this.home.kernels.fill(this.grad, 0);
+      this.backend.kernels.fill(this.grad, 0);
       return [];
     });
   }
@@ -58,8 +58,8 @@ export class FlatBuffers {
       [],
       { learningRate, updateCount },
       () => {
-        const gradSquares = this.home.kernels.sumSquares(grad);
-        this.home.kernels.adamw(theta, grad, m, v, gradSquares, options);
+        const gradSquares = this.backend.kernels.sumSquares(grad);
+        this.backend.kernels.adamw(theta, grad, m, v, gradSquares, options);
         return [gradSquares];
       },
     );
@@ -68,7 +68,7 @@ export class FlatBuffers {
   }
 
   async state(): Promise<ParameterState> {
-    const [theta, m, v] = await this.home.read([this.theta, this.m, this.v]);
+    const [theta, m, v] = await this.backend.read([this.theta, this.m, this.v]);
     return { theta: this.withoutPadding(theta), m: this.withoutPadding(m), v: this.withoutPadding(v) };
   }
 
@@ -82,7 +82,7 @@ export class FlatBuffers {
   }
 
   async read(which: "theta" | "grad"): Promise<Float32Array> {
-    const [values] = await this.home.read([this[which]]);
+    const [values] = await this.backend.read([this[which]]);
     return this.withoutPadding(values);
   }
 
@@ -94,14 +94,14 @@ export class FlatBuffers {
       );
     }
     const into = this[which];
-    if (into.size === values.length) return this.home.write(into, values, 0);
+    if (into.size === values.length) return this.backend.write(into, values, 0);
     const padded = new Float32Array(into.size);
     let start = 0;
     for (const { offset, size } of this.places) {
       padded.set(values.subarray(start, start + size), offset);
       start += size;
     }
-    this.home.write(into, padded, 0);
+    this.backend.write(into, padded, 0);
   }
 
   dispose(): void {

@@ -1,5 +1,5 @@
 /**
- * The kernels every home implements, under stable names. All matrices are row-major 2-D float32 tensors
+ * The kernels every backend implements, under stable names. All matrices are row-major 2-D float32 tensors
  * [rows, columns]; indices are int32. Sequences are packed without padding: N counts rows (tokens or
  * patches) over all sequences of the batch, and attention is told by row ranges who sees whom, which
  * covers causal, windowed, bidirectional, padded, cached and prefix-shared attention in one kernel.
@@ -7,7 +7,7 @@
  * Conventions
  *  - A kernel that returns a Tensor allocates it; the caller disposes it.
  *  - A parameter named `into…`, or documented "accumulates", is updated in place: out += result.
- *  - Nothing uses float atomics: the same inputs give the same bits on the same home.
+ *  - Nothing uses float atomics: the same inputs give the same bits on the same backend.
  *  - Accumulation is in f32 or wider. Residual stream, norms and softmax stay in f32.
  *  - Shapes are checked; a mismatch throws an Error that names the kernel, the argument and both shapes.
  */
@@ -127,7 +127,7 @@ export interface AdamWOptions {
 }
 
 /**
- * Options that may take other values when recorded kernels are replayed (home.ts `Recorder`). Each is the option of that
+ * Options that may take other values when recorded kernels are replayed (backend.ts `Recorder`). Each is the option of that
  * name of every kernel in the recording that takes one.
  */
 export interface ChangingOptions {
@@ -273,7 +273,7 @@ export interface Kernels {
     options: PolicyLossOptions,
   ): { dLogprob: Tensor; stats: Tensor };
 
-  /** Next token of each row from logits [R, V], into `buffers` (in place, on the device). Same draw rule in all homes: see random.ts. */
+  /** Next token of each row from logits [R, V], into `buffers` (in place, on the device). Same draw rule in all backends: see random.ts. */
   sample(logits: Tensor, buffers: SampleBuffers, options: SampleOptions): void;
 
   /** Σ x² over a flat buffer, deterministic tree. → [1] */

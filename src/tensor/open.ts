@@ -1,96 +1,96 @@
 /**
- * Opens the best home that passes its self-test, in the order WebGPU, wasm, reference. Homes are imported
+ * Opens the best backend that passes its self-test, in the order WebGPU, wasm, reference. Backends are imported
  * only when they are tried, so that a page does not load what it does not use.
  */
-import type { Home, HomeName } from "./home";
+import type { Backend, BackendName } from "./backend";
 import { type SelfTestTimes, timedSelfTest } from "./selfTest";
-import type { WebGpuHomeOptions } from "./webgpu/home";
+import type { WebGpuBackendOptions } from "./webgpu/backend";
 
 export interface OpenOptions {
-  /** Try this home first; the others follow in their usual order. */
-  readonly prefer?: HomeName;
-  /** Only the preferred home will do: fail instead of falling back. */
+  /** Try this backend first; the others follow in their usual order. */
+  readonly prefer?: BackendName;
+  /** Only the preferred backend will do: fail instead of falling back. */
   readonly only?: boolean;
   /** WebGPU's entry point, where it is not `navigator.gpu`. */
   readonly gpu?: GPU;
-  /** Of the WebGPU home: the variant of the matrix product, and where the tuner's choice is kept. */
-  readonly webgpu?: Pick<WebGpuHomeOptions, "products" | "tuning">;
+  /** Of the WebGPU backend: the variant of the matrix product, and where the tuner's choice is kept. */
+  readonly webgpu?: Pick<WebGpuBackendOptions, "products" | "tuning">;
   readonly onProgress?: (progress: OpenProgress) => void;
 }
 
 export interface OpenProgress {
-  readonly home: HomeName;
+  readonly backend: BackendName;
   readonly stage: "opening" | "testing" | "ready" | "passed over";
   /** Why, when it was passed over. */
   readonly why?: string;
 }
 
 export interface PassedOver {
-  readonly home: HomeName;
+  readonly backend: BackendName;
   readonly why: string;
 }
 
-export interface OpenedHome {
-  readonly home: Home;
+export interface OpenedBackend {
+  readonly backend: Backend;
   readonly passedOver: readonly PassedOver[];
-  /** From the first attempt to a tested home. */
+  /** From the first attempt to a tested backend. */
   readonly milliseconds: number;
-  /** Of the home that passed. */
+  /** Of the backend that passed. */
   readonly times: SelfTestTimes;
 }
 
-const ORDER: readonly HomeName[] = ["webgpu", "wasm", "reference"];
+const ORDER: readonly BackendName[] = ["webgpu", "wasm", "reference"];
 
-/** @throws Error that gives every home's reason, when none can be opened */
-export async function openBestHome(options: OpenOptions = {}): Promise<OpenedHome> {
+/** @throws Error that gives every backend's reason, when none can be opened */
+export async function openBestBackend(options: OpenOptions = {}): Promise<OpenedBackend> {
   const { prefer, gpu, webgpu, onProgress } = options;
   const started = performance.now();
   const order = prefer ? [prefer, ...ORDER.filter((name) => name !== prefer && options.only !== true)] : ORDER;
   const passedOver: PassedOver[] = [];
   for (const name of order) {
     try {
-      onProgress?.({ home: name, stage: "opening" });
-      const home = await openHome(name, { ...webgpu, ...(gpu ? { gpu } : {}) });
-      onProgress?.({ home: name, stage: "testing" });
-      const times = await tested(home);
-      onProgress?.({ home: name, stage: "ready" });
-      return { home, passedOver, milliseconds: performance.now() - started, times };
+      onProgress?.({ backend: name, stage: "opening" });
+      const backend = await openBackend(name, { ...webgpu, ...(gpu ? { gpu } : {}) });
+      onProgress?.({ backend: name, stage: "testing" });
+      const times = await tested(backend);
+      onProgress?.({ backend: name, stage: "ready" });
+      return { backend, passedOver, milliseconds: performance.now() - started, times };
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      passedOver.push({ home: name, why });
-      onProgress?.({ home: name, stage: "passed over", why });
+      passedOver.push({ backend: name, why });
+      onProgress?.({ backend: name, stage: "passed over", why });
     }
   }
   throw new Error(
-    `No home for the policy could be opened. ${passedOver.map(({ home, why }) => `${home}: ${why}`).join(" ")}`,
+    `No backend for the policy could be opened. ${passedOver.map(({ backend, why }) => `${backend}: ${why}`).join(" ")}`,
   );
 }
 
-/** Opens one home, untested. */
-export async function openHome(name: HomeName, webgpu: WebGpuHomeOptions = {}): Promise<Home> {
+/** Opens one backend, untested. */
+export async function openBackend(name: BackendName, webgpu: WebGpuBackendOptions = {}): Promise<Backend> {
   switch (name) {
     case "webgpu": {
-      const { openWebGpuHome } = await import("./webgpu/home");
-      return openWebGpuHome(webgpu);
+      const { openWebGpuBackend } = await import("./webgpu/backend");
+      return openWebGpuBackend(webgpu);
     }
     case "wasm": {
-      const { openWasmHome } = await import("./wasm/home");
-      return openWasmHome();
+      const { openWasmBackend } = await import("./wasm/backend");
+      return openWasmBackend();
     }
     case "reference": {
-      const { openReferenceHome } = await import("./reference/home");
-      return openReferenceHome();
+      const { openReferenceBackend } = await import("./reference/backend");
+      return openReferenceBackend();
     }
     default:
       return name satisfies never;
   }
 }
 
-async function tested(home: Home): Promise<SelfTestTimes> {
+async function tested(backend: Backend): Promise<SelfTestTimes> {
   try {
-    return await timedSelfTest(home);
+    return await timedSelfTest(backend);
   } catch (error) {
-    await home.dispose();
+    await backend.dispose();
     throw error;
   }
 }

@@ -3,7 +3,7 @@
  * (round to nearest even, as torch's .half()) and int4 with one half-precision scale for each 32 columns
  * (symmetric, scale = max|w| / 7; nibble − 8 in −7…7).
  */
-import type { Home } from "./home";
+import type { Backend } from "./backend";
 import type { Weight } from "./kernels";
 
 export type WeightFormat = Weight["format"];
@@ -93,47 +93,47 @@ function packNibbles(values: Float32Array, columns: number): PackedRows {
 }
 
 /** A weight of zeros, to be filled by `writeRows`. */
-export function emptyWeight(home: Home, out: number, columns: number, format: WeightFormat): Weight {
-  if (format === "f32") return { format, out, in: columns, values: home.zeros([out, columns]) };
+export function emptyWeight(backend: Backend, out: number, columns: number, format: WeightFormat): Weight {
+  if (format === "f32") return { format, out, in: columns, values: backend.zeros([out, columns]) };
   if (columns % ROW_UNIT[format] !== 0)
     throw new Error(`emptyWeight: ${format} needs rows of a multiple of ${ROW_UNIT[format]} values, got ${columns}.`);
-  if (format === "f16") return { format, out, in: columns, packed: home.zeros([out, columns / 2], "int32") };
+  if (format === "f16") return { format, out, in: columns, packed: backend.zeros([out, columns / 2], "int32") };
   return {
     format,
     out,
     in: columns,
-    packed: home.zeros([out, columns / 8], "int32"),
-    scales: home.zeros([out, Math.ceil(columns / 64)], "int32"),
+    packed: backend.zeros([out, columns / 8], "int32"),
+    scales: backend.zeros([out, Math.ceil(columns / 64)], "int32"),
   };
 }
 
 /** Overwrite rows of a weight from row `firstRow` on, packing them on the way. */
-export function writeRows(home: Home, weight: Weight, firstRow: number, values: Float32Array): void {
-  if (weight.format === "f32") return home.write(weight.values, values, firstRow * weight.in);
+export function writeRows(backend: Backend, weight: Weight, firstRow: number, values: Float32Array): void {
+  if (weight.format === "f32") return backend.write(weight.values, values, firstRow * weight.in);
   const { packed, scales } = packRows(values, weight.in, weight.format);
-  home.write(weight.packed, packed, (firstRow * weight.in) / (weight.format === "f16" ? 2 : 8));
+  backend.write(weight.packed, packed, (firstRow * weight.in) / (weight.format === "f16" ? 2 : 8));
   if (weight.format === "int4" && scales !== null)
-    home.write(weight.scales, scales, firstRow * Math.ceil(weight.in / 64));
+    backend.write(weight.scales, scales, firstRow * Math.ceil(weight.in / 64));
 }
 
 /** Upload `values` [out, columns] in the given format. @throws Error when the columns do not divide as the format needs. */
 export function packWeight(
-  home: Home,
+  backend: Backend,
   values: Float32Array,
   out: number,
   columns: number,
   format: WeightFormat,
 ): Weight {
-  if (format === "f32") return { format, out, in: columns, values: home.upload(values, [out, columns]) };
+  if (format === "f32") return { format, out, in: columns, values: backend.upload(values, [out, columns]) };
   const { packed, scales } = packRows(values, columns, format);
   if (format === "f16" || scales === null)
-    return { format: "f16", out, in: columns, packed: home.upload(packed, [out, columns / 2]) };
+    return { format: "f16", out, in: columns, packed: backend.upload(packed, [out, columns / 2]) };
   return {
     format,
     out,
     in: columns,
-    packed: home.upload(packed, [out, columns / 8]),
-    scales: home.upload(scales, [out, Math.ceil(columns / 64)]),
+    packed: backend.upload(packed, [out, columns / 8]),
+    scales: backend.upload(scales, [out, Math.ceil(columns / 64)]),
   };
 }
 
@@ -157,8 +157,8 @@ export function fitsFormat(columns: number, format: WeightFormat): boolean {
 }
 
 /** Read a weight back as float32 [out · in] (what the kernels multiply with). */
-export async function unpackWeight(home: Home, weight: Weight): Promise<Float32Array> {
-  const read = await home.read(
+export async function unpackWeight(backend: Backend, weight: Weight): Promise<Float32Array> {
+  const read = await backend.read(
     weight.format === "f32"
       ? [weight.values]
       : weight.format === "f16"

@@ -1,8 +1,8 @@
 /** One flat buffer, many names: fused groups, frozen and packed parameters, and snapshots that continue to the bit. */
 import { describe, expect, it } from "vitest";
 import { type ParameterGroup, ParameterSet } from "./parameters";
-import { openReferenceHome } from "./reference/home";
-import { openWasmHome } from "./wasm/home";
+import { openReferenceBackend } from "./reference/backend";
+import { openWasmBackend } from "./wasm/backend";
 
 const groups: ParameterGroup[] = [
   { key: "norm", parts: [{ name: "norm.weight", shape: [3] }], trainable: true },
@@ -37,31 +37,31 @@ const adam = (updateCount: number) => ({
 });
 
 describe.each([
-  { name: "reference", open: openReferenceHome },
-  { name: "wasm", open: openWasmHome },
-])("ParameterSet on the $name home", ({ open }) => {
+  { name: "reference", open: openReferenceBackend },
+  { name: "wasm", open: openWasmBackend },
+])("ParameterSet on the $name backend", ({ open }) => {
   it("binds fused groups as one matrix and keeps their parts' names", async () => {
-    const home = await open();
-    const set = new ParameterSet(home, groups);
+    const backend = await open();
+    const set = new ParameterSet(backend, groups);
     expect([set.trainableCount, set.count]).toEqual([15, 25]);
     set.write("q.weight", ramp(8));
     set.write("k.weight", ramp(4, 5));
     const { weight, grad } = set.matrix("qkv");
     if (weight.format !== "f32" || grad === null) throw new Error("a trainable group is f32 and has a gradient");
     expect([weight.out, weight.in]).toEqual([3, 4]);
-    expect([...((await home.read([weight.values]))[0] ?? [])]).toEqual([...ramp(8), ...ramp(4, 5)]);
+    expect([...((await backend.read([weight.values]))[0] ?? [])]).toEqual([...ramp(8), ...ramp(4, 5)]);
     expect([...(await set.read("k.weight"))]).toEqual([...ramp(4, 5)]);
-    home.kernels.fill(grad, 2);
+    backend.kernels.fill(grad, 2);
     expect([...(await set.readGrad("k.weight"))]).toEqual([2, 2, 2, 2]);
     expect([...(await set.readGrad("norm.weight"))]).toEqual([0, 0, 0]);
     set.zeroGrad();
     expect([...(await set.readGrad("q.weight"))].every((g) => g === 0)).toBe(true);
-    await home.dispose();
+    await backend.dispose();
   });
 
   it("packs frozen groups once all their parts are there, and has no gradient for them", async () => {
-    const home = await open();
-    const set = new ParameterSet(home, groups);
+    const backend = await open();
+    const set = new ParameterSet(backend, groups);
     expect(() => set.matrix("half")).toThrow("not loaded");
     set.write("half.a", Float32Array.of(1, -0.5));
     set.write("half.b", Float32Array.of(2, 3, 65504, 2 ** -24));
@@ -69,13 +69,13 @@ describe.each([
     expect([...(await set.read("half.b"))]).toEqual([2, 3, 65504, 2 ** -24]);
     await expect(set.readGrad("frozen.weight")).rejects.toThrow("frozen");
     expect((await set.readAll()).get("half.a")).toEqual(Float32Array.of(1, -0.5));
-    await home.dispose();
+    await backend.dispose();
   });
 
   it("takes a packed tensor row by row as it takes it whole", async () => {
-    const home = await open();
+    const backend = await open();
     const wide = (): ParameterSet =>
-      new ParameterSet(home, [
+      new ParameterSet(backend, [
         {
           key: "w",
           parts: [
@@ -101,16 +101,16 @@ describe.each([
     expect(() => rows.writeRows("b", 4, new Float32Array(128))).toThrow("no whole rows");
     expect(() => rows.writeRows("b", 0, new Float32Array(63))).toThrow("no whole rows");
     expect(rows.matrix("w").weight.format).toBe("int4");
-    await home.dispose();
+    await backend.dispose();
   });
 
   it("continues from a snapshot to the bit", async () => {
-    const home = await open();
-    const set = new ParameterSet(home, groups);
+    const backend = await open();
+    const set = new ParameterSet(backend, groups);
     set.write("q.weight", ramp(8));
     const update = (count: number): void => {
       const { grad } = set.matrix("qkv");
-      if (grad !== null) home.kernels.fill(grad, 0.3 / count);
+      if (grad !== null) backend.kernels.fill(grad, 0.3 / count);
       set.adamw(adam(count)).dispose();
     };
     update(1);
@@ -122,17 +122,17 @@ describe.each([
     expect(await set.state()).toEqual(first);
     expect(first.theta).not.toEqual(snapshot.theta);
     expect(() => set.restore({ ...snapshot, m: new Float32Array(1) })).toThrow("another policy");
-    await home.dispose();
+    await backend.dispose();
   });
 
   it("refuses to train nothing", async () => {
-    const home = await open();
+    const backend = await open();
     const set = new ParameterSet(
-      home,
+      backend,
       groups.filter((group) => !group.trainable),
     );
     expect(set.trainableCount).toBe(0);
     expect(() => set.adamw(adam(1))).toThrow("no trainable parameters");
-    await home.dispose();
+    await backend.dispose();
   });
 });

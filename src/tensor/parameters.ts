@@ -8,8 +8,8 @@
  * stacked by rows (q|k|v, gate|up), so that fused projections and Hugging Face names coexist without copies.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
+import type { Backend, Recorder } from "./backend";
 import { FlatBuffers, type ParameterState } from "./flatBuffers";
-import type { Home, Recorder } from "./home";
 import type { AdamWOptions, Weight } from "./kernels";
 import { disposeWeight, emptyWeight, unpackWeight, writeRows } from "./packedWeight";
 import {
@@ -60,13 +60,13 @@ export class ParameterSet {
 
   /** Allocates every group, filled with zeros (packed groups may be used once all their parts are written). */
   constructor(
-    readonly home: Home,
+    readonly backend: Backend,
     groups: readonly ParameterGroup[],
   ) {
     const sizes = groups.map((group) => sizeOf(groupShape(group)));
-    const { offsets, length } = flatLayout(groups, home.viewAlignment);
+    const { offsets, length } = flatLayout(groups, backend.viewAlignment);
     const places = offsets.flatMap((offset, i) => (offset < 0 ? [] : [{ offset, size: sizes[i] ?? 0 }]));
-    this.flat = length > 0 ? new FlatBuffers(home, places, length) : null;
+    this.flat = length > 0 ? new FlatBuffers(backend, places, length) : null;
     this.count = sizes.reduce((sum, size) => sum + size, 0);
     this.trainableCount = this.flat?.count ?? 0;
     groups.forEach((group, i) => this.bind(group, offsets[i] ?? -1));
@@ -127,7 +127,7 @@ export class ParameterSet {
       );
     }
     this.changed(bound);
-    if (bound.value !== null) this.home.write(bound.value, values, offset);
+    if (bound.value !== null) this.backend.write(bound.value, values, offset);
     else this.writePacked(bound, name, values, 0);
   }
 
@@ -145,7 +145,7 @@ export class ParameterSet {
       );
     }
     this.changed(bound);
-    if (bound.value !== null) this.home.write(bound.value, values, offset + firstRow * columns);
+    if (bound.value !== null) this.backend.write(bound.value, values, offset + firstRow * columns);
     else this.writePacked(bound, name, values, firstRow);
   }
 
@@ -153,7 +153,7 @@ export class ParameterSet {
   async read(name: string): Promise<Float32Array> {
     const { bound, offset, size } = this.slice(name);
     if (bound.value === null)
-      return (await unpackWeight(this.home, this.matrix(bound.group.key).weight)).slice(offset, offset + size);
+      return (await unpackWeight(this.backend, this.matrix(bound.group.key).weight)).slice(offset, offset + size);
     return (await this.readFloats(bound.value)).slice(offset, offset + size);
   }
 
@@ -161,7 +161,7 @@ export class ParameterSet {
   async readAll(): Promise<Map<string, Float32Array>> {
     const plain = [...this.bound.values()].filter((b) => b.value !== null && b.offset < 0);
     const tensors = plain.flatMap((b) => (b.value === null ? [] : [b.value]));
-    const read = await this.home.read(this.flat === null ? tensors : [...tensors, this.flat.theta]);
+    const read = await this.backend.read(this.flat === null ? tensors : [...tensors, this.flat.theta]);
     const theta = read[tensors.length];
     const values = new Map<Bound, Float32Array>(plain.map((b, i) => [b, Float32Array.from(read[i] ?? [])]));
     const all = new Map<string, Float32Array>();
@@ -196,7 +196,7 @@ export class ParameterSet {
     return all;
   }
 
-  /** @param recorder replays it, where the home records */
+  /** @param recorder replays it, where the backend records */
   zeroGrad(recorder?: Recorder): void {
     this.trained().zeroGrad(recorder);
   }
@@ -204,7 +204,7 @@ export class ParameterSet {
   /**
    * One AdamW update of everything trainable from the accumulated gradient.
    * → gradSquares [1] = ‖g‖² before clipping; the caller reads (if not finite the kernel wrote nothing) and disposes it.
-   * @param recorder replays it, where the home records
+   * @param recorder replays it, where the backend records
    */
   adamw(options: AdamWOptions, recorder?: Recorder): Tensor {
     this.#version++;
@@ -216,7 +216,7 @@ export class ParameterSet {
     return this.trained().state();
   }
 
-  /** Put a `state()` back, of this home or of another. @throws Error when it was taken of another policy */
+  /** Put a `state()` back, of this backend or of another. @throws Error when it was taken of another policy */
   restore(state: ParameterState): void {
     this.trained().restore(state);
     this.#version++;
@@ -247,24 +247,24 @@ export class ParameterSet {
   private bind(group: ParameterGroup, offset: number): void {
     if (this.bound.has(group.key)) throw new Error(`Parameter group ${group.key} is defined twice.`);
     const shape = groupShape(group);
-    const { home } = this;
+    const { backend } = this;
     const [out = 0, columns] = shape;
     const packed = offset < 0 && columns !== undefined && group.format !== undefined && group.format !== "f32";
     const trained = offset >= 0 ? this.flat : null;
-    const value = packed ? null : trained !== null ? home.view(trained.theta, offset, shape) : home.zeros(shape);
+    const value = packed ? null : trained !== null ? backend.view(trained.theta, offset, shape) : backend.zeros(shape);
     const bound: Bound = {
       group,
       shape,
       size: sizeOf(shape),
       offset,
       value,
-      grad: trained === null ? null : home.view(trained.grad, offset, shape),
+      grad: trained === null ? null : backend.view(trained.grad, offset, shape),
       weight:
         columns === undefined
           ? null
           : value !== null
             ? { format: "f32", out, in: columns, values: value }
-            : emptyWeight(home, out, columns, group.format ?? "f32"),
+            : emptyWeight(backend, out, columns, group.format ?? "f32"),
       missing: new Set(packed ? group.parts.map((part) => part.name) : []),
     };
     this.bound.set(group.key, bound);
@@ -286,13 +286,13 @@ export class ParameterSet {
     const { offset, size } = this.slice(name);
     const { weight } = bound;
     if (weight === null) throw new Error(`Parameter ${name} is no packed matrix.`);
-    writeRows(this.home, weight, offset / weight.in + firstRow, values);
+    writeRows(this.backend, weight, offset / weight.in + firstRow, values);
     if (firstRow * weight.in + values.length === size) bound.missing.delete(name);
   }
 
   private async readFloats(tensor: Tensor): Promise<Float32Array> {
-    const [values] = await this.home.read([tensor]);
-    if (!(values instanceof Float32Array)) throw new Error("ParameterSet: expected float32 values from the home.");
+    const [values] = await this.backend.read([tensor]);
+    if (!(values instanceof Float32Array)) throw new Error("ParameterSet: expected float32 values from the backend.");
     return values;
   }
 

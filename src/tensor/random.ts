@@ -1,6 +1,6 @@
 /**
  * Counter-based random numbers: a draw is a pure function of (seed, step, row, position), so that sampling
- * is the same however rows are batched, whichever home runs it, and after any resume. The mixing function
+ * is the same however rows are batched, whichever backend runs it, and after any resume. The mixing function
  * is the 32-bit "lowbias32" finaliser (C. Wellons, 2018), folded over the four counters; u32 arithmetic
  * only, so WGSL, AssemblyScript and JavaScript agree to the bit.
  */
@@ -27,6 +27,6 @@ export function randomUniform(seed: number, step: number, row: number, position:
 }
 
 /**
- * The sampler's rule, the same in every home: p = softmax(logits / T), walked in token order; the drawn
+ * The sampler's rule, the same in every backend: p = softmax(logits / T), walked in token order; the drawn
  * token is the first whose cumulative sum exceeds u·Σ (sums in f32), the last token with p > 0 otherwise.
  */

@@ -1,11 +1,11 @@
 /**
- * The start-up check of a home: a small forward and gradient of each kind of kernel against plain loops in
+ * The start-up check of a backend: a small forward and gradient of each kind of kernel against plain loops in
  * double precision written here, so that a driver that computes wrongly (TensorFlow.js was reported
  * inaccurate on Firefox 141) is passed over instead of training nonsense. Deterministic inputs; under a
  * second on a GPU, most of it compiling.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Home } from "./home";
+import type { Backend } from "./backend";
 import type { Weight } from "./kernels";
 import { randomUniform } from "./random";
 import * as expected from "./selfTestLoops";
@@ -23,58 +23,58 @@ interface Check {
   readonly tolerance: number;
 }
 
-/** @throws Error naming the kernel that disagrees, by how much; or whatever the home throws */
-export async function selfTest(home: Home): Promise<void> {
+/** @throws Error naming the kernel that disagrees, by how much; or whatever the backend throws */
+export async function selfTest(backend: Backend): Promise<void> {
   const owned: Tensor[] = [];
   const own = <T extends Tensor>(tensor: T): T => {
     owned.push(tensor);
     return tensor;
   };
   const checks = [
-    ...linearChecks(home, own),
-    ...normChecks(home, own),
-    ...attentionChecks(home, own),
-    ...headChecks(home, own),
-    ...adamwChecks(home, own),
-    ...sampleChecks(home, own),
+    ...linearChecks(backend, own),
+    ...normChecks(backend, own),
+    ...attentionChecks(backend, own),
+    ...headChecks(backend, own),
+    ...adamwChecks(backend, own),
+    ...sampleChecks(backend, own),
   ];
-  const read = await home.read(checks.map((check) => check.tensor));
+  const read = await backend.read(checks.map((check) => check.tensor));
   for (const tensor of owned) tensor.dispose();
-  checks.forEach((check, i) => compare(home, check, read[i] ?? new Float32Array(0)));
+  checks.forEach((check, i) => compare(backend, check, read[i] ?? new Float32Array(0)));
 }
 
 /** Milliseconds of both passes. */
 export interface SelfTestTimes {
-  /** Compiling, where the home compiles: the first pass, which meets every kernel for the first time. */
+  /** Compiling, where the backend compiles: the first pass, which meets every kernel for the first time. */
   readonly pipelines: number;
   readonly selfTest: number;
 }
 
 /** The self-test twice, so that compiling the kernels and testing them can be told apart. @throws as `selfTest` */
-export async function timedSelfTest(home: Home): Promise<SelfTestTimes> {
+export async function timedSelfTest(backend: Backend): Promise<SelfTestTimes> {
   const began = performance.now();
-  await selfTest(home);
+  await selfTest(backend);
   const compiled = performance.now();
-  await selfTest(home);
+  await selfTest(backend);
   return { pipelines: compiled - began, selfTest: performance.now() - compiled };
 }
 
 type Own = <T extends Tensor>(tensor: T) => T;
 
 function compare(
-  { name: home, description }: Home,
+  { name: backend, description }: Backend,
   { what, values, tolerance: asked }: Check,
   got: ArrayLike<number>,
 ): void {
   const tolerance = description.halfProducts === true ? Math.max(asked, HALF_TOLERANCE) : asked;
   if (got.length !== values.length)
-    throw new Error(`Self-test of ${home}: ${what} has ${got.length} values, expected ${values.length}.`);
+    throw new Error(`Self-test of ${backend}: ${what} has ${got.length} values, expected ${values.length}.`);
   const scale = Math.max(1e-6, ...values.map(Math.abs));
   values.forEach((value, i) => {
     const found = got[i] ?? NaN;
     if (!(Math.abs(found - value) <= tolerance * scale)) {
       throw new Error(
-        `Self-test of ${home}: ${what}[${i}] is ${found}, expected ${value} within ${tolerance * scale}.`,
+        `Self-test of ${backend}: ${what}[${i}] is ${found}, expected ${value} within ${tolerance * scale}.`,
       );
     }
   });
@@ -98,7 +98,7 @@ const gradient = (what: string, tensor: Tensor, values: readonly number[]): Chec
   tolerance: GRADIENT_TOLERANCE,
 });
 
-function linearChecks(home: Home, own: Own): Check[] {
+function linearChecks(backend: Backend, own: Own): Check[] {
   const [rows, inputs, outputs] = [9, 12, 20];
   const [x, w, b, dy] = [
     numbers(rows * inputs, 1),
@@ -106,84 +106,94 @@ function linearChecks(home: Home, own: Own): Check[] {
     numbers(outputs, 3),
     numbers(rows * outputs, 4),
   ];
-  const xT = own(home.upload(x, [rows, inputs]));
-  const dyT = own(home.upload(dy, [rows, outputs]));
-  const weight: Weight = { format: "f32", out: outputs, in: inputs, values: own(home.upload(w, [outputs, inputs])) };
-  const dw = own(home.zeros([outputs, inputs]));
-  home.kernels.linearGradWeight(xT, dyT, dw, null);
+  const xT = own(backend.upload(x, [rows, inputs]));
+  const dyT = own(backend.upload(dy, [rows, outputs]));
+  const weight: Weight = { format: "f32", out: outputs, in: inputs, values: own(backend.upload(w, [outputs, inputs])) };
+  const dw = own(backend.zeros([outputs, inputs]));
+  backend.kernels.linearGradWeight(xT, dyT, dw, null);
   return [
     forward(
       "linear",
-      own(home.kernels.linear(xT, weight, own(home.upload(b, [outputs])), null)),
+      own(backend.kernels.linear(xT, weight, own(backend.upload(b, [outputs])), null)),
       expected.linear(x, w, b, rows, inputs, outputs),
     ),
     gradient(
       "linearGradInput",
-      own(home.kernels.linearGradInput(dyT, weight, null)),
+      own(backend.kernels.linearGradInput(dyT, weight, null)),
       expected.linearGradInput(dy, w, rows, inputs, outputs),
     ),
     gradient("linearGradWeight", dw, expected.linearGradWeight(x, dy, rows, inputs, outputs)),
   ];
 }
 
-function normChecks(home: Home, own: Own): Check[] {
+function normChecks(backend: Backend, own: Own): Check[] {
   const [rows, width, eps] = [3, 20, 1e-6];
   const [x, w, dy] = [numbers(rows * width, 5), numbers(width, 6), numbers(rows * width, 7)];
-  const xT = own(home.upload(x, [rows, width]));
-  const wT = own(home.upload(w, [width]));
+  const xT = own(backend.upload(x, [rows, width]));
+  const wT = own(backend.upload(w, [width]));
   const { y, dx, dw } = expected.rmsNorm(x, w, dy, rows, width, eps);
-  const intoW = own(home.zeros([width]));
-  const dxT = own(home.kernels.rmsNormGrad(xT, wT, own(home.upload(dy, [rows, width])), eps, null, intoW));
+  const intoW = own(backend.zeros([width]));
+  const dxT = own(backend.kernels.rmsNormGrad(xT, wT, own(backend.upload(dy, [rows, width])), eps, null, intoW));
   return [
-    forward("rmsNorm", own(home.kernels.rmsNorm(xT, wT, eps)), y),
+    forward("rmsNorm", own(backend.kernels.rmsNorm(xT, wT, eps)), y),
     gradient("rmsNormGrad", dxT, dx),
     gradient("rmsNormGrad weight", intoW, dw),
   ];
 }
 
 /** Two causal heads over one key/value head: grouped queries, one online softmax. */
-function attentionChecks(home: Home, own: Own): Check[] {
+function attentionChecks(backend: Backend, own: Own): Check[] {
   const [rows, headDim] = [10, 4];
   const shape = { heads: 2, kvHeads: 1, headDim, qOffset: 0, kOffset: 2 * headDim, vOffset: 3 * headDim };
   const qkv = numbers(rows * 4 * headDim, 8);
   const dOut = numbers(rows * 2 * headDim, 9);
   const visible = own(
-    home.upload(Int32Array.from(Array.from({ length: rows }, (_, n) => [0, 0, 0, n + 1]).flat()), [rows, 4]),
+    backend.upload(Int32Array.from(Array.from({ length: rows }, (_, n) => [0, 0, 0, n + 1]).flat()), [rows, 4]),
   );
-  const seenBy = own(home.upload(Int32Array.from(Array.from({ length: rows }, (_, n) => [n, rows]).flat()), [rows, 2]));
-  const qkvT = own(home.upload(qkv, [rows, 4 * headDim]));
-  const { out, lse } = home.kernels.attention(qkvT, qkvT, visible, shape);
+  const seenBy = own(
+    backend.upload(Int32Array.from(Array.from({ length: rows }, (_, n) => [n, rows]).flat()), [rows, 2]),
+  );
+  const qkvT = own(backend.upload(qkv, [rows, 4 * headDim]));
+  const { out, lse } = backend.kernels.attention(qkvT, qkvT, visible, shape);
   own(out);
   own(lse);
   const dQkv = own(
-    home.kernels.attentionGrad(qkvT, visible, seenBy, out, lse, own(home.upload(dOut, [rows, 2 * headDim])), shape),
+    backend.kernels.attentionGrad(
+      qkvT,
+      visible,
+      seenBy,
+      out,
+      lse,
+      own(backend.upload(dOut, [rows, 2 * headDim])),
+      shape,
+    ),
   );
   const want = expected.causalAttention(qkv, dOut, rows, headDim);
   return [forward("attention", out, want.out), gradient("attentionGrad", dQkv, want.dQkv)];
 }
 
-function headChecks(home: Home, own: Own): Check[] {
+function headChecks(backend: Backend, own: Own): Check[] {
   const [rows, width, vocabulary, temperature] = [4, 8, 37, 0.8];
   const [hidden, head, dLogprob] = [numbers(rows * width, 10), numbers(vocabulary * width, 11), numbers(rows, 12)];
   const targets = Int32Array.of(0, 36, -1, 17);
-  const hiddenT = own(home.upload(hidden, [rows, width]));
-  const targetsT = own(home.upload(targets, [rows]));
+  const hiddenT = own(backend.upload(hidden, [rows, width]));
+  const targetsT = own(backend.upload(targets, [rows]));
   const weight: Weight = {
     format: "f32",
     out: vocabulary,
     in: width,
-    values: own(home.upload(head, [vocabulary, width])),
+    values: own(backend.upload(head, [vocabulary, width])),
   };
-  const { logprob, lse, entropy } = home.kernels.tokenLogprobs(hiddenT, weight, targetsT, temperature);
+  const { logprob, lse, entropy } = backend.kernels.tokenLogprobs(hiddenT, weight, targetsT, temperature);
   [logprob, lse, entropy].forEach(own);
-  const intoHead = own(home.zeros([vocabulary, width]));
+  const intoHead = own(backend.zeros([vocabulary, width]));
   const dHidden = own(
-    home.kernels.tokenLogprobsGrad(
+    backend.kernels.tokenLogprobsGrad(
       hiddenT,
       weight,
       targetsT,
       lse,
-      own(home.upload(dLogprob, [rows])),
+      own(backend.upload(dLogprob, [rows])),
       temperature,
       intoHead,
     ),
@@ -198,7 +208,7 @@ function headChecks(home: Home, own: Own): Check[] {
 }
 
 /** One clipped update, then one whose gradient is NaN and must leave the weights as they are. */
-function adamwChecks(home: Home, own: Own): Check[] {
+function adamwChecks(backend: Backend, own: Own): Check[] {
   const size = 70;
   const [theta, grad, m] = [numbers(size, 13), numbers(size, 14), numbers(size, 15)];
   const v = numbers(size, 16).map((value) => value * value);
@@ -211,12 +221,15 @@ function adamwChecks(home: Home, own: Own): Check[] {
     updateCount: 3,
     maxGradNorm: 1,
   };
-  const upload = (values: Float32Array): Tensor => own(home.upload(values, [size]));
+  const upload = (values: Float32Array): Tensor => own(backend.upload(values, [size]));
   const [thetaT, gradT, mT, vT] = [upload(theta), upload(grad), upload(m), upload(v)];
-  const squares = own(home.kernels.sumSquares(gradT));
-  home.kernels.adamw(thetaT, gradT, mT, vT, squares, options);
+  const squares = own(backend.kernels.sumSquares(gradT));
+  backend.kernels.adamw(thetaT, gradT, mT, vT, squares, options);
   const broken = upload(grad.map((value, i) => (i === 41 ? NaN : value)));
-  home.kernels.adamw(thetaT, broken, mT, vT, own(home.kernels.sumSquares(broken)), { ...options, updateCount: 4 });
+  backend.kernels.adamw(thetaT, broken, mT, vT, own(backend.kernels.sumSquares(broken)), {
+    ...options,
+    updateCount: 4,
+  });
   const want = expected.adamw(theta, grad, m, v, options);
   return [
     forward("sumSquares", squares, [want.squares]),
@@ -226,21 +239,21 @@ function adamwChecks(home: Home, own: Own): Check[] {
   ];
 }
 
-function sampleChecks(home: Home, own: Own): Check[] {
+function sampleChecks(backend: Backend, own: Own): Check[] {
   const [rows, vocabulary, temperature, seed, step] = [6, 11, 0.7, 5, 2];
   const logits = numbers(rows * vocabulary, 17).map((value) => 4 * value);
   const integers = (values: readonly number[], shape: readonly number[]): Tensor =>
-    own(home.upload(Int32Array.from(values), shape));
+    own(backend.upload(Int32Array.from(values), shape));
   const buffers = {
     tokens: integers(Array<number>(rows).fill(0), [rows, 1]),
-    logprobs: own(home.zeros([rows, 1])),
-    entropies: own(home.zeros([rows, 1])),
+    logprobs: own(backend.zeros([rows, 1])),
+    entropies: own(backend.zeros([rows, 1])),
     next: integers(Array<number>(rows).fill(0), [rows]),
     done: integers([0, 0, 0, 1, 0, 0], [rows]),
     streams: integers([0, 0, 1, 0, 2, 0, 3, 0, 4, 0, 70, 0], [rows, 2]),
   };
   const common = { temperature, topK: 0, seed, step, position: 0, stopTokens: [], padToken: 9, greedy: false };
-  home.kernels.sample(own(home.upload(logits, [rows, vocabulary])), buffers, common);
+  backend.kernels.sample(own(backend.upload(logits, [rows, vocabulary])), buffers, common);
   const want = expected.sample(logits, [0, 1, 2, -1, 4, 70], { vocabulary, temperature, seed, step, padToken: 9 });
   return [
     forward("sample", buffers.tokens, want.tokens),

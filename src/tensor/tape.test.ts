@@ -1,13 +1,13 @@
 /** The tape against finite differences, and what it owes: nothing kept after a step, no work for frozen parts. */
 import { memory } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Home } from "./home";
+import type { Backend } from "./backend";
 import { attention, fusedShape, rope } from "./ops/attention";
 import { gelu, reshape, rmsNorm, swiglu } from "./ops/elementwise";
 import { type LinearParameters, linear } from "./ops/linear";
 import { chooseRows, embedding, tokenLogprobs } from "./ops/rows";
 import { type ParameterGroup, ParameterSet } from "./parameters";
-import { openReferenceHome } from "./reference/home";
+import { openReferenceBackend } from "./reference/backend";
 import { Tape } from "./tape";
 
 const D = 8;
@@ -24,11 +24,11 @@ const SHAPES: Record<string, readonly number[]> = {
 const wave = (n: number, phase: number): Float32Array =>
   Float32Array.from({ length: n }, (_, i) => 0.4 * Math.sin(phase + 1.7 * i));
 
-function parameters(home: Home, frozen: readonly string[] = []): ParameterSet {
+function parameters(backend: Backend, frozen: readonly string[] = []): ParameterSet {
   const groups = Object.entries(SHAPES).map(
     ([name, shape]): ParameterGroup => ({ key: name, parts: [{ name, shape }], trainable: !frozen.includes(name) }),
   );
-  const set = new ParameterSet(home, groups);
+  const set = new ParameterSet(backend, groups);
   Object.entries(SHAPES).forEach(([name, shape], i) =>
     set.write(
       name,
@@ -42,10 +42,10 @@ function parameters(home: Home, frozen: readonly string[] = []): ParameterSet {
 }
 
 /** Embedding → attention block → gated block → two rows joined → GELU → log-probabilities of chosen rows; returns Σ weight·logprob. */
-async function run(home: Home, set: ParameterSet, train: boolean): Promise<number> {
-  const tape = new Tape(home, train);
+async function run(backend: Backend, set: ParameterSet, train: boolean): Promise<number> {
+  const tape = new Tape(backend, train);
   const int = (values: readonly number[], shape: readonly number[]) =>
-    tape.keep(home.upload(Int32Array.from(values), shape));
+    tape.keep(backend.upload(Int32Array.from(values), shape));
   const dense = (matrix: string, bias: string | null = null): LinearParameters => ({
     matrix: set.matrix(matrix),
     bias: bias === null ? null : set.vector(bias),
@@ -53,8 +53,8 @@ async function run(home: Home, set: ParameterSet, train: boolean): Promise<numbe
   });
   const shape = fusedShape(2, 2, 4);
   const angles = {
-    cos: tape.keep(home.upload(wave(8, 1).map(Math.cos), [4, 2])),
-    sin: tape.keep(home.upload(wave(8, 1).map(Math.sin), [4, 2])),
+    cos: tape.keep(backend.upload(wave(8, 1).map(Math.cos), [4, 2])),
+    sin: tape.keep(backend.upload(wave(8, 1).map(Math.sin), [4, 2])),
   };
   const rows = {
     visible: int([0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0], [4, 4]),
@@ -73,27 +73,27 @@ async function run(home: Home, set: ParameterSet, train: boolean): Promise<numbe
     from: int([3, 1], [2]),
   });
   const { logprob } = tokenLogprobs(tape, chosen, set.matrix("table"), int([2, 6], [2]), 0.7);
-  const weight = home.upload(Float32Array.of(0.5, -1.25), [2]);
+  const weight = backend.upload(Float32Array.of(0.5, -1.25), [2]);
   if (train) {
     set.zeroGrad();
     tape.backward(logprob, weight);
   }
-  const [values] = await home.read([logprob]);
+  const [values] = await backend.read([logprob]);
   weight.dispose();
   tape.dispose();
   return 0.5 * (values?.[0] ?? NaN) - 1.25 * (values?.[1] ?? NaN);
 }
 
 describe("Tape", () => {
-  let home: Home;
+  let backend: Backend;
   beforeAll(async () => {
-    home = await openReferenceHome();
+    backend = await openReferenceBackend();
   });
-  afterAll(() => home.dispose());
+  afterAll(() => backend.dispose());
 
   it("gives the gradients that finite differences give, tied and shared parameters included", async () => {
-    const set = parameters(home);
-    await run(home, set, true);
+    const set = parameters(backend);
+    await run(backend, set, true);
     const gradients = await set.readAllGrads();
     for (const [name, gradient] of gradients) {
       const values = await set.read(name);
@@ -103,7 +103,7 @@ describe("Tape", () => {
             name,
             values.map((value, j) => (j === i ? value + by : value)),
           );
-          return run(home, set, false);
+          return run(backend, set, false);
         };
         const numeric = ((await nudged(5e-3)) - (await nudged(-5e-3))) / 1e-2;
         expect(Math.abs((gradient[i] ?? NaN) - numeric), `${name}[${i}]`).toBeLessThan(
@@ -116,21 +116,21 @@ describe("Tape", () => {
   });
 
   it("keeps nothing after a step, recording or not", async () => {
-    const set = parameters(home);
-    await run(home, set, true);
+    const set = parameters(backend);
+    await run(backend, set, true);
     const before = memory().numTensors;
-    await run(home, set, true);
-    await run(home, set, false);
+    await run(backend, set, true);
+    await run(backend, set, false);
     expect(memory().numTensors).toBe(before);
     set.dispose();
   });
 
   it("does no backward work for frozen parts", async () => {
     const dispatches = async (frozen: readonly string[]): Promise<number> => {
-      const set = parameters(home, frozen);
-      const before = home.counters.dispatches;
-      await run(home, set, true);
-      const after = home.counters.dispatches;
+      const set = parameters(backend, frozen);
+      const before = backend.counters.dispatches;
+      await run(backend, set, true);
+      const after = backend.counters.dispatches;
       set.dispose();
       return after - before;
     };
@@ -140,8 +140,8 @@ describe("Tape", () => {
   });
 
   it("refuses a backward pass from what was not recorded", () => {
-    const tape = new Tape(home, false);
-    const x = tape.own(home.zeros([1]));
+    const tape = new Tape(backend, false);
+    const x = tape.own(backend.zeros([1]));
     expect(() => tape.backward(x, x)).toThrow("depends on no trainable parameter");
     tape.dispose();
   });

@@ -17,7 +17,7 @@
  * With `recording` false nothing is recorded; the tape only owns temporaries (`release` frees them early).
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Home } from "./home";
+import type { Backend } from "./backend";
 
 interface Entry {
   readonly backward: () => void;
@@ -39,7 +39,7 @@ export class Tape {
   private borrowed: Tensor | null = null;
 
   constructor(
-    readonly home: Home,
+    readonly backend: Backend,
     readonly recording: boolean,
   ) {}
 
@@ -64,7 +64,7 @@ export class Tape {
 
   /** `tensor`'s elements under another shape, without a copy; the tape takes over both (it must not be used again by the caller). */
   reshaped(tensor: Tensor, shape: readonly number[]): Tensor {
-    const view = this.home.view(tensor, 0, shape);
+    const view = this.backend.view(tensor, 0, shape);
     this.bases.set(view, tensor);
     return view;
   }
@@ -115,7 +115,7 @@ export class Tape {
       this.gradients.set(tensor, gradient);
       return;
     }
-    this.gradients.set(tensor, this.home.kernels.add(earlier, gradient));
+    this.gradients.set(tensor, this.backend.kernels.add(earlier, gradient));
     this.disposeTensor(earlier);
     this.disposeTensor(gradient);
   }
@@ -192,7 +192,7 @@ export class Tape {
 
   /** A tape for a stretch of this one's operations: `input` has a gradient there if it has one here. */
   private within(input: Tensor, recording: boolean): Tape {
-    const tape = new Tape(this.home, recording);
+    const tape = new Tape(this.backend, recording);
     if (this.differentiable.has(input)) tape.differentiable.add(input);
     return tape;
   }

@@ -20,16 +20,16 @@ export function bankOf(policy: Policy, prompts: readonly EncodedPrompt[]): Featu
   const width = banks[0]?.tensor.shape[1];
   if (width === undefined) return null;
   const rows = banks.reduce((sum, bank) => sum + (bank.tensor.shape[0] ?? 0), 0);
-  const tensor = policy.home.zeros([rows, width]);
+  const tensor = policy.backend.zeros([rows, width]);
   const firstRow = new Map<EncodedPrompt, number>();
   let start = 0;
   for (const bank of banks) {
     const count = bank.tensor.shape[0] ?? 0;
-    const places = policy.home.upload(
+    const places = policy.backend.upload(
       Int32Array.from({ length: count }, (_, i) => start + i),
       [count],
     );
-    policy.home.kernels.copyRows(bank.tensor, { offset: 0, count: width }, places, 0, tensor);
+    policy.backend.kernels.copyRows(bank.tensor, { offset: 0, count: width }, places, 0, tensor);
     for (const [prompt, first] of bank.firstRow) firstRow.set(prompt, start + first);
     start += count;
     places.dispose();

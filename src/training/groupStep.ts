@@ -160,7 +160,7 @@ export class GroupStep {
         largest: { batch: largest, limits },
       };
       const batches = microBatches(rows, microBatchRows);
-      const read = await this.policy.home.read(responseLogprobs(this.policy, batches, options, lifetime));
+      const read = await this.policy.backend.read(responseLogprobs(this.policy, batches, options, lifetime));
       const all = read.flatMap((values, i) => [...values.subarray(0, tokenCount(batches[i] ?? []))]);
       let at = 0;
       const samples = group.samples.map((sample) => ({

@@ -1,11 +1,11 @@
 /**
  * The two losses on response log-probabilities, on the device: negative log-likelihood (SFT, pre-training) and the clipped
  * policy-gradient objective (GRPO). A loss uploads what it needs of a micro-batch first; the rest is kernels only, so that
- * a home that records can replay it with the forward and backward pass. `Loss` says one as plain data, so that a
+ * a backend that records can replay it with the forward and backward pass. `Loss` says one as plain data, so that a
  * micro-batch can be computed by another thread.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Home } from "../tensor/home";
+import type { Backend } from "../tensor/backend";
 import type { PolicyLossOptions } from "../tensor/kernels";
 import type { Lifetime } from "./lifetime";
 import { type MicroBatch, perToken, sampledLogprobs } from "./microBatch";
@@ -47,19 +47,19 @@ export function ofBatches(tensors: readonly Tensor[]): GivenLogprobs {
 }
 
 /** Those that the rollout sampled with; null where not every row has them. */
-export function ofSampler(home: Home, batches: readonly MicroBatch[]): GivenLogprobs {
+export function ofSampler(backend: Backend, batches: readonly MicroBatch[]): GivenLogprobs {
   if (!batches.every((rows) => rows.every((row) => row.sampled !== undefined))) return null;
   return (index, tokens, scope, room) =>
-    scope.own(home.upload(sampledLogprobs(batches[index] ?? [], tokens), [tokens], room));
+    scope.own(backend.upload(sampledLogprobs(batches[index] ?? [], tokens), [tokens], room));
 }
 
 /** Σ −w·logprob with each row's weight. */
-export function likelihoodLoss(home: Home): TokenLoss {
+export function likelihoodLoss(backend: Backend): TokenLoss {
   return {
     key: "likelihood",
     inputs: (rows, _index, tokens, scope, room) => [
       scope.own(
-        home.upload(
+        backend.upload(
           perToken(rows, (row) => -row.weight, tokens),
           [tokens],
           room,
@@ -69,11 +69,11 @@ export function likelihoodLoss(home: Home): TokenLoss {
     of: (logprob, inputs, scope) => {
       const minus = wanted(inputs, 0);
       // Σ −w·logprob on the device: a [1, N] row times logprob as a [1, N] matrix.
-      const row = scope.own(home.view(minus, 0, [1, minus.size]));
-      const column = scope.own(home.view(logprob, 0, [1, minus.size]));
+      const row = scope.own(backend.view(minus, 0, [1, minus.size]));
+      const column = scope.own(backend.view(logprob, 0, [1, minus.size]));
       return {
         dLogprob: minus,
-        stats: home.kernels.linear(row, { format: "f32", out: 1, in: minus.size, values: column }, null, null),
+        stats: backend.kernels.linear(row, { format: "f32", out: 1, in: minus.size, values: column }, null, null),
       };
     },
   };
@@ -81,7 +81,7 @@ export function likelihoodLoss(home: Home): TokenLoss {
 
 /** Clipped surrogate with each row's weight and advantage. */
 export function policyLoss(
-  home: Home,
+  backend: Backend,
   options: PolicyLossOptions,
   old: GivenLogprobs,
   reference: GivenLogprobs,
@@ -91,14 +91,14 @@ export function policyLoss(
     key: `policy ${JSON.stringify(options, (_name, value: unknown) => (value === Infinity ? "off" : value))} ${old ? "old" : ""} ${reference ? "reference" : ""}`,
     inputs: (rows, index, tokens, scope, room) => [
       scope.own(
-        home.upload(
+        backend.upload(
           perToken(rows, (row) => row.advantage, tokens),
           [tokens],
           room,
         ),
       ),
       scope.own(
-        home.upload(
+        backend.upload(
           perToken(rows, (row) => row.weight, tokens),
           [tokens],
           room,
@@ -109,7 +109,7 @@ export function policyLoss(
     of: (logprob, inputs, scope) => {
       const oldLogprob = old ? wanted(inputs, 2) : logprob;
       const refLogprob = reference ? wanted(inputs, old ? 3 : 2) : logprob;
-      const { dLogprob, stats } = home.kernels.policyLoss(
+      const { dLogprob, stats } = backend.kernels.policyLoss(
         logprob,
         oldLogprob,
         refLogprob,
@@ -122,21 +122,21 @@ export function policyLoss(
   };
 }
 
-export function lossOf(home: Home, loss: Loss): TokenLoss {
+export function lossOf(backend: Backend, loss: Loss): TokenLoss {
   switch (loss.kind) {
     case "likelihood":
-      return likelihoodLoss(home);
+      return likelihoodLoss(backend);
     case "policy": {
-      // Made on another home, maybe: with padding, or without.
+      // Made on another backend, maybe: with padding, or without.
       const given = (values: Float32Array | null): GivenLogprobs =>
         values === null
           ? null
           : (_index, tokens, scope) => {
               const sized = new Float32Array(tokens);
               sized.set(values.subarray(0, tokens));
-              return scope.own(home.upload(sized, [tokens]));
+              return scope.own(backend.upload(sized, [tokens]));
             };
-      return policyLoss(home, loss.options, given(loss.old), given(loss.reference));
+      return policyLoss(backend, loss.options, given(loss.old), given(loss.reference));
     }
     default:
       return loss satisfies never;

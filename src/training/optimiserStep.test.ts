@@ -1,11 +1,11 @@
-/** The loss is watched as well as the gradient: an infinite loss with a finite gradient refuses the step on every home. */
+/** The loss is watched as well as the gradient: an infinite loss with a finite gradient refuses the step on every backend. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Policy } from "../policy/policy";
 import { problemAt } from "../tasks/problems";
-import type { Home } from "../tensor/home";
-import { openReferenceHome } from "../tensor/reference/home";
-import { openWasmHome } from "../tensor/wasm/home";
-import { openNodeWebGpuHome } from "../tensor/webgpu/node";
+import type { Backend } from "../tensor/backend";
+import { openReferenceBackend } from "../tensor/reference/backend";
+import { openWasmBackend } from "../tensor/wasm/backend";
+import { openNodeWebGpuBackend } from "../tensor/webgpu/node";
 import { microBatches, packItems, type TrainingRow } from "./microBatch";
 import { optimiserStep, StepRefused } from "./optimiserStep";
 import { encodeProblem } from "./rollout";
@@ -22,17 +22,17 @@ const OPTIONS = {
 };
 
 describe.each([
-  ["wasm", openWasmHome],
-  ["reference", openReferenceHome],
-  ["webgpu", openNodeWebGpuHome],
-] as const)("on the %s home", (_name, open) => {
-  let home: Home;
+  ["wasm", openWasmBackend],
+  ["reference", openReferenceBackend],
+  ["webgpu", openNodeWebGpuBackend],
+] as const)("on the %s backend", (_name, open) => {
+  let backend: Backend;
   let policy: Policy;
   beforeAll(async () => {
-    home = await open();
-    policy = await tinyPolicy(home);
+    backend = await open();
+    policy = await tinyPolicy(backend);
   });
-  afterAll(() => home.dispose());
+  afterAll(() => backend.dispose());
 
   test.each([
     [2.5, false],
@@ -46,13 +46,13 @@ describe.each([
     const step = optimiserStep(policy, microBatches(rows, 4), OPTIONS, {
       key: "given",
       inputs: (_rows, _index, tokens, scope) => [
-        scope.own(home.upload(new Float32Array(tokens).fill(-1), [tokens])),
-        scope.own(home.upload(Float32Array.of(loss, 7), [1, 2])),
-        scope.own(home.upload(Int32Array.of(0), [1])),
+        scope.own(backend.upload(new Float32Array(tokens).fill(-1), [tokens])),
+        scope.own(backend.upload(Float32Array.of(loss, 7), [1, 2])),
+        scope.own(backend.upload(Int32Array.of(0), [1])),
       ],
       of: (logprob, [minus = logprob, given = logprob, firstRow = logprob]) => {
-        const stats = home.zeros([1, 2]);
-        home.kernels.copyRows(given, { offset: 0, count: 2 }, firstRow, 0, stats);
+        const stats = backend.zeros([1, 2]);
+        backend.kernels.copyRows(given, { offset: 0, count: 2 }, firstRow, 0, stats);
         return { dLogprob: minus, stats };
       },
     });
@@ -66,10 +66,10 @@ describe.each([
 });
 
 test("neighbours with the same prompt share one copy of it in a batch", async () => {
-  const home = await openWasmHome();
-  const policy = await tinyPolicy(home);
+  const backend = await openWasmBackend();
+  const policy = await tinyPolicy(backend);
   const [a, b] = [encodeProblem(policy, problemAt("train", 0)), encodeProblem(policy, problemAt("train", 1))];
   const row = (prompt: typeof a): TrainingRow => ({ prompt, tokens: Int32Array.of(1), weight: 1, advantage: 1 });
   expect(packItems([row(a), row(a), row(b), row(a)]).map(({ responses }) => responses.length)).toEqual([2, 1, 1]);
-  await home.dispose();
+  await backend.dispose();
 });

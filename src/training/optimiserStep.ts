@@ -10,7 +10,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import { type BatchRoom, blankBatch, type FeatureBank, type PackedBatch } from "../policy/layers/packing";
 import type { LogprobOptions } from "../policy/model";
 import type { Policy } from "../policy/policy";
-import type { Home } from "../tensor/home";
+import type { Backend } from "../tensor/backend";
 import { Tape } from "../tensor/tape";
 import type { BatchLimits, LargestBatch } from "./largestBatch";
 import { Lifetime } from "./lifetime";
@@ -62,11 +62,11 @@ export async function optimiserStep(
     const room = roomOf(policy, batches, options);
     policy.parameters.zeroGrad(policy.model.trainingSteps);
     const stats = batches.map((batch, index) => {
-      if (index > 0) policy.home.flush(); // the device computes one micro-batch while the host packs the next
+      if (index > 0) policy.backend.flush(); // the device computes one micro-batch while the host packs the next
       return results.own(accumulate(policy, batch, index, options, loss, keep, room));
     });
     const gradSquares = results.own(applyGradient(policy, options));
-    const [squares, ...read] = await policy.home.read([gradSquares, ...stats]);
+    const [squares, ...read] = await policy.backend.read([gradSquares, ...stats]);
     return finiteStep(
       read.map((array) => Float32Array.from(array)),
       squares,
@@ -109,7 +109,7 @@ export function finiteStep(
   return { stats, gradNorm };
 }
 
-/** Forward and backward of one micro-batch, recorded where the home does that; its gradients are added to the parameters'. → stats */
+/** Forward and backward of one micro-batch, recorded where the backend does that; its gradients are added to the parameters'. → stats */
 export function accumulate(
   policy: Policy,
   batch: MicroBatch,
@@ -119,20 +119,20 @@ export function accumulate(
   keep: { readonly lifetime: Lifetime; readonly logprobs: Tensor[] } | null,
   room: BatchRoom | null = null,
 ): Tensor {
-  const { home, model } = policy;
+  const { backend, model } = policy;
   const { temperature, trainVision } = options;
   const scope = new Lifetime();
   try {
-    const packed = scope.own(policy.packBatch(packItems(batch), options.features, home.records, room));
+    const packed = scope.own(policy.packBatch(packItems(batch), options.features, backend.records, room));
     const lossInputs = loss.inputs(batch, index, packed.tokenCount, scope, room?.tokens);
     const key = `train ${JSON.stringify({ loss: loss.key, temperature, trainVision, keep: keep !== null })}`;
     const work = (rows: PackedBatch, inputs: readonly Tensor[]): readonly Tensor[] => {
       const inner = new Lifetime();
       try {
-        const tape = inner.own(new Tape(home, true));
+        const tape = inner.own(new Tape(backend, true));
         const { logprob: found } = policy.responseLogprobs(tape, rows, { temperature, trainVision });
         const { dLogprob, stats: sums } = loss.of(found, inputs, inner);
-        tape.backward(found, carryingLoss(home, dLogprob, sums, inner));
+        tape.backward(found, carryingLoss(backend, dLogprob, sums, inner));
         return keep === null ? [sums] : [sums, tape.disown(found)];
       } finally {
         inner.dispose();
@@ -140,9 +140,9 @@ export function accumulate(
     };
     if (room !== null) {
       model.trainingSteps.reserve(key, nameOf(room), () => {
-        const blank = scope.own(blankBatch(home, room, packed));
+        const blank = scope.own(blankBatch(backend, room, packed));
         const inputs = lossInputs.map(() =>
-          scope.own(home.upload(new Float32Array(room.tokens), [room.tokens], room.tokens)),
+          scope.own(backend.upload(new Float32Array(room.tokens), [room.tokens], room.tokens)),
         );
         return () => work(blank, inputs);
       });
@@ -159,14 +159,19 @@ export function accumulate(
 }
 
 /** dLogprob + 0·loss, as one tiny matrix product: [N, 1] zeros times the [1, 1] loss, plus dLogprob. */
-function carryingLoss(home: Home, dLogprob: Tensor, stats: Tensor, scope: Lifetime): Tensor {
+function carryingLoss(backend: Backend, dLogprob: Tensor, stats: Tensor, scope: Lifetime): Tensor {
   const rows = dLogprob.size;
-  const loss = scope.own(home.view(stats, 0, [1, 1]));
-  const column = scope.own(home.view(dLogprob, 0, [rows, 1]));
+  const loss = scope.own(backend.view(stats, 0, [1, 1]));
+  const column = scope.own(backend.view(dLogprob, 0, [rows, 1]));
   const sum = scope.own(
-    home.kernels.linear(scope.own(home.zeros([rows, 1])), { format: "f32", out: 1, in: 1, values: loss }, null, column),
+    backend.kernels.linear(
+      scope.own(backend.zeros([rows, 1])),
+      { format: "f32", out: 1, in: 1, values: loss },
+      null,
+      column,
+    ),
   );
-  return scope.own(home.view(sum, 0, [rows]));
+  return scope.own(backend.view(sum, 0, [rows]));
 }
 
 /**
@@ -181,13 +186,13 @@ export function responseLogprobs(
 ): Tensor[] {
   const { temperature, features, adapter = "on" } = options;
   const {
-    home,
+    backend,
     model: { trainingSteps },
   } = policy;
   const room = roomOf(policy, batches, options);
   const key = `log-probabilities ${JSON.stringify({ temperature, adapter })}`;
   const work = (rows: PackedBatch): readonly Tensor[] => {
-    const tape = new Tape(home, false);
+    const tape = new Tape(backend, false);
     try {
       return [tape.disown(policy.responseLogprobs(tape, rows, { temperature, trainVision: false, adapter }).logprob)];
     } finally {
@@ -197,10 +202,10 @@ export function responseLogprobs(
   return batches.flatMap((batch) => {
     const scope = new Lifetime();
     try {
-      const packed = scope.own(policy.packBatch(packItems(batch), features, home.records, room));
+      const packed = scope.own(policy.packBatch(packItems(batch), features, backend.records, room));
       if (room !== null) {
         trainingSteps.reserve(key, nameOf(room), () => {
-          const blank = scope.own(blankBatch(home, room, packed));
+          const blank = scope.own(blankBatch(backend, room, packed));
           return () => work(blank);
         });
       }

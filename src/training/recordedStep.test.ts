@@ -1,5 +1,5 @@
 /**
- * Training steps recorded on the WebGPU home: padded to few shapes and replayed, they give the weights that unrecorded,
+ * Training steps recorded on the WebGPU backend: padded to few shapes and replayed, they give the weights that unrecorded,
  * unpadded steps give; a step is one submit for each micro-batch, of replays alone, and reads back once; the device's memory
  * does not grow; and the counts that the design asks for.
  */
@@ -9,8 +9,8 @@ import { Policy } from "../policy/policy";
 import { corpusExample } from "../tasks/corpus";
 import { problemAt } from "../tasks/problems";
 import { VOCABULARY } from "../tasks/vocabulary";
-import type { WebGpuHome } from "../tensor/webgpu/home";
-import { openNodeWebGpuHome } from "../tensor/webgpu/node";
+import type { WebGpuBackend } from "../tensor/webgpu/backend";
+import { openNodeWebGpuBackend } from "../tensor/webgpu/node";
 import { bankOf } from "./featureCache";
 import { LargestBatch } from "./largestBatch";
 import type { TrainingRow } from "./microBatch";
@@ -19,13 +19,13 @@ import { tinyPolicy } from "./testing/tinyPolicy";
 import { responseTokens } from "./transcript";
 import { type PolicyUpdateOptions, policyUpdate, sftUpdate } from "./update";
 
-let home: WebGpuHome | null = null;
-afterEach(() => home?.dispose());
+let backend: WebGpuBackend | null = null;
+afterEach(() => backend?.dispose());
 
-async function open(record: boolean): Promise<WebGpuHome> {
-  await home?.dispose();
-  home = await openNodeWebGpuHome({ record });
-  return home;
+async function open(record: boolean): Promise<WebGpuBackend> {
+  await backend?.dispose();
+  backend = await openNodeWebGpuBackend({ record });
+  return backend;
 }
 
 const LOSS = { clipLow: 0.2, clipHigh: 0.28, dualClip: Infinity, ratioMax: 3, logRatioClamp: 20, beta: 0 };
@@ -57,7 +57,7 @@ function rows(policy: Policy, step: number, prompts: number, size: number): Trai
 /** Weights after some steps of every kind: SFT with the tower, GRPO of two epochs with a reference and a feature bank. */
 async function train(record: boolean): Promise<{ theta: Float32Array; losses: number[] }> {
   const policy = await tinyPolicy(await open(record), "all");
-  const reference = await tinyPolicy(policy.home, "all", 5);
+  const reference = await tinyPolicy(policy.backend, "all", 5);
   const losses: number[] = [];
   for (let step = 0; step < 3; step++) {
     const batch = rows(policy, step, 4, 3);
@@ -96,13 +96,13 @@ test("a step reads back once, and what it holds on the device stays the same", {
   const bytes: number[] = [];
   for (let step = 0; step < 14; step++) {
     const features = bankOf(policy, prompts);
-    const start = policy.home.counters.readbacks;
+    const start = policy.backend.counters.readbacks;
     const rollout = await policy.generate(
       prompts,
       { groupSize: 4, temperature: 1, maxNewTokens: 24, seed: 1, step },
       features,
     );
-    expect(policy.home.counters.readbacks - start).toBe(rollout.readbacks);
+    expect(policy.backend.counters.readbacks - start).toBe(rollout.readbacks);
     expect(rollout.readbacks).toBeLessThanOrEqual(1 + Math.floor(23 / 8)); // the end, and a look every eight tokens
     const batch = rollout.rows.map(
       ({ prompt, tokens }, i): TrainingRow => ({
@@ -112,7 +112,7 @@ test("a step reads back once, and what it holds on the device stays the same", {
         advantage: (i % 4) - 1.5,
       }),
     );
-    const beforeUpdate = policy.home.counters.readbacks;
+    const beforeUpdate = policy.backend.counters.readbacks;
     await policyUpdate(policy, batch, {
       ...OPTIONS,
       microBatchRows: 12,
@@ -122,9 +122,9 @@ test("a step reads back once, and what it holds on the device stays the same", {
       reference: null,
       updates: step,
     });
-    expect(policy.home.counters.readbacks - beforeUpdate).toBe(1);
+    expect(policy.backend.counters.readbacks - beforeUpdate).toBe(1);
     features?.dispose();
-    bytes.push(policy.home.memoryBytes());
+    bytes.push(policy.backend.memoryBytes());
   }
   expect(new Set(bytes.slice(7)).size).toBe(1);
   policy.dispose();
@@ -147,7 +147,7 @@ function growing(policy: Policy, step: number, longest: number): TrainingRow[] {
 /** Bytes held after steps with a KL term and two epochs, whose responses differ in length, up to the 60 tokens that they may have. */
 async function bytesHeld(foreseen: boolean, batchBytes: number | null = null): Promise<number[]> {
   const policy = await tinyPolicy(await open(true));
-  const reference = await tinyPolicy(policy.home, "all", 5);
+  const reference = await tinyPolicy(policy.backend, "all", 5);
   if (batchBytes !== null)
     for (const { model } of [policy, reference]) vi.spyOn(model, "activationBytes").mockReturnValue(batchBytes);
   const largest = { batch: new LargestBatch(), limits: { responses: 6, tokens: 60 } };
@@ -168,7 +168,7 @@ async function bytesHeld(foreseen: boolean, batchBytes: number | null = null): P
     };
     await policyUpdate(policy, batch, foreseen ? { ...options, largest } : options);
     features?.dispose();
-    bytes.push(policy.home.memoryBytes());
+    bytes.push(policy.backend.memoryBytes());
   }
   reference.dispose();
   policy.dispose();
@@ -191,7 +191,7 @@ test("memory that only the largest batch would need is left alone where that is 
 test("a replayed step is one submit, of recorded dispatches only", { timeout: 120_000 }, async () => {
   const policy = await tinyPolicy(await open(true));
   const batch = rows(policy, 0, 2, 3);
-  const { counters, dispatcher } = home!;
+  const { counters, dispatcher } = backend!;
   const replay = vi.spyOn(dispatcher, "replay");
   const run = vi.spyOn(dispatcher, "run");
   const submits: number[] = [];

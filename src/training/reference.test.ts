@@ -4,8 +4,8 @@ import { InMemoryFiles } from "../policy/checkpoint/checkpointFiles";
 import { LORA_TARGETS, type LoraOptions } from "../policy/layers/lora";
 import { Policy } from "../policy/policy";
 import { scoreResponse } from "../srpo/score";
-import type { Home } from "../tensor/home";
-import { openWasmHome } from "../tensor/wasm/home";
+import type { Backend } from "../tensor/backend";
+import { openWasmBackend } from "../tensor/wasm/backend";
 import { configure } from "./configure";
 import { Reference } from "./reference";
 import { Session } from "./session";
@@ -23,30 +23,30 @@ const byLength: typeof scoreResponse = (text, ...rest) => {
   return { ...score, terms: { ...score.terms, total: text.length / 100 } };
 };
 
-let home: Home;
+let backend: Backend;
 let files: InMemoryFiles;
 beforeAll(async () => {
-  home = await openWasmHome();
-  const base = await tinyPolicy(home);
+  backend = await openWasmBackend();
+  const base = await tinyPolicy(backend);
   files = new InMemoryFiles(await base.toFiles());
   base.dispose();
 });
-afterAll(() => home.dispose());
+afterAll(() => backend.dispose());
 
 const sessionOf = (policy: Policy, chosen = settings): Session =>
   new Session(policy, chosen, { stage: "grpo", scorer: byLength, now: () => 0 });
 
 test("KL to the policy without its adapter: 0 at first, then not; nothing is copied, and a resumed run goes on to the same bits", async () => {
-  const policy = await Policy.load(home, files, { lora, seed: 3, frozenFormat: "f16" });
+  const policy = await Policy.load(backend, files, { lora, seed: 3, frozenFormat: "f16" });
   const fresh = await policy.parameters.state();
   const warm = sessionOf(policy, configure(settings, { grpo: { beta: 0 } })); // the kernels' scratch grows on first use and stays
   await warm.stepThrough();
   warm.dispose();
   policy.parameters.restore(fresh);
   const session = sessionOf(policy);
-  const bytes = home.memoryBytes();
+  const bytes = backend.memoryBytes();
   expect((await session.stepThrough())?.kl).toBe(0); // B is zero: the adapter adds exact zeros
-  expect(home.memoryBytes() - bytes).toBeLessThan(0.02 * bytes);
+  expect(backend.memoryBytes() - bytes).toBeLessThan(0.02 * bytes);
   await session.stepThrough();
   const snapshot = decodeSnapshot(encodeSnapshot(await session.snapshot()));
   expect(snapshot.reference).toBeNull();
@@ -54,7 +54,7 @@ test("KL to the policy without its adapter: 0 at first, then not; nothing is cop
   expect(third?.kl).toBeGreaterThan(1e-6);
   const { theta } = await policy.parameters.state();
 
-  const again = await Policy.load(home, files, { lora, seed: 4, frozenFormat: "f16" });
+  const again = await Policy.load(backend, files, { lora, seed: 4, frozenFormat: "f16" });
   const resumed = sessionOf(again);
   await resumed.restore(snapshot);
   expect(await resumed.stepThrough()).toEqual(third);
@@ -68,11 +68,11 @@ test("KL to the policy without its adapter: 0 at first, then not; nothing is cop
 });
 
 test("a policy trained in full is copied, without gradients and moments", async () => {
-  const policy = await Policy.load(home, files, { trainable: "language" });
-  const before = home.memoryBytes();
+  const policy = await Policy.load(backend, files, { trainable: "language" });
+  const before = backend.memoryBytes();
   const reference = new Reference(policy);
   expect(await reference.ensure()).toBe(true);
-  expect(home.memoryBytes() - before).toBe(4 * policy.parameters.count);
+  expect(backend.memoryBytes() - before).toBe(4 * policy.parameters.count);
   const name = "model.norm.weight";
   policy.parameters.write(name, new Float32Array(policy.parameters.shapeOf(name)[0] ?? 0).fill(3));
   expect(await reference.now.policy.parameters.read(name)).not.toEqual(await policy.parameters.read(name));
@@ -81,6 +81,6 @@ test("a policy trained in full is copied, without gradients and moments", async 
   expect(await other.ensure()).toBe(false);
   expect(await other.now.policy.parameters.readAll()).toEqual(await reference.now.policy.parameters.readAll());
   for (const each of [reference, other]) each.dispose();
-  expect(home.memoryBytes()).toBe(before);
+  expect(backend.memoryBytes()).toBe(before);
   policy.dispose();
 });

@@ -5,7 +5,7 @@
  *    the policy that the run was opened with, whatever stages came before. (To measure from the end of SFT instead, merge
  *    its adapter and begin GRPO with a new one.)
  *  - Trained in full: a copy of the policy as it is when GRPO first needs one (its first step, or the step at which β was
- *    raised above 0), on the same home, so that both can be run in one step. The copy has neither gradients nor moments.
+ *    raised above 0), on the same backend, so that both can be run in one step. The copy has neither gradients nor moments.
  */
 import { InMemoryFiles } from "../policy/checkpoint/checkpointFiles";
 import type { LogprobOptions } from "../policy/model";
@@ -66,7 +66,7 @@ export class Reference {
 
 /** A frozen copy of the policy with other trainable weights, laid out as `ParameterState`. */
 export async function copyWith(policy: Policy, theta: Float32Array): Promise<Policy> {
-  const copy = await Policy.load(policy.home, new InMemoryFiles(await policy.toFiles()), { trainable: "none" });
+  const copy = await Policy.load(policy.backend, new InMemoryFiles(await policy.toFiles()), { trainable: "none" });
   let start = 0;
   for (const name of policy.parameters.names().filter((each) => policy.parameters.isTrainable(each))) {
     const size = policy.parameters.shapeOf(name).reduce((product, n) => product * n, 1);

@@ -2,11 +2,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Policy } from "../policy/policy";
 import { scoreResponse } from "../srpo/score";
-import type { Home } from "../tensor/home";
+import type { Backend } from "../tensor/backend";
 import type { ParameterState } from "../tensor/parameters";
-import { openReferenceHome } from "../tensor/reference/home";
-import { openWasmHome } from "../tensor/wasm/home";
-import { openNodeWebGpuHome } from "../tensor/webgpu/node";
+import { openReferenceBackend } from "../tensor/reference/backend";
+import { openWasmBackend } from "../tensor/wasm/backend";
+import { openNodeWebGpuBackend } from "../tensor/webgpu/node";
 import { configure } from "./configure";
 import { StepRefused } from "./optimiserStep";
 import type { Stage } from "./records";
@@ -30,8 +30,8 @@ const byLength: typeof scoreResponse = (text, ...rest) => {
 /** A taught policy's weights, made once. */
 let taught: Float32Array;
 
-async function freshPolicy(home: Home): Promise<Policy> {
-  const policy = await tinyPolicy(home);
+async function freshPolicy(backend: Backend): Promise<Policy> {
+  const policy = await tinyPolicy(backend);
   policy.parameters.restore({ theta: taught, m: new Float32Array(taught.length), v: new Float32Array(taught.length) });
   return policy;
 }
@@ -45,11 +45,11 @@ function sessionOn(policy: Policy, stage: Stage, patch: SettingsPatch = {}): Ses
 }
 
 beforeAll(async () => {
-  const home = await openWasmHome();
-  const policy = await tinyPolicy(home);
+  const backend = await openWasmBackend();
+  const policy = await tinyPolicy(backend);
   await teachFormat(policy, 80);
   taught = (await policy.parameters.state()).theta;
-  await home.dispose();
+  await backend.dispose();
 });
 
 /** Compared as bytes: a failing deep comparison of arrays this long would take minutes to print. */
@@ -60,13 +60,13 @@ function expectSameBits(a: ParameterState, b: ParameterState): void {
 
 /** Run `phases` phases, then go on from the snapshots before phases `at` and compare everything that comes out. */
 async function expectSameContinuation(
-  home: Home,
+  backend: Backend,
   stage: Stage,
   patch: SettingsPatch,
   phases: number,
   at: readonly number[],
 ): Promise<void> {
-  const policy = await freshPolicy(home);
+  const policy = await freshPolicy(backend);
   const uninterrupted = sessionOn(policy, stage, patch);
   const results: PhaseResult[] = [];
   const snapshots: Snapshot[] = [];
@@ -78,7 +78,7 @@ async function expectSameContinuation(
   uninterrupted.dispose();
   policy.dispose();
 
-  const other = await freshPolicy(home);
+  const other = await freshPolicy(backend);
   for (const begin of at) {
     const resumed = sessionOn(other, "base", { seed: 99 });
     const snapshot = snapshots[begin];
@@ -100,20 +100,20 @@ describe("a snapshot at any phase restores to a bit-identical continuation", () 
     ["grpo", { freezeVision: false }],
     ["sft", {}],
     ["base", {}],
-  ])("on the wasm home: %s %o", async (stage, patch) => {
-    const home = await openWasmHome();
-    await expectSameContinuation(home, stage, patch, stage === "sft" ? 4 : 8, [0, 1, 2, 3]);
-    await home.dispose();
+  ])("on the wasm backend: %s %o", async (stage, patch) => {
+    const backend = await openWasmBackend();
+    await expectSameContinuation(backend, stage, patch, stage === "sft" ? 4 : 8, [0, 1, 2, 3]);
+    await backend.dispose();
   });
 
-  test("on the WebGPU home", async () => {
-    const home = await openNodeWebGpuHome();
-    await expectSameContinuation(home, "grpo", { maxNewTokens: 12, grpo: { beta: 0.1 } }, 6, [1, 4]);
-    await home.dispose();
+  test("on the WebGPU backend", async () => {
+    const backend = await openNodeWebGpuBackend();
+    await expectSameContinuation(backend, "grpo", { maxNewTokens: 12, grpo: { beta: 0.1 } }, 6, [1, 4]);
+    await backend.dispose();
   });
 
-  test("a snapshot taken on one home goes on on another: a lost WebGPU device may leave only wasm", async () => {
-    const [gpu, wasm] = [await openNodeWebGpuHome(), await openWasmHome()];
+  test("a snapshot taken on one backend goes on on another: a lost WebGPU device may leave only wasm", async () => {
+    const [gpu, wasm] = [await openNodeWebGpuBackend(), await openWasmBackend()];
     const session = sessionOn(await freshPolicy(gpu), "grpo");
     for (let i = 0; i < 5; i++) await session.phase();
     const snapshot = await session.snapshot();
@@ -126,32 +126,32 @@ describe("a snapshot at any phase restores to a bit-identical continuation", () 
     await wasm.dispose();
   });
 
-  test("on the reference home", async () => {
-    const home = await openReferenceHome();
+  test("on the reference backend", async () => {
+    const backend = await openReferenceBackend();
     const few: SettingsPatch = { maxNewTokens: 3, grpo: { prompts: 1, groupSize: 2 } };
-    await expectSameContinuation(home, "grpo", few, 5, [1, 3]);
-    await home.dispose();
+    await expectSameContinuation(backend, "grpo", few, 5, [1, 3]);
+    await backend.dispose();
   });
 });
 
 describe("a step", () => {
-  let home: Home;
+  let backend: Backend;
   let policy: Policy;
   beforeAll(async () => {
-    home = await openWasmHome();
-    policy = await freshPolicy(home);
+    backend = await openWasmBackend();
+    policy = await freshPolicy(backend);
   });
-  afterAll(() => home.dispose());
+  afterAll(() => backend.dispose());
 
   test("one read-back a training step, and nothing is left on the device", async () => {
     const session = sessionOn(policy, "grpo");
     await session.stepThrough();
-    const bytes = home.memoryBytes();
+    const bytes = backend.memoryBytes();
     for (let i = 0; i < 3; i++) await session.phase();
-    const before = home.counters.readbacks;
+    const before = backend.counters.readbacks;
     await session.phase();
-    expect(home.counters.readbacks - before).toBe(1);
-    expect(home.memoryBytes()).toBe(bytes);
+    expect(backend.counters.readbacks - before).toBe(1);
+    expect(backend.memoryBytes()).toBe(bytes);
     session.dispose();
   });
 
@@ -178,7 +178,7 @@ describe("a step", () => {
   });
 
   test("flat groups have advantage exactly 0, are counted, and move nothing", async () => {
-    const policy = await freshPolicy(home);
+    const policy = await freshPolicy(backend);
     const session = new Session(policy, configure(defaultSettings, small), {
       stage: "grpo",
       scorer: (...args) => ({ ...scoreResponse(...args), terms: { ...scoreResponse(...args).terms, total: 0.7 } }),
@@ -193,7 +193,7 @@ describe("a step", () => {
   test("the split into micro-batches changes nothing but the order of sums", async () => {
     const thetas: Float32Array[] = [];
     for (const microBatchRows of [1, 4, 32]) {
-      const fresh = await freshPolicy(home);
+      const fresh = await freshPolicy(backend);
       const session = sessionOn(fresh, "grpo", { microBatchRows });
       await session.stepThrough();
       thetas.push((await fresh.parameters.state()).m);
@@ -206,12 +206,12 @@ describe("a step", () => {
   });
 
   test("on-policy with one epoch: loss about 0 and nothing clipped, yet a gradient; with two epochs the ratio moves", async () => {
-    const once = sessionOn(await freshPolicy(home), "grpo", { grpo: { aggregation: "seq-mean-token-mean" } });
+    const once = sessionOn(await freshPolicy(backend), "grpo", { grpo: { aggregation: "seq-mean-token-mean" } });
     const metrics = await once.stepThrough();
     expect(Math.abs(metrics?.loss ?? 1)).toBeLessThan(1e-6);
     expect(metrics).toMatchObject({ "clip_ratio/low_mean": 0, "clip_ratio/high_mean": 0 });
     expect(metrics?.grad_norm).toBeGreaterThan(0.01);
-    const twice = sessionOn(await freshPolicy(home), "grpo", {
+    const twice = sessionOn(await freshPolicy(backend), "grpo", {
       grpo: { epochs: 2, learningRate: 5e-4, clipLow: 0.02, clipHigh: 0.02 },
     });
     const later = await twice.stepThrough();
@@ -220,14 +220,14 @@ describe("a step", () => {
   });
 
   test("the KL to the reference is 0 at the first step and grows from there", async () => {
-    const session = sessionOn(await freshPolicy(home), "grpo", { grpo: { beta: 0.05, learningRate: 1e-3 } });
+    const session = sessionOn(await freshPolicy(backend), "grpo", { grpo: { beta: 0.05, learningRate: 1e-3 } });
     expect((await session.stepThrough())?.kl).toBeLessThan(1e-9);
     expect((await session.stepThrough())?.kl).toBeGreaterThan(1e-6);
     session.dispose();
   });
 
   test("a step that is not finite is refused: weights, moments and counters stay", async () => {
-    const fresh = await freshPolicy(home);
+    const fresh = await freshPolicy(backend);
     const session = sessionOn(fresh, "grpo");
     await session.stepThrough();
     for (let i = 0; i < 3; i++) await session.phase();
@@ -250,7 +250,7 @@ describe("a step", () => {
   });
 
   test("after an update the watched group's new log-probabilities come along: they rise where the advantage is positive", async () => {
-    const session = sessionOn(await freshPolicy(home), "grpo", { grpo: { learningRate: 2e-3 } });
+    const session = sessionOn(await freshPolicy(backend), "grpo", { grpo: { learningRate: 2e-3 } });
     session.watched = 1;
     let groups: PhaseResult | null = null;
     await session.stepThrough((result) => {
@@ -283,9 +283,9 @@ describe("a step", () => {
 });
 
 test("GRPO makes what is rewarded more likely", async () => {
-  const home = await openWasmHome();
+  const backend = await openWasmBackend();
   const session = new Session(
-    await freshPolicy(home),
+    await freshPolicy(backend),
     configure(defaultSettings, { maxNewTokens: 24, grpo: { prompts: 8, groupSize: 6, learningRate: 3e-3 } }),
     {
       stage: "grpo",
@@ -305,17 +305,17 @@ test("GRPO makes what is rewarded more likely", async () => {
   expect(mean(rewards.slice(0, 2))).toBeLessThan(0.5);
   expect(mean(rewards.slice(-3))).toBeGreaterThan(0.8);
   session.dispose();
-  await home.dispose();
+  await backend.dispose();
 });
 
 test.each([
-  ["wasm", openWasmHome],
-  ["WebGPU", openNodeWebGpuHome],
+  ["wasm", openWasmBackend],
+  ["WebGPU", openNodeWebGpuBackend],
 ] as const)(
-  "how far the sampler is from the policy that is updated shows as kl/sampler, on the %s home",
+  "how far the sampler is from the policy that is updated shows as kl/sampler, on the %s backend",
   async (_name, open) => {
-    const home: Home = await open();
-    const session = sessionOn(await freshPolicy(home), "grpo");
+    const backend: Backend = await open();
+    const session = sessionOn(await freshPolicy(backend), "grpo");
     const wide = await session.stepThrough();
     session.configure({ rollout: { cache: "f16" } });
     const half = await session.stepThrough();
@@ -325,14 +325,14 @@ test.each([
     expect(half?.["kl/sampler"]).toBeLessThan(1e-5);
     expect([wide?.kl, half?.kl]).toEqual([0, 0]);
     session.dispose();
-    await home.dispose();
+    await backend.dispose();
   },
 );
 
 describe("the stages", () => {
   test("base → SFT → GRPO: the data is built by the policy and the teacher, and SFT lowers the loss", async () => {
-    const home = await openWasmHome();
-    const policy = await freshPolicy(home);
+    const backend = await openWasmBackend();
+    const policy = await freshPolicy(backend);
     const session = new Session(
       policy,
       configure(defaultSettings, { ...small, sft: { examples: 24, batchSize: 16, steps: 30, learningRate: 5e-3 } }),
@@ -371,7 +371,7 @@ describe("the stages", () => {
       stopped.every(({ text, finished }) => finished && text.indexOf("</think>") === text.length - "</think>".length),
     ).toBe(true);
     session.dispose();
-    await home.dispose();
+    await backend.dispose();
   });
 });
 

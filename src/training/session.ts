@@ -6,7 +6,7 @@
  *   grpo  rollout → score → normalise → update
  *
  * Departs from the paper's pipeline in being re-entrant: every phase ends in a state that `snapshot` can hold and
- * `restore` continues bit for bit on the same home.
+ * `restore` continues bit for bit on the same backend.
  */
 
 import type { Policy } from "../policy/policy";
@@ -212,7 +212,7 @@ export class Session {
     return { state: this.state(), parameters, reference: this.#reference.theta };
   }
 
-  /** Continue from a snapshot, bit for bit on the same home. @throws Error when it was taken of another policy. */
+  /** Continue from a snapshot, bit for bit on the same backend. @throws Error when it was taken of another policy. */
   async restore(snapshot: Snapshot): Promise<void> {
     const { state } = snapshot;
     this.policy.parameters.restore(snapshot.parameters);

@@ -27,7 +27,7 @@ import { type DataParallel, parallelStep } from "./parallel/parallel";
 import type { ReferencePolicy } from "./reference";
 
 export interface UpdateOptions extends StepOptions {
-  /** Compute micro-batches in parallel; null: one after the other on the policy's own home. */
+  /** Compute micro-batches in parallel; null: one after the other on the policy's own backend. */
   readonly parallel?: DataParallel | null;
   /** Responses in one forward and backward pass. */
   readonly microBatchRows: number;
@@ -81,7 +81,7 @@ export async function policyUpdate(
     if (last === undefined) throw new Error(`policyUpdate: epochs is ${options.epochs}; expected at least 1`);
     const measured = results[0]?.referenceKl ?? 0;
     if (options.loss.beta > 0) return { ...last, referenceKl: measured };
-    return { ...last, referenceKl: 0, samplerKl: ofSampler(policy.home, batches) === null ? null : measured };
+    return { ...last, referenceKl: 0, samplerKl: ofSampler(policy.backend, batches) === null ? null : measured };
   } finally {
     lifetime.dispose();
   }
@@ -89,7 +89,7 @@ export async function policyUpdate(
 
 type Epoch = Awaited<ReturnType<typeof optimiserStep>>;
 
-/** Inner epochs on the policy's own home; the log-probabilities of the first forward stay on the device as the old ones. */
+/** Inner epochs on the policy's own backend; the log-probabilities of the first forward stay on the device as the old ones. */
 async function ownEpochs(
   policy: Policy,
   batches: readonly MicroBatch[],
@@ -107,10 +107,10 @@ async function ownEpochs(
     const kept: Tensor[] = [];
     const keep = epoch === 0 && options.epochs > 1 ? { lifetime, logprobs: kept } : null;
     const loss = policyLoss(
-      policy.home,
+      policy.backend,
       options.loss,
       ofBatches(old),
-      ofBatches(given) ?? ofSampler(policy.home, batches),
+      ofBatches(given) ?? ofSampler(policy.backend, batches),
     );
     results.push(await optimiserStep(policy, batches, { ...options, updates: options.updates + epoch }, loss, keep));
     old.push(...kept);
@@ -133,7 +133,7 @@ async function parallelEpochs(
           batches.map((rows) => ({ rows, temperature: options.temperature })),
           options.features,
         );
-  const sampled = ofSampler(parallel.policy.home, batches) !== null;
+  const sampled = ofSampler(parallel.policy.backend, batches) !== null;
   const sampler = batches.map((rows) => (sampled ? sampledLogprobs(rows, tokenCount(rows)) : null));
   let old: readonly (Float32Array | null)[] = [];
   const results: Epoch[] = [];
@@ -181,7 +181,7 @@ export async function sftUpdate(
   const batches = microBatches(rows, options.microBatchRows);
   const { stats, gradNorm } = options.parallel
     ? await parallelStep(options.parallel, batches, options, () => ({ kind: "likelihood" }))
-    : await optimiserStep(policy, batches, options, likelihoodLoss(policy.home));
+    : await optimiserStep(policy, batches, options, likelihoodLoss(policy.backend));
   return {
     loss: stats.reduce((sum, [value]) => sum + (value ?? 0), 0),
     gradNorm,

@@ -1,14 +1,14 @@
 /**
- * The update never holds logits of all its tokens: no tensor that any home makes in it is as large as tokens × vocabulary. The
+ * The update never holds logits of all its tokens: no tensor that any backend makes in it is as large as tokens × vocabulary. The
  * policy here has a vocabulary beside which everything else is small.
  */
 import { engine } from "@tensorflow/tfjs-core";
 import { afterEach, expect, it, vi } from "vitest";
 import { InMemoryFiles } from "../policy/checkpoint/checkpointFiles";
 import { Policy } from "../policy/policy";
-import { HOMES } from "../policy/testing/testBackends";
+import { BACKENDS } from "../policy/testing/testBackends";
 import { problemAt } from "../tasks/problems";
-import type { Home } from "../tensor/home";
+import type { Backend } from "../tensor/backend";
 import type { TrainingRow } from "./microBatch";
 import { encodeProblem } from "./rollout";
 import { tinyFolder } from "./testing/tinyPolicy";
@@ -50,17 +50,17 @@ async function wideFolder(vocabulary: number): Promise<InMemoryFiles> {
   return new InMemoryFiles(new Map([...others, ["config.json", new TextEncoder().encode(JSON.stringify(wide))]]));
 }
 
-let home: Home | null = null;
+let backend: Backend | null = null;
 afterEach(async () => {
   vi.restoreAllMocks();
-  await home?.dispose();
+  await backend?.dispose();
 });
 
-it.each(HOMES)("on the $name home", { timeout: 120_000 }, async ({ name, open }) => {
+it.each(BACKENDS)("on the $name backend", { timeout: 120_000 }, async ({ name, open }) => {
   const [length, vocabulary] = SIZES[name] ?? [0, 0];
-  home = await open();
-  const policy = await Policy.create(home, await wideFolder(vocabulary), { seed: 0, trainable: "language" });
-  const reference = await Policy.create(home, await wideFolder(vocabulary), { seed: 1, trainable: "language" });
+  backend = await open();
+  const policy = await Policy.create(backend, await wideFolder(vocabulary), { seed: 0, trainable: "language" });
+  const reference = await Policy.create(backend, await wideFolder(vocabulary), { seed: 1, trainable: "language" });
   const prompt = encodeProblem(policy, problemAt("train", 0));
   const rows = Array.from({ length: RESPONSES }, (_, g): TrainingRow => {
     const tokens = Int32Array.from({ length }, (_, i) => (7 + 131 * i + 977 * g) % vocabulary);

@@ -47,6 +47,6 @@ test("a message that is no event, and a listener that throws, are told and poiso
 test("waiting for an event ends with a fatal error", async () => {
   const { client, receive } = channel();
   const opened = client.next("opened");
-  receive({ run: "now", type: "error", message: "no home", fatal: true });
-  await expect(opened).rejects.toThrow("no home");
+  receive({ run: "now", type: "error", message: "no backend", fatal: true });
+  await expect(opened).rejects.toThrow("no backend");
 });

@@ -1,21 +1,21 @@
-/** The worker's entry: joins a host to the message port, the best home, IndexedDB and the page's own server. */
+/** The worker's entry: joins a host to the message port, the best backend, IndexedDB and the page's own server. */
 import { type CheckpointFiles, InMemoryFiles, UrlFiles } from "../policy/checkpoint/checkpointFiles";
-import { openBestHome } from "../tensor/open";
+import { openBestBackend } from "../tensor/open";
 import { Host } from "./host";
 import { productsAsked, tuningStore } from "./products";
 import type { Event, PolicySource } from "./protocol";
 import { replicasOnWorkers } from "./replicaWorkers";
-import type { OpenHome } from "./run";
+import type { OpenBackend } from "./run";
 import { IndexedDbStore, MemoryStore, type SnapshotStore } from "./store";
 
 /** Of the page that opened the run; it may ask for a variant of the matrix product. */
 let address = self.location.href;
 
-const openHome: OpenHome = async (wanted, onProgress) => {
+const openBackend: OpenBackend = async (wanted, onProgress) => {
   const products = productsAsked(address);
   let mark = performance.now();
   let deviceTime = 0;
-  const { home, passedOver, times } = await openBestHome({
+  const { backend, passedOver, times } = await openBestBackend({
     ...(wanted === null ? {} : { prefer: wanted, only: true }),
     webgpu: {
       ...(products === null ? {} : { products }),
@@ -33,7 +33,7 @@ const openHome: OpenHome = async (wanted, onProgress) => {
       mark = now;
     },
   });
-  return { home, passedOver, deviceTime, times };
+  return { backend, passedOver, deviceTime, times };
 };
 
 function filesOf(source: PolicySource, base: string | undefined): CheckpointFiles {
@@ -76,7 +76,7 @@ self.onmessage = ({ data }: MessageEvent<unknown>) => void waiting.push(data);
 const { store, refused } = await openStore();
 let told = refused === null;
 const host = new Host({
-  openHome,
+  openBackend,
   openReplicas: replicasOnWorkers,
   filesOf,
   store,

@@ -1,8 +1,8 @@
-/** The host behind its protocol: everything a page does, on the wasm home with a tiny policy, without a browser. */
+/** The host behind its protocol: everything a page does, on the wasm backend with a tiny policy, without a browser. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { InMemoryFiles } from "../policy/checkpoint/checkpointFiles";
-import { DeviceLostError, type Home } from "../tensor/home";
-import { openWasmHome } from "../tensor/wasm/home";
+import { type Backend, DeviceLostError } from "../tensor/backend";
+import { openWasmBackend } from "../tensor/wasm/backend";
 import type { Replica } from "../training/parallel/replica";
 import { teachFormat, tinyPolicy } from "../training/testing/tinyPolicy";
 import { type CommandBody, type Port, WorkerClient } from "./client";
@@ -20,16 +20,16 @@ const open: CommandBody = {
   type: "open",
   source: { kind: "shipped", name: "sft" },
   settings,
-  home: null,
+  backend: null,
   resume: false,
 };
 
 beforeAll(async () => {
-  const home = await openWasmHome();
-  const policy = await tinyPolicy(home);
+  const backend = await openWasmBackend();
+  const policy = await tinyPolicy(backend);
   await teachFormat(policy, 60);
   files = new InMemoryFiles(await policy.toFiles());
-  await home.dispose();
+  await backend.dispose();
 });
 
 interface Rig {
@@ -45,9 +45,9 @@ function rig(overrides: Partial<HostDependencies> = {}, store: SnapshotStore = n
   const faults: Error[] = [];
   let toPage: (message: unknown) => void = () => undefined;
   const host = new Host({
-    openHome: async () => ({
-      home: await openWasmHome(),
-      passedOver: [{ home: "webgpu", why: "no adapter" }],
+    openBackend: async () => ({
+      backend: await openWasmBackend(),
+      passedOver: [{ backend: "webgpu", why: "no adapter" }],
       deviceTime: 1,
       times: { pipelines: 2, selfTest: 2 },
     }),
@@ -81,12 +81,12 @@ function only<T extends Event["type"]>(events: readonly Event[], type: T): Extra
 }
 
 describe("a run", () => {
-  test("opens, says which home and why others were passed over, and what it cost", async () => {
+  test("opens, says which backend and why others were passed over, and what it cost", async () => {
     const page = rig();
     const [opened] = only(await send(page, open), "opened");
     expect(opened).toMatchObject({
-      home: "wasm",
-      passedOver: [{ home: "webgpu", why: "no adapter" }],
+      backend: "wasm",
+      passedOver: [{ backend: "webgpu", why: "no adapter" }],
       stage: "grpo",
       step: 0,
       resumed: false,
@@ -288,8 +288,8 @@ describe("faults", () => {
   test("a device that is lost in the middle of playing: playing goes on", async () => {
     let reads = 0;
     const page = rig({
-      openHome: async () => ({
-        home: failingHome(await openWasmHome(), () => ++reads === 14),
+      openBackend: async () => ({
+        backend: failingBackend(await openWasmBackend(), () => ++reads === 14),
         passedOver: [],
         deviceTime: 0,
         times: { pipelines: 0, selfTest: 0 },
@@ -304,8 +304,8 @@ describe("faults", () => {
   test("after three losses without a finished step the run gives up, and says so", async () => {
     let broken = false;
     const page = rig({
-      openHome: async () => ({
-        home: failingHome(await openWasmHome(), () => broken),
+      openBackend: async () => ({
+        backend: failingBackend(await openWasmBackend(), () => broken),
         passedOver: [],
         deviceTime: 0,
         times: { pipelines: 0, selfTest: 0 },
@@ -330,11 +330,11 @@ describe("faults", () => {
   });
 });
 
-/** The home, whose reads fail as on a lost device whenever `fails` says so. */
-function failingHome(home: Home, fails: () => boolean): Home {
+/** The backend, whose reads fail as on a lost device whenever `fails` says so. */
+function failingBackend(backend: Backend, fails: () => boolean): Backend {
   return {
-    ...home,
+    ...backend,
     read: (tensors) =>
-      fails() ? Promise.reject(new DeviceLostError("The GPU device was lost: test.")) : home.read(tensors),
+      fails() ? Promise.reject(new DeviceLostError("The GPU device was lost: test.")) : backend.read(tensors),
   };
 }

@@ -5,7 +5,7 @@
  * A lost device: a new one is opened, the last kept state restored, and the work that failed done again; at most
  * three times without a finished step in between, and the page is told each time (runLifecycle.ts).
  */
-import { DeviceLostError } from "../tensor/home";
+import { DeviceLostError } from "../tensor/backend";
 import { StepRefused } from "../training/optimiserStep";
 import type { GroupRecord, StepMetrics } from "../training/records";
 import type { PhaseResult } from "../training/session";
@@ -157,17 +157,17 @@ export class Host {
 
   private postOpened(resumed: boolean): void {
     const {
-      opened: { home, passedOver },
+      opened: { backend, passedOver },
       policy,
       session,
       costs,
     } = this.#life.run;
-    const { features: offered, products } = home.description;
+    const { features: offered, products } = backend.description;
     const features = products === undefined ? offered : [...offered, `products by ${products}`];
     const adapter = adapterOf(this.#life.run);
     this.post({
       type: "opened",
-      home: home.name,
+      backend: backend.name,
       adapter,
       features,
       costs,
@@ -318,8 +318,8 @@ export class Host {
   }
 
   private async recover(message: string): Promise<void> {
-    const { otherHome } = await this.#life.recover(message);
-    if (otherHome) this.postOpened(true);
+    const { otherBackend } = await this.#life.recover(message);
+    if (otherBackend) this.postOpened(true);
     this.postRestored();
   }
 

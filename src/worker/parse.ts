@@ -9,7 +9,7 @@ import type { Command, Event, SettingsPatch } from "./protocol";
 
 const run = z.string().min(1);
 const bytes = z.instanceof(ArrayBuffer);
-const homeName = z.enum(["webgpu", "wasm", "reference"]);
+const backendName = z.enum(["webgpu", "wasm", "reference"]);
 const settingsPatch = z.custom<SettingsPatch>(
   (value) => typeof value === "object" && value !== null && !Array.isArray(value),
   "settings must be an object",
@@ -25,7 +25,7 @@ const commandSchema = z.discriminatedUnion("type", [
     type: z.literal("open"),
     source,
     settings: settingsPatch,
-    home: homeName.nullable(),
+    backend: backendName.nullable(),
     resume: z.boolean(),
     base: z.string().optional(),
   }),
@@ -70,7 +70,7 @@ const EVENT_FIELDS: {
 } = {
   progress: { what: "string", done: "number", total: "number" },
   opened: {
-    home: "string",
+    backend: "string",
     adapter: "string",
     features: "array",
     costs: "object",

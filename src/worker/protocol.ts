@@ -3,7 +3,7 @@
  * Every command carries the run it speaks to; every event the run it comes from, so that late messages
  * of an abandoned run are told apart. Both sides parse what they receive and handle every case (`never`).
  */
-import type { HomeName } from "../tensor/home";
+import type { BackendName } from "../tensor/backend";
 import type {
   DataProgress,
   EvaluationRecord,
@@ -45,12 +45,12 @@ export type PolicySource =
 
 export type Command = {
   readonly run: string;
-} /** Start (or restart) a run; `resume`: go on with the stored one, if there is one, under its own settings. `home` null: first that passes its self-test, in the order webgpu, wasm, reference. */ & (
+} /** Start (or restart) a run; `resume`: go on with the stored one, if there is one, under its own settings. `backend` null: first that passes its self-test, in the order webgpu, wasm, reference. */ & (
   | {
       readonly type: "open";
       readonly source: PolicySource;
       readonly settings: SettingsPatch;
-      readonly home: HomeName | null;
+      readonly backend: BackendName | null;
       readonly resume: boolean;
       /** Address that the folder `policies/` of the shipped ones is relative to; the client fills in the page's own. */
       readonly base?: string;
@@ -111,12 +111,12 @@ export type Event = { readonly run: string } & (
     }
   | {
       readonly type: "opened";
-      readonly home: HomeName;
+      readonly backend: BackendName;
       readonly adapter: string;
       readonly features: readonly string[];
       readonly costs: StartCosts;
-      /** Why better homes were passed over, in order. */
-      readonly passedOver: readonly { readonly home: HomeName; readonly why: string }[];
+      /** Why better backends were passed over, in order. */
+      readonly passedOver: readonly { readonly backend: BackendName; readonly why: string }[];
       readonly parameters: number;
       readonly settings: Settings;
       readonly stage: Stage;

@@ -1,5 +1,5 @@
-/** What a replica's browser worker runs: the other end of replicaWorkers.ts, on a wasm home of its own. */
-import { openWasmHome } from "../tensor/wasm/home";
+/** What a replica's browser worker runs: the other end of replicaWorkers.ts, on a wasm backend of its own. */
+import { openWasmBackend } from "../tensor/wasm/backend";
 import { type ReplicaRequest, serveReplica } from "../training/parallel/replicaChannel";
 
 serveReplica(
@@ -9,5 +9,5 @@ serveReplica(
       self.onmessage = ({ data }: MessageEvent<ReplicaRequest>) => receive(data);
     },
   },
-  openWasmHome,
+  openWasmBackend,
 );

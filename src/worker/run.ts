@@ -1,10 +1,10 @@
 /**
- * An opened run: a home, the policy on it and the session that trains it, and how to make all three again on a new
+ * An opened run: a backend, the policy on it and the session that trains it, and how to make all three again on a new
  * device. What a run needs from its surroundings comes in as arguments, so that it runs in a worker, in Node and in tests.
  */
 import { type CheckpointFiles, InMemoryFiles } from "../policy/checkpoint/checkpointFiles";
 import { Policy } from "../policy/policy";
-import type { Home, HomeName } from "../tensor/home";
+import type { Backend, BackendName } from "../tensor/backend";
 import type { SelfTestTimes } from "../tensor/selfTest";
 import { DataParallel } from "../training/parallel/parallel";
 import type { Replica } from "../training/parallel/replica";
@@ -13,22 +13,22 @@ import { Session } from "../training/session";
 import type { Settings } from "../training/settings";
 import type { Stage, StartCosts } from "./protocol";
 
-/** A home that has passed its self-test, and why better ones were passed over. */
-export interface OpenedHome {
-  readonly home: Home;
-  readonly passedOver: readonly { readonly home: HomeName; readonly why: string }[];
+/** A backend that has passed its self-test, and why better ones were passed over. */
+export interface OpenedBackend {
+  readonly backend: Backend;
+  readonly passedOver: readonly { readonly backend: BackendName; readonly why: string }[];
   /** Milliseconds. */
   readonly deviceTime: number;
   readonly times: SelfTestTimes;
 }
 
 /** @param wanted null: the first that passes its self-test, in the order webgpu, wasm, reference */
-export type OpenHome = (
-  wanted: HomeName | null,
+export type OpenBackend = (
+  wanted: BackendName | null,
   onProgress: (what: "device" | "selfTest", done: number, total: number) => void,
-) => Promise<OpenedHome>;
+) => Promise<OpenedBackend>;
 
-/** Copies of a policy on the wasm home that share its work. */
+/** Copies of a policy on the wasm backend that share its work. */
 export type OpenReplicas = (policy: Policy, trainable: "all" | "language") => Promise<readonly Replica[]>;
 
 /** Told what is wrong with the replicas; training goes on with those that are left. */
@@ -37,19 +37,19 @@ export type OnReplicas = (message: string) => void;
 export type OnProgress = (what: "download" | "device" | "selfTest" | "load", done: number, total: number) => void;
 
 export interface Run {
-  readonly opened: OpenedHome;
+  readonly opened: OpenedBackend;
   readonly policy: Policy;
-  /** On the wasm home; null on others. */
+  /** On the wasm backend; null on others. */
   readonly parallel: DataParallel | null;
   readonly session: Session;
   readonly costs: StartCosts;
 }
 
 /** Opens the policy of a run. */
-export type LoadPolicy = (home: Home, files: CheckpointFiles, settings: Settings) => Promise<Policy>;
+export type LoadPolicy = (backend: Backend, files: CheckpointFiles, settings: Settings) => Promise<Policy>;
 
-export const loadPolicy: LoadPolicy = (home, files, settings) =>
-  Policy.load(home, files, { trainable: settings.freezeVision ? "language" : "all" });
+export const loadPolicy: LoadPolicy = (backend, files, settings) =>
+  Policy.load(backend, files, { trainable: settings.freezeVision ? "language" : "all" });
 
 /** Read every file of a folder once, so that a lost device needs no network. */
 export async function download(files: CheckpointFiles, onProgress: OnProgress): Promise<InMemoryFiles> {
@@ -64,12 +64,12 @@ export async function download(files: CheckpointFiles, onProgress: OnProgress): 
 }
 
 export interface RunOptions {
-  readonly openHome: OpenHome;
+  readonly openBackend: OpenBackend;
   readonly load: LoadPolicy;
   /** By default the built-in picture problems. */
   readonly source?: ProblemSource | undefined;
   /** Null: the best that opens. */
-  readonly wanted: HomeName | null;
+  readonly wanted: BackendName | null;
   readonly files: CheckpointFiles;
   readonly settings: Settings;
   readonly stage: Stage;
@@ -82,7 +82,7 @@ export interface RunOptions {
 }
 
 export async function openRun({
-  openHome,
+  openBackend,
   load,
   source,
   wanted,
@@ -95,13 +95,14 @@ export async function openRun({
   openReplicas,
   onReplicas,
 }: RunOptions): Promise<Run> {
-  const opened = await openHome(wanted, onProgress);
+  const opened = await openBackend(wanted, onProgress);
   try {
     const began = now();
     onProgress("load", 0, 1);
-    const policy = await load(opened.home, files, settings);
+    const policy = await load(opened.backend, files, settings);
     const trainable = settings.freezeVision ? "language" : "all";
-    const parallel = opened.home.name === "wasm" ? await replicated(policy, trainable, openReplicas, onReplicas) : null;
+    const parallel =
+      opened.backend.name === "wasm" ? await replicated(policy, trainable, openReplicas, onReplicas) : null;
     onProgress("load", 1, 1);
     const costs = { download: downloadTime, device: opened.deviceTime, ...opened.times, load: now() - began };
     return {
@@ -112,7 +113,7 @@ export async function openRun({
       costs,
     };
   } catch (error) {
-    await opened.home.dispose();
+    await opened.backend.dispose();
     throw error;
   }
 }
@@ -133,18 +134,18 @@ async function replicated(
   return new DataParallel(policy, replicas, { onLost });
 }
 
-/** What the badge says: the home's adapter, and how many workers compute where there are several. */
+/** What the badge says: the backend's adapter, and how many workers compute where there are several. */
 export function adapterOf({ opened, parallel }: Run): string {
-  const { adapter } = opened.home.description;
+  const { adapter } = opened.backend.description;
   return parallel === null || parallel.workers === 1 ? adapter : `SIMD, ${parallel.workers} workers`;
 }
 
-/** Give everything back. On a lost device the tensors are gone already, and only the home is closed. */
+/** Give everything back. On a lost device the tensors are gone already, and only the backend is closed. */
 export async function closeRun({ session, policy, parallel, opened }: Run, lost: boolean): Promise<void> {
   await parallel?.dispose();
   if (!lost) {
     session.dispose();
     policy.dispose();
   }
-  await opened.home.dispose();
+  await opened.backend.dispose();
 }

@@ -16,7 +16,7 @@ import {
   type LoadPolicy,
   loadPolicy,
   type OnProgress,
-  type OpenHome,
+  type OpenBackend,
   type OpenReplicas,
   openRun,
   type Run,
@@ -29,7 +29,7 @@ export type OpenCommand = Extract<Command, { type: "open" }>;
 export type EventBody = Event extends infer E ? (E extends Event ? Omit<E, "run"> : never) : never;
 
 export interface LifecycleDependencies {
-  readonly openHome: OpenHome;
+  readonly openBackend: OpenBackend;
   readonly openReplicas: OpenReplicas;
   /** The folder that a source names; `base`: address that the shipped ones are relative to. */
   readonly filesOf: (source: PolicySource, base: string | undefined) => CheckpointFiles;
@@ -118,7 +118,7 @@ export class RunLifecycle {
    * A new device, with the last kept state on it.
    * @throws FatalError after MAX_RECOVERIES without a finished step
    */
-  async recover(message: string): Promise<{ readonly otherHome: boolean }> {
+  async recover(message: string): Promise<{ readonly otherBackend: boolean }> {
     const lost = this.run;
     this.#run = null;
     await closeRun(lost, true);
@@ -132,7 +132,7 @@ export class RunLifecycle {
         );
       try {
         await this.begin(0, this.keeper.latest());
-        return { otherHome: this.run.opened.home.name !== lost.opened.home.name };
+        return { otherBackend: this.run.opened.backend.name !== lost.opened.backend.name };
       } catch (error) {
         failure = error instanceof Error ? error.message : String(error);
       }
@@ -178,18 +178,18 @@ export class RunLifecycle {
     return now() - began;
   }
 
-  /** Open a home, load the policy, and go on from `from` if given. */
+  /** Open a backend, load the policy, and go on from `from` if given. */
   private async begin(downloadTime: number, from: Snapshot | null): Promise<void> {
     if (this.#opening === null) throw new Error("no run is open; send open first");
     const { command, files } = this.#opening;
     const settings = from?.state.settings ?? configure(defaultSettings, command.settings);
     const stage = command.source.kind === "shipped" ? STAGE_OF_SHIPPED[command.source.name] : "base";
-    const { openHome, load = loadPolicy, source, now, openReplicas } = this.dependencies;
+    const { openBackend, load = loadPolicy, source, now, openReplicas } = this.dependencies;
     const run = await openRun({
-      openHome,
+      openBackend,
       load,
       source,
-      wanted: command.home,
+      wanted: command.backend,
       files,
       settings,
       stage,
@@ -202,7 +202,7 @@ export class RunLifecycle {
     run.session.watched = this.#watched;
     this.#run = run;
     if (from !== null) await run.session.restore(from);
-    void run.opened.home.lost.then((error) => this.onLost(run, error.message));
+    void run.opened.backend.lost.then((error) => this.onLost(run, error.message));
   }
 
   /** A replica was given up, or none could be had. */

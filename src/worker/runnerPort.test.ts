@@ -49,7 +49,13 @@ const last = (): ScriptedSocket => {
   if (socket === undefined) throw new Error("no line was begun");
   return socket;
 };
-const open = { type: "open", source: { kind: "files", files: [] }, settings: {}, home: null, resume: false } as const;
+const open = {
+  type: "open",
+  source: { kind: "files", files: [] },
+  settings: {},
+  backend: null,
+  resume: false,
+} as const;
 
 beforeEach(() => {
   vi.useFakeTimers();

@@ -3,7 +3,7 @@ import { Icon } from "../parts/Icon";
 import { useRun, useSession, useView } from "../state/hooks";
 import { encodeLink, isFreshLink } from "../state/link";
 import { setTaste, view } from "../state/view";
-import { HomeBadge } from "./HomeBadge";
+import { BackendBadge } from "./BackendBadge";
 import { StageStepper } from "./StageStepper";
 import { Transport } from "./Transport";
 
@@ -58,7 +58,7 @@ export function Header() {
       <StageStepper />
       <Transport />
       <div className="header-end">
-        <HomeBadge />
+        <BackendBadge />
         <button
           type="button"
           className="icon-button only-narrow"

@@ -23,7 +23,7 @@ describe("the share link", () => {
     expect(decodeLink(link)).toEqual({ ok: true, settings, from: "sft" });
   });
 
-  test("says where to start where that is not the default; a folder of one's own stays at home", () => {
+  test("says where to start where that is not the default; a folder of one's own stays at backend", () => {
     expect(encodeLink(defaultSettings, "base")).toBe("#v=1&from=base");
     expect(decodeLink("#v=1&from=base")).toEqual({ ok: true, settings: defaultSettings, from: "base" });
     expect(encodeLink(defaultSettings, "own")).toBe("");

@@ -17,7 +17,7 @@ import { DEFAULT_START, type Start, stageOf } from "./start";
 
 type Opened = Extract<Event, { type: "opened" }>;
 type ProgressEvent = Extract<Event, { type: "progress" }>;
-export type Home = Opened["home"];
+export type Backend = Opened["backend"];
 
 /** "disconnected": the run lives in the runner, and the line to it is lost for now. */
 export type EngineStatus = "starting" | "ready" | "recovering" | "disconnected" | "failed";
@@ -35,7 +35,7 @@ export interface RunState {
   readonly progress: Pick<ProgressEvent, "what" | "done" | "total"> | null;
   readonly opened: Pick<
     Opened,
-    "home" | "adapter" | "features" | "costs" | "passedOver" | "parameters" | "resumed"
+    "backend" | "adapter" | "features" | "costs" | "passedOver" | "parameters" | "resumed"
   > | null;
   /** Null: the run lives in this tab. */
   readonly served: ServedRun | null;
@@ -141,7 +141,7 @@ export function reduceRun(state: RunState, event: Event): RunState {
       };
     case "opened": {
       const {
-        home,
+        backend,
         adapter,
         features,
         costs,
@@ -158,7 +158,7 @@ export function reduceRun(state: RunState, event: Event): RunState {
         ...state,
         status: "ready",
         progress: null,
-        opened: { home, adapter, features, costs, passedOver, parameters, resumed },
+        opened: { backend, adapter, features, costs, passedOver, parameters, resumed },
         served,
         settings,
         wanted: settings,

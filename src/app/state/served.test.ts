@@ -24,7 +24,7 @@ type Opened = Omit<Extract<Event, { type: "opened" }>, "run">;
 function joined(steering: boolean, change: Partial<Opened> = {}): void {
   client.emit({
     type: "opened",
-    home: "webgpu",
+    backend: "webgpu",
     adapter: "RTX",
     features: [],
     costs: { download: 0, device: 1, pipelines: 1, selfTest: 1, load: 1 },

@@ -40,9 +40,9 @@ afterEach(() => {
 
 describe("the session", () => {
   test("reports what the worker opened", () => {
-    start({ stage: "grpo", step: 3, home: "wasm" });
+    start({ stage: "grpo", step: 3, backend: "wasm" });
     expect(run()).toMatchObject({ status: "ready", stage: "grpo", step: 3 });
-    expect(run().opened?.passedOver[0]?.home).toBe("webgpu");
+    expect(run().opened?.passedOver[0]?.backend).toBe("webgpu");
     expect(session.live.history.store.getState().rows.filter((row) => row.stage === "grpo")).toHaveLength(3);
   });
 

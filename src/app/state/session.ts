@@ -8,7 +8,7 @@ import type { Event, GroupRecord, PolicySource, Settings, SettingsPatch, Stage }
 import type { TrainingClient } from "./client";
 import { lookBack } from "./groups";
 import { createLive, type Live } from "./live";
-import { dismiss, type Home, type Notice, notify, patchSettings, plannedSteps } from "./run";
+import { type Backend, dismiss, type Notice, notify, patchSettings, plannedSteps } from "./run";
 import { stageOf, startOf } from "./start";
 import { SPEEDS, setTaste, view } from "./view";
 
@@ -18,7 +18,7 @@ export interface Session {
   readonly live: Live & { flush(): void };
   open(
     source: PolicySource,
-    options?: { readonly home?: Home | null; readonly resume?: boolean; readonly settings?: SettingsPatch },
+    options?: { readonly backend?: Backend | null; readonly resume?: boolean; readonly settings?: SettingsPatch },
   ): void;
   togglePlay(): void;
   /** Play at the speed chosen now; also while playing, to change the speed. */
@@ -243,7 +243,7 @@ export function createSession({
 
   const session: Session = {
     live,
-    open(from, { home = null, resume = false, settings } = {}) {
+    open(from, { backend = null, resume = false, settings } = {}) {
       client.renew(newRun());
       carrying = false;
       entering = null;
@@ -267,7 +267,7 @@ export function createSession({
         playing: false,
         wanted: settings ? patchSettings(state.wanted, settings) : state.wanted,
       }));
-      send({ type: "open", source: from, settings: settings ?? live.run.store.getState().wanted, home, resume });
+      send({ type: "open", source: from, settings: settings ?? live.run.store.getState().wanted, backend, resume });
       send({ type: "watch", group: watched });
     },
     togglePlay() {

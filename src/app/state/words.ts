@@ -63,7 +63,7 @@ export const FAMILY_WORDS: Readonly<Record<string, string>> = {
   digits: "Arithmetic",
 };
 
-export const HOME_WORDS = { webgpu: "WebGPU", wasm: "WebAssembly", reference: "Plain TensorFlow.js" } as const;
+export const BACKEND_WORDS = { webgpu: "WebGPU", wasm: "WebAssembly", reference: "Plain TensorFlow.js" } as const;
 
 /** Why a response without an advantage of its own became more or less probable all the same. */
 export const MOVED_BY_OTHERS =

@@ -24,7 +24,7 @@ type Unaddressed<Each> = Each extends unknown ? Omit<Each, "run"> : never;
 type Message = Unaddressed<Event>;
 
 export interface Script {
-  readonly home?: "webgpu" | "wasm" | "reference";
+  readonly backend?: "webgpu" | "wasm" | "reference";
   /** Stage and step at which the run is found. */
   readonly stage?: Stage;
   readonly step?: number;
@@ -272,7 +272,7 @@ export class ScriptedClient implements TrainingClient {
   }
 
   private open(): void {
-    const { stuck, home = "webgpu" } = this.script;
+    const { stuck, backend = "webgpu" } = this.script;
     if (stuck !== undefined) {
       this.emit({ type: "progress", what: stuck, done: 3, total: 7 });
       return;
@@ -280,9 +280,9 @@ export class ScriptedClient implements TrainingClient {
     this.history = historyTo(this.stage, this.step);
     this.emit({
       type: "opened",
-      home,
-      adapter: home === "webgpu" ? "scripted recording" : "SIMD, 1 thread",
-      features: home === "webgpu" ? ["shader-f16", "subgroups"] : ["simd"],
+      backend,
+      adapter: backend === "webgpu" ? "scripted recording" : "SIMD, 1 thread",
+      features: backend === "webgpu" ? ["shader-f16", "subgroups"] : ["simd"],
       costs: { download: 310, device: 95, pipelines: 95, selfTest: 180, load: 60 },
       parameters: 956_416,
       settings: this.settings,
@@ -292,9 +292,9 @@ export class ScriptedClient implements TrainingClient {
       start: this.source.kind === "shipped" ? this.source.name : "own",
       history: this.history,
       passedOver:
-        home === "webgpu"
+        backend === "webgpu"
           ? []
-          : [{ home: "webgpu", why: "This browser offers no WebGPU adapter (navigator.gpu is missing)." }],
+          : [{ backend: "webgpu", why: "This browser offers no WebGPU adapter (navigator.gpu is missing)." }],
     });
     this.snapshots =
       this.stage === "base"

@@ -127,7 +127,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
         reward: { effectiveness: { kept: 0.6, fixed: 0.1, stillWrong: 0, spoilt: -0.8 }, accuracyWeight: 0.2 },
       }),
   },
-  wasm: { script: { stage: "grpo", step: 12, home: "wasm" } },
+  wasm: { script: { stage: "grpo", step: 12, backend: "wasm" } },
   why: {
     script: { stage: "grpo", step: 37 },
     play: (_, client) => {
@@ -142,7 +142,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
   help: { script: { stage: "grpo", step: 37 }, play: () => view.setState({ help: true }) },
   sheet: { script: { stage: "grpo", step: 37 }, play: () => view.setState({ sheet: true }) },
   badge: {
-    script: { stage: "grpo", step: 12, home: "wasm" },
+    script: { stage: "grpo", step: 12, backend: "wasm" },
     play: () => setTimeout(() => document.querySelector<HTMLElement>("button.badge")?.click(), 300),
   },
   snapshot: {

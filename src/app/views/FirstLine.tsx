@@ -3,18 +3,18 @@ import { useState } from "react";
 import { Icon } from "../parts/Icon";
 import { useRun, useSession, useView } from "../state/hooks";
 import { setTaste } from "../state/view";
-import { HOME_WORDS } from "../state/words";
+import { BACKEND_WORDS } from "../state/words";
 
 export function FirstLine() {
   const session = useSession();
-  const [homeLineClosed, setHomeLineClosed] = useState(false);
+  const [backendLineClosed, setBackendLineClosed] = useState(false);
   const seen = useView((state) => state.firstLineSeen);
   const opened = useRun((state) => state.opened);
   const resumed = useRun((state) => state.opened?.resumed === true && !state.playing);
   const step = useRun((state) => state.step);
   const served = useRun((state) => state.served);
   const ready = useRun((state) => state.status === "ready");
-  const passed = opened?.passedOver.find(({ home }) => home === "webgpu");
+  const passed = opened?.passedOver.find(({ backend }) => backend === "webgpu");
   if (served !== null) {
     if (served.steering) return null;
     return (
@@ -34,8 +34,8 @@ export function FirstLine() {
           <b>Press play to teach it to reflect well.</b>
         </p>
         {passed && opened && (
-          <p className="first-line-home">
-            Without WebGPU it trains on {HOME_WORDS[opened.home]}: the same, only slower.
+          <p className="first-line-backend">
+            Without WebGPU it trains on {BACKEND_WORDS[opened.backend]}: the same, only slower.
           </p>
         )}
         <button
@@ -59,16 +59,16 @@ export function FirstLine() {
       </div>
     );
   }
-  if (passed && opened && !homeLineClosed) {
+  if (passed && opened && !backendLineClosed) {
     return (
       <div className="first-line is-quiet">
         <p>
-          Without WebGPU it trains on {HOME_WORDS[opened.home]}: the same, only slower. {passed.why}
+          Without WebGPU it trains on {BACKEND_WORDS[opened.backend]}: the same, only slower. {passed.why}
         </p>
         <button
           type="button"
           className="icon-button"
-          onClick={() => setHomeLineClosed(true)}
+          onClick={() => setBackendLineClosed(true)}
           aria-label="Hide this line"
         >
           <Icon name="close" />

@@ -13,12 +13,12 @@ export const dispatch: Benchmark = {
   name: "dispatch",
   description: "on webgpu: host time a dispatch, replayed and recorded anew",
   async run(setting) {
-    if (setting.home !== "webgpu")
+    if (setting.backend !== "webgpu")
       return {
         measurements: [],
         absent: [],
         adapters: {},
-        notes: [`There are no dispatches on ${setting.home}: ask for --home webgpu.`],
+        notes: [`There are no dispatches on ${setting.backend}: ask for --backend webgpu.`],
       };
     const job = (replayed: boolean): Job => ({ kind: "chain", length: LENGTH, replayed });
     const workload = {

@@ -29,7 +29,7 @@ export const fullSize: Benchmark = {
   description: "decoding, a GRPO step and memory of a published shape, against transformers + PEFT (only by name)",
   async run(setting: Setting): Promise<Outcome> {
     const {
-      home,
+      backend,
       quick,
       onProgress,
       fullSize: { shape, folder, python, packing },
@@ -38,7 +38,7 @@ export const fullSize: Benchmark = {
     try {
       if (made !== null) await synthesise(shape, made, onProgress);
       const work = fullSizeWork(folder ?? made ?? "", shape, quick || shape === "tiny" ? QUICK_SCALE : FULL_SCALE);
-      const ours = await measureOurs(home, packing, work, onProgress);
+      const ours = await measureOurs(backend, packing, work, onProgress);
       const absent: Absent[] = [];
       let theirs: FullSizeFigures | null = null;
       try {
@@ -48,7 +48,7 @@ export const fullSize: Benchmark = {
         theirs = null;
         absent.push({
           benchmark: "full-size",
-          home,
+          backend,
           workload: "all",
           contender: "transformers",
           why: error instanceof Error ? error.message : String(error),
@@ -89,7 +89,10 @@ async function synthesise(shape: ShapeName, out: string, onProgress: (what: stri
 
 /** Rows of the table; times of both parties in the order of the repetitions, ratios of their medians. */
 export function measurements(
-  { home, fullSize: { shape } }: { readonly home: Setting["home"]; readonly fullSize: Pick<FullSizeSetting, "shape"> },
+  {
+    backend,
+    fullSize: { shape },
+  }: { readonly backend: Setting["backend"]; readonly fullSize: Pick<FullSizeSetting, "shape"> },
   work: FullSizeWork,
   parties: readonly (readonly [string, FullSizeFigures])[],
 ): Measurement[] {
@@ -127,7 +130,7 @@ export function measurements(
       const milliseconds = spread(times(figures));
       return {
         benchmark: "full-size",
-        home,
+        backend,
         workload,
         contender,
         milliseconds,

@@ -1,6 +1,6 @@
 /**
  * A whole GRPO step of the nano policy after reflection SFT: 16 prompts × 8 samples, of the length that the policy writes. Only the
- * wasm home shares its work: there one worker and two take turns, on the same prompts.
+ * wasm backend shares its work: there one worker and two take turns, on the same prompts.
  */
 
 import { type Benchmark, type Runner, raceAll } from "../benchmark";
@@ -21,7 +21,7 @@ export const grpoStep: Benchmark = {
     const workload = {
       title: `nano, ${prompts} × ${groupSize} samples of at most ${maxNewTokens}`,
       rate: { perUnit: 1, unit: "steps/s" },
-      runners: setting.home === "wasm" ? [runner(1), runner(2)] : [runner(1)],
+      runners: setting.backend === "wasm" ? [runner(1), runner(2)] : [runner(1)],
     };
     return raceAll("grpo-step", setting, [workload], {
       repetitions: setting.quick ? 2 : 5,

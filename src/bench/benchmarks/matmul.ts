@@ -1,6 +1,6 @@
 /**
  * The matrix products of a training step: forward x·Wᵀ, gradient of the input dy·W, gradient of the weight dyᵀ·x (accumulated).
- * On the webgpu home then our variants of the product against the one that the home chooses, each that the adapter can run.
+ * On the webgpu backend then our variants of the product against the one that the backend chooses, each that the adapter can run.
  */
 import { PRODUCT_VARIANTS } from "../../tensor/webgpu/kernels/products/variant";
 import type { Benchmark, Outcome, Runner, Setting, Workload } from "../benchmark";
@@ -44,7 +44,7 @@ export const matmul: Benchmark = {
       ),
     );
     const peers = await raceAll("matmul", setting, workloads, { ...options, tolerance: 1e-3 });
-    if (setting.home !== "webgpu") return peers;
+    if (setting.backend !== "webgpu") return peers;
     return joined(
       peers,
       await raceAll("matmul", setting, variantWorkloads(setting), { ...options, tolerance: HALVES }),

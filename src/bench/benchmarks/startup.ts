@@ -1,6 +1,6 @@
 /**
  * From address to first finished training step in a headless Chromium, in parts. Cold: a browser that was never there. Warm: the
- * second visit, with the page's files in the cache and its run stored. WebGPU is SwiftShader's; the wasm home is taken with WebGPU
+ * second visit, with the page's files in the cache and its run stored. WebGPU is SwiftShader's; the wasm backend is taken with WebGPU
  * switched off.
  */
 import { firstViewSizes } from "../../../e2e/setup/firstView";
@@ -38,23 +38,23 @@ export const startup: Benchmark = {
   name: "startup",
   description: "page load to first finished training step in Chromium, cold and warm",
   async run(setting: Setting): Promise<Outcome> {
-    const { home, quick, onProgress } = setting;
-    if (home === "reference")
+    const { backend, quick, onProgress } = setting;
+    if (backend === "reference")
       return {
         measurements: [],
         absent: [
           {
             benchmark: "startup",
-            home,
+            backend,
             workload: "all",
             contender: "ours",
-            why: "no browser lacks WebAssembly, so the page cannot be made to start on the reference home",
+            why: "no browser lacks WebAssembly, so the page cannot be made to start on the reference backend",
           },
         ],
         adapters: {},
         notes: [],
       };
-    const site = await openSite({ webgpu: home === "webgpu" });
+    const site = await openSite({ webgpu: backend === "webgpu" });
     const visits: Record<"cold" | "warm", Visit[]> = { cold: [], warm: [] };
     try {
       for (let i = 0; i < (quick ? 1 : 3); i++) {
@@ -76,14 +76,14 @@ export const startup: Benchmark = {
         const values = visits[kind].flatMap((each) => of(each) ?? []);
         return values.length === 0
           ? []
-          : [{ benchmark: "startup", home, workload: title, contender: kind, milliseconds: spread(values) }];
+          : [{ benchmark: "startup", backend, workload: title, contender: kind, milliseconds: spread(values) }];
       }),
     );
     const total = [...firstViewSizes().values()].reduce((sum, size) => sum + size, 0);
     return {
       measurements,
       absent: [],
-      adapters: { page: home === "webgpu" ? "Chromium, SwiftShader" : "Chromium, SIMD" },
+      adapters: { page: backend === "webgpu" ? "Chromium, SwiftShader" : "Chromium, SIMD" },
       notes: [`JavaScript of the first view: ${bytes(total)} gzipped (limit 250 kB).`],
     };
   },

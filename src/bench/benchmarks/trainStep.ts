@@ -1,6 +1,6 @@
 /**
  * One step of supervised training on the nano policy's decoder: forward, backward, clip by global norm, AdamW. Our side packs and
- * uploads the batch anew in every step, as the session does; the peers' inputs lie on the device already. The wasm home also takes
+ * uploads the batch anew in every step, as the session does; the peers' inputs lie on the device already. The wasm backend also takes
  * the step with two workers; both of ours then take it in micro-batches of half the rows. How the cost grows with sequence length
  * and model size is measured on our side alone. A product of 1024³ in the same run is the yardstick of its arithmetic.
  */
@@ -20,7 +20,7 @@ export const trainStep: Benchmark = {
   description: "forward, backward, clip and AdamW on the nano decoder, and how it grows with length and width",
   async run(setting) {
     const nano = await nanoShape();
-    const shared = setting.home === "wasm";
+    const shared = setting.backend === "wasm";
     const compared = (rows: number, name = "nano", shape = nano): Workload => {
       const job: Job = {
         kind: "train",

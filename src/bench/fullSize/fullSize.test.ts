@@ -40,7 +40,7 @@ test("a step is what the tokens after the first took; ratios are over ours", () 
     peakBytes: null,
     decode: FIGURES.decode.map((row) => ({ ...row, all: row.all.map((time) => 2 * time) })),
   };
-  const rows = measurements({ home: "webgpu", fullSize: { shape: "tiny" } }, WORK, [
+  const rows = measurements({ backend: "webgpu", fullSize: { shape: "tiny" } }, WORK, [
     ["ours", FIGURES],
     ["transformers", theirs],
   ]);

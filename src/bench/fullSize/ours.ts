@@ -2,8 +2,8 @@
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import type { EncodedPrompt } from "../../policy/layers/packing";
 import { Policy, type RolloutRow } from "../../policy/policy";
-import { openNodeHome } from "../../runner/backend/nodeBackends";
-import type { Home, HomeName } from "../../tensor/home";
+import { openNodeBackend } from "../../runner/backend/nodeBackends";
+import type { Backend, BackendName } from "../../tensor/backend";
 import type { WeightFormat } from "../../tensor/packedWeight";
 import { Lifetime } from "../../training/lifetime";
 import type { TrainingRow } from "../../training/microBatch";
@@ -15,27 +15,27 @@ const LOSS = { clipLow: 0.2, clipHigh: 0.2, dualClip: Infinity, ratioMax: Infini
 
 /** @param onProgress told what is going on */
 export async function measureOurs(
-  homeName: HomeName,
+  backendName: BackendName,
   packing: WeightFormat,
   work: FullSizeWork,
   onProgress: (what: string) => void,
 ): Promise<FullSizeFigures> {
-  const home = await openNodeHome(homeName);
+  const backend = await openNodeBackend(backendName);
   try {
     onProgress("ours: loading");
     const { rank, alpha, targets } = work.lora;
-    const policy = await Policy.load(home, await openDirectory(work.folder), {
+    const policy = await Policy.load(backend, await openDirectory(work.folder), {
       frozenFormat: packing,
       lora: { rank, alpha, targets, rankStabilised: false, baseModel: work.folder },
       seed: 0,
     });
     try {
-      return await new Measurement(home, policy, packing, work, onProgress).figures();
+      return await new Measurement(backend, policy, packing, work, onProgress).figures();
     } finally {
       policy.dispose();
     }
   } finally {
-    await home.dispose();
+    await backend.dispose();
   }
 }
 
@@ -46,7 +46,7 @@ class Measurement {
   private updates = 0;
 
   constructor(
-    private readonly home: Home,
+    private readonly backend: Backend,
     private readonly policy: Policy,
     private readonly packing: WeightFormat,
     private readonly work: FullSizeWork,
@@ -67,7 +67,7 @@ class Measurement {
     }
     this.onProgress("ours: GRPO steps");
     return {
-      engine: `SRPO Playground, frozen weights in ${this.packing}, ${this.home.description.adapter}`,
+      engine: `SRPO Playground, frozen weights in ${this.packing}, ${this.backend.description.adapter}`,
       check,
       decode,
       step: await this.steps(),
@@ -82,7 +82,7 @@ class Measurement {
     const lifetime = new Lifetime();
     try {
       const row: TrainingRow = { prompt, tokens: Int32Array.from(this.work.checked), weight: 1, advantage: 0 };
-      const [values] = await this.home.read(
+      const [values] = await this.backend.read(
         responseLogprobs(this.policy, [[row]], { temperature: 1, features: null }, lifetime),
       );
       const sum = Array.from(values ?? []).reduce((total, value) => total + value, 0);
@@ -154,9 +154,9 @@ class Measurement {
     return some(times);
   }
 
-  /** The home recycles memory and gives little back, so that what it holds after a phase is what the phase took. */
+  /** The backend recycles memory and gives little back, so that what it holds after a phase is what the phase took. */
   private look(): void {
-    this.peakBytes = Math.max(this.peakBytes, this.home.memoryBytes());
+    this.peakBytes = Math.max(this.peakBytes, this.backend.memoryBytes());
   }
 }
 

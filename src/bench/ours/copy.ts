@@ -1,35 +1,35 @@
 /**
  * Copying memory, as fast as the device's own means do it: the yardstick of the kernels' traffic. On WebGPU a buffer copy; for the
- * wasm and reference homes the engine's memory move, one thread.
+ * wasm and reference backends the engine's memory move, one thread.
  */
-import type { Home } from "../../tensor/home";
-import { WebGpuHome } from "../../tensor/webgpu/home";
+import type { Backend } from "../../tensor/backend";
+import { WebGpuBackend } from "../../tensor/webgpu/backend";
 import type { Contender, JobOf } from "../contender";
 import { measured } from "./party";
 
-export async function openCopy(home: Home, { bytes }: JobOf<"copy">): Promise<Contender> {
-  if (home instanceof WebGpuHome) return gpuCopy(home, bytes);
+export async function openCopy(backend: Backend, { bytes }: JobOf<"copy">): Promise<Contender> {
+  if (backend instanceof WebGpuBackend) return gpuCopy(backend, bytes);
   const from = new Float32Array(bytes / 4).fill(1);
   const to = new Float32Array(bytes / 4);
   return {
     check: async () => [],
     run: (units) =>
-      measured(home, 1, async () => {
+      measured(backend, 1, async () => {
         for (let i = 0; i < units; i++) to.set(from);
       }),
     close: async () => undefined,
   };
 }
 
-function gpuCopy(home: WebGpuHome, bytes: number): Contender {
-  const { device } = home;
+function gpuCopy(backend: WebGpuBackend, bytes: number): Contender {
+  const { device } = backend;
   const buffer = (): GPUBuffer =>
     device.createBuffer({ size: bytes, usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
   const [from, to] = [buffer(), buffer()];
   return {
     check: async () => [],
     run: (units) =>
-      measured(home, 1, () => {
+      measured(backend, 1, () => {
         const encoder = device.createCommandEncoder();
         for (let i = 0; i < units; i++) encoder.copyBufferToBuffer(from, 0, to, 0, bytes);
         device.queue.submit([encoder.finish()]);

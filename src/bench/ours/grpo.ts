@@ -2,7 +2,7 @@
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { Policy } from "../../policy/policy";
 import { openWorkers } from "../../runner/backend/replicaThreads";
-import type { Home } from "../../tensor/home";
+import type { Backend } from "../../tensor/backend";
 import { configure } from "../../training/configure";
 import { Session } from "../../training/session";
 import { defaultSettings } from "../../training/settings";
@@ -10,11 +10,11 @@ import type { Contender, JobOf } from "../contender";
 import { measured } from "./party";
 
 export async function openGrpo(
-  home: Home,
+  backend: Backend,
   { policy: folder, prompts, groupSize, maxNewTokens, workers }: JobOf<"grpo">,
 ): Promise<Contender> {
   const settings = configure(defaultSettings, { maxNewTokens, grpo: { prompts, groupSize } });
-  const policy = await Policy.load(home, await openDirectory(folder), { trainable: "language" });
+  const policy = await Policy.load(backend, await openDirectory(folder), { trainable: "language" });
   const parallel = await openWorkers(policy, workers, "language");
   const session = new Session(policy, settings, { stage: "grpo", parallel });
   return {
@@ -23,7 +23,7 @@ export async function openGrpo(
       const metrics = await session.stepThrough();
       return [metrics?.reward ?? Number.NaN, metrics?.grad_norm ?? Number.NaN];
     },
-    run: (units) => measured(home, units, () => session.stepThrough()),
+    run: (units) => measured(backend, units, () => session.stepThrough()),
     async close() {
       session.dispose();
       await parallel?.dispose();

@@ -1,6 +1,6 @@
-/** Each kernel alone, on the home: what it reads is made once, what it returns is disposed at once. */
+/** Each kernel alone, on the backend: what it reads is made once, what it returns is disposed at once. */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Home } from "../../tensor/home";
+import type { Backend } from "../../tensor/backend";
 import type { AttentionShape, Weight } from "../../tensor/kernels";
 import type { Contender, JobOf } from "../contender";
 import { type KernelName, SIZES } from "../kernelWork";
@@ -21,19 +21,19 @@ const {
 } = SIZES;
 const EPS = 1e-6;
 
-export async function openKernel(home: Home, { name }: JobOf<"kernel">): Promise<Contender> {
+export async function openKernel(backend: Backend, { name }: JobOf<"kernel">): Promise<Contender> {
   const inputs: Tensor[] = [];
   const keep = (tensor: Tensor): Tensor => {
     inputs.push(tensor);
     return tensor;
   };
-  const once = prepare(home, keep)[name]();
-  const sink = keep(home.zeros([1]));
+  const once = prepare(backend, keep)[name]();
+  const sink = keep(backend.zeros([1]));
   const run = (units: number) =>
-    measured(home, 1, () => {
+    measured(backend, 1, () => {
       for (let i = 0; i < units; i++) for (const tensor of once()) tensor.dispose();
       // Reading waits for all that was recorded before.
-      return home.read([sink]);
+      return backend.read([sink]);
     });
   return {
     /** The kernels' values are the conformance tests' business. */
@@ -47,14 +47,14 @@ export async function openKernel(home: Home, { name }: JobOf<"kernel">): Promise
 
 /** For each kernel: make its inputs, and return what calls it and gives the tensors to dispose. */
 function prepare(
-  home: Home,
+  backend: Backend,
   keep: (tensor: Tensor) => Tensor,
 ): Readonly<Record<KernelName, () => () => readonly Tensor[]>> {
-  const k = home.kernels;
+  const k = backend.kernels;
   let streams = 0;
   const floats = (...shape: number[]): Tensor =>
     keep(
-      home.upload(
+      backend.upload(
         productInputs(
           shape.reduce((a, b) => a * b, 1),
           streams++,
@@ -62,10 +62,10 @@ function prepare(
         shape,
       ),
     );
-  const zeros = (...shape: number[]): Tensor => keep(home.zeros(shape));
+  const zeros = (...shape: number[]): Tensor => keep(backend.zeros(shape));
   const integers = (count: number, value: (i: number) => number, shape: readonly number[] = [count]): Tensor =>
     keep(
-      home.upload(
+      backend.upload(
         Int32Array.from({ length: count }, (_, i) => value(i)),
         shape,
       ),
@@ -80,7 +80,7 @@ function prepare(
   // Of real angles: the rotation is done in place again and again, and must leave the size of x as it is.
   const turned = (by: (angle: number) => number): Tensor =>
     keep(
-      home.upload(
+      backend.upload(
         Float32Array.from({ length: (N * headDim) / 2 }, (_, i) => by(i)),
         [N, headDim / 2],
       ),
@@ -215,12 +215,12 @@ function prepare(
     sample: () => {
       const logits = floats(R, V);
       const buffers = {
-        tokens: keep(home.zeros([R, 1], "int32")),
+        tokens: keep(backend.zeros([R, 1], "int32")),
         logprobs: zeros(R, 1),
         entropies: zeros(R, 1),
-        next: keep(home.zeros([R], "int32")),
-        done: keep(home.zeros([R], "int32")),
-        streams: keep(home.zeros([R, 2], "int32")),
+        next: keep(backend.zeros([R], "int32")),
+        done: keep(backend.zeros([R], "int32")),
+        streams: keep(backend.zeros([R, 2], "int32")),
       };
       const options = {
         temperature: 1,

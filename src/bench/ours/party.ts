@@ -1,6 +1,6 @@
 /** Our own tensors, policy and training, as the page and the runner use them. */
-import { openNodeHome } from "../../runner/backend/nodeBackends";
-import type { Home, HomeName } from "../../tensor/home";
+import { openNodeBackend } from "../../runner/backend/nodeBackends";
+import type { Backend, BackendName } from "../../tensor/backend";
 import { timed } from "../clock";
 import type { Contender, Job, Party, Run } from "../contender";
 import { openChain } from "./chain";
@@ -12,58 +12,58 @@ import { productNotes } from "./productNotes";
 import { openRollout } from "./rollout";
 import { openTraining } from "./training";
 
-export async function openOurs(name: HomeName): Promise<Party> {
-  const home = await openNodeHome(name);
+export async function openOurs(name: BackendName): Promise<Party> {
+  const backend = await openNodeBackend(name);
   return {
     name: "ours",
-    adapter: adapterOf(home),
-    notes: productNotes(home),
-    open: (job) => openJob(home, job),
-    close: () => home.dispose(),
+    adapter: adapterOf(backend),
+    notes: productNotes(backend),
+    open: (job) => openJob(backend, job),
+    close: () => backend.dispose(),
   };
 }
 
 /** "lavapipe (CPU), products by registerTiles". */
-function adapterOf({ description: { adapter, products } }: Home): string {
+function adapterOf({ description: { adapter, products } }: Backend): string {
   return products === undefined ? adapter : `${adapter}, products by ${products}`;
 }
 
-function openJob(home: Home, job: Job): Promise<Contender> {
+function openJob(backend: Backend, job: Job): Promise<Contender> {
   switch (job.kind) {
     case "product":
-      return openProduct(home, job);
+      return openProduct(backend, job);
     case "train":
-      return openTraining(home, job);
+      return openTraining(backend, job);
     case "rollout":
-      return openRollout(home, job);
+      return openRollout(backend, job);
     case "kernel":
-      return openKernel(home, job);
+      return openKernel(backend, job);
     case "chain":
-      return openChain(home, job);
+      return openChain(backend, job);
     case "copy":
-      return openCopy(home, job);
+      return openCopy(backend, job);
     case "grpo":
-      return openGrpo(home, job);
+      return openGrpo(backend, job);
     default:
       return job satisfies never;
   }
 }
 
 /** Time and counters of `units` times `work`. */
-export async function measured(home: Home, units: number, work: () => Promise<unknown>): Promise<Run> {
-  const before = { ...home.counters };
+export async function measured(backend: Backend, units: number, work: () => Promise<unknown>): Promise<Run> {
+  const before = { ...backend.counters };
   const { milliseconds, hostMilliseconds } = await timed(units, work);
-  const { dispatches, submits, readbacks, bytesUploaded, bytesRead } = home.counters;
+  const { dispatches, submits, readbacks, bytesUploaded, bytesRead } = backend.counters;
   return {
     milliseconds,
-    hostMilliseconds: home.name === "webgpu" ? hostMilliseconds : null,
+    hostMilliseconds: backend.name === "webgpu" ? hostMilliseconds : null,
     counts: {
       dispatches: dispatches - before.dispatches,
       submits: submits - before.submits,
       readbacks: readbacks - before.readbacks,
       bytesUploaded: bytesUploaded - before.bytesUploaded,
       bytesRead: bytesRead - before.bytesRead,
-      bytesHeld: home.memoryBytes(),
+      bytesHeld: backend.memoryBytes(),
     },
   };
 }

@@ -1,16 +1,16 @@
 /** What an adapter offers to matrix products, and what the tuner measured, in sentences. */
-import type { Home } from "../../tensor/home";
-import { WebGpuHome } from "../../tensor/webgpu/home";
+import type { Backend } from "../../tensor/backend";
+import { WebGpuBackend } from "../../tensor/webgpu/backend";
 import { offeredVariants } from "../../tensor/webgpu/kernels/products/choice";
 import { describeConfig } from "../../tensor/webgpu/kernels/products/fragments";
 import { figure } from "../tables";
 
-/** Of the WebGPU home; none for others. */
-export function productNotes(home: Home): readonly string[] {
-  if (!(home instanceof WebGpuHome)) return [];
-  const { adapter } = home.dispatcher.traits.products;
+/** Of the WebGPU backend; none for others. */
+export function productNotes(backend: Backend): readonly string[] {
+  if (!(backend instanceof WebGpuBackend)) return [];
+  const { adapter } = backend.dispatcher.traits.products;
   const configs = adapter.fragments?.configs ?? [];
-  const trials = home.productTuning?.trials ?? [];
+  const trials = backend.productTuning?.trials ?? [];
   return [
     `Variants of the product that this adapter can run: ${offeredVariants(adapter).offered.join(", ")}.`,
     `Subgroup-matrix configurations that the driver offers: ${configs.length === 0 ? "none" : configs.map(describeConfig).join(", ")}.`,
@@ -18,6 +18,6 @@ export function productNotes(home: Home): readonly string[] {
       ({ kind, variant, milliseconds, refused }) =>
         `The tuner on ${kind}: ${variant} ${refused ?? `${figure(milliseconds)} ms`}.`,
     ),
-    ...(home.productTuning?.notes ?? []),
+    ...(backend.productTuning?.notes ?? []),
   ];
 }

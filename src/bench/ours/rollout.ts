@@ -1,16 +1,16 @@
 /** Our sampling of groups: prompts once a group, KV cache, sampling on the device, one read-back. */
 import type { GenerateOptions, Rollout } from "../../policy/policy";
-import type { Home } from "../../tensor/home";
+import type { Backend } from "../../tensor/backend";
 import type { Contender, JobOf } from "../contender";
 import { randomTokens } from "../workload";
 import { measured } from "./party";
 import { workloadPolicy } from "./training";
 
 export async function openRollout(
-  home: Home,
+  backend: Backend,
   { shape, prompts: count, groupSize, promptLength, newTokens }: JobOf<"rollout">,
 ): Promise<Contender> {
-  const policy = await workloadPolicy(home, shape, "none");
+  const policy = await workloadPolicy(backend, shape, "none");
   const ids = randomTokens(shape, count, promptLength, 1);
   const prompts = Array.from({ length: count }, (_, i) =>
     policy.model.encode(ids.slice(i * promptLength, (i + 1) * promptLength), []),
@@ -34,7 +34,7 @@ export async function openRollout(
       const { rows } = await generate(true);
       return rows.filter((_, row) => row % groupSize === 0).flatMap(({ tokens, logprobs }) => [...tokens, ...logprobs]);
     },
-    run: (units) => measured(home, units, () => generate(false)),
+    run: (units) => measured(backend, units, () => generate(false)),
     async close() {
       policy.dispose();
     },

@@ -1,7 +1,7 @@
 /** Our training step as the session takes it: packing on the host, forward, backward, clip and AdamW, one read-back. */
 import { Policy } from "../../policy/policy";
 import { openWorkers } from "../../runner/backend/replicaThreads";
-import type { Home } from "../../tensor/home";
+import type { Backend } from "../../tensor/backend";
 import type { TrainingRow } from "../../training/microBatch";
 import { sftUpdate, type UpdateResult } from "../../training/update";
 import type { Contender, DecoderShape, JobOf } from "../contender";
@@ -9,8 +9,12 @@ import { CHECKED_STEPS, decoderFolder, decoderWeights, OPTIMISER, randomTokens }
 import { measured } from "./party";
 
 /** A policy with the workload's weights. */
-export async function workloadPolicy(home: Home, shape: DecoderShape, trainable: "language" | "none"): Promise<Policy> {
-  const policy = await Policy.create(home, decoderFolder(shape), { seed: 0, trainable });
+export async function workloadPolicy(
+  backend: Backend,
+  shape: DecoderShape,
+  trainable: "language" | "none",
+): Promise<Policy> {
+  const policy = await Policy.create(backend, decoderFolder(shape), { seed: 0, trainable });
   for (const [name, { values }] of decoderWeights(shape, 0)) policy.parameters.write(name, values);
   return policy;
 }
@@ -29,8 +33,8 @@ export function trainingRows(policy: Policy, { shape, rows, length }: JobOf<"tra
   });
 }
 
-export async function openTraining(home: Home, job: JobOf<"train">): Promise<Contender> {
-  const policy = await workloadPolicy(home, job.shape, "language");
+export async function openTraining(backend: Backend, job: JobOf<"train">): Promise<Contender> {
+  const policy = await workloadPolicy(backend, job.shape, "language");
   const rows = trainingRows(policy, job);
   const parallel = await openWorkers(policy, job.workers, "language");
   let updates = 0;
@@ -55,7 +59,7 @@ export async function openTraining(home: Home, job: JobOf<"train">): Promise<Con
       }
       return numbers;
     },
-    run: (units) => measured(home, units, step),
+    run: (units) => measured(backend, units, step),
     async close() {
       await parallel?.dispose();
       policy.dispose();

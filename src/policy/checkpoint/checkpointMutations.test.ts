@@ -1,12 +1,12 @@
 /**
  * Some hundreds of damaged or hostile checkpoints, made from a good one by a seeded generator. Whatever is wrong with a
- * file: loading either refuses it with an error of ours that names the file, leaving nothing on the home, or what it loads
+ * file: loading either refuses it with an error of ours that names the file, leaving nothing on the backend, or what it loads
  * is whole. It never crashes in another way, and never takes long.
  */
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { Home } from "../../tensor/home";
+import type { Backend } from "../../tensor/backend";
 import { randomBits } from "../../tensor/random";
-import { openWasmHome } from "../../tensor/wasm/home";
+import { openWasmBackend } from "../../tensor/wasm/backend";
 import { Policy } from "../policy";
 import { openDirectory } from "./checkpointDirectory";
 import { CheckpointError, InMemoryFiles } from "./checkpointFiles";
@@ -204,20 +204,20 @@ const MUTATIONS: Readonly<Record<string, (draws: Draws) => Uint8Array>> = {
     ),
 };
 
-let home: Home;
+let backend: Backend;
 beforeAll(async () => {
-  home = await openWasmHome();
+  backend = await openWasmBackend();
 });
-afterAll(() => home.dispose());
+afterAll(() => backend.dispose());
 
 const OURS = [SafetensorsError, CheckpointError, ConfigError];
 
 /** Load a folder; null, or what refused it. */
 async function refusal(files: Readonly<Record<string, Uint8Array>>): Promise<Error | null> {
-  const before = home.memoryBytes();
+  const before = backend.memoryBytes();
   try {
     const policy = await Policy.load(
-      home,
+      backend,
       new InMemoryFiles(new Map(Object.entries({ "config.json": config, ...files }))),
       { trainable: "none" },
     );
@@ -228,7 +228,7 @@ async function refusal(files: Readonly<Record<string, Uint8Array>>): Promise<Err
     if (!(error instanceof Error) || !OURS.some((kind) => error instanceof kind)) throw error;
     return error;
   } finally {
-    expect(home.memoryBytes()).toBe(before); // nothing half-loaded
+    expect(backend.memoryBytes()).toBe(before); // nothing half-loaded
   }
 }
 

@@ -4,7 +4,7 @@
  * step, stay the same. An empty seat sees nothing, stores nothing and counts as done.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { DataType, Home } from "../../tensor/home";
+import type { Backend, DataType } from "../../tensor/backend";
 import type { SampleBuffers } from "../../tensor/kernels";
 import type { RopeTables } from "../../tensor/ops/attention";
 import type { MropeAngles } from "../layers/mrope";
@@ -21,7 +21,7 @@ export class DecodeSeats {
 
   /** @param count seats @param steps of a window at most @param larger seats whose memory these take: they must go before it */
   constructor(
-    private readonly home: Home,
+    private readonly backend: Backend,
     private readonly mrope: MropeAngles,
     readonly count: number,
     private readonly steps: number,
@@ -32,7 +32,7 @@ export class DecodeSeats {
         `DecodeSeats: ${count} seats of ${steps} steps do not fit the memory of ${larger.count} of ${larger.steps}.`,
       );
     const table = (shape: readonly number[], type: DataType, of: (seats: DecodeSeats) => Tensor): Tensor =>
-      larger === null ? home.zeros(shape, type) : home.view(of(larger), 0, shape);
+      larger === null ? backend.zeros(shape, type) : backend.view(of(larger), 0, shape);
     this.buffers = {
       tokens: table([count, steps], "int32", (seats) => seats.buffers.tokens),
       logprobs: table([count, steps], "float32", (seats) => seats.buffers.logprobs),
@@ -52,7 +52,7 @@ export class DecodeSeats {
 
   /** Fewer seats in the same memory, so that what a rollout holds does not depend on how its responses end. They must go before these. */
   fewer(count: number): DecodeSeats {
-    return new DecodeSeats(this.home, this.mrope, count, this.steps, this);
+    return new DecodeSeats(this.backend, this.mrope, count, this.steps, this);
   }
 
   /** All tensors, in a fixed order. */
@@ -62,7 +62,7 @@ export class DecodeSeats {
 
   /** Begin a window of `steps` steps with these rows, the first in the first seat. */
   seat(rows: readonly OpenRow[], steps: number): void {
-    const { count, home, mrope } = this;
+    const { count, backend, mrope } = this;
     const { half } = mrope;
     if (rows.length > count || steps > this.steps)
       throw new Error(
@@ -86,13 +86,13 @@ export class DecodeSeats {
         mrope.writeText(row.firstPosition + row.length + step, 1, cos, sin, (step * count + seat) * half);
       }
     });
-    home.write(this.buffers.next, next);
-    home.write(this.buffers.done, done);
-    home.write(this.buffers.streams, streams);
-    home.write(this.cacheRows, cacheRows);
-    home.write(this.visible, visible);
-    home.write(this.angles.cos, cos);
-    home.write(this.angles.sin, sin);
+    backend.write(this.buffers.next, next);
+    backend.write(this.buffers.done, done);
+    backend.write(this.buffers.streams, streams);
+    backend.write(this.cacheRows, cacheRows);
+    backend.write(this.visible, visible);
+    backend.write(this.angles.cos, cos);
+    backend.write(this.angles.sin, sin);
   }
 
   dispose(): void {

@@ -1,10 +1,10 @@
 /** Slots: responses come and go, and each is the same whatever else is being written. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Home } from "../../tensor/home";
-import { openWasmHome } from "../../tensor/wasm/home";
+import type { Backend } from "../../tensor/backend";
+import { openWasmBackend } from "../../tensor/wasm/backend";
 import type { VisionLanguageModel } from "../model";
 import { prompt, smallModel } from "../testing/syntheticPrompts";
-import { HOMES } from "../testing/testBackends";
+import { BACKENDS } from "../testing/testBackends";
 import type { RolloutRow } from "./generate";
 import { cacheLayout, GroupCache, slotCount } from "./groupCache";
 
@@ -27,16 +27,16 @@ function largestDifference(a: readonly RolloutRow[], b: readonly RolloutRow[]): 
   return Math.max(...numbersOf(a).map((x, i) => Math.abs(x - (other[i] ?? NaN))));
 }
 
-describe.each(HOMES)("on the $name home", ({ open }) => {
-  let home: Home;
+describe.each(BACKENDS)("on the $name backend", ({ open }) => {
+  let backend: Backend;
   beforeAll(async () => {
-    home = await open();
+    backend = await open();
   });
-  afterAll(() => home.dispose());
+  afterAll(() => backend.dispose());
 
   it("samples the same with 2 slots, 5 slots and all at once", async () => {
-    const model = smallModel(home, { trainable: "none" });
-    const small = home.name === "reference";
+    const model = smallModel(backend, { trainable: "none" });
+    const small = backend.name === "reference";
     const options = small ? { ...OPTIONS, groupSize: 2, maxNewTokens: 10 } : OPTIONS;
     const sampled = prompts(model).slice(0, small ? 2 : 5);
     const all = await model.generate(sampled, { ...options, slots: sampled.length * options.groupSize }, 0);
@@ -61,8 +61,8 @@ describe.each(HOMES)("on the $name home", ({ open }) => {
   });
 
   it("keeps keys and values in halves: the same with any number of slots, and close to f32", async () => {
-    const model = smallModel(home, { trainable: "none" });
-    const small = home.name === "reference";
+    const model = smallModel(backend, { trainable: "none" });
+    const small = backend.name === "reference";
     const options = { ...OPTIONS, groupSize: 2, ...(small ? { maxNewTokens: 6 } : {}) };
     const sampled = prompts(model).slice(0, small ? 1 : 4);
     const [wide, half] = [
@@ -91,15 +91,15 @@ describe.each(HOMES)("on the $name home", ({ open }) => {
 
 describe("slots", () => {
   it("hold the bytes that their layout says, and no more prompts than fit", async () => {
-    const home = await openWasmHome();
-    const model = smallModel(home, { trainable: "none" });
+    const backend = await openWasmBackend();
+    const model = smallModel(backend, { trainable: "none" });
     const sampled = prompts(model);
     await model.generate(sampled, { ...OPTIONS, slots: 2 }, 0); // the kernels' scratch grows on first use and stays
-    const before = home.memoryBytes();
+    const before = backend.memoryBytes();
     let most = 0;
     await model.generate(
       sampled,
-      { ...OPTIONS, slots: 2, onToken: () => void (most = Math.max(most, home.memoryBytes() - before)) },
+      { ...OPTIONS, slots: 2, onToken: () => void (most = Math.max(most, backend.memoryBytes() - before)) },
       0,
     );
     const { text } = model.config;
@@ -115,12 +115,12 @@ describe("slots", () => {
     const bytes = 4 * text.layers * layout.rows * 2 * text.kvHeads * text.headDim;
     expect(most).toBeGreaterThanOrEqual(bytes);
     expect(most).toBeLessThan(1.5 * bytes); // with the tables of the seats, and the pictures' features
-    await home.dispose();
+    await backend.dispose();
   });
 
   it("give rows of the cache back to whoever comes next", async () => {
-    const home = await openWasmHome();
-    const cache = new GroupCache(home, { layers: 1, kvHeads: 1, headDim: 4 }, "f32", {
+    const backend = await openWasmBackend();
+    const cache = new GroupCache(backend, { layers: 1, kvHeads: 1, headDim: 4 }, "f32", {
       prefixRows: 10,
       slots: 2,
       regionRows: 3,
@@ -142,7 +142,7 @@ describe("slots", () => {
     expect(cache.takeRegion()).toBe(10);
     expect(
       () =>
-        new GroupCache(home, { layers: 1, kvHeads: 1, headDim: 6 }, "f16", {
+        new GroupCache(backend, { layers: 1, kvHeads: 1, headDim: 6 }, "f16", {
           prefixRows: 1,
           slots: 1,
           regionRows: 1,
@@ -156,6 +156,6 @@ describe("slots", () => {
       slotCount(4, needs, 2 ** 40),
       slotCount(null, needs, 2 ** 40),
     ]).toEqual([128, 16, 4, 1]);
-    await home.dispose();
+    await backend.dispose();
   });
 });

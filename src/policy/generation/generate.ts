@@ -88,7 +88,7 @@ export async function generateRollout(
   places: readonly FeaturePlaces[],
   options: ResolvedOptions,
 ): Promise<Rollout> {
-  const { home } = model;
+  const { backend } = model;
   const { maxNewTokens, groupSize, stopTokens, stopCheck = null } = options;
   const total = prompts.length * groupSize;
   if (total === 0 || maxNewTokens < 1)
@@ -97,11 +97,11 @@ export async function generateRollout(
   const format = options.cache ?? model.cacheFormat;
   const needs = { promptRows: prompts.map(({ ids }) => model.promptRoom ?? ids.length - 1), groupSize, maxNewTokens };
   const slots = slotCount(options.slots ?? null, needs, cacheBytesOfToken(sizes, format));
-  const layout = cacheLayout({ ...needs, slots, padded: home.records });
-  const cache = new GroupCache(home, sizes, format, layout);
+  const layout = cacheLayout({ ...needs, slots, padded: backend.records });
+  const cache = new GroupCache(backend, sizes, format, layout);
   const open = new OpenRows(prompts, groupSize, maxNewTokens, options.rowIds ?? null, cache);
   const window = stopTokens.length === 0 && stopCheck === null ? maxNewTokens : Math.min(LOOK_EVERY, maxNewTokens);
-  const allSeats = new DecodeSeats(home, model.angles, slots, window);
+  const allSeats = new DecodeSeats(backend, model.angles, slots, window);
   let seats = allSeats;
   const rows = new Array<RolloutRow>(total);
   let [steps, readbacks] = [0, 0];
@@ -117,7 +117,7 @@ export async function generateRollout(
         model.promptRoom === null ? null : prefillRoom(model.promptRoom, layout.prefixRows),
       );
       if (open.waiting === 0 && open.rows.length <= SHRINK_AT * seats.count) {
-        const fewer = Math.min(seats.count, home.records ? paddedSize(open.rows.length) : open.rows.length);
+        const fewer = Math.min(seats.count, backend.records ? paddedSize(open.rows.length) : open.rows.length);
         if (fewer < seats.count) {
           if (seats !== allSeats) seats.dispose();
           seats = allSeats.fewer(fewer);
@@ -128,11 +128,11 @@ export async function generateRollout(
       seats.seat(open.rows, ahead);
       for (let step = 0; step < ahead; step++) {
         decodeStep(model, step, seats, cache.layers, options);
-        home.flush(); // the device computes this token while the host goes on
+        backend.flush(); // the device computes this token while the host goes on
       }
       steps += ahead;
       const { tokens, logprobs, entropies } = seats.buffers;
-      const read = await home.read([tokens, logprobs, entropies]);
+      const read = await backend.read([tokens, logprobs, entropies]);
       readbacks++;
       options.onToken?.(steps - 1, lastTokens(open.rows, read[0] ?? [], window, total, model.padToken));
       const finished = new Set<OpenRow>();
@@ -206,7 +206,7 @@ function at<T>(values: readonly T[], index: number): T {
 }
 
 /**
- * One token for every seat. All that differs between steps are the numbers of `changing`, so that a home that records
+ * One token for every seat. All that differs between steps are the numbers of `changing`, so that a backend that records
  * replays one recording for the whole rollout.
  */
 function decodeStep(
@@ -216,12 +216,12 @@ function decodeStep(
   layers: readonly Tensor[],
   options: ResolvedOptions,
 ): void {
-  const { home, decoder } = model;
+  const { backend, decoder } = model;
   const { temperature, greedy = false, topK = 0, stopTokens, seed, step } = options;
   const sampling = { temperature, greedy, topK, stopTokens, padToken: model.padToken };
   const changing = { extend: t, angleRow: t * seats.count, position: t, seed, step };
   model.recorder.run(`decode ${JSON.stringify(sampling)}`, [...seats.tensors, ...layers], changing, () => {
-    const tape = new Tape(home, false);
+    const tape = new Tape(backend, false);
     const cache: KvCache = { layers, rows: seats.cacheRows, prefill: false, extend: t, angleRow: changing.angleRow };
     const x = decoder.generateForward(
       tape,
@@ -231,8 +231,8 @@ function decodeStep(
       cache,
     );
     const normed = decoder.finalNorm(tape, x);
-    const logits = tape.own(home.kernels.linear(normed, decoder.head.weight, null, null));
-    home.kernels.sample(logits, seats.buffers, { ...sampling, seed, step, position: t });
+    const logits = tape.own(backend.kernels.linear(normed, decoder.head.weight, null, null));
+    backend.kernels.sample(logits, seats.buffers, { ...sampling, seed, step, position: t });
     tape.dispose();
     return [];
   });

@@ -4,7 +4,7 @@
  * never move: a retired response's region, and a prompt's rows once its last response is done, are taken by the next.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Home } from "../../tensor/home";
+import type { Backend } from "../../tensor/backend";
 import type { PolicyConfig, TextConfig } from "../checkpoint/config";
 import type { LayoutOptions } from "../layers/layout";
 import { paddedSize } from "../layers/packing";
@@ -87,7 +87,7 @@ export class GroupCache {
 
   /** @throws Error when the heads do not fit the format */
   constructor(
-    home: Home,
+    backend: Backend,
     config: Pick<TextConfig, "layers" | "kvHeads" | "headDim">,
     format: CacheFormat,
     { prefixRows, slots, regionRows, rows }: CacheLayout,
@@ -99,7 +99,7 @@ export class GroupCache {
       );
     const columns = 2 * kvHeads * headDim;
     this.layers = Array.from({ length: layers }, () =>
-      format === "f16" ? home.zeros([rows, columns / 2], "int32") : home.zeros([rows, columns]),
+      format === "f16" ? backend.zeros([rows, columns / 2], "int32") : backend.zeros([rows, columns]),
     );
     this.holes = [{ start: 0, rows: prefixRows }];
     this.regions = Array.from({ length: slots }, (_, slot) => prefixRows + (slots - 1 - slot) * regionRows);

@@ -1,6 +1,6 @@
 /** Computing prompts for generation: only their keys and values are wanted, each prompt's once for its whole group. */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Home, Recorder } from "../../tensor/home";
+import type { Backend, Recorder } from "../../tensor/backend";
 import { Tape } from "../../tensor/tape";
 import type { Decoder, KvCache } from "../layers/decoder";
 import type { MropeAngles } from "../layers/mrope";
@@ -10,7 +10,7 @@ import { type EncodedPrompt, type FeaturePlaces, paddedSize, promptAngles, refer
 export const PREFILL_TOKENS = 2048;
 
 export interface PrefillModel {
-  readonly home: Home;
+  readonly backend: Backend;
   readonly recorder: Recorder;
   readonly decoder: Decoder;
   readonly imageToken: number;
@@ -61,7 +61,7 @@ export function prefill(
   if (batch.length > 0) prefillTogether(model, batch, features, layers, room);
 }
 
-/** Where the home records, padding rows make the shapes few. */
+/** Where the backend records, padding rows make the shapes few. */
 function prefillTogether(
   model: PrefillModel,
   items: readonly PrefillItem[],
@@ -70,7 +70,7 @@ function prefillTogether(
   room: number | null,
 ): void {
   const {
-    home,
+    backend,
     recorder,
     decoder,
     angles: { half },
@@ -79,7 +79,7 @@ function prefillTogether(
   const work = (rows: PrefillRows): { readonly tensors: readonly Tensor[]; readonly body: () => readonly Tensor[] } => {
     const n = rows.ids.length;
     const upload = (values: Float32Array | Int32Array, ...width: number[]): Tensor => {
-      const tensor = home.upload(values, [n, ...width], (room ?? 0) * (width[0] ?? 1));
+      const tensor = backend.upload(values, [n, ...width], (room ?? 0) * (width[0] ?? 1));
       inputs.push(tensor);
       return tensor;
     };
@@ -90,7 +90,7 @@ function prefillTogether(
     return {
       tensors: [ids, angles.cos, angles.sin, visible, cache.rows],
       body: () => {
-        const tape = new Tape(home, false);
+        const tape = new Tape(backend, false);
         decoder.generateForward(tape, decoder.embed(tape, ids, features), angles, visible, cache);
         tape.dispose();
         return [];
@@ -100,14 +100,14 @@ function prefillTogether(
   const { tensors, body } = work(rowsOf(items, model));
   if (room !== null) recorder.reserve("prefill", `${room} rows`, () => work(paddingRows(room, half)).body);
   recorder.run("prefill", [...tensors, ...layers, ...(features === null ? [] : [features])], {}, body);
-  home.flush();
+  backend.flush();
   // Latest first: the next batch finds the same memory in the same order, and its recording what it binds.
   for (const tensor of inputs.reverse()) tensor.dispose();
 }
 
-function rowsOf(items: readonly PrefillItem[], { home, imageToken, angles }: PrefillModel): PrefillRows {
+function rowsOf(items: readonly PrefillItem[], { backend, imageToken, angles }: PrefillModel): PrefillRows {
   const tokens = items.reduce((sum, { prompt }) => sum + prompt.ids.length - 1, 0);
-  const rows = paddingRows(home.records ? paddedSize(tokens) : tokens, angles.half);
+  const rows = paddingRows(backend.records ? paddedSize(tokens) : tokens, angles.half);
   let row = 0;
   for (const { prompt, places, start } of items) {
     const first = row;

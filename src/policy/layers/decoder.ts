@@ -100,7 +100,7 @@ export class Decoder {
    * input rows in prefill, cache rows afterwards. x [N, D] → [N, D], before the final norm (prefill: of no use).
    */
   generateForward(tape: Tape, x: Tensor, angles: RopeTables, visible: Tensor, cache: KvCache): Tensor {
-    const { kernels } = tape.home;
+    const { kernels } = tape.backend;
     const { heads, kvHeads, headDim } = this.shape;
     const cached: AttentionShape = {
       heads,

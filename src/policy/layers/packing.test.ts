@@ -1,19 +1,19 @@
 /** A prompt laid out once with all its responses gives what each response gives alone; and sampling gives the log-probabilities that training recomputes. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Home } from "../../tensor/home";
+import type { Backend } from "../../tensor/backend";
 import { Tape } from "../../tensor/tape";
-import { openWasmHome } from "../../tensor/wasm/home";
+import { openWasmBackend } from "../../tensor/wasm/backend";
 import type { VisionLanguageModel } from "../model";
 import { END, prompt, smallModel } from "../testing/syntheticPrompts";
-import { HOMES } from "../testing/testBackends";
+import { BACKENDS } from "../testing/testBackends";
 import { MropeAngles, mropeFrequencies, mropePositions } from "./mrope";
 import { type PackedItem, packRows } from "./packing";
 
 async function logprobs(model: VisionLanguageModel, items: readonly PackedItem[]): Promise<number[]> {
   const batch = model.packBatch(items);
-  const tape = new Tape(model.home, false);
+  const tape = new Tape(model.backend, false);
   const { logprob } = model.responseLogprobs(tape, batch, { temperature: 1, trainVision: false });
-  const [values] = await model.home.read([logprob]);
+  const [values] = await model.backend.read([logprob]);
   tape.dispose();
   batch.dispose();
   return [...(values ?? [])];
@@ -22,15 +22,15 @@ async function logprobs(model: VisionLanguageModel, items: readonly PackedItem[]
 const largestDifference = (a: readonly number[], b: readonly number[]): number =>
   Math.max(...a.map((x, i) => Math.abs(x - (b[i] ?? NaN))));
 
-describe.each(HOMES)("on the $name home", ({ open }) => {
-  let home: Home;
+describe.each(BACKENDS)("on the $name backend", ({ open }) => {
+  let backend: Backend;
   beforeAll(async () => {
-    home = await open();
+    backend = await open();
   });
-  afterAll(() => home.dispose());
+  afterAll(() => backend.dispose());
 
   it("shares a prompt between its responses without changing them", async () => {
-    const model = smallModel(home, { trainable: "none" });
+    const model = smallModel(backend, { trainable: "none" });
     const items: PackedItem[] = [
       {
         prompt: prompt(model, 1, [10, 11, 12]),
@@ -48,7 +48,7 @@ describe.each(HOMES)("on the $name home", ({ open }) => {
   });
 
   it("samples with the log-probabilities that training recomputes, the same however rows are batched", async () => {
-    const model = smallModel(home, { trainable: "none" });
+    const model = smallModel(backend, { trainable: "none" });
     const prompts = [prompt(model, 1, [10, 11, 12]), prompt(model, 2, [13, 9])];
     const options = { groupSize: 3, temperature: 1, maxNewTokens: 9, seed: 7, step: 3, stopTokens: [END] };
     const rollout = await model.generate(prompts, options, 0);
@@ -70,7 +70,7 @@ describe.each(HOMES)("on the $name home", ({ open }) => {
 
 describe("generate", () => {
   it("stops early when all rows have finished, and cuts each after its stop token", async () => {
-    const model = smallModel(await openWasmHome(), { trainable: "none" });
+    const model = smallModel(await openWasmBackend(), { trainable: "none" });
     const everyToken = Array.from({ length: 48 }, (_, token) => token);
     const rollout = await model.generate(
       [prompt(model, 1, [10])],
@@ -79,24 +79,24 @@ describe("generate", () => {
     );
     expect(rollout.rows.every((row) => row.finished && row.tokens.length === 1)).toBe(true);
     expect(rollout.readbacks).toBe(1); // the look after 8 tokens brings everything
-    expect(model.home.counters.dispatches).toBeLessThan(64 * 20);
-    await model.home.dispose();
+    expect(model.backend.counters.dispatches).toBeLessThan(64 * 20);
+    await model.backend.dispose();
   });
 
   it("goes on without the rows that have finished, and samples the same", async () => {
-    const model = smallModel(await openWasmHome(), { trainable: "none" });
+    const model = smallModel(await openWasmBackend(), { trainable: "none" });
     const prompts = [prompt(model, 1, [10]), prompt(model, 2, [11, 12, 13])];
     const options = { groupSize: 8, temperature: 1, maxNewTokens: 40, seed: 5, step: 0 };
     const stopTokens = [1, 11, 21, 31, 41];
     const counted = async (stop: readonly number[]) => {
-      const before = model.home.counters.dispatches;
+      const before = model.backend.counters.dispatches;
       const seen: number[] = [];
       const rollout = await model.generate(
         prompts,
         { ...options, stopTokens: stop, onToken: (position, tokens) => seen.push(position, tokens.length) },
         0,
       );
-      return { rows: rollout.rows, seen, dispatches: model.home.counters.dispatches - before };
+      return { rows: rollout.rows, seen, dispatches: model.backend.counters.dispatches - before };
     };
     const endless = await counted([]);
     const stopped = await counted(stopTokens);
@@ -110,11 +110,11 @@ describe("generate", () => {
       largestDifference([...row.logprobs], [...(endless.rows[i]?.logprobs ?? [])]),
     );
     expect(Math.max(...difference)).toBeLessThan(1e-5);
-    await model.home.dispose();
+    await model.backend.dispose();
   });
 
   it("uses image features computed once", async () => {
-    const model = smallModel(await openWasmHome(), { trainable: "none" });
+    const model = smallModel(await openWasmBackend(), { trainable: "none" });
     const [a, b] = [prompt(model, 1, [10]), prompt(model, 2, [11, 12])];
     const items = [
       { prompt: b, responses: [Int32Array.of(20, 21)] },
@@ -122,12 +122,12 @@ describe("generate", () => {
     ];
     const bank = model.featureBank([a, b]);
     const batch = model.packBatch(items, bank);
-    const tape = new Tape(model.home, false);
-    const [values] = await model.home.read([
+    const tape = new Tape(model.backend, false);
+    const [values] = await model.backend.read([
       model.responseLogprobs(tape, batch, { temperature: 1, trainVision: false }).logprob,
     ]);
     expect(largestDifference([...(values ?? [])], await logprobs(model, items))).toBeLessThan(1e-6);
-    await model.home.dispose();
+    await model.backend.dispose();
   });
 });
 

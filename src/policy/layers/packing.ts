@@ -11,7 +11,7 @@
  * rows see nothing, are seen by nobody, have no target, and so add exact zeros to every gradient.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Home } from "../../tensor/home";
+import type { Backend } from "../../tensor/backend";
 import type { RopeTables, Visibility } from "../../tensor/ops/attention";
 import type { RowChoice } from "../../tensor/ops/rows";
 import type { MropeAngles, MropePositions } from "./mrope";
@@ -186,7 +186,7 @@ export function promptAngles(
 
 /** Upload packed rows. The batch owns `vision` (disposed with it), not `features`. @param room take the memory of such a batch */
 export function uploadBatch(
-  home: Home,
+  backend: Backend,
   items: readonly PackedItem[],
   packed: PackedRows,
   vision: VisionBatch | null,
@@ -198,7 +198,7 @@ export function uploadBatch(
   const half = packed.cos.length / n;
   const tensors: Tensor[] = [];
   const upload = (values: Float32Array | Int32Array, shape: readonly number[], roomLength = 0): Tensor => {
-    const tensor = home.upload(values, shape, roomLength * (shape[1] ?? 1));
+    const tensor = backend.upload(values, shape, roomLength * (shape[1] ?? 1));
     tensors.push(tensor);
     return tensor;
   };
@@ -228,10 +228,10 @@ export function uploadBatch(
 }
 
 /** A batch of padding alone, with the pictures of `like`: what the largest batch takes on the device, to reserve it. */
-export function blankBatch(home: Home, room: BatchRoom, like: PackedBatch): PackedBatch {
+export function blankBatch(backend: Backend, room: BatchRoom, like: PackedBatch): PackedBatch {
   const half = like.angles.cos.shape[1] ?? 0;
   return {
-    ...uploadBatch(home, [], paddingRows(room.rows, room.tokens, half), null, like.features, room),
+    ...uploadBatch(backend, [], paddingRows(room.rows, room.tokens, half), null, like.features, room),
     vision: like.vision,
   };
 }

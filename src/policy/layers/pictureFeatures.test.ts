@@ -1,15 +1,15 @@
 /** Features of pictures are made once and kept while there is room, forgotten when the tower changes, and never kept of a tower that is trained. */
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { Home } from "../../tensor/home";
-import { openWasmHome } from "../../tensor/wasm/home";
+import type { Backend } from "../../tensor/backend";
+import { openWasmBackend } from "../../tensor/wasm/backend";
 import type { ModelOptions, VisionLanguageModel } from "../model";
 import { prompt, smallModel } from "../testing/syntheticPrompts";
 
-let home: Home;
+let backend: Backend;
 beforeAll(async () => {
-  home = await openWasmHome();
+  backend = await openWasmBackend();
 });
-afterAll(() => home.dispose());
+afterAll(() => backend.dispose());
 
 const PICTURE = 4 * 16 * 32; // bytes: 16 cells of 32 values
 const keeping = (pictures: number): ModelOptions => ({
@@ -22,21 +22,21 @@ async function bank(
   model: VisionLanguageModel,
   phases: readonly number[],
 ): Promise<{ values: Float32Array; dispatches: number }> {
-  const before = home.counters.dispatches;
+  const before = backend.counters.dispatches;
   const made = model.featureBank(phases.map((phase) => prompt(model, phase, [10, 11])));
   if (made === null) throw new Error("no pictures");
-  const dispatches = home.counters.dispatches - before;
-  const [values] = await home.read([made.tensor]);
+  const dispatches = backend.counters.dispatches - before;
+  const [values] = await backend.read([made.tensor]);
   made.dispose();
   return { values: Float32Array.from(values ?? []), dispatches };
 }
 
 it("keeps what was used last, within its bytes, with the same values", async () => {
-  const model = smallModel(home, keeping(2));
-  const plain = smallModel(home, { trainable: "language" });
+  const model = smallModel(backend, keeping(2));
+  const plain = smallModel(backend, { trainable: "language" });
   const first = await bank(model, [1, 2]);
   expect(first.values).toEqual((await bank(plain, [1, 2])).values);
-  const tower = first.dispatches / 2; // copies of rows are no kernels on this home
+  const tower = first.dispatches / 2; // copies of rows are no kernels on this backend
   expect(tower).toBeGreaterThan(10);
   expect(await bank(model, [2, 1])).toMatchObject({ dispatches: 0 });
   expect((await bank(model, [2, 1])).values).toEqual((await bank(plain, [2, 1])).values);
@@ -45,9 +45,9 @@ it("keeps what was used last, within its bytes, with the same values", async () 
   expect((await bank(model, [2])).dispatches).toBe(tower);
   expect((await bank(model, [4, 5, 6])).values).toEqual((await bank(plain, [4, 5, 6])).values); // more than fit
 
-  const kept = home.memoryBytes();
+  const kept = backend.memoryBytes();
   await bank(model, [7, 8, 9]);
-  expect(home.memoryBytes()).toBe(kept);
+  expect(backend.memoryBytes()).toBe(kept);
 
   const name = "visual.merger.mlp.2.bias";
   await bank(model, [1]);
@@ -62,7 +62,7 @@ it("keeps nothing of a tower that is trained, nor of small pictures", async () =
     { ...keeping(9), trainable: "all" as const },
     { ...keeping(9), pictureFeatures: { bytes: 9 * PICTURE, fromCells: 17 } },
   ]) {
-    const model = smallModel(home, options);
+    const model = smallModel(backend, options);
     const { dispatches } = await bank(model, [1]);
     expect((await bank(model, [1])).dispatches).toBe(dispatches);
     expect(dispatches).toBeGreaterThan(10);

@@ -6,7 +6,7 @@
  * with nothing kept makes the same bits. Small pictures (the nano policies') go together and are not kept: the tower is quick.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Home } from "../../tensor/home";
+import type { Backend } from "../../tensor/backend";
 import type { EncodedPrompt } from "./packing";
 
 export interface PictureFeatureOptions {
@@ -26,7 +26,7 @@ export class PictureFeatures {
 
   /** @param make features [cells, width] of one prompt's pictures, in window order */
   constructor(
-    private readonly home: Home,
+    private readonly backend: Backend,
     private readonly options: PictureFeatureOptions,
     private readonly make: (prompt: EncodedPrompt) => Tensor,
   ) {}
@@ -43,19 +43,19 @@ export class PictureFeatures {
   bank(prompts: readonly EncodedPrompt[], cells: readonly number[], width: number, version: number): Tensor {
     if (version !== this.version) this.dispose();
     this.version = version;
-    const { home } = this;
-    const all = home.zeros([cells.reduce((sum, count) => sum + count, 0), width]);
+    const { backend } = this;
+    const all = backend.zeros([cells.reduce((sum, count) => sum + count, 0), width]);
     let row = 0;
     prompts.forEach((prompt, i) => {
       const count = cells[i] ?? 0;
       if (count === 0) return;
       const features = this.featuresOf(prompt);
       const first = row;
-      const places = home.upload(
+      const places = backend.upload(
         Int32Array.from({ length: count }, (_, cell) => first + cell),
         [count],
       );
-      home.kernels.copyRows(features, { offset: 0, count: width }, places, 0, all);
+      backend.kernels.copyRows(features, { offset: 0, count: width }, places, 0, all);
       places.dispose();
       row += count;
       this.trim();

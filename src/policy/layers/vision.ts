@@ -6,7 +6,7 @@
  * embedding is the linear map it is; gate and up are one matrix.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Home } from "../../tensor/home";
+import type { Backend } from "../../tensor/backend";
 import { attention, fusedShape, type RopeTables, rope, type Visibility } from "../../tensor/ops/attention";
 import { gelu, reshape, rmsNorm, swiglu } from "../../tensor/ops/elementwise";
 import { type LinearParameters, linear } from "../../tensor/ops/linear";
@@ -49,7 +49,7 @@ export function visionWindowLayout(grids: readonly ImageGrid[], config: VisionCo
 }
 
 /** Upload pictures for the tower. @throws Error when a picture's patches do not fit its grid. */
-export function visionBatch(home: Home, images: readonly ImagePatches[], config: VisionConfig): VisionBatch {
+export function visionBatch(backend: Backend, images: readonly ImagePatches[], config: VisionConfig): VisionBatch {
   const grids = images.map((image) => image.grid);
   const layout = visionWindowLayout(grids, config);
   const unit = config.spatialMergeSize ** 2;
@@ -71,7 +71,7 @@ export function visionBatch(home: Home, images: readonly ImagePatches[], config:
   const { cos, sin } = visionAngles(grids, layout, config.spatialMergeSize, headDim, config.ropeTheta);
   const tensors: Tensor[] = [];
   const upload = (values: Float32Array | Int32Array, shape: readonly number[]): Tensor => {
-    const tensor = home.upload(values, shape);
+    const tensor = backend.upload(values, shape);
     tensors.push(tensor);
     return tensor;
   };

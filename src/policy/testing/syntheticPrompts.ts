@@ -1,5 +1,5 @@
 /** Made-up small models, pictures and prompts for tests: no tokenizer, ids chosen by hand. */
-import type { Home } from "../../tensor/home";
+import type { Backend } from "../../tensor/backend";
 import { type PolicyConfig, parseConfig } from "../checkpoint/config";
 import { initialise } from "../create";
 import type { EncodedPrompt } from "../layers/packing";
@@ -44,13 +44,13 @@ export const smallConfig = (layers: number, vocabulary = 48): PolicyConfig =>
 
 /** A randomly initialised small model; `std` large enough that predictions are far from uniform. */
 export function smallModel(
-  home: Home,
+  backend: Backend,
   options: ModelOptions = { trainable: "all" },
   seed = 0,
   std = 0.2,
   config = smallConfig(2),
 ): VisionLanguageModel {
-  const model = new VisionLanguageModel(home, config, options);
+  const model = new VisionLanguageModel(backend, config, options);
   initialise(model.parameters, seed, { std });
   return model;
 }

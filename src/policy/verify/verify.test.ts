@@ -1,7 +1,7 @@
 /** The comparison notices what is wrong, and names it. */
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { openWasmHome } from "../../tensor/wasm/home";
+import { openWasmBackend } from "../../tensor/wasm/backend";
 import { openDirectory } from "../checkpoint/checkpointDirectory";
 import { Safetensors } from "../checkpoint/safetensors";
 import { Policy } from "../policy";
@@ -10,8 +10,8 @@ import { relativeError, verifyModel } from "./verify";
 const golden = (path: string): string => new URL(`../golden/tiny_tied/${path}`, import.meta.url).pathname;
 
 it("a changed weight shows in every tensor that depends on it", async () => {
-  const home = await openWasmHome();
-  const policy = await Policy.load(home, await openDirectory(golden("")));
+  const backend = await openWasmBackend();
+  const policy = await Policy.load(backend, await openDirectory(golden("")));
   const reference = Safetensors.open(readFileSync(golden("reference.safetensors")), "reference.safetensors");
   const bias = await policy.parameters.read("visual.merger.mlp.2.bias");
   policy.parameters.write(
@@ -28,7 +28,7 @@ it("a changed weight shows in every tensor that depends on it", async () => {
   expect(() => policy.encodePrompt("?", { width: 1, height: 1, pixels: new Uint8Array(3) })).toThrow(
     "no tokenizer.json",
   );
-  await home.dispose();
+  await backend.dispose();
 });
 
 it("errors are relative to the largest value, and infinite where a number is not one", () => {

@@ -11,7 +11,7 @@ export async function featuresOf(
 ): Promise<Float32Array | null> {
   const features = model.features(prompts);
   if (features === null) return null;
-  const [values = new Float32Array(0)] = await model.home.read([features]);
+  const [values = new Float32Array(0)] = await model.backend.read([features]);
   features.dispose();
   const width = model.config.vision.outHiddenSize;
   const ordered = new Float32Array(values.length);
@@ -32,7 +32,7 @@ export async function logitsOf(model: VisionLanguageModel, prompts: readonly Enc
   // A one-token response makes packed rows of exactly the prompt's tokens.
   const batch = model.packBatch(prompts.map((prompt) => ({ prompt, responses: [Int32Array.of(0)] })));
   const logits = model.logits(batch);
-  const [values] = await model.home.read([logits]);
+  const [values] = await model.backend.read([logits]);
   logits.dispose();
   batch.dispose();
   return Float32Array.from(values ?? []);
@@ -43,7 +43,7 @@ export async function lossAndGradients(
   model: VisionLanguageModel,
   { sequences }: ReferenceInputs,
 ): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
-  const { home, parameters } = model;
+  const { backend, parameters } = model;
   const items = sequences.map(({ ids, labels, images }, row) => {
     const first = labels.findIndex((label) => label >= 0);
     if (first < 2)
@@ -58,11 +58,11 @@ export async function lossAndGradients(
   const count = labels.filter((label) => label >= 0).length;
   const weights = Float32Array.from(labels, (label) => (label >= 0 ? 1 / count : 0));
   const batch = model.packBatch(items);
-  const tape = new Tape(home, true);
+  const tape = new Tape(backend, true);
   const { logprob } = model.responseLogprobs(tape, batch, { temperature: 1, trainVision: true });
-  const [logprobs] = await home.read([logprob]);
+  const [logprobs] = await backend.read([logprob]);
   const loss = -weights.reduce((sum, weight, i) => sum + weight * (logprobs?.[i] ?? NaN), 0);
-  const dLogprob = home.upload(
+  const dLogprob = backend.upload(
     weights.map((w) => -w),
     [weights.length],
   );

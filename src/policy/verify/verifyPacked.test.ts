@@ -1,26 +1,26 @@
-/** Packed weights compute what the values they stand for compute in f32, on every home that packs for speed. */
+/** Packed weights compute what the values they stand for compute in f32, on every backend that packs for speed. */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Home } from "../../tensor/home";
-import { openWasmHome } from "../../tensor/wasm/home";
+import type { Backend } from "../../tensor/backend";
+import { openWasmBackend } from "../../tensor/wasm/backend";
 import { openDirectory } from "../checkpoint/checkpointDirectory";
 import { Safetensors } from "../checkpoint/safetensors";
 import { Policy } from "../policy";
-import { HOMES } from "../testing/testBackends";
+import { BACKENDS } from "../testing/testBackends";
 import { PACKED_TOLERANCE, verifyPacked } from "./verify";
 
 const golden = (path: string): string => new URL(`../golden/${path}`, import.meta.url).pathname;
 
-describe.each(HOMES.filter(({ name }) => name !== "reference"))(
-  "on the $name home, against f32 on wasm",
+describe.each(BACKENDS.filter(({ name }) => name !== "reference"))(
+  "on the $name backend, against f32 on wasm",
   ({ open }) => {
-    let home: Home;
-    let plain: Home;
+    let backend: Backend;
+    let plain: Backend;
     beforeAll(async () => {
-      [home, plain] = [await open(), await openWasmHome()];
+      [backend, plain] = [await open(), await openWasmBackend()];
     });
     afterAll(async () => {
-      await home.dispose();
+      await backend.dispose();
       await plain.dispose();
     });
 
@@ -33,7 +33,7 @@ describe.each(HOMES.filter(({ name }) => name !== "reference"))(
       "%s in %s: features, logits, loss, the adapter's gradients, greedy tokens",
       async (name, frozenFormat) => {
         const [files, adapter] = [await openDirectory(golden(name)), await openDirectory(golden(`${name}/lora`))];
-        const packed = await Policy.load(home, files, { trainable: "none", frozenFormat, adapter });
+        const packed = await Policy.load(backend, files, { trainable: "none", frozenFormat, adapter });
         const dequantised = await Policy.load(plain, files, { trainable: "none", adapter });
         const exact = await dequantised.parameters.read("model.layers.0.mlp.gate_proj.weight");
         const reports = await verifyPacked(
@@ -62,7 +62,7 @@ describe.each(HOMES.filter(({ name }) => name !== "reference"))(
 
     it("notices a model of other values", async () => {
       const files = await openDirectory(golden("tiny_tied"));
-      const packed = await Policy.load(home, files, { trainable: "none", frozenFormat: "int4" });
+      const packed = await Policy.load(backend, files, { trainable: "none", frozenFormat: "int4" });
       const other = await Policy.load(plain, files, { trainable: "none" });
       const copied = other.parameters.write.bind(other.parameters);
       other.parameters.write = (name, values) =>

@@ -11,7 +11,7 @@ export interface RunnerCommand {
 }
 
 /** Flags that several commands share. */
-export const homeFlag = {
+export const backendFlag = {
   type: "string",
   default: "wasm",
   valueHint: "webgpu|wasm|reference",
@@ -34,7 +34,7 @@ export const workersFlag = {
   default: "1",
   valueHint: "n",
   description:
-    "Threads that compute, each with a copy of the policy (wasm home only); the same result with any number from 2 on",
+    "Threads that compute, each with a copy of the policy (wasm backend only); the same result with any number from 2 on",
 } as const;
 export const packingFlag = {
   type: "string",

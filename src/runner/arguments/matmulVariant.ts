@@ -1,5 +1,5 @@
 /**
- * The variant of the matrix product that the command line asks for on the WebGPU home: `--products NAME`, or the variable
+ * The variant of the matrix product that the command line asks for on the WebGPU backend: `--products NAME`, or the variable
  * SRPO_PRODUCTS, which the flag sets so that processes and threads started by this one compute alike.
  */
 import { PRODUCTS_OPTIONS, type ProductsOption } from "../../tensor/webgpu/kernels/products/choice";
@@ -10,7 +10,7 @@ export const PRODUCTS_VARIABLE = "SRPO_PRODUCTS";
 export const productsFlag = {
   type: "string",
   valueHint: PRODUCTS_OPTIONS.join("|"),
-  description: `Variant of the matrix product on the webgpu home; by default register tiles on CPU adapters, and on GPUs the fastest, measured once. Also the variable ${PRODUCTS_VARIABLE}`,
+  description: `Variant of the matrix product on the webgpu backend; by default register tiles on CPU adapters, and on GPUs the fastest, measured once. Also the variable ${PRODUCTS_VARIABLE}`,
 } as const;
 
 /** @throws UsageError when the flag's value is no variant */

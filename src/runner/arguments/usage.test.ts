@@ -5,7 +5,7 @@ import { parseArguments } from "./usage";
 
 const flags = {
   out: { type: "string", required: true },
-  home: { type: "string", default: "wasm" },
+  backend: { type: "string", default: "wasm" },
   saveEvery: { type: "string" },
   json: { type: "boolean" },
   seed: { type: "string" },
@@ -14,7 +14,7 @@ const flags = {
 
 test("flags in both spellings, switches, defaults", () => {
   const args = parseArguments(["--out", "runs/a", "--save-every=5", "--json"], flags);
-  expect([args.text("out"), args.text("home"), args.integer("saveEvery", 1), args.boolean("json")]).toEqual([
+  expect([args.text("out"), args.text("backend"), args.integer("saveEvery", 1), args.boolean("json")]).toEqual([
     "runs/a",
     "wasm",
     5,
@@ -65,7 +65,7 @@ test("settings by --set and by their section, laid over the defaults", () => {
 });
 
 test.each<[string[], RegExp]>([
-  [["--out", "x", "--colour", "red"], /unknown flag --colour; known: --out, --home, --save-every/],
+  [["--out", "x", "--colour", "red"], /unknown flag --colour; known: --out, --backend, --save-every/],
   [["--out"], /--out needs a value/],
   [["--out", "--json"], /--out needs a value/],
   [["--json"], /--out is needed/],

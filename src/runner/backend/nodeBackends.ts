@@ -1,42 +1,42 @@
-/** Homes on the command line: WebGPU by Dawn, wasm, or the reference; by default the first of them that opens. */
+/** Backends on the command line: WebGPU by Dawn, wasm, or the reference; by default the first of them that opens. */
 import { freemem } from "node:os";
-import type { Home, HomeName } from "../../tensor/home";
-import { openReferenceHome } from "../../tensor/reference/home";
-import { openWasmHome } from "../../tensor/wasm/home";
+import type { Backend, BackendName } from "../../tensor/backend";
+import { openReferenceBackend } from "../../tensor/reference/backend";
+import { openWasmBackend } from "../../tensor/wasm/backend";
+import type { WebGpuBackend } from "../../tensor/webgpu/backend";
 import { type AdapterLimits, adapterLimits } from "../../tensor/webgpu/device";
-import type { WebGpuHome } from "../../tensor/webgpu/home";
 import { ProductsError } from "../../tensor/webgpu/kernels/products/choice";
-import { nodeGpu, openNodeWebGpuHome } from "../../tensor/webgpu/node";
+import { nodeGpu, openNodeWebGpuBackend } from "../../tensor/webgpu/node";
 import { forcedProducts } from "../arguments/matmulVariant";
 import { UsageError } from "../arguments/usage";
 
-export const HOME_NAMES: readonly HomeName[] = ["webgpu", "wasm", "reference"];
+export const BACKEND_NAMES: readonly BackendName[] = ["webgpu", "wasm", "reference"];
 
-export function openNodeHome(name: HomeName): Promise<Home> {
+export function openNodeBackend(name: BackendName): Promise<Backend> {
   switch (name) {
     case "webgpu":
       return openWebGpu();
     case "wasm":
-      return openWasmHome();
+      return openWasmBackend();
     case "reference":
-      return openReferenceHome();
+      return openReferenceBackend();
     default:
       return name satisfies never;
   }
 }
 
 /** @throws UsageError when the variant of the product that was asked for cannot run */
-async function openWebGpu(): Promise<WebGpuHome> {
+async function openWebGpu(): Promise<WebGpuBackend> {
   const products = forcedProducts();
   try {
-    return await openNodeWebGpuHome(products === null ? {} : { products });
+    return await openNodeWebGpuBackend(products === null ? {} : { products });
   } catch (error) {
     throw error instanceof ProductsError ? new UsageError(error.message) : error;
   }
 }
 
-/** What a home can hold, without opening it. */
-export async function homeLimits(name: HomeName): Promise<AdapterLimits> {
+/** What a backend can hold, without opening it. */
+export async function backendLimits(name: BackendName): Promise<AdapterLimits> {
   switch (name) {
     case "webgpu":
       return adapterLimits(await nodeGpu());
@@ -54,8 +54,8 @@ export async function homeLimits(name: HomeName): Promise<AdapterLimits> {
   }
 }
 
-/** Bytes that a home may still take: what the host has free, 4 GiB at most on the wasm home; null on a GPU, which does not tell. */
-export function memoryOf(name: HomeName, { software }: AdapterLimits): number | null {
+/** Bytes that a backend may still take: what the host has free, 4 GiB at most on the wasm backend; null on a GPU, which does not tell. */
+export function memoryOf(name: BackendName, { software }: AdapterLimits): number | null {
   if (!software) return null;
   return name === "wasm" ? Math.min(2 ** 32, freemem()) : freemem();
 }

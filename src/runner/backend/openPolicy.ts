@@ -1,13 +1,13 @@
-/** A policy folder on disk, opened on a home named on the command line. */
+/** A policy folder on disk, opened on a backend named on the command line. */
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { type LoadOptions, Policy } from "../../policy/policy";
-import type { Home, HomeName } from "../../tensor/home";
+import type { Backend, BackendName } from "../../tensor/backend";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
 import { type Arguments, UsageError } from "../arguments/usage";
-import { HOME_NAMES, openNodeHome } from "./nodeBackends";
+import { BACKEND_NAMES, openNodeBackend } from "./nodeBackends";
 
 export interface OpenedPolicy {
-  readonly home: Home;
+  readonly backend: Backend;
   readonly policy: Policy;
   close(): Promise<void>;
 }
@@ -21,7 +21,7 @@ export async function openPolicy(
   const frozenFormat = args.optional("packing") === null ? "f32" : args.oneOf("packing", WEIGHT_FORMATS);
   const adapter = args.optional("adapter");
   const maxPixels = args.optional("maxPixels") === null ? null : args.integer("maxPixels", 1);
-  return openPolicyOn(args.oneOf("home", HOME_NAMES), directory, {
+  return openPolicyOn(args.oneOf("backend", BACKEND_NAMES), directory, {
     trainable,
     frozenFormat,
     adapter: adapter === null ? null : await openDirectory(adapter),
@@ -29,21 +29,25 @@ export async function openPolicy(
   });
 }
 
-export async function openPolicyOn(homeName: HomeName, directory: string, options: LoadOptions): Promise<OpenedPolicy> {
+export async function openPolicyOn(
+  backendName: BackendName,
+  directory: string,
+  options: LoadOptions,
+): Promise<OpenedPolicy> {
   const files = await openDirectory(directory);
-  const home = await openNodeHome(homeName);
+  const backend = await openNodeBackend(backendName);
   try {
-    const policy = await asInput(directory, Policy.load(home, files, options));
+    const policy = await asInput(directory, Policy.load(backend, files, options));
     return {
-      home,
+      backend,
       policy,
       close: async () => {
         policy.dispose();
-        await home.dispose();
+        await backend.dispose();
       },
     };
   } catch (error) {
-    await home.dispose();
+    await backend.dispose();
     throw error;
   }
 }

@@ -1,6 +1,6 @@
-/** What a replica's thread runs: the other end of replicaThreads.ts, on a wasm home of its own. */
+/** What a replica's thread runs: the other end of replicaThreads.ts, on a wasm backend of its own. */
 import { parentPort } from "node:worker_threads";
-import { openWasmHome } from "../../tensor/wasm/home";
+import { openWasmBackend } from "../../tensor/wasm/backend";
 import { type ReplicaRequest, serveReplica } from "../../training/parallel/replicaChannel";
 
 if (parentPort === null)
@@ -11,5 +11,5 @@ serveReplica(
     post: (message, transfer) => port.postMessage(message, transfer),
     listen: (receive) => port.on("message", (message: ReplicaRequest) => receive(message)),
   },
-  openWasmHome,
+  openWasmBackend,
 );

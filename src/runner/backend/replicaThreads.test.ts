@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Policy } from "../../policy/policy";
 import { corpusExample } from "../../tasks/corpus";
-import type { Home } from "../../tensor/home";
-import { openReferenceHome } from "../../tensor/reference/home";
-import { openWasmHome } from "../../tensor/wasm/home";
+import type { Backend } from "../../tensor/backend";
+import { openReferenceBackend } from "../../tensor/reference/backend";
+import { openWasmBackend } from "../../tensor/wasm/backend";
 import { DataParallel } from "../../training/parallel/parallel";
 import { RemoteReplica, replicaSource } from "../../training/parallel/replicaChannel";
 import { encodeProblem } from "../../training/rollout";
@@ -13,11 +13,11 @@ import { responseTokens } from "../../training/transcript";
 import { sftUpdate } from "../../training/update";
 import { openWorkers, startThread } from "./replicaThreads";
 
-let home: Home;
+let backend: Backend;
 beforeAll(async () => {
-  home = await openWasmHome();
+  backend = await openWasmBackend();
 });
-afterAll(() => home.dispose());
+afterAll(() => backend.dispose());
 
 const options = {
   temperature: 1,
@@ -55,15 +55,15 @@ async function trained(
 }
 
 test("two threads train as one does, bit for bit, also when one of them dies", async () => {
-  const alone = await tinyPolicy(home, "all");
+  const alone = await tinyPolicy(backend, "all");
   const expected = await trained(alone, new DataParallel(alone, []));
 
-  const two = await tinyPolicy(home, "all");
+  const two = await tinyPolicy(backend, "all");
   const both = await openWorkers(two, 2, "all");
   expect(both?.workers).toBe(2);
   if (both !== null) expect((await trained(two, both)).equals(expected)).toBe(true);
 
-  const third = await tinyPolicy(home, "all");
+  const third = await tinyPolicy(backend, "all");
   const thread = startThread();
   const lost: string[] = [];
   const dying = new DataParallel(third, [await RemoteReplica.open(thread, await replicaSource(third, "all"))], {
@@ -79,11 +79,13 @@ test("two threads train as one does, bit for bit, also when one of them dies", a
   expect(lost).toHaveLength(1);
 });
 
-test("one worker starts nothing; a home that cannot share its work says so", async () => {
-  const policy = await tinyPolicy(home);
+test("one worker starts nothing; a backend that cannot share its work says so", async () => {
+  const policy = await tinyPolicy(backend);
   expect(await openWorkers(policy, 1, "language")).toBeNull();
   policy.dispose();
-  const reference = await openReferenceHome();
-  await expect(openWorkers(await tinyPolicy(reference), 2, "language")).rejects.toThrow(/--home wasm or --workers 1/);
+  const reference = await openReferenceBackend();
+  await expect(openWorkers(await tinyPolicy(reference), 2, "language")).rejects.toThrow(
+    /--backend wasm or --workers 1/,
+  );
   await reference.dispose();
 });

@@ -12,7 +12,7 @@ import { UsageError } from "../arguments/usage";
 
 /**
  * The policy with `workers − 1` replicas beside it; null for one worker: then nothing is started.
- * @throws UsageError when the policy's home cannot share its work
+ * @throws UsageError when the policy's backend cannot share its work
  */
 export async function openWorkers(
   policy: Policy,
@@ -20,9 +20,9 @@ export async function openWorkers(
   trainable: "all" | "language",
 ): Promise<DataParallel | null> {
   if (workers === 1) return null;
-  if (policy.home.name !== "wasm")
+  if (policy.backend.name !== "wasm")
     throw new UsageError(
-      `--workers ${workers}: only the wasm home computes on several threads, this is ${policy.home.name}; give --home wasm or --workers 1`,
+      `--workers ${workers}: only the wasm backend computes on several threads, this is ${policy.backend.name}; give --backend wasm or --workers 1`,
     );
   if (policy.model.lora !== null)
     throw new UsageError(

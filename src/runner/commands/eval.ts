@@ -3,8 +3,8 @@ import type { EvaluationRecord } from "../../training/records";
 import { Session } from "../../training/session";
 import {
   adapterFlag,
+  backendFlag,
   dataFlags,
-  homeFlag,
   packingFlag,
   policyFlag,
   type RunnerCommand,
@@ -34,7 +34,7 @@ export const evalCommand: RunnerCommand = {
     greedy: { type: "boolean", description: "Most likely tokens instead of samples" },
     seed: seedFlag,
     packing: packingFlag,
-    home: homeFlag,
+    backend: backendFlag,
     json: { type: "boolean", description: "One JSON line instead of a table" },
     set: setFlag,
   },

@@ -8,8 +8,8 @@ import { type MemoryPlan, type PlanOptions, planMemory } from "../../policy/memo
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
 import type { AdapterLimits } from "../../tensor/webgpu/device";
 import { byteCount, readableBytes } from "../arguments/bytes";
-import { homeFlag, packingFlag, type RunnerCommand } from "../arguments/command";
-import { HOME_NAMES, homeLimits } from "../backend/nodeBackends";
+import { backendFlag, packingFlag, type RunnerCommand } from "../arguments/command";
+import { BACKEND_NAMES, backendLimits } from "../backend/nodeBackends";
 import { asInput } from "../backend/openPolicy";
 import { KEPT_ACTIVATION_BYTES } from "../run/deviceMemory";
 
@@ -45,7 +45,7 @@ export const inspectCommand: RunnerCommand = {
     completion: { type: "string", default: "1024", valueHint: "n", description: "Response tokens" },
     microBatch: { type: "string", default: "1", valueHint: "n", description: "Responses that an update takes at once" },
     memory: { type: "string", valueHint: "24GB", description: "Memory of the device, to say whether the plan fits" },
-    home: { ...homeFlag, default: "webgpu" },
+    backend: { ...backendFlag, default: "webgpu" },
     kl: { type: "boolean", description: "With a KL term: trained in full, a frozen copy stays beside the policy" },
     json: { type: "boolean", description: "One JSON object" },
   },
@@ -56,7 +56,7 @@ export const inspectCommand: RunnerCommand = {
       openDirectory(directory).then((files) => Checkpoint.open(files)),
     );
     const train = args.oneOf("train", TRAIN);
-    const home = args.oneOf("home", HOME_NAMES);
+    const backend = args.oneOf("backend", BACKEND_NAMES);
     const prompt = args.integer("prompt", 1);
     const options: PlanOptions = {
       trainable: train === "lora" ? "none" : train,
@@ -69,7 +69,7 @@ export const inspectCommand: RunnerCommand = {
       prompts: args.integer("prompts", 1),
       slots: args.optional("slots") === null ? null : args.integer("slots", 1),
       cache: args.optional("cache") === null ? null : args.oneOf("cache", CACHE_FORMATS),
-      records: home === "webgpu",
+      records: backend === "webgpu",
       promptTokens: prompt,
       imageTokens: args.optional("image") === null ? prompt : args.integer("image", 0),
       completionTokens: args.integer("completion", 1),
@@ -79,7 +79,7 @@ export const inspectCommand: RunnerCommand = {
     const memory = args.optional("memory");
     const available = memory === null ? null : byteCount("memory", memory);
     const plan = planMemory(checkpoint.config, options);
-    const limits = await homeLimits(home);
+    const limits = await backendLimits(backend);
     const needed = plan.activations > KEPT_ACTIVATION_BYTES ? plan.peakRecomputed : plan.peak; // as train does by itself
     const fits =
       Math.max(plan.largestWeight.bytes, 4 * plan.trained) <= limits.bufferBytes &&

@@ -12,7 +12,7 @@ import type { Settings } from "../../training/settings";
 import { textOf } from "../../training/transcript";
 import {
   adapterFlag,
-  homeFlag,
+  backendFlag,
   imagesFlag,
   maxPixelsFlag,
   packingFlag,
@@ -89,7 +89,7 @@ export const reflectCommand: RunnerCommand = {
     adapter: adapterFlag,
     packing: packingFlag,
     seed: seedFlag,
-    home: homeFlag,
+    backend: backendFlag,
     set: setFlag,
   },
   async run(args) {

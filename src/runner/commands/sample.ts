@@ -5,8 +5,8 @@ import type { GroupRecord } from "../../training/records";
 import { Session } from "../../training/session";
 import {
   adapterFlag,
+  backendFlag,
   dataFlags,
-  homeFlag,
   packingFlag,
   policyFlag,
   type RunnerCommand,
@@ -35,7 +35,7 @@ export const sampleCommand: RunnerCommand = {
     greedy: { type: "boolean", description: "Most likely tokens instead of samples" },
     seed: seedFlag,
     packing: packingFlag,
-    home: homeFlag,
+    backend: backendFlag,
     json: { type: "boolean", description: "One JSON line a group, without the picture" },
     set: setFlag,
   },

@@ -1,7 +1,7 @@
 /** `serve`: a run in Node that the page watches and steers. */
 import { join } from "node:path";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
-import type { HomeName } from "../../tensor/home";
+import type { BackendName } from "../../tensor/backend";
 import { configure } from "../../training/configure";
 import type { ProblemSource } from "../../training/problemSource";
 import type { Settings } from "../../training/settings";
@@ -10,7 +10,7 @@ import type { Stage } from "../../worker/protocol";
 import { type RunnerCommand, seedFlag, setFlag } from "../arguments/command";
 import { settingsOf } from "../arguments/settingsArguments";
 import { type Arguments, UsageError } from "../arguments/usage";
-import { HOME_NAMES } from "../backend/nodeBackends";
+import { BACKEND_NAMES } from "../backend/nodeBackends";
 import { writeFolder } from "../files/atomicWrite";
 import { plannedSource, refuseOtherData } from "../run/resolveSource";
 import { defaultRunConfig, readRunFile } from "../run/runConfig";
@@ -45,9 +45,9 @@ export const serveCommand: RunnerCommand = {
         "Folder of the run: snapshots and metrics.jsonl (default runs/serve). A run that is there is continued",
     },
     port: { type: "string", default: "0", valueHint: "n", description: "Port on 127.0.0.1; 0: any free one" },
-    home: {
+    backend: {
       type: "string",
-      valueHint: HOME_NAMES.join("|"),
+      valueHint: BACKEND_NAMES.join("|"),
       description: "Where the policy lives; by default the first that passes its self-test",
     },
     stage: {
@@ -62,7 +62,7 @@ export const serveCommand: RunnerCommand = {
   async run(args) {
     const port = args.integer("port", 0);
     if (port > 65_535) throw new UsageError(`--port: ${port} is above 65535`);
-    const { run, home, stage, settings, asked } = await requestOf(args);
+    const { run, backend, stage, settings, asked } = await requestOf(args);
     const page = await BuiltPage.open(args.text("page"));
     const folder = await ServedFolder.take(run, (error) => log(`the logs are not being written: ${error.message}`));
     try {
@@ -94,12 +94,12 @@ export const serveCommand: RunnerCommand = {
         },
       });
       log(`opening ${plan.policy}${resume ? `, to continue the run in ${folder.path}` : ""} …`);
-      host.receive({ run: HOST_RUN, type: "open", source: { kind: "files", files: [] }, settings, home, resume });
+      host.receive({ run: HOST_RUN, type: "open", source: { kind: "files", files: [] }, settings, backend, resume });
       host.receive({ run: HOST_RUN, type: "watch", group: null });
       await host.idle();
       if (hub.standing.opened === null)
         throw new UsageError(hub.standing.failed?.message ?? `${plan.policy} could not be opened`);
-      await writePlan(folder.path, { ...plan, home: hub.standing.opened.home });
+      await writePlan(folder.path, { ...plan, backend: hub.standing.opened.backend });
       if (!resume && stage !== "base") host.receive({ run: HOST_RUN, type: "stage", stage });
       if (resume && Object.keys(args.settings).length > 0)
         host.receive({ run: HOST_RUN, type: "configure", settings: args.settings });
@@ -108,7 +108,7 @@ export const serveCommand: RunnerCommand = {
       const { opened } = hub.standing;
       const server = await serveRun({ page, hub, token: newToken(), port, log });
       log(
-        `${opened.home} (${opened.adapter}), ${opened.stage} step ${hub.standing.opened.step}; the run is kept in ${folder.path}. Open this link; Ctrl-C ends`,
+        `${opened.backend} (${opened.adapter}), ${opened.stage} step ${hub.standing.opened.step}; the run is kept in ${folder.path}. Open this link; Ctrl-C ends`,
       );
       process.stdout.write(`${server.link}\n`);
       await interrupted();
@@ -134,7 +134,7 @@ interface Request {
   /** The run's folder. */
   readonly run: string;
   /** Null: the first that passes its self-test. */
-  readonly home: HomeName | null;
+  readonly backend: BackendName | null;
   readonly stage: Stage;
   readonly settings: Settings;
   readonly asked: Asked;
@@ -144,11 +144,11 @@ async function requestOf(args: Arguments): Promise<Request> {
   const file = args.optional("config");
   const { config, given } = file === null ? { config: defaultRunConfig, given: {} } : await readRunFile(file);
   const policy = args.optional("policy") ?? ("policy" in given ? config.policy : null);
-  const home = args.optional("home") === null ? null : args.oneOf("home", HOME_NAMES);
+  const backend = args.optional("backend") === null ? null : args.oneOf("backend", BACKEND_NAMES);
   const settings = configure(settingsOf(args, config.settings), { reward: RECIPE_REWARD[config.recipe] });
   return {
     run: args.optional("run") ?? config.out ?? "runs/serve",
-    home: home ?? ("home" in given ? config.home : null),
+    backend: backend ?? ("backend" in given ? config.backend : null),
     stage:
       args.optional("stage") !== null ? args.oneOf("stage", STAGES) : "stages" in given ? config.stages[0] : "base",
     settings,

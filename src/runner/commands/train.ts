@@ -4,10 +4,10 @@ import { configure } from "../../training/configure";
 import type { StepMetrics } from "../../training/records";
 import { Session } from "../../training/session";
 import { type Settings, type SettingsPatch, settingsSchema } from "../../training/settings";
-import { homeFlag, policyFlag, type RunnerCommand, seedFlag, setFlag, workersFlag } from "../arguments/command";
+import { backendFlag, policyFlag, type RunnerCommand, seedFlag, setFlag, workersFlag } from "../arguments/command";
 import { settingsOf } from "../arguments/settingsArguments";
 import { type Arguments, oneOf, UsageError } from "../arguments/usage";
-import { HOME_NAMES } from "../backend/nodeBackends";
+import { BACKEND_NAMES } from "../backend/nodeBackends";
 import { asInput, openPolicyOn } from "../backend/openPolicy";
 import { openWorkers } from "../backend/replicaThreads";
 import { fittingOptions } from "../run/deviceMemory";
@@ -52,7 +52,7 @@ export const trainCommand: RunnerCommand = {
     },
     steps: { type: "string", valueHint: "n", description: "Steps of the stage (with several stages: of the last)" },
     seed: seedFlag,
-    home: homeFlag,
+    backend: backendFlag,
     workers: workersFlag,
     resume: {
       type: "boolean",
@@ -90,11 +90,11 @@ async function trainIn(out: string, { config, given }: Request, args: Arguments)
   const { source, digest } = await plannedSource(asked);
   if (stored !== null) refuseOtherData(stored, digest, out);
   const plan = { ...asked, dataDigest: digest };
-  const home = args.given("home") === null ? plan.home : args.oneOf("home", HOME_NAMES);
+  const backend = args.given("backend") === null ? plan.backend : args.oneOf("backend", BACKEND_NAMES);
   const opened = await openPolicyOn(
-    home,
+    backend,
     plan.policy,
-    await fittingOptions(plan, config.settings, await asInput(plan.policy, openDirectory(plan.policy)), home),
+    await fittingOptions(plan, config.settings, await asInput(plan.policy, openDirectory(plan.policy)), backend),
   );
   const workers = args.integer("workers", 1);
   const parallel = await openWorkers(opened.policy, workers, config.settings.freezeVision ? "language" : "all");
@@ -109,7 +109,7 @@ async function trainIn(out: string, { config, given }: Request, args: Arguments)
       session.configure(resumedSettings(session.settings, { config, given }, args, plan.stages));
     }
     process.stderr.write(
-      `${stored === null ? "training from" : "resumed at"} ${session.stage} step ${session.step} on ${opened.home.description.name} (${opened.home.description.adapter}), ${workers === 1 ? "1 worker" : `${workers} workers`}, ${opened.policy.parameters.trainableCount} trainable parameters\n`,
+      `${stored === null ? "training from" : "resumed at"} ${session.stage} step ${session.step} on ${opened.backend.description.name} (${opened.backend.description.adapter}), ${workers === 1 ? "1 worker" : `${workers} workers`}, ${opened.policy.parameters.trainableCount} trainable parameters\n`,
     );
     await trainStages(session, plan, folder, {
       onData: (collected, wanted) => bar.update(collected, wanted, "reflections"),
@@ -138,7 +138,7 @@ async function requestOf(args: Arguments): Promise<Request> {
       recipe,
       out: args.given("out") ?? config.out,
       policy: args.given("policy") ?? config.policy,
-      home: args.given("home") === null ? config.home : args.oneOf("home", HOME_NAMES),
+      backend: args.given("backend") === null ? config.backend : args.oneOf("backend", BACKEND_NAMES),
       saveEvery: args.given("saveEvery") === null ? config.saveEvery : args.integer("saveEvery", 1),
       settings: configure(configure(settings, { reward: RECIPE_REWARD[recipe] }), stepsPatch(args, stages)),
     },

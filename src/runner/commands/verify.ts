@@ -1,6 +1,6 @@
 /**
  * `verify`: does a checkpoint compute here what a reference file says it computes elsewhere? With --packing, do its packed
- * weights compute what the values they stand for compute in float32 (on the wasm home, on the file's inputs)?
+ * weights compute what the values they stand for compute in float32 (on the wasm backend, on the file's inputs)?
  */
 
 import { readFile } from "node:fs/promises";
@@ -9,11 +9,11 @@ import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { Safetensors } from "../../policy/checkpoint/safetensors";
 import { Policy } from "../../policy/policy";
 import { type TensorReport, verifyModel, verifyPacked } from "../../policy/verify/verify";
-import type { Home } from "../../tensor/home";
+import type { Backend } from "../../tensor/backend";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
-import { homeFlag, packingFlag, type RunnerCommand } from "../arguments/command";
+import { backendFlag, packingFlag, type RunnerCommand } from "../arguments/command";
 import { UsageError } from "../arguments/usage";
-import { HOME_NAMES, openNodeHome } from "../backend/nodeBackends";
+import { BACKEND_NAMES, openNodeBackend } from "../backend/nodeBackends";
 import { asInput } from "../backend/openPolicy";
 
 const REFERENCE = "reference.safetensors";
@@ -32,11 +32,11 @@ export const verifyCommand: RunnerCommand = {
       ...packingFlag,
       description: "Storage of the weights; packed ones are compared with their own values in f32, to 1e-3",
     },
-    home: homeFlag,
+    backend: backendFlag,
     json: { type: "boolean", description: "One JSON object instead of a table" },
   },
   async run(args) {
-    const homeName = args.oneOf("home", HOME_NAMES);
+    const backendName = args.oneOf("backend", BACKEND_NAMES);
     const model = args.text("model");
     const adapter = args.optional("adapter");
     const files = await openDirectory(model);
@@ -48,40 +48,40 @@ export const verifyCommand: RunnerCommand = {
     const packing = args.oneOf("packing", WEIGHT_FORMATS);
     const adapterReference =
       adapter === null || packing !== "f32" ? null : await openReference(named ?? join(adapter, REFERENCE));
-    const home = await openNodeHome(homeName);
-    const open = (on: Home, frozenFormat: typeof packing): Promise<Policy> =>
+    const backend = await openNodeBackend(backendName);
+    const open = (on: Backend, frozenFormat: typeof packing): Promise<Policy> =>
       asInput(
         adapter ?? model,
         Policy.load(on, files, { trainable: packing === "f32" ? "all" : "none", frozenFormat, adapter: adapterFiles }),
       );
     try {
-      const policy = await open(home, packing);
+      const policy = await open(backend, packing);
       const reports =
         packing === "f32"
           ? await verifyModel(policy.model, reference, adapterReference)
-          : await withHome("wasm", async (other) =>
+          : await withBackend("wasm", async (other) =>
               verifyPacked(policy.model, (await open(other, "f32")).model, reference),
             );
       policy.dispose();
       const ok = reports.every((report) => report.ok);
       process.stdout.write(
         args.boolean("json")
-          ? `${JSON.stringify({ model, adapter, packing, home: homeName, ok, tensors: reports.map(plain) })}\n`
+          ? `${JSON.stringify({ model, adapter, packing, backend: backendName, ok, tensors: reports.map(plain) })}\n`
           : table(reports, ok),
       );
       return ok ? 0 : 1;
     } finally {
-      await home.dispose();
+      await backend.dispose();
     }
   },
 };
 
-async function withHome<T>(name: "wasm", use: (home: Home) => Promise<T>): Promise<T> {
-  const home = await openNodeHome(name);
+async function withBackend<T>(name: "wasm", use: (backend: Backend) => Promise<T>): Promise<T> {
+  const backend = await openNodeBackend(name);
   try {
-    return await use(home);
+    return await use(backend);
   } finally {
-    await home.dispose();
+    await backend.dispose();
   }
 }
 

@@ -1,8 +1,8 @@
 /** The table of a step's samples, read back as another program reads it. */
 import { parquetReadObjects } from "hyparquet";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Home } from "../../tensor/home";
-import { openWasmHome } from "../../tensor/wasm/home";
+import type { Backend } from "../../tensor/backend";
+import { openWasmBackend } from "../../tensor/wasm/backend";
 import { configure } from "../../training/configure";
 import type { GroupRecord } from "../../training/records";
 import { Session } from "../../training/session";
@@ -11,11 +11,11 @@ import { teachFormat, tinyPolicy } from "../../training/testing/tinyPolicy";
 import { decodePicture, encodePng } from "../data/pictures";
 import { COMPLETION_COLUMNS, completionsTable } from "./completions";
 
-let home: Home;
+let backend: Backend;
 let groups: readonly GroupRecord[];
 beforeAll(async () => {
-  home = await openWasmHome();
-  const policy = await tinyPolicy(home);
+  backend = await openWasmBackend();
+  const policy = await tinyPolicy(backend);
   await teachFormat(policy, 60);
   const settings = configure(defaultSettings, { maxNewTokens: 40, grpo: { prompts: 2, groupSize: 4 } });
   // The second sample of each group fails to score.
@@ -32,7 +32,7 @@ beforeAll(async () => {
   });
   session.dispose();
 });
-afterAll(() => home.dispose());
+afterAll(() => backend.dispose());
 
 async function readBack(): Promise<Record<string, unknown>[]> {
   const bytes = await completionsTable("grpo", 7, groups);

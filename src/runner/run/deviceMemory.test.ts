@@ -67,8 +67,8 @@ test.each<[string, object, object, "wasm" | "reference", RegExp]>([
     "reference",
     /to sample or to update\), there are 10.0 GB; .*recompute layers/,
   ],
-])("%s", async (_what, more, patch, home, message) => {
-  await expect(fittingOptions(plan(more), configure(settings, patch), files("3b"), home)).rejects.toThrow(message);
+])("%s", async (_what, more, patch, backend, message) => {
+  await expect(fittingOptions(plan(more), configure(settings, patch), files("3b"), backend)).rejects.toThrow(message);
 });
 
 test("a size is a size", () => {

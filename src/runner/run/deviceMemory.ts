@@ -10,12 +10,12 @@ import { parseConfig } from "../../policy/checkpoint/config";
 import { readAdapterConfig } from "../../policy/layers/lora";
 import { type MemoryPlan, type PlanOptions, planMemory } from "../../policy/memoryPlan";
 import type { LoadOptions } from "../../policy/policy";
-import type { HomeName } from "../../tensor/home";
+import type { BackendName } from "../../tensor/backend";
 import type { AdapterLimits } from "../../tensor/webgpu/device";
 import type { Settings } from "../../training/settings";
 import { byteCount, readableBytes } from "../arguments/bytes";
 import { UsageError } from "../arguments/usage";
-import { homeLimits, memoryOf } from "../backend/nodeBackends";
+import { backendLimits, memoryOf } from "../backend/nodeBackends";
 import { asInput } from "../backend/openPolicy";
 import { loadOptions } from "./resolveSource";
 import type { RunPlan } from "./runPlan";
@@ -38,19 +38,19 @@ export async function recomputingOptions(
   return { ...options, recompute: activations > KEPT_ACTIVATION_BYTES };
 }
 
-/** The same, refused where the home cannot hold it. @throws UsageError with the numbers */
+/** The same, refused where the backend cannot hold it. @throws UsageError with the numbers */
 export async function fittingOptions(
   plan: Planned,
   settings: Settings,
   files: CheckpointFiles,
-  home: HomeName,
+  backend: BackendName,
 ): Promise<LoadOptions> {
   const options = await recomputingOptions(plan, settings, files);
-  const limits = await homeLimits(home);
-  const available = plan.memory === null ? memoryOf(home, limits) : byteCount("memory", plan.memory);
+  const limits = await backendLimits(backend);
+  const available = plan.memory === null ? memoryOf(backend, limits) : byteCount("memory", plan.memory);
   refuseTooLarge(
     plan.policy,
-    await memoryPlanOf(plan, files, options, settings, { promptTokens: 1, records: home === "webgpu" }),
+    await memoryPlanOf(plan, files, options, settings, { promptTokens: 1, records: backend === "webgpu" }),
     options.recompute === true,
     limits,
     available,

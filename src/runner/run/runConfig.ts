@@ -59,7 +59,7 @@ export const runConfigSchema = z.object({
   recompute: recomputeSchema,
   memory: memorySchema,
   out: path.nullable().default(null),
-  home: z.enum(["webgpu", "wasm", "reference"]).default("wasm"),
+  backend: z.enum(["webgpu", "wasm", "reference"]).default("wasm"),
   stages: stagesSchema.default(["sft", "grpo"]),
   recipe: z.enum(["srpo", "grpo"]).default("srpo"),
   saveEvery: z.int().positive().default(10),

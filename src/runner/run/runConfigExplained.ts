@@ -15,9 +15,9 @@ export const EXPLAINED: Explained<RunConfig> = {
   recompute:
     "Make each layer's activations again in the backward pass instead of keeping them (layers), or not (none): less memory for a third more work, the same gradients. auto: where they would take more than 1 GB.",
   memory:
-    "Memory of the device, e.g. 24GB: a run that needs more is refused before anything is loaded. null: what the host has free on a home on the CPU, unknown on a GPU.",
+    "Memory of the device, e.g. 24GB: a run that needs more is refused before anything is loaded. null: what the host has free on a backend on the CPU, unknown on a GPU.",
   out: "Folder of the run: snapshot, logs, what was trained. Needed here or as --out.",
-  home: "Where tensors live: webgpu (a GPU), wasm (the CPU), reference (plain and slow, for comparison).",
+  backend: "Where tensors live: webgpu (a GPU), wasm (the CPU), reference (plain and slow, for comparison).",
   stages: "Stages in order: sft (learn to reflect from examples), grpo (reinforce what reflecting gains).",
   recipe: "srpo: the whole reward. grpo: the task reward alone, every reflection term off.",
   saveEvery: "Steps between snapshots; a killed run goes on from the last one.",
@@ -47,7 +47,7 @@ export const EXPLAINED: Explained<RunConfig> = {
   },
   settings: {
     "": "Everything that decides the course of training; --set path=value changes these.",
-    seed: "Seed of all randomness: the same seed on the same home gives the same run.",
+    seed: "Seed of all randomness: the same seed on the same backend gives the same run.",
     families: "Families of built-in picture problems, in turn: bars, shapes, geometry, digits.",
     temperature: "Sampling temperature, 0 to 5; 0 takes the likeliest token.",
     maxNewTokens: "Longest response, in tokens.",

@@ -22,7 +22,7 @@ test("a plan is found as it was written; an older one has the values that its ru
   );
   expect(await readPlan(folder)).toMatchObject({
     packing: "f32",
-    home: "wasm",
+    backend: "wasm",
     lora: { rank: 0, adapter: null },
     data: { train: null },
     dataDigest: null,

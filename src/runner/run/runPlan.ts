@@ -26,7 +26,7 @@ const planSchema = z.object({
   /** Memory only, the results are the same. */
   recompute: recomputeSchema,
   memory: memorySchema,
-  home: runConfigSchema.shape.home,
+  backend: runConfigSchema.shape.backend,
   lora: loraSchema.prefault({}),
   data: dataSchema.prefault({}),
   /** Digest of the data set's texts (dataSource.ts); null with the built-in problems. */

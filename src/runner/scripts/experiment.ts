@@ -9,15 +9,15 @@ import { stripVTControlCharacters } from "node:util";
 import { type ArgsDef, defineCommand, renderUsage } from "citty";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { Policy } from "../../policy/policy";
-import type { Home } from "../../tensor/home";
+import type { Backend } from "../../tensor/backend";
 import { configure } from "../../training/configure";
 import type { EvaluationRecord } from "../../training/records";
 import { Session } from "../../training/session";
 import type { Settings } from "../../training/settings";
-import { homeFlag, policyFlag, setFlag, workersFlag } from "../arguments/command";
+import { backendFlag, policyFlag, setFlag, workersFlag } from "../arguments/command";
 import { settingsOf } from "../arguments/settingsArguments";
 import { oneOf, parseArguments, UsageError } from "../arguments/usage";
-import { HOME_NAMES, openNodeHome } from "../backend/nodeBackends";
+import { BACKEND_NAMES, openNodeBackend } from "../backend/nodeBackends";
 import { openWorkers } from "../backend/replicaThreads";
 import { writeAtomically } from "../files/atomicWrite";
 import { progressBar } from "../run/progress";
@@ -47,7 +47,7 @@ const flags: ArgsDef = {
   problems: { type: "string", default: "192", valueHint: "n", description: "Held-out problems of an evaluation" },
   every: { type: "string", default: "25", valueHint: "n", description: "GRPO steps between evaluations" },
   report: { type: "boolean", description: "Only make the table from the results in --out" },
-  home: homeFlag,
+  backend: backendFlag,
   workers: workersFlag,
   set: setFlag,
 };
@@ -64,11 +64,11 @@ interface Part {
 
 /** Train one part of the experiment, or what is left of it, with evaluations along the way. */
 async function runPart(
-  home: Home,
+  backend: Backend,
   { folder: path, stage, from, settings, problems, every, workers }: Part,
 ): Promise<void> {
   const trainable = settings.freezeVision ? "language" : "all";
-  const policy = await Policy.load(home, await openDirectory(from), { trainable });
+  const policy = await Policy.load(backend, await openDirectory(from), { trainable });
   const parallel = await openWorkers(policy, workers, trainable);
   const session = new Session(policy, settings, { stage, parallel });
   const plan = planOf({ stages: [stage], saveEvery: 10, policy: from });
@@ -134,12 +134,12 @@ async function main(rawArgs: readonly string[]): Promise<number> {
   const workers = args.integer("workers", 1);
   const base = settingsOf(args);
   if (!args.boolean("report")) {
-    const home = await openNodeHome(args.oneOf("home", HOME_NAMES));
+    const backend = await openNodeBackend(args.oneOf("backend", BACKEND_NAMES));
     try {
       for (const seed of seeds) {
         const settings = { ...base, seed };
         const sft = join(out, `seed-${seed}`, "sft");
-        await runPart(home, {
+        await runPart(backend, {
           folder: sft,
           stage: "sft",
           from: args.text("policy"),
@@ -150,7 +150,7 @@ async function main(rawArgs: readonly string[]): Promise<number> {
         });
         for (const arm of arms) {
           const armed = configure(settings, { reward: ARMS[arm] ?? {} });
-          await runPart(home, {
+          await runPart(backend, {
             folder: join(out, `seed-${seed}`, arm),
             stage: "grpo",
             from: join(sft, "sft"),
@@ -162,7 +162,7 @@ async function main(rawArgs: readonly string[]): Promise<number> {
         }
       }
     } finally {
-      await home.dispose();
+      await backend.dispose();
     }
   }
   const results = await collectResults(out, Object.keys(ARMS));

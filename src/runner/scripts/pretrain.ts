@@ -14,7 +14,7 @@ import { DEFAULT_PRETRAINING, type PretrainingOptions, pretrainingStep } from ".
 import { defaultSettings } from "../../training/settings";
 import { workersFlag } from "../arguments/command";
 import { type Arguments, parseArguments, UsageError } from "../arguments/usage";
-import { HOME_NAMES, openNodeHome } from "../backend/nodeBackends";
+import { BACKEND_NAMES, openNodeBackend } from "../backend/nodeBackends";
 import { openWorkers } from "../backend/replicaThreads";
 import { appendLine, readIfThere, writeAtomically, writeFolder } from "../files/atomicWrite";
 import { progressBar } from "../run/progress";
@@ -39,7 +39,7 @@ const FLAGS = {
     default: String(DEFAULT_PRETRAINING.noisySteps),
     description: "Steps on the noisy corpus",
   },
-  home: { type: "string", default: "wasm", description: "webgpu, wasm or reference" },
+  backend: { type: "string", default: "wasm", description: "webgpu, wasm or reference" },
   workers: workersFlag,
 } as const;
 
@@ -116,9 +116,9 @@ async function main(): Promise<number> {
     cleanSteps: args.integer("cleanSteps", 1),
     noisySteps: args.integer("noisySteps", 0),
   };
-  const home = await openNodeHome(args.oneOf("home", HOME_NAMES));
+  const backend = await openNodeBackend(args.oneOf("backend", BACKEND_NAMES));
   try {
-    const policy = await Policy.create(home, nanoFiles([...RESPONSE_TAGS, ...VOCABULARY]), { seed: options.seed });
+    const policy = await Policy.create(backend, nanoFiles([...RESPONSE_TAGS, ...VOCABULARY]), { seed: options.seed });
     const parallel = await openWorkers(policy, args.integer("workers", 1), "all");
     try {
       await train(policy, parallel, args, options);
@@ -126,7 +126,7 @@ async function main(): Promise<number> {
       await parallel?.dispose();
     }
   } finally {
-    await home.dispose();
+    await backend.dispose();
   }
   return 0;
 }

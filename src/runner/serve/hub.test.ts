@@ -16,7 +16,7 @@ import { PREVIEW_SIDE, PREVIEW_TOKENS, previewOf, shrink, TOKENS_A_MESSAGE } fro
 
 const opened: EventBody = {
   type: "opened",
-  home: "wasm",
+  backend: "wasm",
   adapter: "SIMD",
   features: [],
   costs: { download: 0, device: 0, pipelines: 0, selfTest: 0, load: 0 },
@@ -92,7 +92,7 @@ function rig(): Rig {
       const tab: Tab = { send: (event) => void heard.push(event) };
       hub.join(tab);
       const say = (command: Command): void => hub.receive(tab, command);
-      say({ run, type: "open", source: { kind: "files", files: [] }, settings: {}, home: null, resume: true });
+      say({ run, type: "open", source: { kind: "files", files: [] }, settings: {}, backend: null, resume: true });
       return Object.assign(tab, { heard, say });
     },
   };
@@ -150,7 +150,7 @@ describe("a tab that comes later", () => {
     const { post, tab } = rig();
     const early = tab("early");
     expect(early.heard).toEqual([]);
-    post({ type: "error", fatal: true, message: "no home" });
+    post({ type: "error", fatal: true, message: "no backend" });
     expect(types(early.heard)).toEqual(["error"]);
     expect(types(tab("later").heard)).toEqual(["error"]);
   });

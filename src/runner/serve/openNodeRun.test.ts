@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { InMemoryFiles } from "../../policy/checkpoint/checkpointFiles";
 import { Policy } from "../../policy/policy";
 import { problemAt } from "../../tasks/problems";
-import { openWasmHome } from "../../tensor/wasm/home";
+import { openWasmBackend } from "../../tensor/wasm/backend";
 import { configure } from "../../training/configure";
 import { type ProblemSource, taskSource } from "../../training/problemSource";
 import { Session } from "../../training/session";
@@ -30,14 +30,14 @@ let files: InMemoryFiles;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "srpo-node-run-"));
-  const home = await openWasmHome();
-  files = new InMemoryFiles(await (await tinyPolicy(home)).toFiles());
-  await home.dispose();
+  const backend = await openWasmBackend();
+  files = new InMemoryFiles(await (await tinyPolicy(backend)).toFiles());
+  await backend.dispose();
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const plan = (more: Partial<Parameters<typeof planOf>[0]> = {}): RunPlan =>
-  planOf({ stages: ["grpo"], saveEvery: 1, policy: "tiny", home: "wasm", lora: { rank: 2 }, ...more });
+  planOf({ stages: ["grpo"], saveEvery: 1, policy: "tiny", backend: "wasm", lora: { rank: 2 }, ...more });
 
 /** What the host says to some commands, in a life of its own. */
 async function life(resume: boolean, ...commands: CommandBody[]): Promise<readonly Event[]> {
@@ -67,7 +67,7 @@ async function livedIn(
     },
   });
   const settings = { maxNewTokens: 8, grpo: { prompts: 1, groupSize: 2, steps: 9 } };
-  host.receive({ run: RUN, type: "open", source: { kind: "files", files: [] }, settings, home: "wasm", resume });
+  host.receive({ run: RUN, type: "open", source: { kind: "files", files: [] }, settings, backend: "wasm", resume });
   for (const command of commands) host.receive({ ...command, run: RUN });
   host.receive({ run: RUN, type: "close" });
   await host.idle();
@@ -78,7 +78,7 @@ async function livedIn(
 test("a run that was stopped goes on from its folder; its export is the adapter", async () => {
   const begun = await life(false, { type: "stage", stage: "grpo" }, { type: "step" });
   expect(begun.filter(({ type }) => type === "error")).toEqual([]);
-  expect(begun.find(({ type }) => type === "opened")).toMatchObject({ resumed: false, start: "own", home: "wasm" });
+  expect(begun.find(({ type }) => type === "opened")).toMatchObject({ resumed: false, start: "own", backend: "wasm" });
   expect(begun.filter(({ type }) => type === "stepped")).toHaveLength(1);
   const later = await life(true, { type: "step" }, { type: "export" });
   expect(later.find(({ type }) => type === "opened")).toMatchObject({
@@ -134,10 +134,10 @@ test("a run on a data set is served with its pictures and logged as train logs i
   expect(recordLengths(await readFile(join(where, "tensorboard", EVENT_FILE)))).toHaveLength(2);
 
   // srpo train goes on from there, and serving from there again.
-  const home = await openWasmHome();
+  const backend = await openWasmBackend();
   const served = plan({ logs: { tensorboard: true, completions: true } });
   const session = new Session(
-    await Policy.load(home, files, await loadOptions(served, configure(defaultSettings, {}))),
+    await Policy.load(backend, files, await loadOptions(served, configure(defaultSettings, {}))),
     defaultSettings,
     { source },
   );
@@ -145,7 +145,7 @@ test("a run on a data set is served with its pictures and logged as train logs i
   await run.restore(session);
   session.configure({ grpo: { steps: 2 } });
   await trainStages(session, { stages: ["grpo"], saveEvery: 1 }, run);
-  await home.dispose();
+  await backend.dispose();
   expect(await readdir(join(where, "completions"))).toEqual(["grpo-000001.parquet", "grpo-000002.parquet"]);
   const later = await livedIn(where, source, true, { type: "step" });
   expect(later.find(({ type }) => type === "opened")).toMatchObject({

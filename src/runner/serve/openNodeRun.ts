@@ -1,44 +1,44 @@
-/** A worker's host in Node: homes by Dawn, wasm or the reference, a policy folder on disk, snapshots in the run's folder. */
+/** A worker's host in Node: backends by Dawn, wasm or the reference, a policy folder on disk, snapshots in the run's folder. */
 import { setTimeout as after, setImmediate as nextTurn } from "node:timers/promises";
 import type { CheckpointFiles } from "../../policy/checkpoint/checkpointFiles";
 import { Policy } from "../../policy/policy";
-import type { HomeName } from "../../tensor/home";
+import type { BackendName } from "../../tensor/backend";
 import { timedSelfTest } from "../../tensor/selfTest";
 import type { ProblemSource } from "../../training/problemSource";
 import { Host, type HostDependencies } from "../../worker/host";
 import type { Event } from "../../worker/protocol";
-import type { LoadPolicy, OpenHome } from "../../worker/run";
+import type { LoadPolicy, OpenBackend } from "../../worker/run";
 import type { SnapshotStore } from "../../worker/store";
-import { HOME_NAMES, openNodeHome } from "../backend/nodeBackends";
+import { BACKEND_NAMES, openNodeBackend } from "../backend/nodeBackends";
 import { asInput } from "../backend/openPolicy";
 import { fittingOptions } from "../run/deviceMemory";
 import type { RunPlan } from "../run/runPlan";
 
-/** A home that has passed its self-test: the one that is wanted, else the first of webgpu, wasm, reference that does. */
-export const openTestedHome: OpenHome = async (wanted, onProgress) => {
-  const passedOver: { readonly home: HomeName; readonly why: string }[] = [];
-  for (const name of wanted === null ? HOME_NAMES : [wanted]) {
+/** A backend that has passed its self-test: the one that is wanted, else the first of webgpu, wasm, reference that does. */
+export const openTestedBackend: OpenBackend = async (wanted, onProgress) => {
+  const passedOver: { readonly backend: BackendName; readonly why: string }[] = [];
+  for (const name of wanted === null ? BACKEND_NAMES : [wanted]) {
     const began = performance.now();
     onProgress("device", 0, 1);
     try {
-      const home = await openNodeHome(name);
+      const backend = await openNodeBackend(name);
       onProgress("device", 1, 1);
       const opened = performance.now();
       try {
         onProgress("selfTest", 0, 1);
-        const times = await timedSelfTest(home);
+        const times = await timedSelfTest(backend);
         onProgress("selfTest", 1, 1);
-        return { home, passedOver, deviceTime: opened - began, times };
+        return { backend, passedOver, deviceTime: opened - began, times };
       } catch (error) {
-        await home.dispose();
+        await backend.dispose();
         throw error;
       }
     } catch (error) {
-      passedOver.push({ home: name, why: error instanceof Error ? error.message : String(error) });
+      passedOver.push({ backend: name, why: error instanceof Error ? error.message : String(error) });
     }
   }
   throw new Error(
-    `No home for the policy could be opened. ${passedOver.map(({ home, why }) => `${home}: ${why}`).join(" ")}`,
+    `No backend for the policy could be opened. ${passedOver.map(({ backend, why }) => `${backend}: ${why}`).join(" ")}`,
   );
 };
 
@@ -53,10 +53,10 @@ export interface NodeRunOptions {
 }
 
 export function nodeHost({ plan, source, files, store, post, onStep }: NodeRunOptions): Host {
-  const load: LoadPolicy = async (home, read, settings) =>
-    asInput(plan.policy, Policy.load(home, read, await fittingOptions(plan, settings, read, home.name)));
+  const load: LoadPolicy = async (backend, read, settings) =>
+    asInput(plan.policy, Policy.load(backend, read, await fittingOptions(plan, settings, read, backend.name)));
   return new Host({
-    openHome: openTestedHome,
+    openBackend: openTestedBackend,
     openReplicas: async () => [],
     load,
     source,

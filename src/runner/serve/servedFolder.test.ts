@@ -34,7 +34,7 @@ test("snapshots are kept as files, the latest where srpo train has it", async ()
 test("metrics.jsonl follows the run, back as well", async () => {
   const served = await ServedFolder.take(folder, fail);
   const metrics = (step: number): { step: number; stage: "grpo" } => ({ step, stage: "grpo" });
-  served.begin(planOf({ stages: ["grpo"], saveEvery: 1, policy: "policies/own", home: "wasm" }));
+  served.begin(planOf({ stages: ["grpo"], saveEvery: 1, policy: "policies/own", backend: "wasm" }));
   served.step(metrics(1), []);
   served.step(metrics(2), []);
   served.follow({ run: "r", type: "restored", stage: "grpo", step: 1, history: [metrics(1)] });

@@ -23,7 +23,7 @@ let lines: WebSocket[];
 const opened: Event = {
   run: HOST_RUN,
   type: "opened",
-  home: "wasm",
+  backend: "wasm",
   adapter: "SIMD",
   features: [],
   costs: { download: 0, device: 0, pipelines: 0, selfTest: 0, load: 0 },
@@ -41,7 +41,7 @@ const open: Command = {
   type: "open",
   source: { kind: "files", files: [] },
   settings: {},
-  home: null,
+  backend: null,
   resume: true,
 };
 

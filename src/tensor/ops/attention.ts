@@ -22,7 +22,7 @@ export function fusedShape(heads: number, kvHeads: number, headDim: number): Att
 
 /** Rotates queries and keys of qkv [N, (heads + 2·kvHeads)·headDim] in place. Its gradient is the inverse rotation, in place too. */
 export function rope(tape: Tape, qkv: Tensor, tables: RopeTables, shape: AttentionShape): void {
-  const { kernels } = tape.home;
+  const { kernels } = tape.backend;
   const heads = shape.heads + shape.kvHeads;
   kernels.rope(qkv, tables.cos, tables.sin, heads, shape.headDim, false);
   if (!tape.needsGradient(qkv)) return;
@@ -36,7 +36,7 @@ export function rope(tape: Tape, qkv: Tensor, tables: RopeTables, shape: Attenti
 
 /** Self-attention of a packed batch: qkv → [N, heads·headDim]. */
 export function attention(tape: Tape, qkv: Tensor, rows: Visibility, shape: AttentionShape): Tensor {
-  const { kernels } = tape.home;
+  const { kernels } = tape.backend;
   const { out, lse } = kernels.attention(qkv, qkv, rows.visible, shape);
   tape.own(out);
   tape.own(lse);

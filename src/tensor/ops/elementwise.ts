@@ -5,7 +5,7 @@ import type { Tape } from "../tape";
 
 /** x [N, D] → x / sqrt(mean(x²) + eps) · weight [N, D]. */
 export function rmsNorm(tape: Tape, x: Tensor, weight: VectorParameter, eps: number): Tensor {
-  const { kernels } = tape.home;
+  const { kernels } = tape.backend;
   const y = tape.own(kernels.rmsNorm(x, weight.value, eps));
   if (weight.grad !== null || tape.needsGradient(x)) {
     tape.record(y, () => {
@@ -24,13 +24,13 @@ export function rmsNorm(tape: Tape, x: Tensor, weight: VectorParameter, eps: num
 
 /** gateUp [N, 2F] laid out gate|up → silu(gate) · up [N, F]. */
 export function swiglu(tape: Tape, gateUp: Tensor): Tensor {
-  const { kernels } = tape.home;
+  const { kernels } = tape.backend;
   return unary(tape, gateUp, kernels.swiglu(gateUp), (dy) => kernels.swigluGrad(gateUp, dy));
 }
 
 /** Exact GELU. */
 export function gelu(tape: Tape, x: Tensor): Tensor {
-  const { kernels } = tape.home;
+  const { kernels } = tape.backend;
   return unary(tape, x, kernels.gelu(x), (dy) => kernels.geluGrad(x, dy));
 }
 
@@ -49,7 +49,7 @@ function unary(tape: Tape, x: Tensor, y: Tensor, gradient: (dy: Tensor) => Tenso
 
 /** The same elements as rows of another length (a view, no copy): [N, D] → shape. */
 export function reshape(tape: Tape, x: Tensor, shape: readonly number[]): Tensor {
-  const y = tape.own(tape.home.view(x, 0, shape));
+  const y = tape.own(tape.backend.view(x, 0, shape));
   if (tape.needsGradient(x)) {
     tape.record(y, () => {
       const dy = tape.takeGradient(y);

@@ -23,7 +23,7 @@ export interface LinearParameters {
 
 /** x [N, in] → x · Wᵀ + bias + residual [N, out]. */
 export function linear(tape: Tape, x: Tensor, p: LinearParameters, residual: Tensor | null = null): Tensor {
-  const { kernels } = tape.home;
+  const { kernels } = tape.backend;
   const { matrix, bias } = p;
   const y = tape.own(kernels.linear(x, matrix.weight, bias?.value ?? null, residual));
   const trained = matrix.grad !== null || (bias !== null && bias.grad !== null);
@@ -43,7 +43,7 @@ export function linear(tape: Tape, x: Tensor, p: LinearParameters, residual: Ten
 
 /** y[:, columns] += scale · (x · Aᵀ) · Bᵀ, in place; the gradient of y passes through unchanged. */
 function loraAdd(tape: Tape, x: Tensor, y: Tensor, { columns, a, b, scale }: LoraBlock): void {
-  const { kernels } = tape.home;
+  const { kernels } = tape.backend;
   const h = tape.own(kernels.linear(x, a.weight, null, null)); // [N, r]
   kernels.loraApply(y, columns, h, b.value, scale);
   if (a.grad === null && b.grad === null && !tape.needsGradient(x) && !tape.needsGradient(y)) return;

@@ -5,14 +5,14 @@ import type { Tape } from "../tape";
 
 /** ids [N] int32 (id −1−k: row k of `features`) → [N, D]. */
 export function embedding(tape: Tape, table: MatrixParameter, features: Tensor | null, ids: Tensor): Tensor {
-  const { kernels } = tape.home;
+  const { kernels } = tape.backend;
   const x = tape.own(kernels.embedding(table.weight, features, ids));
   const trainsFeatures = features !== null && tape.needsGradient(features);
   if (table.grad !== null || trainsFeatures) {
     tape.record(x, () => {
       const dx = tape.takeGradient(x);
       if (dx === null) return;
-      const dFeatures = trainsFeatures ? tape.home.zeros(features.shape) : null;
+      const dFeatures = trainsFeatures ? tape.backend.zeros(features.shape) : null;
       kernels.embeddingGrad(dx, ids, table.grad, dFeatures);
       if (features !== null && dFeatures !== null) tape.giveGradient(features, dFeatures);
       tape.disposeTensor(dx);
@@ -29,17 +29,17 @@ export interface RowChoice {
 
 /** x [N, D] → the chosen rows [R, D]. */
 export function chooseRows(tape: Tape, x: Tensor, choice: RowChoice): Tensor {
-  const { home } = tape;
+  const { backend } = tape;
   const [n = 0, width = 0] = x.shape;
   const columns = { offset: 0, count: width };
-  const y = tape.own(home.zeros([choice.from.size, width]));
-  home.kernels.copyRows(x, columns, choice.to, 0, y);
+  const y = tape.own(backend.zeros([choice.from.size, width]));
+  backend.kernels.copyRows(x, columns, choice.to, 0, y);
   if (tape.needsGradient(x)) {
     tape.record(y, () => {
       const dy = tape.takeGradient(y);
       if (dy === null) return;
-      const dx = home.zeros([n, width]);
-      home.kernels.copyRows(dy, columns, choice.from, 0, dx);
+      const dx = backend.zeros([n, width]);
+      backend.kernels.copyRows(dy, columns, choice.from, 0, dx);
       tape.giveGradient(x, dx);
       tape.disposeTensor(dy);
     });
@@ -67,7 +67,7 @@ export function tokenLogprobs(
   targets: Tensor,
   temperature: number,
 ): TokenLogprobs {
-  const { kernels } = tape.home;
+  const { kernels } = tape.backend;
   const result = kernels.tokenLogprobs(hidden, head.weight, targets, temperature);
   const { logprob, lse } = result;
   for (const tensor of [logprob, lse, result.entropy]) tape.keep(tensor);

@@ -118,7 +118,7 @@ export const attentionKernels: Pick<Kernels, "rope" | "attention" | "attentionGr
     expectShape("attentionGrad", "out", out, [rows, shape.heads * shape.headDim]);
     expectShape("attentionGrad", "lse", lse, [rows, shape.heads]);
     expectShape("attentionGrad", "dOut", dOut, out.shape);
-    // seenBy, out and lse help the fast homes; autodiff recomputes what it needs.
+    // seenBy, out and lse help the fast backends; autodiff recomputes what it needs.
     return tf.grad((x) => denseAttention(x, x, visible, shape).out)(qkv, dOut);
   },
 

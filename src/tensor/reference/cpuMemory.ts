@@ -2,7 +2,7 @@
  * Memory of tfjs-backend-cpu seen as what it is: every tensor is one typed array. In-place kernels write
  * into that array; a view is a tensor over a subarray of it.
  *
- * tfjs has one active backend a process. Other homes may be open beside the reference, so every piece of
+ * tfjs has one active backend a process. Other backends may be open beside the reference, so every piece of
  * reference work runs inside `onCpu`, which puts the previously active backend back afterwards.
  */
 
@@ -24,7 +24,7 @@ export function onCpu<T>(work: () => T): T {
 function cpuBackend(): MathBackendCPU {
   const backend: unknown = tf.findBackend("cpu");
   if (!(backend instanceof MathBackendCPU))
-    throw new Error("The cpu backend of TensorFlow.js is not registered; open the reference home first.");
+    throw new Error("The cpu backend of TensorFlow.js is not registered; open the reference backend first.");
   return backend;
 }
 

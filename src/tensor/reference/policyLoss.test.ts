@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { POLICY_LOSS_STATS, type PolicyLossOptions } from "../kernels";
-import { openReferenceHome } from "./home";
+import { openReferenceBackend } from "./backend";
 
 interface Golden {
   lens: number[];
@@ -16,7 +16,7 @@ interface Golden {
   >;
 }
 const golden = JSON.parse(readFileSync(new URL("./golden/policyLoss.json", import.meta.url), "utf8")) as Golden;
-const home = await openReferenceHome();
+const backend = await openReferenceBackend();
 
 const [B, T] = [golden.lens.length, golden.logp[0]!.length];
 const tokens = golden.lens.reduce((a, b) => a + b, 0);
@@ -52,14 +52,14 @@ const CASES: Record<string, [keyof typeof AGGREGATIONS, PolicyLossOptions]> = {
 for (const [name, [aggregation, options]] of Object.entries(CASES)) {
   test(name, async () => {
     const expected = golden.losses[name]!;
-    const flat = (rows: number[][]) => home.upload(Float32Array.from(rows.flat()), [B * T]);
+    const flat = (rows: number[][]) => backend.upload(Float32Array.from(rows.flat()), [B * T]);
     const grid = (f: (row: number, column: number) => number) =>
-      home.upload(
+      backend.upload(
         Float32Array.from({ length: B * T }, (_, i) => f(Math.floor(i / T), i % T)),
         [B * T],
       );
     const weight = grid((row, column) => (column < golden.lens[row]! ? AGGREGATIONS[aggregation](row) : 0));
-    const { dLogprob, stats } = home.kernels.policyLoss(
+    const { dLogprob, stats } = backend.kernels.policyLoss(
       flat(golden.logp),
       flat(golden.old_logp),
       flat(golden.ref_logp),
@@ -67,7 +67,7 @@ for (const [name, [aggregation, options]] of Object.entries(CASES)) {
       weight,
       options,
     );
-    const [gradient, sums] = await home.read([dLogprob, stats]);
+    const [gradient, sums] = await backend.read([dLogprob, stats]);
     const stat = (key: (typeof POLICY_LOSS_STATS)[number]) => sums![POLICY_LOSS_STATS.indexOf(key)]!;
 
     expect(stat("loss")).toBeCloseTo(expected.loss, 6);

@@ -1,20 +1,20 @@
-/** The reference's sampler against its rule, AdamW against torch, and the home's memory. */
+/** The reference's sampler against its rule, AdamW against torch, and the backend's memory. */
 import { expect, test } from "vitest";
 import type { SampleBuffers, SampleOptions } from "../kernels";
 import { randomUniform } from "../random";
-import { openReferenceHome } from "./home";
+import { openReferenceBackend } from "./backend";
 
-const home = await openReferenceHome();
+const backend = await openReferenceBackend();
 
 test("two clipped AdamW updates give torch's numbers (torch 2.13, AdamW after clip_grad_norm_ 1.0)", async () => {
-  const theta = home.upload(Float32Array.of(0.5, -1.25, 2, 0, 3), [5]);
-  const [m, v] = [home.zeros([5]), home.zeros([5])];
+  const theta = backend.upload(Float32Array.of(0.5, -1.25, 2, 0, 3), [5]);
+  const [m, v] = [backend.zeros([5]), backend.zeros([5])];
   [
     [3, -4, 0.5, 1e-3, -2],
     [0.1, 0.2, -0.3, 0.05, 0],
   ].forEach((values, i) => {
-    const grad = home.upload(Float32Array.from(values), [5]);
-    home.kernels.adamw(theta, grad, m, v, home.kernels.sumSquares(grad), {
+    const grad = backend.upload(Float32Array.from(values), [5]);
+    backend.kernels.adamw(theta, grad, m, v, backend.kernels.sumSquares(grad), {
       learningRate: 0.01,
       beta1: 0.9,
       beta2: 0.95,
@@ -29,7 +29,7 @@ test("two clipped AdamW updates give torch's numbers (torch 2.13, AdamW after cl
     [0.0599230081, -0.046564009, -0.0216795001, 0.00501664123, -0.0332820043],
     [0.0151153784, 0.0279828981, 0.00490598334, 0.000125001636, 0.00649572443],
   ];
-  (await home.read([theta, m, v])).forEach((values, i) =>
+  (await backend.read([theta, m, v])).forEach((values, i) =>
     values.forEach((value, j) => expect(value).toBeCloseTo(expected[i]![j]!, 6)),
   );
 });
@@ -52,19 +52,19 @@ async function sample(
   done: readonly number[] = new Array<number>(rows).fill(0),
 ) {
   const buffers: SampleBuffers = {
-    tokens: home.zeros([rows, 1], "int32"),
-    logprobs: home.zeros([rows, 1]),
-    entropies: home.zeros([rows, 1]),
-    next: home.zeros([rows], "int32"),
-    done: home.upload(Int32Array.from(done), [rows]),
-    streams: home.upload(
+    tokens: backend.zeros([rows, 1], "int32"),
+    logprobs: backend.zeros([rows, 1]),
+    entropies: backend.zeros([rows, 1]),
+    next: backend.zeros([rows], "int32"),
+    done: backend.upload(Int32Array.from(done), [rows]),
+    streams: backend.upload(
       Int32Array.from({ length: 2 * rows }, (_, i) => (i % 2 === 0 ? i / 2 : 0)),
       [rows, 2],
     ),
   };
   const repeated = Float32Array.from({ length: rows * logits.length }, (_, i) => logits[i % logits.length]!);
-  home.kernels.sample(home.upload(repeated, [rows, logits.length]), buffers, { ...OPTIONS, ...options });
-  const [tokens, logprobs, entropies, next, finished] = await home.read([
+  backend.kernels.sample(backend.upload(repeated, [rows, logits.length]), buffers, { ...OPTIONS, ...options });
+  const [tokens, logprobs, entropies, next, finished] = await backend.read([
     buffers.tokens,
     buffers.logprobs,
     buffers.entropies,
@@ -107,19 +107,19 @@ test("a row that is done is padded; a row that draws a stop token is done from t
 });
 
 test("views share memory and are not counted twice; kernels leave nothing behind", async () => {
-  const before = home.memoryBytes();
-  const flat = home.zeros([100]);
-  const view = home.view(flat, 10, [2, 3]);
-  expect(home.memoryBytes() - before).toBe(400);
-  home.kernels.fill(view, 7);
-  expect((await home.read([flat]))[0]!.filter((x) => x === 7)).toHaveLength(6);
-  const x = home.kernels.gelu(view);
-  home.kernels.geluGrad(view, x).dispose();
+  const before = backend.memoryBytes();
+  const flat = backend.zeros([100]);
+  const view = backend.view(flat, 10, [2, 3]);
+  expect(backend.memoryBytes() - before).toBe(400);
+  backend.kernels.fill(view, 7);
+  expect((await backend.read([flat]))[0]!.filter((x) => x === 7)).toHaveLength(6);
+  const x = backend.kernels.gelu(view);
+  backend.kernels.geluGrad(view, x).dispose();
   x.dispose();
-  expect(home.memoryBytes() - before).toBe(400);
-  expect(() => home.view(flat, 98, [4])).toThrow("view: elements [98, 102) lie outside a tensor of 100 elements");
-  expect(() => home.write(flat, new Float32Array(3), 98)).toThrow("write: 3 values at offset 98");
+  expect(backend.memoryBytes() - before).toBe(400);
+  expect(() => backend.view(flat, 98, [4])).toThrow("view: elements [98, 102) lie outside a tensor of 100 elements");
+  expect(() => backend.write(flat, new Float32Array(3), 98)).toThrow("write: 3 values at offset 98");
   view.dispose();
   flat.dispose();
-  expect(home.memoryBytes()).toBe(before);
+  expect(backend.memoryBytes()).toBe(before);
 });

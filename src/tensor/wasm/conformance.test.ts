@@ -1,26 +1,26 @@
 import { afterAll, expect, test } from "vitest";
-import { conformanceCases } from "../conformance";
-import { openReferenceHome } from "../reference/home";
-import { openWasmHome } from "./home";
+import { openReferenceBackend } from "../reference/backend";
+import { conformanceCases } from "../testing/conformance/conformance";
+import { openWasmBackend } from "./backend";
 
 const builds = [
-  ["fused", await openWasmHome({ fused: true })],
-  ["plain", await openWasmHome({ fused: false })],
+  ["fused", await openWasmBackend({ fused: true })],
+  ["plain", await openWasmBackend({ fused: false })],
 ] as const;
-const reference = await openReferenceHome();
+const reference = await openReferenceBackend();
 afterAll(async () => {
-  for (const [, home] of builds) await home.dispose();
+  for (const [, backend] of builds) await backend.dispose();
   await reference.dispose();
 });
 
-for (const [build, home] of builds) {
+for (const [build, backend] of builds) {
   for (const c of conformanceCases()) {
-    test(`the wasm home's ${build} kernels against the reference: ${c.name}`, async () => {
-      expect((await c.run(home, reference)).failures).toEqual([]);
+    test(`the wasm backend's ${build} kernels against the reference: ${c.name}`, async () => {
+      expect((await c.run(backend, reference)).failures).toEqual([]);
     });
   }
 }
 
 test("the description says which build computes", () => {
-  expect(builds.map(([, home]) => home.description.features)).toEqual([["simd128", "relaxed-simd"], ["simd128"]]);
+  expect(builds.map(([, backend]) => backend.description.features)).toEqual([["simd128", "relaxed-simd"], ["simd128"]]);
 });

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Home } from "../home";
-import { at, expectClose, noise, product, productTransposed, transposed } from "./fixtures/plain";
-import { openWasmHome } from "./home";
+import type { Backend } from "../backend";
+import { at, expectClose, noise, product, productTransposed, transposed } from "../testing/plain";
+import { openWasmBackend } from "./backend";
 
-let home: Home;
+let backend: Backend;
 beforeAll(async () => {
-  home = await openWasmHome();
+  backend = await openWasmBackend();
 });
-afterAll(() => home.dispose());
+afterAll(() => backend.dispose());
 
-const up = (values: Float32Array | Int32Array, ...shape: number[]) => home.upload(values, shape);
-const read = async (...tensors: Parameters<Home["read"]>[0]) => {
-  const values = await home.read(tensors);
+const up = (values: Float32Array | Int32Array, ...shape: number[]) => backend.upload(values, shape);
+const read = async (...tensors: Parameters<Backend["read"]>[0]) => {
+  const values = await backend.read(tensors);
   for (const tensor of tensors) tensor.dispose();
   return values;
 };
@@ -40,9 +40,9 @@ describe.each(sizes)("products of %i rows, %i inputs, %i outputs", (n, inputs, o
 
   it("linear, with and without bias and residual", async () => {
     const expected = productTransposed(x, w, n, outputs, inputs);
-    const [y] = await read(home.kernels.linear(up(x, n, inputs), weight(), null, null));
+    const [y] = await read(backend.kernels.linear(up(x, n, inputs), weight(), null, null));
     expectClose(y ?? [], expected);
-    const [z] = await read(home.kernels.linear(up(x, n, inputs), weight(), up(bias, outputs), up(dy, n, outputs)));
+    const [z] = await read(backend.kernels.linear(up(x, n, inputs), weight(), up(bias, outputs), up(dy, n, outputs)));
     expectClose(
       z ?? [],
       plus(expected, (i) => at(bias, i % outputs) + at(dy, i)),
@@ -51,9 +51,9 @@ describe.each(sizes)("products of %i rows, %i inputs, %i outputs", (n, inputs, o
 
   it("linearGradInput, with and without a gradient to add", async () => {
     const expected = product(dy, w, n, inputs, outputs);
-    const [dx] = await read(home.kernels.linearGradInput(up(dy, n, outputs), weight(), null));
+    const [dx] = await read(backend.kernels.linearGradInput(up(dy, n, outputs), weight(), null));
     expectClose(dx ?? [], expected);
-    const [sum] = await read(home.kernels.linearGradInput(up(dy, n, outputs), weight(), up(x, n, inputs)));
+    const [sum] = await read(backend.kernels.linearGradInput(up(dy, n, outputs), weight(), up(x, n, inputs)));
     expectClose(
       sum ?? [],
       plus(expected, (i) => at(x, i)),
@@ -63,7 +63,7 @@ describe.each(sizes)("products of %i rows, %i inputs, %i outputs", (n, inputs, o
   it("linearGradWeight accumulates", async () => {
     const into = up(w, outputs, inputs);
     const intoBias = up(bias, outputs);
-    home.kernels.linearGradWeight(up(x, n, inputs), up(dy, n, outputs), into, intoBias);
+    backend.kernels.linearGradWeight(up(x, n, inputs), up(dy, n, outputs), into, intoBias);
     const [dw, db] = await read(into, intoBias);
     expectClose(
       dw ?? [],
@@ -87,7 +87,7 @@ describe("LoRA", () => {
     const block = y.filter((_, i) => inBlock(i));
     const columns = { offset, count };
     const into = up(y, n, width);
-    home.kernels.loraApply(into, columns, up(h, n, rank), up(b, count, rank), scale);
+    backend.kernels.loraApply(into, columns, up(h, n, rank), up(b, count, rank), scale);
     const delta = productTransposed(h, b, n, count, rank);
     const [applied] = await read(into);
     expectClose(
@@ -96,7 +96,14 @@ describe("LoRA", () => {
     );
 
     const intoB = up(b, count, rank);
-    const dh = home.kernels.loraApplyGrad(up(y, n, width), columns, up(h, n, rank), up(b, count, rank), scale, intoB);
+    const dh = backend.kernels.loraApplyGrad(
+      up(y, n, width),
+      columns,
+      up(h, n, rank),
+      up(b, count, rank),
+      scale,
+      intoB,
+    );
     const [gotDh, gotDb] = await read(dh, intoB);
     expectClose(
       gotDh ?? [],
@@ -117,13 +124,17 @@ describe("embedding", () => {
     const row = (id: number) =>
       Array.from(id < 0 ? features.subarray((-1 - id) * d, -id * d) : table.subarray(id * d, (id + 1) * d));
     const [y] = await read(
-      home.kernels.embedding({ format: "f32", out: v, in: d, values: up(table, v, d) }, up(features, f, d), up(ids, 6)),
+      backend.kernels.embedding(
+        { format: "f32", out: v, in: d, values: up(table, v, d) },
+        up(features, f, d),
+        up(ids, 6),
+      ),
     );
     expect(Array.from(y ?? [])).toEqual(Array.from(ids).flatMap(row));
 
     const dy = noise(6 * d, 3);
     const [dTable, dFeatures] = [up(table, v, d), up(features, f, d)];
-    home.kernels.embeddingGrad(up(dy, 6, d), up(ids, 6), dTable, dFeatures);
+    backend.kernels.embeddingGrad(up(dy, 6, d), up(ids, 6), dTable, dFeatures);
     const [gotTable, gotFeatures] = await read(dTable, dFeatures);
     const sumOf = (id: number, c: number) =>
       Array.from(ids).reduce((sum, other, n) => sum + (other === id ? at(dy, n * d + c) : 0), 0);
@@ -159,7 +170,7 @@ describe.each([
   const weight = () => ({ format: "f32", out: v, in: d, values: up(head, v, d) }) as const;
 
   it("gives log-probability, log-sum-exp and entropy", async () => {
-    const got = home.kernels.tokenLogprobs(up(hidden, n, d), weight(), up(targets, n), temperature);
+    const got = backend.kernels.tokenLogprobs(up(hidden, n, d), weight(), up(targets, n), temperature);
     const [logprob, lse, entropy] = await read(got.logprob, got.lse, got.entropy);
     expectClose(
       logprob ?? [],
@@ -187,7 +198,7 @@ describe.each([
       Float32Array.from(rows, (r) => r.lse),
       n,
     );
-    const dHidden = home.kernels.tokenLogprobsGrad(
+    const dHidden = backend.kernels.tokenLogprobsGrad(
       up(hidden, n, d),
       weight(),
       up(targets, n),

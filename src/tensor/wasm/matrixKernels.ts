@@ -1,4 +1,4 @@
-/** Linear layers, LoRA, embeddings, and the fused vocabulary head of the wasm home. */
+/** Linear layers, LoRA, embeddings, and the fused vocabulary head of the wasm backend. */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Kernels, Weight } from "../kernels";
 import { expectColumns, expectShape, expectWeight, matrixOf } from "./checks";

@@ -1,11 +1,11 @@
 /**
- * Tensors in the memory of TensorFlow.js' wasm backend: one backend instance, and so one memory, for each home.
+ * Tensors in the memory of TensorFlow.js' wasm backend: one backend instance, and so one memory, for each backend.
  * Growth of that memory detaches its ArrayBuffer, so typed arrays are made anew for each use.
  */
 
 import { BackendWasm, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { engine, env, findBackendFactory, type Tensor, util } from "@tensorflow/tfjs-core";
-import { type DataType, KernelError } from "../home";
+import { type DataType, KernelError } from "../backend";
 import { locateBinaries } from "./binaries";
 import { instantiateKernels, type KernelExports } from "./kernelExports";
 
@@ -22,19 +22,19 @@ export class WasmMemory {
   private closed = false;
 
   private constructor(
-    private readonly backend: BackendWasm,
+    private readonly tfjs: BackendWasm,
     private readonly heap: WebAssembly.Memory,
     readonly exports: KernelExports,
     readonly fused: boolean,
   ) {
-    const free = backend.disposeData.bind(backend);
+    const free = tfjs.disposeData.bind(tfjs);
     // Views borrow their address: only their registration ends. After `close`, the memory is gone as a whole.
-    backend.disposeData = (dataId: object, force?: boolean): boolean => {
+    tfjs.disposeData = (dataId: object, force?: boolean): boolean => {
       if (this.closed) return true;
-      const entry = backend.dataIdMap.get(dataId);
+      const entry = tfjs.dataIdMap.get(dataId);
       if (this.views.has(dataId)) {
-        backend.wasm.tfjs.disposeData(entry.id);
-        backend.dataIdMap.delete(dataId);
+        tfjs.wasm.tfjs.disposeData(entry.id);
+        tfjs.dataIdMap.delete(dataId);
         return true;
       }
       const released = free(dataId, force);
@@ -48,7 +48,7 @@ export class WasmMemory {
     const binaries = await locateBinaries(fused);
     env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
     if (!(await env().getAsync("WASM_HAS_SIMD_SUPPORT")))
-      throw new Error("This browser's WebAssembly has no SIMD; the wasm home needs it. Update the browser.");
+      throw new Error("This browser's WebAssembly has no SIMD; the wasm backend needs it. Update the browser.");
     // Only the SIMD entry is used, but setWasmPaths wants all three.
     setWasmPaths({
       "tfjs-backend-wasm.wasm": binaries.tfjs,
@@ -56,19 +56,19 @@ export class WasmMemory {
       "tfjs-backend-wasm-threaded-simd.wasm": binaries.tfjs,
     });
     // tfjs rejects with a bare { message } here, and sometimes with an Error.
-    const backend = await Promise.resolve(findBackendFactory("wasm")()).catch((cause: unknown) => {
+    const tfjs = await Promise.resolve(findBackendFactory("wasm")()).catch((cause: unknown) => {
       throw new Error(
         `TensorFlow.js' wasm backend did not start from ${binaries.tfjs}. Check that this file is served.`,
         { cause },
       );
     });
-    if (!(backend instanceof BackendWasm))
+    if (!(tfjs instanceof BackendWasm))
       throw new Error(
         'The TensorFlow.js backend registered as "wasm" is not tfjs-backend-wasm; two copies of TensorFlow.js may be loaded.',
       );
-    const { memory } = (backend.wasm as BackendWasm["wasm"] & EmscriptenModule).asm;
+    const { memory } = (tfjs.wasm as BackendWasm["wasm"] & EmscriptenModule).asm;
     const opened = new WasmMemory(
-      backend,
+      tfjs,
       memory,
       await instantiateKernels(binaries.kernels, memory, onKernel),
       binaries.fused,
@@ -80,7 +80,7 @@ export class WasmMemory {
 
   /** A new tensor with undefined contents. Throws KernelError when the memory cannot hold it. */
   allocate(shape: readonly number[], dtype: DataType = "float32"): Tensor {
-    if (this.closed) throw new Error("The wasm home is disposed; open a new one.");
+    if (this.closed) throw new Error("The wasm backend is disposed; open a new one.");
     const bytes = 4 * util.sizeFromShape([...shape]);
     const full = () =>
       new KernelError(
@@ -88,7 +88,7 @@ export class WasmMemory {
       );
     // TensorFlow.js passes sizes on modulo 2^32 and takes address 0 for an answer: both are failures.
     if (bytes >= 2 ** 32) throw full();
-    const tensor = engine().makeTensorFromTensorInfo(this.backend.makeOutput([...shape], dtype), this.backend);
+    const tensor = engine().makeTensorFromTensorInfo(this.tfjs.makeOutput([...shape], dtype), this.tfjs);
     this.liveBytes += bytes;
     if (this.pointer(tensor) === 0) {
       tensor.dispose();
@@ -103,19 +103,19 @@ export class WasmMemory {
     if (!Number.isInteger(offset) || offset < 0 || offset + size > flat.size) {
       throw new Error(`view: elements [${offset}, ${offset + size}) lie outside a tensor of ${flat.size} elements`);
     }
-    const info = this.backend.makeOutput([...shape], flat.dtype, this.pointer(flat) + 4 * offset);
+    const info = this.tfjs.makeOutput([...shape], flat.dtype, this.pointer(flat) + 4 * offset);
     this.views.add(info.dataId);
-    return engine().makeTensorFromTensorInfo(info, this.backend);
+    return engine().makeTensorFromTensorInfo(info, this.tfjs);
   }
 
   /** Byte address of a tensor. */
   pointer(tensor: Tensor): number {
-    if (tensor.isDisposed || !this.backend.dataIdMap.has(tensor.dataId)) {
+    if (tensor.isDisposed || !this.tfjs.dataIdMap.has(tensor.dataId)) {
       throw new Error(
-        `A tensor of shape [${tensor.shape}] is ${tensor.isDisposed ? "disposed" : "not in this wasm home"}.`,
+        `A tensor of shape [${tensor.shape}] is ${tensor.isDisposed ? "disposed" : "not in this wasm backend"}.`,
       );
     }
-    return this.backend.dataIdMap.get(tensor.dataId).memoryOffset;
+    return this.tfjs.dataIdMap.get(tensor.dataId).memoryOffset;
   }
 
   /** The bytes of a tensor, valid until the next allocation. */
@@ -147,6 +147,6 @@ export class WasmMemory {
     if (this.closed) return;
     this.closed = true;
     this.liveBytes = 0;
-    this.backend.dispose();
+    this.tfjs.dispose();
   }
 }

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Home } from "../home";
-import { at, attention, expectClose, keysOf, noise } from "./fixtures/plain";
-import { openWasmHome } from "./home";
+import type { Backend } from "../backend";
+import { at, attention, expectClose, keysOf, noise } from "../testing/plain";
+import { openWasmBackend } from "./backend";
 
-let home: Home;
+let backend: Backend;
 beforeAll(async () => {
-  home = await openWasmHome();
+  backend = await openWasmBackend();
 });
-afterAll(() => home.dispose());
+afterAll(() => backend.dispose());
 
-const up = (values: Float32Array | Int32Array, ...shape: number[]) => home.upload(values, shape);
-const read = async (...tensors: Parameters<Home["read"]>[0]) => {
-  const values = await home.read(tensors);
+const up = (values: Float32Array | Int32Array, ...shape: number[]) => backend.upload(values, shape);
+const read = async (...tensors: Parameters<Backend["read"]>[0]) => {
+  const values = await backend.read(tensors);
   for (const tensor of tensors) tensor.dispose();
   return values;
 };
@@ -30,7 +30,7 @@ describe.each([
     1 / Math.sqrt(x.subarray(r * d, (r + 1) * d).reduce((sum, v) => sum + v * v, 0) / d + eps);
 
   it("forward", async () => {
-    const [y] = await read(home.kernels.rmsNorm(up(x, n, d), up(w, d), eps));
+    const [y] = await read(backend.kernels.rmsNorm(up(x, n, d), up(w, d), eps));
     expectClose(
       y ?? [],
       zip((i) => at(x, i) * inverse(Math.floor(i / d)) * at(w, i % d), n * d),
@@ -47,7 +47,7 @@ describe.each([
     const scale = Math.max(...expected.map(Math.abs), 1);
     const into = up(w, d);
     const [dx, dw] = await read(
-      home.kernels.rmsNormGrad(up(x, n, d), up(w, d), up(dy, n, d), eps, up(residual, n, d), into),
+      backend.kernels.rmsNormGrad(up(x, n, d), up(w, d), up(dy, n, d), eps, up(residual, n, d), into),
       into,
     );
     expectClose(
@@ -62,7 +62,7 @@ describe.each([
         d,
       ),
     );
-    const [plain] = await read(home.kernels.rmsNormGrad(up(x, n, d), up(w, d), up(dy, n, d), eps, null, null));
+    const [plain] = await read(backend.kernels.rmsNormGrad(up(x, n, d), up(w, d), up(dy, n, d), eps, null, null));
     expectClose([...(plain ?? []), scale], [...expected, scale], 3e-6);
   });
 });
@@ -81,8 +81,8 @@ describe("activations", () => {
   const sigmoid = (v: number) => 1 / (1 + Math.exp(-v));
 
   it("GELU is exact to 1e-6, its gradient too", async () => {
-    const [y] = await read(home.kernels.gelu(up(x, 1003)));
-    const [dx] = await read(home.kernels.geluGrad(up(x, 1003), up(dy, 1003)));
+    const [y] = await read(backend.kernels.gelu(up(x, 1003)));
+    const [dx] = await read(backend.kernels.geluGrad(up(x, 1003), up(dy, 1003)));
     for (let i = 0; i < 1003; i++) {
       const v = at(x, i);
       expect(Math.abs(at(y ?? [], i) - v * cdf(v))).toBeLessThan(1e-6);
@@ -101,12 +101,12 @@ describe("activations", () => {
     const g = (i: number) => at(gateUp, Math.floor(i / f) * 2 * f + (i % f));
     const u = (i: number) => at(gateUp, Math.floor(i / f) * 2 * f + f + (i % f));
     const d = noise(n * f, 4);
-    const [y] = await read(home.kernels.swiglu(up(gateUp, n, 2 * f)));
+    const [y] = await read(backend.kernels.swiglu(up(gateUp, n, 2 * f)));
     expectClose(
       y ?? [],
       zip((i) => g(i) * sigmoid(g(i)) * u(i), n * f),
     );
-    const [grad] = await read(home.kernels.swigluGrad(up(gateUp, n, 2 * f), up(d, n, f)));
+    const [grad] = await read(backend.kernels.swigluGrad(up(gateUp, n, 2 * f), up(d, n, f)));
     expectClose(
       grad ?? [],
       zip(
@@ -122,16 +122,16 @@ describe("activations", () => {
   });
 
   it("lets NaN through", async () => {
-    const [y] = await read(home.kernels.gelu(up(Float32Array.of(1, NaN, 2), 3)));
+    const [y] = await read(backend.kernels.gelu(up(Float32Array.of(1, NaN, 2), 3)));
     expect(Array.from(y ?? [], Number.isNaN)).toEqual([false, true, false]);
   });
 
   it("adds and fills any number of elements", async () => {
     for (const n of [1, 2, 3, 4, 7, 64]) {
       const a = noise(n, 1);
-      const sum = home.kernels.add(up(a, n), up(a, n));
-      const filled = home.zeros([n + 1]);
-      home.kernels.fill(home.view(filled, 0, [n]), 3);
+      const sum = backend.kernels.add(up(a, n), up(a, n));
+      const filled = backend.zeros([n + 1]);
+      backend.kernels.fill(backend.view(filled, 0, [n]), 3);
       const [s, f] = await read(sum, filled);
       expect(s).toEqual(a.map((v) => v + v));
       expect(Array.from(f ?? [])).toEqual([...Array<number>(n).fill(3), 0]);
@@ -150,8 +150,8 @@ describe("rope", () => {
     const angles = noise(n * half, 2, 3);
     const [cos, sin] = [angles.map(Math.cos), angles.map(Math.sin)];
     const into = up(x, n, width);
-    home.kernels.rope(into, up(cos, n, half), up(sin, n, half), heads, headDim, false);
-    const [y] = await home.read([into]);
+    backend.kernels.rope(into, up(cos, n, half), up(sin, n, half), heads, headDim, false);
+    const [y] = await backend.read([into]);
     expectClose(
       y ?? [],
       zip((i) => {
@@ -164,7 +164,7 @@ describe("rope", () => {
           : at(x, i) * at(cos, t) + at(x, i - half) * at(sin, t);
       }, n * width),
     );
-    home.kernels.rope(into, up(cos, n, half), up(sin, n, half), heads, headDim, true);
+    backend.kernels.rope(into, up(cos, n, half), up(sin, n, half), heads, headDim, true);
     expectClose((await read(into))[0] ?? [], x);
   });
 });
@@ -216,8 +216,8 @@ describe("attention", () => {
       const expected = attention(qkv, qkv, visible, shape, dOut);
       const x = up(qkv, n, width);
       const ranges = up(visible, n, 4);
-      const { out, lse } = home.kernels.attention(x, x, ranges, shape);
-      const grad = home.kernels.attentionGrad(
+      const { out, lse } = backend.kernels.attention(x, x, ranges, shape);
+      const grad = backend.kernels.attentionGrad(
         x,
         ranges,
         up(seenBy, n, 2),
@@ -238,7 +238,7 @@ describe("attention", () => {
     const [q, cache] = [noise(3 * 11, 1), noise(9 * 8, 2)];
     const visible = Int32Array.of(0, 3, 4, 6, 5, 5, 2, 2, 1, 2, 0, 0);
     expect(keysOf(visible, 0, 2)).toEqual([0, 1, 2, 4, 5, 6, 7]);
-    const got = home.kernels.attention(up(q, 3, 11), up(cache, 9, 8), up(visible, 3, 4), shape);
+    const got = backend.kernels.attention(up(q, 3, 11), up(cache, 9, 8), up(visible, 3, 4), shape);
     const expected = attention(q, cache, visible, shape);
     const [out, lse] = await read(got.out, got.lse);
     expectClose(out ?? [], expected.out);
@@ -250,7 +250,7 @@ describe("attention", () => {
     const shape = { heads: 1, kvHeads: 1, headDim: 8, qOffset: 0, kOffset: 0, vOffset: 8 };
     const visible = Int32Array.of(0, 40, 50, 51, 0, 1, 50, 90, 0, 3, 50, 52, 0, 40, 50, 90, 0, 40, 0, 0);
     const [q, cache] = [noise(5 * 8, 1), noise(90 * 16, 2)];
-    const got = home.kernels.attention(up(q, 5, 8), up(cache, 90, 16), up(visible, 5, 4), shape);
+    const got = backend.kernels.attention(up(q, 5, 8), up(cache, 90, 16), up(visible, 5, 4), shape);
     const expected = attention(q, cache, visible, shape);
     const [out, lse] = await read(got.out, got.lse);
     expectClose(out ?? [], expected.out);
@@ -260,24 +260,29 @@ describe("attention", () => {
   it("refuses ranges outside the rows", () => {
     const shape = { heads: 1, kvHeads: 1, headDim: 4, qOffset: 0, kOffset: 0, vOffset: 0 };
     expect(() =>
-      home.kernels.attention(home.zeros([1, 4]), home.zeros([2, 4]), up(Int32Array.of(0, 3, 0, 0), 1, 4), shape),
+      backend.kernels.attention(
+        backend.zeros([1, 4]),
+        backend.zeros([2, 4]),
+        up(Int32Array.of(0, 3, 0, 0), 1, 4),
+        shape,
+      ),
     ).toThrow("outside the 2 rows");
   });
 });
 
 describe("copyRows", () => {
   it("copies a block of columns to the named rows and skips negative ones", async () => {
-    const into = home.zeros([6, 2]);
-    home.kernels.copyRows(
+    const into = backend.zeros([6, 2]);
+    backend.kernels.copyRows(
       up(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9), 3, 3),
       { offset: 1, count: 2 },
       up(Int32Array.of(3, -1, 0), 3),
       2,
       into,
     );
-    expect(Array.from((await home.read([into]))[0] ?? [])).toEqual([0, 0, 0, 0, 8, 9, 0, 0, 0, 0, 2, 3]);
+    expect(Array.from((await backend.read([into]))[0] ?? [])).toEqual([0, 0, 0, 0, 8, 9, 0, 0, 0, 0, 2, 3]);
     expect(() =>
-      home.kernels.copyRows(home.zeros([1, 2]), { offset: 0, count: 2 }, up(Int32Array.of(5), 1), 1, into),
+      backend.kernels.copyRows(backend.zeros([1, 2]), { offset: 0, count: 2 }, up(Int32Array.of(5), 1), 1, into),
     ).toThrow("outside the 6 rows");
   });
 });

@@ -1,4 +1,4 @@
-/** Norms, attention, activations, element-wise kernels and cache copies of the wasm home. */
+/** Norms, attention, activations, element-wise kernels and cache copies of the wasm backend. */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { cacheColumns, holdsHalves } from "../cacheHalves";
 import type { AttentionShape, Kernels } from "../kernels";

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Home } from "../home";
+import type { Backend } from "../backend";
 import type { PolicyLossOptions, SampleOptions } from "../kernels";
 import { randomUniform } from "../random";
-import { at, expectClose, noise } from "./fixtures/plain";
-import { openWasmHome } from "./home";
+import { at, expectClose, noise } from "../testing/plain";
+import { openWasmBackend } from "./backend";
 
-let home: Home;
+let backend: Backend;
 beforeAll(async () => {
-  home = await openWasmHome();
+  backend = await openWasmBackend();
 });
-afterAll(() => home.dispose());
+afterAll(() => backend.dispose());
 
-const up = (values: Float32Array | Int32Array, ...shape: number[]) => home.upload(values, shape);
+const up = (values: Float32Array | Int32Array, ...shape: number[]) => backend.upload(values, shape);
 
 describe("policyLoss", () => {
   const n = 41;
@@ -51,8 +51,8 @@ describe("policyLoss", () => {
     { clipLow: 0.2, clipHigh: 0.2, dualClip: 3, ratioMax: 3, logRatioClamp: 20, beta: 0.04 },
     { clipLow: 0.5, clipHigh: 0.9, dualClip: 1.4, ratioMax: 1.8, logRatioClamp: 0.9, beta: 0.5 },
   ])("sums and gradient with %o", async (o) => {
-    const got = home.kernels.policyLoss(up(logprob, n), up(old, n), up(ref, n), up(advantage, n), up(weight, n), o);
-    const [grad, stats] = await home.read([got.dLogprob, got.stats]);
+    const got = backend.kernels.policyLoss(up(logprob, n), up(old, n), up(ref, n), up(advantage, n), up(weight, n), o);
+    const [grad, stats] = await backend.read([got.dLogprob, got.stats]);
     expectClose(
       stats ?? [],
       plain(o, (i) => at(logprob, i)),
@@ -87,15 +87,15 @@ describe("sample", () => {
 
   async function run(o: SampleOptions, done = new Int32Array(rows)) {
     const buffers = {
-      tokens: home.zeros([rows, capacity], "int32"),
-      logprobs: home.zeros([rows, capacity]),
-      entropies: home.zeros([rows, capacity]),
-      next: home.zeros([rows], "int32"),
+      tokens: backend.zeros([rows, capacity], "int32"),
+      logprobs: backend.zeros([rows, capacity]),
+      entropies: backend.zeros([rows, capacity]),
+      next: backend.zeros([rows], "int32"),
       done: up(done, rows),
       streams: up(streams, rows, 2),
     };
-    home.kernels.sample(up(logits, rows, v), buffers, o);
-    const [tokens, logprobs, entropies, next, after] = await home.read([
+    backend.kernels.sample(up(logits, rows, v), buffers, o);
+    const [tokens, logprobs, entropies, next, after] = await backend.read([
       buffers.tokens,
       buffers.logprobs,
       buffers.entropies,
@@ -155,18 +155,18 @@ describe("sample", () => {
   it("keeps the first of equal logits under top-k and arg-max", async () => {
     const flat = up(new Float32Array(rows * v).fill(1), rows, v);
     const buffers = {
-      tokens: home.zeros([rows, 1], "int32"),
-      logprobs: home.zeros([rows, 1]),
-      entropies: home.zeros([rows, 1]),
-      next: home.zeros([rows], "int32"),
-      done: home.zeros([rows], "int32"),
+      tokens: backend.zeros([rows, 1], "int32"),
+      logprobs: backend.zeros([rows, 1]),
+      entropies: backend.zeros([rows, 1]),
+      next: backend.zeros([rows], "int32"),
+      done: backend.zeros([rows], "int32"),
       streams: up(streams, rows, 2),
     };
-    home.kernels.sample(flat, buffers, { ...base, position: 0, topK: 3 });
-    expect(Math.max(...((await home.read([buffers.next]))[0] ?? []))).toBeLessThan(3);
-    home.write(buffers.done, new Int32Array(rows));
-    home.kernels.sample(flat, buffers, { ...base, position: 0, greedy: true });
-    expect(Math.max(...((await home.read([buffers.next]))[0] ?? []))).toBe(0);
+    backend.kernels.sample(flat, buffers, { ...base, position: 0, topK: 3 });
+    expect(Math.max(...((await backend.read([buffers.next]))[0] ?? []))).toBeLessThan(3);
+    backend.write(buffers.done, new Int32Array(rows));
+    backend.kernels.sample(flat, buffers, { ...base, position: 0, greedy: true });
+    expect(Math.max(...((await backend.read([buffers.next]))[0] ?? []))).toBe(0);
   });
 });
 
@@ -185,9 +185,9 @@ describe("AdamW", () => {
     const [theta, grad, m] = [noise(n, 1), noise(n, 2), noise(n, 3, 0.1)];
     const v = noise(n, 4, 0.1).map(Math.abs);
     const [t, mm, vv] = [up(theta, n), up(m, n), up(v, n)];
-    const squares = home.kernels.sumSquares(up(grad, n));
-    home.kernels.adamw(t, up(grad, n), mm, vv, squares, options);
-    const [gotT, gotM, gotV, gotSquares] = await home.read([t, mm, vv, squares]);
+    const squares = backend.kernels.sumSquares(up(grad, n));
+    backend.kernels.adamw(t, up(grad, n), mm, vv, squares, options);
+    const [gotT, gotM, gotV, gotSquares] = await backend.read([t, mm, vv, squares]);
     const sum = grad.reduce((a, g) => a + g * g, 0);
     expectClose(gotSquares ?? [], [sum]);
     const clip = Math.min(1, options.maxGradNorm / (Math.sqrt(sum) + 1e-6));
@@ -211,13 +211,13 @@ describe("AdamW", () => {
   it("writes nothing where the gradient is not finite", async () => {
     const theta = noise(9, 1);
     for (const bad of [NaN, Infinity]) {
-      const [t, m, v] = [up(theta, 9), home.zeros([9]), home.zeros([9])];
+      const [t, m, v] = [up(theta, 9), backend.zeros([9]), backend.zeros([9])];
       const grad = up(
         noise(9, 2).map((g, i) => (i === 8 ? bad : g)),
         9,
       );
-      home.kernels.adamw(t, grad, m, v, home.kernels.sumSquares(grad), { ...options, maxGradNorm: Infinity });
-      const [gotT, gotM] = await home.read([t, m]);
+      backend.kernels.adamw(t, grad, m, v, backend.kernels.sumSquares(grad), { ...options, maxGradNorm: Infinity });
+      const [gotT, gotM] = await backend.read([t, m]);
       expect(gotT).toEqual(theta);
       expect(gotM).toEqual(new Float32Array(9));
     }

@@ -1,4 +1,4 @@
-/** Sampling, the policy-gradient loss and the optimiser of the wasm home. */
+/** Sampling, the policy-gradient loss and the optimiser of the wasm backend. */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Kernels } from "../kernels";
 import { expectShape, matrixOf } from "./checks";

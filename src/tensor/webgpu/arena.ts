@@ -2,14 +2,14 @@
  * Memory for what comes and goes inside recorded work. A tensor disposed there gives its buffer back to the arena, never
  * to tfjs' pool: a later replay writes into that buffer again, and it must not be somebody else's by then. Within a
  * recording, buffers are reused as soon as they are given back, in the order of the dispatches. Recordings run one after
- * another on the device's queue and leave nothing behind in the arena, so that all of a home's share one. A buffer stays in
+ * another on the device's queue and leave nothing behind in the arena, so that all of a backend's share one. A buffer stays in
  * the arena as long as there are recordings.
  *
  * Work of one kind takes memory in the same order whatever its shapes are, so the buffers of its largest recording serve all
  * others, each in its place (`begin`). Without that order a smaller recording might be given a buffer that a later part of it
  * needs, and the arena would grow.
  */
-import type { DataId } from "./backend";
+import type { DataId } from "./tfjsWebGpu";
 
 const LEAST_FILL = 0.5;
 const SMALL_BYTES = 4096;

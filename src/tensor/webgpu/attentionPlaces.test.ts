@@ -1,10 +1,10 @@
 /** What attention gives a row does not depend on where the row lies and what lies beside it: packing, padding and slots change no bit. */
 import { afterAll, expect, it } from "vitest";
 import { randomUniform } from "../random";
-import { openNodeWebGpuHome } from "./node";
+import { openNodeWebGpuBackend } from "./node";
 
-const home = await openNodeWebGpuHome();
-afterAll(() => home.dispose());
+const backend = await openNodeWebGpuBackend();
+afterAll(() => backend.dispose());
 
 const [HEADS, KV_HEADS, HEAD_DIM, LENGTH] = [4, 2, 16, 21];
 const WIDTH = (HEADS + 2 * KV_HEADS) * HEAD_DIM;
@@ -34,20 +34,20 @@ async function sequenceAt(before: number, after: number): Promise<Float32Array[]
   const seenBy = Array.from({ length: rows }, (_, i) =>
     i < before ? [i, before] : i < before + LENGTH ? [i, before + LENGTH] : [0, 0],
   );
-  const qkv = home.upload(values(WIDTH, 1), [rows, WIDTH]);
-  const ranges = home.upload(Int32Array.from(visible.flat()), [rows, 4]);
-  const { out, lse } = home.kernels.attention(qkv, qkv, ranges, SHAPE);
-  const dOut = home.upload(values(HEADS * HEAD_DIM, 2), [rows, HEADS * HEAD_DIM]);
-  const dQkv = home.kernels.attentionGrad(
+  const qkv = backend.upload(values(WIDTH, 1), [rows, WIDTH]);
+  const ranges = backend.upload(Int32Array.from(visible.flat()), [rows, 4]);
+  const { out, lse } = backend.kernels.attention(qkv, qkv, ranges, SHAPE);
+  const dOut = backend.upload(values(HEADS * HEAD_DIM, 2), [rows, HEADS * HEAD_DIM]);
+  const dQkv = backend.kernels.attentionGrad(
     qkv,
     ranges,
-    home.upload(Int32Array.from(seenBy.flat()), [rows, 2]),
+    backend.upload(Int32Array.from(seenBy.flat()), [rows, 2]),
     out,
     lse,
     dOut,
     SHAPE,
   );
-  const read = await home.read([out, lse, dQkv]);
+  const read = await backend.read([out, lse, dQkv]);
   return read.map((all) =>
     Float32Array.from(all.slice((before * all.length) / rows, ((before + LENGTH) * all.length) / rows)),
   );
@@ -70,7 +70,7 @@ it("gives a slot the same bits alone and among others", { timeout: 60_000 }, asy
   const columns = 2 * KV_HEADS * HEAD_DIM;
   const uniform = (count: number, seed: number): Float32Array =>
     Float32Array.from({ length: count }, (_, i) => 4 * randomUniform(seed, 0, 0, i) - 2);
-  const cache = home.upload(uniform(140 * columns, 3), [140, columns]);
+  const cache = backend.upload(uniform(140 * columns, 3), [140, columns]);
   const queries = uniform(11 * HEADS * HEAD_DIM, 4);
   const prompts = [
     [0, 9],
@@ -84,17 +84,17 @@ it("gives a slot the same bits alone and among others", { timeout: 60_000 }, asy
   ]);
   const attend = async (slots: readonly number[]): Promise<number[][]> => {
     const width = HEADS * HEAD_DIM;
-    const q = home.upload(
+    const q = backend.upload(
       Float32Array.from(slots.flatMap((slot) => [...queries.subarray(slot * width, (slot + 1) * width)])),
       [slots.length, width],
     );
-    const { out, lse } = home.kernels.attention(
+    const { out, lse } = backend.kernels.attention(
       q,
       cache,
-      home.upload(Int32Array.from(slots.flatMap((slot) => visible[slot]!)), [slots.length, 4]),
+      backend.upload(Int32Array.from(slots.flatMap((slot) => visible[slot]!)), [slots.length, 4]),
       { ...SHAPE, kOffset: 0, vOffset: KV_HEADS * HEAD_DIM },
     );
-    const read = await home.read([out, lse]);
+    const read = await backend.read([out, lse]);
     return slots.map((_, i) =>
       read.flatMap((all) => [...all.slice((i * all.length) / slots.length, ((i + 1) * all.length) / slots.length)]),
     );

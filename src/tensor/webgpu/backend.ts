@@ -1,161 +1,284 @@
 /**
- * The one place that touches private members of tfjs-backend-webgpu 4.22. TensorFlow.js records its own
- * work into a command encoder and compute pass that are private in TypeScript only; recording our
- * dispatches into the same pass is what keeps them in order with stock tf.* operations.
- *
- * What is changed against the stock backend, per instance:
- *  - `submitQueue` first uploads the parameters of our recorded dispatches (see dispatch.ts);
- *  - `tensorToBinding` binds a view at its offset (stock binds every tensor's buffer from byte 0);
- *  - `disposeData` tells us, so that the arena gets its buffers back (see arena.ts);
- *  - `read` goes through our packed read-back, so `tensor.data()` is right for views and padded buffers.
+ * The WebGPU backend: tfjs-backend-webgpu on a device of our own, and our WGSL kernels recorded into its
+ * command stream. TensorFlow.js knows one backend of a name, so a process has one such backend at a time;
+ * opening another one (after a loss, say) disposes of the one before.
  */
+import {
+  engine,
+  findBackendFactory,
+  registerBackend,
+  removeBackend,
+  setBackend,
+  type Tensor,
+} from "@tensorflow/tfjs-core";
+import type { Backend, BackendCounters, BackendDescription, DataType, DeviceLostError, Recorder } from "../backend";
+import { directRecorder } from "../directRecorder";
+import type { Kernels } from "../kernels";
+import { type AdapterTraits, adapterTraits, type OpenedDevice, openDevice } from "./device";
+import { Dispatcher } from "./dispatch";
+import { Faults } from "./faults";
+import { webGpuKernels } from "./kernels";
+import { Products, type ProductsOption, plainVariant, uniformTable } from "./kernels/products/choice";
+import type { FragmentSupport } from "./kernels/products/fragments";
+import { type TuningStore, tuningIdentity } from "./kernels/products/tuningRecord";
+import type { ProductAdapter } from "./kernels/products/variant";
+import { ProductTiming } from "./productTiming";
+import { Readback } from "./readback";
+import { WebGpuRecorder } from "./recorder";
+import { Storage, VIEW_ALIGNMENT } from "./storage";
+import { TfjsWebGpu } from "./tfjsWebGpu";
+import { type ProductTuning, tuneProducts } from "./tuneProducts";
 
-import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
-import { type DataType, env, type TensorInfo } from "@tensorflow/tfjs-core";
-
-/** What tfjs keeps for a tensor; `values` is a CPU copy that must be null once the GPU copy is written. */
-export interface TensorRecord {
-  values: Float32Array | Int32Array | Uint8Array | null;
-  dtype: DataType;
-  shape: readonly number[];
-  refCount: number;
-  resource?: GPUBuffer | null;
-  /** tfjs does not release the buffer with the tensor. */
-  external?: boolean;
+export interface WebGpuBackendOptions {
+  /** Where adapters come from; `navigator.gpu` by default. In Node: `nodeGpu()` of ./node. */
+  readonly gpu?: GPU;
+  readonly powerPreference?: GPUPowerPreference;
+  /** Kernel variants for a GPU on a CPU adapter or the reverse; for tests and measurements. */
+  readonly kernelsFor?: "software" | "gpu";
+  /**
+   * The variant of the matrix product (kernels/products), or "tuned" to measure them. By default register tiles on CPU
+   * adapters, and on GPUs what the tuner chooses. Products that a variant is not written for are left to the plain one.
+   */
+  readonly products?: ProductsOption;
+  /** Where the tuner's choice is kept, and what besides the adapter it holds for (browser or Node, and version); by default it is not kept. */
+  readonly tuning?: { readonly store: TuningStore; readonly environment: string };
+  /** Subgroup matrices in another spelling than the device's, or emulated; for tests. */
+  readonly fragments?: FragmentSupport;
+  /** Bind at most so many bytes of a weight at once, as an adapter with a lower limit would; for tests. */
+  readonly weightBindingBytes?: number;
+  /** false: run every step's code anew instead of replaying recorded steps; for tests and measurements. Default true. */
+  readonly record?: boolean;
 }
 
-export type DataId = object;
+let current: WebGpuBackend | null = null;
 
-export interface BufferBinding {
-  readonly buffer: GPUBuffer;
-  /** Bytes. */
-  readonly offset: number;
-  readonly size: number;
-}
-
-/** The private members we rely on, with the types they have in 4.22. */
-interface BackendInternals {
-  commandEncoder: GPUCommandEncoder | null;
-  computePassEncoder: GPUComputePassEncoder | null;
-  /** Tensors that recorded, not yet submitted commands use; tfjs defers releasing their buffers. */
-  commandQueueOwnedIds: WeakSet<DataId>;
-  dispatchCountInPass: number;
-  tensorToBinding(tensor: TensorInfo | null): GPUBindingResource | null;
-  tensorMap: { get(id: DataId): TensorRecord; set(id: DataId, record: TensorRecord): void; has(id: DataId): boolean };
-  bufferManager: {
-    freeBuffers: Map<string, GPUBuffer[]>;
-    numFreeBuffers: number;
-    numBytesUsed: number;
-    numBytesAllocated: number;
-  };
-  nextDataId(): number;
-}
-
-export interface BackendHooks {
-  beforeSubmit(): void;
-  afterSubmit(): void;
-  stockDispatch(): void;
-  /** The last tensor over this data is being disposed. */
-  disposing(id: DataId): void;
-  bindingOf(id: DataId): BufferBinding;
-  read(id: DataId): Promise<Float32Array | Int32Array>;
-}
-
-export class HomeBackend extends WebGPUBackend {
-  private hooks: BackendHooks | null = null;
-
-  /** Must be called once before any work. */
-  install(hooks: BackendHooks): void {
-    this.hooks = hooks;
-    this.internals.tensorToBinding = (tensor) => (tensor === null ? null : hooks.bindingOf(tensor.dataId));
+/** @throws Error that says what is missing, when there is no WebGPU, no adapter or no device */
+export async function openWebGpuBackend(options: WebGpuBackendOptions = {}): Promise<WebGpuBackend> {
+  const gpu = options.gpu ?? globalThis.navigator?.gpu;
+  if (!gpu) {
+    throw new Error(
+      "This environment has no WebGPU (navigator.gpu is missing). Browsers need a secure context (https or localhost) and a version with WebGPU.",
+    );
   }
-
-  /** The documented cast: the class declares these members private, its instances have them. */
-  get internals(): BackendInternals {
-    return this as unknown as BackendInternals;
-  }
-
-  /** tfjs' setting for how many dispatches it records before submitting. */
-  static setDispatchesPerSubmit(count: number): void {
-    env().set("WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE", count);
-  }
-
-  override submitQueue(): void {
-    this.hooks?.beforeSubmit();
-    super.submitQueue();
-    this.hooks?.afterSubmit();
-  }
-
-  override runWebGPUProgram(...args: Parameters<WebGPUBackend["runWebGPUProgram"]>): TensorInfo {
-    this.hooks?.stockDispatch();
-    return super.runWebGPUProgram(...args);
-  }
-
-  override disposeData(id: DataId, force = false): boolean {
-    const { tensorMap } = this.internals;
-    if (tensorMap.has(id) && (force || tensorMap.get(id).refCount <= 1)) this.hooks?.disposing(id);
-    return super.disposeData(id, force);
-  }
-
-  override async read(id: DataId): Promise<Float32Array | Int32Array | Uint8Array> {
-    const record = this.internals.tensorMap.get(id);
-    if (record.values !== null && record.values !== undefined) return record.values;
-    if (!this.hooks) throw new Error("WebGPU backend: read before the home was set up.");
-    return this.hooks.read(id);
-  }
-
-  /** The pass that tfjs would record its next dispatch into. */
-  computePass(): GPUComputePassEncoder {
-    const own = this.internals;
-    if (own.computePassEncoder) return own.computePassEncoder;
-    this.ensureCommandEncoderReady();
-    if (!own.commandEncoder) throw new Error("WebGPU backend: tfjs made no command encoder.");
-    own.computePassEncoder = own.commandEncoder.beginComputePass();
-    return own.computePassEncoder;
-  }
-
-  /** The encoder with no pass open, for copies. */
-  copyEncoder(): GPUCommandEncoder {
-    this.endComputePassEncoder();
-    this.ensureCommandEncoderReady();
-    const encoder = this.internals.commandEncoder;
-    if (!encoder) throw new Error("WebGPU backend: tfjs made no command encoder.");
-    return encoder;
-  }
-
-  hasRecordedWork(): boolean {
-    return this.internals.commandEncoder !== null;
-  }
-
-  /** Submit what has been recorded; nothing if nothing was. */
-  submitRecorded(): void {
-    if (!this.hasRecordedWork()) return;
-    this.endComputePassEncoder();
-    this.submitQueue();
-  }
-
-  newDataId(record: TensorRecord): DataId {
-    const id = { id: this.internals.nextDataId() };
-    this.internals.tensorMap.set(id, record);
-    return id;
-  }
-
-  /** Destroys recycled buffers (tfjs never does) until at most `keepBytes` of them are left. */
-  trimFreeBuffers(keepBytes: number): number {
-    const pool = this.internals.bufferManager;
-    let free = pool.numBytesAllocated - pool.numBytesUsed;
-    let destroyed = 0;
-    for (const buffers of pool.freeBuffers.values()) {
-      while (free > keepBytes) {
-        const buffer = buffers.pop();
-        if (!buffer) break;
-        free -= buffer.size;
-        pool.numBytesAllocated -= buffer.size;
-        pool.numFreeBuffers--;
-        buffer.destroy();
-        destroyed++;
-      }
+  const opened = await openDevice(gpu, options.powerPreference ?? "high-performance");
+  const traits = await orClose(opened.device, async () => traitsFor(opened, options));
+  await current?.dispose();
+  const tfjs = new TfjsWebGpu(opened.device, opened.info);
+  const backend = new WebGpuBackend({ ...opened, traits }, tfjs, options.record ?? true);
+  current = backend;
+  if (findBackendFactory("webgpu")) removeBackend("webgpu");
+  registerBackend("webgpu", () => tfjs);
+  if (!(await setBackend("webgpu"))) throw new Error("TensorFlow.js refused the WebGPU backend.");
+  if (isTuned(options, opened)) {
+    try {
+      await backend.tuneProducts(options.tuning ?? null);
+    } catch (error) {
+      await backend.dispose();
+      throw error;
     }
-    return destroyed;
+  }
+  return backend;
+}
+
+/** A variant that is named is used as it is; so are the kernels of another kind of adapter. */
+function isTuned({ products, kernelsFor }: WebGpuBackendOptions, { traits }: OpenedDevice): boolean {
+  return products === "tuned" || (products === undefined && kernelsFor === undefined && !traits.software);
+}
+
+/** @throws Error when the wished variant of the product cannot run, naming what the adapter lacks */
+function traitsFor(
+  { traits }: OpenedDevice,
+  { kernelsFor, products, fragments, weightBindingBytes }: WebGpuBackendOptions,
+): AdapterTraits {
+  const { adapter } = traits.products;
+  const kind = kernelsFor ? adapterTraits(kernelsFor === "software", adapter) : traits;
+  const offer: ProductAdapter = { ...adapter, software: kind.software, fragments: fragments ?? adapter.fragments };
+  return {
+    ...kind,
+    products: new Products(
+      offer,
+      uniformTable(products === undefined || products === "tuned" ? plainVariant(offer) : products),
+    ),
+    ...(weightBindingBytes === undefined ? {} : { weightBindingBytes }),
+  };
+}
+
+/** `work`, and no device left behind when it fails. */
+async function orClose<T>(device: GPUDevice, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    device.destroy();
+    throw error;
+  }
+}
+
+export class WebGpuBackend implements Backend {
+  readonly name = "webgpu";
+  readonly kernels: Kernels;
+  /** Dispatches and submits include those of stock tf.* operations; bytes are those of tensors. */
+  readonly counters: BackendCounters = { dispatches: 0, submits: 0, readbacks: 0, bytesUploaded: 0, bytesRead: 0 };
+  readonly viewAlignment = VIEW_ALIGNMENT;
+  readonly lost: Promise<DeviceLostError>;
+  readonly device: GPUDevice;
+  /** For kernels and benchmarks of our own; rooms above use `kernels`. */
+  readonly dispatcher: Dispatcher;
+  private readonly storage: Storage;
+  private readonly readback: Readback;
+  private readonly faults: Faults;
+  private tuned: ProductTuning | null = null;
+  private disposed = false;
+  private recorders = 0;
+
+  constructor(
+    private readonly opened: OpenedDevice,
+    private readonly tfjs: TfjsWebGpu,
+    readonly records: boolean,
+  ) {
+    this.device = opened.device;
+    this.faults = new Faults(opened.device);
+    this.lost = this.faults.lost;
+    this.storage = new Storage(tfjs, this.counters);
+    this.dispatcher = new Dispatcher(tfjs, this.storage, this.faults, this.counters, opened.traits);
+    this.readback = new Readback(tfjs, this.faults, this.counters);
+    this.kernels = webGpuKernels(this.dispatcher, this.storage);
+    TfjsWebGpu.setDispatchesPerSubmit(opened.traits.dispatchesPerSubmit);
+    tfjs.install({
+      beforeSubmit: () => this.dispatcher.beforeSubmit(),
+      afterSubmit: () => {
+        this.counters.submits++;
+        if (this.storage.trim() > 0) this.dispatcher.forgetBindGroups();
+      },
+      stockDispatch: () => {
+        if (this.storage.recording)
+          throw new Error("A stock TensorFlow.js operation cannot be recorded; use the backend's kernels.");
+        this.counters.dispatches++;
+      },
+      disposing: (id) => this.storage.arena.giveBack(id),
+      bindingOf: (id) => this.storage.bindingOf(id),
+      read: async (id) => {
+        const { dtype, shape } = tfjs.internals.tensorMap.get(id);
+        const size = shape.reduce((product, extent) => product * extent, 1);
+        const [values] = await this.readback.read([
+          { binding: this.storage.bindingOf(id), size, integer: dtype !== "float32" },
+        ]);
+        if (!values) throw new Error("The read-back returned nothing.");
+        return values;
+      },
+    });
+  }
+
+  get description(): BackendDescription {
+    const { products } = this.opened.traits;
+    return {
+      ...this.opened.description,
+      products: products.describe(),
+      ...(products.roundsF32 ? { halfProducts: true } : {}),
+    };
+  }
+
+  /** How the variants of the product were chosen; null where none was measured. */
+  get productTuning(): ProductTuning | null {
+    return this.tuned;
+  }
+
+  /** Measure the variants of the product and use the fastest from here on, or those that were kept. Before any other work. */
+  async tuneProducts(tuning: WebGpuBackendOptions["tuning"] | null): Promise<void> {
+    const {
+      info,
+      traits: { products },
+    } = this.opened;
+    const now = (): number => performance.now();
+    const timing = new ProductTiming(this, this.device, this.dispatcher, products.adapter, now);
+    try {
+      const identity = tuningIdentity(info, products.adapter, tuning?.environment ?? "");
+      this.tuned = await tuneProducts({
+        adapter: products.adapter,
+        identity,
+        store: tuning?.store ?? null,
+        timing,
+        now,
+      });
+    } finally {
+      timing.dispose();
+    }
+    products.adopt(this.tuned.table);
+  }
+
+  zeros(shape: readonly number[], dtype: DataType = "float32"): Tensor {
+    this.faults.check();
+    if (!this.storage.recording) return this.storage.zeros(shape, dtype);
+    const tensor = this.storage.allocate(shape, dtype);
+    this.kernels.fill(tensor, 0); // a dispatch, so that it is replayed
+    return tensor;
+  }
+
+  upload(values: Float32Array | Int32Array, shape: readonly number[], room = 0): Tensor {
+    this.faults.check();
+    this.refuseWhileRecording("upload");
+    return this.storage.upload(values, shape, room);
+  }
+
+  write(tensor: Tensor, values: Float32Array | Int32Array, offset = 0): void {
+    this.faults.check();
+    this.refuseWhileRecording("write");
+    this.storage.write(tensor, values, offset);
+  }
+
+  view(flat: Tensor, offset: number, shape: readonly number[]): Tensor {
+    return this.storage.view(flat, offset, shape);
+  }
+
+  async read(tensors: readonly Tensor[]): Promise<(Float32Array | Int32Array)[]> {
+    this.refuseWhileRecording("read");
+    return this.readback.read(
+      tensors.map((tensor) => ({
+        binding: this.storage.binding(tensor),
+        size: tensor.size,
+        integer: tensor.dtype !== "float32",
+      })),
+    );
+  }
+
+  recorder(kept: number): Recorder {
+    if (!this.records) return directRecorder;
+    this.recorders++;
+    return new WebGpuRecorder(this.storage, this.dispatcher, this.faults, kept, () => {
+      this.recorders--;
+      if (this.recorders > 0 || this.disposed) return;
+      this.tfjs.submitRecorded();
+      this.storage.arena.clear();
+    });
+  }
+
+  flush(): void {
+    this.tfjs.submitRecorded();
+  }
+
+  memoryBytes(): number {
+    return this.storage.bytes();
+  }
+
+  private refuseWhileRecording(what: string): void {
+    if (this.storage.recording)
+      throw new Error(
+        `${what} inside recorded work would be left out of its replays: make the tensor before, and name it among the inputs.`,
+      );
+  }
+
+  /** Destroys the device as a driver reset would: `lost` settles and reads reject. For tests and drills. */
+  loseDevice(): void {
+    this.device.destroy();
+  }
+
+  async dispose(): Promise<void> {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.faults.expectClose();
+    if (current === this) current = null;
+    if (engine().registry["webgpu"] === this.tfjs) removeBackend("webgpu");
+    this.readback.destroy();
+    this.device.destroy();
+    await this.device.lost;
   }
 }

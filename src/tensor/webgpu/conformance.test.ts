@@ -1,34 +1,34 @@
 /**
- * Every kernel against the reference home, with the kernels of the adapter at hand; and those that GPUs get where an adapter that is
+ * Every kernel against the reference backend, with the kernels of the adapter at hand; and those that GPUs get where an adapter that is
  * a CPU gets others, wherever the tests run.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { conformanceCases } from "../conformance";
-import { openReferenceHome } from "../reference/home";
-import type { WebGpuHome, WebGpuHomeOptions } from "./home";
-import { openNodeWebGpuHome } from "./node";
+import { openReferenceBackend } from "../reference/backend";
+import { conformanceCases } from "../testing/conformance/conformance";
+import type { WebGpuBackend, WebGpuBackendOptions } from "./backend";
+import { openNodeWebGpuBackend } from "./node";
 
-const reference = await openReferenceHome();
+const reference = await openReferenceBackend();
 
 /** Products have their own test, of every variant. */
 const OF_GPUS = /^(attention|rmsNorm|tokenLogprobs)/;
 
-const KINDS: readonly (readonly [name: string, options: WebGpuHomeOptions, only: RegExp])[] = [
+const KINDS: readonly (readonly [name: string, options: WebGpuBackendOptions, only: RegExp])[] = [
   ["the adapter at hand", {}, /^/],
   ["a GPU", { kernelsFor: "gpu" }, OF_GPUS],
 ];
 
 describe.each(KINDS)("kernels for %s", (_name, options, only) => {
-  let home: WebGpuHome;
+  let backend: WebGpuBackend;
   beforeAll(async () => {
-    home = await openNodeWebGpuHome(options);
+    backend = await openNodeWebGpuBackend(options);
   });
-  afterAll(() => home.dispose());
+  afterAll(() => backend.dispose());
 
   for (const c of conformanceCases().filter(({ name }) => only.test(name))) {
     // The first case to use a kernel compiles it, which takes seconds on a software adapter.
     it(c.name, { timeout: 120_000 }, async () => {
-      expect((await c.run(home, reference)).failures).toEqual([]);
+      expect((await c.run(backend, reference)).failures).toEqual([]);
     });
   }
 });

@@ -2,7 +2,7 @@
  * Asks an adapter for the largest device that is useful to us: every limit below at the adapter's own
  * value, every optional feature only where the adapter offers it (requesting a missing one rejects).
  */
-import type { HomeDescription } from "../home";
+import type { BackendDescription } from "../backend";
 import { Products, plainVariant, uniformTable } from "./kernels/products/choice";
 import { FRAGMENT_FEATURE, type FragmentSupport, fragmentConfigs, fragmentDialect } from "./kernels/products/fragments";
 import type { ProductAdapter } from "./kernels/products/variant";
@@ -43,7 +43,7 @@ export interface AdapterTraits {
 export interface OpenedDevice {
   readonly device: GPUDevice;
   readonly info: GPUAdapterInfo;
-  readonly description: HomeDescription;
+  readonly description: BackendDescription;
   readonly traits: AdapterTraits;
 }
 
@@ -68,7 +68,7 @@ export async function openDevice(gpu: GPU, powerPreference: GPUPowerPreference):
   const requiredFeatures = OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature)).map(
     (feature) => feature as GPUFeatureName,
   );
-  const device = await adapter.requestDevice({ label: "home", requiredFeatures, requiredLimits });
+  const device = await adapter.requestDevice({ label: "backend", requiredFeatures, requiredLimits });
   const info = adapter.info;
   const software = isSoftware(info);
   const products: ProductAdapter = {

@@ -7,14 +7,14 @@
  * each) and cut where one dispatch would run too long.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { HomeCounters } from "../home";
+import type { BackendCounters } from "../backend";
 import type { ChangingOptions } from "../kernels";
-import type { BufferBinding, DataId, HomeBackend } from "./backend";
 import type { AdapterTraits } from "./device";
 import type { Faults } from "./faults";
 import { ParameterRing, SLOT_BYTES, slotWords } from "./parameterRing";
 import { type Kernel, type KernelSpec, Pipelines } from "./pipelines";
 import type { Storage } from "./storage";
+import type { BufferBinding, DataId, TfjsWebGpu } from "./tfjsWebGpu";
 
 export type { ParamType } from "./parameterRing";
 export { type BufferSpec, type Kernel, type KernelSpec, read, write } from "./pipelines";
@@ -57,15 +57,15 @@ export class Dispatcher {
   private readonly dynamicOffset = [0];
 
   constructor(
-    private readonly backend: HomeBackend,
+    private readonly tfjs: TfjsWebGpu,
     private readonly storage: Storage,
     private readonly faults: Faults,
-    private readonly counters: HomeCounters,
+    private readonly counters: BackendCounters,
     readonly traits: AdapterTraits,
   ) {
-    this.bindingLimit = backend.device.limits.maxStorageBufferBindingSize;
-    this.pipelines = new Pipelines(backend.device);
-    this.ring = new ParameterRing(backend.device);
+    this.bindingLimit = tfjs.device.limits.maxStorageBufferBindingSize;
+    this.pipelines = new Pipelines(tfjs.device);
+    this.ring = new ParameterRing(tfjs.device);
   }
 
   /** The compiled kernel called `name`; `spec` is asked once. Everything baked into the code belongs in the name. */
@@ -100,20 +100,20 @@ export class Dispatcher {
       }
     }
     for (const operand of operands) this.storage.markUsed(tensorOf(operand).dataId);
-    if (this.backend.internals.dispatchCountInPass >= this.traits.dispatchesPerSubmit) this.backend.submitRecorded();
+    if (this.tfjs.internals.dispatchCountInPass >= this.traits.dispatchesPerSubmit) this.tfjs.submitRecorded();
   }
 
   /** Record dispatches into the current pass as they are; submits only where the parameters' ring is full. */
   replay(dispatches: readonly Dispatch[]): void {
     if (this.ring.left < dispatches.length) this.restartRing();
-    const { internals } = this.backend;
-    let pass = this.backend.computePass();
+    const { internals } = this.tfjs;
+    let pass = this.tfjs.computePass();
     let pipeline: GPUComputePipeline | null = null;
     for (const dispatch of dispatches) {
       if (this.ring.left === 0) {
         // more dispatches than slots
         this.restartRing();
-        pass = this.backend.computePass();
+        pass = this.tfjs.computePass();
         pipeline = null;
       }
       if (pipeline !== dispatch.kernel.pipeline) {
@@ -130,7 +130,7 @@ export class Dispatcher {
 
   /** Uploads the parameters of what is about to be submitted. */
   beforeSubmit(): void {
-    this.ring.upload(this.backend.queue);
+    this.ring.upload(this.tfjs.queue);
   }
 
   /** Buffers were destroyed: bind groups that hold them must go. */
@@ -157,14 +157,14 @@ export class Dispatcher {
     refuseMixedUse(kernel, bindings);
     const entries: GPUBindGroupEntry[] = bindings.map((resource, binding) => ({ binding, resource }));
     entries.push({ binding: bindings.length, resource: { buffer: this.ring.buffer, offset: 0, size: SLOT_BYTES } });
-    const made = this.backend.device.createBindGroup({ label: kernel.name, layout: kernel.layout, entries });
+    const made = this.tfjs.device.createBindGroup({ label: kernel.name, layout: kernel.layout, entries });
     if (kernel.bindGroups.size >= MAX_BIND_GROUPS_PER_KERNEL) kernel.bindGroups.clear();
     kernel.bindGroups.set(key, made);
     return made;
   }
 
   private restartRing(): void {
-    this.backend.submitRecorded();
+    this.tfjs.submitRecorded();
     this.ring.restart();
   }
 

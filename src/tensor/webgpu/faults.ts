@@ -2,7 +2,7 @@
  * What went wrong on the device. WebGPU reports errors asynchronously and computes zeros meanwhile, so the
  * first error is kept and every later read-back rejects with it: results since then cannot be trusted.
  */
-import { DeviceLostError, KernelError } from "../home";
+import { DeviceLostError, KernelError } from "../backend";
 
 export class Faults {
   /** Settles when the device goes away without having been asked to. */
@@ -19,7 +19,7 @@ export class Faults {
     device.addEventListener("uncapturederror", (event) => this.report(event.error));
     void device.lost.then((info) => {
       this.lostError = new DeviceLostError(
-        `The WebGPU device is gone (${info.reason}${info.message ? `: ${info.message}` : ""}). Open a new home and restore a snapshot.`,
+        `The WebGPU device is gone (${info.reason}${info.message ? `: ${info.message}` : ""}). Open a new backend and restore a snapshot.`,
       );
       if (!this.closing) this.resolveLost(this.lostError);
     });
@@ -42,7 +42,7 @@ export class Faults {
   /** @throws DeviceLostError or KernelError if either happened */
   check(): void {
     if (this.lostError) throw this.lostError;
-    if (this.closing) throw new DeviceLostError("This WebGPU home has been disposed of; open a new one.");
+    if (this.closing) throw new DeviceLostError("This WebGPU backend has been disposed of; open a new one.");
     if (this.kernelError) throw this.kernelError;
   }
 }

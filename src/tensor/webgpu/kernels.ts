@@ -1,4 +1,4 @@
-/** The WebGPU home's kernels under their stable names: each family lives in its own file. */
+/** The WebGPU backend's kernels under their stable names: each family lives in its own file. */
 import type { Kernels } from "../kernels";
 import type { Dispatcher } from "./dispatch";
 import { AttentionKernels } from "./kernels/attention";

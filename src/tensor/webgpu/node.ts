@@ -6,7 +6,7 @@
 import { existsSync, mkdtempSync, readdirSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { openWebGpuHome, type WebGpuHome, type WebGpuHomeOptions } from "./home";
+import { openWebGpuBackend, type WebGpuBackend, type WebGpuBackendOptions } from "./backend";
 import { pauseWhileWaiting } from "./polling";
 import { fileTuningStore } from "./tuningFile";
 
@@ -35,10 +35,10 @@ export function nodeGpu(): Promise<GPU> {
  */
 const TOGGLES = ["enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia"];
 
-/** `openWebGpuHome` on Node's own GPU; the tuner's choice is kept in the user's cache folder. @throws Error that says which driver to install */
-export async function openNodeWebGpuHome(options: Omit<WebGpuHomeOptions, "gpu"> = {}): Promise<WebGpuHome> {
+/** `openWebGpuBackend` on Node's own GPU; the tuner's choice is kept in the user's cache folder. @throws Error that says which driver to install */
+export async function openNodeWebGpuBackend(options: Omit<WebGpuBackendOptions, "gpu"> = {}): Promise<WebGpuBackend> {
   const tuning = { store: fileTuningStore(), environment: `Node ${process.version}` };
-  return openWebGpuHome({ tuning, ...options, gpu: await nodeGpu() });
+  return openWebGpuBackend({ tuning, ...options, gpu: await nodeGpu() });
 }
 
 async function createGpu(): Promise<GPU> {

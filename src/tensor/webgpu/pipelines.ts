@@ -2,7 +2,7 @@
  * Compiled kernels. Every kernel is written for a one-dimensional range of workgroups (`kernel(group, lane)`); the
  * dispatcher lays that range out over x and y, and tells in the parameters' first word where a piece of it begins.
  */
-import { KernelError } from "../home";
+import { KernelError } from "../backend";
 import { MAX_PARAMS, type ParamType, SLOT_BYTES } from "./parameterRing";
 
 /** `r` read-only, `w` read and written. */

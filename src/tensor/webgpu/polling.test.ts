@@ -1,6 +1,6 @@
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { openNodeWebGpuHome } from "./node";
+import { openNodeWebGpuBackend } from "./node";
 import { pausing } from "./polling";
 
 /** Made without a name, as native code makes them. */
@@ -29,7 +29,7 @@ test("what JavaScript asks for is never delayed", () => {
 });
 
 test("with WebGPU open, setImmediate still does what Node says", async () => {
-  const home = await openNodeWebGpuHome();
+  const backend = await openNodeWebGpuBackend();
   const seen: string[] = [];
   await new Promise<void>((resolve) => {
     setImmediate((word: string) => {
@@ -38,7 +38,7 @@ test("with WebGPU open, setImmediate still does what Node says", async () => {
     }, "argument");
   });
   expect(await promisify(setImmediate)("promised")).toBe("promised");
-  const [values] = await home.read([home.upload(Float32Array.of(1, 2), [2])]);
+  const [values] = await backend.read([backend.upload(Float32Array.of(1, 2), [2])]);
   expect([...seen, ...(values ?? [])]).toEqual(["argument", 1, 2]);
-  await home.dispose();
+  await backend.dispose();
 });

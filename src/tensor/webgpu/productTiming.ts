@@ -1,6 +1,6 @@
-/** What the tuner measures with: the products of TUNED_SHAPES on a home's own device, numbers in, wall clock out. */
+/** What the tuner measures with: the products of TUNED_SHAPES on a backend's own device, numbers in, wall clock out. */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { Home } from "../home";
+import type { Backend } from "../backend";
 import { packWeight } from "../packedWeight";
 import type { Dispatcher } from "./dispatch";
 import { packed } from "./kernels/linear";
@@ -30,7 +30,7 @@ export class ProductTiming implements Timing {
   private readonly expected = new Map<ProductKind, ArrayLike<number>>();
 
   constructor(
-    private readonly home: Home,
+    private readonly backend: Backend,
     private readonly device: GPUDevice,
     private readonly dispatcher: Dispatcher,
     private readonly adapter: ProductAdapter,
@@ -42,11 +42,11 @@ export class ProductTiming implements Timing {
     const filters = ["validation", "internal", "out-of-memory"] as const;
     for (const filter of filters) this.device.pushErrorScope(filter);
     this.run(product, kind, variant, 1);
-    this.home.flush();
+    this.backend.flush();
     const errors = await Promise.all(filters.map(() => this.device.popErrorScope()));
     const error = errors.find((found) => found !== null);
     if (error) return { error: error.message };
-    const [values] = await this.home.read([c]);
+    const [values] = await this.backend.read([c]);
     if (values === undefined) throw new Error("The read-back returned nothing.");
     if (variant === plainVariant(this.adapter)) this.expected.set(kind, values);
     const expected = this.expected.get(kind);
@@ -85,7 +85,7 @@ export class ProductTiming implements Timing {
     await this.device.queue.onSubmittedWorkDone();
     const began = this.now();
     this.run(product, kind, variant, products);
-    this.home.flush();
+    this.backend.flush();
     await this.device.queue.onSubmittedWorkDone();
     return this.now() - began;
   }
@@ -102,9 +102,9 @@ export class ProductTiming implements Timing {
     if (known) return known;
     const { orientation, m, n, k, format } = TUNED_SHAPES[kind];
     const [rows, columns] = orientation === "NT" ? [n, k] : [k, n];
-    const a = this.home.upload(numbers(m * k, 1), orientation === "TN" ? [k, m] : [m, k]);
-    const weight = packWeight(this.home, numbers(rows * columns, 2), rows, columns, format);
-    const c = this.home.zeros([m, n]);
+    const a = this.backend.upload(numbers(m * k, 1), orientation === "TN" ? [k, m] : [m, k]);
+    const weight = packWeight(this.backend, numbers(rows * columns, 2), rows, columns, format);
+    const c = this.backend.zeros([m, n]);
     const b =
       orientation === "TN" && weight.format === "f32"
         ? { access: weightAccess("f32", n % 4 === 0), operands: [weight.values] }

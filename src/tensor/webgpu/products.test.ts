@@ -1,15 +1,15 @@
 /** Each variant of the matrix product against the reference: ragged shapes, all forms, all weight formats; forced, and refused by name. */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { relativeError } from "../conformance";
-import type { Home } from "../home";
+import type { Backend } from "../backend";
 import { packWeight, type WeightFormat } from "../packedWeight";
 import { randomUniform } from "../random";
-import { openReferenceHome } from "../reference/home";
-import type { WebGpuHome, WebGpuHomeOptions } from "./home";
+import { openReferenceBackend } from "../reference/backend";
+import { relativeError } from "../testing/conformance/conformance";
+import type { WebGpuBackend, WebGpuBackendOptions } from "./backend";
 import { offeredVariants } from "./kernels/products/choice";
 import { PRODUCT_VARIANTS } from "./kernels/products/variant";
-import { openNodeWebGpuHome } from "./node";
+import { openNodeWebGpuBackend } from "./node";
 
 const numbers = (count: number, stream: number): Float32Array =>
   Float32Array.from({ length: count }, (_, i) => 2 * randomUniform(7, stream, 0, i) - 1);
@@ -35,41 +35,41 @@ const CASES: readonly (readonly [form: Form, rows: number, columns: number, out:
 ];
 type Case = (typeof CASES)[number];
 
-async function product(home: Home, [form, rows, columns, out, format]: Case): Promise<ArrayLike<number>> {
+async function product(backend: Backend, [form, rows, columns, out, format]: Case): Promise<ArrayLike<number>> {
   const upload = (stream: number, ...shape: number[]): Tensor =>
-    home.upload(
+    backend.upload(
       numbers(
         shape.reduce((a, b) => a * b),
         stream,
       ),
       shape,
     );
-  const weight = packWeight(home, numbers(out * columns, 1), out, columns, format);
+  const weight = packWeight(backend, numbers(out * columns, 1), out, columns, format);
   const made = ((): Tensor => {
     switch (form) {
       case "x·Wᵀ":
-        return home.kernels.linear(upload(2, rows, columns), weight, null, null);
+        return backend.kernels.linear(upload(2, rows, columns), weight, null, null);
       case "x·Wᵀ + bias + residual":
-        return home.kernels.linear(upload(2, rows, columns), weight, upload(5, out), upload(6, rows, out));
+        return backend.kernels.linear(upload(2, rows, columns), weight, upload(5, out), upload(6, rows, out));
       case "dy·W":
-        return home.kernels.linearGradInput(upload(3, rows, out), weight, null);
+        return backend.kernels.linearGradInput(upload(3, rows, out), weight, null);
       case "dy·W + add":
-        return home.kernels.linearGradInput(upload(3, rows, out), weight, upload(7, rows, columns));
+        return backend.kernels.linearGradInput(upload(3, rows, out), weight, upload(7, rows, columns));
       case "+= dyᵀ·x": {
         const into = upload(4, out, columns);
-        home.kernels.linearGradWeight(upload(2, rows, columns), upload(3, rows, out), into, null);
+        backend.kernels.linearGradWeight(upload(2, rows, columns), upload(3, rows, out), into, null);
         return into;
       }
       default:
         return form satisfies never;
     }
   })();
-  const [values] = await home.read([made]);
+  const [values] = await backend.read([made]);
   return values ?? [];
 }
 
-const reference = await openReferenceHome();
-const probe = await openNodeWebGpuHome();
+const reference = await openReferenceBackend();
+const probe = await openNodeWebGpuBackend();
 const { offered, missing } = offeredVariants(probe.dispatcher.traits.products.adapter);
 await probe.dispose();
 const expected = new Map<Case, ArrayLike<number>>();
@@ -80,20 +80,20 @@ const EXACT = 3e-6;
 const HALVES = 1e-3;
 
 function agrees(
-  options: WebGpuHomeOptions,
+  options: WebGpuBackendOptions,
   tolerance: (format: WeightFormat) => number,
   cases: readonly Case[] = CASES,
 ): void {
-  let home: WebGpuHome;
+  let backend: WebGpuBackend;
   beforeAll(async () => {
-    home = await openNodeWebGpuHome(options);
+    backend = await openNodeWebGpuBackend(options);
   });
-  afterAll(() => home.dispose());
+  afterAll(() => backend.dispose());
   it.each(cases.map((c) => [...c, c] as const))(
     "%s, %i rows, %i → %i, %s",
     { timeout: 120_000 },
     async (_form, _rows, _columns, _out, format, c) => {
-      expect(relativeError(await product(home, c), expected.get(c) ?? [])).toBeLessThan(tolerance(format));
+      expect(relativeError(await product(backend, c), expected.get(c) ?? [])).toBeLessThan(tolerance(format));
     },
   );
 }
@@ -116,25 +116,25 @@ if (offered.includes("subgroups")) {
 }
 
 describe("forcing a variant", () => {
-  it("refuses what the adapter cannot run, naming what it lacks, and leaves the open home alone", async () => {
-    const home = await openNodeWebGpuHome();
+  it("refuses what the adapter cannot run, naming what it lacks, and leaves the open backend alone", async () => {
+    const backend = await openNodeWebGpuBackend();
     expect(missing.map(({ variant }) => variant)).toEqual(PRODUCT_VARIANTS.filter((name) => !offered.includes(name)));
     for (const { variant, lacks } of missing) {
       expect(lacks).not.toBe("");
-      await expect(openNodeWebGpuHome({ products: variant })).rejects.toThrow(
+      await expect(openNodeWebGpuBackend({ products: variant })).rejects.toThrow(
         `Products "${variant}" cannot run here: this adapter has no ${lacks}`,
       );
     }
-    const [values] = await home.read([home.zeros([2])]);
+    const [values] = await backend.read([backend.zeros([2])]);
     expect(values).toEqual(new Float32Array(2));
-    await home.dispose();
+    await backend.dispose();
   });
 
-  it("is what the home says it does; without it, CPU adapters with subgroups get broadcast tiles and GPUs shared tiles", async () => {
-    const described = async (options: WebGpuHomeOptions): Promise<string | undefined> => {
-      const home = await openNodeWebGpuHome(options);
-      await home.dispose();
-      return home.description.products;
+  it("is what the backend says it does; without it, CPU adapters with subgroups get broadcast tiles and GPUs shared tiles", async () => {
+    const described = async (options: WebGpuBackendOptions): Promise<string | undefined> => {
+      const backend = await openNodeWebGpuBackend(options);
+      await backend.dispose();
+      return backend.description.products;
     };
     expect(await described({ products: "sharedTiles" })).toBe("sharedTiles");
     expect(await described({ kernelsFor: "software" })).toBe("broadcastTiles");

@@ -2,9 +2,9 @@
  * Reading tensors back in one round trip: all copied into one mapped buffer, one submit, one wait.
  * (A wait costs about 100 ms in Firefox whatever its size.)
  */
-import { DeviceLostError, type HomeCounters } from "../home";
-import type { BufferBinding, HomeBackend } from "./backend";
+import { type BackendCounters, DeviceLostError } from "../backend";
 import type { Faults } from "./faults";
+import type { BufferBinding, TfjsWebGpu } from "./tfjsWebGpu";
 
 export interface ReadRequest {
   readonly binding: BufferBinding;
@@ -20,17 +20,17 @@ export class Readback {
   private idle: GPUBuffer[] = [];
 
   constructor(
-    private readonly backend: HomeBackend,
+    private readonly tfjs: TfjsWebGpu,
     private readonly faults: Faults,
-    private readonly counters: HomeCounters,
+    private readonly counters: BackendCounters,
   ) {}
 
   async read(requests: readonly ReadRequest[]): Promise<(Float32Array | Int32Array)[]> {
     this.faults.check();
-    const { device } = this.backend;
+    const { device } = this.tfjs;
     const total = requests.reduce((bytes, request) => bytes + 4 * request.size, 0);
     const staging = this.acquire(total);
-    const encoder = this.backend.copyEncoder();
+    const encoder = this.tfjs.copyEncoder();
     let at = 0;
     for (const { binding, size } of requests) {
       if (size > 0) encoder.copyBufferToBuffer(binding.buffer, binding.offset, staging, at, 4 * size);
@@ -39,7 +39,7 @@ export class Readback {
     // An error in the recorded work makes the whole submit invalid, and zeros would come back: the scope's
     // answer arrives in order, after every earlier error.
     device.pushErrorScope("validation");
-    this.backend.submitRecorded();
+    this.tfjs.submitRecorded();
     const submitted = device.popErrorScope();
     this.counters.readbacks++;
     this.counters.bytesRead += total;
@@ -83,7 +83,7 @@ export class Readback {
     const found = index >= 0 ? this.idle.splice(index, 1)[0] : undefined;
     return (
       found ??
-      this.backend.device.createBuffer({
+      this.tfjs.device.createBuffer({
         label: "read-back",
         size,
         usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,

@@ -3,21 +3,21 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Home, Recorder } from "../home";
+import type { Backend, Recorder } from "../backend";
 import type { ChangingOptions } from "../kernels";
-import type { WebGpuHome } from "./home";
-import { openNodeWebGpuHome } from "./node";
+import type { WebGpuBackend } from "./backend";
+import { openNodeWebGpuBackend } from "./node";
 
-let home: WebGpuHome;
+let backend: WebGpuBackend;
 beforeAll(async () => {
-  home = await openNodeWebGpuHome();
+  backend = await openNodeWebGpuBackend();
 });
-afterAll(() => home.dispose());
+afterAll(() => backend.dispose());
 
 const floats = (...values: number[]): Float32Array => Float32Array.from(values);
 
 /** y = gelu(x + x) summed onto `sum`, which stays where it is; z = y + zeros. */
-function work(on: Home, x: Tensor, sum: Tensor): readonly Tensor[] {
+function work(on: Backend, x: Tensor, sum: Tensor): readonly Tensor[] {
   const { kernels } = on;
   const doubled = kernels.add(x, x);
   const y = kernels.gelu(doubled);
@@ -38,16 +38,16 @@ function work(on: Home, x: Tensor, sum: Tensor): readonly Tensor[] {
 }
 
 async function runs(recorder: Recorder, inputs: readonly Float32Array[]): Promise<number[][]> {
-  const sum = home.zeros([3]);
+  const sum = backend.zeros([3]);
   const results: Tensor[] = [];
   for (const values of inputs) {
-    const x = home.upload(values, [3]);
-    results.push(...recorder.run("work", [x], {}, () => work(home, x, sum)));
+    const x = backend.upload(values, [3]);
+    results.push(...recorder.run("work", [x], {}, () => work(backend, x, sum)));
     x.dispose();
     // Memory of the recording must not be lent to others in between.
-    home.upload(floats(9, 9, 9), [3]).dispose();
+    backend.upload(floats(9, 9, 9), [3]).dispose();
   }
-  const read = await home.read([...results, sum]);
+  const read = await backend.read([...results, sum]);
   tf.dispose([...results, sum]);
   return read.map((values) => [...values]);
 }
@@ -55,7 +55,7 @@ async function runs(recorder: Recorder, inputs: readonly Float32Array[]): Promis
 describe("recorded work", () => {
   it("gives the same bits as the work itself, from new inputs into new outputs", async () => {
     const inputs = [floats(1, -2, 0.5), floats(3, 0.1, -1), floats(0, 7, 2), floats(-0.3, 0.2, 4)];
-    const recorder = home.recorder(4);
+    const recorder = backend.recorder(4);
     const replayed = await runs(recorder, inputs);
     recorder.dispose();
     const direct: Recorder = {
@@ -67,37 +67,37 @@ describe("recorded work", () => {
   });
 
   it("replays into the current pass, and so several replays into one submit", async () => {
-    const recorder = home.recorder(1);
+    const recorder = backend.recorder(1);
     const body = (x: Tensor): readonly Tensor[] => {
-      let y = home.kernels.add(x, x);
+      let y = backend.kernels.add(x, x);
       for (let i = 0; i < 199; i++) {
-        const next = home.kernels.gelu(y);
+        const next = backend.kernels.gelu(y);
         y.dispose();
         y = next;
       }
       return [y];
     };
-    const x = home.upload(floats(50, 60), [2]);
+    const x = backend.upload(floats(50, 60), [2]);
     const [first] = recorder.run("long", [x], {}, () => body(x));
-    home.flush();
-    const start = { ...home.counters };
-    const bytes = home.memoryBytes();
+    backend.flush();
+    const start = { ...backend.counters };
+    const bytes = backend.memoryBytes();
     const [second] = recorder.run("long", [x], {}, () => {
       throw new Error("the work was run again");
     });
     const [third] = recorder.run("long", [second ?? x], {}, () => {
       throw new Error("the work was run again");
     });
-    expect(home.counters.dispatches - start.dispatches).toBe(400);
-    expect(home.memoryBytes()).toBeLessThanOrEqual(bytes + 2 * 4096); // the new outputs
+    expect(backend.counters.dispatches - start.dispatches).toBe(400);
+    expect(backend.memoryBytes()).toBeLessThanOrEqual(bytes + 2 * 4096); // the new outputs
     second?.dispose(); // its memory must stay until the replay that reads it is done
-    home.upload(floats(-1, -1), [2]).dispose();
-    const [a, c] = await home.read([first ?? x, third ?? x]);
-    expect(home.counters.submits - start.submits).toBe(1);
+    backend.upload(floats(-1, -1), [2]).dispose();
+    const [a, c] = await backend.read([first ?? x, third ?? x]);
+    expect(backend.counters.submits - start.submits).toBe(1);
     const [again] = recorder.run("long", [first ?? x], {}, () => {
       throw new Error("the work was run again");
     });
-    const [d] = await home.read([again ?? x]);
+    const [d] = await backend.read([again ?? x]);
     expect(c).toEqual(d);
     expect(c).not.toEqual(a);
     tf.dispose([x, first ?? x, third ?? x, again ?? x]);
@@ -105,29 +105,29 @@ describe("recorded work", () => {
   });
 
   it("gives options their values of the moment", async () => {
-    const recorder = home.recorder(1);
-    const rows = home.upload(Int32Array.of(0), [1]);
-    const into = home.zeros([5, 2]);
+    const recorder = backend.recorder(1);
+    const rows = backend.upload(Int32Array.of(0), [1]);
+    const into = backend.zeros([5, 2]);
     for (const extend of [0, 3, 1]) {
-      const x = home.upload(floats(extend + 1, extend), [1, 2]);
+      const x = backend.upload(floats(extend + 1, extend), [1, 2]);
       recorder.run("copy", [x, rows, into], { extend }, () => {
-        home.kernels.copyRows(x, { offset: 0, count: 2 }, rows, extend, into);
+        backend.kernels.copyRows(x, { offset: 0, count: 2 }, rows, extend, into);
         return [];
       });
       x.dispose();
     }
-    const [values] = await home.read([into]);
+    const [values] = await backend.read([into]);
     expect([...(values ?? [])]).toEqual([1, 0, 2, 1, 0, 0, 4, 3, 0, 0]);
     tf.dispose([rows, into]);
     recorder.dispose();
   });
 
   it("records anew for other shapes and other keys, and forgets the least recently used", () => {
-    const recorder = home.recorder(2);
+    const recorder = backend.recorder(2);
     let recorded = 0;
     const run = (key: string, size: number): void => {
-      const x = home.zeros([size]);
-      tf.dispose([...recorder.run(key, [x], {}, () => (recorded++, [home.kernels.gelu(x)]))]);
+      const x = backend.zeros([size]);
+      tf.dispose([...recorder.run(key, [x], {}, () => (recorded++, [backend.kernels.gelu(x)]))]);
       x.dispose();
     };
     for (const [key, size] of [
@@ -145,108 +145,108 @@ describe("recorded work", () => {
   });
 
   it("takes the memory of the largest run before there is one, and does nothing else", async () => {
-    const recorder = home.recorder(20);
+    const recorder = backend.recorder(20);
     // Two tensors alive at a time, of sizes that change places from one shape to another.
     const body = (x: Tensor): readonly Tensor[] => {
       const [rows = 0, width = 0] = x.shape;
-      const y = home.kernels.gelu(x);
-      const fixed = home.zeros([3000]);
-      const sum = home.kernels.add(y, x);
+      const y = backend.kernels.gelu(x);
+      const fixed = backend.zeros([3000]);
+      const sum = backend.kernels.add(y, x);
       y.dispose();
-      const flat = home.view(sum, 0, [rows * width]);
-      const z = home.kernels.gelu(flat);
+      const flat = backend.view(sum, 0, [rows * width]);
+      const z = backend.kernels.gelu(flat);
       tf.dispose([fixed, flat, sum]);
       return [z];
     };
     const run = async (rows: number): Promise<ArrayLike<number>> => {
-      const x = home.upload(new Float32Array(rows * 8).fill(rows / 100), [rows, 8], 4000 * 8);
+      const x = backend.upload(new Float32Array(rows * 8).fill(rows / 100), [rows, 8], 4000 * 8);
       const [z] = recorder.run("rows", [x], {}, () => body(x));
-      const [values] = await home.read([z ?? x]);
+      const [values] = await backend.read([z ?? x]);
       tf.dispose([x, z ?? x]);
       return values ?? [];
     };
-    const { dispatches } = home.counters;
+    const { dispatches } = backend.counters;
     let prepared = 0;
-    expect(() => recorder.reserve("rows", "no shape", () => () => [home.upload(floats(1), [1])])).toThrow(
+    expect(() => recorder.reserve("rows", "no shape", () => () => [backend.upload(floats(1), [1])])).toThrow(
       /upload inside recorded work/,
     );
-    const blank = home.zeros([4000, 8]);
+    const blank = backend.zeros([4000, 8]);
     for (let i = 0; i < 2; i++) recorder.reserve("rows", "4000", () => (prepared++, () => body(blank)));
     blank.dispose();
     expect(prepared).toBe(1);
-    expect(home.counters.dispatches).toBe(dispatches);
+    expect(backend.counters.dispatches).toBe(dispatches);
     await run(4000);
-    const bytes = home.memoryBytes();
+    const bytes = backend.memoryBytes();
     const gelu = (x: number): number => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
     for (const rows of [7, 1500, 400, 3999, 90, 2600, 374, 375]) {
       const values = await run(rows);
       expect(values).toHaveLength(rows * 8);
       const x = rows / 100;
       expect(Math.abs((values[rows * 8 - 1] ?? NaN) - gelu(gelu(x) + x))).toBeLessThan(0.01 * x);
-      expect(home.memoryBytes()).toBe(bytes);
+      expect(backend.memoryBytes()).toBe(bytes);
     }
     recorder.dispose();
   });
 
   it("gives its memory back when the last recorder goes", async () => {
-    const x = home.zeros([1000]);
-    await home.read([x]);
+    const x = backend.zeros([1000]);
+    await backend.read([x]);
     const sizes: number[] = [];
     for (let i = 0; i < 3; i++) {
-      const recorder = home.recorder(1);
+      const recorder = backend.recorder(1);
       tf.dispose([...recorder.run("k", [x], {}, () => work1000(x))]);
       recorder.dispose();
-      sizes.push(home.memoryBytes());
+      sizes.push(backend.memoryBytes());
     }
     expect(sizes[2]).toBe(sizes[0]);
     x.dispose();
 
     function work1000(input: Tensor): readonly Tensor[] {
-      const y = home.kernels.gelu(input);
-      const z = home.kernels.gelu(y);
+      const y = backend.kernels.gelu(input);
+      const z = backend.kernels.gelu(y);
       y.dispose();
       return [z];
     }
   });
 
   it("refuses what a replay could not repeat", () => {
-    const x = home.zeros([2]);
+    const x = backend.zeros([2]);
     const attempt =
       (changing: ChangingOptions, body: () => readonly Tensor[]): (() => unknown) =>
       () => {
-        const recorder = home.recorder(1);
+        const recorder = backend.recorder(1);
         try {
           return recorder.run("attempt", [x], changing, body);
         } finally {
           recorder.dispose();
         }
       };
-    expect(attempt({}, () => [home.upload(floats(1), [1])])).toThrow(/upload inside recorded work/);
-    expect(attempt({}, () => (home.write(x, floats(1)), []))).toThrow(/write inside recorded work/);
+    expect(attempt({}, () => [backend.upload(floats(1), [1])])).toThrow(/upload inside recorded work/);
+    expect(attempt({}, () => (backend.write(x, floats(1)), []))).toThrow(/write inside recorded work/);
     expect(attempt({}, () => [tf.neg(x)])).toThrow(/stock/);
     expect(attempt({}, () => [x])).toThrow(/did not allocate/);
-    expect(attempt({}, () => (home.kernels.gelu(x), []))).toThrow(/left 1 tensors/);
-    const rows = home.upload(Int32Array.of(0), [1]);
-    const into = home.zeros([4, 2]);
+    expect(attempt({}, () => (backend.kernels.gelu(x), []))).toThrow(/left 1 tensors/);
+    const rows = backend.upload(Int32Array.of(0), [1]);
+    const into = backend.zeros([4, 2]);
     const copy = (): readonly Tensor[] => (
-      home.kernels.copyRows(home.view(x, 0, [1, 2]), { offset: 0, count: 2 }, rows, 1, into), []
+      backend.kernels.copyRows(backend.view(x, 0, [1, 2]), { offset: 0, count: 2 }, rows, 1, into), []
     );
     expect(attempt({ extend: 2 }, copy)).toThrow(/other options/);
-    expect(() => home.recorder(1).run("twice", [x, home.view(x, 0, [1])], {}, () => [])).toThrow(/share memory/);
+    expect(() => backend.recorder(1).run("twice", [x, backend.view(x, 0, [1])], {}, () => [])).toThrow(/share memory/);
 
-    const recorder = home.recorder(1);
-    const weight = home.zeros([2]);
-    const body = (): readonly Tensor[] => [home.kernels.add(x, weight)];
+    const recorder = backend.recorder(1);
+    const weight = backend.zeros([2]);
+    const body = (): readonly Tensor[] => [backend.kernels.add(x, weight)];
     tf.dispose([...recorder.run("captured", [x], {}, body)]);
     weight.dispose();
-    home.flush();
+    backend.flush();
     expect(() => recorder.run("captured", [x], {}, body)).toThrow(/disposed since/);
     recorder.dispose();
     tf.dispose([x, rows, into]);
   });
 
   it("can be left out", async () => {
-    const direct = await openNodeWebGpuHome({ record: false });
+    const direct = await openNodeWebGpuBackend({ record: false });
     const x = direct.upload(floats(1, 2), [2]);
     let ran = 0;
     const recorder = direct.recorder(1);

@@ -14,14 +14,14 @@
  * `reserve` runs the work without its dispatches, to have them from the start.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { DataType, Recorder } from "../home";
+import type { DataType, Recorder } from "../backend";
 import type { ChangingOptions } from "../kernels";
 import type { Taken } from "./arena";
-import type { BufferBinding, DataId } from "./backend";
 import type { Dispatch, Dispatcher } from "./dispatch";
 import type { Faults } from "./faults";
 import { writeValues } from "./parameterRing";
 import type { Storage } from "./storage";
+import type { BufferBinding, DataId } from "./tfjsWebGpu";
 
 interface Output {
   readonly shape: readonly number[];

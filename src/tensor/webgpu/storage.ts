@@ -1,14 +1,14 @@
 /**
- * Tensors of the WebGPU home as ranges of GPU buffers. A tensor either owns a buffer of tfjs' pool or is a
+ * Tensors of the WebGPU backend as ranges of GPU buffers. A tensor either owns a buffer of tfjs' pool or is a
  * view: a range of another tensor's buffer, kept in our own table dataId → range. A buffer may be larger than its tensor: a
  * packed batch seldom repeats its size, so buffers of passing tensors get some headroom, and a free one is taken for any
  * tensor that half fills it (arena.ts). Whoever knows how large a batch may become says so (`room`, `Recorder.reserve`): then the
  * first step takes all that the later ones need.
  */
 import { engine, type Tensor, util } from "@tensorflow/tfjs-core";
-import type { DataType, HomeCounters } from "../home";
+import type { BackendCounters, DataType } from "../backend";
 import { Arena, fits, LEAST_BUFFER_BYTES } from "./arena";
-import type { BufferBinding, DataId, HomeBackend, TensorRecord } from "./backend";
+import type { BufferBinding, DataId, TensorRecord, TfjsWebGpu } from "./tfjsWebGpu";
 
 /** Byte offsets of bindings must be multiples of 256 on every adapter (minStorageBufferOffsetAlignment ≤ 256). */
 const BINDING_ALIGNMENT = 256;
@@ -41,19 +41,19 @@ export class Storage {
   private readonly usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
   constructor(
-    private readonly backend: HomeBackend,
-    private readonly counters: HomeCounters,
+    private readonly tfjs: TfjsWebGpu,
+    private readonly counters: BackendCounters,
   ) {
     this.arena = new Arena(
       (bytes) => this.acquire(bytes),
-      (buffer) => backend.bufferManager.releaseBuffer(buffer),
+      (buffer) => tfjs.bufferManager.releaseBuffer(buffer),
     );
   }
 
   /** A tensor with undefined contents. @param room bytes that its buffer holds at least */
   allocate(shape: readonly number[], dtype: DataType, { lasting = false, room = 0 } = {}): Tensor {
     const needed = Math.max(bytesOf(shape), room);
-    const limit = this.backend.device.limits.maxBufferSize;
+    const limit = this.tfjs.device.limits.maxBufferSize;
     if (needed > limit) {
       throw new Error(
         `A tensor [${shape.join(", ")}] needs ${needed} bytes; this adapter's buffers hold at most ${limit}.`,
@@ -73,10 +73,10 @@ export class Storage {
     const old = this.views.get(id);
     if (old === undefined || !this.arena.has(id)) return null;
     const buffer = this.acquire(Math.max(old.size, room));
-    this.backend.copyEncoder().copyBufferToBuffer(old.buffer, 0, buffer, 0, old.size);
+    this.tfjs.copyEncoder().copyBufferToBuffer(old.buffer, 0, buffer, 0, old.size);
     this.arena.giveBack(id);
     this.views.delete(id);
-    const record = this.backend.internals.tensorMap.get(id);
+    const record = this.tfjs.internals.tensorMap.get(id);
     record.resource = buffer;
     record.external = false;
     this.markUsed(id);
@@ -117,7 +117,7 @@ export class Storage {
   }
 
   isAlive(id: DataId): boolean {
-    const { tensorMap } = this.backend.internals;
+    const { tensorMap } = this.tfjs.internals;
     return tensorMap.has(id) && tensorMap.get(id).refCount > 0;
   }
 
@@ -130,11 +130,11 @@ export class Storage {
   bindingOf(id: DataId): BufferBinding {
     const view = this.views.get(id);
     if (view) return view;
-    const { tensorMap } = this.backend.internals;
+    const { tensorMap } = this.tfjs.internals;
     if (!tensorMap.has(id))
-      throw new Error("A tensor of another backend or of a disposed home was given to the WebGPU home.");
+      throw new Error("A tensor of another backend or of a disposed backend was given to the WebGPU backend.");
     const record = tensorMap.get(id);
-    if (!record.resource) this.backend.uploadToGPU(id);
+    if (!record.resource) this.tfjs.uploadToGPU(id);
     const buffer = record.resource;
     if (!buffer) throw new Error("tfjs gave a tensor no GPU buffer.");
     return { buffer, offset: 0, size: boundBytes(record.shape, buffer) };
@@ -142,7 +142,7 @@ export class Storage {
 
   /** Recorded commands use this tensor: its buffer must not be recycled before they are submitted. */
   markUsed(id: DataId): void {
-    const owned = this.backend.internals.commandQueueOwnedIds;
+    const owned = this.tfjs.internals.commandQueueOwnedIds;
     owned.add(id);
     const view = this.views.get(id);
     if (view) owned.add(view.owner);
@@ -167,8 +167,8 @@ export class Storage {
     if (!(values instanceof expected)) throw new Error(`write: a ${tensor.dtype} tensor takes a ${expected.name}.`);
     const binding = this.binding(tensor);
     const owner = this.ownerOf(tensor.dataId);
-    const owned = this.backend.internals.commandQueueOwnedIds;
-    if (owned.has(owner) || owned.has(tensor.dataId)) this.backend.submitRecorded();
+    const owned = this.tfjs.internals.commandQueueOwnedIds;
+    if (owned.has(owner) || owned.has(tensor.dataId)) this.tfjs.submitRecorded();
     this.writeBuffer(binding, values, offset);
   }
 
@@ -176,20 +176,20 @@ export class Storage {
     const tensor = this.allocate(shape, dtype, { lasting: true });
     if (tensor.size === 0) return tensor;
     const { buffer, offset, size } = this.binding(tensor);
-    this.backend.copyEncoder().clearBuffer(buffer, offset, size);
+    this.tfjs.copyEncoder().clearBuffer(buffer, offset, size);
     this.markUsed(tensor.dataId);
     return tensor;
   }
 
   bytes(): number {
-    return this.backend.bufferManager.numBytesAllocated;
+    return this.tfjs.bufferManager.numBytesAllocated;
   }
 
   /** Frees recycled buffers when they outgrow what is in use. Called after a submit. Returns how many went. */
   trim(): number {
-    const { numBytesUsed, numBytesAllocated } = this.backend.bufferManager;
+    const { numBytesUsed, numBytesAllocated } = this.tfjs.bufferManager;
     const keep = Math.max(FREE_BYTES_KEPT, FREE_SHARE_KEPT * numBytesUsed);
-    return numBytesAllocated - numBytesUsed > keep ? this.backend.trimFreeBuffers(keep / 2) : 0;
+    return numBytesAllocated - numBytesUsed > keep ? this.tfjs.trimFreeBuffers(keep / 2) : 0;
   }
 
   private allocateInArena(shape: readonly number[], dtype: DataType, size: number): Tensor {
@@ -209,8 +209,8 @@ export class Storage {
 
   /** The smallest free buffer that such a tensor half fills, or a new one with headroom. */
   private acquire(bytes: number): GPUBuffer {
-    const pool = this.backend.bufferManager;
-    const { freeBuffers } = this.backend.internals.bufferManager;
+    const pool = this.tfjs.bufferManager;
+    const { freeBuffers } = this.tfjs.internals.bufferManager;
     for (let i = firstAtLeast(this.sizes, bytes); i < this.sizes.length; i++) {
       const size = this.sizes[i] ?? Infinity;
       if (!fits(bytes, size)) break;
@@ -218,19 +218,19 @@ export class Storage {
     }
     const wanted = this.reserving || HEADROOM * bytes >= EXACT_FROM_BYTES ? bytes : HEADROOM * bytes;
     const rounded = bufferBytes(Math.max(LEAST_BUFFER_BYTES, wanted));
-    const size = rounded <= this.backend.device.limits.maxBufferSize ? rounded : bytes;
+    const size = rounded <= this.tfjs.device.limits.maxBufferSize ? rounded : bytes;
     const at = firstAtLeast(this.sizes, size);
     if (this.sizes[at] !== size) this.sizes.splice(at, 0, size);
     return pool.acquireBuffer(size, this.usage);
   }
 
   private acquireLasting(bytes: number): GPUBuffer {
-    return this.backend.bufferManager.acquireBuffer(bytes < EXACT_FROM_BYTES ? bufferBytes(bytes) : bytes, this.usage);
+    return this.tfjs.bufferManager.acquireBuffer(bytes < EXACT_FROM_BYTES ? bufferBytes(bytes) : bytes, this.usage);
   }
 
   private writeBuffer(binding: BufferBinding, values: Float32Array | Int32Array, offset: number): void {
     if (values.length === 0) return;
-    this.backend.queue.writeBuffer(
+    this.tfjs.queue.writeBuffer(
       binding.buffer,
       binding.offset + 4 * offset,
       values.buffer,
@@ -241,8 +241,8 @@ export class Storage {
   }
 
   private wrap(shape: readonly number[], dtype: DataType, record: TensorRecord): Tensor {
-    const id = this.backend.newDataId(record);
-    return engine().makeTensorFromDataId(id, [...shape], dtype, this.backend);
+    const id = this.tfjs.newDataId(record);
+    return engine().makeTensorFromDataId(id, [...shape], dtype, this.tfjs);
   }
 }
 

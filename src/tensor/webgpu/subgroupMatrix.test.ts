@@ -6,12 +6,12 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { create, globals } from "webgpu";
-import { relativeError } from "../conformance";
-import type { Home } from "../home";
+import type { Backend } from "../backend";
 import { packWeight } from "../packedWeight";
 import { randomUniform } from "../random";
-import { openReferenceHome } from "../reference/home";
-import type { WebGpuHome } from "./home";
+import { openReferenceBackend } from "../reference/backend";
+import { relativeError } from "../testing/conformance/conformance";
+import type { WebGpuBackend } from "./backend";
 import { productSpec } from "./kernels/product";
 import { emulatedFragments } from "./kernels/products/emulatedFragments";
 import {
@@ -25,7 +25,7 @@ import {
 import { subgroupMatrix } from "./kernels/products/subgroupMatrix";
 import type { ProductAdapter } from "./kernels/products/variant";
 import { weightAccess } from "./kernels/weightAccess";
-import { openNodeWebGpuHome } from "./node";
+import { openNodeWebGpuBackend } from "./node";
 import { shaderCode } from "./pipelines";
 
 const NVIDIA: FragmentConfig = { componentType: "f16", resultComponentType: "f32", M: 16, N: 16, K: 16 };
@@ -123,12 +123,12 @@ describe("its WGSL compiles", () => {
 describe("with emulated units", () => {
   const numbers = (count: number, stream: number, scale = 1): Float32Array =>
     Float32Array.from({ length: count }, (_, i) => scale * (2 * randomUniform(9, stream, 0, i) - 1));
-  let home: WebGpuHome;
-  const reference = openReferenceHome();
+  let backend: WebGpuBackend;
+  const reference = openReferenceBackend();
   const open = async (componentType: "f32" | "f16"): Promise<void> => {
-    const probe = await openNodeWebGpuHome();
+    const probe = await openNodeWebGpuBackend();
     const M = probe.dispatcher.traits.products.adapter.subgroupMaxSize;
-    home = await openNodeWebGpuHome({
+    backend = await openNodeWebGpuBackend({
       products: "subgroupMatrix",
       fragments: {
         dialect: emulatedFragments(M),
@@ -136,13 +136,13 @@ describe("with emulated units", () => {
       },
     });
   };
-  afterAll(() => home.dispose());
+  afterAll(() => backend.dispose());
   const [rows, columns, out] = [37, 52, 68];
 
   it("of f32: x·Wᵀ, dy·W, dyᵀ·x as the reference has them", { timeout: 240_000 }, async () => {
     await open("f32");
-    expect(home.description.halfProducts).toBeUndefined();
-    const products = async (on: Home): Promise<readonly ArrayLike<number>[]> => {
+    expect(backend.description.halfProducts).toBeUndefined();
+    const products = async (on: Backend): Promise<readonly ArrayLike<number>[]> => {
       const weight = packWeight(on, numbers(out * columns, 1), out, columns, "f32");
       const [x, dy, dw] = [
         on.upload(numbers(rows * columns, 2), [rows, columns]),
@@ -159,7 +159,7 @@ describe("with emulated units", () => {
       on.kernels.linearGradWeight(x, dy, dw, null);
       return on.read([y, dx, dw]);
     };
-    const [got, expected] = [await products(home), await products(await reference)];
+    const [got, expected] = [await products(backend), await products(await reference)];
     for (const [i, values] of expected.entries()) expect(relativeError(got[i] ?? [], values)).toBeLessThan(3e-6);
   });
 
@@ -167,8 +167,8 @@ describe("with emulated units", () => {
     timeout: 240_000,
   }, async () => {
     await open("f16");
-    expect(home.description.halfProducts).toBe(true);
-    const products = async (on: Home): Promise<readonly ArrayLike<number>[]> => {
+    expect(backend.description.halfProducts).toBe(true);
+    const products = async (on: Backend): Promise<readonly ArrayLike<number>[]> => {
       const weight = packWeight(on, numbers(out * columns, 1), out, columns, "f16");
       const dx = on.kernels.linearGradInput(on.upload(numbers(rows * out, 3, 1e-9), [rows, out]), weight, null);
       return on.read([
@@ -176,7 +176,7 @@ describe("with emulated units", () => {
         dx,
       ]);
     };
-    const [[y, dx], [expectedY, expectedDx]] = [await products(home), await products(await reference)];
+    const [[y, dx], [expectedY, expectedDx]] = [await products(backend), await products(await reference)];
     expect(relativeError(y ?? [], expectedY ?? [])).toBeLessThan(1e-3);
     expect(relativeError(dx ?? [], expectedDx ?? [])).toBeLessThan(3e-6);
   });

@@ -1,4 +1,4 @@
-/** The tuner: what it chooses from times, what it refuses, what it keeps, and that a real one leaves a home that is right. */
+/** The tuner: what it chooses from times, what it refuses, what it keeps, and that a real one leaves a backend that is right. */
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,7 +10,7 @@ import { orderAsTemplate } from "./kernels/products/fragments";
 import { type Timing, tune } from "./kernels/products/tuner";
 import { parseTuningRecord, type TuningStore, tuningIdentity } from "./kernels/products/tuningRecord";
 import type { ProductAdapter, ProductVariantName } from "./kernels/products/variant";
-import { openNodeWebGpuHome } from "./node";
+import { openNodeWebGpuBackend } from "./node";
 import { type ProductTuning, tuneProducts } from "./tuneProducts";
 import { fileTuningStore } from "./tuningFile";
 
@@ -185,13 +185,13 @@ describe("the kept choice", () => {
   });
 });
 
-it("tunes this machine's adapter, keeps the choice in a file, and leaves a home that is right", {
+it("tunes this machine's adapter, keeps the choice in a file, and leaves a backend that is right", {
   timeout: 180_000,
 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "tuning-"));
   const file = join(folder, "cache", "products.json");
   const tuning = { store: fileTuningStore(file), environment: "test" };
-  const measured = await openNodeWebGpuHome({ products: "tuned", tuning });
+  const measured = await openNodeWebGpuBackend({ products: "tuned", tuning });
   expect(measured.productTuning?.from).toBe("measured");
   expect(
     measured.productTuning?.trials.every(
@@ -200,12 +200,12 @@ it("tunes this machine's adapter, keeps the choice in a file, and leaves a home 
   ).toBe(true);
   await selfTest(measured);
   await measured.dispose();
-  const kept = await openNodeWebGpuHome({ products: "tuned", tuning });
+  const kept = await openNodeWebGpuBackend({ products: "tuned", tuning });
   expect(kept.productTuning).toMatchObject({ from: "kept", table: measured.productTuning?.table });
   expect(kept.description.products).toBe(measured.description.products);
   await kept.dispose();
   writeFileSync(file, readFileSync(file, "utf8").slice(0, 40));
-  const again = await openNodeWebGpuHome({ products: "tuned", tuning });
+  const again = await openNodeWebGpuBackend({ products: "tuned", tuning });
   expect(again.productTuning).toMatchObject({ from: "measured" });
   expect(again.productTuning?.notes[0]).toMatch(/damaged/);
   await again.dispose();

@@ -1,26 +1,26 @@
 /** Weights larger than one binding: worked through in blocks of rows, with the results of a whole one. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { conformanceCases } from "../conformance";
 import type { Weight } from "../kernels";
 import { randomUniform } from "../random";
-import { openReferenceHome } from "../reference/home";
-import type { WebGpuHome } from "./home";
+import { openReferenceBackend } from "../reference/backend";
+import { conformanceCases } from "../testing/conformance/conformance";
+import type { WebGpuBackend } from "./backend";
 import { rowBlocks } from "./kernels/weightAccess";
-import { openNodeWebGpuHome } from "./node";
+import { openNodeWebGpuBackend } from "./node";
 
 describe.each([
   { kernelsFor: "software", only: /^(linear|embedding|tokenLogprobs)/ },
   { kernelsFor: "gpu", only: /^(linear|embedding)\S* (f16|int4|\[70)/ },
 ] as const)("in blocks of 64 rows, kernels for a $kernelsFor adapter", ({ kernelsFor, only }) => {
-  let home: WebGpuHome;
-  const reference = openReferenceHome();
+  let backend: WebGpuBackend;
+  const reference = openReferenceBackend();
   beforeAll(async () => {
-    home = await openNodeWebGpuHome({ kernelsFor, weightBindingBytes: 1 });
+    backend = await openNodeWebGpuBackend({ kernelsFor, weightBindingBytes: 1 });
   });
-  afterAll(() => home.dispose());
+  afterAll(() => backend.dispose());
 
   for (const c of conformanceCases().filter(({ name }) => only.test(name))) {
-    it(c.name, { timeout: 120_000 }, async () => expect((await c.run(home, await reference)).failures).toEqual([]));
+    it(c.name, { timeout: 120_000 }, async () => expect((await c.run(backend, await reference)).failures).toEqual([]));
   }
 });
 
@@ -38,11 +38,11 @@ it("blocks cover the rows once, begin at multiples of 64, and fit the binding", 
 });
 
 it("a head beyond the adapter's own limit (lavapipe binds 128 MiB)", { timeout: 120_000 }, async () => {
-  const home = await openNodeWebGpuHome();
-  const limit = home.dispatcher.weightBindingBytes;
+  const backend = await openNodeWebGpuBackend();
+  const limit = backend.dispatcher.weightBindingBytes;
   const [columns, rows] = [1024, Math.min(100_000, Math.floor(limit / 2048) + 200)]; // halves: 2 KiB a row
   const one = 0x3c00; // the half 1
-  const packed = home.zeros([rows, columns / 2], "int32");
+  const packed = backend.zeros([rows, columns / 2], "int32");
   // Row r has a 1 in column r mod 1024, so that x · Wᵀ picks x, and dy · W sums dy's columns of one remainder.
   for (let first = 0; first < rows; first += 8192) {
     const count = Math.min(8192, rows - first);
@@ -51,21 +51,21 @@ it("a head beyond the adapter's own limit (lavapipe binds 128 MiB)", { timeout: 
       const column = (first + r) % columns;
       words[r * (columns / 2) + (column >> 1)] = one << (16 * (column & 1));
     }
-    home.write(packed, words, (first * columns) / 2);
+    backend.write(packed, words, (first * columns) / 2);
   }
   const weight: Weight = { format: "f16", out: rows, in: columns, packed };
   const x = Float32Array.from({ length: columns }, (_, i) => randomUniform(1, 2, 3, i));
   const dy = new Float32Array(rows);
   for (const row of [0, 1023, 1024, rows - 1]) dy[row] = 1 + row;
-  const [y, dx, picked] = await home.read([
-    home.kernels.linear(home.upload(x, [1, columns]), weight, null, null),
-    home.kernels.linearGradInput(home.upload(dy, [1, rows]), weight, null),
-    home.kernels.embedding(weight, null, home.upload(Int32Array.of(rows - 1, 5), [2])),
+  const [y, dx, picked] = await backend.read([
+    backend.kernels.linear(backend.upload(x, [1, columns]), weight, null, null),
+    backend.kernels.linearGradInput(backend.upload(dy, [1, rows]), weight, null),
+    backend.kernels.embedding(weight, null, backend.upload(Int32Array.of(rows - 1, 5), [2])),
   ]);
   expect(y?.every((value, row) => value === x[row % columns])).toBe(true);
   const expected = new Float32Array(columns);
   dy.forEach((value, row) => (expected[row % columns] = (expected[row % columns] ?? 0) + value));
   expect(dx).toEqual(expected);
   expect([picked?.indexOf(1), picked?.lastIndexOf(1)]).toEqual([(rows - 1) % columns, columns + 5]);
-  await home.dispose();
+  await backend.dispose();
 });

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Policy } from "../../policy/policy";
 import { scoreResponse } from "../../srpo/score";
 import { problemAt } from "../../tasks/problems";
-import type { Home } from "../../tensor/home";
-import { openReferenceHome } from "../../tensor/reference/home";
-import { openWasmHome } from "../../tensor/wasm/home";
+import type { Backend } from "../../tensor/backend";
+import { openReferenceBackend } from "../../tensor/reference/backend";
+import { openWasmBackend } from "../../tensor/wasm/backend";
 import { configure } from "../configure";
 import { microBatches } from "../microBatch";
 import { StepRefused } from "../optimiserStep";
@@ -38,18 +38,18 @@ const byLength: typeof scoreResponse = (text, ...rest) => {
   return { ...result, terms: { ...result.terms, total: text.length / 100 } };
 };
 
-let home: Home;
+let backend: Backend;
 /** Where replicas live. */
-let elsewhere: Home;
+let elsewhere: Backend;
 let taught: Float32Array;
 beforeAll(async () => {
-  [home, elsewhere] = [await openWasmHome(), await openWasmHome()];
-  const policy = await tinyPolicy(home);
+  [backend, elsewhere] = [await openWasmBackend(), await openWasmBackend()];
+  const policy = await tinyPolicy(backend);
   await teachFormat(policy, 60);
   taught = (await policy.parameters.state()).theta;
   policy.dispose();
 });
-afterAll(() => Promise.all([home.dispose(), elsewhere.dispose()]));
+afterAll(() => Promise.all([backend.dispose(), elsewhere.dispose()]));
 
 /** A carrier without threads: messages are copied and delivered later, as a thread's would be. `kill` ends it as a crash does. */
 function loopback(): { readonly carrier: ReplicaCarrier; readonly kill: () => void } {
@@ -80,7 +80,7 @@ function loopback(): { readonly carrier: ReplicaCarrier; readonly kill: () => vo
 }
 
 async function freshPolicy(): Promise<Policy> {
-  const policy = await tinyPolicy(home);
+  const policy = await tinyPolicy(backend);
   policy.parameters.restore({ theta: taught, m: new Float32Array(taught.length), v: new Float32Array(taught.length) });
   return policy;
 }
@@ -182,9 +182,9 @@ test("the rollout is that of the policy alone", async () => {
 });
 
 test.each([
-  ["wasm", openWasmHome],
-  ["reference", openReferenceHome],
-] as const)("the gradient is that of the plain step but for rounding, on the %s home", async (_name, open) => {
+  ["wasm", openWasmBackend],
+  ["reference", openReferenceBackend],
+] as const)("the gradient is that of the plain step but for rounding, on the %s backend", async (_name, open) => {
   const own = await open();
   const [plain, summed] = [await tinyPolicy(own, "all"), await tinyPolicy(own, "all")];
   const rows = Array.from({ length: 4 }, (_, i) => ({

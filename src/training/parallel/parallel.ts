@@ -1,6 +1,6 @@
 /**
  * Data parallelism: the micro-batches of an update and the prompts of a rollout are dealt to the policy and to replicas of
- * it, each on a home of its own. Who computes what is decided here; how a replica is reached (threads, browser workers) is
+ * it, each on a backend of its own. Who computes what is decided here; how a replica is reached (threads, browser workers) is
  * the carrier's business (replicaChannel.ts and its users).
  *
  * The result does not depend on how many there are, bit for bit: every micro-batch's gradient is made alone, from zero,
@@ -45,12 +45,12 @@ export class DataParallel {
     this.#replicas = replicas;
   }
 
-  /** How many compute: the policy's own home and the replicas that are left. */
+  /** How many compute: the policy's own backend and the replicas that are left. */
   get workers(): number {
     return 1 + this.#replicas.length;
   }
 
-  /** Gradients of micro-batches, in order. @param features of all their prompts, on the policy's own home */
+  /** Gradients of micro-batches, in order. @param features of all their prompts, on the policy's own backend */
   gradients(jobs: readonly GradientJob[], features: FeatureBank | null): Promise<GradientResult[]> {
     return this.spread(
       deal(jobs.map(costOf), this.workers),
@@ -206,7 +206,7 @@ export async function parallelStep(
   lossOf: (index: number) => Loss,
   keepLogprobs = false,
 ): Promise<{ stats: Float32Array[]; gradNorm: number; logprobs: (Float32Array | null)[] }> {
-  const { parameters, home } = parallel.policy;
+  const { parameters, backend } = parallel.policy;
   const { temperature, trainVision, features } = options;
   const results = await parallel.gradients(
     batches.map((rows, i) => ({ rows, loss: lossOf(i), temperature, trainVision, keepLogprobs })),
@@ -217,7 +217,7 @@ export async function parallelStep(
   parameters.writeFlat("grad", total);
   const gradSquares = applyGradient(parallel.policy, options);
   try {
-    const [squares] = await home.read([gradSquares]);
+    const [squares] = await backend.read([gradSquares]);
     return {
       ...finiteStep(
         results.map(({ stats }) => stats),

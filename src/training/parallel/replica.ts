@@ -40,7 +40,7 @@ export interface LogprobsJob {
   readonly temperature: number;
 }
 
-/** A copy of the policy with its own home, here or elsewhere. Calls are done in order. */
+/** A copy of the policy with its own backend, here or elsewhere. Calls are done in order. */
 export interface Replica {
   /** Take over the weights, laid out as `ParameterState`; later jobs use them. The array is given away: its memory may go to the other end. */
   load(theta: Float32Array): Promise<void>;
@@ -71,12 +71,12 @@ export async function gradientOf(
         rows,
         0,
         { temperature, trainVision, features },
-        lossOf(policy.home, loss),
+        lossOf(policy.backend, loss),
         keepLogprobs ? { lifetime, logprobs: kept } : null,
       ),
     );
     const gradient = await policy.parameters.readFlat("grad");
-    const [sums, logprobs] = await policy.home.read([stats, ...kept]);
+    const [sums, logprobs] = await policy.backend.read([stats, ...kept]);
     return {
       gradient,
       stats: Float32Array.from(sums ?? []),
@@ -95,7 +95,7 @@ export async function logprobsOf(
 ): Promise<Float32Array> {
   const lifetime = new Lifetime();
   try {
-    const [values] = await reference.home.read(
+    const [values] = await reference.backend.read(
       responseLogprobs(reference, [rows], { temperature, features }, lifetime),
     );
     return Float32Array.from(values?.subarray(0, tokenCount(rows)) ?? []); // without padding

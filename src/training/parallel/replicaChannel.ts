@@ -5,7 +5,7 @@
 import { InMemoryFiles } from "../../policy/checkpoint/checkpointFiles";
 import type { RolloutRow } from "../../policy/policy";
 import { Policy } from "../../policy/policy";
-import type { Home } from "../../tensor/home";
+import type { Backend } from "../../tensor/backend";
 import { copyWith } from "../reference";
 import {
   type GradientJob,
@@ -129,8 +129,11 @@ export class RemoteReplica implements Replica {
   }
 }
 
-/** The other end: does what is asked, one after the other, on a home of its own. */
-export function serveReplica(port: ReplicaPort<ReplicaReply, ReplicaRequest>, openHome: () => Promise<Home>): void {
+/** The other end: does what is asked, one after the other, on a backend of its own. */
+export function serveReplica(
+  port: ReplicaPort<ReplicaReply, ReplicaRequest>,
+  openBackend: () => Promise<Backend>,
+): void {
   let policy: Policy | null = null;
   let reference: Policy | null = null;
   let turn: Promise<void> = Promise.resolve();
@@ -142,7 +145,7 @@ export function serveReplica(port: ReplicaPort<ReplicaReply, ReplicaRequest>, op
   async function answer(work: Work): Promise<Answer> {
     switch (work.kind) {
       case "open":
-        policy = await Policy.load(await openHome(), new InMemoryFiles(new Map(work.source.files)), {
+        policy = await Policy.load(await openBackend(), new InMemoryFiles(new Map(work.source.files)), {
           trainable: work.source.trainable,
         });
         return { kind: "done" };

@@ -8,7 +8,7 @@ import { Policy } from "../../policy/policy";
 import { nanoSpecialId, nanoTokenizerFiles, nanoVocabSize } from "../../policy/processor/tokenizerNano";
 import { corpusExample } from "../../tasks/corpus";
 import { VOCABULARY } from "../../tasks/vocabulary";
-import type { Home } from "../../tensor/home";
+import type { Backend } from "../../tensor/backend";
 import { encodeProblem } from "../rollout";
 import { responseTokens } from "../transcript";
 import { sftUpdate } from "../update";
@@ -60,8 +60,8 @@ export function tinyFolder(): InMemoryFiles {
   );
 }
 
-export function tinyPolicy(home: Home, trainable: "all" | "language" = "language", seed = 0): Promise<Policy> {
-  return Policy.create(home, tinyFolder(), { seed, trainable });
+export function tinyPolicy(backend: Backend, trainable: "all" | "language" = "language", seed = 0): Promise<Policy> {
+  return Policy.create(backend, tinyFolder(), { seed, trainable });
 }
 
 /** Teach the format on the clean corpus: after about 60 steps of 16 nearly every response has a readable answer. */

@@ -1,6 +1,6 @@
 /** jax-js as a party, on its wasm or WebGPU backend. */
 import { type Device, defaultDevice, init } from "@jax-js/jax";
-import type { HomeName } from "../../../tensor/home";
+import type { BackendName } from "../../../tensor/backend";
 import { nodeGpu } from "../../../tensor/webgpu/node";
 import { timed } from "../../clock";
 import type { Contender, Job, Party, Run } from "../../contender";
@@ -8,8 +8,8 @@ import { countGpuCalls, type GpuCalls } from "../gpuCalls";
 import { openProduct } from "./product";
 import { openTraining } from "./training";
 
-export async function openJax(home: HomeName): Promise<Party> {
-  const device = deviceOf(home);
+export async function openJax(backend: BackendName): Promise<Party> {
+  const device = deviceOf(backend);
   let calls: GpuCalls | null = null;
   if (device === "webgpu") {
     await nodeGpu();
@@ -30,16 +30,16 @@ export async function openJax(home: HomeName): Promise<Party> {
   };
 }
 
-function deviceOf(home: HomeName): Device {
-  switch (home) {
+function deviceOf(backend: BackendName): Device {
+  switch (backend) {
     case "webgpu":
       return "webgpu";
     case "wasm":
       return "wasm";
     case "reference":
-      throw new Error("jax-js has no plain backend worth comparing with the reference home.");
+      throw new Error("jax-js has no plain backend worth comparing with the reference backend.");
     default:
-      return home satisfies never;
+      return backend satisfies never;
   }
 }
 

@@ -8,7 +8,7 @@ import "@tensorflow/tfjs-backend-cpu";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { splitVGradConfig } from "@tensorflow/tfjs-core/dist/gradients/SplitV_grad";
-import type { HomeName } from "../../../tensor/home";
+import type { BackendName } from "../../../tensor/backend";
 import { registerAutodiff } from "../../../tensor/reference/autodiff";
 import { nodeGpu } from "../../../tensor/webgpu/node";
 import { countGpuCalls, type GpuCalls } from "../gpuCalls";
@@ -29,12 +29,12 @@ export interface OpenedTfjs {
   close(): void;
 }
 
-/** Makes the backend of a home's name TensorFlow.js' active one; the reference home's is "cpu". */
-export async function openTfjsBackend(home: HomeName): Promise<OpenedTfjs> {
+/** Makes the backend of a backend's name TensorFlow.js' active one; the reference backend's is "cpu". */
+export async function openTfjsBackend(backend: BackendName): Promise<OpenedTfjs> {
   // tfjs-core ships its gradients unregistered.
   registerAutodiff();
   tf.registerGradient(splitVGradConfig);
-  switch (home) {
+  switch (backend) {
     case "webgpu":
       return openWebGpu();
     case "wasm": {
@@ -54,7 +54,7 @@ export async function openTfjsBackend(home: HomeName): Promise<OpenedTfjs> {
       await activate("cpu");
       return { adapter: "JavaScript, 1 thread", calls: null, close: () => undefined };
     default:
-      return home satisfies never;
+      return backend satisfies never;
   }
 }
 

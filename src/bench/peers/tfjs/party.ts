@@ -1,6 +1,6 @@
 /** Stock TensorFlow.js as a party. */
 import * as tf from "@tensorflow/tfjs-core";
-import type { HomeName } from "../../../tensor/home";
+import type { BackendName } from "../../../tensor/backend";
 import { timed } from "../../clock";
 import type { Contender, Job, Party, Run } from "../../contender";
 import { type OpenedTfjs, openTfjsBackend } from "./backend";
@@ -10,8 +10,8 @@ import { openProduct } from "./product";
 import { openRollout } from "./rollout";
 import { openTraining } from "./training";
 
-export async function openTfjs(home: HomeName): Promise<Party> {
-  const opened = await openTfjsBackend(home);
+export async function openTfjs(backend: BackendName): Promise<Party> {
+  const opened = await openTfjsBackend(backend);
   return {
     name: "tfjs",
     adapter: opened.adapter,

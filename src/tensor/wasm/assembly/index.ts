@@ -1,4 +1,4 @@
-/** Everything the home calls. No static data, no allocator: addresses and scratch come from the caller. */
+/** Everything the backend calls. No static data, no allocator: addresses and scratch come from the caller. */
 export { placeConstants } from "./math";
 export { linear, linearGradInput, linearGradWeight, loraApply, loraApplyGrad } from "./linear";
 export { attention, attentionGrad, longestVisible, visibleWithin } from "./attention";

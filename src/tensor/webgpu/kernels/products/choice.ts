@@ -1,8 +1,8 @@
 /**
- * Which variant makes which product on a home. Products fall into few kinds, a row of the table each; a variant that is not
+ * Which variant makes which product on a backend. Products fall into few kinds, a row of the table each; a variant that is not
  * written for a product leaves it to the plain one (broadcast or register tiles on CPU adapters, shared tiles on GPUs). The choice is made
- * when the home is opened and never changes after, so that a home gives the same bits every time; a home with another choice
- * is another home.
+ * when the backend is opened and never changes after, so that a backend gives the same bits every time; a backend with another choice
+ * is another backend.
  */
 import { broadcastTiles } from "./broadcastTiles";
 import { f16 } from "./f16";
@@ -46,7 +46,7 @@ export function productVariant(name: ProductVariantName): ProductVariant {
   return VARIANTS[name];
 }
 
-/** What is asked for when a home is opened: a variant, or "tuned" to measure them (also on CPU adapters). */
+/** What is asked for when a backend is opened: a variant, or "tuned" to measure them (also on CPU adapters). */
 export type ProductsOption = ProductVariantName | "tuned";
 export const PRODUCTS_OPTIONS: readonly ProductsOption[] = [...PRODUCT_VARIANTS, "tuned"];
 
@@ -110,7 +110,7 @@ export class Products {
     return this.chosen;
   }
 
-  /** Take the tuner's choice: once, before a home does any work for others. @throws as the constructor */
+  /** Take the tuner's choice: once, before a backend does any work for others. @throws as the constructor */
   adopt(table: ProductTable): void {
     this.chosen = this.checked(table);
   }

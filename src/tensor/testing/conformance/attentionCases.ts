@@ -1,5 +1,5 @@
 /** Conformance of attention under every kind of visibility, rotary embedding and the KV cache's row copy. */
-import type { AttentionShape } from "../kernels";
+import type { AttentionShape } from "../../kernels";
 import type { CaseBody } from "./compare";
 import type { Probe } from "./probe";
 

@@ -1,13 +1,13 @@
 /**
- * A probe runs one conformance case on one home: it makes seeded random inputs (the same on every home), lets the
+ * A probe runs one conformance case on one backend: it makes seeded random inputs (the same on every backend), lets the
  * case call kernels, and collects the tensors to compare. Everything it made is disposed at the end.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { packCache, unpackCache } from "../cacheHalves";
-import type { Home } from "../home";
-import type { Kernels, Weight } from "../kernels";
-import { disposeWeight, packWeight, type WeightFormat } from "../packedWeight";
-import { randomUniform } from "../random";
+import type { Backend } from "../../backend";
+import { packCache, unpackCache } from "../../cacheHalves";
+import type { Kernels, Weight } from "../../kernels";
+import { disposeWeight, packWeight, type WeightFormat } from "../../packedWeight";
+import { randomUniform } from "../../random";
 
 /** How closely an output must agree: relative to its largest value ("half": after rounding to halves), or to the bit. */
 export type Agreement = "forward" | "gradient" | "half" | "exact";
@@ -38,10 +38,10 @@ export class Probe {
   private draws = 0;
 
   constructor(
-    readonly home: Home,
+    readonly backend: Backend,
     private readonly seed: number,
   ) {
-    this.kernels = home.kernels;
+    this.kernels = backend.kernels;
   }
 
   /** Host values, standard normal times `scale` plus `shift` (Box–Muller over the counter-based stream). */
@@ -66,16 +66,16 @@ export class Probe {
   }
 
   floats(values: Float32Array | readonly number[], shape: readonly number[] = [values.length]): Tensor {
-    return this.keep(this.home.upload(Float32Array.from(values), shape));
+    return this.keep(this.backend.upload(Float32Array.from(values), shape));
   }
 
   integers(values: Int32Array | readonly number[], shape: readonly number[] = [values.length]): Tensor {
-    return this.keep(this.home.upload(Int32Array.from(values), shape));
+    return this.keep(this.backend.upload(Int32Array.from(values), shape));
   }
 
   /** A random weight matrix in the given format. */
   weight(out: number, columns: number, format: WeightFormat, scale = 1 / Math.sqrt(columns)): Weight {
-    const weight = packWeight(this.home, this.normal(out * columns, scale), out, columns, format);
+    const weight = packWeight(this.backend, this.normal(out * columns, scale), out, columns, format);
     this.weights.push(weight);
     return weight;
   }
@@ -86,7 +86,7 @@ export class Probe {
     return tensor;
   }
 
-  /** Compare this tensor between homes. */
+  /** Compare this tensor between backends. */
   compare(name: string, tensor: Tensor, agreement: Agreement, compared?: (index: number) => boolean): void {
     this.keep(tensor);
     this.pending.push({ name, tensor, agreement, ...(compared ? { compared } : {}) });
@@ -100,7 +100,7 @@ export class Probe {
 
   /** A cache in halves of these values. */
   halves(values: Float32Array, shape: readonly [rows: number, columns: number]): Tensor {
-    return this.keep(this.home.upload(packCache(values), [shape[0], shape[1] / 2]));
+    return this.keep(this.backend.upload(packCache(values), [shape[0], shape[1] / 2]));
   }
 
   /** The call must throw an Error whose message names the kernel. */
@@ -120,7 +120,7 @@ export class Probe {
   }
 
   async outputs(): Promise<Output[]> {
-    const values = this.pending.length ? await this.home.read(this.pending.map((p) => p.tensor)) : [];
+    const values = this.pending.length ? await this.backend.read(this.pending.map((p) => p.tensor)) : [];
     return [
       ...this.pending.map(({ tensor: _, halves = false, ...output }, i) => ({
         ...output,

@@ -1,25 +1,25 @@
 /**
- * The wasm home: our AssemblyScript SIMD kernels in the memory of TensorFlow.js' wasm backend, one thread.
+ * The wasm backend: our AssemblyScript SIMD kernels in the memory of TensorFlow.js' wasm backend, one thread.
  * It computes at once, so there is nothing to flush or lose. No JavaScript Math takes part: the same inputs give the same
  * bits on every machine that runs the same build of the kernels (assembly/math.ts, `madd`).
  */
 import { type Tensor, util } from "@tensorflow/tfjs-core";
+import type { Backend, BackendCounters } from "../backend";
 import { directRecorder } from "../directRecorder";
-import type { Home, HomeCounters } from "../home";
 import type { Kernels } from "../kernels";
 import { matrixKernels } from "./matrixKernels";
 import { WasmMemory } from "./memory";
 import { rowKernels } from "./rowKernels";
 import { trainingKernels } from "./trainingKernels";
 
-export interface WasmHomeOptions {
+export interface WasmBackendOptions {
   /** Kernels with fused multiply-add, or without; by default with, where the engine has relaxed SIMD. */
   readonly fused?: boolean;
 }
 
-/** Opens a wasm home with its own memory. Throws if WebAssembly SIMD or a binary is missing. */
-export async function openWasmHome(options: WasmHomeOptions = {}): Promise<Home> {
-  const counters: HomeCounters = { dispatches: 0, submits: 0, readbacks: 0, bytesUploaded: 0, bytesRead: 0 };
+/** Opens a wasm backend with its own memory. Throws if WebAssembly SIMD or a binary is missing. */
+export async function openWasmBackend(options: WasmBackendOptions = {}): Promise<Backend> {
+  const counters: BackendCounters = { dispatches: 0, submits: 0, readbacks: 0, bytesUploaded: 0, bytesRead: 0 };
   const memory = await WasmMemory.open(() => {
     counters.dispatches += 1;
   }, options.fused ?? null);

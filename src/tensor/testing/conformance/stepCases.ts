@@ -1,6 +1,6 @@
-/** Conformance of the sampler, the gradient's sum of squares, AdamW, and a home's memory operations. */
-import type { AdamWOptions, SampleOptions } from "../kernels";
-import { randomUniform } from "../random";
+/** Conformance of the sampler, the gradient's sum of squares, AdamW, and a backend's memory operations. */
+import type { AdamWOptions, SampleOptions } from "../../kernels";
+import { randomUniform } from "../../random";
 import type { CaseBody } from "./compare";
 import type { Probe } from "./probe";
 
@@ -20,7 +20,7 @@ const CAPACITY = 5;
 const MARGIN = 1e-3;
 
 /**
- * A row id for which the draw lands clear of every boundary of the cumulative distribution, so that all homes must
+ * A row id for which the draw lands clear of every boundary of the cumulative distribution, so that all backends must
  * agree on the token.
  */
 function clearRowId(logits: Float32Array, o: SampleOptions, firstPosition: number, from: number): number {
@@ -153,7 +153,7 @@ function* optimiserCases(): Generator<[string, CaseBody]> {
     "adamw twice on views of flat buffers",
     (p) => {
       const flats = [0, 1, 2, 3].map((i) => p.floats(p.normal(200, i === 3 ? 0 : 1, i === 3 ? 0.5 : 0)));
-      const views = flats.map((flat) => p.keep(p.home.view(flat, 128, [70])));
+      const views = flats.map((flat) => p.keep(p.backend.view(flat, 128, [70])));
       for (const updateCount of [1, 2]) {
         const squares = p.keep(p.kernels.sumSquares(views[1]!));
         p.kernels.adamw(views[0]!, views[1]!, views[2]!, views[3]!, squares, { ...ADAMW, updateCount });
@@ -167,12 +167,12 @@ function* memoryCases(): Generator<[string, CaseBody]> {
   yield [
     "zeros, write with an offset, and views share memory",
     (p) => {
-      const flat = p.keep(p.home.zeros([200]));
-      p.home.write(flat, Float32Array.of(1, 2, 3), 127);
-      const view = p.keep(p.home.view(flat, 128, [2, 3]));
-      p.home.write(view, Float32Array.of(9), 4);
-      const integers = p.keep(p.home.zeros([4], "int32"));
-      p.home.write(integers, Int32Array.of(-7, 2_000_000_011), 1);
+      const flat = p.keep(p.backend.zeros([200]));
+      p.backend.write(flat, Float32Array.of(1, 2, 3), 127);
+      const view = p.keep(p.backend.view(flat, 128, [2, 3]));
+      p.backend.write(view, Float32Array.of(9), 4);
+      const integers = p.keep(p.backend.zeros([4], "int32"));
+      p.backend.write(integers, Int32Array.of(-7, 2_000_000_011), 1);
       p.compare("flat", flat, "exact");
       p.compare("view", view, "exact");
       p.compare("integers", integers, "exact");
@@ -182,7 +182,7 @@ function* memoryCases(): Generator<[string, CaseBody]> {
     "fill through a view changes only the view",
     (p) => {
       const flat = p.random([300]);
-      p.kernels.fill(p.keep(p.home.view(flat, 64, [5, 7])), 2.5);
+      p.kernels.fill(p.keep(p.backend.view(flat, 64, [5, 7])), 2.5);
       p.compare("flat", flat, "exact");
     },
   ];

@@ -1,5 +1,5 @@
 /** Conformance of embedding, RMSNorm, Linear in three weight formats, and LoRA. */
-import type { WeightFormat } from "../packedWeight";
+import type { WeightFormat } from "../../packedWeight";
 import type { CaseBody } from "./compare";
 
 /** [rows, in, out]: single elements, odd sizes, one tile, ragged tiles, one row against many. */
@@ -107,12 +107,17 @@ function* linearCases(): Generator<[string, CaseBody]> {
     "linear with weight and gradient as views of one flat buffer",
     (p) => {
       const [out, columns, rows] = [6, 10, 5];
-      const start = 128; // a multiple of every home's viewAlignment
+      const start = 128; // a multiple of every backend's viewAlignment
       const theta = p.random([start + out * columns + 3]);
       const grad = p.random([start + out * columns + 3]);
-      const values = p.keep(p.home.view(theta, start, [out, columns]));
+      const values = p.keep(p.backend.view(theta, start, [out, columns]));
       const y = p.kernels.linear(p.random([rows, columns]), { format: "f32", out, in: columns, values }, null, null);
-      p.kernels.linearGradWeight(p.random([rows, columns]), y, p.keep(p.home.view(grad, start, [out, columns])), null);
+      p.kernels.linearGradWeight(
+        p.random([rows, columns]),
+        y,
+        p.keep(p.backend.view(grad, start, [out, columns])),
+        null,
+      );
       p.compare("y", y, "forward");
       p.compare("the whole gradient buffer", grad, "gradient");
     },

@@ -1,8 +1,8 @@
-/** Running one case on two homes and measuring how far they are apart. */
-import type { Home } from "../home";
+/** Running one case on two backends and measuring how far they are apart. */
+import type { Backend } from "../../backend";
 import { type Agreement, type Output, Probe } from "./probe";
 
-/** What a case does with a home, by way of a probe. */
+/** What a case does with a backend, by way of a probe. */
 export type CaseBody = (probe: Probe) => void;
 
 /** Largest difference allowed, relative to the largest value of the reference tensor. */
@@ -17,7 +17,7 @@ export interface OutputError {
 export interface ErrorReport {
   /** One entry for each compared tensor. */
   readonly errors: readonly OutputError[];
-  /** A sentence for each output beyond its tolerance; empty when the home conforms. */
+  /** A sentence for each output beyond its tolerance; empty when the backend conforms. */
   readonly failures: readonly string[];
 }
 
@@ -41,8 +41,8 @@ export function relativeError(
   return largest > 0 ? difference / largest : difference;
 }
 
-async function outputsOn(home: Home, body: CaseBody, seed: number): Promise<Output[]> {
-  const probe = new Probe(home, seed);
+async function outputsOn(backend: Backend, body: CaseBody, seed: number): Promise<Output[]> {
+  const probe = new Probe(backend, seed);
   try {
     body(probe);
     return await probe.outputs();
@@ -51,10 +51,15 @@ async function outputsOn(home: Home, body: CaseBody, seed: number): Promise<Outp
   }
 }
 
-/** Run `body` on both homes with the same inputs. Errors thrown by either home are passed on. */
-export async function compareHomes(body: CaseBody, seed: number, home: Home, reference: Home): Promise<ErrorReport> {
+/** Run `body` on both backends with the same inputs. Errors thrown by either backend are passed on. */
+export async function compareBackends(
+  body: CaseBody,
+  seed: number,
+  backend: Backend,
+  reference: Backend,
+): Promise<ErrorReport> {
   const expected = await outputsOn(reference, body, seed);
-  const actual = await outputsOn(home, body, seed);
+  const actual = await outputsOn(backend, body, seed);
   const errors = expected.map(
     (output, i): OutputError => ({
       output: output.name,

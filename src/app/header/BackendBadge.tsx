@@ -1,8 +1,8 @@
-/** Where the policy lives: home, adapter, speed; on demand what it cost to start and why better homes were passed over. */
+/** Where the policy lives: backend, adapter, speed; on demand what it cost to start and why better backends were passed over. */
 import { useId, useState } from "react";
 import { Icon } from "../parts/Icon";
 import { useRun } from "../state/hooks";
-import { HOME_WORDS, number } from "../state/words";
+import { BACKEND_WORDS, number } from "../state/words";
 
 const PROGRESS_WORDS = {
   download: "Loading the policy",
@@ -16,7 +16,7 @@ const PROGRESS_WORDS = {
 const milliseconds = (value: number): string =>
   value >= 1000 ? `${number(value / 1000, 1)} s` : `${Math.round(value)} ms`;
 
-export function HomeBadge() {
+export function BackendBadge() {
   const [open, setOpen] = useState(false);
   const panel = useId();
   const status = useRun((state) => state.status);
@@ -42,7 +42,7 @@ export function HomeBadge() {
         ? "Disconnected"
         : served
           ? "Node"
-          : HOME_WORDS[opened.home];
+          : BACKEND_WORDS[opened.backend];
   const place = served ? `${opened.adapter} · ${served.policy}` : opened.adapter;
   const passed = opened.passedOver[0];
   const { download, device, pipelines, selfTest, load } = opened.costs;
@@ -58,7 +58,7 @@ export function HomeBadge() {
     >
       <button
         type="button"
-        className={`badge is-${status} home-${opened.home}`}
+        className={`badge is-${status} backend-${opened.backend}`}
         aria-expanded={open}
         aria-controls={panel}
         onClick={() => setOpen(!open)}
@@ -87,12 +87,12 @@ export function HomeBadge() {
           </p>
         )}
         <p>
-          {HOME_WORDS[opened.home]} on {opened.adapter}. {(opened.parameters / 1e6).toFixed(2)} M parameters.
+          {BACKEND_WORDS[opened.backend]} on {opened.adapter}. {(opened.parameters / 1e6).toFixed(2)} M parameters.
           {opened.features.length > 0 && ` Uses ${opened.features.join(", ")}.`}
         </p>
         {passed && (
           <p className="badge-passed">
-            <b>{HOME_WORDS[passed.home]} was passed over:</b> {passed.why}
+            <b>{BACKEND_WORDS[passed.backend]} was passed over:</b> {passed.why}
           </p>
         )}
         <table>

@@ -1,12 +1,12 @@
 /**
- * The reference home: every kernel a composition of stock tf.* operations on tfjs-backend-cpu, every gradient
- * by tfjs' own autodiff of that composition, so that it shares no hand-written derivation with the fast homes.
+ * The reference backend: every kernel a composition of stock tf.* operations on tfjs-backend-cpu, every gradient
+ * by tfjs' own autodiff of that composition, so that it shares no hand-written derivation with the fast backends.
  * Readable before fast: it is what the others are checked against, and the last resort of the page.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
+import type { Backend, BackendCounters, DataType } from "../backend";
 import { directRecorder } from "../directRecorder";
-import type { DataType, Home, HomeCounters } from "../home";
 import type { Kernels } from "../kernels";
 import { attentionKernels } from "./attention";
 import { registerAutodiff } from "./autodiff";
@@ -27,7 +27,7 @@ const compositions: Kernels = {
 };
 
 /** Run one kernel on the cpu backend, count it, and free every intermediate it made. */
-function runner(counters: HomeCounters) {
+function runner(counters: BackendCounters) {
   return <R extends tf.TensorContainer | void>(kernel: () => R): R => {
     counters.dispatches++;
     return onCpu(() => {
@@ -45,7 +45,7 @@ function runner(counters: HomeCounters) {
   };
 }
 
-function wrapped(counters: HomeCounters): Kernels {
+function wrapped(counters: BackendCounters): Kernels {
   const run = runner(counters);
   const c = compositions;
   return {
@@ -81,15 +81,15 @@ function wrapped(counters: HomeCounters): Kernels {
 const sizeFromShape = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
 
 /**
- * Open the reference home. It leaves the active tfjs backend as it finds it (or active, if it is the first).
+ * Open the reference backend. It leaves the active tfjs backend as it finds it (or active, if it is the first).
  * Several may be open at once; they share the cpu backend and differ in their counters.
  */
-export async function openReferenceHome(): Promise<Home> {
+export async function openReferenceBackend(): Promise<Backend> {
   const previous = tf.getBackend();
   await tf.setBackend("cpu"); // the instance must exist before `onCpu` can switch without waiting
   if (previous && previous !== "cpu") await tf.setBackend(previous);
   registerAutodiff();
-  const counters: HomeCounters = { dispatches: 0, submits: 0, readbacks: 0, bytesUploaded: 0, bytesRead: 0 };
+  const counters: BackendCounters = { dispatches: 0, submits: 0, readbacks: 0, bytesUploaded: 0, bytesRead: 0 };
   const views = new Set<tf.Tensor>();
   const forgetDisposed = (): void => views.forEach((view) => view.isDisposed && views.delete(view));
   return {
@@ -148,7 +148,7 @@ export async function openReferenceHome(): Promise<Home> {
       counters.submits++;
     },
 
-    /** Live tensors of the whole tfjs engine, without views; other homes open in the process count too. */
+    /** Live tensors of the whole tfjs engine, without views; other backends open in the process count too. */
     memoryBytes() {
       forgetDisposed();
       let viewed = 0;

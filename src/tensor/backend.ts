@@ -1,22 +1,22 @@
 /**
- * A home is a place where the policy can live: a TensorFlow.js backend (its memory, its device,
+ * A backend is a place where the policy can live: a TensorFlow.js backend (its memory, its device,
  * its transfers) plus our own kernels on it. There are three:
  *
  *   webgpu     WGSL kernels recorded into tfjs-backend-webgpu's command encoder
  *   wasm       AssemblyScript SIMD kernels in tfjs-backend-wasm's memory
  *   reference  compositions of stock tf.* operations on tfjs-backend-cpu; gradients by tfjs' own autodiff
  *
- * What a home is not: it knows no model, no tape and no training. Rooms above speak to a home only
+ * What a backend is not: it knows no model, no tape and no training. Rooms above speak to a backend only
  * through this interface, so a policy never asks where it lives.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { ChangingOptions, Kernels } from "./kernels";
 
-export type HomeName = "webgpu" | "wasm" | "reference";
+export type BackendName = "webgpu" | "wasm" | "reference";
 
-/** What the badge, the log and the benchmarks say about a home. */
-export interface HomeDescription {
-  readonly name: HomeName;
+/** What the badge, the log and the benchmarks say about a backend. */
+export interface BackendDescription {
+  readonly name: BackendName;
   /** e.g. "NVIDIA Ada · Vulkan", "SwiftShader (CPU)", "SIMD, 1 thread", "plain TensorFlow.js". */
   readonly adapter: string;
   /** Adapter features or build traits that change which kernels run, e.g. ["shader-f16", "subgroups"]. */
@@ -27,8 +27,8 @@ export interface HomeDescription {
   readonly halfProducts?: true;
 }
 
-/** Counts since the home was opened; differences between two readings measure a step. */
-export interface HomeCounters {
+/** Counts since the backend was opened; differences between two readings measure a step. */
+export interface BackendCounters {
   dispatches: number;
   submits: number;
   readbacks: number;
@@ -39,7 +39,7 @@ export interface HomeCounters {
 export type DataType = "float32" | "int32";
 
 /**
- * Runs one piece of work again and again. Where the home records (`Home.records`), the first run with given shapes
+ * Runs one piece of work again and again. Where the backend records (`Backend.records`), the first run with given shapes
  * keeps the sequence of dispatches, and later ones replay it without running `body`: a fraction of the host's time.
  * Elsewhere every run calls `body`. The results are the same to the bit either way.
  */
@@ -52,7 +52,7 @@ export interface Recorder {
    * @param changing options that `body` hands to kernels and that may differ from run to run
    * @param body calls kernels, `zeros` and `view`; no `upload`, `write` or `read`. Disposes all it allocates but what it returns
    * @returns tensors as `body` returns them, new in every run; the caller disposes them. The work may only have been
-   *   recorded: it is done at the latest when something is read, and begun by `Home.flush`
+   *   recorded: it is done at the latest when something is read, and begun by `Backend.flush`
    */
   run(
     key: string,
@@ -62,7 +62,7 @@ export interface Recorder {
   ): readonly Tensor[];
 
   /**
-   * Take the memory that runs of `key` with the largest shapes will need, so that it need not grow when they come. Where the home
+   * Take the memory that runs of `key` with the largest shapes will need, so that it need not grow when they come. Where the backend
    * does not record, and where it was done for this `size` before, nothing happens.
    * @param size names those shapes
    * @param prepare makes inputs of such shapes → a body as `run` takes it, which is run without effect. The caller disposes the inputs
@@ -73,11 +73,11 @@ export interface Recorder {
   dispose(): void;
 }
 
-export interface Home {
-  readonly name: HomeName;
-  readonly description: HomeDescription;
+export interface Backend {
+  readonly name: BackendName;
+  readonly description: BackendDescription;
   readonly kernels: Kernels;
-  readonly counters: HomeCounters;
+  readonly counters: BackendCounters;
 
   /** A new tensor filled with zeros, on the device. The caller disposes it. */
   zeros(shape: readonly number[], dtype?: DataType): Tensor;
