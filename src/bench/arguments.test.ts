@@ -33,7 +33,7 @@ test.each<[string[], RegExp]>([
   [["full-size", "--folder", "no/such"], /--folder: there is no folder no\/such/],
   [["--json"], /--json needs a value/],
   [["--json", "no/such/folder/x.json"], /--json: there is no folder no\/such\/folder/],
-  [["--fast"], /unknown flag --fast; known: --backend, --json, --quick, --small, --large, --products, --shape, /],
+  [["--fast"], /unknown flag --fast; known: --backend, --json, --quick, --small, --large, --matmul, --shape, /],
   [["--quick", "matmul"], /"matmul" is not expected here/],
 ])("%j is refused", (args, message) => {
   expect(() => benchArguments(args)).toThrow(message);

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { SHAPE_NAMES } from "../policy/checkpoint/shapes";
-import { forceProducts, productsFlag } from "../runner/arguments/matmulVariant";
+import { forceMatmul, matmulFlag } from "../runner/arguments/matmulVariant";
 import { parseArguments, UsageError } from "../runner/arguments/usage";
 import { BACKEND_NAMES } from "../runner/backend/nodeBackends";
 import type { BackendName } from "../tensor/backend";
@@ -27,7 +27,7 @@ const FLAGS = {
   quick: { type: "boolean", description: "Small shapes, few repetitions" },
   small: { type: "boolean", default: false, description: "train-step, rollout: the smallest compared size, no growth" },
   large: { type: "boolean", default: false, description: "train-step, rollout: a member twenty times as large too" },
-  products: productsFlag,
+  matmul: matmulFlag,
   shape: { type: "string", default: "3b", description: "Of full-size: the member of the family" },
   folder: { type: "string", description: "Of full-size: a checkpoint of that shape" },
   python: {
@@ -51,7 +51,7 @@ export function help(benchmarks: readonly { readonly name: BenchmarkName; readon
     "",
     "  --backend       where our side and the peers compute: webgpu (npm's Dawn; VK_ICD_FILENAMES chooses the Vulkan driver),",
     "               wasm (default) or reference (plain JavaScript)",
-    `  --products NAME  of our side on webgpu: ${productsFlag.valueHint}; by default as the backend chooses`,
+    `  --matmul NAME  of our side on webgpu: ${matmulFlag.valueHint}; by default as the backend chooses`,
     "  --json FILE  write the report as JSON",
     "  --quick      small shapes, few repetitions: whether it works, not how fast it is",
     "  --small      of train-step and rollout: the smallest size that is compared, and no growth, for slow adapters (SwiftShader)",
@@ -75,7 +75,7 @@ export function benchArguments(rawArgs: readonly string[]): BenchArguments {
     return name;
   });
   const args = parseArguments(rawArgs.slice(words.length), FLAGS);
-  forceProducts(args);
+  forceMatmul(args);
   const json = args.optional("json");
   if (json !== null && !existsSync(dirname(json))) throw new UsageError(`--json: there is no folder ${dirname(json)}`);
   const folder = args.optional("folder");

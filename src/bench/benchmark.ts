@@ -2,7 +2,7 @@
 import type { ShapeName } from "../policy/checkpoint/shapes";
 import type { BackendName } from "../tensor/backend";
 import type { WeightFormat } from "../tensor/packedWeight";
-import type { ProductsOption } from "../tensor/webgpu/kernels/products/choice";
+import type { MatmulOption } from "../tensor/webgpu/kernels/matmul/choice";
 import type { Job, Party, PartyName } from "./contender";
 import { isolatedParty } from "./isolation";
 import { type Dropout, type Entrant, type Placing, type RaceOptions, race } from "./race";
@@ -53,7 +53,7 @@ export interface Runner {
   readonly party: PartyName;
   readonly job: Job;
   /** The variant of the matrix product of our side on webgpu, in a process of its own; where the adapter cannot run it, this runner is absent. */
-  readonly products?: ProductsOption;
+  readonly matmul?: MatmulOption;
 }
 
 export interface Workload {
@@ -83,14 +83,14 @@ export async function raceAll(
   const leftOut = (workload: string, { name, why }: Dropout): void =>
     void absent.push({ benchmark, backend, workload, contender: name, why });
   try {
-    for (const [name, { party, products }] of new Map(
+    for (const [name, { party, matmul }] of new Map(
       workloads.flatMap(({ runners }) => runners.map((runner) => [runner.name, runner] as const)),
     )) {
       onProgress(`opening ${name} on ${backend}`);
       try {
-        parties.set(name, await isolatedParty(party, backend, products));
+        parties.set(name, await isolatedParty(party, backend, matmul));
       } catch (error) {
-        if (party === "ours" && products === undefined) throw error;
+        if (party === "ours" && matmul === undefined) throw error;
         leftOut("all", { name, why: reason(error) });
       }
     }

@@ -28,7 +28,7 @@ export type DecoderShape = z.output<typeof decoderShapeSchema>;
 export const jobSchema = z.discriminatedUnion("kind", [
   /** One matrix product over `rows` rows of a layer `inner` → `outer`; `format` (f32 by default) is how ours keeps the weight. */
   z.object({
-    kind: z.literal("product"),
+    kind: z.literal("matmul"),
     form: z.enum(["forward", "inputGradient", "weightGradient"]),
     rows: size,
     inner: size,
@@ -93,7 +93,7 @@ export interface Party {
   readonly name: PartyName;
   /** e.g. "lavapipe (CPU)", "SIMD, 1 thread". */
   readonly adapter: string;
-  /** What its adapter offers to products, in sentences. */
+  /** What its adapter offers to matmuls, in sentences. */
   readonly notes: readonly string[];
   /** @throws Error when this party cannot do the job */
   open(job: Job): Promise<Contender>;

@@ -6,9 +6,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import { PRODUCTS_VARIABLE } from "../runner/arguments/matmulVariant";
+import { MATMUL_VARIABLE } from "../runner/arguments/matmulVariant";
 import type { BackendName } from "../tensor/backend";
-import type { ProductsOption } from "../tensor/webgpu/kernels/products/choice";
+import type { MatmulOption } from "../tensor/webgpu/kernels/matmul/choice";
 import { type Contender, type Job, jobSchema, PARTIES, type Party, type PartyName, type Run } from "./contender";
 import { countsSchema } from "./results";
 
@@ -38,11 +38,11 @@ const KEPT_STDERR = 2000;
 export async function isolatedParty(
   name: PartyName,
   backend: BackendName,
-  products: ProductsOption | null = null,
+  matmul: MatmulOption | null = null,
 ): Promise<Party> {
   const child = fork(fileURLToPath(new URL("./partyProcess.ts", import.meta.url)), [], {
     execArgv: ["--import", "tsx"],
-    env: { ...process.env, ...(products === null ? {} : { [PRODUCTS_VARIABLE]: products }) },
+    env: { ...process.env, ...(matmul === null ? {} : { [MATMUL_VARIABLE]: matmul }) },
     serialization: "advanced",
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });

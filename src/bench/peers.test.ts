@@ -9,7 +9,7 @@ const SHAPE = { vocabulary: 40, hidden: 32, intermediate: 48, layers: 2, heads: 
 const TRAIN: JobOf<"train"> = { kind: "train", shape: SHAPE, rows: 3, length: 9, microBatchRows: 3, workers: 1 };
 const ROLLOUT: Job = { kind: "rollout", shape: SHAPE, prompts: 2, groupSize: 3, promptLength: 6, newTokens: 5 };
 const PRODUCTS: readonly Job[] = (["forward", "inputGradient", "weightGradient"] as const).map((form) => ({
-  kind: "product",
+  kind: "matmul",
   form,
   rows: 7,
   inner: 12,

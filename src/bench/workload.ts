@@ -214,7 +214,7 @@ export function rotaryTables(
 }
 
 /** Values of the two factors of a product, the same for all parties. */
-export function productInputs(count: number, stream: number): Float32Array {
+export function matmulInputs(count: number, stream: number): Float32Array {
   return Float32Array.from({ length: count }, (_, i) => randomUniform(7, stream, i, 0) - 0.5);
 }
 

@@ -42,8 +42,8 @@ describe("bad input: one clear line on stderr, exit 2", () => {
     ["a missing file", ["score", "--input", "nowhere.jsonl"], /nowhere.jsonl: cannot be read/],
     [
       "a variant of the product that there is not",
-      ["eval", "--backend", "webgpu", "--products", "fast"],
-      /--products: "fast" is none of registerTiles, broadcastTiles, sharedTiles/,
+      ["eval", "--backend", "webgpu", "--matmul", "fast"],
+      /--matmul: "fast" is none of registerTiles, broadcastTiles, sharedTiles/,
     ],
     ["a folder that is no policy", ["eval", "--policy", "src"], /config.json/],
   ])("%s", async (_what, args, message) => {

@@ -8,7 +8,7 @@ import { CheckpointError } from "../policy/checkpoint/checkpointFiles";
 import { SettingsError } from "../training/configure";
 import { SnapshotError } from "../training/snapshot";
 import type { RunnerCommand } from "./arguments/command";
-import { forceProducts, productsFlag } from "./arguments/matmulVariant";
+import { forceMatmul, matmulFlag } from "./arguments/matmulVariant";
 import { parseArguments, UsageError } from "./arguments/usage";
 import { COMMANDS } from "./commandTable";
 
@@ -30,13 +30,13 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
   }
   const command = await load();
   const args = parseArguments(rest, flagsOf(command));
-  forceProducts(args);
+  forceMatmul(args);
   return command.run(args);
 }
 
-/** What has a backend has its products too. */
+/** Commands that open a backend also take --matmul. */
 function flagsOf({ flags }: RunnerCommand): ArgsDef {
-  return "backend" in flags ? { ...flags, products: productsFlag } : flags;
+  return "backend" in flags ? { ...flags, matmul: matmulFlag } : flags;
 }
 
 async function help(name: string | null): Promise<void> {

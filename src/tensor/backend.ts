@@ -22,9 +22,9 @@ export interface BackendDescription {
   /** Adapter features or build traits that change which kernels run, e.g. ["shader-f16", "subgroups"]. */
   readonly features: readonly string[];
   /** Which variant of the matrix product makes what, where there are several; another choice may give other last bits. */
-  readonly products?: string;
+  readonly matmul?: string;
   /** Matrix products with f32 weights round an operand to halves: they agree with f32 to about 1e-3. */
-  readonly halfProducts?: true;
+  readonly f16Matmul?: true;
 }
 
 /** Counts since the backend was opened; differences between two readings measure a step. */

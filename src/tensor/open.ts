@@ -14,7 +14,7 @@ export interface OpenOptions {
   /** WebGPU's entry point, where it is not `navigator.gpu`. */
   readonly gpu?: GPU;
   /** Of the WebGPU backend: the variant of the matrix product, and where the tuner's choice is kept. */
-  readonly webgpu?: Pick<WebGpuBackendOptions, "products" | "tuning">;
+  readonly webgpu?: Pick<WebGpuBackendOptions, "matmul" | "tuning">;
   readonly onProgress?: (progress: OpenProgress) => void;
 }
 

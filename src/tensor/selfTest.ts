@@ -66,7 +66,7 @@ function compare(
   { what, values, tolerance: asked }: Check,
   got: ArrayLike<number>,
 ): void {
-  const tolerance = description.halfProducts === true ? Math.max(asked, HALF_TOLERANCE) : asked;
+  const tolerance = description.f16Matmul === true ? Math.max(asked, HALF_TOLERANCE) : asked;
   if (got.length !== values.length)
     throw new Error(`Self-test of ${backend}: ${what} has ${got.length} values, expected ${values.length}.`);
   const scale = Math.max(1e-6, ...values.map(Math.abs));

@@ -4,9 +4,9 @@
  */
 import type { EncodedPrompt, FeatureBank } from "../policy/layers/packing";
 import type { Policy } from "../policy/policy";
+import { Lifetime } from "./disposalScope";
 import { bankOf } from "./featureCache";
 import type { LargestBatch } from "./largestBatch";
-import { Lifetime } from "./lifetime";
 import { microBatches, type TrainingRow, tokenCount } from "./microBatch";
 import { normaliseGroups } from "./normalise";
 import { lossOptions, trainingRows } from "./objective";

@@ -7,7 +7,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../tensor/backend";
 import type { PolicyLossOptions } from "../tensor/kernels";
-import type { Lifetime } from "./lifetime";
+import type { Lifetime } from "./disposalScope";
 import { type MicroBatch, perToken, sampledLogprobs } from "./microBatch";
 
 export type Loss =

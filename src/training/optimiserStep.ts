@@ -12,8 +12,8 @@ import type { LogprobOptions } from "../policy/model";
 import type { Policy } from "../policy/policy";
 import type { Backend } from "../tensor/backend";
 import { Tape } from "../tensor/tape";
+import { Lifetime } from "./disposalScope";
 import type { BatchLimits, LargestBatch } from "./largestBatch";
-import { Lifetime } from "./lifetime";
 import type { TokenLoss } from "./loss";
 import { type MicroBatch, packItems } from "./microBatch";
 

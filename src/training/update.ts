@@ -19,7 +19,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Policy } from "../policy/policy";
 import { POLICY_LOSS_STATS, type PolicyLossOptions } from "../tensor/kernels";
-import { Lifetime } from "./lifetime";
+import { Lifetime } from "./disposalScope";
 import { likelihoodLoss, ofBatches, ofSampler, policyLoss } from "./loss";
 import { type MicroBatch, microBatches, sampledLogprobs, type TrainingRow, tokenCount } from "./microBatch";
 import { optimiserStep, responseLogprobs, type StepOptions } from "./optimiserStep";

@@ -2,7 +2,7 @@
 import { type CheckpointFiles, InMemoryFiles, UrlFiles } from "../policy/checkpoint/checkpointFiles";
 import { openBestBackend } from "../tensor/open";
 import { Host } from "./host";
-import { productsAsked, tuningStore } from "./products";
+import { requestedMatmul, tuningStore } from "./matmulVariant";
 import type { Event, PolicySource } from "./protocol";
 import { replicasOnWorkers } from "./replicaWorkers";
 import type { OpenBackend } from "./run";
@@ -12,13 +12,13 @@ import { IndexedDbStore, MemoryStore, type SnapshotStore } from "./store";
 let address = self.location.href;
 
 const openBackend: OpenBackend = async (wanted, onProgress) => {
-  const products = productsAsked(address);
+  const matmul = requestedMatmul(address);
   let mark = performance.now();
   let deviceTime = 0;
   const { backend, passedOver, times } = await openBestBackend({
     ...(wanted === null ? {} : { prefer: wanted, only: true }),
     webgpu: {
-      ...(products === null ? {} : { products }),
+      ...(matmul === null ? {} : { matmul }),
       tuning: { store: tuningStore(store), environment: navigator.userAgent },
     },
     onProgress: ({ stage }) => {

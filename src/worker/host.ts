@@ -11,11 +11,11 @@ import type { GroupRecord, StepMetrics } from "../training/records";
 import type { PhaseResult } from "../training/session";
 import type { Snapshot } from "../training/snapshot";
 import { GroupFeed, phaseBefore } from "./groupFeed";
-import { Keeper } from "./keeper";
 import { parseCommand } from "./parse";
 import type { Command, Event, Stage } from "./protocol";
 import { adapterOf, type Run } from "./run";
 import { type EventBody, FatalError, type LifecycleDependencies, type OpenCommand, RunLifecycle } from "./runLifecycle";
+import { Keeper } from "./runStore";
 
 export interface HostDependencies extends LifecycleDependencies {
   readonly post: (event: Event, transfer: Transferable[]) => void;
@@ -162,8 +162,8 @@ export class Host {
       session,
       costs,
     } = this.#life.run;
-    const { features: offered, products } = backend.description;
-    const features = products === undefined ? offered : [...offered, `products by ${products}`];
+    const { features: offered, matmul } = backend.description;
+    const features = matmul === undefined ? offered : [...offered, `matmul by ${matmul}`];
     const adapter = adapterOf(this.#life.run);
     this.post({
       type: "opened",

@@ -7,7 +7,6 @@ import { configure } from "../training/configure";
 import type { ProblemSource } from "../training/problemSource";
 import { defaultSettings } from "../training/settings";
 import type { Snapshot } from "../training/snapshot";
-import type { Keeper } from "./keeper";
 import { type Command, type Event, type PolicySource, type ShippedName, STAGE_OF_SHIPPED } from "./protocol";
 import {
   adapterOf,
@@ -21,6 +20,7 @@ import {
   openRun,
   type Run,
 } from "./run";
+import type { Keeper } from "./runStore";
 import type { SnapshotStore } from "./store";
 import { storedSource, storeSource } from "./storedSource";
 

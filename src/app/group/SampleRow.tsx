@@ -8,7 +8,7 @@ import { AdvantageBar } from "./AdvantageBar";
 import { ProbabilityChange } from "./ProbabilityChange";
 import { RewardBar, type RewardScale } from "./RewardBar";
 import { SampleDetail } from "./SampleDetail";
-import { VoiceCell } from "./VoiceCell";
+import { VoiceCell } from "./SegmentCell";
 
 export interface RowProps {
   readonly sample: SampleRecord;

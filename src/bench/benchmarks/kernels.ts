@@ -11,7 +11,7 @@ import type { Measurement } from "../results";
 const COPIED = 16 * 2 ** 20;
 const SIDE = 1024;
 const copy: JobOf<"copy"> = { kind: "copy", bytes: COPIED };
-const product: JobOf<"product"> = { kind: "product", form: "forward", rows: SIDE, inner: SIDE, outer: SIDE };
+const product: JobOf<"matmul"> = { kind: "matmul", form: "forward", rows: SIDE, inner: SIDE, outer: SIDE };
 /** Kernels that stand for all in a quick run: one bound by memory, one by products, one by rows, one by dispatching. */
 const QUICK: readonly KernelName[] = ["rmsNorm", "linear", "attention", "adamw"];
 

@@ -2,12 +2,12 @@
  * The matrix products of a training step: forward x·Wᵀ, gradient of the input dy·W, gradient of the weight dyᵀ·x (accumulated).
  * On the webgpu backend then our variants of the product against the one that the backend chooses, each that the adapter can run.
  */
-import { PRODUCT_VARIANTS } from "../../tensor/webgpu/kernels/products/variant";
+import { MATMUL_VARIANTS } from "../../tensor/webgpu/kernels/matmul/variant";
 import type { Benchmark, Outcome, Runner, Setting, Workload } from "../benchmark";
 import { each, raceAll } from "../benchmark";
 import type { JobOf } from "../contender";
 
-type Form = JobOf<"product">["form"];
+type Form = JobOf<"matmul">["form"];
 const FORMS: readonly (readonly [Form, string])[] = [
   ["forward", "x·Wᵀ"],
   ["inputGradient", "dy·W"],
@@ -40,7 +40,7 @@ export const matmul: Benchmark = {
     };
     const workloads = (setting.quick ? QUICK : SIZES).flatMap(([rows, inner, outer]) =>
       FORMS.map(([form, title]) =>
-        workload(title, { kind: "product", form, rows, inner, outer }, (job) => each(job, ["ours", "tfjs", "jax-js"])),
+        workload(title, { kind: "matmul", form, rows, inner, outer }, (job) => each(job, ["ours", "tfjs", "jax-js"])),
       ),
     );
     const peers = await raceAll("matmul", setting, workloads, { ...options, tolerance: 1e-3 });
@@ -52,11 +52,7 @@ export const matmul: Benchmark = {
   },
 };
 
-function workload(
-  title: string,
-  job: JobOf<"product">,
-  runners: (job: JobOf<"product">) => readonly Runner[],
-): Workload {
+function workload(title: string, job: JobOf<"matmul">, runners: (job: JobOf<"matmul">) => readonly Runner[]): Workload {
   const { rows, inner, outer, format } = job;
   return {
     title: `${title}, ${rows} rows, ${inner} → ${outer}${format === undefined ? "" : `, ${format}`}`,
@@ -73,9 +69,9 @@ function variantWorkloads({ quick }: Setting): readonly Workload[] {
     ...FORMS.slice(0, 2).map(([form, title]) => [title, form, many, "f16"] as const),
   ];
   return shapes.map(([title, form, [rows, inner, outer], format]) =>
-    workload(`variants: ${title}`, { kind: "product", form, rows, inner, outer, format }, (job) => [
+    workload(`variants: ${title}`, { kind: "matmul", form, rows, inner, outer, format }, (job) => [
       { name: "ours", party: "ours", job },
-      ...PRODUCT_VARIANTS.map((products) => ({ name: `ours by ${products}`, party: "ours" as const, job, products })),
+      ...MATMUL_VARIANTS.map((matmul) => ({ name: `ours by ${matmul}`, party: "ours" as const, job, matmul })),
     ]),
   );
 }

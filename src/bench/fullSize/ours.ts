@@ -5,7 +5,7 @@ import { Policy, type RolloutRow } from "../../policy/policy";
 import { openNodeBackend } from "../../runner/backend/nodeBackends";
 import type { Backend, BackendName } from "../../tensor/backend";
 import type { WeightFormat } from "../../tensor/packedWeight";
-import { Lifetime } from "../../training/lifetime";
+import { Lifetime } from "../../training/disposalScope";
 import type { TrainingRow } from "../../training/microBatch";
 import { responseLogprobs } from "../../training/optimiserStep";
 import { policyUpdate } from "../../training/update";

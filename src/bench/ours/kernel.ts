@@ -4,7 +4,7 @@ import type { Backend } from "../../tensor/backend";
 import type { AttentionShape, Weight } from "../../tensor/kernels";
 import type { Contender, JobOf } from "../contender";
 import { type KernelName, SIZES } from "../kernelWork";
-import { productInputs } from "../workload";
+import { matmulInputs } from "../workload";
 import { measured } from "./party";
 
 const {
@@ -55,7 +55,7 @@ function prepare(
   const floats = (...shape: number[]): Tensor =>
     keep(
       backend.upload(
-        productInputs(
+        matmulInputs(
           shape.reduce((a, b) => a * b, 1),
           streams++,
         ),

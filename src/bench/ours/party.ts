@@ -7,8 +7,8 @@ import { openChain } from "./chain";
 import { openCopy } from "./copy";
 import { openGrpo } from "./grpo";
 import { openKernel } from "./kernel";
-import { openProduct } from "./product";
-import { productNotes } from "./productNotes";
+import { openMatmul } from "./matmul";
+import { matmulNotes } from "./matmulNotes";
 import { openRollout } from "./rollout";
 import { openTraining } from "./training";
 
@@ -17,21 +17,21 @@ export async function openOurs(name: BackendName): Promise<Party> {
   return {
     name: "ours",
     adapter: adapterOf(backend),
-    notes: productNotes(backend),
+    notes: matmulNotes(backend),
     open: (job) => openJob(backend, job),
     close: () => backend.dispose(),
   };
 }
 
 /** "lavapipe (CPU), products by registerTiles". */
-function adapterOf({ description: { adapter, products } }: Backend): string {
-  return products === undefined ? adapter : `${adapter}, products by ${products}`;
+function adapterOf({ description: { adapter, matmul } }: Backend): string {
+  return matmul === undefined ? adapter : `${adapter}, matmul by ${matmul}`;
 }
 
 function openJob(backend: Backend, job: Job): Promise<Contender> {
   switch (job.kind) {
-    case "product":
-      return openProduct(backend, job);
+    case "matmul":
+      return openMatmul(backend, job);
     case "train":
       return openTraining(backend, job);
     case "rollout":

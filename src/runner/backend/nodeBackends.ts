@@ -5,9 +5,9 @@ import { openReferenceBackend } from "../../tensor/reference/backend";
 import { openWasmBackend } from "../../tensor/wasm/backend";
 import type { WebGpuBackend } from "../../tensor/webgpu/backend";
 import { type AdapterLimits, adapterLimits } from "../../tensor/webgpu/device";
-import { ProductsError } from "../../tensor/webgpu/kernels/products/choice";
+import { MatmulError } from "../../tensor/webgpu/kernels/matmul/choice";
 import { nodeGpu, openNodeWebGpuBackend } from "../../tensor/webgpu/node";
-import { forcedProducts } from "../arguments/matmulVariant";
+import { forcedMatmul } from "../arguments/matmulVariant";
 import { UsageError } from "../arguments/usage";
 
 export const BACKEND_NAMES: readonly BackendName[] = ["webgpu", "wasm", "reference"];
@@ -27,11 +27,11 @@ export function openNodeBackend(name: BackendName): Promise<Backend> {
 
 /** @throws UsageError when the variant of the product that was asked for cannot run */
 async function openWebGpu(): Promise<WebGpuBackend> {
-  const products = forcedProducts();
+  const matmul = forcedMatmul();
   try {
-    return await openNodeWebGpuBackend(products === null ? {} : { products });
+    return await openNodeWebGpuBackend(matmul === null ? {} : { matmul });
   } catch (error) {
-    throw error instanceof ProductsError ? new UsageError(error.message) : error;
+    throw error instanceof MatmulError ? new UsageError(error.message) : error;
   }
 }
 

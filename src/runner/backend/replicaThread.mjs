@@ -5,4 +5,4 @@
 import { register } from "tsx/esm/api";
 
 register();
-await import("./backend/replicaThread.ts");
+await import("./replicaThread.ts");

@@ -6,7 +6,7 @@
 import type { Command, Event } from "../../worker/protocol";
 import type { EventBody } from "../../worker/runLifecycle";
 import { previewOf } from "./preview";
-import { nothingYet, reduceStanding, replay, type Standing } from "./standing";
+import { nothingYet, reduceStanding, replay, type Standing } from "./runView";
 
 /** A tab's line. */
 export interface Tab {

@@ -3,7 +3,7 @@
  * embedding; the KV cache's row copy. Quadratic in memory, which the small sequences of tests can afford.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { cacheColumns, holdsHalves, packCache, unpackCache } from "../cacheHalves";
+import { cacheColumns, holdsHalves, packCache, unpackCache } from "../cacheF16";
 import type { AttentionShape, Kernels } from "../kernels";
 import { floats, integers } from "./cpuMemory";
 import { expectShape, sizeOf } from "./shapes";

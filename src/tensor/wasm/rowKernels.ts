@@ -1,6 +1,6 @@
 /** Norms, attention, activations, element-wise kernels and cache copies of the wasm backend. */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { cacheColumns, holdsHalves } from "../cacheHalves";
+import { cacheColumns, holdsHalves } from "../cacheF16";
 import type { AttentionShape, Kernels } from "../kernels";
 import { expectColumns, expectShape, matrixOf } from "./checks";
 import type { WasmMemory } from "./memory";

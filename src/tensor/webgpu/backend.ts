@@ -18,16 +18,16 @@ import { type AdapterTraits, adapterTraits, type OpenedDevice, openDevice } from
 import { Dispatcher } from "./dispatch";
 import { Faults } from "./faults";
 import { webGpuKernels } from "./kernels";
-import { Products, type ProductsOption, plainVariant, uniformTable } from "./kernels/products/choice";
-import type { FragmentSupport } from "./kernels/products/fragments";
-import { type TuningStore, tuningIdentity } from "./kernels/products/tuningRecord";
-import type { ProductAdapter } from "./kernels/products/variant";
-import { ProductTiming } from "./productTiming";
+import { type MatmulOption, MatmulVariants, plainVariant, uniformTable } from "./kernels/matmul/choice";
+import type { FragmentSupport } from "./kernels/matmul/fragments";
+import { type TuningStore, tuningIdentity } from "./kernels/matmul/tuningRecord";
+import type { MatmulAdapter } from "./kernels/matmul/variant";
+import { MatmulTiming } from "./matmulTiming";
 import { Readback } from "./readback";
 import { WebGpuRecorder } from "./recorder";
 import { Storage, VIEW_ALIGNMENT } from "./storage";
 import { TfjsWebGpu } from "./tfjsWebGpu";
-import { type ProductTuning, tuneProducts } from "./tuneProducts";
+import { type MatmulTuning, tuneMatmul } from "./tuneMatmul";
 
 export interface WebGpuBackendOptions {
   /** Where adapters come from; `navigator.gpu` by default. In Node: `nodeGpu()` of ./node. */
@@ -36,10 +36,10 @@ export interface WebGpuBackendOptions {
   /** Kernel variants for a GPU on a CPU adapter or the reverse; for tests and measurements. */
   readonly kernelsFor?: "software" | "gpu";
   /**
-   * The variant of the matrix product (kernels/products), or "tuned" to measure them. By default register tiles on CPU
+   * The variant of the matrix product (kernels/matmul), or "tuned" to measure them. By default register tiles on CPU
    * adapters, and on GPUs what the tuner chooses. Products that a variant is not written for are left to the plain one.
    */
-  readonly products?: ProductsOption;
+  readonly matmul?: MatmulOption;
   /** Where the tuner's choice is kept, and what besides the adapter it holds for (browser or Node, and version); by default it is not kept. */
   readonly tuning?: { readonly store: TuningStore; readonly environment: string };
   /** Subgroup matrices in another spelling than the device's, or emulated; for tests. */
@@ -71,7 +71,7 @@ export async function openWebGpuBackend(options: WebGpuBackendOptions = {}): Pro
   if (!(await setBackend("webgpu"))) throw new Error("TensorFlow.js refused the WebGPU backend.");
   if (isTuned(options, opened)) {
     try {
-      await backend.tuneProducts(options.tuning ?? null);
+      await backend.tuneMatmul(options.tuning ?? null);
     } catch (error) {
       await backend.dispose();
       throw error;
@@ -81,23 +81,23 @@ export async function openWebGpuBackend(options: WebGpuBackendOptions = {}): Pro
 }
 
 /** A variant that is named is used as it is; so are the kernels of another kind of adapter. */
-function isTuned({ products, kernelsFor }: WebGpuBackendOptions, { traits }: OpenedDevice): boolean {
-  return products === "tuned" || (products === undefined && kernelsFor === undefined && !traits.software);
+function isTuned({ matmul, kernelsFor }: WebGpuBackendOptions, { traits }: OpenedDevice): boolean {
+  return matmul === "tuned" || (matmul === undefined && kernelsFor === undefined && !traits.software);
 }
 
 /** @throws Error when the wished variant of the product cannot run, naming what the adapter lacks */
 function traitsFor(
   { traits }: OpenedDevice,
-  { kernelsFor, products, fragments, weightBindingBytes }: WebGpuBackendOptions,
+  { kernelsFor, matmul, fragments, weightBindingBytes }: WebGpuBackendOptions,
 ): AdapterTraits {
-  const { adapter } = traits.products;
+  const { adapter } = traits.matmul;
   const kind = kernelsFor ? adapterTraits(kernelsFor === "software", adapter) : traits;
-  const offer: ProductAdapter = { ...adapter, software: kind.software, fragments: fragments ?? adapter.fragments };
+  const offer: MatmulAdapter = { ...adapter, software: kind.software, fragments: fragments ?? adapter.fragments };
   return {
     ...kind,
-    products: new Products(
+    matmul: new MatmulVariants(
       offer,
-      uniformTable(products === undefined || products === "tuned" ? plainVariant(offer) : products),
+      uniformTable(matmul === undefined || matmul === "tuned" ? plainVariant(offer) : matmul),
     ),
     ...(weightBindingBytes === undefined ? {} : { weightBindingBytes }),
   };
@@ -126,7 +126,7 @@ export class WebGpuBackend implements Backend {
   private readonly storage: Storage;
   private readonly readback: Readback;
   private readonly faults: Faults;
-  private tuned: ProductTuning | null = null;
+  private tuned: MatmulTuning | null = null;
   private disposed = false;
   private recorders = 0;
 
@@ -169,31 +169,31 @@ export class WebGpuBackend implements Backend {
   }
 
   get description(): BackendDescription {
-    const { products } = this.opened.traits;
+    const { matmul } = this.opened.traits;
     return {
       ...this.opened.description,
-      products: products.describe(),
-      ...(products.roundsF32 ? { halfProducts: true } : {}),
+      matmul: matmul.describe(),
+      ...(matmul.roundsF32 ? { f16Matmul: true } : {}),
     };
   }
 
   /** How the variants of the product were chosen; null where none was measured. */
-  get productTuning(): ProductTuning | null {
+  get matmulTuning(): MatmulTuning | null {
     return this.tuned;
   }
 
   /** Measure the variants of the product and use the fastest from here on, or those that were kept. Before any other work. */
-  async tuneProducts(tuning: WebGpuBackendOptions["tuning"] | null): Promise<void> {
+  async tuneMatmul(tuning: WebGpuBackendOptions["tuning"] | null): Promise<void> {
     const {
       info,
-      traits: { products },
+      traits: { matmul },
     } = this.opened;
     const now = (): number => performance.now();
-    const timing = new ProductTiming(this, this.device, this.dispatcher, products.adapter, now);
+    const timing = new MatmulTiming(this, this.device, this.dispatcher, matmul.adapter, now);
     try {
-      const identity = tuningIdentity(info, products.adapter, tuning?.environment ?? "");
-      this.tuned = await tuneProducts({
-        adapter: products.adapter,
+      const identity = tuningIdentity(info, matmul.adapter, tuning?.environment ?? "");
+      this.tuned = await tuneMatmul({
+        adapter: matmul.adapter,
         identity,
         store: tuning?.store ?? null,
         timing,
@@ -202,7 +202,7 @@ export class WebGpuBackend implements Backend {
     } finally {
       timing.dispose();
     }
-    products.adopt(this.tuned.table);
+    matmul.adopt(this.tuned.table);
   }
 
   zeros(shape: readonly number[], dtype: DataType = "float32"): Tensor {

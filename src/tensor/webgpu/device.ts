@@ -3,9 +3,9 @@
  * value, every optional feature only where the adapter offers it (requesting a missing one rejects).
  */
 import type { BackendDescription } from "../backend";
-import { Products, plainVariant, uniformTable } from "./kernels/products/choice";
-import { FRAGMENT_FEATURE, type FragmentSupport, fragmentConfigs, fragmentDialect } from "./kernels/products/fragments";
-import type { ProductAdapter } from "./kernels/products/variant";
+import { MatmulVariants, plainVariant, uniformTable } from "./kernels/matmul/choice";
+import { FRAGMENT_FEATURE, type FragmentSupport, fragmentConfigs, fragmentDialect } from "./kernels/matmul/fragments";
+import type { MatmulAdapter } from "./kernels/matmul/variant";
 
 /** Limits worth raising; all are "higher is better" limits of WebGPU §3.6.2. */
 const RAISED_LIMITS = [
@@ -37,7 +37,7 @@ export interface AdapterTraits {
   /** Bind at most so many bytes of a weight at once, where the device's own limit is no less. */
   readonly weightBindingBytes: number;
   /** Which variant makes which matrix product. */
-  readonly products: Products;
+  readonly matmul: MatmulVariants;
 }
 
 export interface OpenedDevice {
@@ -71,7 +71,7 @@ export async function openDevice(gpu: GPU, powerPreference: GPUPowerPreference):
   const device = await adapter.requestDevice({ label: "backend", requiredFeatures, requiredLimits });
   const info = adapter.info;
   const software = isSoftware(info);
-  const products: ProductAdapter = {
+  const matmul: MatmulAdapter = {
     software,
     features: new Set(requiredFeatures),
     subgroupMinSize: info.subgroupMinSize ?? 0,
@@ -84,7 +84,7 @@ export async function openDevice(gpu: GPU, powerPreference: GPUPowerPreference):
     device,
     info,
     description: { name: "webgpu", adapter: adapterLabel(info, software), features: requiredFeatures },
-    traits: adapterTraits(software, products),
+    traits: adapterTraits(software, matmul),
   };
 }
 
@@ -119,13 +119,13 @@ export async function adapterLimits(gpu: GPU): Promise<AdapterLimits> {
   };
 }
 
-/** What is chosen for an adapter by its kind alone. @param offered what it offers to products; by default, nothing optional */
+/** What is chosen for an adapter by its kind alone. @param offered what it offers to matmuls; by default, nothing optional */
 export function adapterTraits(
   software: boolean,
-  offered: Omit<ProductAdapter, "software"> = PLAIN_ADAPTER,
+  offered: Omit<MatmulAdapter, "software"> = PLAIN_ADAPTER,
 ): AdapterTraits {
   const adapter = { ...offered, software };
-  const products = new Products(adapter, uniformTable(plainVariant(adapter)));
+  const matmul = new MatmulVariants(adapter, uniformTable(plainVariant(adapter)));
   return software
     ? {
         software,
@@ -134,7 +134,7 @@ export function adapterTraits(
         workPerDispatch: 1e9,
         dispatchesPerSubmit: 64,
         weightBindingBytes: Infinity,
-        products,
+        matmul,
       }
     : {
         software,
@@ -143,11 +143,11 @@ export function adapterTraits(
         workPerDispatch: 1e10,
         dispatchesPerSubmit: 64,
         weightBindingBytes: Infinity,
-        products,
+        matmul,
       };
 }
 
-const PLAIN_ADAPTER: Omit<ProductAdapter, "software"> = {
+const PLAIN_ADAPTER: Omit<MatmulAdapter, "software"> = {
   features: new Set(),
   subgroupMinSize: 0,
   subgroupMaxSize: 0,

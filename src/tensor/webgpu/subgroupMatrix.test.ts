@@ -12,8 +12,8 @@ import { randomUniform } from "../random";
 import { openReferenceBackend } from "../reference/backend";
 import { relativeError } from "../testing/conformance/conformance";
 import type { WebGpuBackend } from "./backend";
-import { productSpec } from "./kernels/product";
-import { emulatedFragments } from "./kernels/products/emulatedFragments";
+import { matmulSpec } from "./kernels/matmul";
+import { emulatedFragments } from "./kernels/matmul/emulatedFragments";
 import {
   FRAGMENT_FEATURE,
   type FragmentConfig,
@@ -21,9 +21,9 @@ import {
   fragmentDialect,
   orderAsArgument,
   orderAsTemplate,
-} from "./kernels/products/fragments";
-import { subgroupMatrix } from "./kernels/products/subgroupMatrix";
-import type { ProductAdapter } from "./kernels/products/variant";
+} from "./kernels/matmul/fragments";
+import { subgroupMatrix } from "./kernels/matmul/subgroupMatrix";
+import type { MatmulAdapter } from "./kernels/matmul/variant";
 import { weightAccess } from "./kernels/weightAccess";
 import { openNodeWebGpuBackend } from "./node";
 import { shaderCode } from "./pipelines";
@@ -32,7 +32,7 @@ const NVIDIA: FragmentConfig = { componentType: "f16", resultComponentType: "f32
 const APPLE: FragmentConfig = { componentType: "f32", resultComponentType: "f32", M: 8, N: 8, K: 8 };
 const UNEVEN: FragmentConfig = { componentType: "f16", resultComponentType: "f32", M: 8, N: 16, K: 16 };
 
-function adapterWith(dialect: FragmentDialect, ...configs: FragmentConfig[]): ProductAdapter {
+function adapterWith(dialect: FragmentDialect, ...configs: FragmentConfig[]): MatmulAdapter {
   const features = new Set(["shader-f16", "subgroups", FRAGMENT_FEATURE]);
   return {
     software: false,
@@ -47,7 +47,7 @@ function adapterWith(dialect: FragmentDialect, ...configs: FragmentConfig[]): Pr
 
 describe("what it asks of an adapter", () => {
   const whole = adapterWith(orderAsTemplate, NVIDIA);
-  it.each<[string, ProductAdapter, RegExp | null]>([
+  it.each<[string, MatmulAdapter, RegExp | null]>([
     ["NVIDIA's units", whole, null],
     ["Apple's units", adapterWith(orderAsArgument, APPLE), null],
     ["no such feature", { ...whole, features: new Set(), fragments: null }, /feature/],
@@ -107,7 +107,7 @@ describe("its WGSL compiles", () => {
               : subgroupMatrix.plan({ orientation, m, n: 1000, k: 1000, format }, adapter);
           return plan === null
             ? []
-            : [shaderCode(productSpec(orientation, weightAccess(format, true), plan, true, true))];
+            : [shaderCode(matmulSpec(orientation, weightAccess(format, true), plan, true, true))];
         }),
       ),
     );
@@ -127,9 +127,9 @@ describe("with emulated units", () => {
   const reference = openReferenceBackend();
   const open = async (componentType: "f32" | "f16"): Promise<void> => {
     const probe = await openNodeWebGpuBackend();
-    const M = probe.dispatcher.traits.products.adapter.subgroupMaxSize;
+    const M = probe.dispatcher.traits.matmul.adapter.subgroupMaxSize;
     backend = await openNodeWebGpuBackend({
-      products: "subgroupMatrix",
+      matmul: "subgroupMatrix",
       fragments: {
         dialect: emulatedFragments(M),
         configs: [{ componentType, resultComponentType: "f32", M, N: 16, K: 32 }],
@@ -141,8 +141,8 @@ describe("with emulated units", () => {
 
   it("of f32: x·Wᵀ, dy·W, dyᵀ·x as the reference has them", { timeout: 240_000 }, async () => {
     await open("f32");
-    expect(backend.description.halfProducts).toBeUndefined();
-    const products = async (on: Backend): Promise<readonly ArrayLike<number>[]> => {
+    expect(backend.description.f16Matmul).toBeUndefined();
+    const matmul = async (on: Backend): Promise<readonly ArrayLike<number>[]> => {
       const weight = packWeight(on, numbers(out * columns, 1), out, columns, "f32");
       const [x, dy, dw] = [
         on.upload(numbers(rows * columns, 2), [rows, columns]),
@@ -159,7 +159,7 @@ describe("with emulated units", () => {
       on.kernels.linearGradWeight(x, dy, dw, null);
       return on.read([y, dx, dw]);
     };
-    const [got, expected] = [await products(backend), await products(await reference)];
+    const [got, expected] = [await matmul(backend), await matmul(await reference)];
     for (const [i, values] of expected.entries()) expect(relativeError(got[i] ?? [], values)).toBeLessThan(3e-6);
   });
 
@@ -167,8 +167,8 @@ describe("with emulated units", () => {
     timeout: 240_000,
   }, async () => {
     await open("f16");
-    expect(backend.description.halfProducts).toBe(true);
-    const products = async (on: Backend): Promise<readonly ArrayLike<number>[]> => {
+    expect(backend.description.f16Matmul).toBe(true);
+    const matmul = async (on: Backend): Promise<readonly ArrayLike<number>[]> => {
       const weight = packWeight(on, numbers(out * columns, 1), out, columns, "f16");
       const dx = on.kernels.linearGradInput(on.upload(numbers(rows * out, 3, 1e-9), [rows, out]), weight, null);
       return on.read([
@@ -176,7 +176,7 @@ describe("with emulated units", () => {
         dx,
       ]);
     };
-    const [[y, dx], [expectedY, expectedDx]] = [await products(backend), await products(await reference)];
+    const [[y, dx], [expectedY, expectedDx]] = [await matmul(backend), await matmul(await reference)];
     expect(relativeError(y ?? [], expectedY ?? [])).toBeLessThan(1e-3);
     expect(relativeError(dx ?? [], expectedDx ?? [])).toBeLessThan(3e-6);
   });

@@ -2,12 +2,12 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
-import type { TuningStore } from "./kernels/products/tuningRecord";
+import type { TuningStore } from "./kernels/matmul/tuningRecord";
 
 /** $XDG_CACHE_HOME, else what the system has for caches. */
 export function tuningFile(): string {
   const set = process.env["XDG_CACHE_HOME"];
-  return join(set === undefined || set === "" ? systemCache() : set, "srpo-playground", "products.json");
+  return join(set === undefined || set === "" ? systemCache() : set, "srpo-playground", "matmul.json");
 }
 
 function systemCache(): string {

@@ -6,7 +6,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { EncodedPrompt, FeatureBank } from "../../policy/layers/packing";
 import type { GenerateOptions, Policy, RolloutRow } from "../../policy/policy";
-import { Lifetime } from "../lifetime";
+import { Lifetime } from "../disposalScope";
 import { type Loss, lossOf } from "../loss";
 import { type MicroBatch, tokenCount } from "../microBatch";
 import { accumulate, responseLogprobs } from "../optimiserStep";

@@ -5,7 +5,7 @@ import { nodeGpu } from "../../../tensor/webgpu/node";
 import { timed } from "../../clock";
 import type { Contender, Job, Party, Run } from "../../contender";
 import { countGpuCalls, type GpuCalls } from "../gpuCalls";
-import { openProduct } from "./product";
+import { openMatmul } from "./matmul";
 import { openTraining } from "./training";
 
 export async function openJax(backend: BackendName): Promise<Party> {
@@ -45,8 +45,8 @@ function deviceOf(backend: BackendName): Device {
 
 function openJob(calls: GpuCalls | null, job: Job): Contender {
   switch (job.kind) {
-    case "product":
-      return openProduct(calls, job);
+    case "matmul":
+      return openMatmul(calls, job);
     case "train":
       return openTraining(calls, job);
     case "rollout":

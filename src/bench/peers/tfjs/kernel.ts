@@ -5,7 +5,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Contender, JobOf } from "../../contender";
 import { type KernelName, SIZES } from "../../kernelWork";
-import { productInputs } from "../../workload";
+import { matmulInputs } from "../../workload";
 import type { OpenedTfjs } from "./backend";
 import { causalMask, linear, rmsNorm, rotate, swiglu } from "./decoder";
 import { measured } from "./party";
@@ -52,7 +52,7 @@ let streams = 0;
 function floats(keep: Keep, ...shape: number[]): tf.Tensor {
   return keep(
     tf.tensor(
-      productInputs(
+      matmulInputs(
         shape.reduce((a, b) => a * b, 1),
         streams++,
       ),

@@ -6,7 +6,7 @@ import type { Contender, Job, Party, Run } from "../../contender";
 import { type OpenedTfjs, openTfjsBackend } from "./backend";
 import { openChain } from "./chain";
 import { openKernel } from "./kernel";
-import { openProduct } from "./product";
+import { openMatmul } from "./matmul";
 import { openRollout } from "./rollout";
 import { openTraining } from "./training";
 
@@ -23,8 +23,8 @@ export async function openTfjs(backend: BackendName): Promise<Party> {
 
 function openJob(opened: OpenedTfjs, job: Job): Contender {
   switch (job.kind) {
-    case "product":
-      return openProduct(opened, job);
+    case "matmul":
+      return openMatmul(opened, job);
     case "train":
       return openTraining(opened, job);
     case "rollout":
@@ -35,7 +35,7 @@ function openJob(opened: OpenedTfjs, job: Job): Contender {
       return openChain(opened, job);
     case "copy":
     case "grpo":
-      throw new Error("stock TensorFlow.js is compared in kernels, products, the training step and the rollout.");
+      throw new Error("stock TensorFlow.js is compared in kernels, matmul, the training step and the rollout.");
     default:
       return job satisfies never;
   }

@@ -4,7 +4,7 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../backend";
-import { packCache, unpackCache } from "../../cacheHalves";
+import { packCache, unpackCache } from "../../cacheF16";
 import type { Kernels, Weight } from "../../kernels";
 import { disposeWeight, packWeight, type WeightFormat } from "../../packedWeight";
 import { randomUniform } from "../../random";

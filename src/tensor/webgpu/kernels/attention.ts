@@ -3,7 +3,7 @@
  * FlashAttention, Dao et al. 2022). Every sum has one owner and a fixed order: no atomics.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { cacheColumns, holdsHalves } from "../../cacheHalves";
+import { cacheColumns, holdsHalves } from "../../cacheF16";
 import type { AttentionShape, ChangingOptions } from "../../kernels";
 import { type BufferSpec, type Dispatcher, type Params, read, write } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
@@ -204,7 +204,7 @@ export class AttentionKernels {
   ): Variant {
     const {
       software,
-      products: { adapter },
+      matmul: { adapter },
     } = this.dispatcher.traits;
     const aligned = [headDim, qOffset, kOffset, vOffset, qColumns, kvColumns].every((count) => count % 4 === 0);
     const element = aligned ? "vec4f" : "f32";

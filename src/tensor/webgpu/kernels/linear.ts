@@ -8,7 +8,7 @@ import type { Dispatcher, Operand } from "../dispatch";
 import { expectShape, expectWeight, matrix } from "../shapes";
 import type { Storage } from "../storage";
 import { addColumnSums } from "./columnSums";
-import { product } from "./product";
+import { matmul } from "./matmul";
 import { type RowBlock, rowBlocks, weightAccess, weightBlocks, weightOperands } from "./weightAccess";
 
 export class LinearKernels {
@@ -25,7 +25,7 @@ export class LinearKernels {
     if (residual) expectShape("linear", "residual", residual, [rows, weight.out]);
     const y = this.storage.allocate([rows, weight.out], "float32");
     for (const block of weightBlocks(weight, this.dispatcher.weightBindingBytes)) {
-      product(this.dispatcher, {
+      matmul(this.dispatcher, {
         orientation: "NT",
         m: rows,
         n: block.rows,
@@ -48,7 +48,7 @@ export class LinearKernels {
     if (add) expectShape("linearGradInput", "add", add, [rows, weight.in]);
     const dx = this.storage.allocate([rows, weight.in], "float32");
     for (const block of weightBlocks(weight, this.dispatcher.weightBindingBytes)) {
-      product(this.dispatcher, {
+      matmul(this.dispatcher, {
         orientation: "NN",
         m: rows,
         n: weight.in,
@@ -95,7 +95,7 @@ export class LinearKernels {
     dyPart?: { readonly columns: number; readonly first: number },
   ): void {
     if (rows === 0) return;
-    product(this.dispatcher, {
+    matmul(this.dispatcher, {
       orientation: "TN",
       m: outputs,
       n: inputs,

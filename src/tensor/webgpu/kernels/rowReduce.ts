@@ -34,7 +34,7 @@ export interface RowWorkgroup {
 }
 
 /** One subgroup where the adapter allows it, else `rowThreads` invocations and workgroup memory. */
-export function rowWorkgroup({ rowThreads, products: { adapter } }: AdapterTraits): RowWorkgroup {
+export function rowWorkgroup({ rowThreads, matmul: { adapter } }: AdapterTraits): RowWorkgroup {
   if (lacksOneSubgroup(adapter) !== null)
     return { threads: rowThreads, oneSubgroup: false, sum: ROW_SUM, max: ROW_MAX };
   const by = (name: string, operation: string): string =>

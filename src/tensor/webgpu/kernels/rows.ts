@@ -1,6 +1,6 @@
 /** Kernels that move or turn rows in place: rotary position embedding, the KV cache's row copy, and both in one. */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { holdsHalves } from "../../cacheHalves";
+import { holdsHalves } from "../../cacheF16";
 import type { AttentionShape, ChangingOptions, Columns } from "../../kernels";
 import { type Dispatcher, read, write } from "../dispatch";
 import { expectShape, matrix } from "../shapes";

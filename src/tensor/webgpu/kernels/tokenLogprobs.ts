@@ -10,7 +10,7 @@ import { type Dispatcher, type Operand, read, write } from "../dispatch";
 import { expectShape, expectWeight, matrix } from "../shapes";
 import type { Storage } from "../storage";
 import { type LinearKernels, packed } from "./linear";
-import { product } from "./product";
+import { matmul } from "./matmul";
 import { type RowWorkgroup, rowWorkgroup } from "./rowReduce";
 
 /** Rows and vocabulary columns of the scratch block, 4 MiB at most; multiples of 64 keep parts of tensors bindable. */
@@ -166,7 +166,7 @@ export class HeadKernels {
         params,
         Math.ceil((block.rows * columns) / threads),
       );
-      product(this.dispatcher, {
+      matmul(this.dispatcher, {
         orientation: "NN",
         m: block.rows,
         n: width,
@@ -197,7 +197,7 @@ export class HeadKernels {
       const blockRows = Math.min(BLOCK_ROWS, rows - firstRow);
       for (let firstColumn = 0; firstColumn < head.out; firstColumn += BLOCK_COLUMNS) {
         const columns = Math.min(BLOCK_COLUMNS, head.out - firstColumn);
-        product(this.dispatcher, {
+        matmul(this.dispatcher, {
           orientation: "NT",
           m: blockRows,
           n: columns,

@@ -6,11 +6,11 @@
  * `subgroupBroadcast` from a constant lane, which is one instruction. No workgroup memory, no barriers.
  */
 import { lacksOneSubgroup } from "../oneSubgroup";
-import type { Orientation, ProductCode, ProductVariant } from "./variant";
+import type { MatmulCode, MatmulVariant, Orientation } from "./variant";
 
 const COLUMNS = 4;
 
-export const broadcastTiles: ProductVariant = {
+export const broadcastTiles: MatmulVariant = {
   name: "broadcastTiles",
   lacks: lacksOneSubgroup,
   rounds: () => false,
@@ -36,7 +36,7 @@ const rowsFor = (m: number, lanes: number): number =>
 const join = (count: number, text: (i: number) => string, between = "\n    "): string =>
   Array.from({ length: count }, (_, i) => text(i)).join(between);
 
-function code({ loads, store }: ProductCode, rows: number, loop: string): string {
+function code({ loads, store }: MatmulCode, rows: number, loop: string): string {
   return `
 ${loads}
 ${store}

@@ -5,15 +5,15 @@
  *   NN  dx = dy · W    A [m, k], B [k, n]
  *   TN  dW = dyᵀ · x   A [k, m], B [k, n]
  *
- * with an optional bias [n], residual [m, n] and accumulation into C. The loops are those of a variant (products/), chosen by
+ * with an optional bias [n], residual [m, n] and accumulation into C. The loops are those of a variant (matmul/), chosen by
  * adapter and kind of product. In each variant sums run over k in an order that depends on nothing but the code, so results do
  * not depend on scheduling; another variant's may differ in the last bits.
  */
 import { type Dispatcher, type KernelSpec, type Operand, type ParamType, read, write } from "../dispatch";
-import type { Orientation, Product, ProductCode, ProductPlan } from "./products/variant";
+import type { Matmul, MatmulCode, MatmulPlan, Orientation } from "./matmul/variant";
 import { columns4, type WeightAccess } from "./weightAccess";
 
-export type { Product } from "./products/variant";
+export type { Matmul } from "./matmul/variant";
 
 const PARAMS: Readonly<Record<string, ParamType>> = {
   m: "u32",
@@ -29,26 +29,26 @@ const PARAMS: Readonly<Record<string, ParamType>> = {
   accumulate: "u32",
 };
 
-export function product(dispatcher: Dispatcher, p: Product): void {
+export function matmul(dispatcher: Dispatcher, p: Matmul): void {
   if (p.m === 0 || p.n === 0) return;
-  const plan = dispatcher.traits.products.planFor({
+  const plan = dispatcher.traits.matmul.planFor({
     orientation: p.orientation,
     m: p.m,
     n: p.n,
     k: p.k,
     format: p.b.access.format,
   });
-  runProduct(dispatcher, p, plan);
+  runMatmul(dispatcher, p, plan);
 }
 
 /** The product as this plan makes it; for measuring plans against each other. */
-export function runProduct(dispatcher: Dispatcher, p: Product, plan: ProductPlan): void {
+export function runMatmul(dispatcher: Dispatcher, p: Matmul, plan: MatmulPlan): void {
   const aColumns = p.aPart?.columns ?? (p.orientation === "TN" ? p.m : p.k);
   const cColumns = p.cColumns ?? p.n;
   const alignedA = aColumns % 4 === 0;
   const alignedC = p.n % 4 === 0 && cColumns % 4 === 0 && plan.scalarStores !== true;
   const name = `linear ${p.orientation} ${p.b.access.key} ${plan.key} ${alignedA ? "a4" : "a1"} ${alignedC ? "c4" : "c1"}`;
-  const kernel = dispatcher.kernel(name, () => productSpec(p.orientation, p.b.access, plan, alignedA, alignedC));
+  const kernel = dispatcher.kernel(name, () => matmulSpec(p.orientation, p.b.access, plan, alignedA, alignedC));
   // An absent operand's binding is taken by A: flags cost less than a pipeline for every combination.
   const operands: Operand[] = [p.a, ...p.b.operands, p.bias ?? p.a, p.residual ?? p.a, p.c];
   const flags = [p.bias ? 1 : 0, p.residual ? 1 : 0, p.accumulate ? 1 : 0];
@@ -65,16 +65,16 @@ export function runProduct(dispatcher: Dispatcher, p: Product, plan: ProductPlan
 }
 
 /** The kernel of a plan. @param alignedA whether A's rows, and C's, hold a multiple of 4 values */
-export function productSpec(
+export function matmulSpec(
   orientation: Orientation,
   b: WeightAccess,
-  plan: ProductPlan,
+  plan: MatmulPlan,
   alignedA: boolean,
   alignedC: boolean,
 ): KernelSpec {
   const weight = plan.halfWeights === true ? b.half : b;
   const elementC = alignedC ? "vec4f" : "f32";
-  const code: ProductCode = {
+  const code: MatmulCode = {
     orientation,
     loads: `
 ${columns4("wholeA4", "a", "params.aColumns", alignedA)}

@@ -11,16 +11,16 @@ import { sharedTiles } from "./sharedTiles";
 import { subgroupMatrix } from "./subgroupMatrix";
 import { FEW_ROWS, subgroups } from "./subgroups";
 import {
-  PRODUCT_VARIANTS,
-  type ProductAdapter,
-  type ProductPlan,
-  type ProductShape,
-  type ProductVariant,
-  type ProductVariantName,
+  MATMUL_VARIANTS,
+  type MatmulAdapter,
+  type MatmulPlan,
+  type MatmulShape,
+  type MatmulVariant,
+  type MatmulVariantName,
 } from "./variant";
 
 /** x · Wᵀ of few rows (decoding) and of many, dy · W, dyᵀ · x; those with a weight also for packed weights. */
-export const PRODUCT_KINDS = [
+export const MATMUL_KINDS = [
   "fewRows",
   "manyRows",
   "inputGradient",
@@ -29,11 +29,11 @@ export const PRODUCT_KINDS = [
   "manyRowsPacked",
   "inputGradientPacked",
 ] as const;
-export type ProductKind = (typeof PRODUCT_KINDS)[number];
+export type MatmulKind = (typeof MATMUL_KINDS)[number];
 
-export type ProductTable = Readonly<Record<ProductKind, ProductVariantName>>;
+export type MatmulTable = Readonly<Record<MatmulKind, MatmulVariantName>>;
 
-const VARIANTS: Readonly<Record<ProductVariantName, ProductVariant>> = {
+const VARIANTS: Readonly<Record<MatmulVariantName, MatmulVariant>> = {
   registerTiles,
   broadcastTiles,
   sharedTiles,
@@ -42,40 +42,40 @@ const VARIANTS: Readonly<Record<ProductVariantName, ProductVariant>> = {
   subgroupMatrix,
 };
 
-export function productVariant(name: ProductVariantName): ProductVariant {
+export function matmulVariant(name: MatmulVariantName): MatmulVariant {
   return VARIANTS[name];
 }
 
 /** What is asked for when a backend is opened: a variant, or "tuned" to measure them (also on CPU adapters). */
-export type ProductsOption = ProductVariantName | "tuned";
-export const PRODUCTS_OPTIONS: readonly ProductsOption[] = [...PRODUCT_VARIANTS, "tuned"];
+export type MatmulOption = MatmulVariantName | "tuned";
+export const MATMUL_OPTIONS: readonly MatmulOption[] = [...MATMUL_VARIANTS, "tuned"];
 
 /** The variants that an adapter can run, and what the others miss. */
-export function offeredVariants(adapter: ProductAdapter): {
-  readonly offered: readonly ProductVariantName[];
-  readonly missing: readonly { readonly variant: ProductVariantName; readonly lacks: string }[];
+export function offeredVariants(adapter: MatmulAdapter): {
+  readonly offered: readonly MatmulVariantName[];
+  readonly missing: readonly { readonly variant: MatmulVariantName; readonly lacks: string }[];
 } {
-  const judged = PRODUCT_VARIANTS.map((variant) => ({ variant, lacks: VARIANTS[variant].lacks(adapter) }));
+  const judged = MATMUL_VARIANTS.map((variant) => ({ variant, lacks: VARIANTS[variant].lacks(adapter) }));
   return {
     offered: judged.filter(({ lacks }) => lacks === null).map(({ variant }) => variant),
     missing: judged.flatMap(({ variant, lacks }) => (lacks === null ? [] : [{ variant, lacks }])),
   };
 }
 
-export function kindOf({ orientation, m, format }: Pick<ProductShape, "orientation" | "m" | "format">): ProductKind {
+export function kindOf({ orientation, m, format }: Pick<MatmulShape, "orientation" | "m" | "format">): MatmulKind {
   if (orientation === "TN") return "weightGradient";
   const plain = orientation === "NN" ? "inputGradient" : m <= FEW_ROWS ? "fewRows" : "manyRows";
   return format === "f32" ? plain : `${plain}Packed`;
 }
 
 /** The variant for an adapter that was not measured, and for products that a variant is not written for. */
-export function plainVariant(adapter: ProductAdapter): ProductVariantName {
+export function plainVariant(adapter: MatmulAdapter): MatmulVariantName {
   if (!adapter.software) return "sharedTiles";
   return broadcastTiles.lacks(adapter) === null ? "broadcastTiles" : "registerTiles";
 }
 
 /** One variant for every kind. */
-export function uniformTable(name: ProductVariantName): ProductTable {
+export function uniformTable(name: MatmulVariantName): MatmulTable {
   return {
     fewRows: name,
     manyRows: name,
@@ -88,46 +88,46 @@ export function uniformTable(name: ProductVariantName): ProductTable {
 }
 
 /** A variant that was asked for cannot run on the adapter. */
-export class ProductsError extends Error {
-  override readonly name = "ProductsError";
+export class MatmulError extends Error {
+  override readonly name = "MatmulError";
 }
 
-export class Products {
-  private readonly plain: ProductVariant;
+export class MatmulVariants {
+  private readonly plain: MatmulVariant;
 
-  private chosen: ProductTable;
+  private chosen: MatmulTable;
 
-  /** @throws ProductsError when the adapter cannot run a variant of the table, naming what it lacks */
+  /** @throws MatmulError when the adapter cannot run a variant of the table, naming what it lacks */
   constructor(
-    readonly adapter: ProductAdapter,
-    table: ProductTable,
+    readonly adapter: MatmulAdapter,
+    table: MatmulTable,
   ) {
     this.plain = VARIANTS[plainVariant(adapter)];
     this.chosen = this.checked(table);
   }
 
-  get table(): ProductTable {
+  get table(): MatmulTable {
     return this.chosen;
   }
 
   /** Take the tuner's choice: once, before a backend does any work for others. @throws as the constructor */
-  adopt(table: ProductTable): void {
+  adopt(table: MatmulTable): void {
     this.chosen = this.checked(table);
   }
 
-  private checked(table: ProductTable): ProductTable {
+  private checked(table: MatmulTable): MatmulTable {
     for (const name of new Set(Object.values(table))) {
       const lacks = VARIANTS[name].lacks(this.adapter);
       if (lacks !== null) {
-        throw new ProductsError(
-          `Products "${name}" cannot run here: this adapter has no ${lacks}. It can run ${offeredVariants(this.adapter).offered.join(", ")}.`,
+        throw new MatmulError(
+          `Matmul variant "${name}" cannot run here: this adapter has no ${lacks}. It can run ${offeredVariants(this.adapter).offered.join(", ")}.`,
         );
       }
     }
     return table;
   }
 
-  planFor(shape: ProductShape): ProductPlan {
+  planFor(shape: MatmulShape): MatmulPlan {
     const plan = VARIANTS[this.table[kindOf(shape)]].plan(shape, this.adapter) ?? this.plain.plan(shape, this.adapter);
     if (plan === null)
       throw new Error(`No variant of the product is written for ${shape.orientation} in ${shape.format}.`);
@@ -138,7 +138,7 @@ export class Products {
   get roundsF32(): boolean {
     return (["NT", "NN", "TN"] as const).some((orientation) =>
       [1, FEW_ROWS + 1].some((m) => {
-        const shape: ProductShape = { orientation, m, n: 1, k: 1, format: "f32" };
+        const shape: MatmulShape = { orientation, m, n: 1, k: 1, format: "f32" };
         const variant = VARIANTS[this.table[kindOf(shape)]];
         return variant.plan(shape, this.adapter) !== null && variant.rounds(shape, this.adapter);
       }),
@@ -147,8 +147,8 @@ export class Products {
 
   /** "registerTiles", or each variant with its kinds: "subgroups (fewRows), sharedTiles (manyRows, …)". */
   describe(): string {
-    const kinds = new Map<ProductVariantName, ProductKind[]>();
-    for (const kind of PRODUCT_KINDS) kinds.set(this.table[kind], [...(kinds.get(this.table[kind]) ?? []), kind]);
+    const kinds = new Map<MatmulVariantName, MatmulKind[]>();
+    for (const kind of MATMUL_KINDS) kinds.set(this.table[kind], [...(kinds.get(this.table[kind]) ?? []), kind]);
     if (kinds.size === 1) return [...kinds.keys()].join("");
     return [...kinds].map(([variant, of]) => `${variant} (${of.join(", ")})`).join(", ");
   }

@@ -1,16 +1,16 @@
 /** What an adapter offers to matrix products, and what the tuner measured, in sentences. */
 import type { Backend } from "../../tensor/backend";
 import { WebGpuBackend } from "../../tensor/webgpu/backend";
-import { offeredVariants } from "../../tensor/webgpu/kernels/products/choice";
-import { describeConfig } from "../../tensor/webgpu/kernels/products/fragments";
+import { offeredVariants } from "../../tensor/webgpu/kernels/matmul/choice";
+import { describeConfig } from "../../tensor/webgpu/kernels/matmul/fragments";
 import { figure } from "../tables";
 
 /** Of the WebGPU backend; none for others. */
-export function productNotes(backend: Backend): readonly string[] {
+export function matmulNotes(backend: Backend): readonly string[] {
   if (!(backend instanceof WebGpuBackend)) return [];
-  const { adapter } = backend.dispatcher.traits.products;
+  const { adapter } = backend.dispatcher.traits.matmul;
   const configs = adapter.fragments?.configs ?? [];
-  const trials = backend.productTuning?.trials ?? [];
+  const trials = backend.matmulTuning?.trials ?? [];
   return [
     `Variants of the product that this adapter can run: ${offeredVariants(adapter).offered.join(", ")}.`,
     `Subgroup-matrix configurations that the driver offers: ${configs.length === 0 ? "none" : configs.map(describeConfig).join(", ")}.`,
@@ -18,6 +18,6 @@ export function productNotes(backend: Backend): readonly string[] {
       ({ kind, variant, milliseconds, refused }) =>
         `The tuner on ${kind}: ${variant} ${refused ?? `${figure(milliseconds)} ms`}.`,
     ),
-    ...(backend.productTuning?.notes ?? []),
+    ...(backend.matmulTuning?.notes ?? []),
   ];
 }

@@ -1,14 +1,14 @@
 /** The choice of product variants for an adapter: as it was kept, else measured and then kept. */
-import { type ProductTable, productVariant } from "./kernels/products/choice";
-import { type Timing, type Trial, tune } from "./kernels/products/tuner";
-import { parseTuningRecord, type TuningRecord, type TuningStore, withChoice } from "./kernels/products/tuningRecord";
-import type { ProductAdapter } from "./kernels/products/variant";
+import { type MatmulTable, matmulVariant } from "./kernels/matmul/choice";
+import { type Timing, type Trial, tune } from "./kernels/matmul/tuner";
+import { parseTuningRecord, type TuningRecord, type TuningStore, withChoice } from "./kernels/matmul/tuningRecord";
+import type { MatmulAdapter } from "./kernels/matmul/variant";
 
 /** All of it may take so long; what is begun is finished. */
 const BUDGET_MS = 1500;
 
-export interface ProductTuning {
-  readonly table: ProductTable;
+export interface MatmulTuning {
+  readonly table: MatmulTable;
   readonly from: "kept" | "measured";
   /** Empty where the choice was kept. */
   readonly trials: readonly Trial[];
@@ -17,7 +17,7 @@ export interface ProductTuning {
 }
 
 export interface TuneOptions {
-  readonly adapter: ProductAdapter;
+  readonly adapter: MatmulAdapter;
   readonly identity: string;
   /** Null: measure every time. */
   readonly store: TuningStore | null;
@@ -26,21 +26,21 @@ export interface TuneOptions {
   readonly budgetMs?: number;
 }
 
-export async function tuneProducts({
+export async function tuneMatmul({
   adapter,
   identity,
   store,
   timing,
   now,
   budgetMs = BUDGET_MS,
-}: TuneOptions): Promise<ProductTuning> {
+}: TuneOptions): Promise<MatmulTuning> {
   const notes: string[] = [];
   const record = store === null ? null : await readRecord(store, notes);
   const kept = record?.choices.find((choice) => choice.identity === identity);
   if (kept) {
-    const unable = Object.values(kept.table).find((name) => productVariant(name).lacks(adapter) !== null);
+    const unable = Object.values(kept.table).find((name) => matmulVariant(name).lacks(adapter) !== null);
     if (unable === undefined) return { table: kept.table, from: "kept", trials: [], notes };
-    notes.push(`The kept choice of products names ${unable}, which this adapter cannot run: measured anew.`);
+    notes.push(`The kept choice of matmul variants names ${unable}, which this adapter cannot run: measured anew.`);
   }
   const { table, trials, untried } = await tune(adapter, timing, budgetMs, now);
   for (const { kind, variant, refused } of trials)
@@ -51,7 +51,7 @@ export async function tuneProducts({
       await store.write(`${JSON.stringify(withChoice(record, identity, table), null, 1)}\n`);
     } catch (error) {
       notes.push(
-        `The choice of products could not be kept and will be measured again: ${error instanceof Error ? error.message : String(error)}`,
+        `The choice of matmul variants could not be kept and will be measured again: ${error instanceof Error ? error.message : String(error)}`,
       );
     }
   }
@@ -64,12 +64,12 @@ async function readRecord(store: TuningStore, notes: string[]): Promise<TuningRe
     text = await store.read();
   } catch (error) {
     notes.push(
-      `The kept choice of products could not be read: ${error instanceof Error ? error.message : String(error)}`,
+      `The kept choice of matmul variants could not be read: ${error instanceof Error ? error.message : String(error)}`,
     );
     return null;
   }
   const record = parseTuningRecord(text);
   if (record === null || !("damaged" in record)) return record;
-  notes.push(`The kept choice of products is damaged and is measured anew: ${record.damaged}`);
+  notes.push(`The kept choice of matmul variants is damaged and is measured anew: ${record.damaged}`);
   return null;
 }

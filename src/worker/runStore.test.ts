@@ -4,7 +4,7 @@ import { defaultSettings } from "../training/settings";
 import { decodeSnapshot, encodeSnapshot, type Snapshot, SnapshotError } from "../training/snapshot";
 import type { SessionState } from "../training/state";
 import { GroupFeed, type GroupPost } from "./groupFeed";
-import { Keeper } from "./keeper";
+import { Keeper } from "./runStore";
 import { LATEST, MemoryStore } from "./store";
 
 function snapshot(step: number): Snapshot {

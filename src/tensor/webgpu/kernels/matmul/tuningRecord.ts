@@ -3,9 +3,9 @@
  * record that cannot be read is told and made anew; an entry of another driver or other kernels is not found.
  */
 import { z } from "zod";
-import { PRODUCT_KINDS, type ProductTable, productVariant } from "./choice";
+import { MATMUL_KINDS, type MatmulTable, matmulVariant } from "./choice";
 import { TUNED_SHAPES } from "./tuner";
-import { PRODUCT_VARIANTS, type ProductAdapter } from "./variant";
+import { MATMUL_VARIANTS, type MatmulAdapter } from "./variant";
 
 /** Where the record is kept: a file in Node, IndexedDB in a page. */
 export interface TuningStore {
@@ -15,7 +15,7 @@ export interface TuningStore {
 }
 
 const KEPT = 8;
-const variant = z.enum(PRODUCT_VARIANTS);
+const variant = z.enum(MATMUL_VARIANTS);
 const tableSchema = z.strictObject({
   fewRows: variant,
   manyRows: variant,
@@ -45,7 +45,7 @@ export function parseTuningRecord(text: string | null): TuningRecord | { readonl
 }
 
 /** The record with this choice in it, first. */
-export function withChoice(record: TuningRecord | null, identity: string, table: ProductTable): TuningRecord {
+export function withChoice(record: TuningRecord | null, identity: string, table: MatmulTable): TuningRecord {
   const others = (record?.choices ?? []).filter((choice) => choice.identity !== identity);
   return { version: 1, choices: [{ identity, table: { ...table } }, ...others].slice(0, KEPT) };
 }
@@ -56,7 +56,7 @@ export function withChoice(record: TuningRecord | null, identity: string, table:
  */
 export function tuningIdentity(
   { vendor, architecture, device, description }: GPUAdapterInfo,
-  adapter: ProductAdapter,
+  adapter: MatmulAdapter,
   environment: string,
 ): string {
   const { features, subgroupMinSize, subgroupMaxSize, fragments } = adapter;
@@ -75,13 +75,13 @@ export function tuningIdentity(
 }
 
 /** FNV-1a over the WGSL of every variant for every kind of product. */
-function codeHash(adapter: ProductAdapter): string {
+function codeHash(adapter: MatmulAdapter): string {
   let hash = 0x811c9dc5;
-  for (const name of PRODUCT_VARIANTS) {
-    if (productVariant(name).lacks(adapter) !== null) continue;
-    for (const kind of PRODUCT_KINDS) {
+  for (const name of MATMUL_VARIANTS) {
+    if (matmulVariant(name).lacks(adapter) !== null) continue;
+    for (const kind of MATMUL_KINDS) {
       const shape = TUNED_SHAPES[kind];
-      const plan = productVariant(name).plan(shape, adapter);
+      const plan = matmulVariant(name).plan(shape, adapter);
       const text =
         plan === null ? "" : `${plan.key} ${plan.code({ orientation: shape.orientation, loads: "", store: "" })}`;
       for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;

@@ -4,18 +4,18 @@
  * twentieth faster than the plain one to be chosen, so that noise does not choose. What the clock does not allow stays plain.
  */
 import {
+  MATMUL_KINDS,
+  type MatmulKind,
+  type MatmulTable,
+  matmulVariant,
   offeredVariants,
-  PRODUCT_KINDS,
-  type ProductKind,
-  type ProductTable,
   plainVariant,
-  productVariant,
   uniformTable,
 } from "./choice";
-import type { ProductAdapter, ProductShape, ProductVariantName } from "./variant";
+import type { MatmulAdapter, MatmulShape, MatmulVariantName } from "./variant";
 
 /** The product that stands for its kind: eight rows of a decoder, or a micro-batch; a layer of 512 → 512. */
-export const TUNED_SHAPES: Readonly<Record<ProductKind, ProductShape>> = {
+export const TUNED_SHAPES: Readonly<Record<MatmulKind, MatmulShape>> = {
   fewRows: { orientation: "NT", m: 8, n: 1024, k: 512, format: "f32" },
   manyRows: { orientation: "NT", m: 512, n: 512, k: 512, format: "f32" },
   inputGradient: { orientation: "NN", m: 512, n: 512, k: 512, format: "f32" },
@@ -32,8 +32,8 @@ const MARGIN = 0.95;
 
 /** How one variant did one kind of product. */
 export interface Trial {
-  readonly kind: ProductKind;
-  readonly variant: ProductVariantName;
+  readonly kind: MatmulKind;
+  readonly variant: MatmulVariantName;
   /** Best time of one product; null where it was refused. */
   readonly milliseconds: number | null;
   /** Why it was refused. */
@@ -41,32 +41,32 @@ export interface Trial {
 }
 
 export interface Tuning {
-  readonly table: ProductTable;
+  readonly table: MatmulTable;
   readonly trials: readonly Trial[];
   /** Kinds left to the plain variant because time was up. */
-  readonly untried: readonly ProductKind[];
+  readonly untried: readonly MatmulKind[];
 }
 
 /** What the tuner needs of a device. */
 export interface Timing {
   /** Compile and run once. → largest difference from the plain variant's values, over the largest value; or the device's error */
-  compare(kind: ProductKind, variant: ProductVariantName): Promise<number | { readonly error: string }>;
+  compare(kind: MatmulKind, variant: MatmulVariantName): Promise<number | { readonly error: string }>;
   /** Milliseconds of one product. */
-  time(kind: ProductKind, variant: ProductVariantName): Promise<number>;
+  time(kind: MatmulKind, variant: MatmulVariantName): Promise<number>;
 }
 
 export async function tune(
-  adapter: ProductAdapter,
+  adapter: MatmulAdapter,
   timing: Timing,
   budgetMs: number,
   now: () => number,
 ): Promise<Tuning> {
   const plain = plainVariant(adapter);
-  const table: Record<ProductKind, ProductVariantName> = { ...uniformTable(plain) };
+  const table: Record<MatmulKind, MatmulVariantName> = { ...uniformTable(plain) };
   const trials: Trial[] = [];
-  const untried: ProductKind[] = [];
+  const untried: MatmulKind[] = [];
   const began = now();
-  for (const kind of PRODUCT_KINDS) {
+  for (const kind of MATMUL_KINDS) {
     if (now() - began > budgetMs) {
       untried.push(kind);
       continue;
@@ -80,11 +80,11 @@ export async function tune(
 }
 
 /** The plain variant first: the others are compared with it. */
-export function candidates(kind: ProductKind, adapter: ProductAdapter): readonly ProductVariantName[] {
+export function candidates(kind: MatmulKind, adapter: MatmulAdapter): readonly MatmulVariantName[] {
   const plain = plainVariant(adapter);
   const shape = TUNED_SHAPES[kind];
   const others = offeredVariants(adapter).offered.filter((name) => {
-    const variant = productVariant(name);
+    const variant = matmulVariant(name);
     return (
       name !== plain &&
       variant.plan(shape, adapter) !== null &&
@@ -95,14 +95,14 @@ export function candidates(kind: ProductKind, adapter: ProductAdapter): readonly
 }
 
 async function trial(
-  kind: ProductKind,
-  variant: ProductVariantName,
-  adapter: ProductAdapter,
+  kind: MatmulKind,
+  variant: MatmulVariantName,
+  adapter: MatmulAdapter,
   timing: Timing,
 ): Promise<Trial> {
   const found = await timing.compare(kind, variant);
   if (typeof found !== "number") return { kind, variant, milliseconds: null, refused: found.error };
-  const allowed = productVariant(variant).rounds(TUNED_SHAPES[kind], adapter) ? AGREES_IN_HALVES : AGREES;
+  const allowed = matmulVariant(variant).rounds(TUNED_SHAPES[kind], adapter) ? AGREES_IN_HALVES : AGREES;
   if (!(found <= allowed))
     return {
       kind,
@@ -113,7 +113,7 @@ async function trial(
   return { kind, variant, milliseconds: await timing.time(kind, variant) };
 }
 
-function fastest(trials: readonly Trial[], plain: ProductVariantName): ProductVariantName {
+function fastest(trials: readonly Trial[], plain: MatmulVariantName): MatmulVariantName {
   const timeOfPlain = trials.find(({ variant }) => variant === plain)?.milliseconds ?? Infinity;
   let best = { variant: plain, milliseconds: MARGIN * timeOfPlain };
   for (const { variant, milliseconds } of trials) {

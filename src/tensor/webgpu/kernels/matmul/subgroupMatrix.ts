@@ -10,7 +10,7 @@
 import type { FragmentShape, FragmentSupport } from "./fragments";
 import { tileOf } from "./sharedTiles";
 import { copySlab } from "./slabs";
-import type { ProductAdapter, ProductCode, ProductShape, ProductVariant } from "./variant";
+import type { MatmulAdapter, MatmulCode, MatmulShape, MatmulVariant } from "./variant";
 
 /** Subgroups of a workgroup: two by two. */
 const SIDE = 2;
@@ -22,7 +22,7 @@ const PADDING = 8;
 const ACTIVATION_SCALE = 16;
 const LARGEST_HALF = 65504;
 
-export const subgroupMatrix: ProductVariant = {
+export const subgroupMatrix: MatmulVariant = {
   name: "subgroupMatrix",
   lacks(adapter) {
     const { features, fragments, subgroupIndex, subgroupMinSize, subgroupMaxSize, workgroupBytes } = adapter;
@@ -61,8 +61,8 @@ export const subgroupMatrix: ProductVariant = {
 
 /** Packed weights are rounded as it is and take the faster f16 units; f32 weights keep f32 where there are such units. */
 function fragmentsFor(
-  { format }: Pick<ProductShape, "format">,
-  { fragments, features }: ProductAdapter,
+  { format }: Pick<MatmulShape, "format">,
+  { fragments, features }: MatmulAdapter,
 ): FragmentShape | null {
   if (fragments === null) return null;
   const f32 = shapeOf(fragments, "f32");
@@ -94,7 +94,7 @@ function workgroupMemory({ component }: FragmentShape): number {
 }
 
 function code(
-  { orientation, loads, store }: ProductCode,
+  { orientation, loads, store }: MatmulCode,
   tile: number,
   { component, M, N, K }: FragmentShape,
   { dialect }: FragmentSupport,

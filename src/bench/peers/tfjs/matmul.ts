@@ -1,14 +1,14 @@
 /** One matrix product by tf.matMul. The weight's gradient is added to what is there, as micro-batches need it. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Contender, JobOf } from "../../contender";
-import { productInputs } from "../../workload";
+import { matmulInputs } from "../../workload";
 import type { OpenedTfjs } from "./backend";
 import { measured } from "./party";
 
-export function openProduct(opened: OpenedTfjs, { form, rows, inner, outer }: JobOf<"product">): Contender {
-  const x = tf.tensor(productInputs(rows * inner, 0), [rows, inner]);
-  const dy = tf.tensor(productInputs(rows * outer, 1), [rows, outer]);
-  const weight = tf.tensor(productInputs(outer * inner, 2), [outer, inner]);
+export function openMatmul(opened: OpenedTfjs, { form, rows, inner, outer }: JobOf<"matmul">): Contender {
+  const x = tf.tensor(matmulInputs(rows * inner, 0), [rows, inner]);
+  const dy = tf.tensor(matmulInputs(rows * outer, 1), [rows, outer]);
+  const weight = tf.tensor(matmulInputs(outer * inner, 2), [outer, inner]);
   let gradient: tf.Tensor = tf.zeros([outer, inner]);
   /** The result, to be disposed. */
   const once = (): tf.Tensor => {

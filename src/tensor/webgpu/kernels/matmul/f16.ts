@@ -4,10 +4,10 @@
  * is wider than that of halves (65504 down to 6e-8), and overflow would not show. So a weight packed as halves gives what
  * shared tiles give; f32 and int4 weights are rounded to 11 bits. Products without a weight (dyᵀ · x) are left out.
  */
-import { tiledProduct, tileOf } from "./sharedTiles";
-import type { ProductVariant } from "./variant";
+import { tiledMatmul, tileOf } from "./sharedTiles";
+import type { MatmulVariant } from "./variant";
 
-export const f16: ProductVariant = {
+export const f16: MatmulVariant = {
   name: "f16",
   lacks: ({ features }) => (features.has("shader-f16") ? null : 'feature "shader-f16"'),
   rounds: ({ orientation, format }) => orientation !== "TN" && format !== "f16",
@@ -21,7 +21,7 @@ export const f16: ProductVariant = {
       columns: tile,
       enables: ["f16"],
       halfWeights: true,
-      code: (parts) => tiledProduct(parts, tile, "f16"),
+      code: (parts) => tiledMatmul(parts, tile, "f16"),
     };
   },
 };

@@ -3,16 +3,16 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../tensor/backend";
 import { disposeWeight, packWeight } from "../../tensor/packedWeight";
 import type { Contender, JobOf } from "../contender";
-import { productInputs } from "../workload";
+import { matmulInputs } from "../workload";
 import { measured } from "./party";
 
-export async function openProduct(
+export async function openMatmul(
   backend: Backend,
-  { form, rows, inner, outer, format = "f32" }: JobOf<"product">,
+  { form, rows, inner, outer, format = "f32" }: JobOf<"matmul">,
 ): Promise<Contender> {
-  const x = backend.upload(productInputs(rows * inner, 0), [rows, inner]);
-  const dy = backend.upload(productInputs(rows * outer, 1), [rows, outer]);
-  const weight = packWeight(backend, productInputs(outer * inner, 2), outer, inner, format);
+  const x = backend.upload(matmulInputs(rows * inner, 0), [rows, inner]);
+  const dy = backend.upload(matmulInputs(rows * outer, 1), [rows, outer]);
+  const weight = packWeight(backend, matmulInputs(outer * inner, 2), outer, inner, format);
   const gradient = backend.zeros([outer, inner]);
   /** The result; its last element is read. The weight's gradient accumulates in place. */
   const once = (): Tensor => {

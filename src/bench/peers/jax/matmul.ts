@@ -1,13 +1,13 @@
 /** One matrix product by jax-js, compiled. The weight's gradient is added to what is there. */
 import { blockUntilReady, jit, numpy as np } from "@jax-js/jax";
 import type { Contender, JobOf } from "../../contender";
-import { productInputs } from "../../workload";
+import { matmulInputs } from "../../workload";
 import type { GpuCalls } from "../gpuCalls";
 import { measured } from "./party";
 
-export function openProduct(calls: GpuCalls | null, { form, rows, inner, outer }: JobOf<"product">): Contender {
+export function openMatmul(calls: GpuCalls | null, { form, rows, inner, outer }: JobOf<"matmul">): Contender {
   const matrix = (count: number, stream: number, shape: number[]): np.Array =>
-    np.array(productInputs(count, stream)).reshape(shape);
+    np.array(matmulInputs(count, stream)).reshape(shape);
   const x = matrix(rows * inner, 0, [rows, inner]);
   const dy = matrix(rows * outer, 1, [rows, outer]);
   const weight = matrix(outer * inner, 2, [outer, inner]);

@@ -7,7 +7,7 @@ import type { Enable } from "../../pipelines";
 import type { WeightAccess } from "../weightAccess";
 import type { FragmentSupport } from "./fragments";
 
-export const PRODUCT_VARIANTS = [
+export const MATMUL_VARIANTS = [
   "registerTiles",
   "broadcastTiles",
   "sharedTiles",
@@ -15,12 +15,12 @@ export const PRODUCT_VARIANTS = [
   "f16",
   "subgroupMatrix",
 ] as const;
-export type ProductVariantName = (typeof PRODUCT_VARIANTS)[number];
+export type MatmulVariantName = (typeof MATMUL_VARIANTS)[number];
 
 export type Orientation = "NT" | "NN" | "TN";
 
 /** One product as it is asked for (orientations: product.ts). */
-export interface Product {
+export interface Matmul {
   readonly orientation: Orientation;
   readonly m: number;
   readonly n: number;
@@ -39,10 +39,10 @@ export interface Product {
 }
 
 /** What a variant is given to choose its loops by: no operands, so that the same holds for a tuner's and a layer's product. */
-export type ProductShape = Pick<Product, "orientation" | "m" | "n" | "k"> & { readonly format: WeightAccess["format"] };
+export type MatmulShape = Pick<Matmul, "orientation" | "m" | "n" | "k"> & { readonly format: WeightAccess["format"] };
 
-/** What an adapter offers to products. */
-export interface ProductAdapter {
+/** What an adapter offers to matmuls. */
+export interface MatmulAdapter {
   /** SwiftShader, lavapipe, WARP. */
   readonly software: boolean;
   /** Features of the opened device. */
@@ -58,7 +58,7 @@ export interface ProductAdapter {
 }
 
 /** The parts of a kernel that all variants share. */
-export interface ProductCode {
+export interface MatmulCode {
   readonly orientation: Orientation;
   /**
    * `a4(m, k)`: four k of row m (NT, NN); `a4(k, m)`: four m of row k (TN). `weight4` likewise for B; `weight4h` the same in
@@ -70,8 +70,8 @@ export interface ProductCode {
 }
 
 /** How a variant makes one product. */
-export interface ProductPlan {
-  /** Names everything that the code depends on beyond ProductCode. */
+export interface MatmulPlan {
+  /** Names everything that the code depends on beyond MatmulCode. */
   readonly key: string;
   readonly threads: number;
   /** Rows and columns of C that one workgroup makes. */
@@ -84,15 +84,15 @@ export interface ProductPlan {
   readonly scalarStores?: boolean;
   /** Read the weight as halves: `weight4h`. */
   readonly halfWeights?: boolean;
-  readonly code: (parts: ProductCode) => string;
+  readonly code: (parts: MatmulCode) => string;
 }
 
-export interface ProductVariant {
-  readonly name: ProductVariantName;
+export interface MatmulVariant {
+  readonly name: MatmulVariantName;
   /** What the adapter lacks for it, as the end of "this adapter has no …"; null when it can run. */
-  lacks(adapter: ProductAdapter): string | null;
+  lacks(adapter: MatmulAdapter): string | null;
   /** Null: not written for this product; the plain variant takes it. */
-  plan(shape: ProductShape, adapter: ProductAdapter): ProductPlan | null;
+  plan(shape: MatmulShape, adapter: MatmulAdapter): MatmulPlan | null;
   /** Operands that are held in 32 bits are rounded to halves in such a product. */
-  rounds(shape: Pick<ProductShape, "orientation" | "format">, adapter: ProductAdapter): boolean;
+  rounds(shape: Pick<MatmulShape, "orientation" | "format">, adapter: MatmulAdapter): boolean;
 }

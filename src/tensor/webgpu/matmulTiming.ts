@@ -4,40 +4,40 @@ import type { Backend } from "../backend";
 import { packWeight } from "../packedWeight";
 import type { Dispatcher } from "./dispatch";
 import { packed } from "./kernels/linear";
-import { type Product, runProduct } from "./kernels/product";
-import { type ProductKind, plainVariant, productVariant } from "./kernels/products/choice";
-import { type Timing, TUNED_SHAPES } from "./kernels/products/tuner";
-import type { ProductAdapter, ProductVariantName } from "./kernels/products/variant";
+import { type Matmul, runMatmul } from "./kernels/matmul";
+import { type MatmulKind, matmulVariant, plainVariant } from "./kernels/matmul/choice";
+import { type Timing, TUNED_SHAPES } from "./kernels/matmul/tuner";
+import type { MatmulAdapter, MatmulVariantName } from "./kernels/matmul/variant";
 import { weightAccess } from "./kernels/weightAccess";
 
 /** One measurement runs about so long, and is the best of so many. */
 const MEASURED_MS = 6;
 const ROUNDS = 3;
-const MOST_PRODUCTS = 200;
+const MAX_REPETITIONS = 200;
 
 /** In [−1, 1], without a period that a tile could share. */
 const numbers = (count: number, stream: number): Float32Array =>
   Float32Array.from({ length: count }, (_, i) => ((i * 7919 + stream * 104729) % 2003) / 1001 - 1);
 
 interface Inputs {
-  readonly product: Product;
+  readonly product: Matmul;
   readonly c: Tensor;
   readonly owned: readonly Tensor[];
 }
 
-export class ProductTiming implements Timing {
-  private readonly inputs = new Map<ProductKind, Inputs>();
-  private readonly expected = new Map<ProductKind, ArrayLike<number>>();
+export class MatmulTiming implements Timing {
+  private readonly inputs = new Map<MatmulKind, Inputs>();
+  private readonly expected = new Map<MatmulKind, ArrayLike<number>>();
 
   constructor(
     private readonly backend: Backend,
     private readonly device: GPUDevice,
     private readonly dispatcher: Dispatcher,
-    private readonly adapter: ProductAdapter,
+    private readonly adapter: MatmulAdapter,
     private readonly now: () => number,
   ) {}
 
-  async compare(kind: ProductKind, variant: ProductVariantName): Promise<number | { readonly error: string }> {
+  async compare(kind: MatmulKind, variant: MatmulVariantName): Promise<number | { readonly error: string }> {
     const { product, c } = this.inputsOf(kind);
     const filters = ["validation", "internal", "out-of-memory"] as const;
     for (const filter of filters) this.device.pushErrorScope(filter);
@@ -61,13 +61,13 @@ export class ProductTiming implements Timing {
     return difference / largest;
   }
 
-  async time(kind: ProductKind, variant: ProductVariantName): Promise<number> {
+  async time(kind: MatmulKind, variant: MatmulVariantName): Promise<number> {
     const { product } = this.inputsOf(kind);
     const once = await this.measure(product, kind, variant, 1);
-    const products = Math.max(1, Math.min(MOST_PRODUCTS, Math.ceil(MEASURED_MS / Math.max(once, 1e-3))));
+    const count = Math.max(1, Math.min(MAX_REPETITIONS, Math.ceil(MEASURED_MS / Math.max(once, 1e-3))));
     let best = Infinity;
     for (let round = 0; round < ROUNDS; round++)
-      best = Math.min(best, (await this.measure(product, kind, variant, products)) / products);
+      best = Math.min(best, (await this.measure(product, kind, variant, count)) / count);
     return best;
   }
 
@@ -76,28 +76,23 @@ export class ProductTiming implements Timing {
     this.inputs.clear();
   }
 
-  private async measure(
-    product: Product,
-    kind: ProductKind,
-    variant: ProductVariantName,
-    products: number,
-  ): Promise<number> {
+  private async measure(product: Matmul, kind: MatmulKind, variant: MatmulVariantName, count: number): Promise<number> {
     await this.device.queue.onSubmittedWorkDone();
     const began = this.now();
-    this.run(product, kind, variant, products);
+    this.run(product, kind, variant, count);
     this.backend.flush();
     await this.device.queue.onSubmittedWorkDone();
     return this.now() - began;
   }
 
-  private run(product: Product, kind: ProductKind, variant: ProductVariantName, times: number): void {
-    const plan = productVariant(variant).plan(TUNED_SHAPES[kind], this.adapter);
+  private run(product: Matmul, kind: MatmulKind, variant: MatmulVariantName, times: number): void {
+    const plan = matmulVariant(variant).plan(TUNED_SHAPES[kind], this.adapter);
     if (plan === null) throw new Error(`${variant} is not written for ${kind}.`);
-    for (let i = 0; i < times; i++) runProduct(this.dispatcher, product, plan);
+    for (let i = 0; i < times; i++) runMatmul(this.dispatcher, product, plan);
   }
 
   /** Made when the kind is first asked for, with numbers that depend on nothing but their place. */
-  private inputsOf(kind: ProductKind): Inputs {
+  private inputsOf(kind: MatmulKind): Inputs {
     const known = this.inputs.get(kind);
     if (known) return known;
     const { orientation, m, n, k, format } = TUNED_SHAPES[kind];

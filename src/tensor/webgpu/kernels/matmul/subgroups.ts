@@ -9,14 +9,14 @@
  *
  * A workgroup may hold subgroups of any size between the adapter's least and most: work is dealt out by the actual size.
  */
-import type { Orientation, ProductAdapter, ProductCode, ProductPlan, ProductVariant } from "./variant";
+import type { MatmulAdapter, MatmulCode, MatmulPlan, MatmulVariant, Orientation } from "./variant";
 
 const THREADS = 64;
 /** Rows of x up to which x · Wᵀ is made by dot products. */
 export const FEW_ROWS = 16;
-const rowsOf = ({ software }: ProductAdapter): number => (software ? 4 : 8);
+const rowsOf = ({ software }: MatmulAdapter): number => (software ? 4 : 8);
 
-export const subgroups: ProductVariant = {
+export const subgroups: MatmulVariant = {
   name: "subgroups",
   lacks({ features, subgroupIndex, subgroupMaxSize }) {
     if (!features.has("subgroups")) return 'feature "subgroups"';
@@ -35,13 +35,13 @@ const indices = (count: number): readonly number[] => Array.from({ length: count
 const join = (count: number, text: (i: number) => string, between = "\n    "): string =>
   indices(count).map(text).join(between);
 
-function dotProducts(m: number, adapter: ProductAdapter): ProductPlan {
+function dotProducts(m: number, adapter: MatmulAdapter): MatmulPlan {
   const { subgroupMinSize, subgroupMaxSize, software } = adapter;
   const rows = [1, 2, 4].find((few) => m <= few) ?? rowsOf(adapter);
   const threads = Math.max(THREADS, subgroupMaxSize);
   const tiles = Math.max(1, Math.floor(threads / Math.max(1, subgroupMinSize)));
   const sums = join(rows, (r) => `c${r}`, ", ");
-  const code = ({ loads, store }: ProductCode): string => `
+  const code = ({ loads, store }: MatmulCode): string => `
 ${loads}
 ${store}
 fn kernel(group: u32, lane: u32, subgroup: u32, subgroups: u32, subgroupLane: u32, subgroupSize: u32) {
@@ -78,12 +78,12 @@ fn kernel(group: u32, lane: u32, subgroup: u32, subgroups: u32, subgroupLane: u3
 }
 
 /** Each subgroup takes its rows × (4 · its size); smaller subgroups than the largest share one of its tiles by columns. */
-function shuffledTiles(orientation: Orientation, adapter: ProductAdapter): ProductPlan {
+function shuffledTiles(orientation: Orientation, adapter: MatmulAdapter): MatmulPlan {
   const { subgroupMaxSize: most, software } = adapter;
   const rows = rowsOf(adapter);
   const threads = Math.max(THREADS, most);
   const bands = threads / most;
-  const code = ({ loads, store }: ProductCode): string => `
+  const code = ({ loads, store }: MatmulCode): string => `
 ${loads}
 ${store}
 fn kernel(group: u32, lane: u32, subgroup: u32, subgroups: u32, subgroupLane: u32, subgroupSize: u32) {

@@ -7,8 +7,8 @@ import { randomUniform } from "../random";
 import { openReferenceBackend } from "../reference/backend";
 import { relativeError } from "../testing/conformance/conformance";
 import type { WebGpuBackend, WebGpuBackendOptions } from "./backend";
-import { offeredVariants } from "./kernels/products/choice";
-import { PRODUCT_VARIANTS } from "./kernels/products/variant";
+import { offeredVariants } from "./kernels/matmul/choice";
+import { MATMUL_VARIANTS } from "./kernels/matmul/variant";
 import { openNodeWebGpuBackend } from "./node";
 
 const numbers = (count: number, stream: number): Float32Array =>
@@ -35,7 +35,7 @@ const CASES: readonly (readonly [form: Form, rows: number, columns: number, out:
 ];
 type Case = (typeof CASES)[number];
 
-async function product(backend: Backend, [form, rows, columns, out, format]: Case): Promise<ArrayLike<number>> {
+async function matmul(backend: Backend, [form, rows, columns, out, format]: Case): Promise<ArrayLike<number>> {
   const upload = (stream: number, ...shape: number[]): Tensor =>
     backend.upload(
       numbers(
@@ -70,10 +70,10 @@ async function product(backend: Backend, [form, rows, columns, out, format]: Cas
 
 const reference = await openReferenceBackend();
 const probe = await openNodeWebGpuBackend();
-const { offered, missing } = offeredVariants(probe.dispatcher.traits.products.adapter);
+const { offered, missing } = offeredVariants(probe.dispatcher.traits.matmul.adapter);
 await probe.dispose();
 const expected = new Map<Case, ArrayLike<number>>();
-for (const c of CASES) expected.set(c, await product(reference, c));
+for (const c of CASES) expected.set(c, await matmul(reference, c));
 
 /** Operands in 32 bits differ by the order of their sum; rounded to the 11 bits of halves, by 2⁻¹¹ of each. */
 const EXACT = 3e-6;
@@ -93,20 +93,20 @@ function agrees(
     "%s, %i rows, %i → %i, %s",
     { timeout: 120_000 },
     async (_form, _rows, _columns, _out, format, c) => {
-      expect(relativeError(await product(backend, c), expected.get(c) ?? [])).toBeLessThan(tolerance(format));
+      expect(relativeError(await matmul(backend, c), expected.get(c) ?? [])).toBeLessThan(tolerance(format));
     },
   );
 }
 
-describe.each(offered)("products by %s", (products) => {
-  agrees({ products }, (format) => (products === "f16" && format !== "f16" ? HALVES : EXACT));
+describe.each(offered)("matmul by %s", (matmul) => {
+  agrees({ matmul }, (format) => (matmul === "f16" && format !== "f16" ? HALVES : EXACT));
 });
 
 if (offered.includes("subgroups")) {
   // CPU adapters hold half the rows in registers.
-  describe("products by subgroups, as GPUs get them", () => {
+  describe("matmul by subgroups, as GPUs get them", () => {
     agrees(
-      { products: "subgroups", kernelsFor: "gpu" },
+      { matmul: "subgroups", kernelsFor: "gpu" },
       () => EXACT,
       CASES.filter(
         ([form, rows]) => (form === "x·Wᵀ" && rows === 11) || (form !== "x·Wᵀ + bias + residual" && rows === 71),
@@ -118,11 +118,11 @@ if (offered.includes("subgroups")) {
 describe("forcing a variant", () => {
   it("refuses what the adapter cannot run, naming what it lacks, and leaves the open backend alone", async () => {
     const backend = await openNodeWebGpuBackend();
-    expect(missing.map(({ variant }) => variant)).toEqual(PRODUCT_VARIANTS.filter((name) => !offered.includes(name)));
+    expect(missing.map(({ variant }) => variant)).toEqual(MATMUL_VARIANTS.filter((name) => !offered.includes(name)));
     for (const { variant, lacks } of missing) {
       expect(lacks).not.toBe("");
-      await expect(openNodeWebGpuBackend({ products: variant })).rejects.toThrow(
-        `Products "${variant}" cannot run here: this adapter has no ${lacks}`,
+      await expect(openNodeWebGpuBackend({ matmul: variant })).rejects.toThrow(
+        `Matmul variant "${variant}" cannot run here: this adapter has no ${lacks}`,
       );
     }
     const [values] = await backend.read([backend.zeros([2])]);
@@ -134,9 +134,9 @@ describe("forcing a variant", () => {
     const described = async (options: WebGpuBackendOptions): Promise<string | undefined> => {
       const backend = await openNodeWebGpuBackend(options);
       await backend.dispose();
-      return backend.description.products;
+      return backend.description.matmul;
     };
-    expect(await described({ products: "sharedTiles" })).toBe("sharedTiles");
+    expect(await described({ matmul: "sharedTiles" })).toBe("sharedTiles");
     expect(await described({ kernelsFor: "software" })).toBe("broadcastTiles");
     expect(await described({ kernelsFor: "gpu" })).toBe("sharedTiles");
   });

@@ -3,12 +3,12 @@
  * workgroup memory, and each invocation keeps 4 × 4 of the tile in registers.
  */
 import { copySlab } from "./slabs";
-import type { ProductCode, ProductShape, ProductVariant } from "./variant";
+import type { MatmulCode, MatmulShape, MatmulVariant } from "./variant";
 
 const SLAB = 16;
 
 /** Runs on every adapter and serves every product. */
-export const sharedTiles: ProductVariant = {
+export const sharedTiles: MatmulVariant = {
   name: "sharedTiles",
   lacks: () => null,
   rounds: () => false,
@@ -19,18 +19,18 @@ export const sharedTiles: ProductVariant = {
       threads: (tile / 4) ** 2,
       rows: tile,
       columns: tile,
-      code: (parts) => tiledProduct(parts, tile, "f32"),
+      code: (parts) => tiledMatmul(parts, tile, "f32"),
     };
   },
 };
 
 /** Large tiles reuse more, small ones fill the GPU when there is little to do. */
-export function tileOf({ m, n }: Pick<ProductShape, "m" | "n">): 32 | 64 {
+export function tileOf({ m, n }: Pick<MatmulShape, "m" | "n">): 32 | 64 {
   return Math.ceil(m / 64) * Math.ceil(n / 64) >= 64 ? 64 : 32;
 }
 
 /** @param weights what B is held as in workgroup memory; sums are f32 */
-export function tiledProduct({ orientation, loads, store }: ProductCode, tile: number, weights: "f32" | "f16"): string {
+export function tiledMatmul({ orientation, loads, store }: MatmulCode, tile: number, weights: "f32" | "f16"): string {
   // One column of padding: a transposed store would otherwise hit one bank.
   const stride = tile + 1;
   const half = weights === "f16";

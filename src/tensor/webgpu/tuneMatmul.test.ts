@@ -5,16 +5,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { selfTest } from "../selfTest";
-import { PRODUCT_KINDS, type ProductKind, uniformTable } from "./kernels/products/choice";
-import { orderAsTemplate } from "./kernels/products/fragments";
-import { type Timing, tune } from "./kernels/products/tuner";
-import { parseTuningRecord, type TuningStore, tuningIdentity } from "./kernels/products/tuningRecord";
-import type { ProductAdapter, ProductVariantName } from "./kernels/products/variant";
+import { MATMUL_KINDS, type MatmulKind, uniformTable } from "./kernels/matmul/choice";
+import { orderAsTemplate } from "./kernels/matmul/fragments";
+import { type Timing, tune } from "./kernels/matmul/tuner";
+import { parseTuningRecord, type TuningStore, tuningIdentity } from "./kernels/matmul/tuningRecord";
+import type { MatmulAdapter, MatmulVariantName } from "./kernels/matmul/variant";
 import { openNodeWebGpuBackend } from "./node";
-import { type ProductTuning, tuneProducts } from "./tuneProducts";
+import { type MatmulTuning, tuneMatmul } from "./tuneMatmul";
 import { fileTuningStore } from "./tuningFile";
 
-const gpu: ProductAdapter = {
+const gpu: MatmulAdapter = {
   software: false,
   features: new Set(["shader-f16", "subgroups", "chromium-experimental-subgroup-matrix"]),
   subgroupMinSize: 32,
@@ -32,16 +32,16 @@ class Device implements Timing {
   clock = 0;
   readonly tried: string[] = [];
   constructor(
-    readonly times: Partial<Record<ProductVariantName, number>>,
-    readonly compared: Partial<Record<ProductVariantName, number | { readonly error: string }>> = {},
+    readonly times: Partial<Record<MatmulVariantName, number>>,
+    readonly compared: Partial<Record<MatmulVariantName, number | { readonly error: string }>> = {},
     readonly cost = 1,
   ) {}
-  async compare(kind: ProductKind, variant: ProductVariantName): Promise<number | { readonly error: string }> {
+  async compare(kind: MatmulKind, variant: MatmulVariantName): Promise<number | { readonly error: string }> {
     this.tried.push(`${kind} ${variant}`);
     this.clock += this.cost;
     return this.compared[variant] ?? 0;
   }
-  async time(_kind: ProductKind, variant: ProductVariantName): Promise<number> {
+  async time(_kind: MatmulKind, variant: MatmulVariantName): Promise<number> {
     return this.times[variant] ?? 1;
   }
 }
@@ -94,7 +94,7 @@ describe("the tuner", () => {
     const device = new Device({ sharedTiles: 4, registerTiles: 1 }, {}, 100);
     const { table, untried } = await choose(device, gpu, 150);
     expect(table.fewRows).toBe("registerTiles");
-    expect(untried).toEqual(PRODUCT_KINDS.slice(1));
+    expect(untried).toEqual(MATMUL_KINDS.slice(1));
     expect(table.manyRows).toBe("sharedTiles");
   });
 });
@@ -113,7 +113,7 @@ describe("the kept choice", () => {
     store: TuningStore,
     identity = "adapter | driver 1",
     device = new Device({ registerTiles: 0.1 }),
-  ): Promise<ProductTuning> => tuneProducts({ adapter: gpu, identity, store, timing: device, now: () => 0 });
+  ): Promise<MatmulTuning> => tuneMatmul({ adapter: gpu, identity, store, timing: device, now: () => 0 });
 
   it("is read back without measuring; another driver measures its own, and both are kept", async () => {
     const store = memory(null);
@@ -154,7 +154,7 @@ describe("the kept choice", () => {
     const store = memory(
       JSON.stringify({ version: 1, choices: [{ identity: "adapter | driver 1", table: uniformTable("subgroups") }] }),
     );
-    const { from, notes } = await tuneProducts({
+    const { from, notes } = await tuneMatmul({
       adapter: { ...gpu, features: new Set() },
       identity: "adapter | driver 1",
       store,
@@ -189,25 +189,25 @@ it("tunes this machine's adapter, keeps the choice in a file, and leaves a backe
   timeout: 180_000,
 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "tuning-"));
-  const file = join(folder, "cache", "products.json");
+  const file = join(folder, "cache", "matmul.json");
   const tuning = { store: fileTuningStore(file), environment: "test" };
-  const measured = await openNodeWebGpuBackend({ products: "tuned", tuning });
-  expect(measured.productTuning?.from).toBe("measured");
+  const measured = await openNodeWebGpuBackend({ matmul: "tuned", tuning });
+  expect(measured.matmulTuning?.from).toBe("measured");
   expect(
-    measured.productTuning?.trials.every(
+    measured.matmulTuning?.trials.every(
       ({ milliseconds, refused }) => (milliseconds ?? 0) > 0 && refused === undefined,
     ),
   ).toBe(true);
   await selfTest(measured);
   await measured.dispose();
-  const kept = await openNodeWebGpuBackend({ products: "tuned", tuning });
-  expect(kept.productTuning).toMatchObject({ from: "kept", table: measured.productTuning?.table });
-  expect(kept.description.products).toBe(measured.description.products);
+  const kept = await openNodeWebGpuBackend({ matmul: "tuned", tuning });
+  expect(kept.matmulTuning).toMatchObject({ from: "kept", table: measured.matmulTuning?.table });
+  expect(kept.description.matmul).toBe(measured.description.matmul);
   await kept.dispose();
   writeFileSync(file, readFileSync(file, "utf8").slice(0, 40));
-  const again = await openNodeWebGpuBackend({ products: "tuned", tuning });
-  expect(again.productTuning).toMatchObject({ from: "measured" });
-  expect(again.productTuning?.notes[0]).toMatch(/damaged/);
+  const again = await openNodeWebGpuBackend({ matmul: "tuned", tuning });
+  expect(again.matmulTuning).toMatchObject({ from: "measured" });
+  expect(again.matmulTuning?.notes[0]).toMatch(/damaged/);
   await again.dispose();
   rmSync(folder, { recursive: true });
 });

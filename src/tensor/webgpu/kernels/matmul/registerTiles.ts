@@ -5,7 +5,7 @@
  * values of A; neighbouring lanes take neighbouring columns. No workgroup memory, no barriers:
  * on these adapters both cost more than the loads they save.
  */
-import type { ProductCode, ProductVariant } from "./variant";
+import type { MatmulCode, MatmulVariant } from "./variant";
 
 /**
  * 4 × 4 a lane, 8 lanes: eight rows run no faster (8 × 4 accumulators spill) and take three times as long to
@@ -19,7 +19,7 @@ const ROWS = [0, 1, 2, 3] as const;
 const WIDE_FROM = 32;
 
 /** Runs on every adapter and serves every product. */
-export const registerTiles: ProductVariant = {
+export const registerTiles: MatmulVariant = {
   name: "registerTiles",
   lacks: () => null,
   rounds: () => false,
@@ -37,7 +37,7 @@ export const registerTiles: ProductVariant = {
   },
 };
 
-function code({ loads, store }: ProductCode, columns: number, loop: string): string {
+function code({ loads, store }: MatmulCode, columns: number, loop: string): string {
   const wide = columns === 8;
   return `
 ${loads}
