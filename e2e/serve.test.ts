@@ -1,4 +1,4 @@
-/** `srpo serve`: a run in Node, opened by its link, stepped from the page, watched by a second tab, found again. */
+/** `srpo serve`: a run in Node, opened by its link, stepped from the page, observedGroup by a second tab, found again. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -55,7 +55,7 @@ afterAll(async () => {
 });
 
 describe("a run in Node", () => {
-  test("is stepped from its link, watched by a second tab, found again, and missed when it ends", async () => {
+  test("is stepped from its link, observedGroup by a second tab, found again, and missed when it ends", async () => {
     expect(link).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/#run=[\w-]{22}$/);
     const kept = await context();
     const first = await visit({ at: link, context: kept });

@@ -4,11 +4,11 @@ import { createRoot } from "react-dom/client";
 import { drawn, openEngine, whenReady } from "./engine";
 import { Boundary } from "./parts/Boundary";
 import { downloadPolicy } from "./policy/exported";
-import { SessionContext } from "./state/hooks";
+import { PlaygroundContext } from "./state/hooks";
 import { decodeLink, isFreshLink, servedToken } from "./state/link";
 import { goOffline } from "./state/offline";
+import { createPlayground } from "./state/playgroundController";
 import { fetchPrepared } from "./state/prepared";
-import { createSession } from "./state/session";
 import { DEFAULT_START } from "./state/start";
 import { followVisibility, keepAwake } from "./state/visibility";
 import { Page } from "./views/Page";
@@ -26,26 +26,26 @@ const engine = whenReady(async () => {
   if (prepared !== null) await drawn(prepared);
   // The runner's page is there exactly as long as the runner.
   if (import.meta.env.PROD && token === null) await goOffline(`${import.meta.env.BASE_URL}sw.js`);
-  return openEngine(crypto.randomUUID(), token, (error) => session.fault(error));
+  return openEngine(crypto.randomUUID(), token, (error) => playground.fault(error));
 });
-const session = createSession({ client: engine, onExported: (files) => downloadPolicy(files) });
+const playground = createPlayground({ client: engine, onExported: (files) => downloadPolicy(files) });
 
-followVisibility(session);
-keepAwake(session);
+followVisibility(playground);
+keepAwake(playground);
 
 prepared?.then(
-  (group) => session.prepare(group),
+  (group) => playground.prepare(group),
   (reason: unknown) => console.warn("There is no prepared group to show before the engine is ready.", reason),
 );
 
 if (token !== null) {
   // The runner has opened the policy already: to open means to join, and what is asked for here is not heard.
-  session.open({ kind: "files", files: [] }, { resume: true });
+  playground.open({ kind: "files", files: [] }, { resume: true });
 } else {
   const link = decodeLink(location.hash);
   if (!link.ok)
-    session.notify("warning", "The link's settings were not used", `${link.why}. The defaults are used instead.`);
-  session.open(
+    playground.notify("warning", "The link's settings were not used", `${link.why}. The defaults are used instead.`);
+  playground.open(
     { kind: "shipped", name: link.ok ? link.from : DEFAULT_START },
     { resume: !(link.ok && isFreshLink(location.hash, localStorage)), settings: link.ok ? link.settings : {} },
   );
@@ -60,9 +60,9 @@ createRoot(place).render(
         </p>
       )}
     >
-      <SessionContext value={session}>
+      <PlaygroundContext value={playground}>
         <Page />
-      </SessionContext>
+      </PlaygroundContext>
     </Boundary>
   </StrictMode>,
 );

@@ -1,11 +1,11 @@
-/** What a benchmark is given and what it gives, and the way most of them go: one race a workload, parties in their own processes. */
+/** What a benchmark is given and what it gives, and the way most of them go: one comparison a workload, libraries in their own processes. */
 import type { ShapeName } from "../policy/checkpoint/shapes";
 import type { BackendName } from "../tensor/backend";
 import type { WeightFormat } from "../tensor/packedWeight";
 import type { MatmulOption } from "../tensor/webgpu/kernels/matmul/choice";
-import type { Job, Party, PartyName } from "./contender";
-import { isolatedParty } from "./isolation";
-import { type Dropout, type Entrant, type Placing, type RaceOptions, race } from "./race";
+import { type Candidate, type ComparisonOptions, type ComparisonResult, compare, type Skipped } from "./comparison";
+import type { Job, Library, LibraryName } from "./contender";
+import { isolatedLibrary } from "./isolation";
 import type { Absent, BenchmarkName, Measurement } from "./results";
 
 /** Of the full-size benchmark. */
@@ -35,7 +35,7 @@ export interface Setting {
 export interface Outcome {
   readonly measurements: readonly Measurement[];
   readonly absent: readonly Absent[];
-  /** Adapter by party. */
+  /** Adapter by library. */
   readonly adapters: Readonly<Record<string, string>>;
   /** Said below the table. */
   readonly notes: readonly string[];
@@ -50,7 +50,7 @@ export interface Benchmark {
 /** One who is to be measured: under this name in the tables, each name in a process of its own. */
 export interface Runner {
   readonly name: string;
-  readonly party: PartyName;
+  readonly library: LibraryName;
   readonly job: Job;
   /** The variant of the matrix product of our side on webgpu, in a process of its own; where the adapter cannot run it, this runner is absent. */
   readonly matmul?: MatmulOption;
@@ -65,74 +65,74 @@ export interface Workload {
   readonly runners: readonly Runner[];
 }
 
-/** The same job for each of these parties. */
-export function each(job: Job, parties: readonly PartyName[]): readonly Runner[] {
-  return parties.map((party) => ({ name: party, party, job }));
+/** The same job for each of these libraries. */
+export function each(job: Job, libraries: readonly LibraryName[]): readonly Runner[] {
+  return libraries.map((library) => ({ name: library, library, job }));
 }
 
-/** Race the runners of each workload. @throws Error when one of our own fails */
+/** Compare the runners of each workload. @throws Error when one of our own fails */
 export async function raceAll(
   benchmark: BenchmarkName,
   { backend, onProgress }: Setting,
   workloads: readonly Workload[],
-  options: RaceOptions,
+  options: ComparisonOptions,
 ): Promise<Outcome> {
   const absent: Absent[] = [];
   const measurements: Measurement[] = [];
-  const parties = new Map<string, Party>();
-  const leftOut = (workload: string, { name, why }: Dropout): void =>
+  const libraries = new Map<string, Library>();
+  const leftOut = (workload: string, { name, why }: Skipped): void =>
     void absent.push({ benchmark, backend, workload, contender: name, why });
   try {
-    for (const [name, { party, matmul }] of new Map(
+    for (const [name, { library, matmul }] of new Map(
       workloads.flatMap(({ runners }) => runners.map((runner) => [runner.name, runner] as const)),
     )) {
       onProgress(`opening ${name} on ${backend}`);
       try {
-        parties.set(name, await isolatedParty(party, backend, matmul));
+        libraries.set(name, await isolatedLibrary(library, backend, matmul));
       } catch (error) {
-        if (party === "ours" && matmul === undefined) throw error;
+        if (library === "ours" && matmul === undefined) throw error;
         leftOut("all", { name, why: reason(error) });
       }
     }
     for (const { title, rate, runners } of workloads) {
       onProgress(`${benchmark}: ${title}`);
-      const { placings, dropouts } = await raceOnce(runners, parties, options);
-      dropouts.forEach((dropout) => leftOut(title, dropout));
-      measurements.push(...placings.map((placing) => measurement(benchmark, backend, title, placing, rate)));
+      const { results, skipped } = await compareOnce(runners, libraries, options);
+      skipped.forEach((skip) => leftOut(title, skip));
+      measurements.push(...results.map((result) => measurement(benchmark, backend, title, result, rate)));
     }
     return {
       measurements,
       absent,
-      adapters: Object.fromEntries([...parties].map(([name, { adapter }]) => [name, adapter])),
-      notes: benchmark === "matmul" || benchmark === "kernels" ? (parties.get("ours")?.notes ?? []) : [],
+      adapters: Object.fromEntries([...libraries].map(([name, { adapter }]) => [name, adapter])),
+      notes: benchmark === "matmul" || benchmark === "kernels" ? (libraries.get("ours")?.notes ?? []) : [],
     };
   } finally {
-    await Promise.allSettled([...parties.values()].map((party) => party.close()));
+    await Promise.allSettled([...libraries.values()].map((library) => library.close()));
   }
 }
 
-async function raceOnce(
+async function compareOnce(
   runners: readonly Runner[],
-  parties: ReadonlyMap<string, Party>,
-  options: RaceOptions,
-): Promise<{ readonly placings: readonly Placing[]; readonly dropouts: readonly Dropout[] }> {
-  const early: Dropout[] = [];
-  const entrants: Entrant[] = [];
+  libraries: ReadonlyMap<string, Library>,
+  options: ComparisonOptions,
+): Promise<{ readonly results: readonly ComparisonResult[]; readonly skipped: readonly Skipped[] }> {
+  const early: Skipped[] = [];
+  const candidates: Candidate[] = [];
   for (const { name, job } of runners) {
-    const party = parties.get(name);
-    if (party === undefined) continue;
+    const library = libraries.get(name);
+    if (library === undefined) continue;
     try {
-      entrants.push({ name, contender: await party.open(job) });
+      candidates.push({ name, contender: await library.open(job) });
     } catch (error) {
-      if (party.name === "ours") throw error;
+      if (library.name === "ours") throw error;
       early.push({ name, why: reason(error) });
     }
   }
   try {
-    const { placings, dropouts } = await race(entrants, options);
-    return { placings, dropouts: [...early, ...dropouts] };
+    const { results, skipped } = await compare(candidates, options);
+    return { results, skipped: [...early, ...skipped] };
   } finally {
-    await Promise.allSettled(entrants.map(({ contender }) => contender.close()));
+    await Promise.allSettled(candidates.map(({ contender }) => contender.close()));
   }
 }
 
@@ -142,10 +142,10 @@ function measurement(
   benchmark: BenchmarkName,
   backend: BackendName,
   workload: string,
-  placing: Placing,
+  result: ComparisonResult,
   rate: Workload["rate"],
 ): Measurement {
-  const { name, milliseconds, ratio, counts, hostMicrosecondsPerDispatch } = placing;
+  const { name, milliseconds, ratio, counts, hostMicrosecondsPerDispatch } = result;
   return {
     benchmark,
     backend,

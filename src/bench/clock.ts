@@ -1,4 +1,4 @@
-/** The clock that all parties are measured by. */
+/** The clock that all libraries are measured by. */
 
 /**
  * `units` times `work`, one after the other.

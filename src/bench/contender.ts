@@ -1,7 +1,7 @@
 /**
- * Who takes part in a benchmark, and what is asked of them. A *party* is a library on one backend (ours, stock TensorFlow.js,
- * jax-js); given a *job* it becomes a contender that does units of that work. Parties know no clock but their own and
- * nothing of each other: interleaving and comparing is race.ts' business.
+ * Who takes part in a benchmark, and what is asked of them. A *library* is a library on one backend (ours, stock TensorFlow.js,
+ * jax-js); given a *job* it becomes a contender that does units of that work. Libraries know no clock but their own and
+ * nothing of each other: interleaving and comparing is comparison.ts' business.
  */
 import { z } from "zod";
 import type { BackendName } from "../tensor/backend";
@@ -9,8 +9,8 @@ import { WEIGHT_FORMATS } from "../tensor/packedWeight";
 import { KERNEL_NAMES } from "./kernelWork";
 import type { Counts } from "./results";
 
-export const PARTIES = ["ours", "tfjs", "jax-js"] as const;
-export type PartyName = (typeof PARTIES)[number];
+export const LIBRARIES = ["ours", "tfjs", "jax-js"] as const;
+export type LibraryName = (typeof LIBRARIES)[number];
 
 const size = z.int().positive();
 
@@ -24,7 +24,7 @@ export const decoderShapeSchema = z.object({
 });
 export type DecoderShape = z.output<typeof decoderShapeSchema>;
 
-/** Work that can be asked of a party, as plain data: it crosses a process border. */
+/** Work that can be asked of a library, as plain data: it crosses a process border. */
 export const jobSchema = z.discriminatedUnion("kind", [
   /** One matrix product over `rows` rows of a layer `inner` → `outer`; `format` (f32 by default) is how ours keeps the weight. */
   z.object({
@@ -89,26 +89,26 @@ export interface Contender {
   close(): Promise<void>;
 }
 
-export interface Party {
-  readonly name: PartyName;
+export interface Library {
+  readonly name: LibraryName;
   /** e.g. "lavapipe (CPU)", "SIMD, 1 thread". */
   readonly adapter: string;
   /** What its adapter offers to matmuls, in sentences. */
   readonly notes: readonly string[];
-  /** @throws Error when this party cannot do the job */
+  /** @throws Error when this library cannot do the job */
   open(job: Job): Promise<Contender>;
   close(): Promise<void>;
 }
 
-/** The party in this process. Loaded when asked for: TensorFlow.js and jax-js never meet in one process of a benchmark. */
-export async function openParty(name: PartyName, backend: BackendName): Promise<Party> {
+/** The library in this process. Loaded when asked for: TensorFlow.js and jax-js never meet in one process of a benchmark. */
+export async function openLibrary(name: LibraryName, backend: BackendName): Promise<Library> {
   switch (name) {
     case "ours":
-      return (await import("./ours/party")).openOurs(backend);
+      return (await import("./ours/library")).openOurs(backend);
     case "tfjs":
-      return (await import("./peers/tfjs/party")).openTfjs(backend);
+      return (await import("./peers/tfjs/library")).openTfjs(backend);
     case "jax-js":
-      return (await import("./peers/jax/party")).openJax(backend);
+      return (await import("./peers/jax/library")).openJax(backend);
     default:
       return name satisfies never;
   }

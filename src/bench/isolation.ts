@@ -1,6 +1,6 @@
 /**
- * A party in a process of its own: one library's compiled code, memory and threads cannot help or hinder another's, and a
- * peer that crashes is a peer that is absent. The process answers one question at a time; while another party is measured it
+ * A library in a process of its own: one library's compiled code, memory and threads cannot help or hinder another's, and a
+ * peer that crashes is a peer that is absent. The process answers one question at a time; while another library is measured it
  * waits without work. What it writes to stderr is kept for the case that it dies.
  */
 import { type ChildProcess, fork } from "node:child_process";
@@ -9,11 +9,11 @@ import { z } from "zod";
 import { MATMUL_VARIABLE } from "../runner/arguments/matmulVariant";
 import type { BackendName } from "../tensor/backend";
 import type { MatmulOption } from "../tensor/webgpu/kernels/matmul/choice";
-import { type Contender, type Job, jobSchema, PARTIES, type Party, type PartyName, type Run } from "./contender";
+import { type Contender, type Job, jobSchema, LIBRARIES, type Library, type LibraryName, type Run } from "./contender";
 import { countsSchema } from "./results";
 
 export const questionSchema = z.discriminatedUnion("ask", [
-  z.object({ ask: z.literal("party"), name: z.enum(PARTIES), backend: z.enum(["webgpu", "wasm", "reference"]) }),
+  z.object({ ask: z.literal("library"), name: z.enum(LIBRARIES), backend: z.enum(["webgpu", "wasm", "reference"]) }),
   z.object({ ask: z.literal("open"), job: jobSchema }),
   z.object({ ask: z.literal("check") }),
   z.object({ ask: z.literal("run"), units: z.int().positive() }),
@@ -34,13 +34,13 @@ export type Answer = z.input<typeof answerSchema>;
 const PATIENCE_MS = 15 * 60_000;
 const KEPT_STDERR = 2000;
 
-/** @param products the variant of the matrix product of our side on webgpu; null: as this process was told. @throws Error when the party cannot be opened, with its own reason */
-export async function isolatedParty(
-  name: PartyName,
+/** @param products the variant of the matrix product of our side on webgpu; null: as this process was told. @throws Error when the library cannot be opened, with its own reason */
+export async function isolatedLibrary(
+  name: LibraryName,
   backend: BackendName,
   matmul: MatmulOption | null = null,
-): Promise<Party> {
-  const child = fork(fileURLToPath(new URL("./partyProcess.ts", import.meta.url)), [], {
+): Promise<Library> {
+  const child = fork(fileURLToPath(new URL("./libraryProcess.ts", import.meta.url)), [], {
     execArgv: ["--import", "tsx"],
     env: { ...process.env, ...(matmul === null ? {} : { [MATMUL_VARIABLE]: matmul }) },
     serialization: "advanced",
@@ -50,7 +50,7 @@ export async function isolatedParty(
   try {
     const { adapter, notes } = z
       .object({ adapter: z.string(), notes: z.array(z.string()) })
-      .parse(await ask({ ask: "party", name, backend }));
+      .parse(await ask({ ask: "library", name, backend }));
     return {
       name,
       adapter,

@@ -1,9 +1,9 @@
-/** What the benchmarks stand on: all parties do the same work, on shapes small enough for a test. */
+/** What the benchmarks stand on: all libraries do the same work, on shapes small enough for a test. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openNodeBackend } from "../runner/backend/nodeBackends";
-import { type Job, type JobOf, openParty, type Party } from "./contender";
+import { requireSame } from "./comparison";
+import { type Job, type JobOf, type Library, openLibrary } from "./contender";
 import { KERNEL_NAMES, KERNEL_WORK } from "./kernelWork";
-import { requireSame } from "./race";
 
 const SHAPE = { vocabulary: 40, hidden: 32, intermediate: 48, layers: 2, heads: 2 };
 const TRAIN: JobOf<"train"> = { kind: "train", shape: SHAPE, rows: 3, length: 9, microBatchRows: 3, workers: 1 };
@@ -17,20 +17,20 @@ const PRODUCTS: readonly Job[] = (["forward", "inputGradient", "weightGradient"]
 }));
 const TOLERANCE = 1e-3;
 
-let ours: Party;
-let tfjs: Party;
-let jax: Party;
+let ours: Library;
+let tfjs: Library;
+let jax: Library;
 beforeAll(async () => {
-  ours = await openParty("ours", "wasm");
-  tfjs = await openParty("tfjs", "wasm");
-  jax = await openParty("jax-js", "wasm");
+  ours = await openLibrary("ours", "wasm");
+  tfjs = await openLibrary("tfjs", "wasm");
+  jax = await openLibrary("jax-js", "wasm");
 });
 afterAll(async () => {
-  for (const party of [jax, tfjs, ours]) await party.close();
+  for (const library of [jax, tfjs, ours]) await library.close();
 });
 
-async function checked(party: Party, job: Job): Promise<readonly number[]> {
-  const contender = await party.open(job);
+async function checked(library: Library, job: Job): Promise<readonly number[]> {
+  const contender = await library.open(job);
   try {
     return await contender.check();
   } finally {

@@ -1,5 +1,5 @@
 /**
- * The models and batches that all parties work on: a decoder of the policy's family with weights that depend on the seed only,
+ * The models and batches that all libraries work on: a decoder of the policy's family with weights that depend on the seed only,
  * and sequences of equal length, so that a batch without padding (ours) and a rectangular one (the peers') hold the same tokens.
  */
 
@@ -43,7 +43,7 @@ export function trainingFlops(
   return 6 * tokens * weights + 7 * tokens * length * hidden * layers;
 }
 
-/** AdamW as every party runs it in `train`. Weight decay 0, so that the peers' own Adam does the same. */
+/** AdamW as every library runs it in `train`. Weight decay 0, so that the peers' own Adam does the same. */
 export const OPTIMISER = {
   learningRate: 1e-3,
   beta1: 0.9,
@@ -59,7 +59,7 @@ export const TERM = new Float32Array(1024).fill(1);
 export const NORM_EPSILON = 1e-6;
 export const ROPE_THETA = 10000;
 
-/** Steps whose loss and gradient norm the parties compare before anything is timed. */
+/** Steps whose loss and gradient norm the libraries compare before anything is timed. */
 export const CHECKED_STEPS = 3;
 
 export interface Values {
@@ -213,7 +213,7 @@ export function rotaryTables(
   return { cos: Float32Array.from(angles, Math.cos), sin: Float32Array.from(angles, Math.sin), half };
 }
 
-/** Values of the two factors of a product, the same for all parties. */
+/** Values of the two factors of a product, the same for all libraries. */
 export function matmulInputs(count: number, stream: number): Float32Array {
   return Float32Array.from({ length: count }, (_, i) => randomUniform(7, stream, i, 0) - 0.5);
 }

@@ -153,7 +153,7 @@ describe("what the wasm backend holds", () => {
     };
     await generating("f16", 12); // the kernels' scratch grows on first use and stays
     training();
-    const tables = 40 * (3 + (2 * policy.config.text.headDim) / 2) + 9; // of a seat: what is sampled, its angles, and where it stands
+    const tables = 40 * (3 + (2 * policy.config.text.headDim) / 2) + 9; // of a slot: what is sampled, its angles, and where it stands
     for (const [cache, slots] of [
       ["f32", 12],
       ["f16", 12],

@@ -18,7 +18,7 @@ import {
 import { PREFILL_TOKENS } from "./generation/prefill";
 import { type LayoutOptions, parameterGroups } from "./layers/layout";
 import { LoraAdapter, type LoraOptions } from "./layers/lora";
-import { type BatchRoom, paddedSize } from "./layers/packing";
+import { type BatchCapacity, paddedSize } from "./layers/packing";
 
 const FLOAT = 4;
 /** theta, gradient and AdamW's two moments. */
@@ -102,7 +102,7 @@ function gradientRowValues(text: TextConfig): number {
 export function activationBytes(
   text: TextConfig,
   loraRank: number,
-  { rows, tokens }: BatchRoom,
+  { rows, tokens }: BatchCapacity,
   recompute: boolean,
 ): number {
   const layer = layerRowValues(text, loraRank);

@@ -4,7 +4,7 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend, Recorder } from "../tensor/backend";
-import { chooseRows, type TokenLogprobs, tokenLogprobs } from "../tensor/ops/rows";
+import { gatherRows, type TokenLogprobs, tokenLogprobs } from "../tensor/ops/rows";
 import { ParameterSet } from "../tensor/parameters";
 import { Tape } from "../tensor/tape";
 import type { PolicyConfig } from "./checkpoint/config";
@@ -15,10 +15,10 @@ import { key, type LayoutOptions, parameterGroups } from "./layers/layout";
 import { LoraAdapter, type LoraOptions } from "./layers/lora";
 import { MropeAngles, mropeFrequencies, mropePositions } from "./layers/mrope";
 import {
-  type BatchRoom,
+  type BatchCapacity,
   type EncodedPrompt,
   type FeatureBank,
-  type FeaturePlaces,
+  type FeatureIndex,
   type PackedBatch,
   type PackedItem,
   packRows,
@@ -62,13 +62,13 @@ export class VisionLanguageModel {
   readonly cacheFormat: CacheFormat;
   private readonly angles: MropeAngles;
   /** Window order of every prompt's pictures, remembered because prompts are packed again and again. */
-  private readonly placesOf = new WeakMap<EncodedPrompt, Int32Array>();
+  private readonly featureIndices = new WeakMap<EncodedPrompt, Int32Array>();
   private readonly pictures: PictureFeatures;
   private bound: { readonly decoder: Decoder; readonly withoutAdapter: Decoder; readonly tower: VisionTower } | null =
     null;
   private readonly recompute: boolean;
   /** Cache rows of the longest prompt so far: every prompt gets as many where memory is recycled, so that rollouts hold the same. */
-  private promptRoom = 0;
+  private promptCapacity = 0;
 
   /** All parameters are zero until written. */
   constructor(
@@ -119,7 +119,7 @@ export class VisionLanguageModel {
   /** Features of distinct prompts, to be used by later batches and rollouts while the tower does not change. Null without pictures. */
   featureBank(prompts: readonly EncodedPrompt[]): FeatureBank | null {
     const distinct = [...new Set(prompts)];
-    const cells = distinct.map((prompt) => this.placeOf(prompt).length);
+    const cells = distinct.map((prompt) => this.featureIndex(prompt).length);
     const keeps = !this.parameters.isTrainable(key.patchEmbed) && this.pictures.concerns(cells);
     const tensor = keeps
       ? this.pictures.bank(distinct, cells, this.config.text.hiddenSize, this.parameters.frozenVersion)
@@ -133,7 +133,7 @@ export class VisionLanguageModel {
     items: readonly PackedItem[],
     features: FeatureBank | null = null,
     padded = false,
-    room: BatchRoom | null = null,
+    capacity: BatchCapacity | null = null,
   ): PackedBatch {
     const prompts = [...new Set(items.map((item) => item.prompt))];
     const firstRows = features?.firstRow ?? this.firstRows(prompts);
@@ -146,7 +146,14 @@ export class VisionLanguageModel {
       },
       padded,
     );
-    return uploadBatch(this.backend, items, packed, features === null ? this.visionOf(prompts) : null, features, room);
+    return uploadBatch(
+      this.backend,
+      items,
+      packed,
+      features === null ? this.visionOf(prompts) : null,
+      features,
+      capacity,
+    );
   }
 
   /** Log-probability, entropy and log-sum-exp of every response token [R]; they live until the tape is disposed. */
@@ -157,12 +164,12 @@ export class VisionLanguageModel {
       );
     }
     const decoder = options.adapter === "off" ? this.layers.withoutAdapter : this.layers.decoder;
-    const chosen = chooseRows(tape, this.hidden(tape, batch, decoder, options.trainVision), batch.choice);
+    const chosen = gatherRows(tape, this.hidden(tape, batch, decoder, options.trainVision), batch.gather);
     return tokenLogprobs(tape, decoder.finalNorm(tape, chosen), decoder.head, batch.targets, options.temperature);
   }
 
   /** Bytes that an update of such a batch takes beside parameters, the tower left out. */
-  activationBytes(batch: BatchRoom): number {
+  activationBytes(batch: BatchCapacity): number {
     return activationBytes(this.config.text, this.lora?.options.rank ?? 0, batch, this.recompute);
   }
 
@@ -185,7 +192,7 @@ export class VisionLanguageModel {
     const own = features === null ? this.featureBank(prompts) : null;
     const bank = features ?? own;
     const firstRows = bank?.firstRow ?? this.firstRows([...new Set(prompts)]);
-    this.promptRoom = Math.max(this.promptRoom, ...prompts.map(({ ids }) => paddedSize(ids.length - 1)));
+    this.promptCapacity = Math.max(this.promptCapacity, ...prompts.map(({ ids }) => paddedSize(ids.length - 1)));
     try {
       const model = {
         backend: this.backend,
@@ -196,7 +203,7 @@ export class VisionLanguageModel {
         padToken,
         angles: this.angles,
         cacheFormat: this.cacheFormat,
-        promptRoom: this.backend.records ? this.promptRoom : null,
+        promptCapacity: this.backend.records ? this.promptCapacity : null,
       };
       return await generateRollout(
         model,
@@ -211,15 +218,15 @@ export class VisionLanguageModel {
   }
 
   /** Place in window order of each of a prompt's merged cells. */
-  placeOf(prompt: EncodedPrompt): Int32Array {
-    const known = this.placesOf.get(prompt);
+  featureIndex(prompt: EncodedPrompt): Int32Array {
+    const known = this.featureIndices.get(prompt);
     if (known !== undefined) return known;
-    const { placeOf } = visionWindowLayout(
+    const { featureIndex } = visionWindowLayout(
       prompt.images.map((image) => image.grid),
       this.config.vision,
     );
-    this.placesOf.set(prompt, placeOf);
-    return placeOf;
+    this.featureIndices.set(prompt, featureIndex);
+    return featureIndex;
   }
 
   dispose(): void {
@@ -258,10 +265,10 @@ export class VisionLanguageModel {
     return this.bound;
   }
 
-  private places(prompt: EncodedPrompt, firstRows: ReadonlyMap<EncodedPrompt, number>): FeaturePlaces {
+  private places(prompt: EncodedPrompt, firstRows: ReadonlyMap<EncodedPrompt, number>): FeatureIndex {
     const firstRow = firstRows.get(prompt);
     if (firstRow === undefined) throw new Error("The feature bank does not hold this prompt's pictures.");
-    return { firstRow, placeOf: this.placeOf(prompt) };
+    return { firstRow, featureIndex: this.featureIndex(prompt) };
   }
 
   private firstRows(prompts: readonly EncodedPrompt[]): Map<EncodedPrompt, number> {
@@ -269,7 +276,7 @@ export class VisionLanguageModel {
     return new Map(
       prompts.map((prompt) => {
         const first = row;
-        row += this.placeOf(prompt).length;
+        row += this.featureIndex(prompt).length;
         return [prompt, first];
       }),
     );

@@ -4,7 +4,7 @@ import type { Backend } from "../tensor/backend";
 import { Tape } from "../tensor/tape";
 import { LORA_TARGETS, type LoraOptions } from "./layers/lora";
 import type { ModelOptions, VisionLanguageModel } from "./model";
-import { watched } from "./testing/memoryProbe";
+import { trackPeakMemory } from "./testing/memoryProbe";
 import { prompt, smallConfig, smallModel } from "./testing/syntheticPrompts";
 import { BACKENDS } from "./testing/testBackends";
 
@@ -41,7 +41,7 @@ describe.each(BACKENDS.filter(({ name }) => name !== "reference"))("on the $name
     smallModel(on, options, 0, 0.2, smallConfig(1, VOCABULARY));
 
   it("takes far less than the logits would", { timeout: 30_000 }, async () => {
-    const { backend: seen, most } = watched(backend);
+    const { backend: seen, most } = trackPeakMemory(backend);
     const packed = model(seen, { trainable: "none", lora, frozenFormat: "f16" });
     const before = backend.memoryBytes();
     const found = await gradient(packed);

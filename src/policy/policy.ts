@@ -15,7 +15,7 @@ import { adapterFolder, carriedFiles, modelFolder } from "./folder";
 import type { GenerateOptions, Rollout } from "./generation/generate";
 import { stopCheck } from "./generation/stopStrings";
 import { type LoraOptions, loadAdapter, readAdapterConfig } from "./layers/lora";
-import type { BatchRoom, EncodedPrompt, FeatureBank, PackedBatch, PackedItem } from "./layers/packing";
+import type { BatchCapacity, EncodedPrompt, FeatureBank, PackedBatch, PackedItem } from "./layers/packing";
 import { loadWeights, type OnLoaded } from "./loadWeights";
 import { type LogprobOptions, type ModelOptions, VisionLanguageModel } from "./model";
 import type { RgbImage } from "./processor/imageProcessorPixels";
@@ -152,14 +152,14 @@ export class Policy {
     );
   }
 
-  /** Prompts once, each followed by its responses, on the device. `padded`: up to one of few sizes. `room`: that of the largest of them. The caller disposes. */
+  /** Prompts once, each followed by its responses, on the device. `padded`: up to one of few sizes. `capacity`: that of the largest of them. The caller disposes. */
   packBatch(
     items: readonly PackedItem[],
     features: FeatureBank | null = null,
     padded = false,
-    room: BatchRoom | null = null,
+    capacity: BatchCapacity | null = null,
   ): PackedBatch {
-    return this.model.packBatch(items, features, padded, room);
+    return this.model.packBatch(items, features, padded, capacity);
   }
 
   /**

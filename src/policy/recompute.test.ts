@@ -6,7 +6,7 @@ import { LORA_TARGETS, type LoraOptions } from "./layers/lora";
 import type { PackedItem } from "./layers/packing";
 import { planMemory } from "./memoryPlan";
 import type { ModelOptions, VisionLanguageModel } from "./model";
-import { watched } from "./testing/memoryProbe";
+import { trackPeakMemory } from "./testing/memoryProbe";
 import { END, prompt, smallConfig, smallModel } from "./testing/syntheticPrompts";
 import { BACKENDS } from "./testing/testBackends";
 
@@ -111,7 +111,7 @@ describe.each(BACKENDS.filter(({ name }) => name !== "reference"))("memory on th
     /** Bytes beyond those there are before the step. On a backend that records, what its recording keeps: its temporaries. */
     const most = async (recompute: boolean): Promise<number> => {
       const backend = await open();
-      const { backend: seen, most: found } = watched(backend);
+      const { backend: seen, most: found } = trackPeakMemory(backend);
       const warm = model(backend, { trainable: "none", lora });
       if (!backend.records) await gradient(warm, false, 0, 33); // the kernels' scratch grows on first use and stays
       const m = model(backend.records ? backend : seen, { trainable: "none", lora, recompute }, LAYERS);

@@ -29,7 +29,7 @@ export function explainRatio(logp: number, oldLogp: number): Explanation {
 export function explainClip(ratio: number, advantage: number, surrogate: ClipSurrogate): Explanation {
   const { clipLow, clipHigh, ratioMax, dualClip } = surrogate;
   const { loss, slope, clippedLow, clippedHigh, bounded } = surrogateLoss(ratio, advantage, 0, surrogate);
-  const held = ratioMax === null ? ratio : Math.min(ratio, ratioMax);
+  const clamped = ratioMax === null ? ratio : Math.min(ratio, ratioMax);
   const clipped = Math.min(Math.max(ratio, 1 - clipLow), 1 + clipHigh);
   const [low, high] = [formatNumber(1 - clipLow), formatNumber(1 + clipHigh)];
   const inner = ratioMax === null ? "ρ" : `min(ρ, ${formatNumber(ratioMax)})`;
@@ -39,7 +39,7 @@ export function explainClip(ratio: number, advantage: number, surrogate: ClipSur
       dualClip === null
         ? `L = ${surrogateFormula}`
         : `L = A < 0 ? min(${surrogateFormula}, −${formatNumber(dualClip)}·A) : ${surrogateFormula}`,
-    substituted: `L = −min(${formatNumber(held)}·${formatFactor(advantage)}, ${formatNumber(clipped)}·${formatFactor(advantage)})${bounded && dualClip !== null && held === ratio ? `, bounded by ${formatNumber(dualClip)}·${formatNumber(Math.abs(advantage))}` : ""} = ${formatNumber(loss)}`,
+    substituted: `L = −min(${formatNumber(clamped)}·${formatFactor(advantage)}, ${formatNumber(clipped)}·${formatFactor(advantage)})${bounded && dualClip !== null && clamped === ratio ? `, bounded by ${formatNumber(dualClip)}·${formatNumber(Math.abs(advantage))}` : ""} = ${formatNumber(loss)}`,
     sentence:
       advantage === 0
         ? "The advantage is 0: no push either way."

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { formatReasons, parseResponse, tokenVoices, voiceAt, wordVoices } from "./format";
+import { formatReasons, parseResponse, segmentAt, tokenSegments, wordSegments } from "./format";
 
 const good =
   "<think> t1 </think> <answer> a1 </answer> <reflection> r </reflection> <think> t2 </think> <answer> a2 </answer>";
@@ -22,17 +22,17 @@ describe("a well-formed response", () => {
     for (const text of [` \n${good}\n`, good.replaceAll("> <", "><"), good.replaceAll(" ", "\n\t")])
       expect(formatReasons(text)).toEqual([]);
   });
-  it("gives each voice its spans", () => {
+  it("gives each segment its spans", () => {
     const { spans } = parseResponse(good);
-    expect(spans.map((s) => [s.voice, good.slice(s.start, s.end)])).toEqual([
+    expect(spans.map((s) => [s.segment, good.slice(s.start, s.end)])).toEqual([
       ["first", "<think> t1 </think>"],
       ["first", "<answer> a1 </answer>"],
       ["reflection", "<reflection> r </reflection>"],
       ["refined", "<think> t2 </think>"],
       ["refined", "<answer> a2 </answer>"],
     ]);
-    expect(voiceAt(spans, good.indexOf("r </refl"))).toBe("reflection");
-    expect(voiceAt(spans, good.indexOf(" <answer>"))).toBeNull();
+    expect(segmentAt(spans, good.indexOf("r </refl"))).toBe("reflection");
+    expect(segmentAt(spans, good.indexOf(" <answer>"))).toBeNull();
   });
 });
 
@@ -170,9 +170,9 @@ describe("malformed text still has parts", () => {
   });
 });
 
-describe("voices of words and tokens", () => {
+describe("segments of words and tokens", () => {
   it("every word of a good response has one, tags included", () => {
-    expect(wordVoices("<think> a </think> so <answer> 1 </answer> <reflection> r")).toEqual([
+    expect(wordSegments("<think> a </think> so <answer> 1 </answer> <reflection> r")).toEqual([
       "first",
       "first",
       "first",
@@ -185,8 +185,8 @@ describe("voices of words and tokens", () => {
     ]);
   });
   it("a truncated response is coloured as far as it goes", () => {
-    expect(wordVoices("<think> a b")).toEqual(["first", "first", "first"]);
-    expect(wordVoices("<think> a <answer> 1 <reflection> r <think> b")).toEqual([
+    expect(wordSegments("<think> a b")).toEqual(["first", "first", "first"]);
+    expect(wordSegments("<think> a <answer> 1 <reflection> r <think> b")).toEqual([
       "first",
       "first",
       "first",
@@ -198,7 +198,7 @@ describe("voices of words and tokens", () => {
     ]);
   });
   it("without a reflection, what follows the first answer is the refined solution", () => {
-    expect(wordVoices("<think> a </think> <answer> 1 </answer> <think> b")).toEqual([
+    expect(wordSegments("<think> a </think> <answer> 1 </answer> <think> b")).toEqual([
       "first",
       "first",
       "first",
@@ -211,15 +211,15 @@ describe("voices of words and tokens", () => {
   });
   it("word tokens and the end token", () => {
     const text = "<think> a </think>";
-    expect(tokenVoices(text, ["<think>", "a", "</think>", "<|im_end|>"])).toEqual(["first", "first", "first", null]);
+    expect(tokenSegments(text, ["<think>", "a", "</think>", "<|im_end|>"])).toEqual(["first", "first", "first", null]);
   });
   it("subword pieces that split words and carry spaces", () => {
-    expect(tokenVoices("<think> height </think> x", ["<th", "ink", ">", " hei", "ght", " </", "think>", " x"])).toEqual(
-      ["first", "first", "first", "first", "first", "first", "first", null],
-    );
+    expect(
+      tokenSegments("<think> height </think> x", ["<th", "ink", ">", " hei", "ght", " </", "think>", " x"]),
+    ).toEqual(["first", "first", "first", "first", "first", "first", "first", null]);
   });
   it("agree with each other on word tokens", () => {
     for (const text of [good, `Sure ! ${good} done`, replaced("</reflection>", "")])
-      expect(tokenVoices(text, text.match(/\S+/g) ?? [])).toEqual(wordVoices(text));
+      expect(tokenSegments(text, text.match(/\S+/g) ?? [])).toEqual(wordSegments(text));
   });
 });

@@ -8,7 +8,7 @@
  * - `released` (the scorer in SUSTechBruce/SRPO_MLLMs): any text may stand before the first block, and a block of spaces
  *   counts as filled.
  */
-import type { Voice } from "./types";
+import type { Segment } from "./types";
 
 export type BlockName = "think" | "answer" | "reflection";
 export type FormatPattern = "strict" | "released";
@@ -22,9 +22,9 @@ export interface Block {
   readonly content: string;
 }
 
-/** Where a voice speaks: offsets as in `Block`, tags included. A voice may have two spans (its think and its answer). */
-export interface VoiceSpan {
-  readonly voice: Voice;
+/** Where a segment speaks: offsets as in `Block`, tags included. A segment may have two spans (its think and its answer). */
+export interface SegmentSpan {
+  readonly segment: Segment;
   readonly start: number;
   readonly end: number;
 }
@@ -51,7 +51,7 @@ export interface ParsedResponse {
   readonly lastAnswer: string | null;
   /** Exactly one non-blank reflection stands between the first answer and the last (what I_ref asks for). */
   readonly reflectionBetween: boolean;
-  readonly spans: readonly VoiceSpan[];
+  readonly spans: readonly SegmentSpan[];
 }
 
 interface Tag {
@@ -93,7 +93,7 @@ export function parseResponse(text: string): ParsedResponse {
     firstAnswer: firstAnswer?.content.trim() ?? null,
     lastAnswer: lastAnswer?.content.trim() ?? null,
     reflectionBetween: between.length === 1,
-    spans: voiceSpans(text),
+    spans: segmentSpans(text),
   };
 }
 
@@ -157,32 +157,32 @@ export function formatReasons(text: string, pattern: FormatPattern = "strict"): 
   return [...new Set(reasons)];
 }
 
-/** The voice at a character position, or null outside the blocks. */
-export function voiceAt(spans: readonly VoiceSpan[], position: number): Voice | null {
-  return spans.find((s) => position >= s.start && position < s.end)?.voice ?? null;
+/** The segment at a character position, or null outside the blocks. */
+export function segmentAt(spans: readonly SegmentSpan[], position: number): Segment | null {
+  return spans.find((s) => position >= s.start && position < s.end)?.segment ?? null;
 }
 
-/** The voice of each white-space separated word of a response, tags included in their block. */
-export function wordVoices(text: string): readonly (Voice | null)[] {
-  const spans = voiceSpans(text);
-  return Array.from(text.matchAll(/\S+/g), (word) => voiceAt(spans, word.index));
+/** The segment of each white-space separated word of a response, tags included in their block. */
+export function wordSegments(text: string): readonly (Segment | null)[] {
+  const spans = segmentSpans(text);
+  return Array.from(text.matchAll(/\S+/g), (word) => segmentAt(spans, word.index));
 }
 
 /**
- * The voice of each token string, walking the text in order: works for word tokens, and for subword pieces that carry their
+ * The segment of each token string, walking the text in order: works for word tokens, and for subword pieces that carry their
  * own leading space. A token that does not stand at its place in the text (the end-of-sequence token) gets null.
  */
-export function tokenVoices(text: string, tokens: readonly string[]): readonly (Voice | null)[] {
-  const spans = voiceSpans(text);
+export function tokenSegments(text: string, tokens: readonly string[]): readonly (Segment | null)[] {
+  const spans = segmentSpans(text);
   let at = 0;
   return tokens.map((token) => {
     const piece = token.trim();
-    if (piece === "") return voiceAt(spans, at);
+    if (piece === "") return segmentAt(spans, at);
     while (at < text.length && /\s/.test(text.charAt(at))) at++;
     if (!text.startsWith(piece, at)) return null;
-    const voice = voiceAt(spans, at);
+    const segment = segmentAt(spans, at);
     at += piece.length;
-    return voice;
+    return segment;
   });
 }
 
@@ -210,17 +210,17 @@ function tagsOf(text: string): readonly Tag[] {
 }
 
 /**
- * Voices of any text, closed blocks or not: everything is the first solution until a reflection opens, or until a think or
+ * Segments of any text, closed blocks or not: everything is the first solution until a reflection opens, or until a think or
  * answer opens after an answer has ended; from the end of the reflection on it is the refined solution. An unclosed block
  * reaches to the next opening tag or the end of the text.
  */
-function voiceSpans(text: string): readonly VoiceSpan[] {
-  const spans: VoiceSpan[] = [];
-  let open: { readonly name: BlockName; readonly voice: Voice; readonly start: number } | null = null;
+function segmentSpans(text: string): readonly SegmentSpan[] {
+  const spans: SegmentSpan[] = [];
+  let open: { readonly name: BlockName; readonly segment: Segment; readonly start: number } | null = null;
   let answered = false;
   let refining = false;
   const finish = (end: number): void => {
-    if (open) spans.push({ voice: open.voice, start: open.start, end });
+    if (open) spans.push({ segment: open.segment, start: open.start, end });
     if (open?.name === "answer") answered = true;
     if (open?.name === "reflection") refining = true;
     open = null;
@@ -232,8 +232,8 @@ function voiceSpans(text: string): readonly VoiceSpan[] {
     }
     finish(tag.start);
     if (answered && tag.name !== "reflection") refining = true;
-    const voice: Voice = tag.name === "reflection" ? "reflection" : refining ? "refined" : "first";
-    open = { name: tag.name, voice, start: tag.start };
+    const segment: Segment = tag.name === "reflection" ? "reflection" : refining ? "refined" : "first";
+    open = { name: tag.name, segment, start: tag.start };
   }
   finish(text.length);
   return spans;

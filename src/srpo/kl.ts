@@ -39,9 +39,9 @@ function unclamped(d: number, estimator: KlEstimator, limit: number): KlEstimate
     case "k2":
       return { value: (d * d) / 2, slope: d };
     case "k3": {
-      const held = Math.abs(d) > limit;
-      const exponent = held ? -Math.sign(d) * limit : -d;
-      return { value: Math.exp(exponent) - exponent - 1, slope: held ? 0 : 1 - Math.exp(exponent) };
+      const clamped = Math.abs(d) > limit;
+      const exponent = clamped ? -Math.sign(d) * limit : -d;
+      return { value: Math.exp(exponent) - exponent - 1, slope: clamped ? 0 : 1 - Math.exp(exponent) };
     }
     default:
       return unknownEstimator(estimator);

@@ -122,7 +122,7 @@ function evaluateRow(row: ObjectiveRow, weight: number, settings: ObjectiveSetti
   const logp = Array.from({ length: row.length }, (_, t) => row.logp[t] ?? NaN);
   const oldLogp = Array.from({ length: row.length }, (_, t) => row.oldLogp[t] ?? NaN);
   const limit = settings.logRatioLimit;
-  const held = logp.map((p, t) => limit !== null && Math.abs(p - (oldLogp[t] ?? NaN)) > limit);
+  const clamped = logp.map((p, t) => limit !== null && Math.abs(p - (oldLogp[t] ?? NaN)) > limit);
   const ratios = importanceRatios(logp, oldLogp, settings.level, limit);
   const tokens = logp.map((p, t) => surrogateLoss(ratios[t] ?? NaN, row.advantage, p, settings.surrogate));
   const kls = logp.map((p, t) =>
@@ -135,7 +135,7 @@ function evaluateRow(row: ObjectiveRow, weight: number, settings: ObjectiveSetti
   const gradient = tokens.map(
     (token, t) =>
       weight *
-      ((held[t] && settings.surrogate.kind !== "cispo" ? 0 : token.slope) + settings.beta * (kls[t]?.slope ?? 0)),
+      ((clamped[t] && settings.surrogate.kind !== "cispo" ? 0 : token.slope) + settings.beta * (kls[t]?.slope ?? 0)),
   );
   return {
     tokens,

@@ -65,7 +65,7 @@ export function rewardTerms(
   config: RewardConfig,
   grader: GraderName = graderOf(config.variant),
 ): RewardTerms {
-  const length = lengthShape(facts, config);
+  const length = fLen(facts, config);
   const lengthWeighted = config.lengthWeight * length;
   const right = facts.right[grader];
   const transition = facts.answerBlocks >= 2 ? transitionOf(right.first, right.refined) : null;
@@ -149,7 +149,7 @@ export function lengthPosition(
 }
 
 /** f_len in [0, 1]; T_max = T_target leaves 1 at the target and 0 elsewhere. */
-function lengthShape(facts: ResponseFacts, config: RewardConfig): number {
+function fLen(facts: ResponseFacts, config: RewardConfig): number {
   const position = lengthPosition(facts, config);
   if (!position) return 0;
   return config.lengthShape === "gaussian" ? Math.exp(-(position.x * position.x)) : Math.exp(-2 * Math.abs(position.x));

@@ -37,12 +37,12 @@ export function surrogateLoss(ratio: number, advantage: number, logp: number, su
     case "clip":
       return clipLoss(ratio, advantage, surrogate);
     case "cispo": {
-      const held = Math.min(Math.max(ratio, surrogate.ratioLow), surrogate.ratioHigh);
+      const clamped = Math.min(Math.max(ratio, surrogate.ratioLow), surrogate.ratioHigh);
       return {
-        loss: -held * advantage * logp,
-        slope: -held * advantage,
-        clippedLow: held > ratio,
-        clippedHigh: held < ratio,
+        loss: -clamped * advantage * logp,
+        slope: -clamped * advantage,
+        clippedLow: clamped > ratio,
+        clippedHigh: clamped < ratio,
         bounded: false,
       };
     }
@@ -69,16 +69,16 @@ function clipLoss(
 ): TokenLoss {
   const clippedLow = ratio < 1 - clipLow && advantage < 0;
   const clippedHigh = ratio > 1 + clipHigh && advantage > 0;
-  const held = ratioMax === null ? ratio : Math.min(ratio, ratioMax);
+  const clamped = ratioMax === null ? ratio : Math.min(ratio, ratioMax);
   const clipped = Math.min(Math.max(ratio, 1 - clipLow), 1 + clipHigh);
-  const free = -held * advantage;
+  const free = -clamped * advantage;
   const bound = -clipped * advantage;
   const loss = Math.max(free, bound);
   if (dualClip !== null && advantage < 0 && loss > -dualClip * advantage) {
     return { loss: -dualClip * advantage, slope: 0, clippedLow, clippedHigh, bounded: true };
   }
-  const bounded = held < ratio && advantage < 0;
-  const silent = held < ratio || free < bound;
+  const bounded = clamped < ratio && advantage < 0;
+  const silent = clamped < ratio || free < bound;
   return { loss, slope: silent ? 0 : -ratio * advantage, clippedLow, clippedHigh, bounded };
 }
 

@@ -4,8 +4,8 @@
 export type Transition = "kept" | "fixed" | "stillWrong" | "spoilt";
 export const TRANSITIONS: readonly Transition[] = ["kept", "fixed", "stillWrong", "spoilt"];
 
-/** The three voices of a response. */
-export type Voice = "first" | "reflection" | "refined";
+/** The three segments of a response. */
+export type Segment = "first" | "reflection" | "refined";
 
 export type RewardVariant = "paper" | "official" | "official-verl";
 

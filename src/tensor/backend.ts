@@ -10,7 +10,7 @@
  * through this interface, so a policy never asks where it lives.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { ChangingOptions, Kernels } from "./kernels";
+import type { DynamicOptions, Kernels } from "./kernels";
 
 export type BackendName = "webgpu" | "wasm" | "reference";
 
@@ -45,11 +45,11 @@ export type DataType = "float32" | "int32";
  */
 export interface Recorder {
   /**
-   * @param key names the work and every number baked into it that is neither a shape nor in `changing`
+   * @param key names the work and every number baked into it that is neither a shape nor in `dynamicOptions`
    *   (a temperature, a clip range): another key is another recording
    * @param inputs every tensor that `body` uses and that may be another one next time, each with memory of its own.
    *   What else `body` uses (weights, gradients) must stay where it is: a replay finds it disposed and throws
-   * @param changing options that `body` hands to kernels and that may differ from run to run
+   * @param dynamicOptions options that `body` hands to kernels and that may differ from run to run
    * @param body calls kernels, `zeros` and `view`; no `upload`, `write` or `read`. Disposes all it allocates but what it returns
    * @returns tensors as `body` returns them, new in every run; the caller disposes them. The work may only have been
    *   recorded: it is done at the latest when something is read, and begun by `Backend.flush`
@@ -57,7 +57,7 @@ export interface Recorder {
   run(
     key: string,
     inputs: readonly Tensor[],
-    changing: ChangingOptions,
+    dynamicOptions: DynamicOptions,
     body: () => readonly Tensor[],
   ): readonly Tensor[];
 
@@ -84,9 +84,9 @@ export interface Backend {
 
   /**
    * A new tensor from host values. `values.length` must equal the product of `shape`.
-   * @param room elements of the largest tensor that will come in its place: where memory is recycled, it is taken for that one
+   * @param capacity elements of the largest tensor that will come in its place: where memory is recycled, it is taken for that one
    */
-  upload(values: Float32Array | Int32Array, shape: readonly number[], room?: number): Tensor;
+  upload(values: Float32Array | Int32Array, shape: readonly number[], capacity?: number): Tensor;
 
   /** Overwrite an existing tensor's elements from `offset` (elements) on, in place. */
   write(tensor: Tensor, values: Float32Array | Int32Array, offset?: number): void;

@@ -2,7 +2,7 @@
 import type { Recorder } from "./backend";
 
 export const directRecorder: Recorder = {
-  run: (_key, _inputs, _changing, body) => body(),
+  run: (_key, _inputs, _dynamicOptions, body) => body(),
   reserve: () => undefined,
   dispose: () => undefined,
 };

@@ -48,7 +48,7 @@ export interface AttentionShape {
   readonly kOffset: number;
   readonly vOffset: number;
   /** Added to every non-empty second range's end of `visible` (the decode step), default 0. */
-  readonly extend?: number;
+  readonly cacheOffset?: number;
 }
 
 export interface SampleOptions {
@@ -130,9 +130,9 @@ export interface AdamWOptions {
  * Options that may take other values when recorded kernels are replayed (backend.ts `Recorder`). Each is the option of that
  * name of every kernel in the recording that takes one.
  */
-export interface ChangingOptions {
-  /** `AttentionShape.extend`, and `extend` of copyRows and ropeToCache. */
-  readonly extend?: number;
+export interface DynamicOptions {
+  /** `AttentionShape.cacheOffset`, and `cacheOffset` of copyRows and ropeToCache. */
+  readonly cacheOffset?: number;
   /** Of ropeToCache. */
   readonly angleRow?: number;
   /** Of sample. */
@@ -206,12 +206,12 @@ export interface Kernels {
     shape: AttentionShape,
   ): Tensor;
 
-  /** KV cache: row r of x, columns `columns`, is copied to row `rows[r] + extend` of `into` [C, columns.count]. rows [N] int32; negative: skipped. */
-  copyRows(x: Tensor, columns: Columns, rows: Tensor, extend: number, into: Tensor): void;
+  /** KV cache: row r of x, columns `columns`, is copied to row `rows[r] + cacheOffset` of `into` [C, columns.count]. rows [N] int32; negative: skipped. */
+  copyRows(x: Tensor, columns: Columns, rows: Tensor, cacheOffset: number, into: Tensor): void;
 
   /**
    * The decode step's `rope` and `copyRows` in one: queries and keys of a fused qkv [N, (heads + 2·kvHeads)·headDim] (laid
-   * out q|k|v) are rotated in place, then k|v of row r is copied to row `rows[r] + extend` of `into` [C, 2·kvHeads·headDim];
+   * out q|k|v) are rotated in place, then k|v of row r is copied to row `rows[r] + cacheOffset` of `into` [C, 2·kvHeads·headDim];
    * negative: skipped. Row r has the angles of row `angleRow + r` of cos, sin [≥ angleRow + N, headDim/2]. `into` may hold
    * halves (cacheHalves.ts) where headDim is a multiple of 4.
    */
@@ -222,7 +222,7 @@ export interface Kernels {
     angleRow: number,
     shape: AttentionShape,
     rows: Tensor,
-    extend: number,
+    cacheOffset: number,
     into: Tensor,
   ): void;
 

@@ -5,7 +5,7 @@ import type { Backend } from "./backend";
 import { attention, fusedShape, rope } from "./ops/attention";
 import { gelu, reshape, rmsNorm, swiglu } from "./ops/elementwise";
 import { type LinearParameters, linear } from "./ops/linear";
-import { chooseRows, embedding, tokenLogprobs } from "./ops/rows";
+import { embedding, gatherRows, tokenLogprobs } from "./ops/rows";
 import { type ParameterGroup, ParameterSet } from "./parameters";
 import { openReferenceBackend } from "./reference/backend";
 import { Tape } from "./tape";
@@ -68,7 +68,7 @@ async function run(backend: Backend, set: ParameterSet, train: boolean): Promise
   const gated = swiglu(tape, linear(tape, rmsNorm(tape, middle, set.vector("norm"), 1e-6), dense("gateUp")));
   const out = linear(tape, gated, dense("down"), middle);
   const pairs = gelu(tape, linear(tape, reshape(tape, out, [2, 2 * D]), dense("wide")));
-  const chosen = chooseRows(tape, reshape(tape, pairs, [4, D]), {
+  const chosen = gatherRows(tape, reshape(tape, pairs, [4, D]), {
     to: int([-1, 1, -1, 0], [4]),
     from: int([3, 1], [2]),
   });

@@ -1,5 +1,5 @@
 /** Things on the device that end together: tensors, tapes, packed batches. Released in reverse order of arrival. */
-export class Lifetime {
+export class DisposalScope {
   readonly #owned: { dispose(): void }[] = [];
 
   own<T extends { dispose(): void }>(thing: T): T {

@@ -4,7 +4,7 @@
  */
 import type { EncodedPrompt, FeatureBank } from "../policy/layers/packing";
 import type { Policy } from "../policy/policy";
-import { Lifetime } from "./disposalScope";
+import { DisposalScope } from "./disposalScope";
 import { bankOf } from "./featureCache";
 import type { LargestBatch } from "./largestBatch";
 import { microBatches, type TrainingRow, tokenCount } from "./microBatch";
@@ -150,7 +150,7 @@ export class GroupStep {
       weight: 1,
       advantage: 0,
     }));
-    const lifetime = new Lifetime();
+    const scope = new DisposalScope();
     try {
       const { microBatchRows, maxNewTokens, grpo } = this.settings;
       const limits = { responses: Math.min(microBatchRows, grpo.groupSize), tokens: maxNewTokens };
@@ -160,7 +160,7 @@ export class GroupStep {
         largest: { batch: largest, limits },
       };
       const batches = microBatches(rows, microBatchRows);
-      const read = await this.policy.backend.read(responseLogprobs(this.policy, batches, options, lifetime));
+      const read = await this.policy.backend.read(responseLogprobs(this.policy, batches, options, scope));
       const all = read.flatMap((values, i) => [...values.subarray(0, tokenCount(batches[i] ?? []))]);
       let at = 0;
       const samples = group.samples.map((sample) => ({
@@ -169,7 +169,7 @@ export class GroupStep {
       }));
       this.#groups = this.#groups.map((other, i) => (i === index ? { ...other, samples } : other));
     } finally {
-      lifetime.dispose();
+      scope.dispose();
     }
   }
 

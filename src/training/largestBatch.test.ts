@@ -24,8 +24,8 @@ test("foresees every response at its longest, and the longest prompts that neigh
   const rows = [...group(31, [5, 9, 7, 3]), ...group(41, [8, 8, 2, 1]), ...group(21, [4, 4, 4, 4])];
   const largest = new LargestBatch();
   // Six neighbours see at most two prompts of 40 and 30 rows, or one row more at either end.
-  const room = largest.over([rows.slice(0, 6), rows.slice(6)], { responses: 6, tokens: 50 });
-  expect(room).toEqual({ rows: paddedSize(30 + 40 + 20 + 300), tokens: paddedSize(300) });
+  const capacity = largest.over([rows.slice(0, 6), rows.slice(6)], { responses: 6, tokens: 50 });
+  expect(capacity).toEqual({ rows: paddedSize(30 + 40 + 20 + 300), tokens: paddedSize(300) });
 });
 
 test("stays the same for whatever it holds, grows with raised limits and with batches beyond it", () => {

@@ -7,7 +7,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../tensor/backend";
 import type { PolicyLossOptions } from "../tensor/kernels";
-import type { Lifetime } from "./disposalScope";
+import type { DisposalScope } from "./disposalScope";
 import { type MicroBatch, perToken, sampledLogprobs } from "./microBatch";
 
 export type Loss =
@@ -23,13 +23,13 @@ export type Loss =
 export interface TokenLoss {
   /** Names the loss and every number in it. */
   readonly key: string;
-  /** Tensors of `tokens` values each (a padded batch has more than its rows have; padding has weight 0), owned by `scope` or longer lived. `room`: tokens of the largest batch. */
-  inputs(rows: MicroBatch, index: number, tokens: number, scope: Lifetime, room?: number): readonly Tensor[];
+  /** Tensors of `tokens` values each (a padded batch has more than its rows have; padding has weight 0), owned by `scope` or longer lived. `capacity`: tokens of the largest batch. */
+  inputs(rows: MicroBatch, index: number, tokens: number, scope: DisposalScope, capacity?: number): readonly Tensor[];
   /** Kernels only. `scope` disposes what it owns after the backward pass. */
   of(
     logprob: Tensor,
     inputs: readonly Tensor[],
-    scope: Lifetime,
+    scope: DisposalScope,
   ): {
     /** d loss / d logprob [N]. */
     readonly dLogprob: Tensor;
@@ -39,7 +39,7 @@ export interface TokenLoss {
 }
 
 /** Log-probabilities of a micro-batch's tokens, `tokens` of them; null: those of this very forward pass. */
-export type GivenLogprobs = ((index: number, tokens: number, scope: Lifetime, room?: number) => Tensor) | null;
+export type GivenLogprobs = ((index: number, tokens: number, scope: DisposalScope, capacity?: number) => Tensor) | null;
 
 /** One tensor a micro-batch, on the device already; none: null. */
 export function ofBatches(tensors: readonly Tensor[]): GivenLogprobs {
@@ -49,20 +49,20 @@ export function ofBatches(tensors: readonly Tensor[]): GivenLogprobs {
 /** Those that the rollout sampled with; null where not every row has them. */
 export function ofSampler(backend: Backend, batches: readonly MicroBatch[]): GivenLogprobs {
   if (!batches.every((rows) => rows.every((row) => row.sampled !== undefined))) return null;
-  return (index, tokens, scope, room) =>
-    scope.own(backend.upload(sampledLogprobs(batches[index] ?? [], tokens), [tokens], room));
+  return (index, tokens, scope, capacity) =>
+    scope.own(backend.upload(sampledLogprobs(batches[index] ?? [], tokens), [tokens], capacity));
 }
 
 /** Σ −w·logprob with each row's weight. */
-export function likelihoodLoss(backend: Backend): TokenLoss {
+export function sftLoss(backend: Backend): TokenLoss {
   return {
     key: "likelihood",
-    inputs: (rows, _index, tokens, scope, room) => [
+    inputs: (rows, _index, tokens, scope, capacity) => [
       scope.own(
         backend.upload(
           perToken(rows, (row) => -row.weight, tokens),
           [tokens],
-          room,
+          capacity,
         ),
       ),
     ],
@@ -89,22 +89,22 @@ export function policyLoss(
   return {
     // JSON has no infinities, which switch options off.
     key: `policy ${JSON.stringify(options, (_name, value: unknown) => (value === Infinity ? "off" : value))} ${old ? "old" : ""} ${reference ? "reference" : ""}`,
-    inputs: (rows, index, tokens, scope, room) => [
+    inputs: (rows, index, tokens, scope, capacity) => [
       scope.own(
         backend.upload(
           perToken(rows, (row) => row.advantage, tokens),
           [tokens],
-          room,
+          capacity,
         ),
       ),
       scope.own(
         backend.upload(
           perToken(rows, (row) => row.weight, tokens),
           [tokens],
-          room,
+          capacity,
         ),
       ),
-      ...[old, reference].flatMap((given) => (given === null ? [] : [given(index, tokens, scope, room)])),
+      ...[old, reference].flatMap((given) => (given === null ? [] : [given(index, tokens, scope, capacity)])),
     ],
     of: (logprob, inputs, scope) => {
       const oldLogprob = old ? wanted(inputs, 2) : logprob;
@@ -125,7 +125,7 @@ export function policyLoss(
 export function lossOf(backend: Backend, loss: Loss): TokenLoss {
   switch (loss.kind) {
     case "likelihood":
-      return likelihoodLoss(backend);
+      return sftLoss(backend);
     case "policy": {
       // Made on another backend, maybe: with padding, or without.
       const given = (values: Float32Array | null): GivenLogprobs =>

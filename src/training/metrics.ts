@@ -48,7 +48,7 @@ export function groupMetrics(groups: readonly GroupRecord[]): Omit<StepMetrics, 
     "format/wellFormed": mean(scores.map((score) => Number(score.wellFormed))),
     "completions/mean_length": mean(samples.map((sample) => sample.tokens.length)),
     "completions/reflection_length": mean(
-      samples.map((sample) => sample.voices.filter((voice) => voice === "reflection").length),
+      samples.map((sample) => sample.segments.filter((segment) => segment === "reflection").length),
     ),
     "completions/clipped_ratio": mean(samples.map((sample) => Number(!sample.finished))),
     entropy:

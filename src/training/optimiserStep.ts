@@ -7,12 +7,12 @@
  * NaN exactly when the loss is not finite and changes nothing otherwise.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { type BatchRoom, blankBatch, type FeatureBank, type PackedBatch } from "../policy/layers/packing";
+import { type BatchCapacity, blankBatch, type FeatureBank, type PackedBatch } from "../policy/layers/packing";
 import type { LogprobOptions } from "../policy/model";
 import type { Policy } from "../policy/policy";
 import type { Backend } from "../tensor/backend";
 import { Tape } from "../tensor/tape";
-import { Lifetime } from "./disposalScope";
+import { DisposalScope } from "./disposalScope";
 import type { BatchLimits, LargestBatch } from "./largestBatch";
 import type { TokenLoss } from "./loss";
 import { type MicroBatch, packItems } from "./microBatch";
@@ -46,7 +46,7 @@ const FORESEEN_BYTES = 2 ** 30;
 const ADAMW = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
 
 /**
- * @param keep if given, receives each micro-batch's log-probability tensor (as long as the batch, padding included); they live as long as `keep.lifetime`
+ * @param keep if given, receives each micro-batch's log-probability tensor (as long as the batch, padding included); they live as long as `keep.scope`
  * @returns the losses' stats, one array a micro-batch, and the gradient norm before clipping
  * @throws StepRefused
  */
@@ -55,15 +55,15 @@ export async function optimiserStep(
   batches: readonly MicroBatch[],
   options: StepOptions,
   loss: TokenLoss,
-  keep: { readonly lifetime: Lifetime; readonly logprobs: Tensor[] } | null = null,
+  keep: { readonly scope: DisposalScope; readonly logprobs: Tensor[] } | null = null,
 ): Promise<{ stats: Float32Array[]; gradNorm: number }> {
-  const results = new Lifetime();
+  const results = new DisposalScope();
   try {
-    const room = roomOf(policy, batches, options);
+    const capacity = capacityOf(policy, batches, options);
     policy.parameters.zeroGrad(policy.model.trainingSteps);
     const stats = batches.map((batch, index) => {
       if (index > 0) policy.backend.flush(); // the device computes one micro-batch while the host packs the next
-      return results.own(accumulate(policy, batch, index, options, loss, keep, room));
+      return results.own(backwardMicroBatch(policy, batch, index, options, loss, keep, capacity));
     });
     const gradSquares = results.own(applyGradient(policy, options));
     const [squares, ...read] = await policy.backend.read([gradSquares, ...stats]);
@@ -110,24 +110,24 @@ export function finiteStep(
 }
 
 /** Forward and backward of one micro-batch, recorded where the backend does that; its gradients are added to the parameters'. → stats */
-export function accumulate(
+export function backwardMicroBatch(
   policy: Policy,
   batch: MicroBatch,
   index: number,
   options: Pick<StepOptions, "features" | "temperature" | "trainVision">,
   loss: TokenLoss,
-  keep: { readonly lifetime: Lifetime; readonly logprobs: Tensor[] } | null,
-  room: BatchRoom | null = null,
+  keep: { readonly scope: DisposalScope; readonly logprobs: Tensor[] } | null,
+  capacity: BatchCapacity | null = null,
 ): Tensor {
   const { backend, model } = policy;
   const { temperature, trainVision } = options;
-  const scope = new Lifetime();
+  const scope = new DisposalScope();
   try {
-    const packed = scope.own(policy.packBatch(packItems(batch), options.features, backend.records, room));
-    const lossInputs = loss.inputs(batch, index, packed.tokenCount, scope, room?.tokens);
+    const packed = scope.own(policy.packBatch(packItems(batch), options.features, backend.records, capacity));
+    const lossInputs = loss.inputs(batch, index, packed.tokenCount, scope, capacity?.tokens);
     const key = `train ${JSON.stringify({ loss: loss.key, temperature, trainVision, keep: keep !== null })}`;
     const work = (rows: PackedBatch, inputs: readonly Tensor[]): readonly Tensor[] => {
-      const inner = new Lifetime();
+      const inner = new DisposalScope();
       try {
         const tape = inner.own(new Tape(backend, true));
         const { logprob: found } = policy.responseLogprobs(tape, rows, { temperature, trainVision });
@@ -138,11 +138,11 @@ export function accumulate(
         inner.dispose();
       }
     };
-    if (room !== null) {
-      model.trainingSteps.reserve(key, nameOf(room), () => {
-        const blank = scope.own(blankBatch(backend, room, packed));
+    if (capacity !== null) {
+      model.trainingSteps.reserve(key, nameOf(capacity), () => {
+        const blank = scope.own(blankBatch(backend, capacity, packed));
         const inputs = lossInputs.map(() =>
-          scope.own(backend.upload(new Float32Array(room.tokens), [room.tokens], room.tokens)),
+          scope.own(backend.upload(new Float32Array(capacity.tokens), [capacity.tokens], capacity.tokens)),
         );
         return () => work(blank, inputs);
       });
@@ -151,7 +151,7 @@ export function accumulate(
       work(packed, lossInputs),
     );
     if (stats === undefined) throw new Error("optimiserStep: the recorded step returned no stats.");
-    if (keep !== null && logprob !== undefined) keep.logprobs.push(keep.lifetime.own(logprob));
+    if (keep !== null && logprob !== undefined) keep.logprobs.push(keep.scope.own(logprob));
     return stats;
   } finally {
     scope.dispose();
@@ -159,7 +159,7 @@ export function accumulate(
 }
 
 /** dLogprob + 0·loss, as one tiny matrix product: [N, 1] zeros times the [1, 1] loss, plus dLogprob. */
-function carryingLoss(backend: Backend, dLogprob: Tensor, stats: Tensor, scope: Lifetime): Tensor {
+function carryingLoss(backend: Backend, dLogprob: Tensor, stats: Tensor, scope: DisposalScope): Tensor {
   const rows = dLogprob.size;
   const loss = scope.own(backend.view(stats, 0, [1, 1]));
   const column = scope.own(backend.view(dLogprob, 0, [rows, 1]));
@@ -176,20 +176,20 @@ function carryingLoss(backend: Backend, dLogprob: Tensor, stats: Tensor, scope: 
 
 /**
  * Log-probabilities of the rows' tokens, without gradients, one tensor a micro-batch: as long as its batch in `optimiserStep`, padding
- * last. They live as long as `lifetime`.
+ * last. They live as long as `keptBy`.
  */
 export function responseLogprobs(
   policy: Policy,
   batches: readonly MicroBatch[],
   options: Pick<StepOptions, "temperature" | "features" | "largest"> & Pick<LogprobOptions, "adapter">,
-  lifetime: Lifetime,
+  keptBy: DisposalScope,
 ): Tensor[] {
   const { temperature, features, adapter = "on" } = options;
   const {
     backend,
     model: { trainingSteps },
   } = policy;
-  const room = roomOf(policy, batches, options);
+  const capacity = capacityOf(policy, batches, options);
   const key = `log-probabilities ${JSON.stringify({ temperature, adapter })}`;
   const work = (rows: PackedBatch): readonly Tensor[] => {
     const tape = new Tape(backend, false);
@@ -200,16 +200,16 @@ export function responseLogprobs(
     }
   };
   return batches.flatMap((batch) => {
-    const scope = new Lifetime();
+    const scope = new DisposalScope();
     try {
-      const packed = scope.own(policy.packBatch(packItems(batch), features, backend.records, room));
-      if (room !== null) {
-        trainingSteps.reserve(key, nameOf(room), () => {
-          const blank = scope.own(blankBatch(backend, room, packed));
+      const packed = scope.own(policy.packBatch(packItems(batch), features, backend.records, capacity));
+      if (capacity !== null) {
+        trainingSteps.reserve(key, nameOf(capacity), () => {
+          const blank = scope.own(blankBatch(backend, capacity, packed));
           return () => work(blank);
         });
       }
-      return trainingSteps.run(key, packed.tensors, {}, () => work(packed)).map((logprob) => lifetime.own(logprob));
+      return trainingSteps.run(key, packed.tensors, {}, () => work(packed)).map((logprob) => keptBy.own(logprob));
     } finally {
       scope.dispose();
     }
@@ -220,15 +220,15 @@ export function responseLogprobs(
  * Room for these micro-batches and all later ones of the run, where the caller knows how large they become and where that is not
  * much: a large policy's batches seldom are what its settings allow, and memory that it would not need it may not have.
  */
-function roomOf(
+function capacityOf(
   { model }: Policy,
   batches: readonly MicroBatch[],
   { largest }: Pick<StepOptions, "largest">,
-): BatchRoom | null {
-  const room = largest?.batch.over(batches, largest.limits) ?? null;
-  return room !== null && model.activationBytes(room) <= FORESEEN_BYTES ? room : null;
+): BatchCapacity | null {
+  const capacity = largest?.batch.over(batches, largest.limits) ?? null;
+  return capacity !== null && model.activationBytes(capacity) <= FORESEEN_BYTES ? capacity : null;
 }
 
-function nameOf({ rows, tokens }: BatchRoom): string {
+function nameOf({ rows, tokens }: BatchCapacity): string {
   return `${rows} rows, ${tokens} tokens`;
 }

@@ -2,7 +2,7 @@
  * What a session tells the outside after each phase: plain data, structured-clonable, no tensors.
  * The page, the JSONL log and the tests read the same records.
  */
-import type { GroupAdvantages, RewardTerms, Transition, Voice } from "../srpo/types";
+import type { GroupAdvantages, RewardTerms, Segment, Transition } from "../srpo/types";
 import type { Picture } from "../tasks/problem";
 
 export type Stage = "base" | "sft" | "grpo";
@@ -30,8 +30,8 @@ export interface SampleRecord {
   readonly tokenIds: readonly number[];
   readonly logprobs: readonly number[];
   readonly entropies: readonly number[];
-  /** Which voice each token belongs to; null outside the blocks. */
-  readonly voices: readonly (Voice | null)[];
+  /** Which segment each token belongs to; null outside the blocks. */
+  readonly segments: readonly (Segment | null)[];
   /** False when the response ran into the length limit. */
   readonly finished: boolean;
   /** Where this record is a preview: the arrays above hold the first tokens only, and this is what all of them come to. */

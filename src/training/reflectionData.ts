@@ -85,8 +85,8 @@ export function takeExamples(
       return;
     }
     const anyShare = seen + index >= 2 * progress.wanted;
-    const room = example.firstRight ? right < wantedRight : wrong < progress.wanted - wantedRight;
-    if (!room && !anyShare) return;
+    const capacity = example.firstRight ? right < wantedRight : wrong < progress.wanted - wantedRight;
+    if (!capacity && !anyShare) return;
     collected++;
     if (example.firstRight) right++;
     else wrong++;

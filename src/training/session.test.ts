@@ -249,9 +249,9 @@ describe("a step", () => {
     session.dispose();
   });
 
-  test("after an update the watched group's new log-probabilities come along: they rise where the advantage is positive", async () => {
+  test("after an update the observedGroup group's new log-probabilities come along: they rise where the advantage is positive", async () => {
     const session = sessionOn(await freshPolicy(backend), "grpo", { grpo: { learningRate: 2e-3 } });
-    session.watched = 1;
+    session.observedGroup = 1;
     let groups: PhaseResult | null = null;
     await session.stepThrough((result) => {
       groups = result;

@@ -66,7 +66,7 @@ const FIRST_KL_MAX = 1e-4;
 
 export class Session {
   /** Group whose new log-probabilities come along after an update; null: none, which saves a forward pass. */
-  watched: number | null = null;
+  observedGroup: number | null = null;
   #settings: Settings;
   #stage: Stage;
   #step = 0;
@@ -78,7 +78,7 @@ export class Session {
   #pending: GroupStep | null = null;
   #sft: ReflectionSft;
   readonly #reference: Reference;
-  readonly #largest = { update: new LargestBatch(), watched: new LargestBatch() };
+  readonly #largest = { update: new LargestBatch(), observedGroup: new LargestBatch() };
   readonly #now: () => number;
   readonly #parallel: DataParallel | null;
   readonly #source: ProblemSource;
@@ -297,7 +297,8 @@ export class Session {
   private async finishGroups(pending: GroupStep, elapsed: () => number): Promise<PhaseResult> {
     const update = this.#stage === "grpo" ? await this.refusable(() => this.updateGroups(pending)) : null;
     const updateSeconds = elapsed();
-    if (update !== null && this.watched !== null) await pending.logprobsAfter(this.watched, this.#largest.watched);
+    if (update !== null && this.observedGroup !== null)
+      await pending.logprobsAfter(this.observedGroup, this.#largest.observedGroup);
     const { groups, settings } = pending;
     const sampled = groupMetrics(groups);
     const metrics: StepMetrics = {

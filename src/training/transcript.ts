@@ -3,7 +3,7 @@
 import { cutAfterStop } from "../policy/generation/stopStrings";
 import type { CheckpointFiles, Policy } from "../policy/policy";
 import { PolicyTokenizer } from "../policy/processor/tokenizer";
-import { tokenVoices } from "../srpo/format";
+import { tokenSegments } from "../srpo/format";
 import type { CountTokens } from "../srpo/score";
 import { problemRecord } from "./dataCursor";
 import type { TrainingProblem } from "./problemSource";
@@ -52,5 +52,5 @@ function sampleRecord(
 ): SampleRecord {
   const text = textOf(policy, tokens, stopStrings);
   const words = tokens.map((id) => policy.tokenizer.decode([id]));
-  return { text, tokens: words, tokenIds: tokens, logprobs, entropies, voices: tokenVoices(text, words), finished };
+  return { text, tokens: words, tokenIds: tokens, logprobs, entropies, segments: tokenSegments(text, words), finished };
 }

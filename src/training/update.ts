@@ -19,8 +19,8 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Policy } from "../policy/policy";
 import { POLICY_LOSS_STATS, type PolicyLossOptions } from "../tensor/kernels";
-import { Lifetime } from "./disposalScope";
-import { likelihoodLoss, ofBatches, ofSampler, policyLoss } from "./loss";
+import { DisposalScope } from "./disposalScope";
+import { ofBatches, ofSampler, policyLoss, sftLoss } from "./loss";
 import { type MicroBatch, microBatches, sampledLogprobs, type TrainingRow, tokenCount } from "./microBatch";
 import { optimiserStep, responseLogprobs, type StepOptions } from "./optimiserStep";
 import { type DataParallel, parallelStep } from "./parallel/parallel";
@@ -68,12 +68,12 @@ export async function policyUpdate(
   if (options.loss.beta > 0 && options.reference === null)
     throw new Error("policyUpdate: a KL weight above 0 needs a reference policy");
   const batches = microBatches(rows, options.microBatchRows);
-  const lifetime = new Lifetime();
+  const scope = new DisposalScope();
   try {
     const reference = options.loss.beta > 0 ? options.reference : null;
     const epochs = options.parallel
       ? await parallelEpochs(options.parallel, batches, reference, options)
-      : await ownEpochs(policy, batches, reference, options, lifetime);
+      : await ownEpochs(policy, batches, reference, options, scope);
     const results = epochs.map(
       ({ stats, gradNorm }, epoch): UpdateResult => ({ ...policyMeans(stats), gradNorm, updates: epoch + 1 }),
     );
@@ -83,7 +83,7 @@ export async function policyUpdate(
     if (options.loss.beta > 0) return { ...last, referenceKl: measured };
     return { ...last, referenceKl: 0, samplerKl: ofSampler(policy.backend, batches) === null ? null : measured };
   } finally {
-    lifetime.dispose();
+    scope.dispose();
   }
 }
 
@@ -95,17 +95,17 @@ async function ownEpochs(
   batches: readonly MicroBatch[],
   reference: ReferencePolicy | null,
   options: PolicyUpdateOptions,
-  lifetime: Lifetime,
+  scope: DisposalScope,
 ): Promise<Epoch[]> {
   const given =
     reference === null
       ? []
-      : responseLogprobs(reference.policy, batches, { ...options, adapter: reference.adapter }, lifetime);
+      : responseLogprobs(reference.policy, batches, { ...options, adapter: reference.adapter }, scope);
   const old: Tensor[] = [];
   const results: Epoch[] = [];
   for (let epoch = 0; epoch < options.epochs; epoch++) {
     const kept: Tensor[] = [];
-    const keep = epoch === 0 && options.epochs > 1 ? { lifetime, logprobs: kept } : null;
+    const keep = epoch === 0 && options.epochs > 1 ? { scope, logprobs: kept } : null;
     const loss = policyLoss(
       policy.backend,
       options.loss,
@@ -181,7 +181,7 @@ export async function sftUpdate(
   const batches = microBatches(rows, options.microBatchRows);
   const { stats, gradNorm } = options.parallel
     ? await parallelStep(options.parallel, batches, options, () => ({ kind: "likelihood" }))
-    : await optimiserStep(policy, batches, options, likelihoodLoss(policy.backend));
+    : await optimiserStep(policy, batches, options, sftLoss(policy.backend));
   return {
     loss: stats.reduce((sum, [value]) => sum + (value ?? 0), 0),
     gradNorm,

@@ -263,9 +263,9 @@ describe("faults", () => {
     expect(again?.metrics.grad_norm).toBe(only(sound.events, "stepped")[1]?.metrics.grad_norm);
   });
 
-  test("the group that is watched stays watched on a new device", async () => {
+  test("the group that is observedGroup stays observedGroup on a new device", async () => {
     const page = rig();
-    const after = await send(page, open, { type: "watch", group: 1 }, { type: "loseDevice" }, { type: "step" });
+    const after = await send(page, open, { type: "observe", group: 1 }, { type: "loseDevice" }, { type: "step" });
     const groups = only(after, "phase").at(-1)?.groups ?? [];
     expect(groups.map(({ samples }) => samples[0]?.logprobsAfter !== undefined)).toEqual([false, true]);
   });
@@ -322,9 +322,9 @@ describe("faults", () => {
     const events = await send(
       rig({ filesOf: () => new InMemoryFiles(new Map([["config.json", new TextEncoder().encode("{")]])) }),
       open,
-      { type: "watch", group: 0 },
+      { type: "observe", group: 0 },
     );
-    expect(only(events, "error"), "what is watched needs no run, so nothing else fails").toHaveLength(1);
+    expect(only(events, "error"), "what is observedGroup needs no run, so nothing else fails").toHaveLength(1);
     expect(only(events, "error")[0]).toMatchObject({ fatal: true });
     expect(only(events, "error")[0]?.message).toMatch(/config.json/);
   });

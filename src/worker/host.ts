@@ -15,7 +15,7 @@ import { parseCommand } from "./parse";
 import type { Command, Event, Stage } from "./protocol";
 import { adapterOf, type Run } from "./run";
 import { type EventBody, FatalError, type LifecycleDependencies, type OpenCommand, RunLifecycle } from "./runLifecycle";
-import { Keeper } from "./runStore";
+import { RunStore } from "./runStore";
 
 export interface HostDependencies extends LifecycleDependencies {
   readonly post: (event: Event, transfer: Transferable[]) => void;
@@ -40,17 +40,17 @@ export class Host {
   #stopping = false;
   /** Steps planned for the stage of the last finished phase; null in the base stage. Noted in the phase's turn, since afterwards the run may be on its way to another device. */
   #planned: number | null = null;
-  readonly #keeper: Keeper;
+  readonly #runStore: RunStore;
   readonly #feed: GroupFeed;
   readonly #life: RunLifecycle;
 
   constructor(private readonly dependencies: HostDependencies) {
     const post = (event: EventBody): void => this.post(event);
-    this.#keeper = new Keeper(dependencies.store, (error) =>
+    this.#runStore = new RunStore(dependencies.store, (error) =>
       post({ type: "error", message: `This run is not being saved: ${error.message}`, fatal: false }),
     );
     this.#feed = new GroupFeed((groups) => post({ type: "phase", ...groups }), dependencies.now);
-    this.#life = new RunLifecycle(dependencies, this.#keeper, post, (run, message) => {
+    this.#life = new RunLifecycle(dependencies, this.#runStore, post, (run, message) => {
       this.inTurn(async () => {
         if (this.#life.isCurrent(run)) await this.recover(message);
       }).catch((error: unknown) => this.fail(error, true));
@@ -77,7 +77,7 @@ export class Host {
   async idle(): Promise<void> {
     await this.#queue;
     await this.#playing;
-    await this.#keeper.settled();
+    await this.#runStore.settled();
   }
 
   private async handle(command: Command): Promise<void> {
@@ -98,16 +98,16 @@ export class Host {
       case "reset":
         return this.stopped(() =>
           this.backTo(async () => {
-            const start = await this.#keeper.reset();
-            await this.#keeper.start(start);
+            const start = await this.#runStore.reset();
+            await this.#runStore.start(start);
             return start;
           }),
         );
       case "restore":
         return this.stopped(() =>
           this.backTo(async () => {
-            const snapshot = await this.#keeper.rewind(command.snapshot);
-            await this.#keeper.keep(snapshot);
+            const snapshot = await this.#runStore.rewind(command.snapshot);
+            await this.#runStore.keep(snapshot);
             return snapshot;
           }),
         );
@@ -115,7 +115,7 @@ export class Host {
         return this.work(async ({ session }) =>
           this.post({ type: "configured", settings: session.configure(command.settings) }),
         );
-      case "watch":
+      case "observe":
         return this.inTurn(async () => this.#life.watch(command.group));
       case "sample":
         return this.work(async ({ session }) =>
@@ -237,9 +237,9 @@ export class Host {
       }
       if (result.kind === "groups") return this.report(result, every);
       // Nothing is shown as done before what came before it is durable: a tab closed now loses this step at most.
-      await this.#keeper.settled();
+      await this.#runStore.settled();
       this.report(result, every);
-      await this.#keeper.keep(await session.snapshot());
+      await this.#runStore.keep(await session.snapshot());
       if (result.kind === "stepped") {
         this.#life.trust();
         this.postSnapshots();
@@ -268,8 +268,8 @@ export class Host {
     return this.work(async ({ session }) => {
       await session.enter(stage);
       const snapshot = await session.snapshot();
-      await this.#keeper.keep(snapshot);
-      await this.#keeper.mark(snapshot, stage);
+      await this.#runStore.keep(snapshot);
+      await this.#runStore.mark(snapshot, stage);
       this.#feed.clear();
       this.post({ type: "stage", stage, step: session.step });
       this.postSnapshots();
@@ -292,7 +292,7 @@ export class Host {
   }
 
   private postSnapshots(): void {
-    this.post({ type: "snapshots", snapshots: [...this.#keeper.timeline] });
+    this.post({ type: "snapshots", snapshots: [...this.#runStore.timeline] });
   }
 
   /** The groups of a step that was restored half done. */

@@ -42,7 +42,7 @@ const commandSchema = z.discriminatedUnion("type", [
   z.object({ run, type: z.literal("phase") }),
   z.object({ run, type: z.literal("reset") }),
   z.object({ run, type: z.literal("restore"), snapshot: z.string() }),
-  z.object({ run, type: z.literal("watch"), group: z.int().nonnegative().nullable() }),
+  z.object({ run, type: z.literal("observe"), group: z.int().nonnegative().nullable() }),
   z.object({ run, type: z.literal("sample"), family: z.string().nullable(), greedy: z.boolean() }),
   z.object({ run, type: z.literal("evaluate"), problems: z.int().positive().max(10_000) }),
   z.object({ run, type: z.literal("export") }),

@@ -70,7 +70,7 @@ export type Command = {
   /** Go back to a snapshot; steps after it are dropped from the run (fork). */
   | { readonly type: "restore"; readonly snapshot: string }
   /** Which group the page shows: after an update, its rows' new log-probabilities come along (`logprobsAfter`); null: none. */
-  | { readonly type: "watch"; readonly group: number | null }
+  | { readonly type: "observe"; readonly group: number | null }
   /** Fresh samples of one problem with the current weights; nothing is trained. */
   | { readonly type: "sample"; readonly family: string | null; readonly greedy: boolean }
   | { readonly type: "evaluate"; readonly problems: number }

@@ -20,7 +20,7 @@ import {
   openRun,
   type Run,
 } from "./run";
-import type { Keeper } from "./runStore";
+import type { RunStore } from "./runStore";
 import type { SnapshotStore } from "./store";
 import { storedSource, storeSource } from "./storedSource";
 
@@ -59,12 +59,12 @@ export class RunLifecycle {
   #opening: { readonly command: OpenCommand; readonly files: CheckpointFiles } | null = null;
   #recoveries = 0;
   /** Group whose new log-probabilities are measured; outlives the run, since the page asks for it once. */
-  #watched: number | null = 0;
+  #observedGroup: number | null = 0;
 
   /** @param onLost told when the device of the current run is lost while nothing is being computed */
   constructor(
     private readonly dependencies: LifecycleDependencies,
-    private readonly keeper: Keeper,
+    private readonly runStore: RunStore,
     private readonly post: (event: EventBody) => void,
     private readonly onLost: (run: Run, message: string) => void,
   ) {}
@@ -89,8 +89,8 @@ export class RunLifecycle {
 
   /** Also while no run is open: the next one will heed it. */
   watch(group: number | null): void {
-    this.#watched = group;
-    if (this.#run !== null) this.#run.session.watched = group;
+    this.#observedGroup = group;
+    if (this.#run !== null) this.#run.session.observedGroup = group;
   }
 
   isCurrent(run: Run): boolean {
@@ -110,7 +110,7 @@ export class RunLifecycle {
     const downloadTime = await this.fetch(command, command.source);
     await this.begin(downloadTime, null);
     await storeSource(this.dependencies.store, command.source);
-    await this.keeper.start(await this.run.session.snapshot());
+    await this.runStore.start(await this.run.session.snapshot());
     return false;
   }
 
@@ -131,7 +131,7 @@ export class RunLifecycle {
           `The device was lost ${MAX_RECOVERIES} times without a finished step: ${failure} Reload the page to go on from the last saved step.`,
         );
       try {
-        await this.begin(0, this.keeper.latest());
+        await this.begin(0, this.runStore.latest());
         return { otherBackend: this.run.opened.backend.name !== lost.opened.backend.name };
       } catch (error) {
         failure = error instanceof Error ? error.message : String(error);
@@ -142,14 +142,14 @@ export class RunLifecycle {
   async close(): Promise<void> {
     const run = this.#run;
     this.#run = null;
-    await this.keeper.settled();
+    await this.runStore.settled();
     if (run !== null) await closeRun(run, false);
   }
 
   /** Go on with the stored run, from the policy it came from. → false where there is none, or it cannot be used, which is said */
   private async resume(command: OpenCommand): Promise<boolean> {
     try {
-      const kept = await this.keeper.resume();
+      const kept = await this.runStore.resume();
       if (kept === null) return false;
       const source = (await storedSource(this.dependencies.store)) ?? command.source;
       await this.begin(await this.fetch(command, source), kept);
@@ -199,7 +199,7 @@ export class RunLifecycle {
       openReplicas,
       onReplicas: this.replicas,
     });
-    run.session.watched = this.#watched;
+    run.session.observedGroup = this.#observedGroup;
     this.#run = run;
     if (from !== null) await run.session.restore(from);
     void run.opened.backend.lost.then((error) => this.onLost(run, error.message));

@@ -4,7 +4,7 @@ import { defaultSettings } from "../training/settings";
 import { decodeSnapshot, encodeSnapshot, type Snapshot, SnapshotError } from "../training/snapshot";
 import type { SessionState } from "../training/state";
 import { GroupFeed, type GroupPost } from "./groupFeed";
-import { Keeper } from "./runStore";
+import { RunStore } from "./runStore";
 import { LATEST, MemoryStore } from "./store";
 
 function snapshot(step: number): Snapshot {
@@ -34,23 +34,23 @@ const noFault = (error: Error): never => {
   throw error;
 };
 
-describe("keeper", () => {
+describe("runStore", () => {
   test("a kept state comes back to the bit", async () => {
     const store = new MemoryStore();
-    const keeper = new Keeper(store, noFault);
-    await keeper.start(snapshot(0));
-    await keeper.keep(snapshot(1));
-    await keeper.settled();
-    expect(await new Keeper(store, noFault).resume()).toEqual(snapshot(1));
-    expect(keeper.latest()).toEqual(snapshot(1));
-    expect(await keeper.reset()).toEqual(snapshot(0));
+    const runStore = new RunStore(store, noFault);
+    await runStore.start(snapshot(0));
+    await runStore.keep(snapshot(1));
+    await runStore.settled();
+    expect(await new RunStore(store, noFault).resume()).toEqual(snapshot(1));
+    expect(runStore.latest()).toEqual(snapshot(1));
+    expect(await runStore.reset()).toEqual(snapshot(0));
   });
 
   test("saving does not hold training up, but never falls more than one step behind", async () => {
     const store = new MemoryStore();
-    const keeper = new Keeper(store, noFault);
-    await keeper.start(snapshot(0));
-    await keeper.settled();
+    const runStore = new RunStore(store, noFault);
+    await runStore.start(snapshot(0));
+    await runStore.settled();
     let finish = (): void => undefined;
     let writes = 0;
     const put = store.put.bind(store);
@@ -58,38 +58,38 @@ describe("keeper", () => {
       if (key === LATEST && writes++ === 0) await new Promise<void>((resolve) => void (finish = resolve));
       await put(key, bytes);
     };
-    await keeper.keep(snapshot(1)); // returns while its write is under way
+    await runStore.keep(snapshot(1)); // returns while its write is under way
     let second = false;
-    const keeping = keeper.keep(snapshot(2)).then(() => void (second = true));
+    const keeping = runStore.keep(snapshot(2)).then(() => void (second = true));
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(second).toBe(false);
     finish();
     await keeping;
-    await keeper.settled();
+    await runStore.settled();
     expect(decodeSnapshot((await store.get(LATEST)) ?? new Uint8Array()).state.step).toBe(2);
   });
 
   test("the timeline keeps the start and thins out the rest; rewinding drops what came later", async () => {
-    const keeper = new Keeper(new MemoryStore(), noFault);
-    await keeper.start(snapshot(0));
-    for (let step = 1; step <= 100; step++) await keeper.keep(snapshot(step));
-    const steps = keeper.timeline.map((info) => info.step);
+    const runStore = new RunStore(new MemoryStore(), noFault);
+    await runStore.start(snapshot(0));
+    for (let step = 1; step <= 100; step++) await runStore.keep(snapshot(step));
+    const steps = runStore.timeline.map((info) => info.step);
     expect(steps.length).toBeLessThanOrEqual(25);
     expect(steps[0]).toBe(0);
     expect(steps.slice(1).every((step) => step % 8 === 0)).toBe(true);
-    const forty = keeper.timeline.find((info) => info.step === 40);
-    expect((await keeper.rewind(forty?.id ?? "")).state.step).toBe(40);
-    expect(keeper.timeline.at(-1)?.step).toBe(40);
+    const forty = runStore.timeline.find((info) => info.step === 40);
+    expect((await runStore.rewind(forty?.id ?? "")).state.step).toBe(40);
+    expect(runStore.timeline.at(-1)?.step).toBe(40);
   });
 
   test("a store that is full is reported, and training goes on", async () => {
     const faults: string[] = [];
     const store = new MemoryStore();
-    const keeper = new Keeper(store, (error) => faults.push(error.message));
+    const runStore = new RunStore(store, (error) => faults.push(error.message));
     store.put = () => Promise.reject(new Error("quota exceeded"));
-    await keeper.start(snapshot(0));
-    await keeper.keep(snapshot(1));
-    await keeper.settled();
+    await runStore.start(snapshot(0));
+    await runStore.keep(snapshot(1));
+    await runStore.settled();
     expect(faults[0]).toBe("quota exceeded");
   });
 });

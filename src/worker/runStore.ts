@@ -25,7 +25,7 @@ const timelineSchema = z.array(
   }),
 );
 
-export class Keeper {
+export class RunStore {
   #latest: Uint8Array<ArrayBuffer> | null = null;
   #saving: Promise<void> = Promise.resolve();
   #timeline: SnapshotInfo[] = [];

@@ -76,13 +76,13 @@ afterEach(() => vi.useRealTimers());
 describe("the line", () => {
   test("is begun by open, joins the run with what the tab looks at, and carries both ways", () => {
     client.send(open);
-    client.send({ type: "watch", group: 3 });
+    client.send({ type: "observe", group: 3 });
     expect(last().sent).toEqual([]);
     last().begin();
     expect(last().binaryType).toBe("arraybuffer");
     expect(last().sent).toEqual([
       { ...open, resume: true, run: "run" },
-      { type: "watch", group: 3, run: "run" },
+      { type: "observe", group: 3, run: "run" },
     ]);
     client.send({ type: "step" });
     expect(last().sent.at(-1)).toEqual({ type: "step", run: "run" });

@@ -39,7 +39,7 @@ export class RunnerPort implements Port {
   #socket: Socket | null = null;
   /** What joins the run: sent first on every new line. */
   #open: Extract<Command, { type: "open" }> | null = null;
-  #watch: Extract<Command, { type: "watch" }> | null = null;
+  #watch: Extract<Command, { type: "observe" }> | null = null;
   #wait = FIRST_WAIT;
   #retry: ReturnType<typeof setTimeout> | null = null;
   #told = false;
@@ -60,10 +60,10 @@ export class RunnerPort implements Port {
 
   send(command: Command): void {
     if (command.type === "open") this.#open = { ...command, resume: true };
-    if (command.type === "watch") this.#watch = command;
+    if (command.type === "observe") this.#watch = command;
     if (this.#socket?.readyState === OPEN) this.#socket.send(encodeMessage(command));
     else if (command.type === "open") this.begin();
-    else if (command.type !== "watch" && command.type !== "close")
+    else if (command.type !== "observe" && command.type !== "close")
       this.tell({
         type: "error",
         fatal: false,

@@ -1,6 +1,6 @@
 /** All curves of the current stage on one axis of steps, with one cursor. */
 import { useEffect, useMemo } from "react";
-import { useHistory, useRun, useSession, useView } from "../state/hooks";
+import { useHistory, usePlayground, useRun, useView } from "../state/hooks";
 import { canSteer } from "../state/run";
 import { percent } from "../state/words";
 import { CurveCard, preloadPlot } from "./CurveCard";
@@ -10,7 +10,7 @@ import { curvesOf } from "./definitions";
 const EVALUATION_PROBLEMS = 64;
 
 export function Curves() {
-  const session = useSession();
+  const playground = usePlayground();
   const idle = useRun((state) => canSteer(state) && !state.playing);
   const opened = useRun((state) => state.opened !== null);
   useEffect(() => {
@@ -47,7 +47,7 @@ export function Curves() {
           type="button"
           className="text-button"
           disabled={!idle || evaluating}
-          onClick={() => session.evaluate(EVALUATION_PROBLEMS)}
+          onClick={() => playground.evaluate(EVALUATION_PROBLEMS)}
         >
           {evaluating ? "evaluating …" : held.length > 0 ? "again" : "evaluate on held-out problems"}
         </button>

@@ -16,7 +16,7 @@ function buckets<Row>(rows: readonly Row[], count: number): (readonly Row[])[] {
 }
 
 /**
- * For independent lines: each bucket becomes two points carrying each series' least and greatest value in the
+ * For independent lines: each bucket becomes two points autoAdvance each series' least and greatest value in the
  * order in which they occurred. x is off by less than one bucket, that is by less than a pixel or two.
  */
 export function decimateLines<Key extends string>(

@@ -15,10 +15,10 @@ export function GroupSummary({ step, group }: { readonly step: StepGroups; reado
     <section className={`summary${scored ? "" : " is-empty"}`} aria-label="This step at a glance">
       <h2>{all.length > 1 ? `All ${all.length} problems of this step` : "This group"}</h2>
       <div className="summary-figures">
-        <p className="figure voice-first">
+        <p className="figure segment-first">
           <b>{scored ? percent(share((score) => score.firstRight)) : "–"}</b>first right
         </p>
-        <p className="figure voice-refined">
+        <p className="figure segment-refined">
           <b>{scored ? percent(share((score) => score.refinedRight)) : "–"}</b>refined right
         </p>
       </div>

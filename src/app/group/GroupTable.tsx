@@ -3,7 +3,7 @@ import { useMemo } from "react";
 import type { GroupRecord, Settings } from "../../worker/protocol";
 import { Icon } from "../parts/Icon";
 import { rescore } from "../state/rescoring";
-import { VOICES } from "../state/words";
+import { SEGMENTS } from "../state/words";
 import { GroupFooter } from "./GroupFooter";
 import { rewardScale } from "./RewardBar";
 import { SampleRow } from "./SampleRow";
@@ -34,9 +34,9 @@ export function GroupTable({ group, settings, onlyShown }: GroupTableProps) {
             <th scope="col" className="cell-number">
               <span className="visually-hidden">Response</span>
             </th>
-            {VOICES.map(({ voice, label }) => (
-              <th key={voice} scope="col" className={`head-${voice}`}>
-                <Icon name={voice} size={14} />
+            {SEGMENTS.map(({ segment, label }) => (
+              <th key={segment} scope="col" className={`head-${segment}`}>
+                <Icon name={segment} size={14} />
                 {label}
               </th>
             ))}

@@ -3,7 +3,7 @@ import type { GroupRecord } from "../../worker/protocol";
 import { Icon } from "../parts/Icon";
 import { PixelPicture } from "../parts/PixelPicture";
 import { type StepGroups, shown } from "../state/groups";
-import { useGroups, useRun, useSession } from "../state/hooks";
+import { useGroups, usePlayground, useRun } from "../state/hooks";
 import { canSteer } from "../state/run";
 import { FAMILY_WORDS } from "../state/words";
 import { GroupSummary } from "./GroupSummary";
@@ -31,13 +31,13 @@ function origin(step: StepGroups, now: number | null, ready: boolean): string {
 }
 
 export function ProblemHead({ group, step }: { readonly group: GroupRecord; readonly step: StepGroups }) {
-  const session = useSession();
-  const chosen = useGroups((state) => Math.min(state.chosen, (shown(state)?.groups.length ?? 1) - 1));
-  const lookedAt = useGroups((state) => state.lookedAt);
+  const playground = usePlayground();
+  const selectedGroup = useGroups((state) => Math.min(state.selectedGroup, (shown(state)?.groups.length ?? 1) - 1));
+  const viewedStep = useGroups((state) => state.viewedStep);
   const ready = useRun(canSteer);
   const count = step.groups.length;
   const choose = (by: number): void =>
-    session.live.groups.change((state) => ({ ...state, chosen: (chosen + by + count) % count }));
+    playground.live.groups.change((state) => ({ ...state, selectedGroup: (selectedGroup + by + count) % count }));
   const { problem } = group;
   const size = problem.fullSize ?? problem.picture;
   return (
@@ -50,12 +50,12 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
       <div className="problem-text">
         <p className="problem-kind">
           {FAMILY_WORDS[problem.family] ?? problem.family}
-          <span>{origin(step, lookedAt, ready)}</span>
-          {lookedAt !== null && (
+          <span>{origin(step, viewedStep, ready)}</span>
+          {viewedStep !== null && (
             <button
               type="button"
               className="text-button"
-              onClick={() => session.live.groups.change((state) => ({ ...state, lookedAt: null }))}
+              onClick={() => playground.live.groups.change((state) => ({ ...state, viewedStep: null }))}
             >
               back to now
             </button>
@@ -92,7 +92,7 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
                 <Icon name="left" />
               </button>
               <span className="tabular">
-                problem {chosen + 1} of {count}
+                problem {selectedGroup + 1} of {count}
               </span>
               <button
                 type="button"
@@ -107,7 +107,7 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
           )}
           {step.origin === "sampled" ? (
             <div className="problem-ask">
-              <button type="button" className="button" disabled={!ready} onClick={() => session.sample(false)}>
+              <button type="button" className="button" disabled={!ready} onClick={() => playground.sample(false)}>
                 <Icon name="dice" />
                 Ask another
               </button>
@@ -115,7 +115,7 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
                 type="button"
                 className="button"
                 disabled={!ready}
-                onClick={() => session.sample(true)}
+                onClick={() => playground.sample(true)}
                 title="Always the most probable word"
               >
                 Ask greedily

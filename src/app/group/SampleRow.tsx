@@ -3,12 +3,12 @@ import { useState } from "react";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import { TransitionChip } from "../parts/TransitionChip";
 import { errorOf, type ShownRow, scoreOf } from "../state/rescoring";
-import { tokensByVoice } from "../state/tokens";
+import { tokensBySegment } from "../state/tokens";
 import { AdvantageBar } from "./AdvantageBar";
 import { ProbabilityChange } from "./ProbabilityChange";
 import { RewardBar, type RewardScale } from "./RewardBar";
 import { SampleDetail } from "./SampleDetail";
-import { VoiceCell } from "./SegmentCell";
+import { SegmentCell } from "./SegmentCell";
 
 export interface RowProps {
   readonly sample: SampleRecord;
@@ -28,7 +28,7 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
   const broken = score !== null && !score.wellFormed;
   // Only what could be read was graded: words in an answer block that never ends have no mark, and the chip says so.
   const readable = score !== null && (score.firstSolution?.answer ?? "") !== "";
-  const said = tokensByVoice(sample);
+  const said = tokensBySegment(sample);
   const unread = score !== null && !readable && said.first.answer.length > 0;
   const unreadRefined = score !== null && score.refinedSolution === null && said.refined.answer.length > 0;
   return (
@@ -45,10 +45,10 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
             {row + 1}
           </button>
         </th>
-        <td className="cell-voice">
-          <VoiceCell
+        <td className="cell-segment">
+          <SegmentCell
             sample={sample}
-            voice="first"
+            segment="first"
             row={row}
             right={readable ? score.firstRight : null}
             unread={unread}
@@ -56,13 +56,13 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
             open={open}
           />
         </td>
-        <td className="cell-voice">
-          <VoiceCell sample={sample} voice="reflection" row={row} right={null} clip={clip} open={open} />
+        <td className="cell-segment">
+          <SegmentCell sample={sample} segment="reflection" row={row} right={null} clip={clip} open={open} />
         </td>
-        <td className="cell-voice">
-          <VoiceCell
+        <td className="cell-segment">
+          <SegmentCell
             sample={sample}
-            voice="refined"
+            segment="refined"
             row={row}
             right={score?.refinedSolution ? score.refinedRight : null}
             unread={unreadRefined}

@@ -1,11 +1,11 @@
-/** One voice of one response: the answer first, because it is what one looks for, then the thought in small. */
+/** One segment of one response: the answer first, because it is what one looks for, then the thought in small. */
 import type { FocusEvent } from "react";
-import type { Voice } from "../../srpo/types";
+import type { Segment } from "../../srpo/types";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import { Icon } from "../parts/Icon";
 import { hideWhy, showWhy } from "../parts/Why";
-import { separator, strayTokens, tokensByVoice } from "../state/tokens";
-import { VOICES } from "../state/words";
+import { separator, strayTokens, tokensBySegment } from "../state/tokens";
+import { SEGMENTS } from "../state/words";
 import { Tokens } from "./Tokens";
 
 /** Letters of an answer beyond which a cell may be too narrow for it: then the whole is shown on focus too. */
@@ -17,11 +17,11 @@ const CLOSED_TOKENS = 60;
 /** Tokens of a tooltip. */
 const TITLE_TOKENS = 200;
 
-interface VoiceCellProps {
+interface SegmentCellProps {
   readonly sample: SampleRecord;
-  readonly voice: Voice;
+  readonly segment: Segment;
   readonly row: number;
-  /** Null where this voice gives no answer or nothing has been scored yet. */
+  /** Null where this segment gives no answer or nothing has been scored yet. */
   readonly right: boolean | null;
   /** The answer's block never ends: its words are shown, but nobody could grade them. */
   readonly unread?: boolean;
@@ -30,9 +30,12 @@ interface VoiceCellProps {
   readonly open: boolean;
 }
 
-export function VoiceCell({ sample, voice, row, right, unread = false, clip, open }: VoiceCellProps) {
-  const { text, answer } = tokensByVoice(sample)[voice];
-  const { label: name, short } = VOICES.find((each) => each.voice === voice) ?? { label: voice, short: voice };
+export function SegmentCell({ sample, segment, row, right, unread = false, clip, open }: SegmentCellProps) {
+  const { text, answer } = tokensBySegment(sample)[segment];
+  const { label: name, short } = SEGMENTS.find((each) => each.segment === segment) ?? {
+    label: segment,
+    short: segment,
+  };
   const thought = open ? text : text.slice(0, CLOSED_TOKENS);
   const nothing = text.length === 0 && answer.length === 0;
   const words = (at: readonly number[]): string =>
@@ -49,10 +52,10 @@ export function VoiceCell({ sample, voice, row, right, unread = false, clip, ope
       if (event.target === event.currentTarget) showWhy({ title, sentence: whole }, event.currentTarget);
     },
   } as const;
-  const stray = voice === "first" && nothing ? strayTokens(sample) : [];
+  const stray = segment === "first" && nothing ? strayTokens(sample) : [];
   return (
     <div
-      className={`voice voice-${voice}`}
+      className={`segment segment-${segment}`}
       data-label={short}
       title={text.length > 12 ? words(text.slice(0, TITLE_TOKENS)) : undefined}
     >
@@ -66,7 +69,7 @@ export function VoiceCell({ sample, voice, row, right, unread = false, clip, ope
         />
       )}
       {nothing && stray.length === 0 && (
-        <span className="voice-nothing">{voice === "reflection" ? "no reflection" : "nothing said"}</span>
+        <span className="segment-nothing">{segment === "reflection" ? "no reflection" : "nothing said"}</span>
       )}
       {answer.length > 0 && (
         <span

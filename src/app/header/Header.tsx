@@ -1,6 +1,6 @@
 /** The page's head: name, stages, transport, where it runs, and the page's own switches. */
 import { Icon } from "../parts/Icon";
-import { useRun, useSession, useView } from "../state/hooks";
+import { usePlayground, useRun, useView } from "../state/hooks";
 import { encodeLink, isFreshLink } from "../state/link";
 import { setTaste, view } from "../state/view";
 import { BackendBadge } from "./BackendBadge";
@@ -22,7 +22,7 @@ function Mark() {
 }
 
 export function Header() {
-  const session = useSession();
+  const playground = usePlayground();
   const theme = useView((state) => state.theme);
   const settings = useRun((state) => state.wanted);
   const start = useRun((state) => state.start);
@@ -34,7 +34,7 @@ export function Header() {
     isFreshLink(location.hash, localStorage);
     try {
       await navigator.clipboard.writeText(link);
-      session.notify(
+      playground.notify(
         "info",
         "Link copied",
         link.includes("#")
@@ -42,7 +42,7 @@ export function Header() {
           : "Start and settings are the defaults, so it is the plain address.",
       );
     } catch (error) {
-      session.notify(
+      playground.notify(
         "info",
         "The link is in the address bar",
         `It could not be copied by itself: ${error instanceof Error ? error.message : String(error)}`,

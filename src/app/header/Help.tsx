@@ -3,10 +3,10 @@ import { useEffect, useRef } from "react";
 import { TRANSITIONS } from "../../srpo/types";
 import { Icon } from "../parts/Icon";
 import { TransitionChip } from "../parts/TransitionChip";
-import { useRun, useSession, useView } from "../state/hooks";
+import { usePlayground, useRun, useView } from "../state/hooks";
 import { BINDINGS } from "../state/keyboard";
 import { view } from "../state/view";
-import { STAGE_WORDS, TRANSITION_WORDS, VOICES } from "../state/words";
+import { SEGMENTS, STAGE_WORDS, TRANSITION_WORDS } from "../state/words";
 
 const BUTTONS = [
   { icon: "reset", name: "Reset", what: "Back to the start of this run: weights, optimiser, random numbers, data." },
@@ -26,7 +26,7 @@ const BUTTONS = [
 ] as const;
 
 export function Help() {
-  const session = useSession();
+  const playground = usePlayground();
   const dialog = useRef<HTMLDialogElement>(null);
   const open = useView((state) => state.help);
   const opened = useRun((state) => state.opened);
@@ -59,16 +59,16 @@ export function Help() {
             that spoil.
           </p>
           <dl>
-            {VOICES.map(({ voice, label }) => (
-              <div key={voice} className={`voice-${voice}`}>
+            {SEGMENTS.map(({ segment, label }) => (
+              <div key={segment} className={`segment-${segment}`}>
                 <dt>
-                  <Icon name={voice} size={14} />
+                  <Icon name={segment} size={14} />
                   {label}
                 </dt>
                 <dd>
-                  {voice === "first"
+                  {segment === "first"
                     ? "What it thinks and answers at first sight."
-                    : voice === "reflection"
+                    : segment === "reflection"
                       ? "What it says about its own answer."
                       : "What it thinks and answers after that."}
                 </dd>
@@ -132,7 +132,7 @@ export function Help() {
               disabled={opened === null}
               onClick={() => {
                 close();
-                session.loseDevice();
+                playground.loseDevice();
               }}
             >
               Lose the device

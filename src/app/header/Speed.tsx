@@ -1,9 +1,9 @@
 /** How fast play goes: full speed, or slow enough to watch the phases. Changing it while playing takes effect at once. */
-import { useRun, useSession, useView } from "../state/hooks";
+import { usePlayground, useRun, useView } from "../state/hooks";
 import { SPEEDS, setTaste } from "../state/view";
 
 export function Speed({ label }: { readonly label?: string }) {
-  const session = useSession();
+  const playground = usePlayground();
   const playing = useRun((state) => state.playing);
   const speed = useView((state) => state.speed);
   return (
@@ -14,7 +14,7 @@ export function Speed({ label }: { readonly label?: string }) {
         onChange={(event) => {
           const chosen = SPEEDS.find(({ name }) => name === event.target.value);
           if (chosen) setTaste({ speed: chosen.name });
-          if (playing) session.play();
+          if (playing) playground.play();
         }}
       >
         {SPEEDS.map(({ name, label: words }) => (

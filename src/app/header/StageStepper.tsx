@@ -1,14 +1,14 @@
 /** The three stages in order; the one the run is in stands out, and any of them can be entered. */
 import { Fragment } from "react";
 import type { Stage } from "../../worker/protocol";
-import { useRun, useSession } from "../state/hooks";
+import { usePlayground, useRun } from "../state/hooks";
 import { canSteer } from "../state/run";
 import { STAGE_WORDS } from "../state/words";
 
 const STAGES: readonly Stage[] = ["base", "sft", "grpo"];
 
 export function StageStepper() {
-  const session = useSession();
+  const playground = usePlayground();
   const stage = useRun((state) => state.stage);
   const ready = useRun(canSteer);
   const reached = STAGES.indexOf(stage);
@@ -24,7 +24,7 @@ export function StageStepper() {
             aria-current={each === stage ? "step" : undefined}
             title={STAGE_WORDS[each].what}
             onClick={() => {
-              if (each !== stage) session.stage(each);
+              if (each !== stage) playground.stage(each);
             }}
           >
             <span className="stage-number" aria-hidden="true">

@@ -1,17 +1,17 @@
 /** Reset, look back, play, step, sub-step, speed, and where the run is. */
 import { Icon } from "../parts/Icon";
-import { useGroups, useRun, useSession } from "../state/hooks";
+import { useGroups, usePlayground, useRun } from "../state/hooks";
 import { canSteer, plannedSteps } from "../state/run";
 import { Speed } from "./Speed";
 
 export function Transport() {
-  const session = useSession();
+  const playground = usePlayground();
   const playing = useRun((state) => state.playing);
   const ready = useRun(canSteer);
   const step = useRun((state) => state.step);
   const planned = useRun((state) => plannedSteps(state.stage, state.settings));
   const hasPast = useGroups((state) => state.past.length > 0);
-  const looking = useGroups((state) => state.lookedAt !== null);
+  const looking = useGroups((state) => state.viewedStep !== null);
   const stepName = looking ? "Look one step forward (→)" : "One step (→)";
   return (
     <div className="transport" role="group" aria-label="Transport">
@@ -19,7 +19,7 @@ export function Transport() {
         type="button"
         className="icon-button"
         disabled={!ready}
-        onClick={session.reset}
+        onClick={playground.reset}
         aria-label="Reset"
         title="Reset: back to the start of this run (R)"
       >
@@ -29,7 +29,7 @@ export function Transport() {
         type="button"
         className="icon-button"
         disabled={!hasPast}
-        onClick={session.back}
+        onClick={playground.back}
         aria-label="Look back one step"
         title="Look back one step (←)"
       >
@@ -39,7 +39,7 @@ export function Transport() {
         type="button"
         className="play"
         disabled={!ready}
-        onClick={session.togglePlay}
+        onClick={playground.togglePlay}
         aria-pressed={playing}
         title="Play or pause (Space)"
       >
@@ -50,7 +50,7 @@ export function Transport() {
         type="button"
         className="icon-button"
         disabled={!ready}
-        onClick={session.step}
+        onClick={playground.step}
         aria-label={stepName}
         title={stepName}
       >
@@ -60,7 +60,7 @@ export function Transport() {
         type="button"
         className="icon-button is-wide"
         disabled={!ready}
-        onClick={session.phase}
+        onClick={playground.phase}
         title="One phase only: rollout, score, normalise, update (⇧→)"
       >
         <Icon name="phase" />

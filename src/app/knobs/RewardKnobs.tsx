@@ -2,7 +2,7 @@
 import { type RewardVariant, TRANSITIONS } from "../../srpo/types";
 import { defaultSettings } from "../../worker/protocol";
 import { Slider } from "../parts/Slider";
-import { useRun, useSession } from "../state/hooks";
+import { usePlayground, useRun } from "../state/hooks";
 import { signed, TRANSITION_WORDS } from "../state/words";
 
 const VARIANTS: Readonly<Record<RewardVariant, { readonly label: string; readonly what: string }>> = {
@@ -18,11 +18,11 @@ const VARIANTS: Readonly<Record<RewardVariant, { readonly label: string; readonl
 };
 
 export function RewardKnobs() {
-  const session = useSession();
+  const playground = usePlayground();
   const reward = useRun((state) => state.wanted.reward);
   const stage = useRun((state) => state.stage);
   const original = defaultSettings.reward;
-  const set = (patch: Partial<typeof reward>): void => session.configure({ reward: patch });
+  const set = (patch: Partial<typeof reward>): void => playground.configure({ reward: patch });
   const changed = JSON.stringify(reward) !== JSON.stringify(original);
   const own = reward.variant === "paper";
   return (
@@ -52,7 +52,7 @@ export function RewardKnobs() {
       />
       <Slider
         label="First answer right"
-        symbol="R_acc"
+        symbol="R_accuracy"
         hue="var(--term-accuracy)"
         value={reward.accuracyWeight}
         original={original.accuracyWeight}

@@ -1,7 +1,7 @@
 /** How it is trained: three settings at hand, the others behind "more". */
 import { defaultSettings, type Settings, settingsSchema } from "../../worker/protocol";
 import { Slider } from "../parts/Slider";
-import { useRun, useSession } from "../state/hooks";
+import { usePlayground, useRun } from "../state/hooks";
 import { NumberKnob } from "./NumberKnob";
 
 /** 0.0002 → 2·10⁻⁴ */
@@ -23,13 +23,13 @@ const rateOf = (notch: number): number => Number(`${[1, 2, 5][((notch % 3) + 3) 
 const notchOf = (rate: number): number => Math.round(3 * Math.log10(rate));
 
 export function TrainingKnobs() {
-  const session = useSession();
+  const playground = usePlayground();
   const settings = useRun((state) => state.wanted);
   const stage = useRun((state) => state.stage);
   const served = useRun((state) => state.served);
   // A data set of one's own has neither families nor a teacher that writes examples.
   const data = served?.data ?? null;
-  const set = session.configure;
+  const set = playground.configure;
   const { grpo, sft } = settings;
   const original = defaultSettings;
   const inSft = stage === "sft";

@@ -1,7 +1,7 @@
 /** Which policy the run starts from, and the way out for the trained one. */
 import { useEffect, useRef, useState } from "react";
 import { Icon } from "../parts/Icon";
-import { useRun, useSession } from "../state/hooks";
+import { usePlayground, useRun } from "../state/hooks";
 import { canSteer } from "../state/run";
 import { SHIPPED, type ShippedName } from "../state/start";
 import { policyFromDrop, policyFromPicker } from "./dropped";
@@ -13,20 +13,20 @@ const LABELS: Readonly<Record<ShippedName, string>> = {
 };
 
 export function PolicyDoor() {
-  const session = useSession();
+  const playground = usePlayground();
   const ready = useRun(canSteer);
   const start = useRun((state) => state.start);
   const served = useRun((state) => state.served);
   const [dragging, setDragging] = useState(false);
   const picker = useRef<HTMLInputElement>(null);
 
-  const openFiles = (reading: Promise<Parameters<typeof session.open>[0]>): void => {
+  const openFiles = (reading: Promise<Parameters<typeof playground.open>[0]>): void => {
     reading.then(
       (source) => {
-        session.open(source);
+        playground.open(source);
       },
       (error: unknown) =>
-        session.notify(
+        playground.notify(
           "error",
           "The folder could not be opened",
           error instanceof Error ? error.message : String(error),
@@ -76,7 +76,7 @@ export function PolicyDoor() {
             value={start}
             onChange={(event) => {
               const shipped = SHIPPED.find((name) => name === event.target.value);
-              if (shipped) session.open({ kind: "shipped", name: shipped });
+              if (shipped) playground.open({ kind: "shipped", name: shipped });
               if (event.target.value === "pick") picker.current?.click();
             }}
           >
@@ -107,7 +107,7 @@ export function PolicyDoor() {
         type="button"
         className="button"
         disabled={!ready}
-        onClick={session.exportPolicy}
+        onClick={playground.exportPolicy}
         title="Download the trained policy as a Hugging Face folder"
       >
         <Icon name="download" />

@@ -124,20 +124,20 @@ function Example({
           <span>= {problem.answer}</span>
         </p>
       </div>
-      <div className="voice voice-first" data-label="First">
+      <div className="segment segment-first" data-label="First">
         <span className={`answer ${firstRight ? "is-right" : "is-wrong"}`}>
           <Icon name={firstRight ? "check" : "cross"} size={11} />
           {firstSolution.answer}
         </span>
         <span className="thought">{firstSolution.think}</span>
       </div>
-      <div className="voice voice-reflection" data-label="Teacher">
+      <div className="segment segment-reflection" data-label="Teacher">
         <span className="strategy" title={what}>
           {label}
         </span>
         <span className="thought">{reflection}</span>
       </div>
-      <div className="voice voice-refined" data-label="Refined">
+      <div className="segment segment-refined" data-label="Refined">
         <span className="answer is-right">
           <Icon name="check" size={11} />
           {refinedSolution.answer}

@@ -20,9 +20,9 @@ export interface GroupsState {
   /** Finished steps, oldest first, at most `LOOK_BACK`. */
   readonly past: readonly StepGroups[];
   /** Index of the problem on show within a step's groups. */
-  readonly chosen: number;
+  readonly selectedGroup: number;
   /** Null follows the newest; else the step looked back to. */
-  readonly lookedAt: number | null;
+  readonly viewedStep: number | null;
 }
 
 /** Sixteen groups of eight responses of sixty tokens are some 0.5 MB as objects: 40 steps stay below 20 MB. */
@@ -37,27 +37,27 @@ export const initialGroups: GroupsState = {
   stage: stageOf(DEFAULT_START),
   now: null,
   past: [],
-  chosen: 0,
-  lookedAt: null,
+  selectedGroup: 0,
+  viewedStep: null,
 };
 
 export function shown(state: GroupsState): StepGroups | null {
-  if (state.lookedAt === null) return state.now;
-  return state.past.find((entry) => entry.step === state.lookedAt) ?? state.now;
+  if (state.viewedStep === null) return state.now;
+  return state.past.find((entry) => entry.step === state.viewedStep) ?? state.now;
 }
 
 export function shownGroup(state: GroupsState): GroupRecord | null {
   const step = shown(state);
-  return step?.groups[Math.min(state.chosen, step.groups.length - 1)] ?? null;
+  return step?.groups[Math.min(state.selectedGroup, step.groups.length - 1)] ?? null;
 }
 
 /** Step `by` through the remembered steps; past the newest one follows the run again. */
 export function lookBack(state: GroupsState, by: -1 | 1): GroupsState {
   const steps = state.past.map((entry) => entry.step);
   if (steps.length === 0) return state;
-  const at = state.lookedAt === null ? steps.length : steps.indexOf(state.lookedAt);
+  const at = state.viewedStep === null ? steps.length : steps.indexOf(state.viewedStep);
   const next = Math.max(0, at + by);
-  return { ...state, lookedAt: steps[next] ?? null };
+  return { ...state, viewedStep: steps[next] ?? null };
 }
 
 function remember(state: GroupsState): readonly StepGroups[] {
@@ -82,9 +82,9 @@ function tokensOf(step: StepGroups): number {
 
 /** Groups of the steps that the run still has. */
 function restored(state: GroupsState, stage: Stage, step: number): GroupsState {
-  if (stage !== state.stage) return { ...state, stage, lookedAt: null, past: [], now: null };
+  if (stage !== state.stage) return { ...state, stage, viewedStep: null, past: [], now: null };
   const past = remember(state).filter((entry) => entry.step <= step);
-  return { ...state, lookedAt: null, past, now: past.find((entry) => entry.step === step) ?? null };
+  return { ...state, viewedStep: null, past, now: past.find((entry) => entry.step === step) ?? null };
 }
 
 export function reduceGroups(state: GroupsState, event: Event): GroupsState {
@@ -102,14 +102,14 @@ export function reduceGroups(state: GroupsState, event: Event): GroupsState {
       const groups = [...before, event.group].slice(-SAMPLED_KEPT);
       return {
         ...state,
-        lookedAt: null,
-        chosen: groups.length - 1,
+        viewedStep: null,
+        selectedGroup: groups.length - 1,
         now: { step: state.now?.step ?? 0, phase: null, groups, origin: "sampled" },
       };
     }
     // Steps are counted from 1 in every stage: those of another stage would be mixed up with this one's.
     case "stage":
-      return { ...state, stage: event.stage, lookedAt: null, past: [] };
+      return { ...state, stage: event.stage, viewedStep: null, past: [] };
     case "restored":
       return restored(state, event.stage, event.step);
     // A run that was joined again may have been rewound meanwhile: steps beyond its own are gone.
@@ -117,7 +117,7 @@ export function reduceGroups(state: GroupsState, event: Event): GroupsState {
       return {
         ...state,
         stage: event.stage,
-        lookedAt: null,
+        viewedStep: null,
         past:
           event.resumed && state.stage === event.stage ? state.past.filter((entry) => entry.step <= event.step) : [],
         now: event.resumed || state.now?.origin === "prepared" ? state.now : null,

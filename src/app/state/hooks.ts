@@ -3,28 +3,28 @@ import { createContext, useContext } from "react";
 import { useStore } from "zustand";
 import type { GroupsState } from "./groups";
 import type { HistoryState } from "./history";
+import type { PlaygroundController } from "./playgroundController";
 import type { ReflectionsState } from "./reflections";
 import type { RunState } from "./run";
-import type { Session } from "./session";
 import { type ViewState, view } from "./view";
 
-export const SessionContext = createContext<Session | null>(null);
+export const PlaygroundContext = createContext<PlaygroundController | null>(null);
 
-export function useSession(): Session {
-  const session = useContext(SessionContext);
-  if (session === null)
+export function usePlayground(): PlaygroundController {
+  const playground = useContext(PlaygroundContext);
+  if (playground === null)
     throw new Error(
-      "This part of the page stands outside SessionContext; wrap it in <SessionContext value={session}>.",
+      "This part of the page stands outside PlaygroundContext; wrap it in <PlaygroundContext value={playground}>.",
     );
-  return session;
+  return playground;
 }
 
 export const useRun = <Slice>(select: (state: RunState) => Slice): Slice =>
-  useStore(useSession().live.run.store, select);
+  useStore(usePlayground().live.run.store, select);
 export const useGroups = <Slice>(select: (state: GroupsState) => Slice): Slice =>
-  useStore(useSession().live.groups.store, select);
+  useStore(usePlayground().live.groups.store, select);
 export const useHistory = <Slice>(select: (state: HistoryState) => Slice): Slice =>
-  useStore(useSession().live.history.store, select);
+  useStore(usePlayground().live.history.store, select);
 export const useReflections = <Slice>(select: (state: ReflectionsState) => Slice): Slice =>
-  useStore(useSession().live.reflections.store, select);
+  useStore(usePlayground().live.reflections.store, select);
 export const useView = <Slice>(select: (state: ViewState) => Slice): Slice => useStore(view, select);

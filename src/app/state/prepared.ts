@@ -5,7 +5,7 @@
 import { z } from "zod";
 import type { GroupRecord } from "../../worker/protocol";
 
-const voice = z.enum(["first", "reflection", "refined"]);
+const segment = z.enum(["first", "reflection", "refined"]);
 const solution = z.object({ think: z.string(), answer: z.string() }).nullable();
 
 const base64 = z.base64().transform((text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)));
@@ -40,7 +40,7 @@ const sample = z.object({
   tokenIds: z.array(z.number()),
   logprobs: z.array(z.number()),
   entropies: z.array(z.number()),
-  voices: z.array(voice.nullable()),
+  segments: z.array(segment.nullable()),
   finished: z.boolean(),
   score,
   advantage: z.number(),

@@ -1,11 +1,11 @@
-/** The page of a run that lives in the runner: joined without a word, watched or steered, its line lost and found. */
+/** The page of a run that lives in the runner: joined without a word, observedGroup or steered, its line lost and found. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { CommandBody } from "../../worker/client";
 import { defaultSettings, type Event } from "../../worker/protocol";
 import { metricsAt, ScriptedClient } from "../testing/scripted-client";
 import { servedToken } from "./link";
+import { createPlayground, type PlaygroundController } from "./playgroundController";
 import { canSteer } from "./run";
-import { createSession, type Session } from "./session";
 
 /** A runner that says what the test makes it say. */
 class Runner extends ScriptedClient {
@@ -16,8 +16,8 @@ class Runner extends ScriptedClient {
 }
 
 let client: Runner;
-let session: Session;
-const run = () => session.live.run.store.getState();
+let playground: PlaygroundController;
+const run = () => playground.live.run.store.getState();
 const titles = (): string[] => run().notices.map(({ title }) => title);
 type Opened = Omit<Extract<Event, { type: "opened" }>, "run">;
 
@@ -45,12 +45,12 @@ function joined(steering: boolean, change: Partial<Opened> = {}): void {
 beforeEach(() => {
   vi.useFakeTimers();
   client = new Runner();
-  session = createSession({ client, onExported: () => undefined, hidden: () => false, newRun: () => "run" });
-  session.open({ kind: "files", files: [] }, { resume: true });
+  playground = createPlayground({ client, onExported: () => undefined, hidden: () => false, newRun: () => "run" });
+  playground.open({ kind: "files", files: [] }, { resume: true });
   client.sent.length = 0;
 });
 afterEach(() => {
-  session.close();
+  playground.close();
   vi.useRealTimers();
 });
 
@@ -59,13 +59,13 @@ describe("the tab that steers", () => {
     joined(true, { step: 0, history: [] });
     expect(client.sent).toEqual([]);
     expect(canSteer(run())).toBe(true);
-    session.step();
+    playground.step();
     expect(client.sent).toEqual([{ type: "step" }]);
   });
 
   test("learns that another one has taken over, and carries the lesson no further", () => {
     joined(true);
-    session.togglePlay();
+    playground.togglePlay();
     client.emit({ type: "steering", steering: false });
     client.sent.length = 0;
     client.emit({ type: "playing", playing: false });
@@ -76,7 +76,7 @@ describe("the tab that steers", () => {
 
   test("cannot have other parameters trained, and is told where to", () => {
     joined(true);
-    session.configure({ freezeVision: false });
+    playground.configure({ freezeVision: false });
     expect(client.sent).toEqual([]);
     expect(run().notices.at(-1)?.text).toContain("srpo serve");
   });
@@ -86,17 +86,17 @@ describe("a tab that watches", () => {
   test("sends nothing but what it looks at, shows the other's settings, and may ask to steer", () => {
     joined(false);
     expect(canSteer(run())).toBe(false);
-    session.step();
-    session.restore("x");
+    playground.step();
+    playground.restore("x");
     expect(client.sent).toEqual([]);
     expect(titles()).toEqual(["This tab watches"]);
-    session.live.groups.change((state) => ({ ...state, chosen: 1 }));
+    playground.live.groups.change((state) => ({ ...state, selectedGroup: 1 }));
     client.emit({ type: "restored", stage: "grpo", step: 1, history: [] });
     client.emit({ type: "configured", settings: { ...defaultSettings, temperature: 0.3 } });
     vi.advanceTimersByTime(200);
     expect(run().wanted.temperature).toBe(0.3);
-    session.steer();
-    expect(client.sent).toEqual([{ type: "watch", group: 1 }, { type: "steer" }]);
+    playground.steer();
+    expect(client.sent).toEqual([{ type: "observe", group: 1 }, { type: "steer" }]);
     client.emit({ type: "steering", steering: true });
     vi.advanceTimersByTime(200);
     expect(canSteer(run())).toBe(true);

@@ -8,7 +8,7 @@ const sample = (advantage: number, by: number | null): SampleRecord => ({
   tokenIds: [1],
   logprobs: [-1],
   entropies: [0.1],
-  voices: ["first"],
+  segments: ["first"],
   finished: true,
   advantage,
   ...(by === null ? {} : { logprobsAfter: [-1 + by] }),

@@ -1,10 +1,10 @@
 /** A response as the table shows it: which tokens are thought, which are the answer, and what one token's numbers say. */
-import type { Voice } from "../../srpo/types";
+import type { Segment } from "../../srpo/types";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import type { Explanation } from "../parts/Why";
 import { number } from "./words";
 
-export interface VoiceTokens {
+export interface SegmentTokens {
   /** Indices of the tokens of its think block (or of the reflection), tags left out. */
   readonly text: readonly number[];
   readonly answer: readonly number[];
@@ -12,9 +12,9 @@ export interface VoiceTokens {
 
 const TAG = /^\s*<(\/?)(think|answer|reflection)>\s*$/;
 
-/** Tokens by voice, tags left out; tokens of no voice (the end token, stray text) stay out as well. */
-export function tokensByVoice(sample: SampleRecord): Readonly<Record<Voice, VoiceTokens>> {
-  const found: Record<Voice, { text: number[]; answer: number[] }> = {
+/** Tokens by segment, tags left out; tokens of no segment (the end token, stray text) stay out as well. */
+export function tokensBySegment(sample: SampleRecord): Readonly<Record<Segment, SegmentTokens>> {
+  const found: Record<Segment, { text: number[]; answer: number[] }> = {
     first: { text: [], answer: [] },
     reflection: { text: [], answer: [] },
     refined: { text: [], answer: [] },
@@ -26,8 +26,8 @@ export function tokensByVoice(sample: SampleRecord): Readonly<Record<Voice, Voic
       block = tag[1] === "/" ? "" : (tag[2] ?? "");
       return;
     }
-    const voice = sample.voices[at];
-    if (voice) found[voice][block === "answer" ? "answer" : "text"].push(at);
+    const segment = sample.segments[at];
+    if (segment) found[segment][block === "answer" ? "answer" : "text"].push(at);
   });
   return found;
 }
@@ -35,9 +35,9 @@ export function tokensByVoice(sample: SampleRecord): Readonly<Record<Voice, Voic
 /** A special token such as the one that ends a turn: nothing anybody said. */
 const SPECIAL = /^<\|.*\|>$/;
 
-/** What a response says where it says nothing inside any block; empty as soon as one voice speaks. */
+/** What a response says where it says nothing inside any block; empty as soon as one segment speaks. */
 export function strayTokens(sample: SampleRecord): readonly number[] {
-  if (sample.voices.some((voice) => voice !== null)) return [];
+  if (sample.segments.some((segment) => segment !== null)) return [];
   return sample.tokens.flatMap((token, at) => (SPECIAL.test(token) ? [] : [at]));
 }
 

@@ -1,21 +1,21 @@
 /** What the page owes its surroundings: no drawing in a hidden tab, no sleeping screen while it trains. */
-import type { Session } from "./session";
+import type { PlaygroundController } from "./playgroundController";
 
 /** Draw what happened while the tab was hidden, the moment it is seen again. */
-export function followVisibility(session: Session): () => void {
+export function followVisibility(playground: PlaygroundController): () => void {
   const show = (): void => {
-    if (!document.hidden) session.live.flush();
+    if (!document.hidden) playground.live.flush();
   };
   document.addEventListener("visibilitychange", show);
   return () => document.removeEventListener("visibilitychange", show);
 }
 
 /** Hold a screen wake lock while training plays. Browsers release it in hidden tabs, so it is asked for again. */
-export function keepAwake(session: Session): () => void {
+export function keepAwake(playground: PlaygroundController): () => void {
   if (!("wakeLock" in navigator)) return () => undefined;
   let lock: WakeLockSentinel | null = null;
   const follow = (): void => {
-    const wanted = session.live.run.store.getState().playing && !document.hidden;
+    const wanted = playground.live.run.store.getState().playing && !document.hidden;
     if (wanted && lock === null) {
       navigator.wakeLock.request("screen").then(
         (granted) => {
@@ -33,7 +33,7 @@ export function keepAwake(session: Session): () => void {
       lock = null;
     }
   };
-  const stop = session.live.run.store.subscribe((state, before) => {
+  const stop = playground.live.run.store.subscribe((state, before) => {
     if (state.playing !== before.playing) follow();
   });
   document.addEventListener("visibilitychange", follow);

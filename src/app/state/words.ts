@@ -1,11 +1,11 @@
 /** The page's names for the method's things, in one place: labels, hues (CSS variables) and short explanations. */
-import type { RewardTerms, Transition, Voice } from "../../srpo/types";
+import type { RewardTerms, Segment, Transition } from "../../srpo/types";
 import type { Phase, Stage } from "../../worker/protocol";
 
-export const VOICES: readonly { readonly voice: Voice; readonly label: string; readonly short: string }[] = [
-  { voice: "first", label: "First solution", short: "First" },
-  { voice: "reflection", label: "Reflection", short: "Reflection" },
-  { voice: "refined", label: "Refined solution", short: "Refined" },
+export const SEGMENTS: readonly { readonly segment: Segment; readonly label: string; readonly short: string }[] = [
+  { segment: "first", label: "First solution", short: "First" },
+  { segment: "reflection", label: "Reflection", short: "Reflection" },
+  { segment: "refined", label: "Refined solution", short: "Refined" },
 ];
 
 export const TRANSITION_WORDS: Readonly<

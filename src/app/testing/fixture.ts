@@ -5,7 +5,7 @@
 
 import { groupAdvantages } from "../../srpo/advantage";
 import { scoreResponse } from "../../srpo/score";
-import type { RewardConfig, Voice } from "../../srpo/types";
+import type { RewardConfig, Segment } from "../../srpo/types";
 import type { GroupRecord, Phase, ProblemRecord, SampleRecord, SampleScore } from "../../worker/protocol";
 
 export type Random = () => number;
@@ -54,7 +54,11 @@ export function barProblem(seed: number): ProblemRecord {
 const clamp = (value: number): number => Math.max(0, Math.min(9, value));
 
 /** The policy's words for one problem, better with `skill` in [0, 1]. */
-function respond(problem: ProblemRecord, skill: number, next: Random): { words: string[]; voices: (Voice | null)[] } {
+function respond(
+  problem: ProblemRecord,
+  skill: number,
+  next: Random,
+): { words: string[]; segments: (Segment | null)[] } {
   const [left = "A", , right = "C"] = problem.question.split(" ");
   const answer = Number(problem.answer);
   const trueLeft = clamp(Math.floor(answer / 2));
@@ -78,17 +82,17 @@ function respond(problem: ProblemRecord, skill: number, next: Random): { words: 
   const think2 = `${left} = ${trueLeft} ; ${right} = ${second - trueLeft} ; ${trueLeft} + ${second - trueLeft} = ${second}`;
   const wellFormed = next() < 0.93;
   const words: string[] = [];
-  const voices: (Voice | null)[] = [];
-  const say = (text: string, voice: Voice | null): void => {
+  const segments: (Segment | null)[] = [];
+  const say = (text: string, segment: Segment | null): void => {
     for (const word of text.split(" ")) {
       words.push(word);
-      voices.push(voice);
+      segments.push(segment);
     }
   };
-  const block = (tag: string, text: string, voice: Voice): void => {
-    say(`<${tag}>`, voice);
-    say(text, voice);
-    say(`</${tag}>`, voice);
+  const block = (tag: string, text: string, segment: Segment): void => {
+    say(`<${tag}>`, segment);
+    say(text, segment);
+    say(`</${tag}>`, segment);
   };
   block("think", think1, "first");
   block("answer", String(first), "first");
@@ -96,7 +100,7 @@ function respond(problem: ProblemRecord, skill: number, next: Random): { words: 
   block("think", think2, "refined");
   block("answer", String(second), "refined");
   say("<|im_end|>", null);
-  return { words, voices };
+  return { words, segments };
 }
 
 export function score(text: string, answer: string, reward: RewardConfig): SampleScore {
@@ -118,7 +122,7 @@ export function group({ seed, skill, groupSize, phase, reward }: FixtureOptions)
   const responses = Array.from({ length: groupSize }, () => respond(problem, skill, next));
   return finish(
     problem,
-    responses.map(({ words, voices }) => {
+    responses.map(({ words, segments }) => {
       const logprobs = words.map((word) =>
         word.startsWith("<") ? -0.02 * next() : -(next() ** 3) * 2.2 * (1.1 - skill),
       );
@@ -130,7 +134,7 @@ export function group({ seed, skill, groupSize, phase, reward }: FixtureOptions)
         tokenIds: words.map((_, at) => at),
         logprobs,
         entropies,
-        voices,
+        segments,
         finished: true,
         score: score(text, problem.answer, reward),
       };

@@ -238,7 +238,7 @@ export class ScriptedClient implements TrainingClient {
           attempt: 1,
         });
         break;
-      case "watch":
+      case "observe":
       case "steer":
         break;
       case "close":

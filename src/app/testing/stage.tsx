@@ -4,8 +4,8 @@
  */
 import { createRoot } from "react-dom/client";
 import { defaultSettings, type GroupRecord, type SampleRecord } from "../../worker/protocol";
-import { SessionContext } from "../state/hooks";
-import { createSession, type Session } from "../state/session";
+import { PlaygroundContext } from "../state/hooks";
+import { createPlayground, type PlaygroundController } from "../state/playgroundController";
 import { view } from "../state/view";
 import { Page } from "../views/Page";
 import "../styles/index.css";
@@ -14,7 +14,7 @@ import { type Script, ScriptedClient } from "./scripted-client";
 
 interface Scene {
   readonly script: Script;
-  readonly play?: (session: Session, client: ScriptedClient) => void;
+  readonly play?: (playground: PlaygroundController, client: ScriptedClient) => void;
 }
 
 const fixture = (seed: number, skill: number): GroupRecord =>
@@ -40,7 +40,7 @@ function flat(record: GroupRecord): GroupRecord {
 function long(record: GroupRecord): GroupRecord {
   return withSamples(record, (sample, row) => {
     if (row !== 2) return sample;
-    const at = sample.voices.indexOf("reflection") + 1;
+    const at = sample.segments.indexOf("reflection") + 1;
     const words = Array.from(
       { length: 90 },
       (_, index) => ["check", "A", ";", "it", "is", "3", "not", "4", ";"][index % 9] ?? "",
@@ -54,8 +54,8 @@ function long(record: GroupRecord): GroupRecord {
       ...sample,
       finished: false,
       tokens: insert(sample.tokens, words),
-      voices: insert(
-        sample.voices,
+      segments: insert(
+        sample.segments,
         words.map(() => "reflection" as const),
       ),
       tokenIds: insert(
@@ -94,7 +94,7 @@ function malformed(record: GroupRecord): GroupRecord {
       ...sample,
       text,
       tokens: words,
-      voices: words.map(() => "first" as const),
+      segments: words.map(() => "first" as const),
       tokenIds: words.map(() => 1),
       logprobs: words.map(() => -0.4),
       entropies: words.map(() => 0.5),
@@ -105,25 +105,25 @@ function malformed(record: GroupRecord): GroupRecord {
 }
 
 const SCENES: Readonly<Record<string, Scene>> = {
-  first: { script: { stuck: "download" }, play: (session) => session.prepare(fixture(3, 0.4)) },
+  first: { script: { stuck: "download" }, play: (playground) => playground.prepare(fixture(3, 0.4)) },
   base: { script: { stage: "base" } },
   sft: { script: { stage: "sft" } },
   sftTraining: { script: { stage: "sft", step: 140 } },
   grpo: { script: { stage: "grpo", step: 37 } },
   late: { script: { stage: "grpo", step: 5000 } },
   step1: { script: { stage: "grpo", step: 1 } },
-  rollout: { script: { stage: "grpo", step: 37, pace: 10 }, play: (session) => session.phase() },
+  rollout: { script: { stage: "grpo", step: 37, pace: 10 }, play: (playground) => playground.phase() },
   score: {
     script: { stage: "grpo", step: 37, pace: 5 },
-    play: (session) => {
-      session.phase();
-      setTimeout(() => session.phase(), 100);
+    play: (playground) => {
+      playground.phase();
+      setTimeout(() => playground.phase(), 100);
     },
   },
   moved: {
     script: { stage: "grpo", step: 37 },
-    play: (session) =>
-      session.configure({
+    play: (playground) =>
+      playground.configure({
         reward: { effectiveness: { kept: 0.6, fixed: 0.1, stillWrong: 0, spoilt: -0.8 }, accuracyWeight: 0.2 },
       }),
   },
@@ -149,7 +149,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
     script: { stage: "grpo", step: 120 },
     play: () => setTimeout(() => document.querySelectorAll<HTMLElement>(".snapshot")[1]?.click(), 300),
   },
-  lost: { script: { stage: "grpo", step: 37 }, play: (session) => session.loseDevice() },
+  lost: { script: { stage: "grpo", step: 37 }, play: (playground) => playground.loseDevice() },
   refused: {
     script: { stage: "grpo", step: 37 },
     play: (_, client) =>
@@ -195,15 +195,18 @@ const place = document.getElementById("root");
 if (scene === undefined || place === null) throw new Error('stage.html needs an element with id "root" and a scene.');
 
 const client = new ScriptedClient(scene.script);
-const session = createSession({ client, onExported: () => undefined, hidden: () => false });
+const playground = createPlayground({ client, onExported: () => undefined, hidden: () => false });
 view.setState({
   theme: query.get("theme") === "dark" ? "dark" : "light",
   firstLineSeen: query.get("state") !== "first" && query.get("state") !== "base",
 });
-session.open({ kind: "shipped", name: scene.script.stage === "base" || scene.script.stage === "sft" ? "base" : "sft" });
-setTimeout(() => scene.play?.(session, client), 60);
+playground.open({
+  kind: "shipped",
+  name: scene.script.stage === "base" || scene.script.stage === "sft" ? "base" : "sft",
+});
+setTimeout(() => scene.play?.(playground, client), 60);
 createRoot(place).render(
-  <SessionContext value={session}>
+  <PlaygroundContext value={playground}>
     <Page />
-  </SessionContext>,
+  </PlaygroundContext>,
 );

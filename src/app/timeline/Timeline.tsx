@@ -3,19 +3,19 @@ import { useState } from "react";
 import type { SnapshotInfo } from "../../worker/protocol";
 import { Icon } from "../parts/Icon";
 import { PolicyDoor } from "../policy/PolicyDoor";
-import { useGroups, useRun, useSession, useView } from "../state/hooks";
+import { useGroups, usePlayground, useRun, useView } from "../state/hooks";
 import { plannedSteps } from "../state/run";
 import { view } from "../state/view";
 import { STAGE_WORDS } from "../state/words";
 
 export function Timeline() {
-  const session = useSession();
+  const playground = usePlayground();
   const stage = useRun((state) => state.stage);
   const step = useRun((state) => state.step);
   const snapshots = useRun((state) => state.snapshots);
   const planned = useRun((state) => plannedSteps(state.stage, state.settings));
   const past = useGroups((state) => state.past);
-  const lookedAt = useGroups((state) => state.lookedAt);
+  const viewedStep = useGroups((state) => state.viewedStep);
   const cursor = useView((state) => state.cursor);
   const [chosen, setChosen] = useState<SnapshotInfo | null>(null);
   const end = Math.max(1, planned ?? 1, step);
@@ -28,7 +28,10 @@ export function Timeline() {
       (best, entry) => (best === null || Math.abs(entry.step - value) < Math.abs(best - value) ? entry.step : best),
       null,
     );
-    session.live.groups.change((state) => ({ ...state, lookedAt: value >= step || nearest === null ? null : nearest }));
+    playground.live.groups.change((state) => ({
+      ...state,
+      viewedStep: value >= step || nearest === null ? null : nearest,
+    }));
     view.setState({ cursor: value >= step ? null : value });
   };
 
@@ -51,10 +54,10 @@ export function Timeline() {
           min={0}
           max={end}
           step={1}
-          value={lookedAt ?? step}
+          value={viewedStep ?? step}
           disabled={past.length === 0}
           aria-label="Look back at an earlier step"
-          aria-valuetext={lookedAt === null ? `now, step ${step}` : `step ${lookedAt}`}
+          aria-valuetext={viewedStep === null ? `now, step ${step}` : `step ${viewedStep}`}
           onChange={(event) => look(Number(event.target.value))}
           onPointerUp={() => view.setState({ cursor: null })}
         />
@@ -84,7 +87,7 @@ export function Timeline() {
               type="button"
               className="button is-main"
               onClick={() => {
-                session.restore(chosen.id);
+                playground.restore(chosen.id);
                 setChosen(null);
               }}
             >

@@ -1,12 +1,12 @@
 /** The one sentence of a first visit, and what is worth knowing about where the run is now. */
 import { useState } from "react";
 import { Icon } from "../parts/Icon";
-import { useRun, useSession, useView } from "../state/hooks";
+import { usePlayground, useRun, useView } from "../state/hooks";
 import { setTaste } from "../state/view";
 import { BACKEND_WORDS } from "../state/words";
 
 export function FirstLine() {
-  const session = useSession();
+  const playground = usePlayground();
   const [backendLineClosed, setBackendLineClosed] = useState(false);
   const seen = useView((state) => state.firstLineSeen);
   const opened = useRun((state) => state.opened);
@@ -20,7 +20,7 @@ export function FirstLine() {
     return (
       <div className="first-line is-quiet">
         <p>This tab watches: another one steers the run. Rewards moved here only show what they would do.</p>
-        <button type="button" className="text-button" disabled={!ready} onClick={session.steer}>
+        <button type="button" className="text-button" disabled={!ready} onClick={playground.steer}>
           Steer from here
         </button>
       </div>
@@ -53,7 +53,7 @@ export function FirstLine() {
     return (
       <div className="first-line is-quiet">
         <p>Welcome back: the run goes on from step {step}, as you left it.</p>
-        <button type="button" className="text-button" onClick={session.reset}>
+        <button type="button" className="text-button" onClick={playground.reset}>
           start over
         </button>
       </div>

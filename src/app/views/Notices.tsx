@@ -1,20 +1,20 @@
 /** Messages from the run: what went wrong, where, and what happens now. */
 import { useEffect } from "react";
 import { Icon } from "../parts/Icon";
-import { useRun, useSession } from "../state/hooks";
+import { usePlayground, useRun } from "../state/hooks";
 
 const NEWS_MS = 7000;
 
 export function Notices() {
-  const session = useSession();
+  const playground = usePlayground();
   const notices = useRun((state) => state.notices);
   // Good news leaves by itself; anything else waits until it was read.
   const news = notices.find(({ kind }) => kind === "info")?.id;
   useEffect(() => {
     if (news === undefined) return;
-    const timer = setTimeout(() => session.dismiss(news), NEWS_MS);
+    const timer = setTimeout(() => playground.dismiss(news), NEWS_MS);
     return () => clearTimeout(timer);
-  }, [news, session]);
+  }, [news, playground]);
   return (
     <div className="notices" role="status" aria-live="polite">
       {notices.map(({ id, kind, title, text }) => (
@@ -27,7 +27,7 @@ export function Notices() {
           <button
             type="button"
             className="icon-button"
-            onClick={() => session.dismiss(id)}
+            onClick={() => playground.dismiss(id)}
             aria-label={`Dismiss: ${title}`}
           >
             <Icon name="close" />

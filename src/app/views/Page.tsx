@@ -5,10 +5,10 @@ import { Header, toggleTheme } from "../header/Header";
 import { Help } from "../header/Help";
 import { WhyCard } from "../parts/Why";
 import { shown } from "../state/groups";
-import { useSession } from "../state/hooks";
+import { usePlayground } from "../state/hooks";
 import { type Action, actionOf, ownsKey } from "../state/keyboard";
+import type { PlaygroundController } from "../state/playgroundController";
 import { canSteer } from "../state/run";
-import type { Session } from "../state/session";
 import { applyTheme, view } from "../state/view";
 import { Timeline } from "../timeline/Timeline";
 import { FirstLine } from "./FirstLine";
@@ -16,11 +16,11 @@ import { KnobSheet, Knobs } from "./Knobs";
 import { Middle } from "./Middle";
 import { Notices } from "./Notices";
 
-function act(session: Session, action: Action): void {
+function act(playground: PlaygroundController, action: Action): void {
   const turn = (by: number): void =>
-    session.live.groups.change((state) => {
+    playground.live.groups.change((state) => {
       const count = shown(state)?.groups.length ?? 1;
-      return { ...state, chosen: (Math.min(state.chosen, count - 1) + by + count) % count };
+      return { ...state, selectedGroup: (Math.min(state.selectedGroup, count - 1) + by + count) % count };
     });
   switch (action) {
     case "help":
@@ -36,7 +36,7 @@ function act(session: Session, action: Action): void {
       turn(-1);
       return;
     case "back":
-      session.back();
+      playground.back();
       return;
     case "play":
     case "step":
@@ -46,11 +46,11 @@ function act(session: Session, action: Action): void {
     default:
       action satisfies never;
   }
-  if (!canSteer(session.live.run.store.getState())) return;
-  if (action === "play") session.togglePlay();
-  else if (action === "reset") session.reset();
-  else if (action === "step") session.step();
-  else session.phase();
+  if (!canSteer(playground.live.run.store.getState())) return;
+  if (action === "play") playground.togglePlay();
+  else if (action === "reset") playground.reset();
+  else if (action === "step") playground.step();
+  else playground.phase();
 }
 
 const narrow = matchMedia("(max-width: 1023px)");
@@ -64,7 +64,7 @@ const useNarrow = (): boolean =>
   );
 
 export function Page() {
-  const session = useSession();
+  const playground = usePlayground();
   const isNarrow = useNarrow();
   useEffect(applyTheme, []);
   useEffect(() => {
@@ -73,11 +73,11 @@ export function Page() {
       if (action === null || ownsKey(event.target, event.key) || document.querySelector("dialog[open]") !== null)
         return;
       event.preventDefault();
-      act(session, action);
+      act(playground, action);
     };
     addEventListener("keydown", press);
     return () => removeEventListener("keydown", press);
-  }, [session]);
+  }, [playground]);
   return (
     <div className="page">
       <Header />

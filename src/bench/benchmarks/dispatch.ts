@@ -25,9 +25,9 @@ export const dispatch: Benchmark = {
       title: `a chain of ${LENGTH} sums`,
       rate: { perUnit: LENGTH, unit: "dispatches/s" },
       runners: [
-        { name: "ours", party: "ours", job: job(true) },
-        { name: "ours, not replayed", party: "ours", job: job(false) },
-        { name: "tfjs", party: "tfjs", job: job(false) },
+        { name: "ours", library: "ours", job: job(true) },
+        { name: "ours, not replayed", library: "ours", job: job(false) },
+        { name: "tfjs", library: "tfjs", job: job(false) },
       ],
     } as const;
     return raceAll("dispatch", setting, [workload], {

@@ -12,10 +12,10 @@ import { SyntheticValues, syntheticFiles, syntheticTensors } from "../../policy/
 import { writeFolder } from "../../runner/files/atomicWrite";
 import { writeShards } from "../../runner/files/shardWriter";
 import type { Benchmark, FullSizeSetting, Outcome, Setting } from "../benchmark";
+import { requireSame } from "../comparison";
 import { measureOurs } from "../fullSize/ours";
 import { FULL_SCALE, type FullSizeFigures, type FullSizeWork, fullSizeWork, QUICK_SCALE } from "../fullSize/work";
 import { measureTransformers } from "../peers/transformers/fullSize";
-import { requireSame } from "../race";
 import type { Absent, Measurement } from "../results";
 import { median, spread } from "../statistics";
 import { bytes, figure } from "../tables";
@@ -54,15 +54,15 @@ export const fullSize: Benchmark = {
           why: error instanceof Error ? error.message : String(error),
         });
       }
-      const parties: readonly (readonly [string, FullSizeFigures])[] = [
+      const libraries: readonly (readonly [string, FullSizeFigures])[] = [
         ["ours", ours],
         ...(theirs === null ? [] : [["transformers", theirs] as const]),
       ];
       return {
-        measurements: measurements(setting, work, parties),
+        measurements: measurements(setting, work, libraries),
         absent,
-        adapters: Object.fromEntries(parties.map(([name, { engine }]) => [`full-size ${name}`, engine])),
-        notes: parties.map(
+        adapters: Object.fromEntries(libraries.map(([name, { engine }]) => [`full-size ${name}`, engine])),
+        notes: libraries.map(
           ([name, { engine, check, peakBytes }]) =>
             `${name}: ${engine}; peak memory ${peakBytes === null ? "not known" : bytes(peakBytes)}; mean log-probability of the checked response ${figure(check)}.`,
         ),
@@ -87,14 +87,14 @@ async function synthesise(shape: ShapeName, out: string, onProgress: (what: stri
   );
 }
 
-/** Rows of the table; times of both parties in the order of the repetitions, ratios of their medians. */
+/** Rows of the table; times of both libraries in the order of the repetitions, ratios of their medians. */
 export function measurements(
   {
     backend,
     fullSize: { shape },
   }: { readonly backend: Setting["backend"]; readonly fullSize: Pick<FullSizeSetting, "shape"> },
   work: FullSizeWork,
-  parties: readonly (readonly [string, FullSizeFigures])[],
+  libraries: readonly (readonly [string, FullSizeFigures])[],
 ): Measurement[] {
   const { newTokens, groupSize, step } = work;
   const responses = step.prompts * groupSize;
@@ -124,9 +124,9 @@ export function measurements(
     },
   ];
   return rows.flatMap(({ workload, times, perUnit, unit }) => {
-    const [first] = parties;
+    const [first] = libraries;
     const base = first === undefined ? Number.NaN : median(times(first[1]));
-    return parties.map(([contender, figures]): Measurement => {
+    return libraries.map(([contender, figures]): Measurement => {
       const milliseconds = spread(times(figures));
       return {
         benchmark: "full-size",

@@ -4,7 +4,7 @@
  */
 
 import { type Benchmark, type Runner, raceAll } from "../benchmark";
-import { AS_IN_TRAINING } from "../race";
+import { AS_IN_TRAINING } from "../comparison";
 
 const POLICY = "public/policies/sft";
 
@@ -15,7 +15,7 @@ export const grpoStep: Benchmark = {
     const [prompts, groupSize, maxNewTokens] = setting.quick ? [2, 4, 24] : [16, 8, 104];
     const runner = (workers: number): Runner => ({
       name: workers === 1 ? "ours" : `ours, ${workers} workers`,
-      party: "ours",
+      library: "ours",
       job: { kind: "grpo", policy: POLICY, prompts, groupSize, maxNewTokens, workers },
     });
     const workload = {

@@ -70,8 +70,8 @@ function variantWorkloads({ quick }: Setting): readonly Workload[] {
   ];
   return shapes.map(([title, form, [rows, inner, outer], format]) =>
     workload(`variants: ${title}`, { kind: "matmul", form, rows, inner, outer, format }, (job) => [
-      { name: "ours", party: "ours", job },
-      ...MATMUL_VARIANTS.map((matmul) => ({ name: `ours by ${matmul}`, party: "ours" as const, job, matmul })),
+      { name: "ours", library: "ours", job },
+      ...MATMUL_VARIANTS.map((matmul) => ({ name: `ours by ${matmul}`, library: "ours" as const, job, matmul })),
     ]),
   );
 }

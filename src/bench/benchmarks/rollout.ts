@@ -3,8 +3,8 @@
  * read. How the cost grows with the size of the group is measured on our side alone.
  */
 import { type Benchmark, each, raceAll, type Workload } from "../benchmark";
-import type { PartyName } from "../contender";
-import { AS_IN_TRAINING } from "../race";
+import { AS_IN_TRAINING } from "../comparison";
+import type { LibraryName } from "../contender";
 import { largeShape, nanoShape } from "../workload";
 
 const PROMPT_LENGTH = 32;
@@ -22,13 +22,13 @@ export const rollout: Benchmark = {
       groupSize: number,
       newTokens: number,
       prefix: string,
-      parties: readonly PartyName[],
+      libraries: readonly LibraryName[],
       name = "nano",
       shape = nano,
     ): Workload => ({
       title: `${prefix}${name}, ${prompts} × ${groupSize} responses of ${newTokens}`,
       rate: { perUnit: prompts * groupSize * newTokens, unit: "tokens/s" },
-      runners: each({ kind: "rollout", shape, prompts, groupSize, promptLength: PROMPT_LENGTH, newTokens }, parties),
+      runners: each({ kind: "rollout", shape, prompts, groupSize, promptLength: PROMPT_LENGTH, newTokens }, libraries),
     });
     // Two lengths and two depths: what a token and a layer cost is in their differences.
     const growth = [

@@ -5,8 +5,8 @@
  * and model size is measured on our side alone. A product of 1024³ in the same run is the yardstick of its arithmetic.
  */
 import { type Benchmark, each, type Runner, raceAll, type Workload } from "../benchmark";
+import { AS_IN_TRAINING } from "../comparison";
 import type { DecoderShape, Job } from "../contender";
-import { AS_IN_TRAINING } from "../race";
 import { figure } from "../tables";
 import { largeShape, nanoShape, trainingFlops } from "../workload";
 import { PRODUCT, rateOf } from "./kernels";
@@ -30,7 +30,7 @@ export const trainStep: Benchmark = {
         microBatchRows: shared ? rows / 2 : rows,
         workers: 1,
       };
-      const two: Runner = { name: "ours, 2 workers", party: "ours", job: { ...job, workers: 2 } };
+      const two: Runner = { name: "ours, 2 workers", library: "ours", job: { ...job, workers: 2 } };
       return {
         title: `${name}, ${rows} × ${LENGTH} tokens`,
         rate: { perUnit: rows * LENGTH, unit: "tokens/s" },

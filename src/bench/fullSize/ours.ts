@@ -5,7 +5,7 @@ import { Policy, type RolloutRow } from "../../policy/policy";
 import { openNodeBackend } from "../../runner/backend/nodeBackends";
 import type { Backend, BackendName } from "../../tensor/backend";
 import type { WeightFormat } from "../../tensor/packedWeight";
-import { Lifetime } from "../../training/disposalScope";
+import { DisposalScope } from "../../training/disposalScope";
 import type { TrainingRow } from "../../training/microBatch";
 import { responseLogprobs } from "../../training/optimiserStep";
 import { policyUpdate } from "../../training/update";
@@ -79,16 +79,16 @@ class Measurement {
   private async check(): Promise<number> {
     const [prompt] = this.prompts;
     if (prompt === undefined) throw new Error("There is no prompt.");
-    const lifetime = new Lifetime();
+    const scope = new DisposalScope();
     try {
       const row: TrainingRow = { prompt, tokens: Int32Array.from(this.work.checked), weight: 1, advantage: 0 };
       const [values] = await this.backend.read(
-        responseLogprobs(this.policy, [[row]], { temperature: 1, features: null }, lifetime),
+        responseLogprobs(this.policy, [[row]], { temperature: 1, features: null }, scope),
       );
       const sum = Array.from(values ?? []).reduce((total, value) => total + value, 0);
       return sum / this.work.checked.length;
     } finally {
-      lifetime.dispose();
+      scope.dispose();
     }
   }
 

@@ -3,7 +3,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../tensor/backend";
 import type { Contender, JobOf } from "../contender";
 import { TERM } from "../workload";
-import { measured } from "./party";
+import { measured } from "./library";
 
 export async function openChain(backend: Backend, { length, replayed }: JobOf<"chain">): Promise<Contender> {
   const term = backend.upload(TERM, [TERM.length]);

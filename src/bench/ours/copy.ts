@@ -5,7 +5,7 @@
 import type { Backend } from "../../tensor/backend";
 import { WebGpuBackend } from "../../tensor/webgpu/backend";
 import type { Contender, JobOf } from "../contender";
-import { measured } from "./party";
+import { measured } from "./library";
 
 export async function openCopy(backend: Backend, { bytes }: JobOf<"copy">): Promise<Contender> {
   if (backend instanceof WebGpuBackend) return gpuCopy(backend, bytes);

@@ -7,7 +7,7 @@ import { configure } from "../../training/configure";
 import { Session } from "../../training/session";
 import { defaultSettings } from "../../training/settings";
 import type { Contender, JobOf } from "../contender";
-import { measured } from "./party";
+import { measured } from "./library";
 
 export async function openGrpo(
   backend: Backend,

@@ -5,7 +5,7 @@ import type { AttentionShape, Weight } from "../../tensor/kernels";
 import type { Contender, JobOf } from "../contender";
 import { type KernelName, SIZES } from "../kernelWork";
 import { matmulInputs } from "../workload";
-import { measured } from "./party";
+import { measured } from "./library";
 
 const {
   rows: N,

@@ -4,7 +4,7 @@ import type { Backend } from "../../tensor/backend";
 import { disposeWeight, packWeight } from "../../tensor/packedWeight";
 import type { Contender, JobOf } from "../contender";
 import { matmulInputs } from "../workload";
-import { measured } from "./party";
+import { measured } from "./library";
 
 export async function openMatmul(
   backend: Backend,

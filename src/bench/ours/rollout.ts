@@ -3,7 +3,7 @@ import type { GenerateOptions, Rollout } from "../../policy/policy";
 import type { Backend } from "../../tensor/backend";
 import type { Contender, JobOf } from "../contender";
 import { randomTokens } from "../workload";
-import { measured } from "./party";
+import { measured } from "./library";
 import { workloadPolicy } from "./training";
 
 export async function openRollout(

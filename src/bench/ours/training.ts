@@ -6,7 +6,7 @@ import type { TrainingRow } from "../../training/microBatch";
 import { sftUpdate, type UpdateResult } from "../../training/update";
 import type { Contender, DecoderShape, JobOf } from "../contender";
 import { CHECKED_STEPS, decoderFolder, decoderWeights, OPTIMISER, randomTokens } from "../workload";
-import { measured } from "./party";
+import { measured } from "./library";
 
 /** A policy with the workload's weights. */
 export async function workloadPolicy(

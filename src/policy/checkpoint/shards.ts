@@ -24,15 +24,15 @@ export interface CheckpointPlan {
 /** Fill shards with tensors in the given order; one that is larger than `shardBytes` gets a shard of its own. */
 export function planShards(tensors: readonly TensorPlan[], shardBytes: number): CheckpointPlan {
   const groups: TensorPlan[][] = [];
-  let room = 0;
+  let capacity = 0;
   for (const tensor of tensors) {
     const bytes = planBytes(tensor);
-    if (groups.length === 0 || bytes > room) {
+    if (groups.length === 0 || bytes > capacity) {
       groups.push([]);
-      room = shardBytes;
+      capacity = shardBytes;
     }
     groups.at(-1)?.push(tensor);
-    room -= bytes;
+    capacity -= bytes;
   }
   const digits = (n: number): string => String(n).padStart(5, "0");
   const shards = groups.map((group, i): ShardPlan => {

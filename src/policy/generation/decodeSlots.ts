@@ -1,58 +1,58 @@
 /**
- * The tables of a window of decode steps: one seat for each response being written, and what the sampler fills. Between
- * windows the seats are written anew in place, so that responses come and go while shapes, and with them the recorded
- * step, stay the same. An empty seat sees nothing, stores nothing and counts as done.
+ * The tables of a window of decode steps: one slot for each response being written, and what the sampler fills. Between
+ * windows the slots are written anew in place, so that responses come and go while shapes, and with them the recorded
+ * step, stay the same. An empty slot sees nothing, stores nothing and counts as done.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend, DataType } from "../../tensor/backend";
 import type { SampleBuffers } from "../../tensor/kernels";
 import type { RopeTables } from "../../tensor/ops/attention";
 import type { MropeAngles } from "../layers/mrope";
-import type { OpenRow } from "./slots";
+import type { Slot } from "./slots";
 
-export class DecodeSeats {
+export class DecodeSlots {
   readonly buffers: SampleBuffers;
-  /** Cache row of each seat's first input of the window [seats], −1 for an empty one. */
+  /** Cache row of each slot's first input of the window [slots], −1 for an empty one. */
   readonly cacheRows: Tensor;
-  /** Cache rows seen at the window's first step [seats, 4]. */
+  /** Cache rows seen at the window's first step [slots, 4]. */
   readonly visible: Tensor;
-  /** Rotary angles of the window's steps [steps·seats, headDim/2], step by step. */
+  /** Rotary angles of the window's steps [steps·slots, headDim/2], step by step. */
   readonly angles: RopeTables;
 
-  /** @param count seats @param steps of a window at most @param larger seats whose memory these take: they must go before it */
+  /** @param count slots @param steps of a window at most @param larger slots whose memory these take: they must go before it */
   constructor(
     private readonly backend: Backend,
     private readonly mrope: MropeAngles,
     readonly count: number,
     private readonly steps: number,
-    larger: DecodeSeats | null = null,
+    larger: DecodeSlots | null = null,
   ) {
     if (larger !== null && (count > larger.count || steps > larger.steps))
       throw new Error(
-        `DecodeSeats: ${count} seats of ${steps} steps do not fit the memory of ${larger.count} of ${larger.steps}.`,
+        `DecodeSlots: ${count} decodeSlots of ${steps} steps do not fit the memory of ${larger.count} of ${larger.steps}.`,
       );
-    const table = (shape: readonly number[], type: DataType, of: (seats: DecodeSeats) => Tensor): Tensor =>
+    const table = (shape: readonly number[], type: DataType, of: (decodeSlots: DecodeSlots) => Tensor): Tensor =>
       larger === null ? backend.zeros(shape, type) : backend.view(of(larger), 0, shape);
     this.buffers = {
-      tokens: table([count, steps], "int32", (seats) => seats.buffers.tokens),
-      logprobs: table([count, steps], "float32", (seats) => seats.buffers.logprobs),
-      entropies: table([count, steps], "float32", (seats) => seats.buffers.entropies),
-      next: table([count], "int32", (seats) => seats.buffers.next),
-      done: table([count], "int32", (seats) => seats.buffers.done),
-      streams: table([count, 2], "int32", (seats) => seats.buffers.streams),
+      tokens: table([count, steps], "int32", (decodeSlots) => decodeSlots.buffers.tokens),
+      logprobs: table([count, steps], "float32", (decodeSlots) => decodeSlots.buffers.logprobs),
+      entropies: table([count, steps], "float32", (decodeSlots) => decodeSlots.buffers.entropies),
+      next: table([count], "int32", (decodeSlots) => decodeSlots.buffers.next),
+      done: table([count], "int32", (decodeSlots) => decodeSlots.buffers.done),
+      streams: table([count, 2], "int32", (decodeSlots) => decodeSlots.buffers.streams),
     };
-    this.cacheRows = table([count], "int32", (seats) => seats.cacheRows);
-    this.visible = table([count, 4], "int32", (seats) => seats.visible);
+    this.cacheRows = table([count], "int32", (decodeSlots) => decodeSlots.cacheRows);
+    this.visible = table([count, 4], "int32", (decodeSlots) => decodeSlots.visible);
     const angleShape = [steps * count, mrope.half];
     this.angles = {
-      cos: table(angleShape, "float32", (seats) => seats.angles.cos),
-      sin: table(angleShape, "float32", (seats) => seats.angles.sin),
+      cos: table(angleShape, "float32", (decodeSlots) => decodeSlots.angles.cos),
+      sin: table(angleShape, "float32", (decodeSlots) => decodeSlots.angles.sin),
     };
   }
 
-  /** Fewer seats in the same memory, so that what a rollout holds does not depend on how its responses end. They must go before these. */
-  fewer(count: number): DecodeSeats {
-    return new DecodeSeats(this.backend, this.mrope, count, this.steps, this);
+  /** Fewer slots in the same memory, so that what a rollout holds does not depend on how its responses end. They must go before these. */
+  fewer(count: number): DecodeSlots {
+    return new DecodeSlots(this.backend, this.mrope, count, this.steps, this);
   }
 
   /** All tensors, in a fixed order. */
@@ -60,13 +60,13 @@ export class DecodeSeats {
     return [...Object.values(this.buffers), this.cacheRows, this.visible, this.angles.cos, this.angles.sin];
   }
 
-  /** Begin a window of `steps` steps with these rows, the first in the first seat. */
-  seat(rows: readonly OpenRow[], steps: number): void {
+  /** Begin a window of `steps` steps with these rows, the first in the first slot. */
+  begin(rows: readonly Slot[], steps: number): void {
     const { count, backend, mrope } = this;
     const { half } = mrope;
     if (rows.length > count || steps > this.steps)
       throw new Error(
-        `DecodeSeats: ${rows.length} rows and ${steps} steps for ${count} seats and ${this.steps} steps.`,
+        `DecodeSlots: ${rows.length} rows and ${steps} steps for ${count} decodeSlots and ${this.steps} steps.`,
       );
     const next = new Int32Array(count);
     const done = new Int32Array(count).fill(1);
@@ -75,15 +75,15 @@ export class DecodeSeats {
     const visible = new Int32Array(4 * count);
     const cos = new Float32Array(steps * count * half);
     const sin = new Float32Array(steps * count * half);
-    rows.forEach((row, seat) => {
+    rows.forEach((row, slot) => {
       const at = row.cacheRow + row.length;
-      next[seat] = row.next;
-      done[seat] = 0;
-      streams.set([row.id, row.length], 2 * seat);
-      cacheRows[seat] = at;
-      visible.set([row.promptStart, row.promptEnd, row.cacheRow, at + 1], 4 * seat);
+      next[slot] = row.next;
+      done[slot] = 0;
+      streams.set([row.id, row.length], 2 * slot);
+      cacheRows[slot] = at;
+      visible.set([row.promptStart, row.promptEnd, row.cacheRow, at + 1], 4 * slot);
       for (let step = 0; step < steps; step++) {
-        mrope.writeText(row.firstPosition + row.length + step, 1, cos, sin, (step * count + seat) * half);
+        mrope.writeText(row.firstPosition + row.length + step, 1, cos, sin, (step * count + slot) * half);
       }
     });
     backend.write(this.buffers.next, next);

@@ -114,7 +114,7 @@ describe("slots", () => {
     expect(layout.rows).toBe(longest[0]! + longest[1]! + 60);
     const bytes = 4 * text.layers * layout.rows * 2 * text.kvHeads * text.headDim;
     expect(most).toBeGreaterThanOrEqual(bytes);
-    expect(most).toBeLessThan(1.5 * bytes); // with the tables of the seats, and the pictures' features
+    expect(most).toBeLessThan(1.5 * bytes); // with the tables of the slots, and the pictures' features
     await backend.dispose();
   });
 

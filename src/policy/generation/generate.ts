@@ -1,9 +1,9 @@
 /**
  * Sampling groups of responses. Each prompt is computed once for its whole group (prefill.ts); responses are written in
  * slots (groupCache.ts), and a slot whose response has finished is taken by the next one, of the same prompt or a later one.
- * Every decode step is the same: feed the last prompt token or the token just sampled, extend the cache by one row, sample
+ * Every decode step is the same: feed the last prompt token or the token just sampled, cacheOffset the cache by one row, sample
  * on the device. The host looks every `LOOK_EVERY` tokens, in one read-back: it takes what was sampled, retires
- * responses that have finished, and seats others. Without anything to stop at it looks once.
+ * responses that have finished, and slots others. Without anything to stop at it looks once.
  *
  * A response's tokens depend on the weights, its prompt, (seed, step) and its row id: not on the slots there are, nor
  * on what else is in flight.
@@ -11,14 +11,14 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { Tape } from "../../tensor/tape";
 import type { KvCache } from "../layers/decoder";
-import { type EncodedPrompt, type FeaturePlaces, paddedSize } from "../layers/packing";
-import { DecodeSeats } from "./decodeSlots";
+import { type EncodedPrompt, type FeatureIndex, paddedSize } from "../layers/packing";
+import { DecodeSlots } from "./decodeSlots";
 import { type CacheFormat, cacheBytesOfToken, cacheLayout, GroupCache, slotCount } from "./groupCache";
-import { type PrefillModel, prefill, prefillRoom } from "./prefill";
-import { type OpenRow, OpenRows } from "./slots";
+import { type PrefillModel, prefill, prefillCapacity } from "./prefill";
+import { ActiveSlots, type Slot } from "./slots";
 
 const LOOK_EVERY = 8;
-/** Go on with fewer seats once nothing waits and at most this share of them is taken. */
+/** Go on with fewer slots once nothing waits and at most this share of them is taken. */
 const SHRINK_AT = 0.75;
 
 export interface GenerateOptions {
@@ -59,7 +59,7 @@ export interface RolloutRow {
 export interface Rollout {
   readonly rows: RolloutRow[];
   readonly readbacks: number;
-  /** Decode steps made, each one token for every seat. */
+  /** Decode steps made, each one token for every slot. */
   readonly steps: number;
 }
 
@@ -69,7 +69,7 @@ export interface GeneratorModel extends PrefillModel {
   /** Where the options leave it open. */
   readonly cacheFormat: CacheFormat;
   /** Cache rows that every prompt gets, and none has more of; null: each its own. */
-  readonly promptRoom: number | null;
+  readonly promptCapacity: number | null;
 }
 
 /** How many of the tokens there are when a stop string is complete, looking from token `from` on; null while none is. */
@@ -85,7 +85,7 @@ export async function generateRollout(
   model: GeneratorModel,
   prompts: readonly EncodedPrompt[],
   features: Tensor | null,
-  places: readonly FeaturePlaces[],
+  places: readonly FeatureIndex[],
   options: ResolvedOptions,
 ): Promise<Rollout> {
   const { backend } = model;
@@ -95,51 +95,58 @@ export async function generateRollout(
     throw new Error("generate: needs at least one prompt, one sample and one new token.");
   const sizes = { layers: model.numLayers, ...model.decoder.shape };
   const format = options.cache ?? model.cacheFormat;
-  const needs = { promptRows: prompts.map(({ ids }) => model.promptRoom ?? ids.length - 1), groupSize, maxNewTokens };
+  const needs = {
+    promptRows: prompts.map(({ ids }) => model.promptCapacity ?? ids.length - 1),
+    groupSize,
+    maxNewTokens,
+  };
   const slots = slotCount(options.slots ?? null, needs, cacheBytesOfToken(sizes, format));
   const layout = cacheLayout({ ...needs, slots, padded: backend.records });
   const cache = new GroupCache(backend, sizes, format, layout);
-  const open = new OpenRows(prompts, groupSize, maxNewTokens, options.rowIds ?? null, cache);
+  const active = new ActiveSlots(prompts, groupSize, maxNewTokens, options.rowIds ?? null, cache);
   const window = stopTokens.length === 0 && stopCheck === null ? maxNewTokens : Math.min(LOOK_EVERY, maxNewTokens);
-  const allSeats = new DecodeSeats(backend, model.angles, slots, window);
-  let seats = allSeats;
+  const allSlots = new DecodeSlots(backend, model.angles, slots, window);
+  let decodeSlots = allSlots;
   const rows = new Array<RolloutRow>(total);
   let [steps, readbacks] = [0, 0];
   try {
     for (;;) {
-      const begun = open.fill();
-      if (open.rows.length === 0) return { rows, readbacks, steps };
+      const begun = active.fill();
+      if (active.rows.length === 0) return { rows, readbacks, steps };
       prefill(
         model,
         begun.map(({ prompt, start }) => ({ prompt: at(prompts, prompt), places: at(places, prompt), start })),
         features,
         cache.layers,
-        model.promptRoom === null ? null : prefillRoom(model.promptRoom, layout.prefixRows),
+        model.promptCapacity === null ? null : prefillCapacity(model.promptCapacity, layout.prefixRows),
       );
-      if (open.waiting === 0 && open.rows.length <= SHRINK_AT * seats.count) {
-        const fewer = Math.min(seats.count, backend.records ? paddedSize(open.rows.length) : open.rows.length);
-        if (fewer < seats.count) {
-          if (seats !== allSeats) seats.dispose();
-          seats = allSeats.fewer(fewer);
+      if (active.waiting === 0 && active.rows.length <= SHRINK_AT * decodeSlots.count) {
+        const fewer = Math.min(
+          decodeSlots.count,
+          backend.records ? paddedSize(active.rows.length) : active.rows.length,
+        );
+        if (fewer < decodeSlots.count) {
+          if (decodeSlots !== allSlots) decodeSlots.dispose();
+          decodeSlots = allSlots.fewer(fewer);
         }
       }
       const ahead =
-        options.onToken === undefined ? Math.min(window, ...open.rows.map(({ length }) => maxNewTokens - length)) : 1;
-      seats.seat(open.rows, ahead);
+        options.onToken === undefined ? Math.min(window, ...active.rows.map(({ length }) => maxNewTokens - length)) : 1;
+      decodeSlots.begin(active.rows, ahead);
       for (let step = 0; step < ahead; step++) {
-        decodeStep(model, step, seats, cache.layers, options);
+        decodeStep(model, step, decodeSlots, cache.layers, options);
         backend.flush(); // the device computes this token while the host goes on
       }
       steps += ahead;
-      const { tokens, logprobs, entropies } = seats.buffers;
+      const { tokens, logprobs, entropies } = decodeSlots.buffers;
       const read = await backend.read([tokens, logprobs, entropies]);
       readbacks++;
-      options.onToken?.(steps - 1, lastTokens(open.rows, read[0] ?? [], window, total, model.padToken));
-      const finished = new Set<OpenRow>();
-      open.rows.forEach((row, seat) => {
+      options.onToken?.(steps - 1, lastTokens(active.rows, read[0] ?? [], window, total, model.padToken));
+      const finished = new Set<Slot>();
+      active.rows.forEach((row, slot) => {
         const result = taken(
           row,
-          read.map((values) => values.subarray(seat * window, seat * window + ahead)),
+          read.map((values) => values.subarray(slot * window, slot * window + ahead)),
           stopTokens,
           stopCheck,
         );
@@ -147,18 +154,18 @@ export async function generateRollout(
         rows[row.row] = result;
         finished.add(row);
       });
-      open.retire(finished);
+      active.retire(finished);
     }
   } finally {
-    if (seats !== allSeats) seats.dispose();
-    allSeats.dispose();
+    if (decodeSlots !== allSlots) decodeSlots.dispose();
+    allSlots.dispose();
     cache.dispose();
   }
 }
 
 /** Put what was sampled at the end of a row. → the response, if it has finished */
 function taken(
-  row: OpenRow,
+  row: Slot,
   [tokens, logprobs, entropies]: readonly (Float32Array | Int32Array)[],
   stopTokens: readonly number[],
   stopCheck: StopCheck | null,
@@ -186,16 +193,16 @@ function taken(
   };
 }
 
-/** For `onToken`: the token of each row's seat at the window's only step, the pad token for rows without a seat. */
+/** For `onToken`: the token of each row's slot at the window's only step, the pad token for rows without a slot. */
 function lastTokens(
-  rows: readonly OpenRow[],
+  rows: readonly Slot[],
   tokens: ArrayLike<number>,
   window: number,
   total: number,
   padToken: number,
 ): Int32Array {
   const all = new Int32Array(total).fill(padToken);
-  rows.forEach(({ row }, seat) => (all[row] = tokens[seat * window] ?? padToken));
+  rows.forEach(({ row }, slot) => (all[row] = tokens[slot * window] ?? padToken));
   return all;
 }
 
@@ -206,33 +213,39 @@ function at<T>(values: readonly T[], index: number): T {
 }
 
 /**
- * One token for every seat. All that differs between steps are the numbers of `changing`, so that a backend that records
+ * One token for every slot. All that differs between steps are the numbers of `dynamicOptions`, so that a backend that records
  * replays one recording for the whole rollout.
  */
 function decodeStep(
   model: GeneratorModel,
   t: number,
-  seats: DecodeSeats,
+  decodeSlots: DecodeSlots,
   layers: readonly Tensor[],
   options: ResolvedOptions,
 ): void {
   const { backend, decoder } = model;
   const { temperature, greedy = false, topK = 0, stopTokens, seed, step } = options;
   const sampling = { temperature, greedy, topK, stopTokens, padToken: model.padToken };
-  const changing = { extend: t, angleRow: t * seats.count, position: t, seed, step };
-  model.recorder.run(`decode ${JSON.stringify(sampling)}`, [...seats.tensors, ...layers], changing, () => {
+  const dynamicOptions = { cacheOffset: t, angleRow: t * decodeSlots.count, position: t, seed, step };
+  model.recorder.run(`decode ${JSON.stringify(sampling)}`, [...decodeSlots.tensors, ...layers], dynamicOptions, () => {
     const tape = new Tape(backend, false);
-    const cache: KvCache = { layers, rows: seats.cacheRows, prefill: false, extend: t, angleRow: changing.angleRow };
+    const cache: KvCache = {
+      layers,
+      rows: decodeSlots.cacheRows,
+      prefill: false,
+      cacheOffset: t,
+      angleRow: dynamicOptions.angleRow,
+    };
     const x = decoder.generateForward(
       tape,
-      decoder.embed(tape, seats.buffers.next, null),
-      seats.angles,
-      seats.visible,
+      decoder.embed(tape, decodeSlots.buffers.next, null),
+      decodeSlots.angles,
+      decodeSlots.visible,
       cache,
     );
     const normed = decoder.finalNorm(tape, x);
     const logits = tape.own(backend.kernels.linear(normed, decoder.head.weight, null, null));
-    backend.kernels.sample(logits, seats.buffers, { ...sampling, seed, step, position: t });
+    backend.kernels.sample(logits, decodeSlots.buffers, { ...sampling, seed, step, position: t });
     tape.dispose();
     return [];
   });

@@ -4,7 +4,7 @@ import type { Backend, Recorder } from "../../tensor/backend";
 import { Tape } from "../../tensor/tape";
 import type { Decoder, KvCache } from "../layers/decoder";
 import type { MropeAngles } from "../layers/mrope";
-import { type EncodedPrompt, type FeaturePlaces, paddedSize, promptAngles, referFeatures } from "../layers/packing";
+import { type EncodedPrompt, type FeatureIndex, paddedSize, promptAngles, referFeatures } from "../layers/packing";
 
 /** Prompts go through the decoder together up to so many tokens: memory only, the result is the same. */
 export const PREFILL_TOKENS = 2048;
@@ -19,7 +19,7 @@ export interface PrefillModel {
 
 export interface PrefillItem {
   readonly prompt: EncodedPrompt;
-  readonly places: FeaturePlaces;
+  readonly places: FeatureIndex;
   /** Cache row of its first token. */
   readonly start: number;
 }
@@ -34,31 +34,31 @@ interface PrefillRows {
 }
 
 /** Rows of the largest batch of prompts that each take up to `longest` rows, where the cache holds `prefix` rows of them at a time. */
-export function prefillRoom(longest: number, prefix: number): number {
+export function prefillCapacity(longest: number, prefix: number): number {
   return paddedSize(Math.max(longest, Math.min(prefix, PREFILL_TOKENS)));
 }
 
-/** Fill the cache with the prompts' keys and values (each prompt but its last token). @param room rows to take memory for from the start; null: as they come */
+/** Fill the cache with the prompts' keys and values (each prompt but its last token). @param capacity rows to take memory for from the start; null: as they come */
 export function prefill(
   model: PrefillModel,
   items: readonly PrefillItem[],
   features: Tensor | null,
   layers: readonly Tensor[],
-  room: number | null,
+  capacity: number | null,
 ): void {
   let batch: PrefillItem[] = [];
   let tokens = 0;
   for (const item of items) {
     const length = item.prompt.ids.length - 1;
     if (batch.length > 0 && tokens + length > PREFILL_TOKENS) {
-      prefillTogether(model, batch, features, layers, room);
+      prefillTogether(model, batch, features, layers, capacity);
       batch = [];
       tokens = 0;
     }
     batch.push(item);
     tokens += length;
   }
-  if (batch.length > 0) prefillTogether(model, batch, features, layers, room);
+  if (batch.length > 0) prefillTogether(model, batch, features, layers, capacity);
 }
 
 /** Where the backend records, padding rows make the shapes few. */
@@ -67,7 +67,7 @@ function prefillTogether(
   items: readonly PrefillItem[],
   features: Tensor | null,
   layers: readonly Tensor[],
-  room: number | null,
+  capacity: number | null,
 ): void {
   const {
     backend,
@@ -79,14 +79,14 @@ function prefillTogether(
   const work = (rows: PrefillRows): { readonly tensors: readonly Tensor[]; readonly body: () => readonly Tensor[] } => {
     const n = rows.ids.length;
     const upload = (values: Float32Array | Int32Array, ...width: number[]): Tensor => {
-      const tensor = backend.upload(values, [n, ...width], (room ?? 0) * (width[0] ?? 1));
+      const tensor = backend.upload(values, [n, ...width], (capacity ?? 0) * (width[0] ?? 1));
       inputs.push(tensor);
       return tensor;
     };
     const ids = upload(rows.ids);
     const angles = { cos: upload(rows.cos, half), sin: upload(rows.sin, half) };
     const visible = upload(rows.visible, 4);
-    const cache: KvCache = { layers, rows: upload(rows.cacheRows), prefill: true, extend: 0, angleRow: 0 };
+    const cache: KvCache = { layers, rows: upload(rows.cacheRows), prefill: true, cacheOffset: 0, angleRow: 0 };
     return {
       tensors: [ids, angles.cos, angles.sin, visible, cache.rows],
       body: () => {
@@ -98,7 +98,7 @@ function prefillTogether(
     };
   };
   const { tensors, body } = work(rowsOf(items, model));
-  if (room !== null) recorder.reserve("prefill", `${room} rows`, () => work(paddingRows(room, half)).body);
+  if (capacity !== null) recorder.reserve("prefill", `${capacity} rows`, () => work(paddingRows(capacity, half)).body);
   recorder.run("prefill", [...tensors, ...layers, ...(features === null ? [] : [features])], {}, body);
   backend.flush();
   // Latest first: the next batch finds the same memory in the same order, and its recording what it binds.

@@ -7,7 +7,7 @@ import type { EncodedPrompt } from "../layers/packing";
 import type { GroupCache } from "./groupCache";
 
 /** One response. What it samples depends on `id` and its prompt, not on its slot or its neighbours. */
-export interface OpenRow {
+export interface Slot {
   /** Row of the rollout, prompt-major. */
   readonly row: number;
   readonly prompt: number;
@@ -35,8 +35,8 @@ export interface BegunPrompt {
   readonly start: number;
 }
 
-export class OpenRows {
-  rows: readonly OpenRow[] = [];
+export class ActiveSlots {
+  rows: readonly Slot[] = [];
   private begun = 0;
   private readonly inFlight = new Map<number, { readonly start: number; left: number }>();
 
@@ -76,7 +76,7 @@ export class OpenRows {
   }
 
   /** These responses are finished: their slots are free. */
-  retire(finished: ReadonlySet<OpenRow>): void {
+  retire(finished: ReadonlySet<Slot>): void {
     this.rows = this.rows.filter((row) => !finished.has(row));
     for (const { prompt, cacheRow } of finished) {
       this.cache.freeRegion(cacheRow);
@@ -87,7 +87,7 @@ export class OpenRows {
     }
   }
 
-  private opened(row: number, index: number, { ids, positions }: EncodedPrompt, start: number): OpenRow {
+  private opened(row: number, index: number, { ids, positions }: EncodedPrompt, start: number): Slot {
     return {
       row,
       prompt: index,

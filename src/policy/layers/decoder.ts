@@ -18,12 +18,12 @@ import type { LoraAdapter } from "./lora";
 /** Keys and values of earlier rows, one tensor a layer [rows, 2·kvHeads·headDim], laid out k|v; in halves as cacheHalves.ts has it. */
 export interface KvCache {
   readonly layers: readonly Tensor[];
-  /** Cache row that each input row's keys and values go to [N] int32 (plus `extend`). */
+  /** Cache row that each input row's keys and values go to [N] int32 (plus `cacheOffset`). */
   readonly rows: Tensor;
   /** Prefill: the input rows see each other and are only stored; else they see cache rows. */
   readonly prefill: boolean;
   /** Decode step: added to `rows` and to the ends of the second visible ranges. */
-  readonly extend: number;
+  readonly cacheOffset: number;
   /** Row of the angle tables that the first input row takes (0 in prefill). */
   readonly angleRow: number;
 }
@@ -109,7 +109,7 @@ export class Decoder {
       qOffset: 0,
       kOffset: 0,
       vOffset: kvHeads * headDim,
-      extend: cache.extend,
+      cacheOffset: cache.cacheOffset,
     };
     return this.layers.reduce((stream, layer, i) => {
       const kv = cache.layers[i];
@@ -117,7 +117,7 @@ export class Decoder {
         throw new Error(`The KV cache has ${cache.layers.length} layers, the decoder ${this.layers.length}.`);
       const normed = rmsNorm(tape, stream, layer.norm1, this.config.rmsNormEps);
       const qkv = linear(tape, normed, layer.qkv);
-      kernels.ropeToCache(qkv, angles.cos, angles.sin, cache.angleRow, this.shape, cache.rows, cache.extend, kv);
+      kernels.ropeToCache(qkv, angles.cos, angles.sin, cache.angleRow, this.shape, cache.rows, cache.cacheOffset, kv);
       if (cache.prefill && i === this.layers.length - 1) {
         tape.release(normed, qkv);
         return stream; // only the keys and values of a prompt are wanted: what comes after them is never read

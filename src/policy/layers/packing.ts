@@ -13,7 +13,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../tensor/backend";
 import type { RopeTables, Visibility } from "../../tensor/ops/attention";
-import type { RowChoice } from "../../tensor/ops/rows";
+import type { RowGather } from "../../tensor/ops/rows";
 import type { MropeAngles, MropePositions } from "./mrope";
 import type { ImagePatches, VisionBatch } from "./vision";
 
@@ -33,10 +33,10 @@ export interface FeatureBank {
   dispose(): void;
 }
 
-/** Where a prompt's image features lie: `firstRow` of the prompt, then `placeOf` of its cells in window order. */
-export interface FeaturePlaces {
+/** Where a prompt's image features lie: `firstRow` of the prompt, then `featureIndex` of its cells in window order. */
+export interface FeatureIndex {
   readonly firstRow: number;
-  readonly placeOf: Int32Array;
+  readonly featureIndex: Int32Array;
 }
 
 export interface PackedItem {
@@ -66,7 +66,7 @@ export interface PackedBatch {
   readonly ids: Tensor;
   readonly angles: RopeTables;
   readonly rows: Visibility;
-  readonly choice: RowChoice;
+  readonly gather: RowGather;
   readonly targets: Tensor;
   /** The pictures, when their features are to be computed with the batch; else they come from `features`. */
   readonly vision: VisionBatch | null;
@@ -77,21 +77,21 @@ export interface PackedBatch {
 }
 
 /** Rows and response tokens of a padded batch as large as batches become (`paddedSize`): its memory serves the smaller ones. */
-export interface BatchRoom {
+export interface BatchCapacity {
   readonly rows: number;
   readonly tokens: number;
 }
 
 /** Ids with image tokens replaced by references to feature rows. */
-export function referFeatures(ids: Int32Array, imageToken: number, places: FeaturePlaces): Int32Array {
+export function referFeatures(ids: Int32Array, imageToken: number, places: FeatureIndex): Int32Array {
   let cell = 0;
-  return ids.map((id) => (id === imageToken ? -1 - (places.firstRow + (places.placeOf[cell++] ?? 0)) : id));
+  return ids.map((id) => (id === imageToken ? -1 - (places.firstRow + (places.featureIndex[cell++] ?? 0)) : id));
 }
 
 export interface PackingModel {
   readonly imageToken: number;
   readonly angles: MropeAngles;
-  readonly places: (prompt: EncodedPrompt) => FeaturePlaces;
+  readonly places: (prompt: EncodedPrompt) => FeatureIndex;
 }
 
 /** The least size ≥ n of eight an octave: at most an eighth of a batch is padding. */
@@ -184,14 +184,14 @@ export function promptAngles(
   }
 }
 
-/** Upload packed rows. The batch owns `vision` (disposed with it), not `features`. @param room take the memory of such a batch */
+/** Upload packed rows. The batch owns `vision` (disposed with it), not `features`. @param capacity take the memory of such a batch */
 export function uploadBatch(
   backend: Backend,
   items: readonly PackedItem[],
   packed: PackedRows,
   vision: VisionBatch | null,
   features: FeatureBank | null,
-  room: BatchRoom | null = null,
+  capacity: BatchCapacity | null = null,
 ): PackedBatch {
   const n = packed.ids.length;
   const r = packed.targets.length;
@@ -203,8 +203,8 @@ export function uploadBatch(
     return tensor;
   };
   const ofRows = (values: Float32Array | Int32Array, ...width: number[]): Tensor =>
-    upload(values, [n, ...width], room?.rows);
-  const ofTokens = (values: Int32Array): Tensor => upload(values, [r], room?.tokens);
+    upload(values, [n, ...width], capacity?.rows);
+  const ofTokens = (values: Int32Array): Tensor => upload(values, [r], capacity?.tokens);
   return {
     rowCount: n,
     tokenCount: r,
@@ -212,7 +212,7 @@ export function uploadBatch(
     ids: ofRows(packed.ids),
     angles: { cos: ofRows(packed.cos, half), sin: ofRows(packed.sin, half) },
     rows: { visible: ofRows(packed.visible, 4), seenBy: ofRows(packed.seenBy, 2) },
-    choice: { to: ofRows(packed.to), from: ofTokens(packed.from) },
+    gather: { to: ofRows(packed.to), from: ofTokens(packed.from) },
     targets: ofTokens(packed.targets),
     vision,
     features,
@@ -228,10 +228,10 @@ export function uploadBatch(
 }
 
 /** A batch of padding alone, with the pictures of `like`: what the largest batch takes on the device, to reserve it. */
-export function blankBatch(backend: Backend, room: BatchRoom, like: PackedBatch): PackedBatch {
+export function blankBatch(backend: Backend, capacity: BatchCapacity, like: PackedBatch): PackedBatch {
   const half = like.angles.cos.shape[1] ?? 0;
   return {
-    ...uploadBatch(backend, [], paddingRows(room.rows, room.tokens, half), null, like.features, room),
+    ...uploadBatch(backend, [], paddingRows(capacity.rows, capacity.tokens, half), null, like.features, capacity),
     vision: like.vision,
   };
 }

@@ -125,7 +125,7 @@ export class VisionTower {
     };
   }
 
-  /** → features [cells, outHiddenSize], in window order (batch.layout.placeOf). Owned by the tape. */
+  /** → features [cells, outHiddenSize], in window order (batch.layout.featureIndex). Owned by the tape. */
   forward(tape: Tape, batch: VisionBatch): Tensor {
     let x = linear(tape, batch.patches, this.patchEmbed);
     this.blocks.forEach((block, i) => {

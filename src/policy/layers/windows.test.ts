@@ -29,7 +29,7 @@ it("permuting cells and looking them up by place are inverse", () => {
   const cells = Float32Array.from({ length: 60 * 2 }, (_, i) => i);
   const ordered = new Float32Array(cells.length);
   permuteCells(cells, layout.cellAt, 0, 2, ordered);
-  layout.placeOf.forEach((place, cell) =>
+  layout.featureIndex.forEach((place, cell) =>
     expect([ordered[2 * place], ordered[2 * place + 1]]).toEqual([2 * cell, 2 * cell + 1]),
   );
 });

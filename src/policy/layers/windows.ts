@@ -3,7 +3,7 @@
  * see each other, and the two-dimensional rotary angles in that order. Follows transformers 5.18.
  *
  * Departure: patches and angles are permuted before they are uploaded, and the features stay in window order;
- * `placeOf` says where a cell's feature lies, so the token embedding addresses it and nothing is gathered.
+ * `featureIndex` says where a cell's feature lies, so the token embedding addresses it and nothing is gathered.
  */
 import type { ImageGrid } from "./vision";
 
@@ -19,7 +19,7 @@ export interface WindowLayout {
   /** Cell (in original order) that lies at each place of the window order. */
   readonly cellAt: Int32Array;
   /** Inverse of `cellAt`: place of each original cell. */
-  readonly placeOf: Int32Array;
+  readonly featureIndex: Int32Array;
   /** Boundaries of the windows in patches (transformers' cu_window_seqlens). */
   readonly windowStarts: readonly number[];
   /** Boundaries of the frames in patches (transformers' cu_seqlens). */
@@ -50,9 +50,9 @@ export function windowLayout(grids: readonly ImageGrid[], shape: WindowShape): W
       frameStarts.push(cellAt.length * unit);
     }
   }
-  const placeOf = new Int32Array(cellAt.length);
-  cellAt.forEach((cell, place) => (placeOf[cell] = place));
-  return { cells: cellAt.length, cellAt: Int32Array.from(cellAt), placeOf, windowStarts, frameStarts };
+  const featureIndex = new Int32Array(cellAt.length);
+  cellAt.forEach((cell, place) => (featureIndex[cell] = place));
+  return { cells: cellAt.length, cellAt: Int32Array.from(cellAt), featureIndex, windowStarts, frameStarts };
 }
 
 /** Rows between two boundaries see each other. → visible [N, 4] and seenBy [N, 2] for the attention kernel. */
@@ -123,7 +123,7 @@ export function visionAngles(
     for (let cell = 0; cell < grid.frames * cells; cell++) {
       const top = Math.floor((cell % cells) / columns) * mergeSize;
       const left = (cell % columns) * mergeSize;
-      let at = (layout.placeOf[first + cell] ?? 0) * unit * half;
+      let at = (layout.featureIndex[first + cell] ?? 0) * unit * half;
       for (let inner = 0; inner < unit; inner++, at += half) {
         const row = (top + Math.floor(inner / mergeSize)) * quarter;
         const column = (left + (inner % mergeSize)) * quarter;

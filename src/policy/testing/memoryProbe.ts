@@ -2,7 +2,7 @@
 import type { Backend } from "../../tensor/backend";
 
 /** The backend, telling the most memory it held whenever a kernel was called. */
-export function watched(backend: Backend): { readonly backend: Backend; readonly most: () => number } {
+export function trackPeakMemory(backend: Backend): { readonly backend: Backend; readonly most: () => number } {
   let most = 0;
   const kernels = new Proxy(backend.kernels, {
     get(target, name) {

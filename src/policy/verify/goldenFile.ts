@@ -1,5 +1,5 @@
 /**
- * Reference files: what another implementation (transformers) computed for a checkpoint, in the layout of
+ * Golden files: what another implementation (transformers) computed for a checkpoint, in the layout of
  * `golden/<name>/reference.safetensors`. Inputs (a left-padded batch with pictures), M-RoPE positions, image
  * features, logits, loss, a gradient for every parameter (`grad.<name>`) and greedily generated tokens.
  */
@@ -9,7 +9,7 @@ import { readFloat32, readInt32 } from "../checkpoint/safetensorsValues";
 import type { ImageGrid, ImagePatches } from "../layers/vision";
 
 /** One sequence of the batch, its padding removed. */
-export interface ReferenceSequence {
+export interface GoldenSequence {
   /** Place of the first real token in the padded row. */
   readonly offset: number;
   readonly ids: Int32Array;
@@ -18,22 +18,22 @@ export interface ReferenceSequence {
   readonly images: readonly ImagePatches[];
 }
 
-export interface ReferenceInputs {
+export interface GoldenInputs {
   readonly batch: number;
   /** Padded length. */
   readonly length: number;
-  readonly sequences: readonly ReferenceSequence[];
+  readonly sequences: readonly GoldenSequence[];
 }
 
 /** @throws Error naming the tensor that is missing or does not fit the others. */
-export function referenceInputs(file: Safetensors, config: PolicyConfig): ReferenceInputs {
+export function goldenInputs(file: Safetensors, config: PolicyConfig): GoldenInputs {
   const [batch = 0, length = 0] = file.entry("input_ids").shape;
   const ids = readInt32(file, "input_ids");
   const mask = readInt32(file, "attention_mask");
   const labels = readInt32(file, "labels");
   const pictures = file.has("pixel_values") ? readPictures(file) : [];
   let next = 0;
-  const sequences = Array.from({ length: batch }, (_, row): ReferenceSequence => {
+  const sequences = Array.from({ length: batch }, (_, row): GoldenSequence => {
     const start = row * length;
     const first = mask.subarray(start, start + length).indexOf(1);
     const own = ids.slice(start + first, start + length);
@@ -42,7 +42,7 @@ export function referenceInputs(file: Safetensors, config: PolicyConfig): Refere
     while (cells > 0) {
       const picture = pictures[next++];
       if (picture === undefined)
-        throw new Error(`Reference file: sequence ${row} has more image tokens than image_grid_thw has cells.`);
+        throw new Error(`Golden file: sequence ${row} has more image tokens than image_grid_thw has cells.`);
       images.push(picture);
       cells -= cellCount(picture.grid, config.vision.spatialMergeSize);
     }
@@ -65,7 +65,7 @@ function readPictures(file: Safetensors): ImagePatches[] {
     const start = row;
     row += grid.frames * grid.height * grid.width;
     if (row * width > values.length)
-      throw new Error(`Reference file: pixel_values ends before picture ${i} of image_grid_thw.`);
+      throw new Error(`Golden file: pixel_values ends before picture ${i} of image_grid_thw.`);
     return { patches: values.slice(start * width, row * width), grid };
   });
 }

@@ -10,7 +10,7 @@ import type { Safetensors } from "../checkpoint/safetensors";
 import { readFloat32, readInt32 } from "../checkpoint/safetensorsValues";
 import type { EncodedPrompt } from "../layers/packing";
 import type { VisionLanguageModel } from "../model";
-import { type ReferenceInputs, referenceInputs } from "./goldenFile";
+import { type GoldenInputs, goldenInputs } from "./goldenFile";
 import { featuresOf, greedyOf, logitsOf, lossAndGradients } from "./verifyOutputs";
 
 export const FORWARD_TOLERANCE = 1e-4;
@@ -60,7 +60,7 @@ export async function verifyModel(
   reference: Safetensors,
   adapterReference: Safetensors | null = null,
 ): Promise<TensorReport[]> {
-  const inputs = referenceInputs(reference, model.config);
+  const inputs = goldenInputs(reference, model.config);
   const prompts = inputs.sequences.map((sequence) => model.encode(sequence.ids, sequence.images));
   const outputs = adapterReference ?? reference;
   const reports: TensorReport[] = [];
@@ -76,7 +76,7 @@ export async function verifyModel(
 
 function positionReports(
   prompts: readonly EncodedPrompt[],
-  { sequences, length, batch }: ReferenceInputs,
+  { sequences, length, batch }: GoldenInputs,
   file: Safetensors,
 ): TensorReport[] {
   const theirs = readInt32(file, "position_ids");
@@ -113,7 +113,7 @@ async function featureReports(
 async function logitsReport(
   model: VisionLanguageModel,
   prompts: readonly EncodedPrompt[],
-  { sequences, length }: ReferenceInputs,
+  { sequences, length }: GoldenInputs,
   file: Safetensors,
 ): Promise<TensorReport> {
   const ours = await logitsOf(model, prompts);
@@ -130,7 +130,7 @@ async function logitsReport(
 
 async function gradientReports(
   model: VisionLanguageModel,
-  inputs: ReferenceInputs,
+  inputs: GoldenInputs,
   file: Safetensors,
 ): Promise<TensorReport[]> {
   const { loss, gradients } = await lossAndGradients(model, inputs);
@@ -177,7 +177,7 @@ export async function verifyPacked(
   greedyTokens = 16,
 ): Promise<TensorReport[]> {
   for (const name of packed.parameters.names()) dequantised.parameters.write(name, await packed.parameters.read(name));
-  const inputs = referenceInputs(reference, packed.config);
+  const inputs = goldenInputs(reference, packed.config);
   const prompts = (model: VisionLanguageModel): EncodedPrompt[] =>
     inputs.sequences.map((sequence) => model.encode(sequence.ids, sequence.images));
   const [ours, theirs] = [prompts(packed), prompts(dequantised)];

@@ -2,7 +2,7 @@
 import { Tape } from "../../tensor/tape";
 import type { EncodedPrompt } from "../layers/packing";
 import type { VisionLanguageModel } from "../model";
-import type { ReferenceInputs } from "./goldenFile";
+import type { GoldenInputs } from "./goldenFile";
 
 /** Image features in the order of the pictures' merged cells [cells, hidden]; null without pictures. */
 export async function featuresOf(
@@ -17,7 +17,7 @@ export async function featuresOf(
   const ordered = new Float32Array(values.length);
   let first = 0;
   for (const prompt of prompts) {
-    const places = model.placeOf(prompt);
+    const places = model.featureIndex(prompt);
     places.forEach((place, cell) => {
       const from = (first + place) * width;
       ordered.set(values.subarray(from, from + width), (first + cell) * width);
@@ -41,14 +41,14 @@ export async function logitsOf(model: VisionLanguageModel, prompts: readonly Enc
 /** The mean cross-entropy over labels, and its gradient in every trainable parameter. */
 export async function lossAndGradients(
   model: VisionLanguageModel,
-  { sequences }: ReferenceInputs,
+  { sequences }: GoldenInputs,
 ): Promise<{ loss: number; gradients: Map<string, Float32Array> }> {
   const { backend, parameters } = model;
   const items = sequences.map(({ ids, labels, images }, row) => {
     const first = labels.findIndex((label) => label >= 0);
     if (first < 2)
       throw new Error(
-        `Reference file: the first label of sequence ${row} must stand at token 2 or later, found ${first < 0 ? "none" : first}.`,
+        `Golden file: the first label of sequence ${row} must stand at token 2 or later, found ${first < 0 ? "none" : first}.`,
       );
     return { prompt: model.encode(ids.slice(0, first), images), responses: [ids.slice(first)] };
   });

@@ -15,7 +15,7 @@ export const matmulFlag = {
 
 /** @throws UsageError when the flag's value is no variant */
 export function forceMatmul(args: Arguments): void {
-  if (args.optional("matmul") !== null) process.env[MATMUL_VARIABLE] = args.oneOf("products", MATMUL_OPTIONS);
+  if (args.optional("matmul") !== null) process.env[MATMUL_VARIABLE] = args.oneOf("matmul", MATMUL_OPTIONS);
 }
 
 /** What is asked for; null: nothing. @throws UsageError when the variable's value is no variant */

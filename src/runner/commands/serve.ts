@@ -30,7 +30,7 @@ const LARGEST_EXPORT = MAX_EVENT_BYTES - 2 ** 20;
 const log = (line: string): void => void process.stderr.write(`serve: ${line}\n`);
 
 export const serveCommand: RunnerCommand = {
-  description: "Train in Node, watched and steered from the page: prints one link to open",
+  description: "Train in Node, observedGroup and steered from the page: prints one link to open",
   flags: {
     config: { type: "string", valueHint: "run.json", description: "Run file (see srpo config); flags override it" },
     policy: {
@@ -95,20 +95,20 @@ export const serveCommand: RunnerCommand = {
       });
       log(`opening ${plan.policy}${resume ? `, to continue the run in ${folder.path}` : ""} …`);
       host.receive({ run: HOST_RUN, type: "open", source: { kind: "files", files: [] }, settings, backend, resume });
-      host.receive({ run: HOST_RUN, type: "watch", group: null });
+      host.receive({ run: HOST_RUN, type: "observe", group: null });
       await host.idle();
-      if (hub.standing.opened === null)
-        throw new UsageError(hub.standing.failed?.message ?? `${plan.policy} could not be opened`);
-      await writePlan(folder.path, { ...plan, backend: hub.standing.opened.backend });
+      if (hub.runView.opened === null)
+        throw new UsageError(hub.runView.failed?.message ?? `${plan.policy} could not be opened`);
+      await writePlan(folder.path, { ...plan, backend: hub.runView.opened.backend });
       if (!resume && stage !== "base") host.receive({ run: HOST_RUN, type: "stage", stage });
       if (resume && Object.keys(args.settings).length > 0)
         host.receive({ run: HOST_RUN, type: "configure", settings: args.settings });
       await host.idle();
 
-      const { opened } = hub.standing;
+      const { opened } = hub.runView;
       const server = await serveRun({ page, hub, token: newToken(), port, log });
       log(
-        `${opened.backend} (${opened.adapter}), ${opened.stage} step ${hub.standing.opened.step}; the run is kept in ${folder.path}. Open this link; Ctrl-C ends`,
+        `${opened.backend} (${opened.adapter}), ${opened.stage} step ${hub.runView.opened.step}; the run is kept in ${folder.path}. Open this link; Ctrl-C ends`,
       );
       process.stdout.write(`${server.link}\n`);
       await interrupted();

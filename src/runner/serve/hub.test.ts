@@ -44,7 +44,7 @@ function sample(tokens: number, updated = false): SampleRecord {
     tokenIds: each((at) => 1000 + at),
     logprobs: each((at) => Math.fround(-at / tokens)),
     entropies: each(() => 0.5),
-    voices: each(() => "first"),
+    segments: each(() => "first"),
     finished: true,
     ...(updated ? { logprobsAfter: each(() => -0.25) } : {}),
   };
@@ -197,7 +197,7 @@ describe("steering", () => {
     only.say({ run: "a", type: "close" });
     expect(commands).toEqual([]);
     hub.leave(only);
-    expect(commands).toEqual([{ run: HOST_RUN, type: "watch", group: null }]);
+    expect(commands).toEqual([{ run: HOST_RUN, type: "observe", group: null }]);
   });
 
   test("commands of a run that the tab has left are not heard", () => {
@@ -246,7 +246,7 @@ describe("previews", () => {
       text: whole[0]?.samples[0]?.text,
       whole: { tokens: 1024, logprob: expect.closeTo(-511.5, 1) as number, entropy: 512, logprobAfter: -256 },
     });
-    for (const list of [cut?.tokenIds, cut?.logprobs, cut?.entropies, cut?.voices, cut?.logprobsAfter])
+    for (const list of [cut?.tokenIds, cut?.logprobs, cut?.entropies, cut?.segments, cut?.logprobsAfter])
       expect(list).toHaveLength(PREVIEW_TOKENS);
     expect(groups[0]?.problem).toMatchObject({
       picture: { width: PREVIEW_SIDE, height: 256 },
@@ -267,7 +267,7 @@ describe("previews", () => {
     post(opened);
     const page = tab("a");
     post(phase(alike(8, group(8, 1024))));
-    page.say({ run: "a", type: "watch", group: 2 });
+    page.say({ run: "a", type: "observe", group: 2 });
     const last = page.heard.at(-1);
     expect(last?.type === "phase" ? last.groups.map(({ samples }) => samples[0]?.tokens.length) : []).toEqual([
       96, 96, 1024, 96, 96, 96, 96, 96,

@@ -6,7 +6,7 @@
 import type { Command, Event } from "../../worker/protocol";
 import type { EventBody } from "../../worker/runLifecycle";
 import { previewOf } from "./preview";
-import { nothingYet, reduceStanding, replay, type Standing } from "./runView";
+import { nothingYet, type RunView, reduceRunView, replay } from "./runView";
 
 /** A tab's line. */
 export interface Tab {
@@ -20,7 +20,7 @@ interface Member {
   /** The run id that the tab speaks of; null until it has joined. */
   run: string | null;
   /** The group it looks at. */
-  watched: number | null;
+  observedGroup: number | null;
 }
 
 export interface HubOptions {
@@ -37,14 +37,14 @@ export interface HubOptions {
 }
 
 export class Hub {
-  #standing: Standing = nothingYet;
+  #runView: RunView = nothingYet;
   readonly #tabs = new Map<Tab, Member>();
   #steering: Tab | null = null;
 
   constructor(private readonly options: HubOptions) {}
 
-  get standing(): Standing {
-    return this.#standing;
+  get runView(): RunView {
+    return this.#runView;
   }
 
   /** Tabs that show the run. */
@@ -54,14 +54,14 @@ export class Hub {
 
   /** An event of the host, for every tab. */
   post(event: Event): void {
-    this.#standing = reduceStanding(this.#standing, event);
+    this.#runView = reduceRunView(this.#runView, event);
     const { run: _run, ...body } = event;
     if (body.type === "exported") return this.exported(body.files);
     for (const tab of this.#tabs.keys()) this.tell(tab, body.type === "opened" ? this.openedFor(tab, body) : body);
   }
 
   join(tab: Tab): void {
-    this.#tabs.set(tab, { run: null, watched: 0 });
+    this.#tabs.set(tab, { run: null, observedGroup: 0 });
     this.#steering ??= tab;
   }
 
@@ -80,16 +80,16 @@ export class Hub {
     if (member === undefined) return;
     if (command.type === "open") {
       member.run = command.run;
-      for (const event of replay(this.#standing))
+      for (const event of replay(this.#runView))
         this.tell(tab, event.type === "opened" ? this.openedFor(tab, event) : event);
       return;
     }
     // Late commands of a run that the tab has left, as the host does it.
     if (command.run !== member.run) return;
     switch (command.type) {
-      case "watch":
-        member.watched = command.group;
-        if (this.#standing.groups !== null) this.tell(tab, this.#standing.groups);
+      case "observe":
+        member.observedGroup = command.group;
+        if (this.#runView.groups !== null) this.tell(tab, this.#runView.groups);
         if (this.steers(tab)) this.toHost(command);
         return;
       case "steer":
@@ -127,7 +127,11 @@ export class Hub {
     if (before !== null && this.#tabs.has(before)) this.tell(before, { type: "steering", steering: false });
     if (tab !== null) this.tell(tab, { type: "steering", steering: true });
     // The host measures the group that is looked at by the tab that steers; by nobody: none.
-    this.toHost({ run: HOST_RUN, type: "watch", group: tab === null ? null : (this.#tabs.get(tab)?.watched ?? null) });
+    this.toHost({
+      run: HOST_RUN,
+      type: "observe",
+      group: tab === null ? null : (this.#tabs.get(tab)?.observedGroup ?? null),
+    });
   }
 
   private openedFor(tab: Tab, opened: Extract<EventBody, { type: "opened" }>): EventBody {
@@ -157,6 +161,6 @@ export class Hub {
   private tell(tab: Tab, event: EventBody): void {
     const member = this.#tabs.get(tab);
     if (member === undefined || member.run === null) return;
-    tab.send({ ...previewOf(event, member.watched), run: member.run });
+    tab.send({ ...previewOf(event, member.observedGroup), run: member.run });
   }
 }

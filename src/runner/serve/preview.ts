@@ -15,11 +15,11 @@ export const PREVIEW_TOKENS = 96;
 /** Pixels of a picture's longer side: twice what the page draws. */
 export const PREVIEW_SIDE = 384;
 
-/** The event as a tab gets it that looks at group `watched` of a step. */
-export function previewOf(event: EventBody, watched: number | null): EventBody {
+/** The event as a tab gets it that looks at group `observedGroup` of a step. */
+export function previewOf(event: EventBody, observedGroup: number | null): EventBody {
   switch (event.type) {
     case "phase":
-      return { ...event, groups: previewGroups(event.groups, watched ?? 0) };
+      return { ...event, groups: previewGroups(event.groups, observedGroup ?? 0) };
     case "sampled":
       return { ...event, group: previewGroups([event.group], 0)[0] ?? event.group };
     case "data":
@@ -36,9 +36,9 @@ export function previewOf(event: EventBody, watched: number | null): EventBody {
 
 const tokensOf = ({ samples }: GroupRecord): number => samples.reduce((sum, sample) => sum + sample.tokens.length, 0);
 
-function previewGroups(groups: readonly GroupRecord[], watched: number): readonly GroupRecord[] {
+function previewGroups(groups: readonly GroupRecord[], observedGroup: number): readonly GroupRecord[] {
   const fits = groups.reduce((sum, group) => sum + tokensOf(group), 0) <= TOKENS_A_MESSAGE;
-  const looked = Math.min(watched, groups.length - 1);
+  const looked = Math.min(observedGroup, groups.length - 1);
   return groups.map((group, index) => {
     const { problem, samples } = group;
     const shown = fits
@@ -55,7 +55,7 @@ function previewGroups(groups: readonly GroupRecord[], watched: number): readonl
 }
 
 function previewSample(sample: SampleRecord, shown: number): SampleRecord {
-  const { tokens, tokenIds, logprobs, entropies, voices, logprobsAfter } = sample;
+  const { tokens, tokenIds, logprobs, entropies, segments, logprobsAfter } = sample;
   if (tokens.length <= shown) return sample;
   return {
     ...sample,
@@ -63,7 +63,7 @@ function previewSample(sample: SampleRecord, shown: number): SampleRecord {
     tokenIds: tokenIds.slice(0, shown),
     logprobs: logprobs.slice(0, shown),
     entropies: entropies.slice(0, shown),
-    voices: voices.slice(0, shown),
+    segments: segments.slice(0, shown),
     ...(logprobsAfter ? { logprobsAfter: logprobsAfter.slice(0, shown) } : {}),
     whole: {
       tokens: tokens.length,

@@ -16,7 +16,7 @@ import type { EventBody } from "../../worker/runLifecycle";
 type Opened = Extract<EventBody, { type: "opened" }>;
 type Told<T extends EventBody["type"]> = Extract<EventBody, { type: T }>;
 
-export interface Standing {
+export interface RunView {
   /** Null until the run is open. */
   readonly opened: Opened | null;
   readonly evaluations: readonly EvaluationRecord[];
@@ -34,7 +34,7 @@ export interface Standing {
   readonly failed: Told<"error"> | null;
 }
 
-export const nothingYet: Standing = {
+export const nothingYet: RunView = {
   opened: null,
   evaluations: [],
   playing: false,
@@ -59,7 +59,7 @@ const SAMPLED = 16;
 /** The run is at another place: nothing of the step under way is true any more. */
 const elsewhere = { running: null, groups: null, sampled: [], progress: null } as const;
 
-export function reduceStanding(state: Standing, event: Event): Standing {
+export function reduceRunView(state: RunView, event: Event): RunView {
   const moved = (change: Partial<Opened>): Opened | null =>
     state.opened === null ? null : { ...state.opened, ...change };
   switch (event.type) {
@@ -152,7 +152,7 @@ export function replay({
   progress,
   lost,
   failed,
-}: Standing): EventBody[] {
+}: RunView): EventBody[] {
   if (opened === null) return [...(progress ? [progress] : []), ...(failed ? [failed] : [])];
   return [
     { ...opened, resumed: true },

@@ -206,7 +206,7 @@ describe("a line is cut for", () => {
       log.some((each) => said.test(each)),
       log.join("\n"),
     ).toBe(true);
-    expect(commands.filter(({ type }) => type !== "watch")).toEqual([]);
+    expect(commands.filter(({ type }) => type !== "observe")).toEqual([]);
     await vi.waitFor(() => expect(hub.size).toBe(0));
   });
 

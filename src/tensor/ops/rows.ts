@@ -22,24 +22,24 @@ export function embedding(tape: Tape, table: MatrixParameter, features: Tensor |
 }
 
 /** A choice of R distinct rows out of N, both ways: `to` [N] = place of row n in the result or −1; `from` [R] = row that fills place r. */
-export interface RowChoice {
+export interface RowGather {
   readonly to: Tensor;
   readonly from: Tensor;
 }
 
 /** x [N, D] → the chosen rows [R, D]. */
-export function chooseRows(tape: Tape, x: Tensor, choice: RowChoice): Tensor {
+export function gatherRows(tape: Tape, x: Tensor, gather: RowGather): Tensor {
   const { backend } = tape;
   const [n = 0, width = 0] = x.shape;
   const columns = { offset: 0, count: width };
-  const y = tape.own(backend.zeros([choice.from.size, width]));
-  backend.kernels.copyRows(x, columns, choice.to, 0, y);
+  const y = tape.own(backend.zeros([gather.from.size, width]));
+  backend.kernels.copyRows(x, columns, gather.to, 0, y);
   if (tape.needsGradient(x)) {
     tape.record(y, () => {
       const dy = tape.takeGradient(y);
       if (dy === null) return;
       const dx = backend.zeros([n, width]);
-      backend.kernels.copyRows(dy, columns, choice.from, 0, dx);
+      backend.kernels.copyRows(dy, columns, gather.from, 0, dx);
       tape.giveGradient(x, dx);
       tape.disposeTensor(dy);
     });

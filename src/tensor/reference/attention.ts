@@ -12,13 +12,13 @@ import { expectShape, sizeOf } from "./shapes";
 const MASKED = -1e9;
 
 /** 1 where query row n may see key row j, from visible [Nq, 4]. → f32 [Nq, Nk] */
-function visibilityMask(visible: tf.Tensor, keys: number, extend: number): tf.Tensor2D {
+function visibilityMask(visible: tf.Tensor, keys: number, cacheOffset: number): tf.Tensor2D {
   const ranges = integers(visible);
   const queries = sizeOf(visible, 0);
   const mask = new Float32Array(queries * keys);
   for (let n = 0; n < queries; n++) {
     const [v0, v1, v2, v3] = [ranges[4 * n]!, ranges[4 * n + 1]!, ranges[4 * n + 2]!, ranges[4 * n + 3]!];
-    const end = v3 > v2 ? v3 + extend : v3;
+    const end = v3 > v2 ? v3 + cacheOffset : v3;
     if ((v1 > v0 && (v0 < 0 || v1 > keys)) || (end > v2 && (v2 < 0 || end > keys))) {
       throw new Error(
         `attention: query row ${n} sees rows [${v0}, ${v1}) and [${v2}, ${end}), outside the ${keys} rows of kv.`,
@@ -44,7 +44,7 @@ function denseAttention(
   shape: AttentionShape,
 ): { out: tf.Tensor; lse: tf.Tensor } {
   const { heads, kvHeads, headDim } = shape;
-  const mask = visibilityMask(visible, sizeOf(kv, 0), shape.extend ?? 0); // [Nq, Nk]
+  const mask = visibilityMask(visible, sizeOf(kv, 0), shape.cacheOffset ?? 0); // [Nq, Nk]
   // Query head h reads key/value head floor(h · kvHeads / heads).
   const group = tf.tensor1d(
     Array.from({ length: heads }, (_, h) => Math.floor((h * kvHeads) / heads)),
@@ -122,7 +122,7 @@ export const attentionKernels: Pick<Kernels, "rope" | "attention" | "attentionGr
     return tf.grad((x) => denseAttention(x, x, visible, shape).out)(qkv, dOut);
   },
 
-  copyRows(x, columns, rows, extend, into) {
+  copyRows(x, columns, rows, cacheOffset, into) {
     expectShape("copyRows", "rows", rows, [sizeOf(x, 0)]);
     expectShape("copyRows", "into", into, [null, columns.count]);
     if (columns.offset + columns.count > sizeOf(x, 1))
@@ -132,16 +132,16 @@ export const attentionKernels: Pick<Kernels, "rope" | "attention" | "attentionGr
     const [source, target, width] = [floats(x), floats(into), sizeOf(x, 1)];
     integers(rows).forEach((row, r) => {
       if (row < 0) return;
-      if (row + extend >= sizeOf(into, 0))
+      if (row + cacheOffset >= sizeOf(into, 0))
         throw new Error(
-          `copyRows: row ${r} goes to row ${row + extend}, but into has shape [${into.shape.join(", ")}].`,
+          `copyRows: row ${r} goes to row ${row + cacheOffset}, but into has shape [${into.shape.join(", ")}].`,
         );
       const start = r * width + columns.offset;
-      target.set(source.subarray(start, start + columns.count), (row + extend) * columns.count);
+      target.set(source.subarray(start, start + columns.count), (row + cacheOffset) * columns.count);
     });
   },
 
-  ropeToCache(intoQkv, cos, sin, angleRow, shape, rows, extend, into) {
+  ropeToCache(intoQkv, cos, sin, angleRow, shape, rows, cacheOffset, into) {
     const { heads, kvHeads, headDim, kOffset } = shape;
     const count = sizeOf(intoQkv, 0);
     expectShape("ropeToCache", "intoQkv", intoQkv, [count, (heads + 2 * kvHeads) * headDim]);
@@ -153,12 +153,12 @@ export const attentionKernels: Pick<Kernels, "rope" | "attention" | "attentionGr
     attentionKernels.rope(intoQkv, angles(cos), angles(sin), heads + kvHeads, headDim, false);
     const columns = 2 * kvHeads * headDim;
     if (!holdsHalves(into))
-      return attentionKernels.copyRows(intoQkv, { offset: kOffset, count: columns }, rows, extend, into);
+      return attentionKernels.copyRows(intoQkv, { offset: kOffset, count: columns }, rows, cacheOffset, into);
     expectShape("ropeToCache", "into", into, [null, columns / 2]);
     if (headDim % 4 !== 0)
       throw new Error(`ropeToCache: heads of ${headDim} columns cannot be kept in halves; expected a multiple of 4.`);
     const wide = tf.tensor2d(unpackCache(integers(into)), [sizeOf(into, 0), columns]);
-    attentionKernels.copyRows(intoQkv, { offset: kOffset, count: columns }, rows, extend, wide);
+    attentionKernels.copyRows(intoQkv, { offset: kOffset, count: columns }, rows, cacheOffset, wide);
     integers(into).set(packCache(floats(wide))); // a half that was there packs to itself
   },
 };

@@ -234,7 +234,7 @@ describe("attention", () => {
   );
 
   it("reads a cache of its own width, extends the second range, and gives 0 to a query that sees nothing", async () => {
-    const shape = { heads: 2, kvHeads: 1, headDim: 4, qOffset: 3, kOffset: 0, vOffset: 4, extend: 2 };
+    const shape = { heads: 2, kvHeads: 1, headDim: 4, qOffset: 3, kOffset: 0, vOffset: 4, cacheOffset: 2 };
     const [q, cache] = [noise(3 * 11, 1), noise(9 * 8, 2)];
     const visible = Int32Array.of(0, 3, 4, 6, 5, 5, 2, 2, 1, 2, 0, 0);
     expect(keysOf(visible, 0, 2)).toEqual([0, 1, 2, 4, 5, 6, 7]);

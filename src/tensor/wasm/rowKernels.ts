@@ -34,11 +34,11 @@ export function rowKernels(memory: WasmMemory): RowKernels {
     expectShape(kernel, argument, other, x.shape);
 
   /** Checks that what queries see exists; returns the longest count of visible rows. */
-  const visibleRows = (kernel: string, visible: Tensor, queries: number, rows: number, extend: number): number => {
+  const visibleRows = (kernel: string, visible: Tensor, queries: number, rows: number, cacheOffset: number): number => {
     expectShape(kernel, "visible", visible, [queries, 4], "int32");
-    if (!wasm.visibleWithin(queries, at(visible), extend, rows))
+    if (!wasm.visibleWithin(queries, at(visible), cacheOffset, rows))
       throw new Error(`${kernel}: visible has a range outside the ${rows} rows of kv`);
-    return wasm.longestVisible(queries, at(visible), extend);
+    return wasm.longestVisible(queries, at(visible), cacheOffset);
   };
 
   const expectHeads = (kernel: string, shape: AttentionShape, qWidth: number, kvWidth: number) => {
@@ -85,7 +85,7 @@ export function rowKernels(memory: WasmMemory): RowKernels {
       const halves = holdsHalves(kv);
       expectShape("attention", "kv", kv, [-1, -1], halves ? "int32" : "float32");
       const [rows, kvWidth] = [kv.shape[0] ?? 0, cacheColumns(kv)];
-      const { heads, kvHeads, headDim, qOffset, kOffset, vOffset, extend = 0 } = shape;
+      const { heads, kvHeads, headDim, qOffset, kOffset, vOffset, cacheOffset = 0 } = shape;
       expectHeads("attention", shape, qWidth, kvWidth);
       if (halves && [headDim, kOffset, vOffset, kvWidth].some((count) => count % 4 !== 0))
         throw new Error(
@@ -93,10 +93,10 @@ export function rowKernels(memory: WasmMemory): RowKernels {
         );
       // Halves are widened into scratch, where each row keeps its place: room for one layer's cache, untouched where nobody looks.
       const widened = halves ? 4 * rows * kvWidth : 0;
-      const scores = scoreBytes(visibleRows("attention", visible, n, rows, extend));
+      const scores = scoreBytes(visibleRows("attention", visible, n, rows, cacheOffset));
       const [out, lse] = [memory.allocate([n, heads * headDim]), memory.allocate([n, heads])];
       const scratch = memory.scratch(widened + scores);
-      if (halves) wasm.unpackVisible(n, at(visible), extend, kvWidth, at(kv), scratch);
+      if (halves) wasm.unpackVisible(n, at(visible), cacheOffset, kvWidth, at(kv), scratch);
       const from = halves ? scratch : at(kv);
       wasm.attention(
         n,
@@ -109,7 +109,7 @@ export function rowKernels(memory: WasmMemory): RowKernels {
         from + 4 * vOffset,
         4 * kvWidth,
         at(visible),
-        extend,
+        cacheOffset,
         at(out),
         at(lse),
         scratch + widened,
@@ -119,13 +119,13 @@ export function rowKernels(memory: WasmMemory): RowKernels {
 
     attentionGrad(qkv, visible, seenBy, out, lse, dOut, shape) {
       const [n, width] = matrixOf("attentionGrad", "qkv", qkv);
-      const { heads, kvHeads, headDim, qOffset, kOffset, vOffset, extend = 0 } = shape;
+      const { heads, kvHeads, headDim, qOffset, kOffset, vOffset, cacheOffset = 0 } = shape;
       expectHeads("attentionGrad", shape, width, width);
       expectShape("attentionGrad", "seenBy", seenBy, [n, 2], "int32");
       expectShape("attentionGrad", "out", out, [n, heads * headDim]);
       expectShape("attentionGrad", "lse", lse, [n, heads]);
       expectShape("attentionGrad", "dOut", dOut, [n, heads * headDim]);
-      const bytes = scoreBytes(visibleRows("attentionGrad", visible, n, n, extend));
+      const bytes = scoreBytes(visibleRows("attentionGrad", visible, n, n, cacheOffset));
       const scratch = memory.scratch(2 * bytes);
       const dQkv = memory.allocate([n, width]);
       const [base, d] = [at(qkv), at(dQkv)];
@@ -140,7 +140,7 @@ export function rowKernels(memory: WasmMemory): RowKernels {
         base + 4 * vOffset,
         4 * width,
         at(visible),
-        extend,
+        cacheOffset,
         at(out),
         at(lse),
         at(dOut),
@@ -153,7 +153,7 @@ export function rowKernels(memory: WasmMemory): RowKernels {
       return dQkv;
     },
 
-    copyRows(x, columns, rows, extend, into) {
+    copyRows(x, columns, rows, cacheOffset, into) {
       const [n, width] = matrixOf("copyRows", "x", x);
       expectColumns("copyRows", columns, width);
       expectShape("copyRows", "rows", rows, [n], "int32");
@@ -166,16 +166,16 @@ export function rowKernels(memory: WasmMemory): RowKernels {
           4 * width,
           4 * columns.count,
           at(rows),
-          extend,
+          cacheOffset,
           at(into),
           capacity,
         )
       ) {
-        throw new Error(`copyRows: a row number plus ${extend} lies outside the ${capacity} rows of into`);
+        throw new Error(`copyRows: a row number plus ${cacheOffset} lies outside the ${capacity} rows of into`);
       }
     },
 
-    ropeToCache(intoQkv, cos, sin, angleRow, shape, rows, extend, into) {
+    ropeToCache(intoQkv, cos, sin, angleRow, shape, rows, cacheOffset, into) {
       const { heads, kvHeads, headDim, kOffset } = shape;
       const [n, width] = matrixOf("ropeToCache", "intoQkv", intoQkv);
       expectShape("ropeToCache", "intoQkv", intoQkv, [n, (heads + 2 * kvHeads) * headDim]);
@@ -193,10 +193,28 @@ export function rowKernels(memory: WasmMemory): RowKernels {
       wasm.rope(n, 4 * width, at(intoQkv), at(cos) + skipped, at(sin) + skipped, heads + kvHeads, headDim, 0);
       const capacity = into.shape[0] ?? 0;
       const copied = halves
-        ? wasm.copyRowsToHalves(n, at(intoQkv) + 4 * kOffset, 4 * width, columns, at(rows), extend, at(into), capacity)
-        : wasm.copyRows(n, at(intoQkv) + 4 * kOffset, 4 * width, 4 * columns, at(rows), extend, at(into), capacity);
+        ? wasm.copyRowsToHalves(
+            n,
+            at(intoQkv) + 4 * kOffset,
+            4 * width,
+            columns,
+            at(rows),
+            cacheOffset,
+            at(into),
+            capacity,
+          )
+        : wasm.copyRows(
+            n,
+            at(intoQkv) + 4 * kOffset,
+            4 * width,
+            4 * columns,
+            at(rows),
+            cacheOffset,
+            at(into),
+            capacity,
+          );
       if (!copied) {
-        throw new Error(`ropeToCache: a row number plus ${extend} lies outside the ${capacity} rows of into`);
+        throw new Error(`ropeToCache: a row number plus ${cacheOffset} lies outside the ${capacity} rows of into`);
       }
     },
 

@@ -213,10 +213,10 @@ export class WebGpuBackend implements Backend {
     return tensor;
   }
 
-  upload(values: Float32Array | Int32Array, shape: readonly number[], room = 0): Tensor {
+  upload(values: Float32Array | Int32Array, shape: readonly number[], capacity = 0): Tensor {
     this.faults.check();
     this.refuseWhileRecording("upload");
-    return this.storage.upload(values, shape, room);
+    return this.storage.upload(values, shape, capacity);
   }
 
   write(tensor: Tensor, values: Float32Array | Int32Array, offset = 0): void {

@@ -8,7 +8,7 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { BackendCounters } from "../backend";
-import type { ChangingOptions } from "../kernels";
+import type { DynamicOptions } from "../kernels";
 import type { AdapterTraits } from "./device";
 import type { Faults } from "./faults";
 import { ParameterRing, SLOT_BYTES, slotWords } from "./parameterRing";
@@ -23,7 +23,7 @@ export { type BufferSpec, type Kernel, type KernelSpec, read, write } from "./pi
 export type Operand = Tensor | { readonly tensor: Tensor; readonly offset: number; readonly size: number };
 
 /** In the order of the kernel's params; as a function where options may change between replays. */
-export type Params = readonly number[] | ((changing: ChangingOptions) => readonly number[]);
+export type Params = readonly number[] | ((dynamicOptions: DynamicOptions) => readonly number[]);
 
 export interface Dispatch {
   readonly kernel: Kernel;
@@ -37,7 +37,7 @@ export interface Dispatch {
 }
 
 export interface DispatchListener {
-  readonly changing: ChangingOptions;
+  readonly dynamicOptions: DynamicOptions;
   /** @param owners the tensor data whose buffers are bound */
   dispatched(dispatch: Dispatch, owners: readonly DataId[]): void;
 }

@@ -4,7 +4,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Backend, Recorder } from "../backend";
-import type { ChangingOptions } from "../kernels";
+import type { DynamicOptions } from "../kernels";
 import type { WebGpuBackend } from "./backend";
 import { openNodeWebGpuBackend } from "./node";
 
@@ -59,7 +59,7 @@ describe("recorded work", () => {
     const replayed = await runs(recorder, inputs);
     recorder.dispose();
     const direct: Recorder = {
-      run: (_key, _inputs, _changing, body) => body(),
+      run: (_key, _inputs, _dynamicOptions, body) => body(),
       reserve: () => undefined,
       dispose: () => undefined,
     };
@@ -108,10 +108,10 @@ describe("recorded work", () => {
     const recorder = backend.recorder(1);
     const rows = backend.upload(Int32Array.of(0), [1]);
     const into = backend.zeros([5, 2]);
-    for (const extend of [0, 3, 1]) {
-      const x = backend.upload(floats(extend + 1, extend), [1, 2]);
-      recorder.run("copy", [x, rows, into], { extend }, () => {
-        backend.kernels.copyRows(x, { offset: 0, count: 2 }, rows, extend, into);
+    for (const cacheOffset of [0, 3, 1]) {
+      const x = backend.upload(floats(cacheOffset + 1, cacheOffset), [1, 2]);
+      recorder.run("copy", [x, rows, into], { cacheOffset }, () => {
+        backend.kernels.copyRows(x, { offset: 0, count: 2 }, rows, cacheOffset, into);
         return [];
       });
       x.dispose();
@@ -212,11 +212,11 @@ describe("recorded work", () => {
   it("refuses what a replay could not repeat", () => {
     const x = backend.zeros([2]);
     const attempt =
-      (changing: ChangingOptions, body: () => readonly Tensor[]): (() => unknown) =>
+      (dynamicOptions: DynamicOptions, body: () => readonly Tensor[]): (() => unknown) =>
       () => {
         const recorder = backend.recorder(1);
         try {
-          return recorder.run("attempt", [x], changing, body);
+          return recorder.run("attempt", [x], dynamicOptions, body);
         } finally {
           recorder.dispose();
         }
@@ -231,7 +231,7 @@ describe("recorded work", () => {
     const copy = (): readonly Tensor[] => (
       backend.kernels.copyRows(backend.view(x, 0, [1, 2]), { offset: 0, count: 2 }, rows, 1, into), []
     );
-    expect(attempt({ extend: 2 }, copy)).toThrow(/other options/);
+    expect(attempt({ cacheOffset: 2 }, copy)).toThrow(/other options/);
     expect(() => backend.recorder(1).run("twice", [x, backend.view(x, 0, [1])], {}, () => [])).toThrow(/share memory/);
 
     const recorder = backend.recorder(1);

@@ -6,7 +6,7 @@
  * What may differ from run to run:
  *  - inputs, the caller's tensors: dispatches that bind one get the bind group for the new one;
  *  - outputs, tensors that outlive the work: each run makes new ones (of tfjs' pool), bound in the same way;
- *  - options in `ChangingOptions`, which kernels give as functions: their parameters are encoded anew.
+ *  - options in `DynamicOptions`, which kernels give as functions: their parameters are encoded anew.
  * Everything in between lives in the arena and stays where it was; weights and gradients are bound as they were found,
  * and a replay refuses to go on when one of them has been disposed.
  *
@@ -15,7 +15,7 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { DataType, Recorder } from "../backend";
-import type { ChangingOptions } from "../kernels";
+import type { DynamicOptions } from "../kernels";
 import type { Taken } from "./arena";
 import type { Dispatch, Dispatcher } from "./dispatch";
 import type { Faults } from "./faults";
@@ -81,7 +81,7 @@ export class WebGpuRecorder implements Recorder {
   run(
     key: string,
     inputs: readonly Tensor[],
-    changing: ChangingOptions,
+    dynamicOptions: DynamicOptions,
     body: () => readonly Tensor[],
   ): readonly Tensor[] {
     this.faults.check();
@@ -92,9 +92,9 @@ export class WebGpuRecorder implements Recorder {
     this.recordings.delete(signature);
     if (known !== undefined) {
       this.recordings.set(signature, known);
-      return this.replay(key, known, inputs, changing);
+      return this.replay(key, known, inputs, dynamicOptions);
     }
-    const { recording, outputs } = this.record(key, inputs, changing, body);
+    const { recording, outputs } = this.record(key, inputs, dynamicOptions, body);
     this.recordings.set(signature, recording);
     for (const oldest of this.recordings.keys()) {
       if (this.recordings.size <= this.kept) break;
@@ -136,7 +136,7 @@ export class WebGpuRecorder implements Recorder {
   private record(
     key: string,
     inputs: readonly Tensor[],
-    changing: ChangingOptions,
+    dynamicOptions: DynamicOptions,
     body: () => readonly Tensor[],
   ): { recording: Recording; outputs: readonly Tensor[] } {
     const { arena } = this.storage;
@@ -146,9 +146,9 @@ export class WebGpuRecorder implements Recorder {
       throw new Error(`Recording ${key}: two inputs share memory.`);
     const before = arena.lentCount;
     this.dispatcher.listener = {
-      changing,
+      dynamicOptions,
       dispatched: (dispatch, owners) => {
-        refuseOtherOptions(key, dispatch, changing);
+        refuseOtherOptions(key, dispatch, dynamicOptions);
         trace.dispatches.push(dispatch);
         for (const owner of owners) if (!arena.has(owner)) trace.owners.add(owner);
       },
@@ -217,7 +217,7 @@ export class WebGpuRecorder implements Recorder {
     key: string,
     recording: Recording,
     inputs: readonly Tensor[],
-    changing: ChangingOptions,
+    dynamicOptions: DynamicOptions,
   ): readonly Tensor[] {
     for (const id of recording.captured) {
       if (!this.storage.isAlive(id))
@@ -225,14 +225,14 @@ export class WebGpuRecorder implements Recorder {
     }
     const sizes = this.plans.get(key)?.outputs;
     const outputs = recording.outputs.map(({ shape, dtype }, i) =>
-      this.storage.allocate(shape, dtype, { room: sizes?.[i] ?? 0 }),
+      this.storage.allocate(shape, dtype, { capacity: sizes?.[i] ?? 0 }),
     );
     const places = [...inputs, ...outputs];
     this.rebind(
       recording,
       places.map((tensor) => this.storage.binding(tensor)),
     );
-    for (const index of recording.variable) change(recording.dispatches[index], changing);
+    for (const index of recording.variable) change(recording.dispatches[index], dynamicOptions);
     this.dispatcher.replay(recording.dispatches);
     for (const { dataId } of places) this.storage.markUsed(dataId);
     for (const id of recording.captured) this.storage.markUsed(id);
@@ -264,19 +264,19 @@ export class WebGpuRecorder implements Recorder {
 }
 
 /** Encode the parameters of a dispatch anew, in place: the words are its own. */
-function change(dispatch: Dispatch | undefined, changing: ChangingOptions): void {
+function change(dispatch: Dispatch | undefined, dynamicOptions: DynamicOptions): void {
   if (dispatch !== undefined && typeof dispatch.params === "function")
-    writeValues(dispatch.words, dispatch.kernel.paramTypes, dispatch.params(changing));
+    writeValues(dispatch.words, dispatch.kernel.paramTypes, dispatch.params(dynamicOptions));
 }
 
 /** A kernel was given another value for an option than the recording's: a replay would give it the recording's. */
-function refuseOtherOptions(key: string, { kernel, params }: Dispatch, changing: ChangingOptions): void {
+function refuseOtherOptions(key: string, { kernel, params }: Dispatch, dynamicOptions: DynamicOptions): void {
   if (typeof params !== "function") return;
   const given = params({});
-  const replayed = params(changing);
+  const replayed = params(dynamicOptions);
   if (given.some((value, i) => value !== replayed[i])) {
     throw new Error(
-      `Recording ${key}: ${kernel.name} was given other options than the recording's ${JSON.stringify(changing)}.`,
+      `Recording ${key}: ${kernel.name} was given other options than the recording's ${JSON.stringify(dynamicOptions)}.`,
     );
   }
 }

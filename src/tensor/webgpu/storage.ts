@@ -2,7 +2,7 @@
  * Tensors of the WebGPU backend as ranges of GPU buffers. A tensor either owns a buffer of tfjs' pool or is a
  * view: a range of another tensor's buffer, kept in our own table dataId → range. A buffer may be larger than its tensor: a
  * packed batch seldom repeats its size, so buffers of passing tensors get some headroom, and a free one is taken for any
- * tensor that half fills it (arena.ts). Whoever knows how large a batch may become says so (`room`, `Recorder.reserve`): then the
+ * tensor that half fills it (arena.ts). Whoever knows how large a batch may become says so (`capacity`, `Recorder.reserve`): then the
  * first step takes all that the later ones need.
  */
 import { engine, type Tensor, util } from "@tensorflow/tfjs-core";
@@ -50,9 +50,9 @@ export class Storage {
     );
   }
 
-  /** A tensor with undefined contents. @param room bytes that its buffer holds at least */
-  allocate(shape: readonly number[], dtype: DataType, { lasting = false, room = 0 } = {}): Tensor {
-    const needed = Math.max(bytesOf(shape), room);
+  /** A tensor with undefined contents. @param capacity bytes that its buffer holds at least */
+  allocate(shape: readonly number[], dtype: DataType, { lasting = false, capacity = 0 } = {}): Tensor {
+    const needed = Math.max(bytesOf(shape), capacity);
     const limit = this.tfjs.device.limits.maxBufferSize;
     if (needed > limit) {
       throw new Error(
@@ -66,13 +66,13 @@ export class Storage {
 
   /**
    * A tensor of the arena becomes its holder's: it moves to a buffer of its own, which is freed with it. (The arena keeps the
-   * old one: other recordings use it.) @param room as `allocate` takes it → where it was; null if it was not in the arena
+   * old one: other recordings use it.) @param capacity as `allocate` takes it → where it was; null if it was not in the arena
    */
-  moveOut(tensor: Tensor, room = 0): BufferBinding | null {
+  moveOut(tensor: Tensor, capacity = 0): BufferBinding | null {
     const id = tensor.dataId;
     const old = this.views.get(id);
     if (old === undefined || !this.arena.has(id)) return null;
-    const buffer = this.acquire(Math.max(old.size, room));
+    const buffer = this.acquire(Math.max(old.size, capacity));
     this.tfjs.copyEncoder().copyBufferToBuffer(old.buffer, 0, buffer, 0, old.size);
     this.arena.giveBack(id);
     this.views.delete(id);
@@ -148,12 +148,12 @@ export class Storage {
     if (view) owned.add(view.owner);
   }
 
-  /** Contents from the host. A pooled buffer is free of recorded work, so the write cannot overtake any. @param room elements that its buffer holds at least */
-  upload(values: Float32Array | Int32Array, shape: readonly number[], room = 0): Tensor {
+  /** Contents from the host. A pooled buffer is free of recorded work, so the write cannot overtake any. @param capacity elements that its buffer holds at least */
+  upload(values: Float32Array | Int32Array, shape: readonly number[], capacity = 0): Tensor {
     if (values.length !== util.sizeFromShape([...shape])) {
       throw new Error(`upload: ${values.length} values for shape [${shape.join(", ")}].`);
     }
-    const tensor = this.allocate(shape, values instanceof Int32Array ? "int32" : "float32", { room: 4 * room });
+    const tensor = this.allocate(shape, values instanceof Int32Array ? "int32" : "float32", { capacity: 4 * capacity });
     this.writeBuffer(this.binding(tensor), values, 0);
     return tensor;
   }

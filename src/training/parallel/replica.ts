@@ -6,10 +6,10 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { EncodedPrompt, FeatureBank } from "../../policy/layers/packing";
 import type { GenerateOptions, Policy, RolloutRow } from "../../policy/policy";
-import { Lifetime } from "../disposalScope";
+import { DisposalScope } from "../disposalScope";
 import { type Loss, lossOf } from "../loss";
 import { type MicroBatch, tokenCount } from "../microBatch";
-import { accumulate, responseLogprobs } from "../optimiserStep";
+import { backwardMicroBatch, responseLogprobs } from "../optimiserStep";
 
 export interface GradientJob {
   readonly rows: MicroBatch;
@@ -61,18 +61,18 @@ export async function gradientOf(
   features: FeatureBank | null,
 ): Promise<GradientResult> {
   const { rows, loss, temperature, trainVision, keepLogprobs } = job;
-  const lifetime = new Lifetime();
+  const scope = new DisposalScope();
   try {
     policy.parameters.zeroGrad();
     const kept: Tensor[] = [];
-    const stats = lifetime.own(
-      accumulate(
+    const stats = scope.own(
+      backwardMicroBatch(
         policy,
         rows,
         0,
         { temperature, trainVision, features },
         lossOf(policy.backend, loss),
-        keepLogprobs ? { lifetime, logprobs: kept } : null,
+        keepLogprobs ? { scope, logprobs: kept } : null,
       ),
     );
     const gradient = await policy.parameters.readFlat("grad");
@@ -83,7 +83,7 @@ export async function gradientOf(
       logprobs: logprobs === undefined ? null : Float32Array.from(logprobs),
     };
   } finally {
-    lifetime.dispose();
+    scope.dispose();
   }
 }
 
@@ -93,13 +93,13 @@ export async function logprobsOf(
   { rows, temperature }: LogprobsJob,
   features: FeatureBank | null,
 ): Promise<Float32Array> {
-  const lifetime = new Lifetime();
+  const scope = new DisposalScope();
   try {
     const [values] = await reference.backend.read(
-      responseLogprobs(reference, [rows], { temperature, features }, lifetime),
+      responseLogprobs(reference, [rows], { temperature, features }, scope),
     );
     return Float32Array.from(values?.subarray(0, tokenCount(rows)) ?? []); // without padding
   } finally {
-    lifetime.dispose();
+    scope.dispose();
   }
 }

@@ -3,7 +3,7 @@ import { blockUntilReady, jit, numpy as np } from "@jax-js/jax";
 import type { Contender, JobOf } from "../../contender";
 import { matmulInputs } from "../../workload";
 import type { GpuCalls } from "../gpuCalls";
-import { measured } from "./party";
+import { measured } from "./library";
 
 export function openMatmul(calls: GpuCalls | null, { form, rows, inner, outer }: JobOf<"matmul">): Contender {
   const matrix = (count: number, stream: number, shape: number[]): np.Array =>

@@ -14,7 +14,7 @@ import {
   type Values,
 } from "../../workload";
 import type { GpuCalls } from "../gpuCalls";
-import { measured } from "./party";
+import { measured } from "./library";
 
 type Layer = {
   norm1: np.Array;

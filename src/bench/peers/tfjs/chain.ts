@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Contender, JobOf } from "../../contender";
 import { TERM } from "../../workload";
 import type { OpenedTfjs } from "./backend";
-import { measured } from "./party";
+import { measured } from "./library";
 
 export function openChain(opened: OpenedTfjs, { length }: JobOf<"chain">): Contender {
   const term = tf.tensor(TERM, [TERM.length]);

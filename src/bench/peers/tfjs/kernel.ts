@@ -8,7 +8,7 @@ import { type KernelName, SIZES } from "../../kernelWork";
 import { matmulInputs } from "../../workload";
 import type { OpenedTfjs } from "./backend";
 import { causalMask, linear, rmsNorm, rotate, swiglu } from "./decoder";
-import { measured } from "./party";
+import { measured } from "./library";
 
 const {
   rows: N,

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Contender, JobOf } from "../../contender";
 import { matmulInputs } from "../../workload";
 import type { OpenedTfjs } from "./backend";
-import { measured } from "./party";
+import { measured } from "./library";
 
 export function openMatmul(opened: OpenedTfjs, { form, rows, inner, outer }: JobOf<"matmul">): Contender {
   const x = tf.tensor(matmulInputs(rows * inner, 0), [rows, inner]);

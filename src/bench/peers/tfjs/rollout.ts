@@ -7,7 +7,7 @@ import type { Contender, JobOf } from "../../contender";
 import { randomTokens, rotaryTables } from "../../workload";
 import type { OpenedTfjs } from "./backend";
 import { causalMask, type LayerCache, layers, linear, makeWeights, rmsNorm } from "./decoder";
-import { measured } from "./party";
+import { measured } from "./library";
 
 /** log 0 must not arise. */
 const LEAST = 1e-20;

@@ -7,7 +7,7 @@ import type { Contender, JobOf } from "../../contender";
 import { CHECKED_STEPS, OPTIMISER, randomTokens, rotaryTables, type Values } from "../../workload";
 import type { OpenedTfjs } from "./backend";
 import { causalMask, layers, linear, makeWeights, rmsNorm } from "./decoder";
-import { measured } from "./party";
+import { measured } from "./library";
 
 export function openTraining(opened: OpenedTfjs, { shape, rows, length }: JobOf<"train">): Contender {
   const variables: tf.Variable[] = [];

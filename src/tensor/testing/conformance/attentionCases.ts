@@ -145,13 +145,13 @@ const SLOTS = Array.from({ length: 19 }, (_, slot): Ranges => {
 });
 
 function* cachedAttentionCases(): Generator<[string, CaseBody]> {
-  for (const extend of [0, 1, 5]) {
+  for (const cacheOffset of [0, 1, 5]) {
     yield [
-      `attention over a cache, decode step ${extend}`,
+      `attention over a cache, decode step ${cacheOffset}`,
       (p) => {
         // Three rows of a decode step; cache: prompt of 6 rows, then room of 8 rows for each response.
         const [heads, kvHeads, headDim] = [4, 2, 8];
-        const shape = { heads, kvHeads, headDim, qOffset: 3, kOffset: 0, vOffset: kvHeads * headDim + 2, extend };
+        const shape = { heads, kvHeads, headDim, qOffset: 3, kOffset: 0, vOffset: kvHeads * headDim + 2, cacheOffset };
         const q = p.random([4, 3 + heads * headDim + 5]);
         const cache = p.random([30, 2 * kvHeads * headDim + 2]);
         const visible = p.integers([0, 6, 6, 7, 0, 6, 14, 15, 2, 6, 22, 23, 0, 6, 9, 9], [4, 4]);
@@ -169,7 +169,7 @@ function* cachedAttentionCases(): Generator<[string, CaseBody]> {
       yield [
         `attention of 19 slots over three prompts in ${kept}, ${heads} heads over ${kvHeads}, ${headDim} columns`,
         (p) => {
-          const shape = { heads, kvHeads, headDim, qOffset: 0, kOffset: 0, vOffset: kvHeads * headDim, extend: 2 };
+          const shape = { heads, kvHeads, headDim, qOffset: 0, kOffset: 0, vOffset: kvHeads * headDim, cacheOffset: 2 };
           const columns = 2 * kvHeads * headDim;
           const values = p.normal(200 * columns);
           const cache = kept === "f32" ? p.floats(values, [200, columns]) : p.halves(values, [200, columns]);
@@ -198,12 +198,18 @@ function* cachedAttentionCases(): Generator<[string, CaseBody]> {
       );
     },
   ];
-  for (const extend of [0, 2]) {
+  for (const cacheOffset of [0, 2]) {
     yield [
-      `copyRows, some rows skipped, extend ${extend}`,
+      `copyRows, some rows skipped, cacheOffset ${cacheOffset}`,
       (p) => {
         const into = p.random([12, 7]);
-        p.kernels.copyRows(p.random([5, 11]), { offset: 3, count: 7 }, p.integers([4, -1, 0, 9, -3]), extend, into);
+        p.kernels.copyRows(
+          p.random([5, 11]),
+          { offset: 3, count: 7 },
+          p.integers([4, -1, 0, 9, -3]),
+          cacheOffset,
+          into,
+        );
         p.compare("into", into, "exact");
       },
     ];
@@ -233,16 +239,16 @@ const EDGES = [
 
 /** The decode step's two kernels over a cache in halves. */
 function* halvesCases(): Generator<[string, CaseBody]> {
-  for (const [heads, kvHeads, headDim, extend] of [
+  for (const [heads, kvHeads, headDim, cacheOffset] of [
     [4, 2, 8, 0],
     [4, 2, 8, 5],
     [4, 4, 32, 1],
     [2, 1, 128, 3],
   ] as const) {
     yield [
-      `attention over a cache in halves, ${heads} heads over ${kvHeads}, ${headDim} columns, decode step ${extend}`,
+      `attention over a cache in halves, ${heads} heads over ${kvHeads}, ${headDim} columns, decode step ${cacheOffset}`,
       (p) => {
-        const shape = { heads, kvHeads, headDim, qOffset: 4, kOffset: 0, vOffset: kvHeads * headDim + 4, extend };
+        const shape = { heads, kvHeads, headDim, qOffset: 4, kOffset: 0, vOffset: kvHeads * headDim + 4, cacheOffset };
         const columns = 2 * kvHeads * headDim + 4;
         const cache = p.halves(p.normal(30 * columns), [30, columns]);
         const visible = p.integers([0, 6, 6, 7, 0, 6, 14, 15, 2, 6, 22, 23, 0, 6, 9, 9, 5, 9, 10, 11], [5, 4]);
@@ -252,13 +258,13 @@ function* halvesCases(): Generator<[string, CaseBody]> {
       },
     ];
   }
-  for (const [heads, kvHeads, headDim, extend, angleRow] of [
+  for (const [heads, kvHeads, headDim, cacheOffset, angleRow] of [
     [4, 2, 8, 0, 0],
     [1, 1, 4, 3, 5],
     [4, 4, 32, 1, 10],
   ] as const) {
     yield [
-      `ropeToCache into halves of ${heads} heads over ${kvHeads}, ${headDim} columns, extend ${extend}, angles from row ${angleRow}`,
+      `ropeToCache into halves of ${heads} heads over ${kvHeads}, ${headDim} columns, cacheOffset ${cacheOffset}, angles from row ${angleRow}`,
       (p) => {
         const angles = p.normal(((angleRow + 5) * headDim) / 2, 3);
         const [cos, sin] = [
@@ -278,7 +284,7 @@ function* halvesCases(): Generator<[string, CaseBody]> {
           angleRow,
           fused(heads, kvHeads, headDim),
           p.integers([4, -1, 0, 9, -3]),
-          extend,
+          cacheOffset,
           into,
         );
         p.compare("qkv", qkv, "forward");
@@ -320,13 +326,13 @@ function* halvesCases(): Generator<[string, CaseBody]> {
 }
 
 function* ropeToCacheCases(): Generator<[string, CaseBody]> {
-  for (const [heads, kvHeads, headDim, extend, angleRow] of [
+  for (const [heads, kvHeads, headDim, cacheOffset, angleRow] of [
     [4, 2, 8, 0, 0],
     [1, 1, 6, 3, 5],
     [4, 4, 32, 1, 10],
   ] as const) {
     yield [
-      `ropeToCache of ${heads} heads over ${kvHeads}, ${headDim} columns, extend ${extend}, angles from row ${angleRow}`,
+      `ropeToCache of ${heads} heads over ${kvHeads}, ${headDim} columns, cacheOffset ${cacheOffset}, angles from row ${angleRow}`,
       (p) => {
         const angles = p.normal(((angleRow + 5) * headDim) / 2, 3);
         const [cos, sin] = [
@@ -342,7 +348,7 @@ function* ropeToCacheCases(): Generator<[string, CaseBody]> {
           angleRow,
           fused(heads, kvHeads, headDim),
           p.integers([4, -1, 0, 9, -3]),
-          extend,
+          cacheOffset,
           into,
         );
         p.compare("qkv", qkv, "forward");

@@ -16,20 +16,20 @@ function rangeStart(visible: usize, n: i32, second: i32): i32 {
   return load<i32>(visible + <usize>n * 16 + <usize>second * 8);
 }
 
-/** Number of rows in a range; `extend` lengthens a non-empty second one. */
+/** Number of rows in a range; `cacheOffset` lengthens a non-empty second one. */
 @inline
-function rangeCount(visible: usize, n: i32, second: i32, extend: i32): i32 {
+function rangeCount(visible: usize, n: i32, second: i32, cacheOffset: i32): i32 {
   const at = visible + <usize>n * 16 + <usize>second * 8;
   const count = load<i32>(at, 4) - load<i32>(at);
-  return count <= 0 ? 0 : count + (second ? extend : 0);
+  return count <= 0 ? 0 : count + (second ? cacheOffset : 0);
 }
 
 /** The longest count of this range among `tile` queries from n; −1 if two non-empty ones begin at different rows or one sees nothing. */
-function sharedCount(visible: usize, n: i32, tile: i32, second: i32, extend: i32): i32 {
+function sharedCount(visible: usize, n: i32, tile: i32, second: i32, cacheOffset: i32): i32 {
   let longest = 0;
   for (let r = n; r < n + tile; r++) {
-    const count = rangeCount(visible, r, second, extend);
-    if ((count > 0) != (rangeCount(visible, n, second, extend) > 0)) return -1;
+    const count = rangeCount(visible, r, second, cacheOffset);
+    if ((count > 0) != (rangeCount(visible, n, second, cacheOffset) > 0)) return -1;
     if (count && rangeStart(visible, r, second) != rangeStart(visible, n, second)) return -1;
     longest = max(longest, count);
   }
@@ -37,10 +37,10 @@ function sharedCount(visible: usize, n: i32, tile: i32, second: i32, extend: i32
 }
 
 /** 4 if the queries n … n+3 can be taken together, else 1. */
-function tileAt(visible: usize, n: i32, rows: i32, extend: i32, headDim: i32): i32 {
+function tileAt(visible: usize, n: i32, rows: i32, cacheOffset: i32, headDim: i32): i32 {
   if (n + 4 > rows || (headDim & 7) != 0) return 1;
-  const first = sharedCount(visible, n, 4, 0, extend);
-  const second = first < 0 ? -1 : sharedCount(visible, n, 4, 1, extend);
+  const first = sharedCount(visible, n, 4, 0, cacheOffset);
+  const second = first < 0 ? -1 : sharedCount(visible, n, 4, 1, cacheOffset);
   return second < 0 || first + second == 0 ? 1 : 4;
 }
 
@@ -77,7 +77,7 @@ const ROW_BLOCK: i32 = 32;
  */
 export function attention(
   rows: i32, heads: i32, kvHeads: i32, headDim: i32, q: usize, strideQ: usize, k: usize, v: usize, strideKv: usize,
-  visible: usize, extend: i32, out: usize, lse: usize, scores: usize,
+  visible: usize, cacheOffset: i32, out: usize, lse: usize, scores: usize,
 ): void {
   const scale: f32 = <f32>(1.0 / Math.sqrt(<f64>headDim));
   const headBytes = <usize>headDim * 4;
@@ -87,8 +87,8 @@ export function attention(
     const blockEnd = min(rows, first + ROW_BLOCK);
     let tile = 1;
     for (let n = first; n < blockEnd; n += tile) {
-      tile = tileAt(visible, n, blockEnd, extend, headDim);
-      const count0 = sharedCount(visible, n, tile, 0, extend), count1 = sharedCount(visible, n, tile, 1, extend);
+      tile = tileAt(visible, n, blockEnd, cacheOffset, headDim);
+      const count0 = sharedCount(visible, n, tile, 0, cacheOffset), count1 = sharedCount(visible, n, tile, 1, cacheOffset);
       const count = count0 + count1;
       const lds = <usize>((count + 8) & ~3) * 4;
       const outRow = out + <usize>n * strideOut + <usize>h * headBytes;
@@ -111,7 +111,7 @@ export function attention(
       const top = scores + 4 * lds; // of each query: its maximum, then 1 / sum
       for (let r = 0; r < tile; r++) {
         const row = scores + <usize>r * lds;
-        hide(row, rangeCount(visible, n + r, 0, extend), count0, rangeCount(visible, n + r, 1, extend), count1);
+        hide(row, rangeCount(visible, n + r, 0, cacheOffset), count0, rangeCount(visible, n + r, 1, cacheOffset), count1);
         const sum = softmaxRow(row, count, top);
         store<f32>(lseAt + <usize>(r * heads) * 4, load<f32>(top) + <f32>log64(<f64>sum));
         const inverse = splat(<f32>1 / sum);
@@ -133,7 +133,7 @@ export function attention(
  * `weights` and `slopes`: scratch of 4 · (longest visible count + 12) floats each.
  */
 export function attentionGrad(
-  rows: i32, heads: i32, kvHeads: i32, headDim: i32, q: usize, k: usize, v: usize, stride: usize, visible: usize, extend: i32,
+  rows: i32, heads: i32, kvHeads: i32, headDim: i32, q: usize, k: usize, v: usize, stride: usize, visible: usize, cacheOffset: i32,
   out: usize, lse: usize, dOut: usize, dq: usize, dk: usize, dv: usize, weights: usize, slopes: usize,
 ): void {
   const scale: f32 = <f32>(1.0 / Math.sqrt(<f64>headDim));
@@ -145,8 +145,8 @@ export function attentionGrad(
     const blockEnd = min(rows, first + ROW_BLOCK);
     let tile = 1;
     for (let n = first; n < blockEnd; n += tile) {
-      tile = tileAt(visible, n, blockEnd, extend, headDim);
-      const count0 = sharedCount(visible, n, tile, 0, extend), count1 = sharedCount(visible, n, tile, 1, extend);
+      tile = tileAt(visible, n, blockEnd, cacheOffset, headDim);
+      const count0 = sharedCount(visible, n, tile, 0, cacheOffset), count1 = sharedCount(visible, n, tile, 1, cacheOffset);
       const count = count0 + count1;
       if (count == 0) continue;
       const lds = <usize>((count + 8) & ~3) * 4;
@@ -168,7 +168,7 @@ export function attentionGrad(
       }
       for (let r = 0; r < tile; r++) {
         const p = weights + <usize>r * lds, s = slopes + <usize>r * lds;
-        hide(p, rangeCount(visible, n + r, 0, extend), count0, rangeCount(visible, n + r, 1, extend), count1);
+        hide(p, rangeCount(visible, n + r, 0, cacheOffset), count0, rangeCount(visible, n + r, 1, cacheOffset), count1);
         let delta: f32 = 0;
         const o = <usize>r * strideOut;
         for (let d: usize = 0; d < headBytes; d += 4) delta += load<f32>(dO + o + d) * load<f32>(out + outRow + o + d);
@@ -199,20 +199,20 @@ export function attentionGrad(
 }
 
 /** Bound on the keys of any tile: the longest first range plus the longest second one. Sizes the scratch. */
-export function longestVisible(rows: i32, visible: usize, extend: i32): i32 {
+export function longestVisible(rows: i32, visible: usize, cacheOffset: i32): i32 {
   let first = 0, second = 0;
   for (let n = 0; n < rows; n++) {
-    first = max(first, rangeCount(visible, n, 0, extend));
-    second = max(second, rangeCount(visible, n, 1, extend));
+    first = max(first, rangeCount(visible, n, 0, cacheOffset));
+    second = max(second, rangeCount(visible, n, 1, cacheOffset));
   }
   return first + second;
 }
 
 /** Every non-empty range lies within [0, limit). */
-export function visibleWithin(rows: i32, visible: usize, extend: i32, limit: i32): bool {
+export function visibleWithin(rows: i32, visible: usize, cacheOffset: i32, limit: i32): bool {
   for (let n = 0; n < rows; n++) {
     for (let second = 0; second < 2; second++) {
-      const count = rangeCount(visible, n, second, extend);
+      const count = rangeCount(visible, n, second, cacheOffset);
       if (count && (rangeStart(visible, n, second) < 0 || rangeStart(visible, n, second) + count > limit)) return false;
     }
   }

@@ -15,12 +15,12 @@ function narrow(value: f32): u32 {
 }
 
 /** As copyRows (rows.ts), into rows of `columns` halves. */
-export function copyRowsToHalves(n: i32, x: usize, stride: usize, columns: i32, rows: usize, extend: i32, into: usize, capacity: i32): bool {
+export function copyRowsToHalves(n: i32, x: usize, stride: usize, columns: i32, rows: usize, cacheOffset: i32, into: usize, capacity: i32): bool {
   for (let r = 0; r < n; r++) {
     const row = load<i32>(rows + <usize>r * 4);
     if (row < 0) continue;
-    if (row + extend < 0 || row + extend >= capacity) return false;
-    const from = x + <usize>r * stride, to = into + <usize>(row + extend) * <usize>columns * 2;
+    if (row + cacheOffset < 0 || row + cacheOffset >= capacity) return false;
+    const from = x + <usize>r * stride, to = into + <usize>(row + cacheOffset) * <usize>columns * 2;
     for (let j: usize = 0; j < <usize>columns; j += 2) {
       store<u32>(to + j * 2, narrow(load<f32>(from + j * 4)) | (narrow(load<f32>(from + j * 4, 4)) << 16));
     }
@@ -29,7 +29,7 @@ export function copyRowsToHalves(n: i32, x: usize, stride: usize, columns: i32, 
 }
 
 /** Widen the rows that any query sees (visible [n, 4], as in attention.ts) to their places in `out`. Ranges that repeat the query's before are done already. → rows widened */
-export function unpackVisible(n: i32, visible: usize, extend: i32, columns: i32, cache: usize, out: usize): i32 {
+export function unpackVisible(n: i32, visible: usize, cacheOffset: i32, columns: i32, cache: usize, out: usize): i32 {
   let widened = 0;
   for (let second = 0; second < 2; second++) {
     let start = 0, end = 0;
@@ -38,7 +38,7 @@ export function unpackVisible(n: i32, visible: usize, extend: i32, columns: i32,
       const first = load<i32>(at);
       let last = load<i32>(at, 4);
       if (last <= first) continue;
-      if (second) last += extend;
+      if (second) last += cacheOffset;
       const from = first >= start && first < end ? min(end, last) : first;
       for (let row = from; row < last; row++, widened++) {
         unpackF16(cache + <usize>row * <usize>columns * 2, columns, out + <usize>row * <usize>columns * 4);

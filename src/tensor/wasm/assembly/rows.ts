@@ -114,13 +114,13 @@ export function columnSums(rows: i32, n: i32, x: usize, out: usize): void {
   for (let r = 0; r < rows; r++) addScaled(out, x + <usize>r * <usize>n * 4, 1, n);
 }
 
-/** Row r of x (byte stride) to row rows[r] + extend of `into`; negative entries are skipped. False if one lies outside. */
-export function copyRows(n: i32, x: usize, stride: usize, bytes: usize, rows: usize, extend: i32, into: usize, capacity: i32): bool {
+/** Row r of x (byte stride) to row rows[r] + cacheOffset of `into`; negative entries are skipped. False if one lies outside. */
+export function copyRows(n: i32, x: usize, stride: usize, bytes: usize, rows: usize, cacheOffset: i32, into: usize, capacity: i32): bool {
   for (let r = 0; r < n; r++) {
     const row = load<i32>(rows + <usize>r * 4);
     if (row < 0) continue;
-    if (row + extend < 0 || row + extend >= capacity) return false;
-    memory.copy(into + <usize>(row + extend) * bytes, x + <usize>r * stride, bytes);
+    if (row + cacheOffset < 0 || row + cacheOffset >= capacity) return false;
+    memory.copy(into + <usize>(row + cacheOffset) * bytes, x + <usize>r * stride, bytes);
   }
   return true;
 }

@@ -4,7 +4,7 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { cacheColumns, holdsHalves } from "../../cacheF16";
-import type { AttentionShape, ChangingOptions } from "../../kernels";
+import type { AttentionShape, DynamicOptions } from "../../kernels";
 import { type BufferSpec, type Dispatcher, type Params, read, write } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
 import type { Storage } from "../storage";
@@ -23,7 +23,7 @@ const PARAMS = {
   kOffset: "u32",
   vOffset: "u32",
   scale: "f32",
-  extend: "i32",
+  cacheOffset: "i32",
   rows: "u32",
   keys: "u32",
 } as const;
@@ -181,15 +181,15 @@ export class AttentionKernels {
     [rows, qColumns]: readonly [number, number],
     [keys, kvColumns]: readonly [number, number],
   ): Params {
-    const { heads, kvHeads, headDim, qOffset, kOffset, vOffset, extend } = shape;
+    const { heads, kvHeads, headDim, qOffset, kOffset, vOffset, cacheOffset } = shape;
     const vector = element === "vec4f" ? 4 : 1;
     const layout = [headDim, qColumns, kvColumns, qOffset, kOffset, vOffset].map((columns) => columns / vector);
-    return (changing: ChangingOptions) => [
+    return (dynamicOptions: DynamicOptions) => [
       heads,
       kvHeads,
       ...layout,
       1 / Math.sqrt(headDim),
-      changing.extend ?? extend ?? 0,
+      dynamicOptions.cacheOffset ?? cacheOffset ?? 0,
       rows,
       keys,
     ];

@@ -28,7 +28,7 @@ fn seenRows(row: u32) -> Seen {
   let a = visible[row * 4u]; let b = visible[row * 4u + 1u];
   let c = visible[row * 4u + 2u]; let d = visible[row * 4u + 3u];
   let firstCount = u32(max(0, b - a));
-  let secondCount = select(0u, u32(max(0, d + params.extend - c)), d > c);
+  let secondCount = select(0u, u32(max(0, d + params.cacheOffset - c)), d > c);
   return Seen(u32(a), firstCount, u32(c), firstCount + secondCount);
 }
 fn seenRow(s: Seen, i: u32) -> u32 { return select(s.second + i - s.firstCount, s.first + i, i < s.firstCount); }

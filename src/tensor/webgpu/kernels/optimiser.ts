@@ -4,7 +4,7 @@
  * is not finite makes the sum a NaN by its bits, and a sum that is not finite makes AdamW write nothing.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { AdamWOptions, ChangingOptions } from "../../kernels";
+import type { AdamWOptions, DynamicOptions } from "../../kernels";
 import { type Dispatcher, type Operand, read, write } from "../dispatch";
 import { expectShape, expectSize } from "../shapes";
 import type { Storage } from "../storage";
@@ -110,7 +110,7 @@ export class OptimiserKernels {
     }));
     const params =
       (count: number) =>
-      ({ learningRate = o.learningRate, updateCount = o.updateCount }: ChangingOptions): number[] => {
+      ({ learningRate = o.learningRate, updateCount = o.updateCount }: DynamicOptions): number[] => {
         // Bias corrections in double precision on the host: 1 − β2^t loses everything in f32.
         const stepSize = learningRate / (1 - o.beta1 ** updateCount);
         const inverseRoot2 = 1 / Math.sqrt(1 - o.beta2 ** updateCount);

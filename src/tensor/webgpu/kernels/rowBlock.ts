@@ -6,12 +6,12 @@
 /** vec4s of a step of the walk: more make the shader long, and slow to compile. */
 const LONGEST_STEP = 16;
 
-/** Buffer `visible` and parameter `extend`. */
+/** Buffer `visible` and parameter `cacheOffset`. */
 export const SEEN = `
 /** First and second range of rows that query \`row\` sees. */
 fn seenRanges(row: u32) -> vec4i {
   let seen = vec4i(visible[row * 4u], visible[row * 4u + 1u], visible[row * 4u + 2u], visible[row * 4u + 3u]);
-  return vec4i(seen.xyz, select(seen.w, seen.w + params.extend, seen.w > seen.z));
+  return vec4i(seen.xyz, select(seen.w, seen.w + params.cacheOffset, seen.w > seen.z));
 }
 fn sees(ranges: vec4i, row: i32) -> bool { return (row >= ranges.x && row < ranges.y) || (row >= ranges.z && row < ranges.w); }`;
 

@@ -1,7 +1,7 @@
 /** Kernels that move or turn rows in place: rotary position embedding, the KV cache's row copy, and both in one. */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { holdsHalves } from "../../cacheF16";
-import type { AttentionShape, ChangingOptions, Columns } from "../../kernels";
+import type { AttentionShape, Columns, DynamicOptions } from "../../kernels";
 import { type Dispatcher, read, write } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
 
@@ -32,7 +32,7 @@ fn kernel(group: u32, lane: u32) {
   let goal = rows[row];
   if (goal < 0) { return; }
   let column = item % params.count;
-  into[(u32(goal) + params.extend) * params.count + column] = x[row * params.width + params.offset + column];
+  into[(u32(goal) + params.cacheOffset) * params.count + column] = x[row * params.width + params.offset + column];
 }`;
 
 /** One item turns (queries, keys) or copies (values) a pair of columns, and stores it in the cache unless it is a query's. */
@@ -61,7 +61,7 @@ fn kernel(group: u32, lane: u32) {
   }
   let goal = rows[row];
   if (head < params.heads || goal < 0) { return; }
-  let at = (u32(goal) + params.extend) * 4u * params.kvHeads * params.half + column - params.heads * 2u * params.half;
+  let at = (u32(goal) + params.cacheOffset) * 4u * params.kvHeads * params.half + column - params.heads * 2u * params.half;
   into[at] = a;
   into[at + params.half] = b;
 }`;
@@ -104,7 +104,7 @@ fn kernel(group: u32, lane: u32) {
   }
   let goal = rows[row];
   if (head < params.heads || goal < 0) { return; }
-  let at = (u32(goal) + params.extend) * 2u * params.kvHeads * params.half + (column - params.heads * 2u * params.half) / 2u;
+  let at = (u32(goal) + params.cacheOffset) * 2u * params.kvHeads * params.half + (column - params.heads * 2u * params.half) / 2u;
   into[at] = asHalf(a.x) | (asHalf(a.y) << 16u);
   into[at + quarter] = asHalf(b.x) | (asHalf(b.y) << 16u);
 }`;
@@ -135,7 +135,7 @@ export class RowKernels {
     );
   }
 
-  copyRows(x: Tensor, columns: Columns, rows: Tensor, extend: number, into: Tensor): void {
+  copyRows(x: Tensor, columns: Columns, rows: Tensor, cacheOffset: number, into: Tensor): void {
     const [count, width] = matrix("copyRows", "x", x);
     expectShape("copyRows", "rows", rows, [count]);
     expectShape("copyRows", "into", into, [-1, columns.count]);
@@ -147,16 +147,16 @@ export class RowKernels {
     const threads = this.dispatcher.traits.elementThreads;
     const kernel = this.dispatcher.kernel("copyRows", () => ({
       buffers: [read("x"), read("rows", "i32"), write("into")],
-      params: { rows: "u32", width: "u32", offset: "u32", count: "u32", extend: "u32" },
+      params: { rows: "u32", width: "u32", offset: "u32", count: "u32", cacheOffset: "u32" },
       threads,
       code: COPY_ROWS,
     }));
-    const params = (changing: ChangingOptions): number[] => [
+    const params = (dynamicOptions: DynamicOptions): number[] => [
       count,
       width,
       columns.offset,
       columns.count,
-      changing.extend ?? extend,
+      dynamicOptions.cacheOffset ?? cacheOffset,
     ];
     this.dispatcher.run(kernel, [x, rows, into], params, Math.ceil((count * columns.count) / threads));
   }
@@ -168,7 +168,7 @@ export class RowKernels {
     angleRow: number,
     shape: AttentionShape,
     rows: Tensor,
-    extend: number,
+    cacheOffset: number,
     into: Tensor,
   ): void {
     const { heads, kvHeads, headDim } = shape;
@@ -203,17 +203,17 @@ export class RowKernels {
         read("rows", "i32"),
         write("into", halves ? "u32" : "f32"),
       ],
-      params: { rows: "u32", heads: "u32", kvHeads: "u32", half: "u32", angleRow: "u32", extend: "u32" },
+      params: { rows: "u32", heads: "u32", kvHeads: "u32", half: "u32", angleRow: "u32", cacheOffset: "u32" },
       threads,
       code: halves ? ROPE_TO_HALVES : ROPE_TO_CACHE,
     }));
-    const params = (changing: ChangingOptions): number[] => [
+    const params = (dynamicOptions: DynamicOptions): number[] => [
       count,
       heads,
       kvHeads,
       half,
-      changing.angleRow ?? angleRow,
-      changing.extend ?? extend,
+      dynamicOptions.angleRow ?? angleRow,
+      dynamicOptions.cacheOffset ?? cacheOffset,
     ];
     this.dispatcher.run(
       kernel,

@@ -4,7 +4,7 @@
  * each invocation owns a contiguous run of tokens, so cumulative sums follow token order.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import type { ChangingOptions, SampleBuffers, SampleOptions } from "../../kernels";
+import type { DynamicOptions, SampleBuffers, SampleOptions } from "../../kernels";
 import { type Dispatcher, type ParamType, read, write } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
 import { ROW_MAX, ROW_SUM, rowReduction } from "./rowReduce";
@@ -161,12 +161,12 @@ export class SampleKernels {
       code: sampleCode(topK > 0),
     }));
     const stops = Array.from({ length: MAX_STOP_TOKENS }, (_, i) => stopTokens[i] ?? -1);
-    const params = (changing: ChangingOptions): number[] => [
+    const params = (dynamicOptions: DynamicOptions): number[] => [
       vocabulary,
       capacity,
-      changing.position ?? position,
-      changing.seed ?? seed,
-      changing.step ?? step,
+      dynamicOptions.position ?? position,
+      dynamicOptions.seed ?? seed,
+      dynamicOptions.step ?? step,
       topK,
       greedy ? 1 : 0,
       padToken,

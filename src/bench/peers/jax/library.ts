@@ -1,14 +1,14 @@
-/** jax-js as a party, on its wasm or WebGPU backend. */
+/** jax-js as a library, on its wasm or WebGPU backend. */
 import { type Device, defaultDevice, init } from "@jax-js/jax";
 import type { BackendName } from "../../../tensor/backend";
 import { nodeGpu } from "../../../tensor/webgpu/node";
 import { timed } from "../../clock";
-import type { Contender, Job, Party, Run } from "../../contender";
+import type { Contender, Job, Library, Run } from "../../contender";
 import { countGpuCalls, type GpuCalls } from "../gpuCalls";
 import { openMatmul } from "./matmul";
 import { openTraining } from "./training";
 
-export async function openJax(backend: BackendName): Promise<Party> {
+export async function openJax(backend: BackendName): Promise<Library> {
   const device = deviceOf(backend);
   let calls: GpuCalls | null = null;
   if (device === "webgpu") {

@@ -1,8 +1,8 @@
-/** Stock TensorFlow.js as a party. */
+/** Stock TensorFlow.js as a library. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { BackendName } from "../../../tensor/backend";
 import { timed } from "../../clock";
-import type { Contender, Job, Party, Run } from "../../contender";
+import type { Contender, Job, Library, Run } from "../../contender";
 import { type OpenedTfjs, openTfjsBackend } from "./backend";
 import { openChain } from "./chain";
 import { openKernel } from "./kernel";
@@ -10,7 +10,7 @@ import { openMatmul } from "./matmul";
 import { openRollout } from "./rollout";
 import { openTraining } from "./training";
 
-export async function openTfjs(backend: BackendName): Promise<Party> {
+export async function openTfjs(backend: BackendName): Promise<Library> {
   const opened = await openTfjsBackend(backend);
   return {
     name: "tfjs",

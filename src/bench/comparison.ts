@@ -5,12 +5,12 @@ import type { Contender, Run } from "./contender";
 import type { Counts } from "./results";
 import { median, medianRatio, type Spread, spread } from "./statistics";
 
-export interface Entrant {
+export interface Candidate {
   readonly name: string;
   readonly contender: Contender;
 }
 
-export interface RaceOptions {
+export interface ComparisonOptions {
   /** At most; see PATIENCE_MS. */
   readonly repetitions: number;
   /** Units of one repetition are as many as take about this long, at most `maxUnits`. */
@@ -29,11 +29,11 @@ export interface RaceOptions {
  */
 export const AS_IN_TRAINING = { repetitionMs: 1500, maxUnits: 5, warmUpMs: 5000 } as const;
 
-export interface Placing {
+export interface ComparisonResult {
   readonly name: string;
   /** Milliseconds of one unit. */
   readonly milliseconds: Spread;
-  /** Time over the first entrant's. */
+  /** Time over the first candidate's. */
   readonly ratio: number;
   /** Of one unit. */
   readonly counts: Counts;
@@ -41,7 +41,7 @@ export interface Placing {
 }
 
 /** A contender that was left out, and why. */
-export interface Dropout {
+export interface Skipped {
   readonly name: string;
   readonly why: string;
 }
@@ -51,30 +51,30 @@ const PATIENCE_MS = 90_000;
 const LEAST_REPETITIONS = 3;
 
 /**
- * The first entrant is the one that others are compared with. An entrant that fails or does other work drops out.
- * @throws Error when the first entrant fails
+ * The first candidate is the one that others are compared with. An candidate that fails or does other work drops out.
+ * @throws Error when the first candidate fails
  */
-export async function race(
-  entrants: readonly Entrant[],
-  options: RaceOptions,
-): Promise<{ readonly placings: Placing[]; readonly dropouts: Dropout[] }> {
-  const [first] = entrants;
-  if (first === undefined) throw new Error("race: there is nobody to measure.");
+export async function compare(
+  candidates: readonly Candidate[],
+  options: ComparisonOptions,
+): Promise<{ readonly results: ComparisonResult[]; readonly skipped: Skipped[] }> {
+  const [first] = candidates;
+  if (first === undefined) throw new Error("compare: there is nobody to measure.");
   const expected = await first.contender.check();
-  const dropouts: Dropout[] = [];
+  const skipped: Skipped[] = [];
   const running: {
     readonly name: string;
     readonly contender: Contender;
     readonly units: number;
     readonly runs: Run[];
   }[] = [];
-  for (const { name, contender } of entrants) {
+  for (const { name, contender } of candidates) {
     try {
       if (contender !== first.contender) requireSame(await contender.check(), expected, options.tolerance);
       running.push({ name, contender, units: await suitableUnits(contender, options), runs: [] });
     } catch (error) {
       if (contender === first.contender) throw error;
-      dropouts.push({ name, why: error instanceof Error ? error.message : String(error) });
+      skipped.push({ name, why: error instanceof Error ? error.message : String(error) });
     }
   }
   const began = performance.now();
@@ -83,14 +83,14 @@ export async function race(
     for (const { contender, units, runs } of running) runs.push(await contender.run(units));
   }
   const perUnit = running.map(({ runs, units }) => runs.map((run) => run.milliseconds / units));
-  const placings = running.map(({ name, runs, units }, i) => ({
+  const results = running.map(({ name, runs, units }, i) => ({
     name,
     milliseconds: spread(perUnit[i] ?? []),
     ratio: medianRatio(perUnit[i] ?? [], perUnit[0] ?? []),
     counts: countsOfUnit(runs, units),
     hostMicrosecondsPerDispatch: hostTime(runs),
   }));
-  return { placings, dropouts };
+  return { results, skipped };
 }
 
 /** @throws Error naming the first number that differs */
@@ -105,7 +105,10 @@ export function requireSame(numbers: readonly number[], expected: readonly numbe
 }
 
 /** Warms up, and finds how many units make a repetition of the wished length. */
-async function suitableUnits(contender: Contender, { repetitionMs, maxUnits, warmUpMs }: RaceOptions): Promise<number> {
+async function suitableUnits(
+  contender: Contender,
+  { repetitionMs, maxUnits, warmUpMs }: ComparisonOptions,
+): Promise<number> {
   const began = performance.now();
   do await contender.run(1);
   while (performance.now() - began < warmUpMs);

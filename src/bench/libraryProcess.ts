@@ -1,8 +1,8 @@
-/** The process of one party (isolation.ts): reads questions from its parent, one after another, and answers them. */
-import { type Contender, openParty, type Party } from "./contender";
+/** The process of one library (isolation.ts): reads questions from its parent, one after another, and answers them. */
+import { type Contender, type Library, openLibrary } from "./contender";
 import { type Answer, type Question, questionSchema } from "./isolation";
 
-let party: Party | null = null;
+let library: Library | null = null;
 let contender: Contender | null = null;
 
 function needed<T>(value: T | null, what: string): T {
@@ -12,11 +12,11 @@ function needed<T>(value: T | null, what: string): T {
 
 async function answer(question: Question): Promise<unknown> {
   switch (question.ask) {
-    case "party":
-      party = await openParty(question.name, question.backend);
-      return { adapter: party.adapter, notes: party.notes };
+    case "library":
+      library = await openLibrary(question.name, question.backend);
+      return { adapter: library.adapter, notes: library.notes };
     case "open":
-      contender = await needed(party, "party").open(question.job);
+      contender = await needed(library, "library").open(question.job);
       return null;
     case "check":
       return needed(contender, "contender").check();
@@ -27,7 +27,7 @@ async function answer(question: Question): Promise<unknown> {
       contender = null;
       return null;
     case "end":
-      await party?.close();
+      await library?.close();
       return null;
     default:
       return question satisfies never;

@@ -14,7 +14,7 @@ import { SPEEDS, setTaste, view } from "./view";
 
 type Exported = Extract<Event, { type: "exported" }>;
 
-export interface Session {
+export interface PlaygroundController {
   readonly live: Live & { flush(): void };
   open(
     source: PolicySource,
@@ -46,7 +46,7 @@ export interface Session {
   close(): void;
 }
 
-export interface SessionOptions {
+export interface PlaygroundOptions {
   readonly client: TrainingClient;
   readonly onExported: (files: Exported["files"]) => void;
   readonly hidden?: () => boolean;
@@ -57,22 +57,22 @@ const BASE: PolicySource = { kind: "shipped", name: "base" };
 const STAGES: readonly Stage[] = ["base", "sft", "grpo"];
 
 /** What a tab that only watches may send. */
-const WATCHING: ReadonlySet<CommandBody["type"]> = new Set(["open", "watch", "steer", "close"]);
+const WATCHING: ReadonlySet<CommandBody["type"]> = new Set(["open", "observe", "steer", "close"]);
 
 /** Milliseconds for which a moving slider is gathered into one command. */
 const CONFIGURE_DELAY = 120;
 
-export function createSession({
+export function createPlayground({
   client,
   onExported,
   hidden = () => document.hidden,
   newRun = () => crypto.randomUUID(),
-}: SessionOptions): Session {
+}: PlaygroundOptions): PlaygroundController {
   const live = createLive(hidden);
   /** True from play until the visitor pauses: the end of a stage then leads into the next. */
-  let carrying = false;
+  let autoAdvance = false;
   /** The stage to enter as soon as the way back to the base is done. */
-  let entering: Stage | null = null;
+  let pendingStage: Stage | null = null;
   let waiting: SettingsPatch | null = null;
   let timer: ReturnType<typeof setTimeout> | null = null;
 
@@ -86,11 +86,11 @@ export function createSession({
 
   const send: TrainingClient["send"] = (command) => {
     if (steering || WATCHING.has(command.type)) client.send(command);
-    else session.notify("info", "This tab watches", "Another tab steers the run; “Steer from here” takes over.");
+    else playground.notify("info", "This tab watches", "Another tab steers the run; “Steer from here” takes over.");
   };
 
   const play = (): void => {
-    carrying = true;
+    autoAdvance = true;
     const { speed } = view.getState();
     const delay = SPEEDS.find((each) => each.name === speed)?.delay ?? 0;
     if (stageNow === "base") send({ type: "stage", stage: "sft" });
@@ -102,36 +102,36 @@ export function createSession({
   };
 
   const pause = (): void => {
-    carrying = false;
+    autoAdvance = false;
     send({ type: "pause" });
   };
 
   /** The policy's own words take the place of the prepared group as soon as it can speak. */
   const greet = (): void => {
     // A served run is joined, not begun: nothing is asked of it that nobody asked for.
-    if (!served && stageNow !== "sft" && stepNow === 0 && !carrying)
+    if (!served && stageNow !== "sft" && stepNow === 0 && !autoAdvance)
       send({ type: "sample", family: null, greedy: false });
   };
 
   /** The run stands at its start, or at a snapshot. */
   const arrived = (): void => {
-    if (entering === null) {
+    if (pendingStage === null) {
       greet();
       return;
     }
-    send({ type: "stage", stage: entering });
-    entering = null;
+    send({ type: "stage", stage: pendingStage });
+    pendingStage = null;
   };
 
   const carryOn = (): void => {
     const planned = plannedSteps(stageNow, settingsNow);
-    if (!carrying || planned === null || stepNow < planned) return;
+    if (!autoAdvance || planned === null || stepNow < planned) return;
     if (stageNow === "sft") {
       stageNow = "grpo";
       stepNow = 0;
       send({ type: "stage", stage: "grpo" });
       play();
-    } else carrying = false;
+    } else autoAdvance = false;
   };
 
   const sendSettings = (): void => {
@@ -150,12 +150,12 @@ export function createSession({
         settingsNow = event.settings;
         served = event.served !== undefined;
         steering = event.served?.steering ?? true;
-        if (!steering) carrying = false;
+        if (!steering) autoAdvance = false;
         arrived();
         break;
       case "steering":
         steering = event.steering;
-        if (!steering) carrying = false;
+        if (!steering) autoAdvance = false;
         break;
       case "configured":
         settingsNow = event.settings;
@@ -181,7 +181,7 @@ export function createSession({
       case "exported":
         if (event.writtenTo === undefined) onExported(event.files);
         else
-          session.notify(
+          playground.notify(
             "info",
             "The policy was written on the runner's machine",
             `It is in ${event.writtenTo}: too large to be sent here.`,
@@ -200,7 +200,7 @@ export function createSession({
       case "refused":
         break;
       case "error":
-        entering = null;
+        pendingStage = null;
         break;
       default:
         event satisfies never;
@@ -208,18 +208,18 @@ export function createSession({
   });
 
   // The worker measures each row's new log-probabilities only for the group that is looked at.
-  let watched = 0;
-  const stopWatching = live.groups.store.subscribe(({ chosen }) => {
-    if (chosen === watched) return;
-    watched = chosen;
-    send({ type: "watch", group: chosen });
+  let observedGroup = 0;
+  const stopWatching = live.groups.store.subscribe(({ selectedGroup }) => {
+    if (selectedGroup === observedGroup) return;
+    observedGroup = selectedGroup;
+    send({ type: "observe", group: selectedGroup });
   });
 
   /** What decides which parameters have gradients is fixed when a run opens. */
   const reopen = (patch: SettingsPatch): void => {
     const { start } = live.run.store.getState();
     if (served) {
-      session.notify(
+      playground.notify(
         "info",
         "Fixed for this run",
         "Which parts are trained is decided when the runner opens the policy: stop it and begin another run with srpo serve --set freezeVision=…",
@@ -238,15 +238,15 @@ export function createSession({
       return;
     }
     live.run.change((state) => ({ ...state, wanted: patchSettings(state.wanted, patch) }));
-    session.open({ kind: "shipped", name: start });
+    playground.open({ kind: "shipped", name: start });
   };
 
-  const session: Session = {
+  const playground: PlaygroundController = {
     live,
     open(from, { backend = null, resume = false, settings } = {}) {
       client.renew(newRun());
-      carrying = false;
-      entering = null;
+      autoAdvance = false;
+      pendingStage = null;
       steering = true;
       const start = startOf(from);
       stageNow = stageOf(start);
@@ -268,7 +268,7 @@ export function createSession({
         wanted: settings ? patchSettings(state.wanted, settings) : state.wanted,
       }));
       send({ type: "open", source: from, settings: settings ?? live.run.store.getState().wanted, backend, resume });
-      send({ type: "watch", group: watched });
+      send({ type: "observe", group: observedGroup });
     },
     togglePlay() {
       sendSettings();
@@ -276,7 +276,7 @@ export function createSession({
         pause();
         return;
       }
-      live.groups.change((state) => ({ ...state, lookedAt: null }));
+      live.groups.change((state) => ({ ...state, viewedStep: null }));
       // Whoever has pressed play has read the line that asks for it.
       if (!view.getState().firstLineSeen) setTaste({ firstLineSeen: true });
       play();
@@ -285,26 +285,26 @@ export function createSession({
     pause,
     step() {
       // While looking back, a step forward is a step towards now.
-      if (live.groups.store.getState().lookedAt !== null) {
+      if (live.groups.store.getState().viewedStep !== null) {
         live.groups.change((state) => lookBack(state, 1));
         return;
       }
       sendSettings();
-      carrying = false;
+      autoAdvance = false;
       send({ type: "step" });
     },
     phase() {
       sendSettings();
-      carrying = false;
-      live.groups.change((state) => ({ ...state, lookedAt: null }));
+      autoAdvance = false;
+      live.groups.change((state) => ({ ...state, viewedStep: null }));
       send({ type: "phase" });
     },
     reset() {
-      carrying = false;
+      autoAdvance = false;
       send({ type: "reset" });
     },
     stage(stage) {
-      carrying = false;
+      autoAdvance = false;
       if (STAGES.indexOf(stage) > STAGES.indexOf(stageNow)) {
         send({ type: "stage", stage });
         return;
@@ -313,12 +313,12 @@ export function createSession({
       const next = stage === "base" ? null : stage;
       // A run that began at a base (the visitor's own counts as one) only goes back to its start.
       if (stageOf(start) === "base") {
-        entering = next;
-        session.reset();
+        pendingStage = next;
+        playground.reset();
         return;
       }
-      session.open(BASE);
-      entering = next;
+      playground.open(BASE);
+      pendingStage = next;
     },
     sample(greedy) {
       send({ type: "sample", family: null, greedy });
@@ -327,7 +327,7 @@ export function createSession({
       send({ type: "evaluate", problems });
     },
     restore(snapshot) {
-      carrying = false;
+      autoAdvance = false;
       send({ type: "restore", snapshot });
     },
     configure(patch) {
@@ -377,7 +377,7 @@ export function createSession({
       client.close();
     },
   };
-  return session;
+  return playground;
 }
 
 /** Two patches as one, the later one winning. */

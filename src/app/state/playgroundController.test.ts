@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { CommandBody } from "../../worker/client";
 import { defaultSettings } from "../../worker/protocol";
 import { ScriptedClient } from "../testing/scripted-client";
-import { createSession, type Session } from "./session";
+import { createPlayground, type PlaygroundController } from "./playgroundController";
 
 /** A scripted worker that also notes what it was told. */
 class NotingClient extends ScriptedClient {
@@ -15,60 +15,60 @@ class NotingClient extends ScriptedClient {
 
 let hidden = false;
 let client: NotingClient;
-let session: Session;
+let playground: PlaygroundController;
 
 function start(script: ConstructorParameters<typeof ScriptedClient>[0], name: "base" | "sft" = "base"): void {
   client = new NotingClient(script);
-  session = createSession({ client, onExported: () => undefined, hidden: () => hidden, newRun: () => "run" });
-  session.open(
+  playground = createPlayground({ client, onExported: () => undefined, hidden: () => hidden, newRun: () => "run" });
+  playground.open(
     { kind: "shipped", name },
     { settings: { grpo: { prompts: 1, groupSize: 2 }, sft: { steps: 4, examples: 64 } } },
   );
   vi.advanceTimersByTime(200);
 }
 
-const run = () => session.live.run.store.getState();
+const run = () => playground.live.run.store.getState();
 
 beforeEach(() => {
   vi.useFakeTimers();
   hidden = false;
 });
 afterEach(() => {
-  session.close();
+  playground.close();
   vi.useRealTimers();
 });
 
-describe("the session", () => {
+describe("the playground", () => {
   test("reports what the worker opened", () => {
     start({ stage: "grpo", step: 3, backend: "wasm" });
     expect(run()).toMatchObject({ status: "ready", stage: "grpo", step: 3 });
     expect(run().opened?.passedOver[0]?.backend).toBe("webgpu");
-    expect(session.live.history.store.getState().rows.filter((row) => row.stage === "grpo")).toHaveLength(3);
+    expect(playground.live.history.store.getState().rows.filter((row) => row.stage === "grpo")).toHaveLength(3);
   });
 
   test("a sub-step lights its phase, then shows only what that phase made", () => {
     start({ stage: "grpo", pace: 500 });
-    session.phase();
+    playground.phase();
     vi.advanceTimersByTime(200);
     expect(run().running).toBe("rollout");
     vi.advanceTimersByTime(600);
     expect(run()).toMatchObject({ running: null, done: "rollout" });
-    expect(session.live.groups.store.getState().now?.groups[0]?.samples[0]?.score).toBeUndefined();
-    session.phase();
+    expect(playground.live.groups.store.getState().now?.groups[0]?.samples[0]?.score).toBeUndefined();
+    playground.phase();
     vi.advanceTimersByTime(900);
-    expect(session.live.groups.store.getState().now?.groups[0]?.samples[0]?.score).toBeDefined();
+    expect(playground.live.groups.store.getState().now?.groups[0]?.samples[0]?.score).toBeDefined();
   });
 
   test("play takes a beginner from the base through SFT into GRPO; pause stays where it is", () => {
     start({ stage: "base", pace: 1 });
-    session.togglePlay();
+    playground.togglePlay();
     vi.advanceTimersByTime(400);
     expect(client.sent.filter(({ type }) => type === "stage")).toEqual([
       { type: "stage", stage: "sft" },
       { type: "stage", stage: "grpo" },
     ]);
     expect(run().stage).toBe("grpo");
-    session.pause();
+    playground.pause();
     vi.advanceTimersByTime(200);
     expect(run().playing).toBe(false);
   });
@@ -76,8 +76,8 @@ describe("the session", () => {
   test("a policy that begins in GRPO speaks at once, and play trains it there", () => {
     start({}, "sft");
     expect(run()).toMatchObject({ stage: "grpo", step: 0, start: "sft" });
-    expect(session.live.groups.store.getState().now?.origin).toBe("sampled");
-    session.togglePlay();
+    expect(playground.live.groups.store.getState().now?.origin).toBe("sampled");
+    playground.togglePlay();
     expect(client.sent.some(({ type }) => type === "stage")).toBe(false);
     expect(client.sent.at(-1)).toMatchObject({ type: "play", until: defaultSettings.grpo.steps });
   });
@@ -85,9 +85,9 @@ describe("the session", () => {
   test("an earlier stage starts again from the base: its answers, and the SFT data made of them", () => {
     start({}, "sft");
     client.sent.length = 0;
-    session.stage("sft");
+    playground.stage("sft");
     vi.advanceTimersByTime(200);
-    expect(client.sent.map(({ type }) => type)).toEqual(["open", "watch", "stage"]);
+    expect(client.sent.map(({ type }) => type)).toEqual(["open", "observe", "stage"]);
     expect(client.sent[0]).toMatchObject({
       source: { kind: "shipped", name: "base" },
       resume: false,
@@ -95,9 +95,9 @@ describe("the session", () => {
     });
     expect(run()).toMatchObject({ start: "base", stage: "sft", step: 0 });
 
-    session.stage("grpo");
+    playground.stage("grpo");
     client.sent.length = 0;
-    session.stage("base");
+    playground.stage("base");
     vi.advanceTimersByTime(200);
     expect(
       client.sent.map(({ type }) => type),
@@ -108,8 +108,8 @@ describe("the session", () => {
 
   test("a moving slider is shown at once and sent as one command", () => {
     start({ stage: "grpo" });
-    for (const lengthWeight of [0.2, 0.3, 0.4]) session.configure({ reward: { lengthWeight } });
-    session.configure({ temperature: 0.7 });
+    for (const lengthWeight of [0.2, 0.3, 0.4]) playground.configure({ reward: { lengthWeight } });
+    playground.configure({ temperature: 0.7 });
     expect(run().wanted.reward.lengthWeight).toBe(0.4);
     expect(run().settings.reward.lengthWeight).toBe(defaultSettings.reward.lengthWeight);
     vi.advanceTimersByTime(500);
@@ -121,35 +121,35 @@ describe("the session", () => {
 
   test("what the controls show is used after a reset too", () => {
     start({ stage: "grpo", step: 5 });
-    session.configure({ reward: { accuracyWeight: 0.1 } });
+    playground.configure({ reward: { accuracyWeight: 0.1 } });
     vi.advanceTimersByTime(200);
     client.sent.length = 0;
-    session.reset();
+    playground.reset();
     expect(client.sent.map(({ type }) => type)).toEqual(["reset", "configure", "sample"]);
     expect(client.sent[1]).toMatchObject({ settings: { reward: { accuracyWeight: 0.1 } } });
   });
 
   test("training other parameters opens the run anew", () => {
     start({ stage: "grpo", step: 5 });
-    session.configure({ freezeVision: false });
+    playground.configure({ freezeVision: false });
     expect(client.sent.at(-2)).toMatchObject({ type: "open", resume: false, settings: { freezeVision: false } });
     expect(client.sent.some(({ type }) => type === "configure")).toBe(false);
   });
 
   test("opening another policy forgets where the last one lived, also when it fails", () => {
     start({ stage: "grpo", step: 5 });
-    session.open({ kind: "files", files: [] });
+    playground.open({ kind: "files", files: [] });
     expect(run()).toMatchObject({ status: "starting", opened: null, start: "own", stage: "base" });
     client.emit({ type: "error", message: "config.json is no JSON.", fatal: true });
-    session.live.flush();
+    playground.live.flush();
     expect(run()).toMatchObject({ status: "failed", opened: null, start: "own" });
   });
 
   test("draws at most ten times a second, and not at all in a hidden tab", () => {
     start({ stage: "grpo", pace: 2 });
     const drawn = vi.fn();
-    session.live.history.store.subscribe(drawn);
-    session.togglePlay();
+    playground.live.history.store.subscribe(drawn);
+    playground.togglePlay();
     vi.advanceTimersByTime(1000);
     expect(drawn.mock.calls.length).toBeGreaterThan(5);
     expect(drawn.mock.calls.length).toBeLessThanOrEqual(11);
@@ -158,27 +158,27 @@ describe("the session", () => {
     vi.advanceTimersByTime(500);
     expect(drawn).not.toHaveBeenCalled();
     hidden = false;
-    session.live.flush();
+    playground.live.flush();
     expect(drawn).toHaveBeenCalledTimes(1);
   });
 
   test("looking back never changes what the visitor chose, and stepping forward leads back to now", () => {
     start({ stage: "grpo", pace: 1 });
-    session.togglePlay();
+    playground.togglePlay();
     vi.advanceTimersByTime(400);
-    session.back();
-    const looked = session.live.groups.store.getState().lookedAt;
+    playground.back();
+    const looked = playground.live.groups.store.getState().viewedStep;
     vi.advanceTimersByTime(200);
     expect(looked).not.toBeNull();
-    expect(session.live.groups.store.getState().lookedAt).toBe(looked);
+    expect(playground.live.groups.store.getState().viewedStep).toBe(looked);
     const before = client.sent.length;
-    session.step();
+    playground.step();
     expect(client.sent).toHaveLength(before);
   });
 
   test("tells of a lost device, a refused step and a fatal error in words", () => {
     start({ stage: "grpo", step: 5 });
-    session.loseDevice();
+    playground.loseDevice();
     client.emit({ type: "refused", step: 6, message: "The loss is NaN." });
     vi.advanceTimersByTime(200);
     expect(run().status).toBe("recovering");

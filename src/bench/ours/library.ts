@@ -2,7 +2,7 @@
 import { openNodeBackend } from "../../runner/backend/nodeBackends";
 import type { Backend, BackendName } from "../../tensor/backend";
 import { timed } from "../clock";
-import type { Contender, Job, Party, Run } from "../contender";
+import type { Contender, Job, Library, Run } from "../contender";
 import { openChain } from "./chain";
 import { openCopy } from "./copy";
 import { openGrpo } from "./grpo";
@@ -12,7 +12,7 @@ import { matmulNotes } from "./matmulNotes";
 import { openRollout } from "./rollout";
 import { openTraining } from "./training";
 
-export async function openOurs(name: BackendName): Promise<Party> {
+export async function openOurs(name: BackendName): Promise<Library> {
   const backend = await openNodeBackend(name);
   return {
     name: "ours",
