@@ -8,23 +8,9 @@ import "@tensorflow/tfjs-backend-cpu";
 import type { Backend, BackendCounters, DataType } from "../backend";
 import { directRecorder } from "../directRecorder";
 import type { Kernels } from "../kernels";
-import { attentionKernels } from "./attention";
 import { registerAutodiff } from "./autodiff";
 import { elements, onCpu, tensorOver } from "./cpuMemory";
-import { linearKernels } from "./linear";
-import { objectiveKernels } from "./objective";
-import { optimiserKernels } from "./optimiser";
-import { pointwiseKernels } from "./pointwise";
-import { samplingKernels } from "./sampling";
-
-const compositions: Kernels = {
-  ...linearKernels,
-  ...attentionKernels,
-  ...pointwiseKernels,
-  ...objectiveKernels,
-  ...samplingKernels,
-  ...optimiserKernels,
-};
+import { referenceKernels } from "./kernels";
 
 /** Run one kernel on the cpu backend, count it, and free every intermediate it made. */
 function runner(counters: BackendCounters) {
@@ -47,7 +33,7 @@ function runner(counters: BackendCounters) {
 
 function wrapped(counters: BackendCounters): Kernels {
   const run = runner(counters);
-  const c = compositions;
+  const c = referenceKernels;
   return {
     embedding: (...a) => run(() => c.embedding(...a)),
     embeddingGrad: (...a) => run(() => c.embeddingGrad(...a)),

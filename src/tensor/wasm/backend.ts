@@ -7,10 +7,8 @@ import { type Tensor, util } from "@tensorflow/tfjs-core";
 import type { Backend, BackendCounters } from "../backend";
 import { directRecorder } from "../directRecorder";
 import type { Kernels } from "../kernels";
-import { matrixKernels } from "./matrixKernels";
+import { wasmKernels } from "./kernels";
 import { WasmMemory } from "./memory";
-import { rowKernels } from "./rowKernels";
-import { trainingKernels } from "./trainingKernels";
 
 export interface WasmBackendOptions {
   /** Kernels with fused multiply-add, or without; by default with, where the engine has relaxed SIMD. */
@@ -23,7 +21,7 @@ export async function openWasmBackend(options: WasmBackendOptions = {}): Promise
   const memory = await WasmMemory.open(() => {
     counters.dispatches += 1;
   }, options.fused ?? null);
-  const kernels: Kernels = { ...matrixKernels(memory), ...rowKernels(memory), ...trainingKernels(memory) };
+  const kernels: Kernels = wasmKernels(memory);
 
   function write(tensor: Tensor, values: Float32Array | Int32Array, offset = 0): void {
     if (offset < 0 || offset + values.length > tensor.size) {

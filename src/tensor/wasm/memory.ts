@@ -118,6 +118,9 @@ export class WasmMemory {
     return this.tfjs.dataIdMap.get(tensor.dataId).memoryOffset;
   }
 
+  /** Byte address of a tensor as the kernels take it: 0 for one that is absent. */
+  readonly address = (tensor: Tensor | null): number => (tensor ? this.pointer(tensor) : 0);
+
   /** The bytes of a tensor, valid until the next allocation. */
   elements(tensor: Tensor): Float32Array | Int32Array {
     const { buffer } = this.heap;

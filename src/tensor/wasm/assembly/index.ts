@@ -1,10 +1,15 @@
 /** Everything the backend calls. No static data, no allocator: addresses and scratch come from the caller. */
 export { placeConstants } from "./math";
-export { linear, linearGradInput, linearGradWeight, loraApply, loraApplyGrad } from "./linear";
+export { embedding, embeddingGrad, idsWithin } from "./embedding";
+export { rmsNorm, rmsNormGrad } from "./rmsNorm";
+export { linear, linearGradInput, linearGradWeight } from "./linear";
+export { columnSums } from "./columnSums";
+export { loraApply, loraApplyGrad } from "./lora";
+export { rope } from "./rope";
 export { attention, attentionGrad, longestVisible, visibleWithin } from "./attention";
-export { gelu, geluGrad, add, fill, swiglu, swigluGrad, rope } from "./elementwise";
-export { rmsNorm, rmsNormGrad, embedding, embeddingGrad, idsWithin, columnSums, copyRows } from "./rows";
-export { tokenLogprobs, tokenLogprobsGrad } from "./logprobs";
-export { policyLoss, sumSquares, adamw } from "./optimiser";
-export { copyRowsToHalves, unpackVisible } from "./cacheHalves";
-export { sample } from "./sampler";
+export { copyRows, copyRowsToHalves, unpackVisible } from "./kvCache";
+export { gelu, geluGrad, add, fill, swiglu, swigluGrad } from "./pointwise";
+export { tokenLogprobs, tokenLogprobsGrad } from "./tokenLogprobs";
+export { policyLoss } from "./policyLoss";
+export { sumSquares, adamw } from "./adamw";
+export { sample } from "./sample";

@@ -40,7 +40,7 @@ fn kernel(row: u32, lane: u32) {
   if (lane == 0u) { rowScale[row] = scale; }
 }`;
 
-export class NormKernels {
+export class RmsNormKernels {
   private readonly row: RowWorkgroup;
 
   constructor(

@@ -89,7 +89,7 @@ interface Block {
   readonly columns: number;
 }
 
-export class HeadKernels {
+export class TokenLogprobsKernels {
   private readonly row: RowWorkgroup;
 
   constructor(

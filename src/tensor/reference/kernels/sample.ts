@@ -1,0 +1,80 @@
+/**
+ * Reference sampler: the draw rule of random.ts as a host loop (no stock operation draws from a counter),
+ * on log-probabilities made by stock operations.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import type { Kernels } from "../../kernels";
+import { randomUniform } from "../../random";
+import { floats, integers } from "../cpuMemory";
+import { expectShape, sizeOf } from "../shapes";
+
+/** First index of the largest value. */
+function argMax(values: Float32Array): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
+  return best;
+}
+
+/** Smallest logit that survives topK; ties with it survive too. */
+function topKThreshold(logits: Float32Array, topK: number): number {
+  if (topK <= 0 || topK >= logits.length) return -Infinity;
+  return Float32Array.from(logits).sort()[logits.length - topK]!;
+}
+
+/** First token whose cumulative sum exceeds u·Σ, the last possible token otherwise (sums in f32). */
+function draw(logits: Float32Array, probabilities: Float32Array, topK: number, u: number): number {
+  const threshold = topKThreshold(logits, topK);
+  const kept = probabilities.map((p, i) => (logits[i]! >= threshold ? p : 0));
+  let total = 0;
+  for (const p of kept) total = Math.fround(total + p);
+  const target = Math.fround(u * total);
+  let cumulative = 0;
+  let last = 0;
+  for (let i = 0; i < kept.length; i++) {
+    if (kept[i]! <= 0) continue;
+    cumulative = Math.fround(cumulative + kept[i]!);
+    if (cumulative > target) return i;
+    last = i;
+  }
+  return last;
+}
+
+export const sampleKernels: Pick<Kernels, "sample"> = {
+  sample(logits, buffers, o) {
+    const [rows, vocabulary] = [sizeOf(logits, 0), sizeOf(logits, 1)];
+    const capacity = sizeOf(buffers.tokens, 1);
+    for (const name of ["tokens", "logprobs", "entropies"] as const)
+      expectShape("sample", `buffers.${name}`, buffers[name], [rows, capacity]);
+    for (const name of ["next", "done"] as const) expectShape("sample", `buffers.${name}`, buffers[name], [rows]);
+    expectShape("sample", "buffers.streams", buffers.streams, [rows, 2]);
+    if (o.position < 0 || o.position >= capacity)
+      throw new Error(`sample: position ${o.position} lies outside the ${capacity} columns of the output buffers.`);
+
+    const logp = tf.logSoftmax(tf.div(logits, o.temperature));
+    const logpValues = floats(logp);
+    const entropy = floats(tf.neg(tf.sum(tf.mul(tf.exp(logp), logp), -1)));
+    const logitValues = floats(logits);
+    const [tokens, logprobs, entropies] = [
+      integers(buffers.tokens),
+      floats(buffers.logprobs),
+      floats(buffers.entropies),
+    ];
+    const [next, done, streams] = [integers(buffers.next), integers(buffers.done), integers(buffers.streams)];
+    for (let row = 0; row < rows; row++) {
+      const at = row * capacity + o.position;
+      if (done[row]) {
+        tokens[at] = next[row] = o.padToken;
+        logprobs[at] = entropies[at] = 0;
+        continue;
+      }
+      const rowLogits = logitValues.subarray(row * vocabulary, (row + 1) * vocabulary);
+      const rowLogp = logpValues.subarray(row * vocabulary, (row + 1) * vocabulary);
+      const u = randomUniform(o.seed, o.step, streams[2 * row]!, streams[2 * row + 1]! + o.position);
+      const token = o.greedy ? argMax(rowLogits) : draw(rowLogits, rowLogp.map(Math.exp), o.topK, u);
+      tokens[at] = next[row] = token;
+      logprobs[at] = rowLogp[token]!;
+      entropies[at] = entropy[row]!;
+      if (o.stopTokens.includes(token)) done[row] = 1;
+    }
+  },
+};

@@ -1,0 +1,51 @@
+/** The sampler of the wasm backend. */
+import type { Kernels } from "../../kernels";
+import { expectShape, matrixOf } from "../checks";
+import type { WasmMemory } from "../memory";
+
+export function sampleKernels(memory: WasmMemory): Pick<Kernels, "sample"> {
+  const { exports: wasm, address: at } = memory;
+
+  return {
+    sample(logits, buffers, o) {
+      const [rows, v] = matrixOf("sample", "logits", logits);
+      const capacity = buffers.tokens.shape[1] ?? 0;
+      expectShape("sample", "tokens", buffers.tokens, [rows, capacity], "int32");
+      expectShape("sample", "logprobs", buffers.logprobs, [rows, capacity]);
+      expectShape("sample", "entropies", buffers.entropies, [rows, capacity]);
+      expectShape("sample", "next", buffers.next, [rows], "int32");
+      expectShape("sample", "done", buffers.done, [rows], "int32");
+      expectShape("sample", "streams", buffers.streams, [rows, 2], "int32");
+      if (!(o.temperature > 0))
+        throw new Error(
+          `sample: temperature is ${o.temperature}, expected a positive number (use greedy for the arg-max)`,
+        );
+      if (!(o.position >= 0 && o.position < capacity))
+        throw new Error(`sample: position ${o.position} lies outside the ${capacity} columns of the buffers`);
+      const stops = memory.scratch(4 * (o.stopTokens.length + 2 * (v + 4)));
+      memory.scratchIntegers(o.stopTokens, stops);
+      wasm.sample(
+        rows,
+        v,
+        at(logits),
+        at(buffers.tokens),
+        at(buffers.logprobs),
+        at(buffers.entropies),
+        at(buffers.next),
+        at(buffers.done),
+        at(buffers.streams),
+        capacity,
+        o.temperature,
+        o.greedy ? 1 : 0,
+        o.topK,
+        o.seed,
+        o.step,
+        o.position,
+        stops,
+        o.stopTokens.length,
+        o.padToken,
+        stops + 4 * o.stopTokens.length,
+      );
+    },
+  };
+}
