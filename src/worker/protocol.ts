@@ -16,8 +16,9 @@ import type {
 } from "../training/records";
 import type { Settings, SettingsPatch } from "../training/settings";
 
-export type { ProblemRecord, SampleRecord, SampleScore } from "../training/records";
 /** The schema of the settings and their defaults travel with the contract: both sides parse with the same one. */
+export { overlay } from "../training/overlay";
+export type { ProblemRecord, SampleRecord, SampleScore } from "../training/records";
 export { defaultSettings, settingsSchema } from "../training/settings";
 export type {
   DataProgress,

@@ -1,6 +1,6 @@
 /** An advantage as a bar on the zero line that all rows share, and its number beside it, clear of every bar; where weights were moved, the old bar stays as an outline. */
 import { explainAdvantage } from "../../srpo/explain";
-import type { AdvantagePreset } from "../../srpo/types";
+import type { Trainer } from "../../srpo/types";
 import { Why } from "../parts/Why";
 import { number, signed } from "../state/words";
 
@@ -10,7 +10,7 @@ interface AdvantageBarProps {
   /** Every row's total, as the group was normalised. */
   readonly totals: readonly (number | null)[];
   readonly row: number;
-  readonly preset: AdvantagePreset;
+  readonly preset: Trainer;
   /** |A| at the end of the bar. */
   readonly reach: number;
 }

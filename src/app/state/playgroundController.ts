@@ -5,10 +5,11 @@
  */
 import type { CommandBody } from "../../worker/client";
 import type { Event, GroupRecord, PolicySource, Settings, SettingsPatch, Stage } from "../../worker/protocol";
+import { overlay } from "../../worker/protocol";
 import type { TrainingClient } from "./client";
 import { lookBack } from "./groups";
 import { createLive, type Live } from "./live";
-import { type Backend, dismiss, type Notice, notify, patchSettings, plannedSteps } from "./run";
+import { type Backend, dismiss, type Notice, notify, plannedSteps } from "./run";
 import { stageOf, startOf } from "./start";
 import { SPEEDS, setTaste, view } from "./view";
 
@@ -237,7 +238,7 @@ export function createPlayground({
       );
       return;
     }
-    live.run.change((state) => ({ ...state, wanted: patchSettings(state.wanted, patch) }));
+    live.run.change((state) => ({ ...state, wanted: overlay(state.wanted, patch) }));
     playground.open({ kind: "shipped", name: start });
   };
 
@@ -265,7 +266,7 @@ export function createPlayground({
         secondsPerStep: null,
         snapshots: [],
         playing: false,
-        wanted: settings ? patchSettings(state.wanted, settings) : state.wanted,
+        wanted: settings ? overlay(state.wanted, settings) : state.wanted,
       }));
       send({ type: "open", source: from, settings: settings ?? live.run.store.getState().wanted, backend, resume });
       send({ type: "observe", group: observedGroup });
@@ -336,8 +337,8 @@ export function createPlayground({
         reopen(patch);
         return;
       }
-      live.run.change((state) => ({ ...state, wanted: patchSettings(state.wanted, patch) }));
-      waiting = patchPatch(waiting, patch);
+      live.run.change((state) => ({ ...state, wanted: overlay(state.wanted, patch) }));
+      waiting = overlay(waiting ?? {}, patch);
       timer ??= setTimeout(sendSettings, CONFIGURE_DELAY);
     },
     exportPolicy() {
@@ -378,16 +379,4 @@ export function createPlayground({
     },
   };
   return playground;
-}
-
-/** Two patches as one, the later one winning. */
-function patchPatch(earlier: SettingsPatch | null, later: SettingsPatch): SettingsPatch {
-  if (earlier === null) return later;
-  return {
-    ...earlier,
-    ...later,
-    ...(earlier.reward || later.reward ? { reward: { ...earlier.reward, ...later.reward } } : {}),
-    ...(earlier.sft || later.sft ? { sft: { ...earlier.sft, ...later.sft } } : {}),
-    ...(earlier.grpo || later.grpo ? { grpo: { ...earlier.grpo, ...later.grpo } } : {}),
-  };
 }

@@ -1,4 +1,6 @@
 /** A response as the table shows it: which tokens are thought, which are the answer, and what one token's numbers say. */
+import { explainRatio, explainSurrogate } from "../../srpo/explainUpdate";
+import { evaluateObjective, objectiveOf } from "../../srpo/objective";
 import type { Segment } from "../../srpo/types";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import type { Explanation } from "../parts/Why";
@@ -89,17 +91,14 @@ export function movedByOthers(sample: SampleRecord): string {
   return " Its own advantage pushes the other way: the step's other responses, AdamW's momentum and the weights that all of them share outweighed it.";
 }
 
-export function explainToken(
-  sample: SampleRecord,
-  at: number,
-  { clipLow, clipHigh }: Pick<Settings["grpo"], "clipLow" | "clipHigh">,
-): Explanation {
+/** Why a token's numbers are what they are; after an update also its ratio, and what the objective makes of it. */
+export function explainToken(sample: SampleRecord, at: number, grpo: Settings["grpo"]): Explanation {
   const before = sample.logprobs[at] ?? 0;
   const entropy = sample.entropies[at] ?? 0;
   const after = sample.logprobsAfter?.[at];
   const title = `“${sample.tokens[at]?.trim() ?? ""}” · token ${at + 1} of ${wholeOf(sample).tokens}`;
   const said = `log p = ${number(before, 3)} · p = ${number(100 * Math.exp(before), 1)} % · entropy ${number(entropy, 3)} nats`;
-  if (after === undefined) {
+  if (after === undefined || sample.logprobsAfter === undefined) {
     return {
       title,
       numbers: said,
@@ -111,12 +110,17 @@ export function explainToken(
             : "An unlikely word: sampling took a chance.",
     };
   }
-  const ratio = Math.exp(after - before);
-  const outside = ratio < 1 - clipLow ? "below" : ratio > 1 + clipHigh ? "above" : "inside";
+  const advantage = sample.advantage ?? 0;
+  // Without the KL term: its reference is not on the page.
+  const objective = objectiveOf({ ...grpo, beta: 0 }, sample.logprobs.length);
+  const row = { length: sample.logprobs.length, logp: sample.logprobsAfter, oldLogp: sample.logprobs, advantage };
+  const used = evaluateObjective([row], objective).ratios[0]?.[at] ?? 1;
+  const ratio = explainRatio(after, before, used, objective.level);
+  const next = explainSurrogate(used, advantage, after, objective.surrogate);
   return {
     title,
-    formula: "ratio = exp(log p after − log p before)",
-    numbers: `${said}\nratio = exp(${number(after, 3)} − (${number(before, 3)})) = ${number(ratio, 3)} · clip [${number(1 - clipLow)}, ${number(1 + clipHigh)}]`,
-    sentence: `${ratio > 1.0005 ? "The update made this word more probable" : ratio < 0.9995 ? "The update made this word less probable" : "The update hardly moved this word"}; its ratio is ${outside} the clip.`,
+    formula: `${ratio.formula}\n${next.formula}`,
+    numbers: `${said}\n${ratio.substituted}\n${next.substituted}`,
+    sentence: `${ratio.sentence} Were this rollout used for another update: ${next.sentence.charAt(0).toLowerCase()}${next.sentence.slice(1)}`,
   };
 }

@@ -7,6 +7,7 @@ import type { CommandBody } from "../../worker/client";
 import {
   type Event,
   type GroupRecord,
+  overlay,
   type Phase,
   type PolicySource,
   type ReflectionExample,
@@ -17,7 +18,7 @@ import {
   settingsSchema,
 } from "../../worker/protocol";
 import type { TrainingClient } from "../state/client";
-import { PHASES, patchSettings } from "../state/run";
+import { PHASES } from "../state/run";
 import { barProblem, group, random } from "./fixture";
 
 type Unaddressed<Each> = Each extends unknown ? Omit<Each, "run"> : never;
@@ -62,7 +63,8 @@ export function metricsAt(stage: Stage, step: number): StepMetrics {
     grad_norm: 0.4 + 0.5 * Math.exp(-step / 60) + noise(0.2),
     learning_rate: 2e-4,
     reward: 0.98 + 0.5 * t + noise(0.06),
-    reward_std: 0.35 - 0.2 * t,
+    reward_std: 0.42 - 0.2 * t,
+    "reward/group_std": 0.35 - 0.2 * t,
     "format/wellFormed": 0.94 + 0.05 * t,
     "rewards/format": 0.47 + 0.03 * t,
     "rewards/accuracy": first / 2,
@@ -161,11 +163,11 @@ export class ScriptedClient implements TrainingClient {
           this.step = 0;
           this.phase = null;
         }
-        this.settings = patchSettings(this.settings, command.settings);
+        this.settings = overlay(this.settings, command.settings);
         this.later(() => this.open(), 5);
         break;
       case "configure":
-        this.settings = patchSettings(this.settings, command.settings);
+        this.settings = overlay(this.settings, command.settings);
         this.emit({ type: "configured", settings: this.settings });
         break;
       case "stage":

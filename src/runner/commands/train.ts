@@ -1,6 +1,9 @@
 /** `train`: reflection SFT and GRPO without a page, from flags or a run file, resumable. */
+
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
+import { nanoSettings, RECIPE_NAMES, RECIPES } from "../../srpo/recipe";
 import { configure } from "../../training/configure";
+import { isSection, overlay } from "../../training/overlay";
 import type { StepMetrics } from "../../training/records";
 import { Session } from "../../training/session";
 import { type Settings, type SettingsPatch, settingsSchema } from "../../training/settings";
@@ -13,7 +16,7 @@ import { openWorkers } from "../backend/replicaThreads";
 import { fittingOptions } from "../run/deviceMemory";
 import { progressBar } from "../run/progress";
 import { plannedSource, refuseOtherData } from "../run/resolveSource";
-import { defaultRunConfig, overlaid, type RunConfig, readRunFile } from "../run/runConfig";
+import { defaultRunConfig, type RunConfig, readRunFile, recipeSettings } from "../run/runConfig";
 import { RunFolder } from "../run/runFolder";
 import { RunLock } from "../run/runLock";
 import { fixedKeys, planOf, readPlan, refuseOther } from "../run/runPlan";
@@ -21,14 +24,6 @@ import { tokensPerSecond } from "../run/tokenRate";
 import { type TrainedStage, trainStages } from "../run/trainLoop";
 
 const STAGES: readonly TrainedStage[] = ["sft", "grpo"];
-const RECIPES = ["srpo", "grpo"] as const;
-
-/** Plain GRPO is SRPO's loop on the task reward alone: format and first answer. */
-export const RECIPE_REWARD: Readonly<Record<(typeof RECIPES)[number], Partial<Settings["reward"]>>> = {
-  srpo: {},
-  grpo: { effectivenessWeight: 0, reflectionFormatWeight: 0, lengthWeight: 0 },
-};
-
 /** What a run file and the flags say together. */
 interface Request {
   /** The run file completed, its flags laid over it. */
@@ -47,8 +42,8 @@ export const trainCommand: RunnerCommand = {
     recipe: {
       type: "string",
       default: "srpo",
-      valueHint: "srpo|grpo",
-      description: "SRPO's whole reward, or the task reward alone",
+      valueHint: RECIPE_NAMES.join("|"),
+      description: "Method that the settings start from",
     },
     steps: { type: "string", valueHint: "n", description: "Steps of the stage (with several stages: of the last)" },
     seed: seedFlag,
@@ -128,8 +123,8 @@ async function requestOf(args: Arguments): Promise<Request> {
   const file = args.optional("config");
   const { config, given } = file === null ? { config: defaultRunConfig, given: {} } : await readRunFile(file);
   const stages = args.given("stage") === null ? config.stages : stagesOf(args.text("stage"));
-  const recipe = args.given("recipe") === null ? config.recipe : args.oneOf("recipe", RECIPES);
-  const settings = settingsOf(args, config.settings);
+  const recipe = args.given("recipe") === null ? config.recipe : args.oneOf("recipe", RECIPE_NAMES);
+  const settings = settingsOf(args, recipeSettings(recipe, given));
   return {
     given,
     config: {
@@ -140,7 +135,7 @@ async function requestOf(args: Arguments): Promise<Request> {
       policy: args.given("policy") ?? config.policy,
       backend: args.given("backend") === null ? config.backend : args.oneOf("backend", BACKEND_NAMES),
       saveEvery: args.given("saveEvery") === null ? config.saveEvery : args.integer("saveEvery", 1),
-      settings: configure(configure(settings, { reward: RECIPE_REWARD[recipe] }), stepsPatch(args, stages)),
+      settings: configure(settings, stepsPatch(args, stages)),
     },
   };
 }
@@ -152,9 +147,11 @@ function resumedSettings(
   args: Arguments,
   stages: readonly TrainedStage[],
 ): Settings {
-  const settings = configure(overlaid(settingsSchema, own, given["settings"] ?? {}), args.settings);
-  const recipe = args.given("recipe") !== null || "recipe" in given ? RECIPE_REWARD[config.recipe] : {};
-  return configure(configure(settings, { reward: recipe }), stepsPatch(args, stages));
+  // A recipe that is named anew comes first; what the file says lies over it, and the flags over both.
+  const named = args.given("recipe") !== null || "recipe" in given ? nanoSettings(RECIPES[config.recipe]) : {};
+  const said = isSection(given["settings"]) ? given["settings"] : {};
+  const settings = configure(settingsSchema.parse(overlay(overlay(own, named), said)), args.settings);
+  return configure(settings, stepsPatch(args, stages));
 }
 
 function stagesOf(text: string): RunConfig["stages"] {

@@ -1,4 +1,8 @@
 /** What every key of a run file means. The type asks for one sentence a key: a new setting without one does not compile. */
+import { AGGREGATIONS } from "../../srpo/aggregation";
+import { RECIPES } from "../../srpo/recipe";
+import { SURROGATE_KINDS } from "../../srpo/surrogate";
+import { KL_ESTIMATORS, TRAINERS } from "../../srpo/types";
 import type { RunConfig } from "./runConfig";
 
 /** A sentence for each key; a section has one of its own under "". */
@@ -19,7 +23,9 @@ export const EXPLAINED: Explained<RunConfig> = {
   out: "Folder of the run: snapshot, logs, what was trained. Needed here or as --out.",
   backend: "Where tensors live: webgpu (a GPU), wasm (the CPU), reference (plain and slow, for comparison).",
   stages: "Stages in order: sft (learn to reflect from examples), grpo (reinforce what reflecting gains).",
-  recipe: "srpo: the whole reward. grpo: the task reward alone, every reflection term off.",
+  recipe: `Method that the settings start from: ${Object.values(RECIPES)
+    .map(({ name, summary }) => `${name}: ${summary}`)
+    .join(" ")}`,
   saveEvery: "Steps between snapshots; a killed run goes on from the last one.",
   lora: {
     "": "A low-rank adapter on the decoder; everything else is frozen.",
@@ -99,13 +105,21 @@ export const EXPLAINED: Explained<RunConfig> = {
       prompts: "Problems in one step.",
       groupSize: "Responses sampled for each problem, compared with one another.",
       learningRate: "Learning rate of the first half of the steps; see floor.",
-      preset: "Whose advantages and numerics: srpo, trl, verl, easyr1, openrlhf.",
-      clipLow: "How far below 1 a token's probability ratio counts.",
-      clipHigh: "How far above 1 a token's probability ratio counts.",
-      ratioMax: "Clamp of the ratio before the clip.",
+      preset: `Whose advantages, clamps and dual clip: ${TRAINERS.join(", ")}.`,
+      surrogate: `What the ratio makes of an advantage: ${SURROGATE_KINDS.join(", ")}.`,
+      ratioLevel: "One probability ratio a token, or one a sequence (GSPO): token, sequence.",
+      clipLow: "clip: how far below 1 a probability ratio counts.",
+      clipHigh: "clip: how far above 1 a probability ratio counts.",
+      ratioMax: "clip: the ratio is clamped to this before the clip; null: as the preset has it.",
+      dualClip: "clip: the loss of a negative advantage is at most this times its size; null: as the preset has it.",
+      cispoLow: "cispo: lower bound of the ratio.",
+      cispoHigh: "cispo: upper bound of the ratio.",
+      tauPositive: "sapo: temperature of the gate for positive advantages.",
+      tauNegative: "sapo: temperature of the gate for the others.",
       beta: "Weight of the KL term; 0 leaves it out. Measured against the policy without its adapter, or, trained in full, against the one the stage began with.",
+      klEstimator: `Estimator of the KL term: ${KL_ESTIMATORS.join(", ")}.`,
       epochs: "Updates on one rollout; 1 stays on-policy.",
-      aggregation: "How token losses become one loss: seq-mean-token-mean, token-mean, seq-mean-token-sum-norm.",
+      aggregation: `How token losses become one loss: ${AGGREGATIONS.join(", ")}.`,
       onlineFilter:
         "Keep only groups whose mean accuracy lies between these two numbers, e.g. [0.1, 0.9]; null keeps all.",
     },
