@@ -53,8 +53,8 @@ const VARIANTS: Readonly<Record<string, ObjectiveSettings>> = Object.fromEntries
 );
 
 /** Without clamps the largest log-ratios overflow a 32-bit float, which float64 arithmetic does not. */
-function rowsFor({ logRatioLimit, trainer }: ObjectiveSettings): readonly ObjectiveRow[] {
-  const unclamped = logRatioLimit === null || trainer === "openrlhf";
+function rowsFor({ logRatioLimit, trainer, klEstimator }: ObjectiveSettings): readonly ObjectiveRow[] {
+  const unclamped = logRatioLimit === null || (trainer === "openrlhf" && klEstimator === "k3");
   return unclamped ? randomRows.filter((_, row) => row % 4 !== 3) : randomRows;
 }
 
