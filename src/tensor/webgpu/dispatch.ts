@@ -42,10 +42,27 @@ export interface DispatchListener {
   dispatched(dispatch: Dispatch, owners: readonly DataId[]): void;
 }
 
+/**
+ * What a kernel needs of the dispatcher: its code compiled once under a name, and run. The listing of generated code
+ * (kernelListing.ts) stands in for the dispatcher where there is no device.
+ */
+export interface KernelDispatcher {
+  readonly traits: AdapterTraits;
+  /** Bytes of a weight that are bound at once; a larger one is worked through in blocks of rows. */
+  readonly weightBindingBytes: number;
+  /** Largest number of 4-byte elements that one binding of a kernel can hold. */
+  readonly maxBoundElements: number;
+  kernel(name: string, spec: () => KernelSpec): KernelHandle;
+  run(kernel: KernelHandle, operands: readonly Operand[], params: Params, groups: number, work?: number): void;
+}
+
+/** A kernel as `KernelDispatcher.kernel` gave it, to be run by the same dispatcher. */
+export type KernelHandle = Pick<Kernel, "name">;
+
 const MAX_GROUPS_PER_DIMENSION = 65535;
 const MAX_BIND_GROUPS_PER_KERNEL = 1024;
 
-export class Dispatcher {
+export class Dispatcher implements KernelDispatcher {
   listener: DispatchListener | null = null;
   /** Dispatches are left out: work runs for the memory that it takes alone (recorder.ts `reserve`). */
   idle = false;

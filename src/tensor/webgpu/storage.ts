@@ -29,7 +29,13 @@ interface View extends BufferBinding {
   readonly owner: DataId;
 }
 
-export class Storage {
+/** What a kernel needs of the storage: tensors for its results and its scratch. */
+export interface TensorAllocator {
+  /** A tensor with undefined contents. */
+  allocate(shape: readonly number[], dtype: DataType): Tensor;
+}
+
+export class Storage implements TensorAllocator {
   /** Tensors are being made by work that is recorded: they live in the arena. */
   recording = false;
   /** The work at hand is as large as such work becomes: its buffers need no headroom. */

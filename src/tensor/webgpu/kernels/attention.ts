@@ -5,9 +5,9 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { cacheColumns, holdsHalves } from "../../cacheF16";
 import type { AttentionShape, DynamicOptions } from "../../kernels";
-import { type BufferSpec, type Dispatcher, type Params, read, write } from "../dispatch";
+import { type BufferSpec, type KernelDispatcher, type Params, read, write } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
-import type { Storage } from "../storage";
+import type { TensorAllocator } from "../storage";
 import { type AttentionBlock, fitsBlocks, forwardBlock, keysBlock, queriesBlock } from "./attentionBlocks";
 import { cacheBlock } from "./attentionCache";
 import { backwardKeysCode, backwardQueriesCode, forwardCode, type HeadElement } from "./attentionCode";
@@ -45,8 +45,8 @@ interface Variant {
 
 export class AttentionKernels {
   constructor(
-    private readonly dispatcher: Dispatcher,
-    private readonly storage: Storage,
+    private readonly dispatcher: KernelDispatcher,
+    private readonly storage: TensorAllocator,
   ) {}
 
   attention(q: Tensor, kv: Tensor, visible: Tensor, shape: AttentionShape): { out: Tensor; lse: Tensor } {

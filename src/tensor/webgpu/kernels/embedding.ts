@@ -5,9 +5,9 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Weight } from "../../kernels";
-import { type Dispatcher, type Operand, read, write } from "../dispatch";
+import { type KernelDispatcher, type Operand, read, write } from "../dispatch";
 import { expectShape, expectWeight, matrix } from "../shapes";
-import type { Storage } from "../storage";
+import type { TensorAllocator } from "../storage";
 import { columns4, rowBlocks, weightAccess, weightBlocks, weightOperands } from "./weightAccess";
 
 const LOOK_UP = `
@@ -63,8 +63,8 @@ fn kernel(group: u32, lane: u32) {
 
 export class EmbeddingKernels {
   constructor(
-    private readonly dispatcher: Dispatcher,
-    private readonly storage: Storage,
+    private readonly dispatcher: KernelDispatcher,
+    private readonly storage: TensorAllocator,
   ) {}
 
   embedding(table: Weight, features: Tensor | null, ids: Tensor): Tensor {

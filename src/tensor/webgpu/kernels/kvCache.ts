@@ -2,7 +2,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { holdsHalves } from "../../cacheF16";
 import type { AttentionShape, Columns, DynamicOptions } from "../../kernels";
-import { type Dispatcher, read, write } from "../dispatch";
+import { type KernelDispatcher, read, write } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
 
 const COPY_ROWS = `
@@ -91,7 +91,7 @@ fn kernel(group: u32, lane: u32) {
 }`;
 
 export class KvCacheKernels {
-  constructor(private readonly dispatcher: Dispatcher) {}
+  constructor(private readonly dispatcher: KernelDispatcher) {}
 
   copyRows(x: Tensor, columns: Columns, rows: Tensor, cacheOffset: number, into: Tensor): void {
     const [count, width] = matrix("copyRows", "x", x);

@@ -4,17 +4,17 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Weight } from "../../kernels";
-import type { Dispatcher, Operand } from "../dispatch";
+import type { KernelDispatcher, Operand } from "../dispatch";
 import { expectShape, expectWeight, matrix } from "../shapes";
-import type { Storage } from "../storage";
+import type { TensorAllocator } from "../storage";
 import { addColumnSums } from "./columnSums";
 import { matmul } from "./matmul";
 import { type RowBlock, rowBlocks, weightAccess, weightBlocks, weightOperands } from "./weightAccess";
 
 export class LinearKernels {
   constructor(
-    private readonly dispatcher: Dispatcher,
-    private readonly storage: Storage,
+    private readonly dispatcher: KernelDispatcher,
+    private readonly storage: TensorAllocator,
   ) {}
 
   linear(x: Tensor, weight: Weight, bias: Tensor | null, residual: Tensor | null): Tensor {

@@ -4,9 +4,9 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Columns } from "../../kernels";
-import { type Dispatcher, read, write } from "../dispatch";
+import { type KernelDispatcher, read, write } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
-import type { Storage } from "../storage";
+import type { TensorAllocator } from "../storage";
 
 const PARAMS = { rows: "u32", width: "u32", offset: "u32", count: "u32", rank: "u32", scale: "f32" } as const;
 
@@ -48,8 +48,8 @@ fn kernel(group: u32, lane: u32) {
 
 export class LoraKernels {
   constructor(
-    private readonly dispatcher: Dispatcher,
-    private readonly storage: Storage,
+    private readonly dispatcher: KernelDispatcher,
+    private readonly storage: TensorAllocator,
   ) {}
 
   loraApply(intoY: Tensor, columns: Columns, h: Tensor, b: Tensor, scale: number): void {

@@ -9,7 +9,7 @@
  * adapter and kind of product. In each variant sums run over k in an order that depends on nothing but the code, so results do
  * not depend on scheduling; another variant's may differ in the last bits.
  */
-import { type Dispatcher, type KernelSpec, type Operand, type ParamType, read, write } from "../dispatch";
+import { type KernelDispatcher, type KernelSpec, type Operand, type ParamType, read, write } from "../dispatch";
 import type { Matmul, MatmulCode, MatmulPlan, Orientation } from "./matmul/variant";
 import { columns4, type WeightAccess } from "./weightAccess";
 
@@ -29,7 +29,7 @@ const PARAMS: Readonly<Record<string, ParamType>> = {
   accumulate: "u32",
 };
 
-export function matmul(dispatcher: Dispatcher, p: Matmul): void {
+export function matmul(dispatcher: KernelDispatcher, p: Matmul): void {
   if (p.m === 0 || p.n === 0) return;
   const plan = dispatcher.traits.matmul.planFor({
     orientation: p.orientation,
@@ -42,7 +42,7 @@ export function matmul(dispatcher: Dispatcher, p: Matmul): void {
 }
 
 /** The product as this plan makes it; for measuring plans against each other. */
-export function runMatmul(dispatcher: Dispatcher, p: Matmul, plan: MatmulPlan): void {
+export function runMatmul(dispatcher: KernelDispatcher, p: Matmul, plan: MatmulPlan): void {
   const aColumns = p.aPart?.columns ?? (p.orientation === "TN" ? p.m : p.k);
   const cColumns = p.cColumns ?? p.n;
   const alignedA = aColumns % 4 === 0;

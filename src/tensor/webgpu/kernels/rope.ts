@@ -1,6 +1,6 @@
 /** Rotary position embedding in place. */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { type Dispatcher, read, write } from "../dispatch";
+import { type KernelDispatcher, read, write } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
 
 const ROPE = `
@@ -23,7 +23,7 @@ fn kernel(group: u32, lane: u32) {
 }`;
 
 export class RopeKernels {
-  constructor(private readonly dispatcher: Dispatcher) {}
+  constructor(private readonly dispatcher: KernelDispatcher) {}
 
   rope(intoX: Tensor, cos: Tensor, sin: Tensor, heads: number, headDim: number, inverse: boolean): void {
     const [rows, width] = matrix("rope", "x", intoX);

@@ -5,7 +5,7 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { DynamicOptions, SampleBuffers, SampleOptions } from "../../kernels";
-import { type Dispatcher, type ParamType, read, write } from "../dispatch";
+import { type KernelDispatcher, type ParamType, read, write } from "../dispatch";
 import { expectShape, matrix } from "../shapes";
 import { ROW_MAX, ROW_SUM, rowReduction } from "./rowReduce";
 
@@ -117,7 +117,7 @@ fn kernel(row: u32, lane: u32) {
 }`;
 
 export class SampleKernels {
-  constructor(private readonly dispatcher: Dispatcher) {}
+  constructor(private readonly dispatcher: KernelDispatcher) {}
 
   sample(logits: Tensor, buffers: SampleBuffers, options: SampleOptions): void {
     const [rows, vocabulary] = matrix("sample", "logits", logits);
