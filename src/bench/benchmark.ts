@@ -4,8 +4,9 @@ import type { BackendName } from "../tensor/backend";
 import type { WeightFormat } from "../tensor/packedWeight";
 import type { MatmulOption } from "../tensor/webgpu/kernels/matmul/choice";
 import { type Candidate, type ComparisonOptions, type ComparisonResult, compare, type Skipped } from "./comparison";
-import type { Job, Library, LibraryName } from "./contender";
+import type { Library, LibraryName } from "./contender";
 import { isolatedLibrary } from "./isolation";
+import type { Job } from "./job";
 import type { Absent, BenchmarkName, Measurement } from "./results";
 
 /** Of the full-size benchmark. */

@@ -9,26 +9,16 @@ import { z } from "zod";
 import { MATMUL_VARIABLE } from "../runner/arguments/matmulVariant";
 import type { BackendName } from "../tensor/backend";
 import type { MatmulOption } from "../tensor/webgpu/kernels/matmul/choice";
-import { type Contender, type Job, jobSchema, LIBRARIES, type Library, type LibraryName, type Run } from "./contender";
+import type { Contender, Library, LibraryName, Run } from "./contender";
+import type { Job } from "./job";
+import { answerSchema, type Question } from "./libraryMessages";
 import { countsSchema } from "./results";
-
-export const questionSchema = z.discriminatedUnion("ask", [
-  z.object({ ask: z.literal("library"), name: z.enum(LIBRARIES), backend: z.enum(["webgpu", "wasm", "reference"]) }),
-  z.object({ ask: z.literal("open"), job: jobSchema }),
-  z.object({ ask: z.literal("check") }),
-  z.object({ ask: z.literal("run"), units: z.int().positive() }),
-  z.object({ ask: z.literal("close") }),
-  z.object({ ask: z.literal("end") }),
-]);
-export type Question = z.output<typeof questionSchema>;
 
 const runSchema = z.object({
   milliseconds: z.number(),
   hostMilliseconds: z.number().nullable(),
   counts: countsSchema,
 }) satisfies z.ZodType<Run, unknown>;
-const answerSchema = z.union([z.object({ result: z.unknown() }), z.object({ error: z.string() })]);
-export type Answer = z.input<typeof answerSchema>;
 
 /** Longest wait for one answer; a cold compiler on a busy machine is slow, but not endless. */
 const PATIENCE_MS = 15 * 60_000;

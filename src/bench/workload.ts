@@ -10,7 +10,7 @@ import { nanoSpecialId } from "../policy/processor/tokenizerNano";
 import { RESPONSE_TAGS } from "../srpo/tags";
 import { VOCABULARY } from "../tasks/vocabulary";
 import { randomUniform } from "../tensor/random";
-import type { DecoderShape } from "./contender";
+import type { DecoderShape } from "./job";
 
 /** The words of the shipped policies. */
 export const NANO_WORDS = [...RESPONSE_TAGS, ...VOCABULARY];

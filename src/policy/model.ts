@@ -11,6 +11,7 @@ import type { PolicyConfig } from "./checkpoint/config";
 import { generateRollout, type ResolvedOptions, type Rollout } from "./generation/generate";
 import { type CacheFormat, defaultCacheFormat } from "./generation/groupCache";
 import { Decoder } from "./layers/decoder";
+import type { ImagePatches } from "./layers/imagePatches";
 import { key, type LayoutOptions, parameterGroups } from "./layers/layout";
 import { LoraAdapter, type LoraOptions } from "./layers/lora";
 import { MropeAngles, mropeFrequencies, mropePositions } from "./layers/mrope";
@@ -26,7 +27,7 @@ import {
   uploadBatch,
 } from "./layers/packing";
 import { type PictureFeatureOptions, PictureFeatures, USUAL_PICTURE_FEATURES } from "./layers/pictureFeatures";
-import { type ImagePatches, type VisionBatch, VisionTower, visionBatch, visionWindowLayout } from "./layers/vision";
+import { type VisionBatch, VisionTower, visionBatch, visionWindowLayout } from "./layers/vision";
 import { activationBytes } from "./memoryPlan";
 
 /** "all": tower and decoder; "language": the decoder; "none": nothing but the adapter, if any. */

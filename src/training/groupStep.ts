@@ -12,13 +12,14 @@ import { normaliseGroups } from "./normalise";
 import { lossOptions, trainingRows } from "./objective";
 import { responseLogprobs } from "./optimiserStep";
 import type { DataParallel } from "./parallel/parallel";
-import type { ProblemSource, TrainingProblem } from "./problemSource";
+import type { ProblemSource } from "./problemSource";
 import type { GroupRecord, Phase } from "./records";
 import type { ReferencePolicy } from "./reference";
 import { encodeProblem, lossTemperature, sampleRows } from "./rollout";
 import { type Scorer, scoreGroups } from "./score";
 import type { Settings } from "./settings";
 import type { PendingStep, SampledRow } from "./state";
+import type { TrainingProblem } from "./trainingProblem";
 import { groupRecord, tokenCounter } from "./transcript";
 import { policyUpdate, type UpdateResult } from "./update";
 

@@ -3,27 +3,13 @@
  * (src/runner/data/dataSource.ts). A source is a pure function of its arguments: the same cursor and settings give the same
  * problems, and a problem is found again by its id, so that a snapshot needs to hold no problem.
  */
-import type { Inference, Picture, Problem, Reading } from "../tasks/problem";
+import type { Problem } from "../tasks/problem";
 import { FAMILY_NAMES, problemOf } from "../tasks/problems";
 import { heldOutProblems, requestedProblem, trainingProblems } from "./dataCursor";
 import type { Stage } from "./records";
 import type { Settings } from "./settings";
 import type { StoredExample } from "./state";
-
-/** What training needs of a problem. The tasks' `Problem` is one. */
-export interface TrainingProblem {
-  readonly id: string;
-  /** What evaluations are broken down by: a task's family, a data set's category. */
-  readonly family: string;
-  readonly picture: Picture;
-  /** Pictures after the first, for questions about several. */
-  readonly morePictures?: readonly Picture[];
-  readonly question: string;
-  readonly answer: string;
-  /** What the built-in teacher works from; absent where only a person or a large model could say. */
-  readonly readings?: readonly Reading[];
-  readonly inferences?: readonly Inference[];
-}
+import type { TrainingProblem } from "./trainingProblem";
 
 export interface ProblemSource {
   /** Problems [cursor, cursor + count) of a stage's training stream; the stream has no end. */

@@ -11,9 +11,10 @@ import { parseResponse } from "../srpo/format";
 import { isRight } from "../srpo/grader";
 import { teach } from "../srpo/teacher";
 import { problemRecord } from "./dataCursor";
-import type { ProblemSource, TrainingProblem } from "./problemSource";
+import type { ProblemSource } from "./problemSource";
 import type { DataProgress, ReflectionExample } from "./records";
 import type { StoredExample } from "./state";
+import type { TrainingProblem } from "./trainingProblem";
 
 /** Share of right first answers that the paper aims at. */
 export const RIGHT_SHARE = 0.3;

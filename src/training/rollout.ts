@@ -5,9 +5,9 @@
 import type { EncodedPrompt, FeatureBank } from "../policy/layers/packing";
 import type { Policy } from "../policy/policy";
 import type { DataParallel } from "./parallel/parallel";
-import type { TrainingProblem } from "./problemSource";
 import type { Settings } from "./settings";
 import type { SampledRow } from "./state";
+import type { TrainingProblem } from "./trainingProblem";
 
 export interface SamplingOptions {
   readonly groupSize: number;

@@ -17,7 +17,7 @@ import { LargestBatch } from "./largestBatch";
 import { groupMetrics, updateMetrics } from "./metrics";
 import { StepRefused } from "./optimiserStep";
 import type { DataParallel } from "./parallel/parallel";
-import { type ProblemSource, type TrainingProblem, taskSource } from "./problemSource";
+import { type ProblemSource, taskSource } from "./problemSource";
 import { streamStep } from "./randomStreams";
 import type {
   DataProgress,
@@ -36,6 +36,7 @@ import type { Settings, SettingsPatch } from "./settings";
 import { ReflectionSft } from "./sft";
 import type { Snapshot } from "./snapshot";
 import type { SessionState } from "./state";
+import type { TrainingProblem } from "./trainingProblem";
 import type { UpdateResult } from "./update";
 
 /** What one phase made. `step` counts from 1 and names the step the phase belongs to. */

@@ -9,7 +9,7 @@ import { bankOf } from "./featureCache";
 import { LargestBatch } from "./largestBatch";
 import type { TrainingRow } from "./microBatch";
 import type { DataParallel } from "./parallel/parallel";
-import type { ProblemSource, TrainingProblem } from "./problemSource";
+import type { ProblemSource } from "./problemSource";
 import { permutation, streamStep } from "./randomStreams";
 import type { DataProgress, ReflectionExample } from "./records";
 import { emptyProgress, recallExample, responseText, takeExamples } from "./reflectionData";
@@ -17,6 +17,7 @@ import { encodeProblem, sampleRows } from "./rollout";
 import { cosineWithWarmup } from "./schedule";
 import type { Settings } from "./settings";
 import type { SessionState, StoredExample } from "./state";
+import type { TrainingProblem } from "./trainingProblem";
 import { responseTokens, textOf } from "./transcript";
 import { sftUpdate, type UpdateResult } from "./update";
 

@@ -4,7 +4,7 @@
  * the name. Only WebGPU has dispatches.
  */
 import { type Benchmark, raceAll } from "../benchmark";
-import type { Job } from "../contender";
+import type { Job } from "../job";
 
 /** About as many as a training step has. */
 const LENGTH = 200;

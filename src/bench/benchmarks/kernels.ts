@@ -4,7 +4,7 @@
  * 1024³. A kernel whose tensors fit a cache may move more than a large copy does.
  */
 import { type Benchmark, each, raceAll, type Workload } from "../benchmark";
-import type { JobOf } from "../contender";
+import type { JobOf } from "../job";
 import { KERNEL_NAMES, KERNEL_WORK, type KernelName } from "../kernelWork";
 import type { Measurement } from "../results";
 

@@ -5,7 +5,7 @@
 import { MATMUL_VARIANTS } from "../../tensor/webgpu/kernels/matmul/variant";
 import type { Benchmark, Outcome, Runner, Setting, Workload } from "../benchmark";
 import { each, raceAll } from "../benchmark";
-import type { JobOf } from "../contender";
+import type { JobOf } from "../job";
 
 type Form = JobOf<"matmul">["form"];
 const FORMS: readonly (readonly [Form, string])[] = [

@@ -6,7 +6,7 @@
  */
 import { type Benchmark, each, type Runner, raceAll, type Workload } from "../benchmark";
 import { AS_IN_TRAINING } from "../comparison";
-import type { DecoderShape, Job } from "../contender";
+import type { DecoderShape, Job } from "../job";
 import { figure } from "../tables";
 import { largeShape, nanoShape, trainingFlops } from "../workload";
 import { PRODUCT, rateOf } from "./kernels";

@@ -4,8 +4,9 @@
  */
 import type { Backend } from "../../tensor/backend";
 import { WebGpuBackend } from "../../tensor/webgpu/backend";
-import type { Contender, JobOf } from "../contender";
-import { measured } from "./library";
+import type { Contender } from "../contender";
+import type { JobOf } from "../job";
+import { measured } from "./measured";
 
 export async function openCopy(backend: Backend, { bytes }: JobOf<"copy">): Promise<Contender> {
   if (backend instanceof WebGpuBackend) return gpuCopy(backend, bytes);

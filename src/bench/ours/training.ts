@@ -4,9 +4,10 @@ import { openWorkers } from "../../runner/backend/replicaThreads";
 import type { Backend } from "../../tensor/backend";
 import type { TrainingRow } from "../../training/microBatch";
 import { sftUpdate, type UpdateResult } from "../../training/update";
-import type { Contender, DecoderShape, JobOf } from "../contender";
+import type { Contender } from "../contender";
+import type { DecoderShape, JobOf } from "../job";
 import { CHECKED_STEPS, decoderFolder, decoderWeights, OPTIMISER, randomTokens } from "../workload";
-import { measured } from "./library";
+import { measured } from "./measured";
 
 /** A policy with the workload's weights. */
 export async function workloadPolicy(

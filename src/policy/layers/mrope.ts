@@ -4,7 +4,7 @@
  * w = s + col, and the text after it goes on at s + max(rows, cols). Frequencies are shared out among the three by
  * `mropeSection`. Follows transformers 5.18 (`get_rope_index`), for still images.
  */
-import type { ImageGrid } from "./vision";
+import type { ImageGrid } from "./imagePatches";
 
 export interface MropePositions {
   /** [3, length] row-major: all t, then all h, then all w. */

@@ -14,8 +14,9 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../tensor/backend";
 import type { RopeTables, Visibility } from "../../tensor/ops/attention";
 import type { RowGather } from "../../tensor/ops/rows";
+import type { ImagePatches } from "./imagePatches";
 import type { MropeAngles, MropePositions } from "./mrope";
-import type { ImagePatches, VisionBatch } from "./vision";
+import type { VisionBatch } from "./vision";
 
 /** A prompt ready for the model; made by `Policy.encodePrompt`, or by hand. */
 export interface EncodedPrompt {

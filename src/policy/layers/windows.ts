@@ -5,7 +5,7 @@
  * Departure: patches and angles are permuted before they are uploaded, and the features stay in window order;
  * `featureIndex` says where a cell's feature lies, so the token embedding addresses it and nothing is gathered.
  */
-import type { ImageGrid } from "./vision";
+import type { ImageGrid } from "./imagePatches";
 
 export interface WindowShape {
   readonly mergeSize: number;

@@ -5,7 +5,7 @@
 
 import type { CheckpointFiles } from "../checkpoint/checkpointFiles";
 import { ConfigError, type PolicyConfig } from "../checkpoint/config";
-import type { ImagePatches } from "../layers/vision";
+import type { ImagePatches } from "../layers/imagePatches";
 import { ChatTemplate, expandImageTokens } from "./chatTemplate";
 import { ImageProcessor, type ImageProcessorConfig, parsePreprocessorConfig } from "./imageProcessor";
 import type { RgbImage } from "./imageProcessorPixels";

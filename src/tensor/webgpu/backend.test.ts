@@ -5,7 +5,7 @@ import { DeviceLostError, KernelError } from "../backend";
 import { openBestBackend } from "../open";
 import { selfTest } from "../selfTest";
 import type { WebGpuBackend } from "./backend";
-import { read, write } from "./dispatch";
+import { read, write } from "./kernelSpec";
 import { nodeGpu, openNodeWebGpuBackend } from "./node";
 
 let backend: WebGpuBackend;

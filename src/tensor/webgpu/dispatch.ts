@@ -11,16 +11,11 @@ import type { BackendCounters } from "../backend";
 import type { DynamicOptions } from "../kernels";
 import type { AdapterTraits } from "./device";
 import type { Faults } from "./faults";
+import type { KernelSpec, Operand } from "./kernelSpec";
 import { ParameterRing, SLOT_BYTES, slotWords } from "./parameterRing";
-import { type Kernel, type KernelSpec, Pipelines } from "./pipelines";
+import { type Kernel, Pipelines } from "./pipelines";
 import type { Storage } from "./storage";
 import type { BufferBinding, DataId, TfjsWebGpu } from "./tfjsWebGpu";
-
-export type { ParamType } from "./parameterRing";
-export { type BufferSpec, type Kernel, type KernelSpec, read, write } from "./pipelines";
-
-/** A tensor, or a part of one: elements from `offset` (a multiple of the view alignment) on. */
-export type Operand = Tensor | { readonly tensor: Tensor; readonly offset: number; readonly size: number };
 
 /** In the order of the kernel's params; as a function where options may change between replays. */
 export type Params = readonly number[] | ((dynamicOptions: DynamicOptions) => readonly number[]);

@@ -10,12 +10,13 @@ import type { Kernels, Weight } from "../kernels";
 import { emptyWeight, WEIGHT_FORMATS } from "../packedWeight";
 import { openReferenceBackend } from "../reference/backend";
 import { type AdapterTraits, adapterTraits } from "./device";
-import type { KernelDispatcher, KernelHandle, KernelSpec } from "./dispatch";
+import type { KernelDispatcher, KernelHandle } from "./dispatch";
+import type { KernelSpec } from "./kernelSpec";
+import { shaderCode } from "./kernelSpec";
 import { webGpuKernels } from "./kernels";
 import { MatmulVariants, offeredVariants, uniformTable } from "./kernels/matmul/choice";
 import { orderAsTemplate } from "./kernels/matmul/fragments";
 import type { MatmulAdapter } from "./kernels/matmul/variant";
-import { shaderCode } from "./pipelines";
 
 /** One WGSL module and the adapters that get it. */
 export interface ListedKernel {

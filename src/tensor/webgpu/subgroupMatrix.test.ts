@@ -12,8 +12,8 @@ import { randomUniform } from "../random";
 import { openReferenceBackend } from "../reference/backend";
 import { relativeError } from "../testing/conformance/conformance";
 import type { WebGpuBackend } from "./backend";
+import { shaderCode } from "./kernelSpec";
 import { matmulSpec } from "./kernels/matmul";
-import { emulatedFragments } from "./kernels/matmul/emulatedFragments";
 import {
   FRAGMENT_FEATURE,
   type FragmentConfig,
@@ -26,7 +26,7 @@ import { subgroupMatrix } from "./kernels/matmul/subgroupMatrix";
 import type { MatmulAdapter } from "./kernels/matmul/variant";
 import { weightAccess } from "./kernels/weightAccess";
 import { openNodeWebGpuBackend } from "./node";
-import { shaderCode } from "./pipelines";
+import { emulatedFragments } from "./testing/emulatedFragments";
 
 const NVIDIA: FragmentConfig = { componentType: "f16", resultComponentType: "f32", M: 16, N: 16, K: 16 };
 const APPLE: FragmentConfig = { componentType: "f32", resultComponentType: "f32", M: 8, N: 8, K: 8 };

@@ -4,7 +4,7 @@
  * (`gather` has no gradient on wasm). Mathematically the decoder of src/policy/layers/decoder.ts.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import type { DecoderShape } from "../../contender";
+import type { DecoderShape } from "../../job";
 import { NORM_EPSILON, stackedWeights, type Values } from "../../workload";
 
 /** −1e9 rather than −∞: NaN must not arise on a GPU. */

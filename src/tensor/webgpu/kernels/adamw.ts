@@ -5,7 +5,8 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { AdamWOptions, DynamicOptions } from "../../kernels";
-import { type KernelDispatcher, type Operand, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { type Operand, read, write } from "../kernelSpec";
 import { expectShape, expectSize } from "../shapes";
 import type { TensorAllocator } from "../storage";
 

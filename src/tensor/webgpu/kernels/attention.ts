@@ -5,7 +5,8 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { cacheColumns, holdsHalves } from "../../cacheF16";
 import type { AttentionShape, DynamicOptions } from "../../kernels";
-import { type BufferSpec, type KernelDispatcher, type Params, read, write } from "../dispatch";
+import type { KernelDispatcher, Params } from "../dispatch";
+import { type BufferSpec, read, write } from "../kernelSpec";
 import { expectShape, matrix } from "../shapes";
 import type { TensorAllocator } from "../storage";
 import { type AttentionBlock, fitsBlocks, forwardBlock, keysBlock, queriesBlock } from "./attentionBlocks";

@@ -3,7 +3,8 @@
  * into[d] (+)= Σ_n values[n, d] (· factors[n, d] · rowScale[n]). Rows are summed in blocks, then the blocks.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { type KernelDispatcher, type Operand, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { type Operand, read, write } from "../kernelSpec";
 import type { TensorAllocator } from "../storage";
 
 const ROWS_PER_BLOCK = 64;

@@ -5,7 +5,8 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Weight } from "../../kernels";
-import { type KernelDispatcher, type Operand, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { type Operand, read, write } from "../kernelSpec";
 import { expectShape, expectWeight, matrix } from "../shapes";
 import type { TensorAllocator } from "../storage";
 import { columns4, rowBlocks, weightAccess, weightBlocks, weightOperands } from "./weightAccess";

@@ -2,7 +2,8 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { holdsHalves } from "../../cacheF16";
 import type { AttentionShape, Columns, DynamicOptions } from "../../kernels";
-import { type KernelDispatcher, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { read, write } from "../kernelSpec";
 import { expectShape, matrix } from "../shapes";
 
 const COPY_ROWS = `

@@ -4,7 +4,8 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Weight } from "../../kernels";
-import type { KernelDispatcher, Operand } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import type { Operand } from "../kernelSpec";
 import { expectShape, expectWeight, matrix } from "../shapes";
 import type { TensorAllocator } from "../storage";
 import { addColumnSums } from "./columnSums";

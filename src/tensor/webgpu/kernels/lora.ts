@@ -4,7 +4,8 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Columns } from "../../kernels";
-import { type KernelDispatcher, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { read, write } from "../kernelSpec";
 import { expectShape, matrix } from "../shapes";
 import type { TensorAllocator } from "../storage";
 

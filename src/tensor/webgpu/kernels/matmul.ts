@@ -9,7 +9,9 @@
  * adapter and kind of product. In each variant sums run over k in an order that depends on nothing but the code, so results do
  * not depend on scheduling; another variant's may differ in the last bits.
  */
-import { type KernelDispatcher, type KernelSpec, type Operand, type ParamType, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { type KernelSpec, type Operand, read, write } from "../kernelSpec";
+import type { ParamType } from "../parameterRing";
 import type { Matmul, MatmulCode, MatmulPlan, Orientation } from "./matmul/variant";
 import { columns4, type WeightAccess } from "./weightAccess";
 

@@ -3,7 +3,9 @@
  * 7.1.26 (absolute error 1.5e-7), taken for |x| so that the negative tail keeps its digits.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { type BufferSpec, type KernelDispatcher, type Operand, type ParamType, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { type BufferSpec, type Operand, read, write } from "../kernelSpec";
+import type { ParamType } from "../parameterRing";
 import { expectShape, matrix } from "../shapes";
 import type { TensorAllocator } from "../storage";
 

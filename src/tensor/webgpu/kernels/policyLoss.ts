@@ -5,7 +5,8 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { type KlEstimatorName, POLICY_LOSS_STATS, type PolicyLossOptions, type SurrogateOptions } from "../../kernels";
-import { type KernelDispatcher, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { read, write } from "../kernelSpec";
 import { expectShape } from "../shapes";
 import type { TensorAllocator } from "../storage";
 import { addColumnSums } from "./columnSums";

@@ -3,7 +3,8 @@
  * dx = r·g − x·r³·mean(x·g); dWeight = Σ_rows dy · x · r (column sums, fixed order).
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { type KernelDispatcher, type Operand, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { type Operand, read, write } from "../kernelSpec";
 import { expectShape, matrix } from "../shapes";
 import type { TensorAllocator } from "../storage";
 import { addColumnSums } from "./columnSums";

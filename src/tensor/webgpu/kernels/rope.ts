@@ -1,6 +1,7 @@
 /** Rotary position embedding in place. */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { type KernelDispatcher, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { read, write } from "../kernelSpec";
 import { expectShape, matrix } from "../shapes";
 
 const ROPE = `

@@ -5,7 +5,9 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { DynamicOptions, SampleBuffers, SampleOptions } from "../../kernels";
-import { type KernelDispatcher, type ParamType, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { read, write } from "../kernelSpec";
+import type { ParamType } from "../parameterRing";
 import { expectShape, matrix } from "../shapes";
 import { ROW_MAX, ROW_SUM, rowReduction } from "./rowReduce";
 

@@ -6,7 +6,8 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Weight } from "../../kernels";
-import { type KernelDispatcher, type Operand, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { type Operand, read, write } from "../kernelSpec";
 import { expectShape, expectWeight, matrix } from "../shapes";
 import type { TensorAllocator } from "../storage";
 import { type LinearKernels, packed } from "./linear";

@@ -5,7 +5,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Weight } from "../../kernels";
 import { weightBytes } from "../../packedWeight";
-import { type BufferSpec, type Operand, read } from "../dispatch";
+import { type BufferSpec, type Operand, read } from "../kernelSpec";
 
 export interface WeightAccess {
   readonly format: Weight["format"];

@@ -4,7 +4,7 @@
  * Dawn takes the order as a template parameter (`row_major`), older Chromium as an argument.
  */
 import { z } from "zod";
-import type { Enable } from "../../pipelines";
+import type { Enable } from "../../kernelSpec";
 
 export const FRAGMENT_FEATURE = "chromium-experimental-subgroup-matrix";
 

@@ -2,8 +2,7 @@
  * What a variant of the matrix product is: code for the same C[m, n] = Σ_k A·B that suits some adapters and shapes, and
  * says what it needs. Variants share how operands are read and results stored (product.ts), so that each is only its loops.
  */
-import type { Operand } from "../../dispatch";
-import type { Enable } from "../../pipelines";
+import type { Enable, Operand } from "../../kernelSpec";
 import type { WeightAccess } from "../weightAccess";
 import type { FragmentSupport } from "./fragments";
 

@@ -4,7 +4,7 @@
  * tests: the tiling, staging, orders and edges of the subgroupMatrix variant run as they are; what is not seen is the matrix
  * instructions themselves.
  */
-import type { FragmentDialect, FragmentShape } from "./fragments";
+import type { FragmentDialect, FragmentShape } from "../kernels/matmul/fragments";
 
 /** @param size lanes of a subgroup, and rows of a fragment */
 export function emulatedFragments(size: number): FragmentDialect {
