@@ -1,7 +1,7 @@
 /**
- * Who takes part in a benchmark. A *library* is a library on one backend (ours, stock TensorFlow.js, jax-js); given a *job*
- * it becomes a contender that does units of that work. A library knows nothing of the others: comparison.ts interleaves
- * and compares them.
+ * Who takes part in a benchmark. A *library* is a library on one backend (ours, stock TensorFlow.js, jax-js); given a
+ * *job* it becomes a contender that does units of that work. A library knows nothing of the others: comparison.ts
+ * interleaves and compares them.
  */
 import type { Job } from "./job";
 import type { Counts } from "./results";

@@ -1,4 +1,7 @@
-/** Opens a library in this process. TensorFlow.js and jax-js are loaded on demand and never share a process in a benchmark. */
+/**
+ * Opens a library in this process. TensorFlow.js and jax-js are loaded on demand and never share a process in a
+ * benchmark.
+ */
 import type { BackendName } from "../tensor/backend";
 import type { Library, LibraryName } from "./contender";
 

@@ -52,7 +52,7 @@ describe("generated code", () => {
       broadcastTiles: "broadcasts",
       sharedTiles: "tiles",
       subgroups: "dots",
-      f16: "halfTiles",
+      f16: "f16Tiles",
       subgroupMatrix: "matrices",
     };
     const names = (await listedKernels("linear")).map(({ name }) => name);

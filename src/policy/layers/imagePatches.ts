@@ -7,7 +7,10 @@ export interface ImageGrid {
   readonly width: number;
 }
 
-/** One picture as the image processor gives it: rows of patches [frames·height·width, channels·2·patch²], ordered cell by merged cell. */
+/**
+ * One picture as the image processor gives it: rows of patches [frames·height·width, channels·2·patch²], ordered cell
+ * by merged cell.
+ */
 export interface ImagePatches {
   readonly patches: Float32Array;
   readonly grid: ImageGrid;

@@ -49,7 +49,8 @@ export function visionBatch(backend: Backend, images: readonly ImagePatches[], c
     const expected = grid.frames * grid.height * grid.width * width;
     if (values.length !== expected) {
       throw new Error(
-        `Picture ${i}: a grid of ${grid.frames}×${grid.height}×${grid.width} patches of ${width} values needs ${expected} values, got ${values.length}.`,
+        `Picture ${i}: a grid of ${grid.frames}×${grid.height}×${grid.width} patches of ${width} values needs ` +
+          `${expected} values, got ${values.length}.`,
       );
     }
     permuteCells(values, layout.cellAt, cell, unit * width, patches);

@@ -1,7 +1,8 @@
 /**
- * The WGSL that the kernels generate, without a device: every kernel runs on a stand-in for the dispatcher that keeps the
- * code and dispatches nothing, once for each kind of adapter and each matmul variant. The shapes below are chosen to
- * bring about every variant; where the code depends on a head's width or a block's rows, a few of them stand for all.
+ * The WGSL that the kernels generate, without a device: every kernel runs on a stand-in for the dispatcher that keeps
+ * the code and dispatches nothing, once for each kind of adapter and each matmul variant. The shapes below are chosen
+ * to bring about every variant; where the code depends on a head's width or a block's rows, a few of them stand for
+ * all.
  */
 import { type Tensor, tidy } from "@tensorflow/tfjs-core";
 import type { Backend } from "../backend";
@@ -161,7 +162,10 @@ export const LISTED_ADAPTERS: readonly string[] = Object.keys(ADAPTERS);
 /** Files of kernels whose code can be listed. */
 export const LISTED_FILES: readonly KernelFile[] = [...new Set(Object.values(KERNEL_FILES))];
 
-/** Every WGSL module that a file's kernels run, in the order of their first use; kernels of other files that they call included. */
+/**
+ * Every WGSL module that a file's kernels run, in the order of their first use; kernels of other files that they call
+ * included.
+ */
 export async function listedKernels(file: KernelFile): Promise<ListedKernel[]> {
   const backend = await openReferenceBackend();
   const listed = new Map<string, { name: string; adapters: string[]; code: string }>();

@@ -22,11 +22,14 @@ export interface KernelSpec {
   /**
    * WGSL with `fn kernel(group: u32, lane: u32)`: `group` is the same for all invocations of a workgroup
    * and always inside the range that was asked for, `lane` is in [0, THREADS). With subgroups enabled:
-   * `fn kernel(group, lane, subgroup, subgroups, subgroupLane, subgroupSize)`, all u32: which of how many subgroups of the
-   * workgroup, which lane of how many.
+   * `fn kernel(group, lane, subgroup, subgroups, subgroupLane, subgroupSize)`, all u32: which of how many subgroups of
+   * the workgroup, which lane of how many.
    */
   readonly code: string;
-  /** `threads` is the size of every subgroup, so that a workgroup is one: `kernel(group, lane)` gets the lane of the subgroup. */
+  /**
+   * `threads` is the size of every subgroup, so that a workgroup is one: `kernel(group, lane)` gets the lane of the
+   * subgroup.
+   */
   readonly oneSubgroup?: boolean;
 }
 
@@ -46,6 +49,8 @@ export function shaderCode(spec: KernelSpec): string {
   const enables = spec.enables ?? [];
   const one = spec.oneSubgroup === true;
   const subgroups = enables.includes("subgroups") && !one;
+  const lane = one ? "subgroup_invocation_id" : "local_invocation_index";
+  const [builtins, passed] = subgroups ? [SUBGROUP_BUILTINS, SUBGROUP_ARGUMENTS] : ["", ""];
   return `
 ${[...new Set<Enable>(one ? [...enables, "subgroups"] : enables)].map((enable) => `enable ${enable};`).join("\n")}
 ${subgroups || one ? SUBGROUP_UNIFORMITY : ""}
@@ -58,14 +63,20 @@ ${bindings.join("\n")}
 const THREADS = ${spec.threads}u;
 ${spec.code}
 @compute @workgroup_size(${spec.threads})
-fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(${one ? "subgroup_invocation_id" : "local_invocation_index"}) lane: u32${subgroups ? SUBGROUP_BUILTINS : ""}) {
-  kernel(params.firstGroup + at.x + at.y * count.x, lane${subgroups ? ", subgroup, subgroups, subgroupLane, subgroupSize" : ""});
+fn main(
+  @builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(${lane}) lane: u32${builtins}
+) {
+  kernel(params.firstGroup + at.x + at.y * count.x, lane${passed});
 }
 `;
 }
 
+const SUBGROUP_ARGUMENTS = ", subgroup, subgroups, subgroupLane, subgroupSize";
 const SUBGROUP_BUILTINS =
-  ", @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) subgroupLane: u32, @builtin(subgroup_size) subgroupSize: u32";
-/** Loops that run to a subgroup's own index are uniform within the subgroup, which not every compiler's analysis sees. */
+  ", @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, " +
+  "@builtin(subgroup_invocation_id) subgroupLane: u32, @builtin(subgroup_size) subgroupSize: u32";
+/**
+ * Loops that run to a subgroup's own index are uniform within the subgroup, which not every compiler's analysis sees.
+ */
 const SUBGROUP_UNIFORMITY =
   "diagnostic(off, subgroup_uniformity);\ndiagnostic(off, chromium.subgroup_matrix_uniformity);";

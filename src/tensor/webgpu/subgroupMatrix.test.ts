@@ -1,7 +1,7 @@
 /**
- * Products on matrix units, which no software adapter has: its tiling, staging, orders and edges run with emulated units, and
- * its WGSL goes through the compiler, on Dawn's backend that computes nothing but knows every feature. The matrix instructions
- * themselves are not run here.
+ * Products on matrix units, which no software adapter has: its tiling, staging, orders and edges run with emulated
+ * units, and its WGSL goes through the compiler, on Dawn's backend that computes nothing but knows every feature. The
+ * matrix instructions themselves are not run here.
  */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -56,7 +56,7 @@ describe("what it asks of an adapter", () => {
       adapterWith(orderAsTemplate, { componentType: "i8", resultComponentType: "i32", M: 16, N: 16, K: 16 }),
       /configuration/,
     ],
-    ["sums in halves", adapterWith(orderAsTemplate, { ...NVIDIA, resultComponentType: "f16" }), /configuration/],
+    ["sums in f16", adapterWith(orderAsTemplate, { ...NVIDIA, resultComponentType: "f16" }), /configuration/],
     ["f16 units without shader-f16", { ...whole, features: new Set([FRAGMENT_FEATURE, "subgroups"]) }, /configuration/],
     ["subgroups of several sizes", { ...whole, subgroupMinSize: 8 }, /one size/],
     ["little workgroup memory", { ...whole, workgroupBytes: 16384 }, /workgroup memory/],
@@ -163,7 +163,7 @@ describe("with emulated units", () => {
     for (const [i, values] of expected.entries()) expect(relativeError(got[i] ?? [], values)).toBeLessThan(3e-6);
   });
 
-  it("of f16: activations far beyond a half's range keep their digits, and dy·W is left to shared tiles", {
+  it("of f16: activations far beyond the range of f16 keep their digits, and dy·W is left to shared tiles", {
     timeout: 240_000,
   }, async () => {
     await open("f16");

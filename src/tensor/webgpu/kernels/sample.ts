@@ -12,6 +12,10 @@ import { expectShape, matrix } from "../shapes";
 import { ROW_MAX, ROW_SUM, rowReduction } from "./rowReduce";
 
 const MAX_STOP_TOKENS = 8;
+const STOPS = Array.from(
+  { length: MAX_STOP_TOKENS },
+  (_, i) => `if (params.stops > ${i}u && i32(token) == params.stop${i}) { done[row] = 1; }`,
+).join("\n  ");
 
 const STOP_PARAMS: Readonly<Record<string, ParamType>> = Object.fromEntries(
   Array.from({ length: MAX_STOP_TOKENS }, (_, i) => [`stop${i}`, "i32" as const]),
@@ -115,7 +119,7 @@ fn kernel(row: u32, lane: u32) {
   next[row] = i32(token);
   logprobs[at] = (logits[start + token] - largest) * params.inverseT - log(all);
   entropies[at] = log(all) - allWeighted / all;
-  ${Array.from({ length: MAX_STOP_TOKENS }, (_, i) => `if (params.stops > ${i}u && i32(token) == params.stop${i}) { done[row] = 1; }`).join("\n  ")}
+  ${STOPS}
 }`;
 
 export class SampleKernels {
