@@ -7,7 +7,7 @@
 import { type Tensor, tidy } from "@tensorflow/tfjs-core";
 import type { Backend } from "../backend";
 import { KERNEL_FILES, type KernelFile } from "../kernelFiles";
-import type { Kernels, Weight } from "../kernels";
+import { type Kernels, KL_ESTIMATORS, type SurrogateOptions, type Weight } from "../kernels";
 import { emptyWeight, WEIGHT_FORMATS } from "../packedWeight";
 import { openReferenceBackend } from "../reference/backend";
 import { type AdapterTraits, adapterTraits } from "./device";
@@ -54,6 +54,12 @@ const ADAPTERS: Readonly<Record<string, MatmulAdapter>> = {
     },
   },
 };
+
+const SURROGATES: readonly SurrogateOptions[] = [
+  { kind: "clip", clipLow: 0.2, clipHigh: 0.2, ratioMax: Infinity, dualClip: Infinity },
+  { kind: "cispo", ratioLow: 0, ratioHigh: 5 },
+  { kind: "sapo", tauPositive: 1, tauNegative: 1.05 },
+];
 
 const CALLS: Readonly<Record<KernelFile, (given: Arguments) => void>> = {
   embedding({ kernels, f32, i32, weight }) {
@@ -121,15 +127,18 @@ const CALLS: Readonly<Record<KernelFile, (given: Arguments) => void>> = {
     const { lse } = kernels.tokenLogprobs(f32(4, 32), head, i32(4), 1);
     kernels.tokenLogprobsGrad(f32(4, 32), head, i32(4), lse, f32(4), 1, f32(64, 32));
   },
-  policyLoss({ kernels, f32 }) {
-    kernels.policyLoss(f32(4), f32(4), f32(4), f32(4), f32(4), {
-      clipLow: 0.2,
-      clipHigh: 0.2,
-      dualClip: Infinity,
-      ratioMax: Infinity,
-      logRatioClamp: Infinity,
-      beta: 0,
-    });
+  policyLoss({ kernels, f32, i32 }) {
+    const off = { logRatioClamp: Infinity, klExponentClamp: Infinity, klValueClamp: Infinity };
+    for (const surrogate of SURROGATES)
+      for (const level of ["token", "sequence"] as const)
+        for (const klEstimator of KL_ESTIMATORS)
+          kernels.policyLoss(f32(4), f32(4), f32(4), f32(4), f32(4), level === "sequence" ? i32(4, 2) : null, {
+            ...off,
+            surrogate,
+            level,
+            klEstimator,
+            beta: 0.1,
+          });
   },
   sample({ kernels, f32, i32 }) {
     const buffers = {

@@ -136,7 +136,7 @@ describe("forcing a variant", () => {
     await backend.dispose();
   });
 
-  it("is what the backend reports; by default broadcast tiles on a CPU with subgroups, shared tiles on GPUs", async () => {
+  it("is reported; by default broadcast tiles on CPUs with subgroups, shared tiles on GPUs", async () => {
     const described = async (options: WebGpuBackendOptions): Promise<string | undefined> => {
       const backend = await openNodeWebGpuBackend(options);
       await backend.dispose();
