@@ -1,8 +1,10 @@
 /**
- * The arrows between rooms: who may import whom. The layout tells the story only as long as it is true.
+ * The arrows between files: who may import whom. The layout tells the story only as long as it is true. Arrows point from
+ * room to room as the design says, there is no circle of files, code for tests stays with the tests, and every other
+ * module is reached from something that runs.
  */
 import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, normalize, relative, sep } from "node:path";
+import { dirname, join, normalize, sep } from "node:path";
 import { describe, expect, test } from "vitest";
 
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
@@ -26,74 +28,155 @@ const NODE_MODULES = [
   "src/tensor/webgpu/tuningFile.ts",
   "src/tensor/wasm/build.ts",
 ];
+
+/** Imports and re-exports (also of types only), dynamic imports, and scripts named by address (workers, processes). */
 const IMPORT =
-  /(?:import|export)\s[^"';]*?from\s*["']([^"']+)["']|import\s*\(\s*["']([^"']+)["']|import\s+["']([^"']+)["']/g;
+  /(?:import|export)\s[^"';]*?from\s*["']([^"']+)["']|import\s*\(\s*["']([^"']+)["']|import\s+["']([^"']+)["']|new URL\(\s*["']([^"']+\.m?[jt]s)["']/g;
+
+const inTestFolder = (file: string): boolean => /\/(testing|golden)\//.test(file);
+const isTest = (file: string): boolean => /\.test\.tsx?$/.test(file) || inTestFolder(file);
 
 function sources(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
+    const path = `${folder}/${entry.name}`;
     if (entry.isDirectory()) return sources(path);
-    return /\.tsx?$/.test(entry.name) && !entry.name.endsWith(".d.ts") ? [path] : [];
+    return /\.(tsx?|mjs)$/.test(entry.name) && !entry.name.endsWith(".d.ts") ? [path] : [];
   });
 }
+
+const FILES = sources("src");
+const KNOWN = new Set(FILES);
+
+/** The file that a relative specifier means; null for style sheets, data and declarations. */
+function resolved(from: string, specifier: string): string | null {
+  const path = normalize(join(dirname(from), specifier))
+    .split(sep)
+    .join("/");
+  return [path, `${path}.ts`, `${path}.tsx`, `${path}/index.ts`].find((candidate) => KNOWN.has(candidate)) ?? null;
+}
+
+/** The files that each file imports. */
+const IMPORTS: ReadonlyMap<string, readonly string[]> = new Map(
+  FILES.map((file) => {
+    const specifiers = [...readFileSync(file, "utf8").matchAll(IMPORT)].flatMap(([, from, dynamic, bare, address]) => {
+      const specifier = from ?? dynamic ?? bare ?? "";
+      return address !== undefined ? [`./${address}`] : specifier.startsWith(".") ? [specifier] : [];
+    });
+    return [file, specifiers.flatMap((specifier) => resolved(file, specifier) ?? [])] as const;
+  }),
+);
 
 interface Arrow {
   readonly file: string;
-  readonly room: string;
-  readonly to: string;
   readonly target: string;
 }
+const roomOf = (file: string): string => file.split("/")[1] ?? "";
+const ARROWS: readonly Arrow[] = [...IMPORTS].flatMap(([file, targets]) => targets.map((target) => ({ file, target })));
+/** Arrows from one room to another. */
+const BETWEEN = ARROWS.filter(
+  ({ file, target }) => roomOf(file) !== roomOf(target) && roomOf(file) in ROOMS && roomOf(target) in ROOMS,
+);
+const complaints = (wrong: readonly Arrow[]): string[] =>
+  wrong.map(({ file, target }) => `${file} must not import ${target}`);
 
-function arrows(): Arrow[] {
-  return sources("src").flatMap((file) => {
-    const room = relative("src", file).split(sep)[0] ?? "";
-    if (!(room in ROOMS)) return [];
-    return [...readFileSync(file, "utf8").matchAll(IMPORT)].flatMap((match) => {
-      const specifier = match[1] ?? match[2] ?? match[3] ?? "";
-      if (!specifier.startsWith(".")) return [];
-      const target = relative("src", normalize(join(dirname(file), specifier)))
-        .split(sep)
-        .join("/");
-      const to = target.split("/")[0] ?? "";
-      return to !== room && to in ROOMS ? [{ file, room, to, target }] : [];
-    });
-  });
+/** Groups of files that import each other, directly or not (Tarjan's strongly connected components). */
+function circles(imports: ReadonlyMap<string, readonly string[]>): string[][] {
+  const found: string[][] = [];
+  const index = new Map<string, number>();
+  const open: string[] = [];
+  const visit = (file: string): number => {
+    const mine = index.size;
+    index.set(file, mine);
+    open.push(file);
+    let low = mine;
+    for (const target of imports.get(file) ?? []) {
+      if (target === file) found.push([file]);
+      if (!index.has(target)) low = Math.min(low, visit(target));
+      else if (open.includes(target)) low = Math.min(low, index.get(target) ?? low);
+    }
+    if (low === mine) {
+      const members = open.splice(open.indexOf(file));
+      if (members.length > 1) found.push(members.sort());
+    }
+    return low;
+  };
+  for (const file of imports.keys()) if (!index.has(file)) visit(file);
+  return found;
+}
+
+/** What runs: the scripts of package.json and of the page; workers and processes follow by their addresses. */
+function entryPoints(): string[] {
+  const scripts = Object.values(
+    (JSON.parse(readFileSync("package.json", "utf8")) as { scripts: Record<string, string> }).scripts,
+  );
+  return [...scripts, readFileSync("index.html", "utf8")]
+    .flatMap((text) => [...text.matchAll(/\bsrc\/[\w/.-]+\.(?:tsx?|mjs)/g)])
+    .map(([path]) => path);
+}
+
+function reachedFrom(entries: readonly string[]): Set<string> {
+  const reached = new Set(entries);
+  for (const file of reached) for (const target of IMPORTS.get(file) ?? []) reached.add(target);
+  return reached;
 }
 
 describe("rooms", () => {
-  const all = arrows();
-
   test("every room is known and the check sees arrows", () => {
     const rooms = readdirSync("src", { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
       .map((entry) => entry.name);
     expect(rooms.filter((room) => !(room in ROOMS))).toEqual([]);
-    expect(all.length).toBeGreaterThan(20);
+    expect(BETWEEN.length).toBeGreaterThan(20);
   });
 
   test("arrows point the way the design says", () => {
     // Tests may reach into any room: they compare one backend or layer with another.
-    const wrong = all.filter(({ file, room, to }) => !/\.test\.tsx?$/.test(file) && !ROOMS[room]?.includes(to));
-    expect(wrong.map(({ file, target }) => `${file} must not import ${target}`)).toEqual([]);
+    const wrong = BETWEEN.filter(
+      ({ file, target }) => !/\.test\.tsx?$/.test(file) && !ROOMS[roomOf(file)]?.includes(roomOf(target)),
+    );
+    expect(complaints(wrong)).toEqual([]);
   });
 
   test("the page takes from the worker only its protocol and client", () => {
-    const wrong = all.filter(
-      ({ file, room, to, target }) =>
-        room === "app" &&
-        to === "worker" &&
+    const wrong = BETWEEN.filter(
+      ({ file, target }) =>
+        roomOf(file) === "app" &&
+        roomOf(target) === "worker" &&
         !/\.test\.tsx?$/.test(file) &&
-        !WORKER_FOR_APP.includes(target.split("/")[1] ?? ""),
+        !WORKER_FOR_APP.some((name) => target === `src/worker/${name}.ts`),
     );
-    expect(wrong.map(({ file, target }) => `${file} must not import ${target}`)).toEqual([]);
+    expect(complaints(wrong)).toEqual([]);
   });
 
   test("Node is imported by the Node rooms, by tests and their golden data, and by modules named here", () => {
     const allowed = (file: string): boolean =>
-      /^src\/(runner|bench)\/|\.test\.tsx?$|\/(golden|fixtures)\//.test(file) || NODE_MODULES.includes(file);
-    const wrong = sources("src")
-      .map((file) => file.split(sep).join("/"))
-      .filter((file) => !allowed(file) && /from\s*["']node:/.test(readFileSync(file, "utf8")));
+      /^src\/(runner|bench)\/|\.test\.tsx?$|\/golden\//.test(file) || NODE_MODULES.includes(file);
+    const wrong = FILES.filter((file) => !allowed(file) && /from\s*["']node:/.test(readFileSync(file, "utf8")));
     expect(wrong).toEqual([]);
+  });
+});
+
+describe("files", () => {
+  test("no circle: nothing imports itself by a detour, types included", () => {
+    expect(circles(IMPORTS)).toEqual([]);
+    const imports = { a: ["b"], b: ["c", "d"], c: ["a"], d: ["e"], e: ["d"], f: ["f", "a"], g: ["a", "f"] };
+    expect(circles(new Map(Object.entries(imports)))).toEqual([["d", "e"], ["a", "b", "c"], ["f"]]);
+  });
+
+  test("code for tests stays in *.test.ts, testing/ and golden/", () => {
+    const imported = ARROWS.filter(({ file, target }) => !isTest(file) && isTest(target));
+    expect(complaints(imported)).toEqual([]);
+    const vitest = FILES.filter((file) => !isTest(file) && /from\s*["']vitest["']/.test(readFileSync(file, "utf8")));
+    expect(vitest).toEqual([]);
+    expect(FILES.filter((file) => /\/(fixtures|__tests__|mocks)\//.test(file))).toEqual([]);
+  });
+
+  test("every module outside the tests is reached from something that runs", () => {
+    const entries = entryPoints();
+    expect(entries.length).toBeGreaterThan(8);
+    expect(entries.filter((entry) => !KNOWN.has(entry))).toEqual([]);
+    const reached = reachedFrom(entries);
+    const left = FILES.filter((file) => !isTest(file) && !reached.has(file));
+    expect(left.map((file) => `${file} is used by tests alone, or by nothing`)).toEqual([]);
   });
 });

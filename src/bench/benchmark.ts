@@ -1,11 +1,15 @@
-/** What a benchmark is given and what it gives, and the way most of them go: one comparison a workload, libraries in their own processes. */
+/**
+ * What a benchmark is given and what it gives, and the way most of them go: one comparison a workload, libraries in
+ * their own processes.
+ */
 import type { ShapeName } from "../policy/checkpoint/shapes";
 import type { BackendName } from "../tensor/backend";
 import type { WeightFormat } from "../tensor/packedWeight";
 import type { MatmulOption } from "../tensor/webgpu/kernels/matmul/choice";
 import { type Candidate, type ComparisonOptions, type ComparisonResult, compare, type Skipped } from "./comparison";
-import type { Job, Library, LibraryName } from "./contender";
+import type { Library, LibraryName } from "./contender";
 import { isolatedLibrary } from "./isolation";
+import type { Job } from "./job";
 import type { Absent, BenchmarkName, Measurement } from "./results";
 
 /** Of the full-size benchmark. */
@@ -52,7 +56,10 @@ export interface Runner {
   readonly name: string;
   readonly library: LibraryName;
   readonly job: Job;
-  /** The variant of the matrix product of our side on webgpu, in a process of its own; where the adapter cannot run it, this runner is absent. */
+  /**
+   * The variant of the matrix product of our side on webgpu, in a process of its own; where the adapter cannot run it,
+   * this runner is absent.
+   */
   readonly matmul?: MatmulOption;
 }
 

@@ -1,7 +1,7 @@
 /**
- * A library in a process of its own: one library's compiled code, memory and threads cannot help or hinder another's, and a
- * peer that crashes is a peer that is absent. The process answers one question at a time; while another library is measured it
- * waits without work. What it writes to stderr is kept for the case that it dies.
+ * A library in a process of its own: one library's compiled code, memory and threads cannot help or hinder another's,
+ * and a peer that crashes is a peer that is absent. The process answers one question at a time; while another library
+ * is measured it waits without work. What it writes to stderr is kept for the case that it dies.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -9,32 +9,25 @@ import { z } from "zod";
 import { MATMUL_VARIABLE } from "../runner/arguments/matmulVariant";
 import type { BackendName } from "../tensor/backend";
 import type { MatmulOption } from "../tensor/webgpu/kernels/matmul/choice";
-import { type Contender, type Job, jobSchema, LIBRARIES, type Library, type LibraryName, type Run } from "./contender";
+import type { Contender, Library, LibraryName, Run } from "./contender";
+import type { Job } from "./job";
+import { answerSchema, type Question } from "./libraryMessages";
 import { countsSchema } from "./results";
-
-export const questionSchema = z.discriminatedUnion("ask", [
-  z.object({ ask: z.literal("library"), name: z.enum(LIBRARIES), backend: z.enum(["webgpu", "wasm", "reference"]) }),
-  z.object({ ask: z.literal("open"), job: jobSchema }),
-  z.object({ ask: z.literal("check") }),
-  z.object({ ask: z.literal("run"), units: z.int().positive() }),
-  z.object({ ask: z.literal("close") }),
-  z.object({ ask: z.literal("end") }),
-]);
-export type Question = z.output<typeof questionSchema>;
 
 const runSchema = z.object({
   milliseconds: z.number(),
   hostMilliseconds: z.number().nullable(),
   counts: countsSchema,
 }) satisfies z.ZodType<Run, unknown>;
-const answerSchema = z.union([z.object({ result: z.unknown() }), z.object({ error: z.string() })]);
-export type Answer = z.input<typeof answerSchema>;
 
 /** Longest wait for one answer; a cold compiler on a busy machine is slow, but not endless. */
 const PATIENCE_MS = 15 * 60_000;
 const KEPT_STDERR = 2000;
 
-/** @param products the variant of the matrix product of our side on webgpu; null: as this process was told. @throws Error when the library cannot be opened, with its own reason */
+/**
+ * @param products the variant of the matrix product of our side on webgpu; null: as this process was told.
+ * @throws Error when the library cannot be opened, with its own reason
+ */
 export async function isolatedLibrary(
   name: LibraryName,
   backend: BackendName,

@@ -1,6 +1,7 @@
 /** The process of one library (isolation.ts): reads questions from its parent, one after another, and answers them. */
-import { type Contender, type Library, openLibrary } from "./contender";
-import { type Answer, type Question, questionSchema } from "./isolation";
+import type { Contender, Library } from "./contender";
+import { type Answer, type Question, questionSchema } from "./libraryMessages";
+import { openLibrary } from "./openLibrary";
 
 let library: Library | null = null;
 let contender: Contender | null = null;
@@ -35,7 +36,7 @@ async function answer(question: Question): Promise<unknown> {
 }
 
 function send(message: Answer): void {
-  if (process.send === undefined) throw new Error("partyProcess is started by isolation.ts, not by hand.");
+  if (process.send === undefined) throw new Error("libraryProcess.ts is started by isolation.ts, not by hand.");
   process.send(message);
 }
 

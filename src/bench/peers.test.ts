@@ -2,8 +2,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openNodeBackend } from "../runner/backend/nodeBackends";
 import { requireSame } from "./comparison";
-import { type Job, type JobOf, type Library, openLibrary } from "./contender";
+import type { Library } from "./contender";
+import type { Job, JobOf } from "./job";
 import { KERNEL_NAMES, KERNEL_WORK } from "./kernelWork";
+import { openLibrary } from "./openLibrary";
 
 const SHAPE = { vocabulary: 40, hidden: 32, intermediate: 48, layers: 2, heads: 2 };
 const TRAIN: JobOf<"train"> = { kind: "train", shape: SHAPE, rows: 3, length: 9, microBatchRows: 3, workers: 1 };

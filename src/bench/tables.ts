@@ -13,7 +13,8 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
   const widths = columns.map(({ title }, i) => Math.max(3, title.length, ...cells.map((row) => (row[i] ?? "").length)));
   const left = (i: number): boolean => columns[i]?.align === "left";
   const line = (texts: readonly string[]): string =>
-    `| ${texts.map((text, i) => (left(i) ? text.padEnd(widths[i] ?? 0) : text.padStart(widths[i] ?? 0))).join(" | ")} |`;
+    "| " +
+    `${texts.map((text, i) => (left(i) ? text.padEnd(widths[i] ?? 0) : text.padStart(widths[i] ?? 0))).join(" | ")} |`;
   const rule = widths.map((width, i) => (left(i) ? "-".repeat(width) : `${"-".repeat(width - 1)}:`));
   return [line(columns.map(({ title }) => title)), line(rule), ...cells.map(line)].join("\n");
 }

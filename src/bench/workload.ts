@@ -1,6 +1,7 @@
 /**
- * The models and batches that all libraries work on: a decoder of the policy's family with weights that depend on the seed only,
- * and sequences of equal length, so that a batch without padding (ours) and a rectangular one (the peers') hold the same tokens.
+ * The models and batches that all libraries work on: a decoder of the policy's family with weights that depend on the
+ * seed only, and sequences of equal length, so that a batch without padding (ours) and a rectangular one (the peers')
+ * hold the same tokens.
  */
 
 import { InMemoryFiles } from "../policy/checkpoint/checkpointFiles";
@@ -10,7 +11,7 @@ import { nanoSpecialId } from "../policy/processor/tokenizerNano";
 import { RESPONSE_TAGS } from "../srpo/tags";
 import { VOCABULARY } from "../tasks/vocabulary";
 import { randomUniform } from "../tensor/random";
-import type { DecoderShape } from "./contender";
+import type { DecoderShape } from "./job";
 
 /** The words of the shipped policies. */
 export const NANO_WORDS = [...RESPONSE_TAGS, ...VOCABULARY];
@@ -32,7 +33,10 @@ export async function largeShape(): Promise<DecoderShape> {
   return { ...(await nanoShape()), hidden: 512, intermediate: 1280, layers: 6, heads: 8 };
 }
 
-/** Floating-point operations that a training step over `rows` sequences must do: products forward and backward, and causal attention. */
+/**
+ * Floating-point operations that a training step over `rows` sequences must do: products forward and backward, and
+ * causal attention.
+ */
 export function trainingFlops(
   { vocabulary, hidden, intermediate, layers }: DecoderShape,
   rows: number,
@@ -53,7 +57,9 @@ export const OPTIMISER = {
   maxGradNorm: 1,
 } as const;
 
-/** What the chain of dispatches adds up; stock TensorFlow.js computes tensors below a thousand values without the GPU. */
+/**
+ * What the chain of dispatches adds up; stock TensorFlow.js computes tensors below a thousand values without the GPU.
+ */
 export const TERM = new Float32Array(1024).fill(1);
 
 export const NORM_EPSILON = 1e-6;
@@ -67,7 +73,9 @@ export interface Values {
   readonly values: Float32Array;
 }
 
-/** Weights of all tensors under their names on disk. Wide enough a spread that attention and biases show in the loss. */
+/**
+ * Weights of all tensors under their names on disk. Wide enough a spread that attention and biases show in the loss.
+ */
 export function decoderWeights(shape: DecoderShape, seed: number): Map<string, Values> {
   const { vocabulary, hidden, intermediate, layers } = shape;
   const shapes: [string, readonly number[]][] = [["model.embed_tokens.weight", [vocabulary, hidden]]];

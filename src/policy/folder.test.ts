@@ -151,7 +151,7 @@ it("refuses an adapter that does not fit", async () => {
   tuned.dispose();
 });
 
-it("frozen weights may be packed: halves are close, four bits roughly right", async () => {
+it("frozen weights may be packed: f16 is close, four bits roughly right", async () => {
   const policy = await create();
   const folder = new InMemoryFiles(await policy.toFiles());
   const exact = await logprobs(policy, false);

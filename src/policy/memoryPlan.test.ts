@@ -27,7 +27,10 @@ const usual = {
   microBatch: 1,
 } as const;
 
-/** Parameters; weights in GB as f16, and as int4 layers + f16 head and tower; f16 KV bytes a token; LoRA r16; MB of one layer at 1.7k rows in half precision. */
+/**
+ * Parameters; weights in GB as f16, and as int4 layers + f16 head and tower; f16 KV bytes a token; LoRA r16; MB of one
+ * layer at 1.7k rows in half precision.
+ */
 const PUBLISHED: [ShapeName, number, number, number, number, number, number][] = [
   ["3b", 3_754_622_976, 7.5, 3.5, 36_864, 29.9, 170],
   ["7b", 8_292_166_656, 16.6, 7.2, 57_344, 40.4, 295],
@@ -51,12 +54,12 @@ test.each(PUBLISHED)("%s: the published sizes", (shape, parameters, half, four, 
     Math.min(128, Math.floor(2 ** 31 / (kv * (1024 + 699 / 8)))),
   );
   expect(Math.abs(plan("f16").trained / 1e6 - adapter)).toBeLessThan(0.5);
-  // The table counts halves, the incoming stream and its gradient too, and no log-sum-exp.
+  // The table counts f16, the incoming stream and its gradient too, and no log-sum-exp.
   const values = layerRowValues(text, 0) - text.heads + 2 * text.hiddenSize;
   expect(Math.abs((2 * 1700 * values) / 1e6 / layer - 1)).toBeLessThan(0.01);
 });
 
-test("a micro-batch that begins inside a group has one prompt more, and a backend that records holds cache and activations at once", () => {
+test("a micro-batch that starts mid-group has one more prompt; recording holds cache and activations at once", () => {
   const config = parseConfig(shapeConfig("3b", "bfloat16"));
   const plan = (change: object) => planMemory(config, { ...usual, frozenFormat: "f16", ...change });
   const { text } = config;
@@ -153,7 +156,8 @@ describe("what the wasm backend holds", () => {
     };
     await generating("f16", 12); // the kernels' scratch grows on first use and stays
     training();
-    const tables = 40 * (3 + (2 * policy.config.text.headDim) / 2) + 9; // of a slot: what is sampled, its angles, and where it stands
+    // Of a slot: what is sampled, its angles, and where it stands
+    const tables = 40 * (3 + (2 * policy.config.text.headDim) / 2) + 9;
     for (const [cache, slots] of [
       ["f32", 12],
       ["f16", 12],

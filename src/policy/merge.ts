@@ -1,10 +1,10 @@
 /**
- * An adapter merged into its base: W + (α/r)·B·A in every projection it sits on, as PEFT's merge_and_unload. The weights keep
- * their number format and their place, so each weight file is the base's file with some rows replaced: it is passed
- * through in pieces of whole rows, and a checkpoint of any size needs memory for one piece and the adapter.
+ * An adapter merged into its base: W + (α/r)·B·A in every projection it sits on, as PEFT's merge_and_unload. The
+ * weights keep their number format and their place, so each weight file is the base's file with some rows replaced: it
+ * is passed through in pieces of whole rows, and a checkpoint of any size needs memory for one piece and the adapter.
  *
- * Departs from PEFT in rounding once: product and sum are taken in double precision and then stored in the file's format,
- * where PEFT rounds the product to that format before it adds.
+ * Departs from PEFT in rounding once: product and sum are taken in double precision and then stored in the file's
+ * format, where PEFT rounds the product to that format before it adds.
  */
 import { Checkpoint, PIECE_BYTES, type Shard } from "./checkpoint/checkpoint";
 import { CheckpointError, type CheckpointFiles } from "./checkpoint/checkpointFiles";
@@ -31,8 +31,8 @@ interface Update {
 }
 
 /**
- * The files of the merged folder: weights first, config.json last, so that a folder whose writing was cut short is not taken
- * for a checkpoint. Everything is checked before the first piece is made.
+ * The files of the merged folder: weights first, config.json last, so that a folder whose writing was cut short is not
+ * taken for a checkpoint. Everything is checked before the first piece is made.
  * @param pieceBytes most bytes of weights read at a time (one row, if that is more)
  * @throws CheckpointError or SafetensorsError naming the tensor of base or adapter that does not fit
  */
@@ -66,7 +66,7 @@ async function readUpdates(checkpoint: Checkpoint, adapter: CheckpointFiles): Pr
   const { rank, alpha, rankStabilised } = await readAdapterConfig(adapter);
   const scale = alpha / (rankStabilised ? Math.sqrt(rank) : rank);
   const file = Safetensors.open(await adapter.read(ADAPTER_FILE), ADAPTER_FILE);
-  const halves = new Map<string, { A?: string; B?: string }>();
+  const pairs = new Map<string, { A?: string; B?: string }>();
   for (const stored of file.names()) {
     const match = /^base_model\.model\.model\.language_model\.(layers\..+)\.lora_(A|B)\.weight$/.exec(
       adapterTensorName(stored),
@@ -74,11 +74,11 @@ async function readUpdates(checkpoint: Checkpoint, adapter: CheckpointFiles): Pr
     const matrix = `model.${match?.[1]}.weight`;
     if (match === null || !checkpoint.has(matrix))
       throw new CheckpointError(`${ADAPTER_FILE}: ${stored} belongs to no projection of the base.`);
-    halves.set(matrix, { ...halves.get(matrix), [match[2] === "A" ? "A" : "B"]: stored });
+    pairs.set(matrix, { ...pairs.get(matrix), [match[2] === "A" ? "A" : "B"]: stored });
   }
-  if (halves.size === 0) throw new CheckpointError(`${ADAPTER_FILE}: holds no tensor; there is nothing to merge.`);
+  if (pairs.size === 0) throw new CheckpointError(`${ADAPTER_FILE}: holds no tensor; there is nothing to merge.`);
   const updates = new Map<string, Update>();
-  for (const [matrix, { A, B }] of halves) {
+  for (const [matrix, { A, B }] of pairs) {
     if (A === undefined || B === undefined)
       throw new CheckpointError(`${ADAPTER_FILE}: ${A ?? B} stands alone; ${matrix} needs lora_A and lora_B.`);
     const entry = checkpoint.entry(matrix);

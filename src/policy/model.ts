@@ -11,6 +11,7 @@ import type { PolicyConfig } from "./checkpoint/config";
 import { generateRollout, type ResolvedOptions, type Rollout } from "./generation/generate";
 import { type CacheFormat, defaultCacheFormat } from "./generation/groupCache";
 import { Decoder } from "./layers/decoder";
+import type { ImagePatches } from "./layers/imagePatches";
 import { key, type LayoutOptions, parameterGroups } from "./layers/layout";
 import { LoraAdapter, type LoraOptions } from "./layers/lora";
 import { MropeAngles, mropeFrequencies, mropePositions } from "./layers/mrope";
@@ -26,7 +27,7 @@ import {
   uploadBatch,
 } from "./layers/packing";
 import { type PictureFeatureOptions, PictureFeatures, USUAL_PICTURE_FEATURES } from "./layers/pictureFeatures";
-import { type ImagePatches, type VisionBatch, VisionTower, visionBatch, visionWindowLayout } from "./layers/vision";
+import { type VisionBatch, VisionTower, visionBatch, visionWindowLayout } from "./layers/vision";
 import { activationBytes } from "./memoryPlan";
 
 /** "all": tower and decoder; "language": the decoder; "none": nothing but the adapter, if any. */
@@ -34,8 +35,9 @@ export interface ModelOptions extends LayoutOptions {
   /** Adds an adapter and freezes everything else. */
   readonly lora?: LoraOptions | null;
   /**
-   * Keep only the input of each layer for the backward pass and make the rest of the layer again there: the memory of one
-   * layer's activations instead of all layers', for a third more work. Gradients are the same to the bit. Default false.
+   * Keep only the input of each layer for the backward pass and make the rest of the layer again there: the memory of
+   * one layer's activations instead of all layers', for a third more work. Gradients are the same to the bit. Default
+   * false.
    */
   readonly recompute?: boolean;
   /** Which pictures' features stay on the device from step to step while the tower is frozen (pictureFeatures.ts). */
@@ -67,7 +69,10 @@ export class VisionLanguageModel {
   private bound: { readonly decoder: Decoder; readonly withoutAdapter: Decoder; readonly tower: VisionTower } | null =
     null;
   private readonly recompute: boolean;
-  /** Cache rows of the longest prompt so far: every prompt gets as many where memory is recycled, so that rollouts hold the same. */
+  /**
+   * Cache rows of the longest prompt so far: every prompt gets as many where memory is recycled, so that rollouts hold
+   * the same.
+   */
   private promptCapacity = 0;
 
   /** All parameters are zero until written. */
@@ -105,7 +110,10 @@ export class VisionLanguageModel {
     return { ids, images, positions };
   }
 
-  /** Image features of the prompts, in window order, without gradients [cells, hidden]; null when no prompt has a picture. The caller disposes it. */
+  /**
+   * Image features of the prompts, in window order, without gradients [cells, hidden]; null when no prompt has a
+   * picture. The caller disposes it.
+   */
   features(prompts: readonly EncodedPrompt[]): Tensor | null {
     const vision = this.visionOf(prompts);
     if (vision === null) return null;
@@ -116,7 +124,10 @@ export class VisionLanguageModel {
     return features;
   }
 
-  /** Features of distinct prompts, to be used by later batches and rollouts while the tower does not change. Null without pictures. */
+  /**
+   * Features of distinct prompts, to be used by later batches and rollouts while the tower does not change. Null
+   * without pictures.
+   */
   featureBank(prompts: readonly EncodedPrompt[]): FeatureBank | null {
     const distinct = [...new Set(prompts)];
     const cells = distinct.map((prompt) => this.featureIndex(prompt).length);
@@ -128,7 +139,10 @@ export class VisionLanguageModel {
     return { tensor, firstRow: this.firstRows(distinct), dispose: () => tensor.dispose() };
   }
 
-  /** @param padded up to one of few sizes, so that a recorded step serves many batches (packing.ts) @param room of the largest of them */
+  /**
+   * @param padded up to one of few sizes, so that a recorded step serves many batches (packing.ts)
+   * @param room of the largest of them
+   */
   packBatch(
     items: readonly PackedItem[],
     features: FeatureBank | null = null,
@@ -160,7 +174,8 @@ export class VisionLanguageModel {
   responseLogprobs(tape: Tape, batch: PackedBatch, options: LogprobOptions): TokenLogprobs {
     if (options.trainVision && batch.vision === null && batch.features !== null) {
       throw new Error(
-        "responseLogprobs: trainVision needs a batch packed without a feature bank, whose features are computed with it.",
+        "responseLogprobs: trainVision needs a batch packed without a feature bank, whose features are computed " +
+          "with it.",
       );
     }
     const decoder = options.adapter === "off" ? this.layers.withoutAdapter : this.layers.decoder;

@@ -1,6 +1,6 @@
 /**
- * Packing of frozen weight matrices on the host into the formats `Weight` defines (kernels.ts): IEEE halves
- * (round to nearest even, as torch's .half()) and int4 with one half-precision scale for each 32 columns
+ * Packing of frozen weight matrices on the host into the formats `Weight` defines (kernels.ts): f16
+ * (round to nearest even, as torch's .half()) and int4 with one f16 scale for each 32 columns
  * (symmetric, scale = max|w| / 7; nibble − 8 in −7…7).
  */
 import type { Backend } from "./backend";
@@ -16,8 +16,8 @@ const ROW_UNIT: Readonly<Record<PackedFormat, number>> = { f16: 2, int4: 32 };
 const floats = new Float32Array(1);
 const bits = new Uint32Array(floats.buffer);
 
-/** A float32 as the 16 bits of the nearest IEEE half (ties to even; beyond 65504: infinity). */
-export function toHalf(value: number): number {
+/** A float32 as the 16 bits of the nearest f16 (ties to even; beyond 65504: infinity). */
+export function toF16(value: number): number {
   floats[0] = value;
   const x = bits[0] ?? 0;
   const sign = (x >>> 16) & 0x8000;
@@ -25,7 +25,7 @@ export function toHalf(value: number): number {
   if (magnitude >= 0x7f800000) return sign | (magnitude > 0x7f800000 ? 0x7e00 : 0x7c00);
   if (magnitude >= 0x477ff000) return sign | 0x7c00;
   if (magnitude < 0x38800000) {
-    // Subnormal half: multiples of 2^-24.
+    // Subnormal: multiples of 2^-24.
     const steps = Math.abs(value) * 16777216;
     const floor = Math.floor(steps);
     const rest = steps - floor;
@@ -34,11 +34,11 @@ export function toHalf(value: number): number {
   return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
 }
 
-/** The value of the 16 bits of an IEEE half. */
-export function fromHalf(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >>> 10) & 31;
-  const fraction = half & 1023;
+/** The value of the 16 bits of an f16. */
+export function fromF16(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >>> 10) & 31;
+  const fraction = bits & 1023;
   if (exponent === 0) return sign * fraction * 2 ** -24;
   if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
@@ -50,17 +50,20 @@ export interface PackedRows {
   readonly scales: Int32Array | null;
 }
 
-/** Pack whole rows of `columns` values. Rows do not depend on each other, so a matrix may be packed piece by piece. @throws Error when the columns do not divide as the format needs */
+/**
+ * Pack whole rows of `columns` values. Rows do not depend on each other, so a matrix may be packed piece by piece.
+ * @throws Error when the columns do not divide as the format needs
+ */
 export function packRows(values: Float32Array, columns: number, format: PackedFormat): PackedRows {
   const unit = ROW_UNIT[format];
   if (columns % unit !== 0)
     throw new Error(`packRows: ${format} needs rows of a multiple of ${unit} values, got ${columns}.`);
-  return format === "f16" ? { packed: packHalves(values), scales: null } : packNibbles(values, columns);
+  return format === "f16" ? { packed: packF16(values), scales: null } : packNibbles(values, columns);
 }
 
-function packHalves(values: Float32Array): Int32Array {
+function packF16(values: Float32Array): Int32Array {
   const words = new Int32Array(values.length / 2);
-  for (let w = 0; w < words.length; w++) words[w] = toHalf(values[2 * w]!) | (toHalf(values[2 * w + 1]!) << 16);
+  for (let w = 0; w < words.length; w++) words[w] = toF16(values[2 * w]!) | (toF16(values[2 * w + 1]!) << 16);
   return words;
 }
 
@@ -75,8 +78,8 @@ function packNibbles(values: Float32Array, columns: number): PackedRows {
       const first = row * columns + start;
       let largest = 0;
       for (let i = first; i < first + 32; i++) largest = Math.max(largest, Math.abs(values[i]!));
-      const half = toHalf(largest / 7);
-      const scale = fromHalf(half);
+      const half = toF16(largest / 7);
+      const scale = fromF16(half);
       const word = row * scaleWords + (start >> 6);
       scales[word] = scales[word]! | (half << (16 * ((start >> 5) & 1)));
       for (let i = first; i < first + 32; i += 8, at++) {
@@ -116,7 +119,10 @@ export function writeRows(backend: Backend, weight: Weight, firstRow: number, va
     backend.write(weight.scales, scales, firstRow * Math.ceil(weight.in / 64));
 }
 
-/** Upload `values` [out, columns] in the given format. @throws Error when the columns do not divide as the format needs. */
+/**
+ * Upload `values` [out, columns] in the given format.
+ * @throws Error when the columns do not divide as the format needs.
+ */
 export function packWeight(
   backend: Backend,
   values: Float32Array,
@@ -169,7 +175,7 @@ export async function unpackWeight(backend: Backend, weight: Weight): Promise<Fl
   if (weight.format === "f32") return Float32Array.from(words);
   const values = new Float32Array(weight.out * weight.in);
   if (weight.format === "f16") {
-    for (let i = 0; i < values.length; i++) values[i] = fromHalf(((words[i >> 1] ?? 0) >>> (16 * (i & 1))) & 0xffff);
+    for (let i = 0; i < values.length; i++) values[i] = fromF16(((words[i >> 1] ?? 0) >>> (16 * (i & 1))) & 0xffff);
     return values;
   }
   const scales = read[1] ?? new Int32Array(0);
@@ -177,7 +183,7 @@ export async function unpackWeight(backend: Backend, weight: Weight): Promise<Fl
   for (let i = 0; i < values.length; i++) {
     const row = Math.floor(i / weight.in);
     const block = (i % weight.in) >> 5;
-    const scale = fromHalf(((scales[row * scaleWords + (block >> 1)] ?? 0) >>> (16 * (block & 1))) & 0xffff);
+    const scale = fromF16(((scales[row * scaleWords + (block >> 1)] ?? 0) >>> (16 * (block & 1))) & 0xffff);
     values[i] = ((((words[i >> 3] ?? 0) >>> (4 * (i & 7))) & 15) - 8) * scale;
   }
   return values;

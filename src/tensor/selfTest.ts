@@ -13,8 +13,8 @@ import * as expected from "./selfTestLoops";
 /** Relative to the largest expected value of a tensor. */
 const FORWARD_TOLERANCE = 1e-4;
 const GRADIENT_TOLERANCE = 1e-3;
-/** Where products were asked to round operands to halves. */
-const HALF_TOLERANCE = 5e-3;
+/** Where products were asked to round operands to f16. */
+const F16_TOLERANCE = 5e-3;
 
 interface Check {
   readonly what: string;
@@ -66,7 +66,7 @@ function compare(
   { what, values, tolerance: asked }: Check,
   got: ArrayLike<number>,
 ): void {
-  const tolerance = description.f16Matmul === true ? Math.max(asked, HALF_TOLERANCE) : asked;
+  const tolerance = description.f16Matmul === true ? Math.max(asked, F16_TOLERANCE) : asked;
   if (got.length !== values.length)
     throw new Error(`Self-test of ${backend}: ${what} has ${got.length} values, expected ${values.length}.`);
   const scale = Math.max(1e-6, ...values.map(Math.abs));

@@ -6,9 +6,9 @@
 import type { Problem } from "../tasks/problem";
 import { problemAt } from "../tasks/problems";
 import { combineSeeds } from "../tasks/random";
-import type { TrainingProblem } from "./problemSource";
 import type { ProblemRecord, Stage } from "./records";
 import type { Settings } from "./settings";
+import type { TrainingProblem } from "./trainingProblem";
 
 const STAGE_STREAMS: Readonly<Record<Stage, number>> = { base: 1, sft: 2, grpo: 3 };
 /** Requested single samples take held-out problems far behind those that an evaluation takes. */

@@ -6,12 +6,12 @@ import type { Policy } from "../policy/policy";
 import { meanOf as mean } from "../srpo/advantage";
 import { transitionShares } from "./metrics";
 import type { DataParallel } from "./parallel/parallel";
-import type { TrainingProblem } from "./problemSource";
 import { streamStep } from "./randomStreams";
 import type { EvaluationRecord, SampleScore, Stage } from "./records";
 import { encodeProblem, sampleRows } from "./rollout";
 import { scoreSample } from "./score";
 import type { Settings } from "./settings";
+import type { TrainingProblem } from "./trainingProblem";
 import { textOf, tokenCounter } from "./transcript";
 
 export interface EvaluationOptions {

@@ -12,13 +12,14 @@ import { normaliseGroups } from "./normalise";
 import { lossOptions, trainingRows } from "./objective";
 import { responseLogprobs } from "./optimiserStep";
 import type { DataParallel } from "./parallel/parallel";
-import type { ProblemSource, TrainingProblem } from "./problemSource";
+import type { ProblemSource } from "./problemSource";
 import type { GroupRecord, Phase } from "./records";
 import type { ReferencePolicy } from "./reference";
 import { encodeProblem, lossTemperature, sampleRows } from "./rollout";
 import { type Scorer, scoreGroups } from "./score";
 import type { Settings } from "./settings";
 import type { PendingStep, SampledRow } from "./state";
+import type { TrainingProblem } from "./trainingProblem";
 import { groupRecord, tokenCounter } from "./transcript";
 import { policyUpdate, type UpdateResult } from "./update";
 
@@ -111,7 +112,11 @@ export class GroupStep {
     this.#next = "update";
   }
 
-  /** Phase update. @param reference the frozen policy of the KL term; null while β = 0 @param largest micro-batch of the run's updates */
+  /**
+   * Phase update.
+   * @param reference the frozen policy of the KL term; null while β = 0
+   * @param largest micro-batch of the run's updates
+   */
   update(
     updates: number,
     learningRate: number,
@@ -139,7 +144,10 @@ export class GroupStep {
     });
   }
 
-  /** After the update: the log-probabilities of one group's tokens under the new weights, for the page. One read-back. @param largest micro-batch of the groups that the run asks this of */
+  /**
+   * After the update: the log-probabilities of one group's tokens under the new weights, for the page. One read-back.
+   * @param largest micro-batch of the groups that the run asks this of
+   */
   async logprobsAfter(index: number, largest: LargestBatch): Promise<void> {
     const group = this.#groups[index];
     const prompt = this.prompts[index];

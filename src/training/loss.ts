@@ -1,8 +1,8 @@
 /**
- * The two losses on response log-probabilities, on the device: negative log-likelihood (SFT, pre-training) and the clipped
- * policy-gradient objective (GRPO). A loss uploads what it needs of a micro-batch first; the rest is kernels only, so that
- * a backend that records can replay it with the forward and backward pass. `Loss` says one as plain data, so that a
- * micro-batch can be computed by another thread.
+ * The two losses on response log-probabilities, on the device: negative log-likelihood (SFT, pre-training) and the
+ * clipped policy-gradient objective (GRPO). A loss uploads what it needs of a micro-batch first; the rest is kernels
+ * only, so that a backend that records can replay it with the forward and backward pass. `Loss` is the same as plain
+ * data, for micro-batches that another thread computes.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../tensor/backend";
@@ -12,7 +12,7 @@ import { type MicroBatch, perToken, sampledLogprobs, sequenceRows } from "./micr
 
 export type Loss =
   | { readonly kind: "likelihood" }
-  /** Log-probabilities [N] of the old and of the reference policy; null: those of this very forward pass. */
+  /** Log-probabilities [N] of the old and of the reference policy; null: those of the current forward pass. */
   | {
       readonly kind: "policy";
       readonly options: PolicyLossOptions;
@@ -23,7 +23,10 @@ export type Loss =
 export interface TokenLoss {
   /** Names the loss and every number in it. */
   readonly key: string;
-  /** Tensors of `tokens` values each (a padded batch has more than its rows have; padding has weight 0), owned by `scope` or longer lived. `capacity`: tokens of the largest batch. */
+  /**
+   * Tensors of `tokens` values each (a padded batch has more than its rows have; padding has weight 0), owned by
+   * `scope` or longer lived. `capacity`: tokens of the largest batch.
+   */
   inputs(rows: MicroBatch, index: number, tokens: number, scope: DisposalScope, capacity?: number): readonly Tensor[];
   /** Kernels only. `scope` disposes what it owns after the backward pass. */
   of(
@@ -38,16 +41,16 @@ export interface TokenLoss {
   };
 }
 
-/** Log-probabilities of a micro-batch's tokens, `tokens` of them; null: those of this very forward pass. */
-export type GivenLogprobs = ((index: number, tokens: number, scope: DisposalScope, capacity?: number) => Tensor) | null;
+/** Old or reference log-probabilities of a micro-batch's `tokens` tokens; null: those of the current forward pass. */
+export type FixedLogprobs = ((index: number, tokens: number, scope: DisposalScope, capacity?: number) => Tensor) | null;
 
-/** One tensor a micro-batch, on the device already; none: null. */
-export function ofBatches(tensors: readonly Tensor[]): GivenLogprobs {
+/** One tensor per micro-batch, already on the device; null if there are none. */
+export function ofBatches(tensors: readonly Tensor[]): FixedLogprobs {
   return tensors.length === 0 ? null : (index) => wanted(tensors, index);
 }
 
-/** Those that the rollout sampled with; null where not every row has them. */
-export function ofSampler(backend: Backend, batches: readonly MicroBatch[]): GivenLogprobs {
+/** The rollout's own log-probabilities; null unless every row has them. */
+export function ofSampler(backend: Backend, batches: readonly MicroBatch[]): FixedLogprobs {
   if (!batches.every((rows) => rows.every((row) => row.sampled !== undefined))) return null;
   return (index, tokens, scope, capacity) =>
     scope.own(backend.upload(sampledLogprobs(batches[index] ?? [], tokens), [tokens], capacity));
@@ -83,12 +86,17 @@ export function sftLoss(backend: Backend): TokenLoss {
 export function policyLoss(
   backend: Backend,
   options: PolicyLossOptions,
-  old: GivenLogprobs,
-  reference: GivenLogprobs,
+  old: FixedLogprobs,
+  reference: FixedLogprobs,
 ): TokenLoss {
   return {
     // JSON has no infinities, which switch options off.
-    key: `policy ${JSON.stringify(options, (_name, value: unknown) => (value === Infinity ? "off" : value))} ${old ? "old" : ""} ${reference ? "reference" : ""}`,
+    key: [
+      "policy",
+      JSON.stringify(options, (_name, value: unknown) => (value === Infinity ? "off" : value)),
+      ...(old ? ["old"] : []),
+      ...(reference ? ["reference"] : []),
+    ].join(" "),
     inputs: (rows, index, tokens, scope, capacity) => [
       scope.own(
         backend.upload(
@@ -107,7 +115,7 @@ export function policyLoss(
       ...(options.level === "sequence"
         ? [scope.own(backend.upload(sequenceRows(rows, tokens), [tokens, 2], capacity && 2 * capacity))]
         : []),
-      ...[old, reference].flatMap((given) => (given === null ? [] : [given(index, tokens, scope, capacity)])),
+      ...[old, reference].flatMap((logprobs) => (logprobs === null ? [] : [logprobs(index, tokens, scope, capacity)])),
     ],
     of: (logprob, inputs, scope) => {
       const later = inputs.slice(2);
@@ -133,8 +141,8 @@ export function lossOf(backend: Backend, loss: Loss): TokenLoss {
     case "likelihood":
       return sftLoss(backend);
     case "policy": {
-      // Made on another backend, maybe: with padding, or without.
-      const given = (values: Float32Array | null): GivenLogprobs =>
+      // They may come from another backend, with padding or without.
+      const uploaded = (values: Float32Array | null): FixedLogprobs =>
         values === null
           ? null
           : (_index, tokens, scope) => {
@@ -142,7 +150,7 @@ export function lossOf(backend: Backend, loss: Loss): TokenLoss {
               sized.set(values.subarray(0, tokens));
               return scope.own(backend.upload(sized, [tokens]));
             };
-      return policyLoss(backend, loss.options, given(loss.old), given(loss.reference));
+      return policyLoss(backend, loss.options, uploaded(loss.old), uploaded(loss.reference));
     }
     default:
       return loss satisfies never;

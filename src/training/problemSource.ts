@@ -1,42 +1,31 @@
 /**
  * Where a session's problems come from: the built-in picture tasks, made from seeds, or a data set of the user's own
- * (src/runner/data/dataSource.ts). A source is a pure function of its arguments: the same cursor and settings give the same
- * problems, and a problem is found again by its id, so that a snapshot needs to hold no problem.
+ * (src/runner/data/dataSource.ts). A source is a pure function of its arguments: the same cursor and settings give the
+ * same problems, and a problem is found again by its id, so that a snapshot needs to hold no problem.
  */
-import type { Inference, Picture, Problem, Reading } from "../tasks/problem";
+import type { Problem } from "../tasks/problem";
 import { FAMILY_NAMES, problemOf } from "../tasks/problems";
 import { heldOutProblems, requestedProblem, trainingProblems } from "./dataCursor";
 import type { Stage } from "./records";
 import type { Settings } from "./settings";
 import type { StoredExample } from "./state";
-
-/** What training needs of a problem. The tasks' `Problem` is one. */
-export interface TrainingProblem {
-  readonly id: string;
-  /** What evaluations are broken down by: a task's family, a data set's category. */
-  readonly family: string;
-  readonly picture: Picture;
-  /** Pictures after the first, for questions about several. */
-  readonly morePictures?: readonly Picture[];
-  readonly question: string;
-  readonly answer: string;
-  /** What the built-in teacher works from; absent where only a person or a large model could say. */
-  readonly readings?: readonly Reading[];
-  readonly inferences?: readonly Inference[];
-}
+import type { TrainingProblem } from "./trainingProblem";
 
 export interface ProblemSource {
   /** Problems [cursor, cursor + count) of a stage's training stream; the stream has no end. */
   training(stage: Stage, cursor: number, count: number, settings: Settings): Promise<readonly TrainingProblem[]>;
   /** The first `count` problems that are never trained on. @throws Error when there are fewer */
   heldOut(count: number, settings: Settings): Promise<readonly TrainingProblem[]>;
-  /** A held-out problem to look at, another for each `count`, of one family if named. @throws Error when there is no such family */
+  /**
+   * A held-out problem to look at, another for each `count`, of one family if named.
+   * @throws Error when there is no such family
+   */
   requested(count: number, family: string | null, settings: Settings): Promise<TrainingProblem>;
   /** @throws Error when there is no problem of this id */
   problemOf(id: string): Promise<TrainingProblem>;
   /**
-   * Reflection data made beforehand, for the first stage; it is trained on batch by batch and stays out of snapshots. Null:
-   * the session collects its own answers and lets the built-in teacher write.
+   * Reflection data made beforehand, for the first stage; it is trained on batch by batch and stays out of snapshots.
+   * Null: the session collects its own answers and lets the built-in teacher write.
    */
   readonly reflections: readonly StoredExample[] | null;
 }

@@ -1,4 +1,7 @@
-/** The reference of a LoRA run is the policy without its adapter: no copy, the same after SFT, after steps and after resuming. */
+/**
+ * The reference of a LoRA run is the policy without its adapter: no copy, the same after SFT, after steps and after
+ * resuming.
+ */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { InMemoryFiles } from "../policy/checkpoint/checkpointFiles";
 import { LORA_TARGETS, type LoraOptions } from "../policy/layers/lora";
@@ -36,10 +39,11 @@ afterAll(() => backend.dispose());
 const sessionOf = (policy: Policy, chosen = settings): Session =>
   new Session(policy, chosen, { stage: "grpo", scorer: byLength, now: () => 0 });
 
-test("KL to the policy without its adapter: 0 at first, then not; nothing is copied, and a resumed run goes on to the same bits", async () => {
+test("the KL without the adapter grows from 0, nothing is copied, a resumed run gives the same bits", async () => {
   const policy = await Policy.load(backend, files, { lora, seed: 3, frozenFormat: "f16" });
   const fresh = await policy.parameters.state();
-  const warm = sessionOf(policy, configure(settings, { grpo: { beta: 0 } })); // the kernels' scratch grows on first use and stays
+  // The kernels' scratch grows on first use and stays
+  const warm = sessionOf(policy, configure(settings, { grpo: { beta: 0 } }));
   await warm.stepThrough();
   warm.dispose();
   policy.parameters.restore(fresh);

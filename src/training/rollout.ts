@@ -5,9 +5,9 @@
 import type { EncodedPrompt, FeatureBank } from "../policy/layers/packing";
 import type { Policy } from "../policy/policy";
 import type { DataParallel } from "./parallel/parallel";
-import type { TrainingProblem } from "./problemSource";
 import type { Settings } from "./settings";
 import type { SampledRow } from "./state";
+import type { TrainingProblem } from "./trainingProblem";
 
 export interface SamplingOptions {
   readonly groupSize: number;
@@ -25,7 +25,10 @@ export function encodeProblem(
   return policy.encodePrompt(question, [picture, ...morePictures]);
 }
 
-/** → one list of rows a prompt. @param parallel whom the prompts are dealt to; null: the policy alone, with the same result */
+/**
+ * → one list of rows a prompt.
+ * @param parallel whom the prompts are dealt to; null: the policy alone, with the same result
+ */
 export async function sampleRows(
   policy: Policy,
   prompts: readonly EncodedPrompt[],

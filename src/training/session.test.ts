@@ -205,7 +205,7 @@ describe("a step", () => {
       expect(Math.max(...theta.map((x, i) => Math.abs(x - (thetas[0]?.[i] ?? 0))))).toBeLessThan(1e-5 * largest);
   });
 
-  test("on-policy with one epoch: loss about 0 and nothing clipped, yet a gradient; with two epochs the ratio moves", async () => {
+  test("one epoch: loss about 0, nothing clipped, yet a gradient; with two epochs the ratio moves", async () => {
     const once = sessionOn(await freshPolicy(backend), "grpo", { grpo: { aggregation: "seq-mean-token-mean" } });
     const metrics = await once.stepThrough();
     expect(Math.abs(metrics?.loss ?? 1)).toBeLessThan(1e-6);
@@ -249,7 +249,7 @@ describe("a step", () => {
     session.dispose();
   });
 
-  test("after an update the observedGroup group's new log-probabilities come along: they rise where the advantage is positive", async () => {
+  test("the observed group is re-evaluated after an update: log-probabilities rise where A > 0", async () => {
     const session = sessionOn(await freshPolicy(backend), "grpo", { grpo: { learningRate: 2e-3 } });
     session.observedGroup = 1;
     let groups: PhaseResult | null = null;

@@ -17,7 +17,7 @@ import { LargestBatch } from "./largestBatch";
 import { groupMetrics, updateMetrics } from "./metrics";
 import { StepRefused } from "./optimiserStep";
 import type { DataParallel } from "./parallel/parallel";
-import { type ProblemSource, type TrainingProblem, taskSource } from "./problemSource";
+import { type ProblemSource, taskSource } from "./problemSource";
 import { streamStep } from "./randomStreams";
 import type {
   DataProgress,
@@ -36,6 +36,7 @@ import type { Settings, SettingsPatch } from "./settings";
 import { ReflectionSft } from "./sft";
 import type { Snapshot } from "./snapshot";
 import type { SessionState } from "./state";
+import type { TrainingProblem } from "./trainingProblem";
 import type { UpdateResult } from "./update";
 
 /** What one phase made. `step` counts from 1 and names the step the phase belongs to. */
@@ -57,7 +58,10 @@ export interface SessionOptions {
   readonly scorer?: Scorer;
   /** Milliseconds, for the timing metrics only. */
   readonly now?: () => number;
-  /** Replicas of the policy that share its work; their owner disposes them. The results do not depend on how many there are. */
+  /**
+   * Replicas of the policy that share its work; their owner disposes them. The results do not depend on how many there
+   * are.
+   */
   readonly parallel?: DataParallel | null;
 }
 
@@ -134,7 +138,8 @@ export class Session {
     const next = configure(this.#settings, patch);
     if (next.freezeVision !== this.#settings.freezeVision)
       throw new Error(
-        "settings: freezeVision is fixed when a run opens (it decides which parameters have gradients); open the run anew to change it",
+        "settings: freezeVision is fixed when a run opens (it decides which parameters have gradients); open the " +
+          "run anew to change it",
       );
     this.#settings = next;
     return next;
@@ -153,12 +158,18 @@ export class Session {
     this.#sft = new ReflectionSft(this.policy, this.#settings, this.#parallel, this.#source);
   }
 
-  /** Do the next phase. @throws StepRefused when the update is not finite: weights and counters stay, the step is dropped. */
+  /**
+   * Do the next phase.
+   * @throws StepRefused when the update is not finite: weights and counters stay, the step is dropped.
+   */
   phase(): Promise<PhaseResult> {
     return this.#stage === "sft" ? this.sftPhase() : this.groupPhase();
   }
 
-  /** Finish the step under way, or do a whole one. @param stop asked between phases; true leaves the step where it is */
+  /**
+   * Finish the step under way, or do a whole one.
+   * @param stop asked between phases; true leaves the step where it is
+   */
   async stepThrough(
     onPhase: (result: PhaseResult) => void = () => undefined,
     stop: () => boolean = () => false,
@@ -341,7 +352,8 @@ export class Session {
     );
     if (copied && Math.abs(update.referenceKl) > FIRST_KL_MAX) {
       throw new Error(
-        `the reference policy is not the policy that GRPO started from: KL ${update.referenceKl} at its first step, expected 0`,
+        `the reference policy is not the policy that GRPO started from: KL ${update.referenceKl} at its first ` +
+          "step, expected 0",
       );
     }
     return update;

@@ -9,7 +9,7 @@ import { bankOf } from "./featureCache";
 import { LargestBatch } from "./largestBatch";
 import type { TrainingRow } from "./microBatch";
 import type { DataParallel } from "./parallel/parallel";
-import type { ProblemSource, TrainingProblem } from "./problemSource";
+import type { ProblemSource } from "./problemSource";
 import { permutation, streamStep } from "./randomStreams";
 import type { DataProgress, ReflectionExample } from "./records";
 import { emptyProgress, recallExample, responseText, takeExamples } from "./reflectionData";
@@ -17,6 +17,7 @@ import { encodeProblem, sampleRows } from "./rollout";
 import { cosineWithWarmup } from "./schedule";
 import type { Settings } from "./settings";
 import type { SessionState, StoredExample } from "./state";
+import type { TrainingProblem } from "./trainingProblem";
 import { responseTokens, textOf } from "./transcript";
 import { sftUpdate, type UpdateResult } from "./update";
 
@@ -104,7 +105,9 @@ export class ReflectionSft {
     const { progress, taken } = takeExamples(this.#progress, answers, this.#chunks * problems.length);
     if (taken.length === 0 && this.#progress.collected === 0 && this.#chunks >= 8) {
       throw new Error(
-        `reflection data: none of ${(this.#chunks + 1) * problems.length} sampled answers could be read; the policy must write "<think> … </think> <answer> … </answer>" before it can be taught to reflect. Start from a policy that has learnt the format, or raise maxNewTokens (now ${settings.maxNewTokens}).`,
+        `reflection data: none of ${(this.#chunks + 1) * problems.length} sampled answers could be read; the ` +
+          `policy must write "<think> … </think> <answer> … </answer>" before it can be taught to reflect. Start ` +
+          `from a policy that has learnt the format, or raise maxNewTokens (now ${settings.maxNewTokens}).`,
       );
     }
     this.#progress = progress;

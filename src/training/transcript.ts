@@ -6,11 +6,14 @@ import { PolicyTokenizer } from "../policy/processor/tokenizer";
 import { tokenSegments } from "../srpo/format";
 import type { CountTokens } from "../srpo/score";
 import { problemRecord } from "./dataCursor";
-import type { TrainingProblem } from "./problemSource";
 import type { GroupRecord, SampleRecord } from "./records";
 import type { SampledRow } from "./state";
+import type { TrainingProblem } from "./trainingProblem";
 
-/** The response as text: its end token left out, cut behind the stop string that ended it (its last token may go on past it). */
+/**
+ * The response as text: its end token left out, cut behind the stop string that ended it (its last token may go on past
+ * it).
+ */
 export function textOf(
   { tokenizer, config }: Policy,
   tokens: readonly number[],

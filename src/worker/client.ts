@@ -5,14 +5,9 @@
  */
 
 import { parseEvent } from "./parse";
+import type { Port } from "./port";
 import type { Command, Event } from "./protocol";
 import { RunnerPort, SOCKET_PATH, SUBPROTOCOL, TOKEN_PREFIX } from "./runnerPort";
-
-/** A message channel to a host. */
-export interface Port {
-  send(message: Command, transfer: Transferable[]): void;
-  listen(receive: (message: unknown) => void): void;
-}
 
 type Body<C> = C extends Command ? Omit<C, "run"> : never;
 /** A command without its run: the client adds its own. */

@@ -5,8 +5,9 @@ import { type Backend, DeviceLostError } from "../tensor/backend";
 import { openWasmBackend } from "../tensor/wasm/backend";
 import type { Replica } from "../training/parallel/replica";
 import { teachFormat, tinyPolicy } from "../training/testing/tinyPolicy";
-import { type CommandBody, type Port, WorkerClient } from "./client";
+import { type CommandBody, WorkerClient } from "./client";
 import { Host, type HostDependencies } from "./host";
+import type { Port } from "./port";
 import type { Event, SettingsPatch } from "./protocol";
 import { MemoryStore, type SnapshotStore } from "./store";
 

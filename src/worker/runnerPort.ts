@@ -4,8 +4,8 @@
  * When the line is back the run is joined again, and the runner answers with `opened` and where the run stands now.
  */
 
-import type { Port } from "./client";
 import { decodeMessage, encodeMessage, MAX_EVENT_BYTES } from "./codec";
+import type { Port } from "./port";
 import type { Command, Event } from "./protocol";
 
 /** The subprotocol both sides speak; the token travels as a second one, so that no address ever holds it. */

@@ -1,7 +1,7 @@
 /**
- * A published member's shape with random weights: tokens a second of decoding, a GRPO step on an adapter, peak memory; ours and
- * transformers + PEFT, one after the other, since both may not fit the device at once. Asked for by name only: it writes a
- * checkpoint of gigabytes and wants a GPU. See docs/performance.md.
+ * A published member's shape with random weights: tokens a second of decoding, a GRPO step on an adapter, peak memory;
+ * ours and transformers + PEFT, one after the other, since both may not fit the device at once. Asked for by name only:
+ * it writes a checkpoint of gigabytes and wants a GPU. See docs/performance.md.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -64,7 +64,8 @@ export const fullSize: Benchmark = {
         adapters: Object.fromEntries(libraries.map(([name, { engine }]) => [`full-size ${name}`, engine])),
         notes: libraries.map(
           ([name, { engine, check, peakBytes }]) =>
-            `${name}: ${engine}; peak memory ${peakBytes === null ? "not known" : bytes(peakBytes)}; mean log-probability of the checked response ${figure(check)}.`,
+            `${name}: ${engine}; peak memory ${peakBytes === null ? "not known" : bytes(peakBytes)}; mean ` +
+            `log-probability of the checked response ${figure(check)}.`,
         ),
       };
     } finally {
@@ -142,7 +143,10 @@ export function measurements(
   });
 }
 
-/** Milliseconds of one decode step: what the tokens after the first took. @throws Error where the machine was too busy to tell */
+/**
+ * Milliseconds of one decode step: what the tokens after the first took.
+ * @throws Error where the machine was too busy to tell
+ */
 function decodeStep({ decode }: FullSizeFigures, batch: number, newTokens: number): readonly number[] {
   const found = decode.find((row) => row.batch === batch);
   if (found === undefined) throw new Error(`Decoding ${batch} rows was not measured.`);
@@ -150,7 +154,8 @@ function decodeStep({ decode }: FullSizeFigures, batch: number, newTokens: numbe
   const times = found.all.map((all) => (all - first) / (newTokens - 1));
   if (times.some((time) => time <= 0))
     throw new Error(
-      `Decoding ${batch} rows took no longer for ${newTokens} tokens than for one: the machine is too busy, measure again.`,
+      `Decoding ${batch} rows took no longer for ${newTokens} tokens than for one: the machine is too busy, ` +
+        "measure again.",
     );
   return times;
 }

@@ -1,11 +1,12 @@
 /**
- * The matrix products of a training step: forward x·Wᵀ, gradient of the input dy·W, gradient of the weight dyᵀ·x (accumulated).
- * On the webgpu backend then our variants of the product against the one that the backend chooses, each that the adapter can run.
+ * The matrix products of a training step: forward x·Wᵀ, gradient of the input dy·W, gradient of the weight dyᵀ·x
+ * (accumulated). On the webgpu backend then our variants of the product against the one that the backend chooses, each
+ * that the adapter can run.
  */
 import { MATMUL_VARIANTS } from "../../tensor/webgpu/kernels/matmul/variant";
 import type { Benchmark, Outcome, Runner, Setting, Workload } from "../benchmark";
 import { each, raceAll } from "../benchmark";
-import type { JobOf } from "../contender";
+import type { JobOf } from "../job";
 
 type Form = JobOf<"matmul">["form"];
 const FORMS: readonly (readonly [Form, string])[] = [
@@ -13,7 +14,10 @@ const FORMS: readonly (readonly [Form, string])[] = [
   ["inputGradient", "dy·W"],
   ["weightGradient", "dyᵀ·x"],
 ];
-/** [rows, inner, outer]: the nano policy's qkv, gate|up and down over a micro-batch, and one large enough to show the limit. */
+/**
+ * [rows, inner, outer]: the nano policy's qkv, gate|up and down over a micro-batch, and one large enough to show the
+ * limit.
+ */
 const SIZES = [
   [2048, 128, 384],
   [2048, 128, 640],
@@ -25,8 +29,8 @@ const QUICK = [[512, 128, 640]] as const;
 const FEW = [8, 1024, 2048] as const;
 const MANY = [1024, 1024, 1024] as const;
 const QUICK_FEW = [8, 128, 640] as const;
-/** Variants that round to halves differ from f32 by about 1e-3 of a sum. */
-const HALVES = 2e-2;
+/** Variants that round to f16 differ from f32 by about 1e-3 of a sum. */
+const F16_TOLERANCE = 2e-2;
 
 export const matmul: Benchmark = {
   name: "matmul",
@@ -47,7 +51,7 @@ export const matmul: Benchmark = {
     if (setting.backend !== "webgpu") return peers;
     return joined(
       peers,
-      await raceAll("matmul", setting, variantWorkloads(setting), { ...options, tolerance: HALVES }),
+      await raceAll("matmul", setting, variantWorkloads(setting), { ...options, tolerance: F16_TOLERANCE }),
     );
   },
 };

@@ -1,12 +1,13 @@
 /**
- * One step of supervised training on the nano policy's decoder: forward, backward, clip by global norm, AdamW. Our side packs and
- * uploads the batch anew in every step, as the session does; the peers' inputs lie on the device already. The wasm backend also takes
- * the step with two workers; both of ours then take it in micro-batches of half the rows. How the cost grows with sequence length
- * and model size is measured on our side alone. A product of 1024³ in the same run is the yardstick of its arithmetic.
+ * One step of supervised training on the nano policy's decoder: forward, backward, clip by global norm, AdamW. Our side
+ * packs and uploads the batch anew in every step, as the session does; the peers' inputs lie on the device already. The
+ * wasm backend also takes the step with two workers; both of ours then take it in micro-batches of half the rows. How
+ * the cost grows with sequence length and model size is measured on our side alone. A product of 1024³ in the same run
+ * is the yardstick of its arithmetic.
  */
 import { type Benchmark, each, type Runner, raceAll, type Workload } from "../benchmark";
 import { AS_IN_TRAINING } from "../comparison";
-import type { DecoderShape, Job } from "../contender";
+import type { DecoderShape, Job } from "../job";
 import { figure } from "../tables";
 import { largeShape, nanoShape, trainingFlops } from "../workload";
 import { PRODUCT, rateOf } from "./kernels";
@@ -76,7 +77,8 @@ export const trainStep: Benchmark = {
         const operations = trainingFlops(job.shape, job.rows, job.length) / 1e9;
         const rate = (1000 * operations) / milliseconds.median;
         return [
-          `${workload}: ${figure(operations)} GFLOP a step, ${figure(rate)} GFLOP/s, ${figure((100 * rate) / peak)} % of the product of 1024³.`,
+          `${workload}: ${figure(operations)} GFLOP a step, ${figure(rate)} GFLOP/s, ` +
+            `${figure((100 * rate) / peak)} % of the product of 1024³.`,
         ];
       });
     return { ...outcome, notes };

@@ -1,9 +1,12 @@
-/** A sum of many terms, one small dispatch each: what a dispatch costs the calling thread, recorded anew or replayed. */
+/**
+ * A sum of many terms, one small dispatch each: what a dispatch costs the calling thread, recorded anew or replayed.
+ */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../tensor/backend";
-import type { Contender, JobOf } from "../contender";
+import type { Contender } from "../contender";
+import type { JobOf } from "../job";
 import { TERM } from "../workload";
-import { measured } from "./library";
+import { measured } from "./measured";
 
 export async function openChain(backend: Backend, { length, replayed }: JobOf<"chain">): Promise<Contender> {
   const term = backend.upload(TERM, [TERM.length]);

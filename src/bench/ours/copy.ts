@@ -1,11 +1,12 @@
 /**
- * Copying memory, as fast as the device's own means do it: the yardstick of the kernels' traffic. On WebGPU a buffer copy; for the
- * wasm and reference backends the engine's memory move, one thread.
+ * Copying memory, as fast as the device's own means do it: the yardstick of the kernels' traffic. On WebGPU a buffer
+ * copy; for the wasm and reference backends the engine's memory move, one thread.
  */
 import type { Backend } from "../../tensor/backend";
 import { WebGpuBackend } from "../../tensor/webgpu/backend";
-import type { Contender, JobOf } from "../contender";
-import { measured } from "./library";
+import type { Contender } from "../contender";
+import type { JobOf } from "../job";
+import { measured } from "./measured";
 
 export async function openCopy(backend: Backend, { bytes }: JobOf<"copy">): Promise<Contender> {
   if (backend instanceof WebGpuBackend) return gpuCopy(backend, bytes);

@@ -6,8 +6,9 @@ import type { Backend } from "../../tensor/backend";
 import { configure } from "../../training/configure";
 import { Session } from "../../training/session";
 import { defaultSettings } from "../../training/settings";
-import type { Contender, JobOf } from "../contender";
-import { measured } from "./library";
+import type { Contender } from "../contender";
+import type { JobOf } from "../job";
+import { measured } from "./measured";
 
 export async function openGrpo(
   backend: Backend,

@@ -5,10 +5,11 @@ import type { Backend } from "../../tensor/backend";
 import type { AttentionShape, Weight } from "../../tensor/kernels";
 import { lossOptions } from "../../training/objective";
 import { defaultSettings } from "../../training/settings";
-import type { Contender, JobOf } from "../contender";
+import type { Contender } from "../contender";
+import type { JobOf } from "../job";
 import { type KernelName, SIZES } from "../kernelWork";
 import { matmulInputs } from "../workload";
-import { measured } from "./library";
+import { measured } from "./measured";
 
 const {
   rows: N,

@@ -1,8 +1,8 @@
 /** Our own tensors, policy and training, as the page and the runner use them. */
 import { openNodeBackend } from "../../runner/backend/nodeBackends";
 import type { Backend, BackendName } from "../../tensor/backend";
-import { timed } from "../clock";
-import type { Contender, Job, Library, Run } from "../contender";
+import type { Contender, Library } from "../contender";
+import type { Job } from "../job";
 import { openChain } from "./chain";
 import { openCopy } from "./copy";
 import { openGrpo } from "./grpo";
@@ -47,23 +47,4 @@ function openJob(backend: Backend, job: Job): Promise<Contender> {
     default:
       return job satisfies never;
   }
-}
-
-/** Time and counters of `units` times `work`. */
-export async function measured(backend: Backend, units: number, work: () => Promise<unknown>): Promise<Run> {
-  const before = { ...backend.counters };
-  const { milliseconds, hostMilliseconds } = await timed(units, work);
-  const { dispatches, submits, readbacks, bytesUploaded, bytesRead } = backend.counters;
-  return {
-    milliseconds,
-    hostMilliseconds: backend.name === "webgpu" ? hostMilliseconds : null,
-    counts: {
-      dispatches: dispatches - before.dispatches,
-      submits: submits - before.submits,
-      readbacks: readbacks - before.readbacks,
-      bytesUploaded: bytesUploaded - before.bytesUploaded,
-      bytesRead: bytesRead - before.bytesRead,
-      bytesHeld: backend.memoryBytes(),
-    },
-  };
 }

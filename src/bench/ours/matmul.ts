@@ -2,9 +2,10 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../tensor/backend";
 import { disposeWeight, packWeight } from "../../tensor/packedWeight";
-import type { Contender, JobOf } from "../contender";
+import type { Contender } from "../contender";
+import type { JobOf } from "../job";
 import { matmulInputs } from "../workload";
-import { measured } from "./library";
+import { measured } from "./measured";
 
 export async function openMatmul(
   backend: Backend,

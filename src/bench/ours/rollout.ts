@@ -1,9 +1,10 @@
 /** Our sampling of groups: prompts once a group, KV cache, sampling on the device, one read-back. */
 import type { GenerateOptions, Rollout } from "../../policy/policy";
 import type { Backend } from "../../tensor/backend";
-import type { Contender, JobOf } from "../contender";
+import type { Contender } from "../contender";
+import type { JobOf } from "../job";
 import { randomTokens } from "../workload";
-import { measured } from "./library";
+import { measured } from "./measured";
 import { workloadPolicy } from "./training";
 
 export async function openRollout(

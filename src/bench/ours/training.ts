@@ -4,9 +4,10 @@ import { openWorkers } from "../../runner/backend/replicaThreads";
 import type { Backend } from "../../tensor/backend";
 import type { TrainingRow } from "../../training/microBatch";
 import { sftUpdate, type UpdateResult } from "../../training/update";
-import type { Contender, DecoderShape, JobOf } from "../contender";
+import type { Contender } from "../contender";
+import type { DecoderShape, JobOf } from "../job";
 import { CHECKED_STEPS, decoderFolder, decoderWeights, OPTIMISER, randomTokens } from "../workload";
-import { measured } from "./library";
+import { measured } from "./measured";
 
 /** A policy with the workload's weights. */
 export async function workloadPolicy(
@@ -19,7 +20,9 @@ export async function workloadPolicy(
   return policy;
 }
 
-/** Each sequence as a prompt of two tokens and its response: the rows of the packed batch are the tokens but the last. */
+/**
+ * Each sequence as a prompt of two tokens and its response: the rows of the packed batch are the tokens but the last.
+ */
 export function trainingRows(policy: Policy, { shape, rows, length }: JobOf<"train">): TrainingRow[] {
   const tokens = randomTokens(shape, rows, length + 1, 0);
   return Array.from({ length: rows }, (_, row) => {

@@ -1,5 +1,8 @@
-/** Elements of a safetensors tensor as JavaScript typed arrays: widening of half formats, narrowing checks of integers. */
-import { fromHalf, toHalf } from "../../tensor/packedWeight";
+/**
+ * Elements of a safetensors tensor as JavaScript typed arrays: widening of 16-bit formats, narrowing checks of
+ * integers.
+ */
+import { fromF16, toF16 } from "../../tensor/packedWeight";
 import { elementBytes, type Safetensors, type SafetensorsDtype, SafetensorsError } from "./safetensors";
 
 /** A typed view needs an aligned offset; misaligned bytes are copied once. */
@@ -10,12 +13,12 @@ function aligned(bytes: Uint8Array, alignment: number): Uint8Array {
 const wide = new Uint32Array(1);
 const wideFloat = new Float32Array(wide.buffer);
 
-let halfTable: Float32Array | null = null;
+let f16Table: Float32Array | null = null;
 
-/** All 65,536 halves, made on first use: widening is then one look-up an element. */
-function halves(): Float32Array {
-  halfTable ??= Float32Array.from({ length: 65536 }, (_, bits) => fromHalf(bits));
-  return halfTable;
+/** All 65,536 values of f16, made on first use: widening is then one look-up per element. */
+function f16Values(): Float32Array {
+  f16Table ??= Float32Array.from({ length: 65536 }, (_, bits) => fromF16(bits));
+  return f16Table;
 }
 
 /**
@@ -29,7 +32,7 @@ export function toFloat32(bytes: Uint8Array, dtype: SafetensorsDtype, where: str
     case "F32":
       return new Float32Array(at.buffer, at.byteOffset, count);
     case "F16": {
-      const table = halves();
+      const table = f16Values();
       return Float32Array.from(new Uint16Array(at.buffer, at.byteOffset, count), (bits) => table[bits]!);
     }
     case "BF16": {
@@ -102,11 +105,14 @@ export function toBfloat16(values: Float32Array): Uint8Array {
   return new Uint8Array(out.buffer);
 }
 
-/** IEEE halves as stored on disk, rounded to nearest even. @throws SafetensorsError where a finite value is too large for one */
+/**
+ * f16 as stored on disk, rounded to nearest even.
+ * @throws SafetensorsError where a finite value is too large for one
+ */
 export function toFloat16(values: Float32Array, where: string): Uint8Array {
   const out = new Uint16Array(values.length);
   for (let i = 0; i < values.length; i++) {
-    const half = toHalf(values[i]!);
+    const half = toF16(values[i]!);
     if ((half & 0x7fff) === 0x7c00 && Number.isFinite(values[i]))
       throw new SafetensorsError(`${where}: the value ${values[i]} does not fit 16 bits (at most 65504).`);
     out[i] = half;

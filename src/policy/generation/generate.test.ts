@@ -11,8 +11,8 @@ import { cacheLayout, GroupCache, slotCount } from "./groupCache";
 const STOPS = [1, 11, 21, 31, 41];
 const OPTIONS = { groupSize: 4, temperature: 1, maxNewTokens: 30, seed: 5, step: 2, stopTokens: STOPS };
 
-/** Of a log-probability: half an ulp of a half is 2⁻¹² of a key or value, here seen through two layers of 32. */
-const HALVES_TOLERANCE = 2e-3;
+/** Of a log-probability: half an ulp of f16 is 2⁻¹² of a key or value, here seen through two layers of 32. */
+const F16_TOLERANCE = 2e-3;
 
 /** Five prompts of different lengths. */
 const prompts = (model: VisionLanguageModel) =>
@@ -40,7 +40,8 @@ describe.each(BACKENDS)("on the $name backend", ({ open }) => {
     const options = small ? { ...OPTIONS, groupSize: 2, maxNewTokens: 10 } : OPTIONS;
     const sampled = prompts(model).slice(0, small ? 2 : 5);
     const all = await model.generate(sampled, { ...options, slots: sampled.length * options.groupSize }, 0);
-    if (!small) expect(new Set(tokensOf(all.rows).map((tokens) => tokens.length)).size).toBeGreaterThan(3); // they end at different times
+    // They end at different times
+    if (!small) expect(new Set(tokensOf(all.rows).map((tokens) => tokens.length)).size).toBeGreaterThan(3);
     expect(all.rows.map((row) => row.prompt)).toEqual(
       sampled.flatMap((_, p) => new Array<number>(options.groupSize).fill(p)),
     );
@@ -60,22 +61,22 @@ describe.each(BACKENDS)("on the $name backend", ({ open }) => {
     model.dispose();
   });
 
-  it("keeps keys and values in halves: the same with any number of slots, and close to f32", async () => {
+  it("keeps keys and values in f16: the same with any number of slots, and close to f32", async () => {
     const model = smallModel(backend, { trainable: "none" });
     const small = backend.name === "reference";
     const options = { ...OPTIONS, groupSize: 2, ...(small ? { maxNewTokens: 6 } : {}) };
     const sampled = prompts(model).slice(0, small ? 1 : 4);
-    const [wide, half] = [
+    const [wide, narrow] = [
       await model.generate(sampled, { ...options, cache: "f32" }, 0),
       await model.generate(sampled, { ...options, cache: "f16" }, 0),
     ];
     if (!small) {
       const some = await model.generate(sampled, { ...options, cache: "f16", slots: 3 }, 0);
-      expect(tokensOf(some.rows)).toEqual(tokensOf(half.rows));
-      expect(largestDifference(half.rows, some.rows)).toBe(0);
+      expect(tokensOf(some.rows)).toEqual(tokensOf(narrow.rows));
+      expect(largestDifference(narrow.rows, some.rows)).toBe(0);
     }
     const differences = wide.rows.flatMap((row, i) => {
-      const other = half.rows[i];
+      const other = narrow.rows[i];
       // Up to the first other token the two have read the same words.
       const apart = [...row.tokens].findIndex((token, t) => token !== other?.tokens[t]);
       return [...row.logprobs.slice(0, apart < 0 ? row.logprobs.length : apart)].map((logprob, t) =>
@@ -83,7 +84,7 @@ describe.each(BACKENDS)("on the $name backend", ({ open }) => {
       );
     });
     expect(differences.length).toBeGreaterThan(5);
-    expect(Math.max(...differences)).toBeLessThan(HALVES_TOLERANCE);
+    expect(Math.max(...differences)).toBeLessThan(F16_TOLERANCE);
     expect(Math.max(...differences)).toBeGreaterThan(0); // it is another cache
     model.dispose();
   });

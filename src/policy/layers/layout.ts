@@ -37,7 +37,7 @@ function languageGroups({ text }: PolicyConfig, options: LayoutOptions): Paramet
   const q = text.heads * text.headDim;
   const kv = text.kvHeads * text.headDim;
   const make = maker(options.trainable !== "none", options.frozenFormat);
-  const wide = maker(options.trainable !== "none", halfAtLeast(options.frozenFormat));
+  const wide = maker(options.trainable !== "none", atLeastF16(options.frozenFormat));
   const groups = [wide.matrix(key.embedding, [{ name: key.embedding, shape: [vocabSize, d] }])];
   for (let i = 0; i < text.layers; i++) {
     const layer = key.layer(i);
@@ -68,7 +68,7 @@ function languageGroups({ text }: PolicyConfig, options: LayoutOptions): Paramet
 function visionGroups({ vision }: PolicyConfig, options: LayoutOptions): ParameterGroup[] {
   const { hiddenSize: d, intermediateSize: f } = vision;
   const merged = d * vision.spatialMergeSize ** 2;
-  const make = maker(options.trainable === "all", halfAtLeast(options.frozenFormat));
+  const make = maker(options.trainable === "all", atLeastF16(options.frozenFormat));
   const single = (name: string, shape: readonly number[]): ParameterGroup => make.matrix(name, [{ name, shape }]);
   const groups = [
     single(key.patchEmbed, [d, vision.inChannels, vision.temporalPatchSize, vision.patchSize, vision.patchSize]),
@@ -105,7 +105,7 @@ function visionGroups({ vision }: PolicyConfig, options: LayoutOptions): Paramet
 }
 
 /** Four bits are for the decoder's layers alone: the table, the head and the tower lose too much by them. */
-function halfAtLeast(format: WeightFormat | undefined): WeightFormat | undefined {
+function atLeastF16(format: WeightFormat | undefined): WeightFormat | undefined {
   return format === "int4" ? "f16" : format;
 }
 

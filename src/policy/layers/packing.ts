@@ -14,8 +14,9 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../tensor/backend";
 import type { RopeTables, Visibility } from "../../tensor/ops/attention";
 import type { RowGather } from "../../tensor/ops/rows";
+import type { ImagePatches } from "./imagePatches";
 import type { MropeAngles, MropePositions } from "./mrope";
-import type { ImagePatches, VisionBatch } from "./vision";
+import type { VisionBatch } from "./vision";
 
 /** A prompt ready for the model; made by `Policy.encodePrompt`, or by hand. */
 export interface EncodedPrompt {
@@ -76,7 +77,10 @@ export interface PackedBatch {
   dispose(): void;
 }
 
-/** Rows and response tokens of a padded batch as large as batches become (`paddedSize`): its memory serves the smaller ones. */
+/**
+ * Rows and response tokens of a padded batch as large as batches become (`paddedSize`): its memory serves the smaller
+ * ones.
+ */
 export interface BatchCapacity {
   readonly rows: number;
   readonly tokens: number;
@@ -100,7 +104,11 @@ export function paddedSize(n: number): number {
   return Math.ceil(n / step) * step;
 }
 
-/** Lay out rows on the host. @param padded up to `paddedSize` rows and response tokens @throws Error when there is no response token, or a prompt is shorter than 2 tokens. */
+/**
+ * Lay out rows on the host.
+ * @param padded up to `paddedSize` rows and response tokens
+ * @throws Error when there is no response token, or a prompt is shorter than 2 tokens.
+ */
 export function packRows(items: readonly PackedItem[], model: PackingModel, padded = false): PackedRows {
   const realTokens = items.reduce(
     (sum, item) => sum + item.responses.reduce((n, response) => n + response.length, 0),
@@ -184,7 +192,10 @@ export function promptAngles(
   }
 }
 
-/** Upload packed rows. The batch owns `vision` (disposed with it), not `features`. @param capacity take the memory of such a batch */
+/**
+ * Upload packed rows. The batch owns `vision` (disposed with it), not `features`.
+ * @param capacity take the memory of such a batch
+ */
 export function uploadBatch(
   backend: Backend,
   items: readonly PackedItem[],

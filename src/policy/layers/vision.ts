@@ -13,21 +13,9 @@ import { type LinearParameters, linear } from "../../tensor/ops/linear";
 import type { ParameterSet } from "../../tensor/parameters";
 import type { Tape } from "../../tensor/tape";
 import type { VisionConfig } from "../checkpoint/config";
+import type { ImageGrid, ImagePatches } from "./imagePatches";
 import { key } from "./layout";
 import { blockVisibility, permuteCells, visionAngles, type WindowLayout, windowLayout } from "./windows";
-
-/** Size of one picture in patches; `frames` is 1 for stills. */
-export interface ImageGrid {
-  readonly frames: number;
-  readonly height: number;
-  readonly width: number;
-}
-
-/** One picture as the image processor gives it: rows of patches [frames·height·width, channels·2·patch²], ordered cell by merged cell. */
-export interface ImagePatches {
-  readonly patches: Float32Array;
-  readonly grid: ImageGrid;
-}
 
 /** Pictures on the device, in window order. */
 export interface VisionBatch {
@@ -61,7 +49,8 @@ export function visionBatch(backend: Backend, images: readonly ImagePatches[], c
     const expected = grid.frames * grid.height * grid.width * width;
     if (values.length !== expected) {
       throw new Error(
-        `Picture ${i}: a grid of ${grid.frames}×${grid.height}×${grid.width} patches of ${width} values needs ${expected} values, got ${values.length}.`,
+        `Picture ${i}: a grid of ${grid.frames}×${grid.height}×${grid.width} patches of ${width} values needs ` +
+          `${expected} values, got ${values.length}.`,
       );
     }
     permuteCells(values, layout.cellAt, cell, unit * width, patches);

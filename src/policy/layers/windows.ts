@@ -5,7 +5,7 @@
  * Departure: patches and angles are permuted before they are uploaded, and the features stay in window order;
  * `featureIndex` says where a cell's feature lies, so the token embedding addresses it and nothing is gathered.
  */
-import type { ImageGrid } from "./vision";
+import type { ImageGrid } from "./imagePatches";
 
 export interface WindowShape {
   readonly mergeSize: number;
@@ -72,8 +72,8 @@ export function blockVisibility(starts: readonly number[]): { visible: Int32Arra
 }
 
 /**
- * Reorder blocks of `unitLength` elements, one block for each merged cell, into window order. `values` are the cells of one
- * picture, whose cells come after `first` cells of other pictures, in `cellAt` as in `out`.
+ * Reorder blocks of `unitLength` elements, one block for each merged cell, into window order. `values` are the cells of
+ * one picture, whose cells come after `first` cells of other pictures, in `cellAt` as in `out`.
  */
 export function permuteCells(
   values: Float32Array,

@@ -6,7 +6,7 @@
 import type { PolicyConfig } from "../checkpoint/config";
 import type { Safetensors } from "../checkpoint/safetensors";
 import { readFloat32, readInt32 } from "../checkpoint/safetensorsValues";
-import type { ImageGrid, ImagePatches } from "../layers/vision";
+import type { ImageGrid, ImagePatches } from "../layers/imagePatches";
 
 /** One sequence of the batch, its padding removed. */
 export interface GoldenSequence {

@@ -50,7 +50,7 @@ describe.each(BACKENDS.filter(({ name }) => name !== "reference"))(
         );
         // What was compared is the packed value, not the checkpoint's.
         expect(await dequantised.parameters.read("model.layers.0.mlp.gate_proj.weight")).not.toEqual(exact);
-        // Rows of 48 values do not divide into groups of 32: they are kept in halves. Table and head always are.
+        // Rows of 48 values do not divide into groups of 32: they are kept in f16. Table and head always are.
         expect(packed.parameters.matrix("model.layers.0.mlp.gate_up.weight").weight.format).toBe(
           name === "tiny_tied" ? frozenFormat : "f16",
         );

@@ -5,10 +5,10 @@
  */
 import { z } from "zod";
 import type { Policy } from "../../policy/policy";
-import type { TrainingProblem } from "../../training/problemSource";
 import { streamStep } from "../../training/randomStreams";
 import { encodeProblem, sampleRows } from "../../training/rollout";
 import type { Settings } from "../../training/settings";
+import type { TrainingProblem } from "../../training/trainingProblem";
 import { textOf } from "../../training/transcript";
 import {
   adapterFlag,

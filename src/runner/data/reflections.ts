@@ -5,8 +5,8 @@
  */
 import { parseResponse } from "../../srpo/format";
 import { isRight } from "../../srpo/grader";
-import type { TrainingProblem } from "../../training/problemSource";
 import type { StoredExample } from "../../training/state";
+import type { TrainingProblem } from "../../training/trainingProblem";
 import { encodePng } from "./pictures";
 import { fillPrompt } from "./prompts";
 import type { Teacher } from "./teacherClient";

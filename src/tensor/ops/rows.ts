@@ -21,7 +21,10 @@ export function embedding(tape: Tape, table: MatrixParameter, features: Tensor |
   return x;
 }
 
-/** A choice of R distinct rows out of N, both ways: `to` [N] = place of row n in the result or −1; `from` [R] = row that fills place r. */
+/**
+ * A choice of R distinct rows out of N, both ways: `to` [N] = place of row n in the result or −1; `from` [R] = row that
+ * fills place r.
+ */
 export interface RowGather {
   readonly to: Tensor;
   readonly from: Tensor;
@@ -57,8 +60,8 @@ export interface TokenLogprobs {
 }
 
 /**
- * hidden [N, D], head [V, D], targets [N] → log-probabilities (and entropy, log-sum-exp, without gradients) of the targets
- * under softmax(hidden · headᵀ / temperature). The results live until the tape is disposed.
+ * hidden [N, D], head [V, D], targets [N] → log-probabilities (and entropy, log-sum-exp, without gradients) of the
+ * targets under softmax(hidden · headᵀ / temperature). The results live until the tape is disposed.
  */
 export function tokenLogprobs(
   tape: Tape,

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Weight } from "../kernels";
 import { integers, tensorOver } from "./cpuMemory";
 import { expectShape } from "./shapes";
-import { unpackHalf, unpackInt4 } from "./unpacking";
+import { unpackF16, unpackInt4 } from "./unpacking";
 
 /** The weight's values [out, in] as an f32 tensor (the tensor itself if it is stored so). */
 export function plainWeight(kernel: string, weight: Weight): tf.Tensor2D {
@@ -14,7 +14,7 @@ export function plainWeight(kernel: string, weight: Weight): tf.Tensor2D {
   }
   if (weight.format === "f16") {
     expectShape(kernel, "weight.packed", weight.packed, [out, columns / 2]);
-    return tf.reshape(tensorOver(unpackHalf(integers(weight.packed)), [out, columns]), [out, columns]);
+    return tf.reshape(tensorOver(unpackF16(integers(weight.packed)), [out, columns]), [out, columns]);
   }
   expectShape(kernel, "weight.packed", weight.packed, [out, columns / 8]);
   expectShape(kernel, "weight.scales", weight.scales, [out, Math.ceil(columns / 64)]);

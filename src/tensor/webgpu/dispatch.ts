@@ -11,16 +11,11 @@ import type { BackendCounters } from "../backend";
 import type { DynamicOptions } from "../kernels";
 import type { AdapterTraits } from "./device";
 import type { Faults } from "./faults";
+import type { KernelSpec, Operand } from "./kernelSpec";
 import { ParameterRing, SLOT_BYTES, slotWords } from "./parameterRing";
-import { type Kernel, type KernelSpec, Pipelines } from "./pipelines";
+import { type Kernel, Pipelines } from "./pipelines";
 import type { Storage } from "./storage";
 import type { BufferBinding, DataId, TfjsWebGpu } from "./tfjsWebGpu";
-
-export type { ParamType } from "./parameterRing";
-export { type BufferSpec, type Kernel, type KernelSpec, read, write } from "./pipelines";
-
-/** A tensor, or a part of one: elements from `offset` (a multiple of the view alignment) on. */
-export type Operand = Tensor | { readonly tensor: Tensor; readonly offset: number; readonly size: number };
 
 /** In the order of the kernel's params; as a function where options may change between replays. */
 export type Params = readonly number[] | ((dynamicOptions: DynamicOptions) => readonly number[]);
@@ -42,10 +37,27 @@ export interface DispatchListener {
   dispatched(dispatch: Dispatch, owners: readonly DataId[]): void;
 }
 
+/**
+ * What a kernel needs of the dispatcher: its code compiled once under a name, and run. The listing of generated code
+ * (kernelListing.ts) stands in for the dispatcher where there is no device.
+ */
+export interface KernelDispatcher {
+  readonly traits: AdapterTraits;
+  /** Bytes of a weight that are bound at once; a larger one is worked through in blocks of rows. */
+  readonly weightBindingBytes: number;
+  /** Largest number of 4-byte elements that one binding of a kernel can hold. */
+  readonly maxBoundElements: number;
+  kernel(name: string, spec: () => KernelSpec): KernelHandle;
+  run(kernel: KernelHandle, operands: readonly Operand[], params: Params, groups: number, work?: number): void;
+}
+
+/** A kernel as `KernelDispatcher.kernel` gave it, to be run by the same dispatcher. */
+export type KernelHandle = Pick<Kernel, "name">;
+
 const MAX_GROUPS_PER_DIMENSION = 65535;
 const MAX_BIND_GROUPS_PER_KERNEL = 1024;
 
-export class Dispatcher {
+export class Dispatcher implements KernelDispatcher {
   listener: DispatchListener | null = null;
   /** Dispatches are left out: work runs for the memory that it takes alone (recorder.ts `reserve`). */
   idle = false;
@@ -181,7 +193,8 @@ export class Dispatcher {
     }
     if (bound.size > this.bindingLimit) {
       throw new Error(
-        `Kernel ${kernel.name}: a tensor of ${bound.size} bytes is more than this adapter binds at once (${this.bindingLimit}). Use a packed weight format, fewer rollout slots or a smaller model.`,
+        `Kernel ${kernel.name}: a tensor of ${bound.size} bytes is more than this adapter binds at once ` +
+          `(${this.bindingLimit}). Use a packed weight format, fewer rollout slots or a smaller model.`,
       );
     }
     return bound;
@@ -216,7 +229,8 @@ function refuseMixedUse(kernel: Kernel, bindings: readonly BufferBinding[]): voi
     bindings.forEach((b, j) => {
       if (a.buffer === b.buffer && kernel.buffers[i]?.access === "w" && kernel.buffers[j]?.access === "r") {
         throw new Error(
-          `Kernel ${kernel.name} would read and write one buffer (${kernel.buffers[j]?.name}, ${kernel.buffers[i]?.name}).`,
+          `Kernel ${kernel.name} would read and write one buffer (${kernel.buffers[j]?.name}, ` +
+            `${kernel.buffers[i]?.name}).`,
         );
       }
     });

@@ -1,6 +1,6 @@
 /** The WebGPU backend's kernels under their stable names: each family lives in its own file. */
 import type { Kernels } from "../kernels";
-import type { Dispatcher } from "./dispatch";
+import type { KernelDispatcher } from "./dispatch";
 import { AdamwKernels } from "./kernels/adamw";
 import { AttentionKernels } from "./kernels/attention";
 import { EmbeddingKernels } from "./kernels/embedding";
@@ -13,9 +13,9 @@ import { RmsNormKernels } from "./kernels/rmsNorm";
 import { RopeKernels } from "./kernels/rope";
 import { SampleKernels } from "./kernels/sample";
 import { TokenLogprobsKernels } from "./kernels/tokenLogprobs";
-import type { Storage } from "./storage";
+import type { TensorAllocator } from "./storage";
 
-export function webGpuKernels(dispatcher: Dispatcher, storage: Storage): Kernels {
+export function webGpuKernels(dispatcher: KernelDispatcher, storage: TensorAllocator): Kernels {
   const embedding = new EmbeddingKernels(dispatcher, storage);
   const rmsNorm = new RmsNormKernels(dispatcher, storage);
   const linear = new LinearKernels(dispatcher, storage);

@@ -1,4 +1,7 @@
-/** Each variant of the matrix product against the reference: ragged shapes, all forms, all weight formats; forced, and refused by name. */
+/**
+ * Each variant of the matrix product against the reference: ragged shapes, all forms, all weight formats; forced, and
+ * refused by name.
+ */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Backend } from "../backend";
@@ -16,7 +19,10 @@ const numbers = (count: number, stream: number): Float32Array =>
 
 type Form = "x·Wᵀ" | "x·Wᵀ + bias + residual" | "dy·W" | "dy·W + add" | "+= dyᵀ·x";
 
-/** [form, rows, in, out, weights]: not multiples of any tile, one row, few rows, odd lengths of k and of rows, wider than a tile. */
+/**
+ * [form, rows, in, out, weights]: not multiples of any tile, one row, few rows, odd lengths of k and of rows, wider
+ * than a tile.
+ */
 const CASES: readonly (readonly [form: Form, rows: number, columns: number, out: number, format: WeightFormat])[] = [
   ["x·Wᵀ", 1, 7, 5, "f32"],
   ["x·Wᵀ + bias + residual", 3, 65, 141, "f32"],
@@ -75,9 +81,9 @@ await probe.dispose();
 const expected = new Map<Case, ArrayLike<number>>();
 for (const c of CASES) expected.set(c, await matmul(reference, c));
 
-/** Operands in 32 bits differ by the order of their sum; rounded to the 11 bits of halves, by 2⁻¹¹ of each. */
+/** Operands in 32 bits differ by the order of their sum; rounded to the 11 bits of f16, by 2⁻¹¹ of each. */
 const EXACT = 3e-6;
-const HALVES = 1e-3;
+const F16 = 1e-3;
 
 function agrees(
   options: WebGpuBackendOptions,
@@ -99,7 +105,7 @@ function agrees(
 }
 
 describe.each(offered)("matmul by %s", (matmul) => {
-  agrees({ matmul }, (format) => (matmul === "f16" && format !== "f16" ? HALVES : EXACT));
+  agrees({ matmul }, (format) => (matmul === "f16" && format !== "f16" ? F16 : EXACT));
 });
 
 if (offered.includes("subgroups")) {
@@ -130,7 +136,7 @@ describe("forcing a variant", () => {
     await backend.dispose();
   });
 
-  it("is what the backend says it does; without it, CPU adapters with subgroups get broadcast tiles and GPUs shared tiles", async () => {
+  it("is reported; by default broadcast tiles on CPUs with subgroups, shared tiles on GPUs", async () => {
     const described = async (options: WebGpuBackendOptions): Promise<string | undefined> => {
       const backend = await openNodeWebGpuBackend(options);
       await backend.dispose();

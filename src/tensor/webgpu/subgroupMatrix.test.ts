@@ -1,7 +1,7 @@
 /**
- * Products on matrix units, which no software adapter has: its tiling, staging, orders and edges run with emulated units, and
- * its WGSL goes through the compiler, on Dawn's backend that computes nothing but knows every feature. The matrix instructions
- * themselves are not run here.
+ * Products on matrix units, which no software adapter has: its tiling, staging, orders and edges run with emulated
+ * units, and its WGSL goes through the compiler, on Dawn's backend that computes nothing but knows every feature. The
+ * matrix instructions themselves are not run here.
  */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -12,8 +12,8 @@ import { randomUniform } from "../random";
 import { openReferenceBackend } from "../reference/backend";
 import { relativeError } from "../testing/conformance/conformance";
 import type { WebGpuBackend } from "./backend";
+import { shaderCode } from "./kernelSpec";
 import { matmulSpec } from "./kernels/matmul";
-import { emulatedFragments } from "./kernels/matmul/emulatedFragments";
 import {
   FRAGMENT_FEATURE,
   type FragmentConfig,
@@ -26,7 +26,7 @@ import { subgroupMatrix } from "./kernels/matmul/subgroupMatrix";
 import type { MatmulAdapter } from "./kernels/matmul/variant";
 import { weightAccess } from "./kernels/weightAccess";
 import { openNodeWebGpuBackend } from "./node";
-import { shaderCode } from "./pipelines";
+import { emulatedFragments } from "./testing/emulatedFragments";
 
 const NVIDIA: FragmentConfig = { componentType: "f16", resultComponentType: "f32", M: 16, N: 16, K: 16 };
 const APPLE: FragmentConfig = { componentType: "f32", resultComponentType: "f32", M: 8, N: 8, K: 8 };
@@ -56,7 +56,7 @@ describe("what it asks of an adapter", () => {
       adapterWith(orderAsTemplate, { componentType: "i8", resultComponentType: "i32", M: 16, N: 16, K: 16 }),
       /configuration/,
     ],
-    ["sums in halves", adapterWith(orderAsTemplate, { ...NVIDIA, resultComponentType: "f16" }), /configuration/],
+    ["sums in f16", adapterWith(orderAsTemplate, { ...NVIDIA, resultComponentType: "f16" }), /configuration/],
     ["f16 units without shader-f16", { ...whole, features: new Set([FRAGMENT_FEATURE, "subgroups"]) }, /configuration/],
     ["subgroups of several sizes", { ...whole, subgroupMinSize: 8 }, /one size/],
     ["little workgroup memory", { ...whole, workgroupBytes: 16384 }, /workgroup memory/],
@@ -163,7 +163,7 @@ describe("with emulated units", () => {
     for (const [i, values] of expected.entries()) expect(relativeError(got[i] ?? [], values)).toBeLessThan(3e-6);
   });
 
-  it("of f16: activations far beyond a half's range keep their digits, and dy·W is left to shared tiles", {
+  it("of f16: activations far beyond the range of f16 keep their digits, and dy·W is left to shared tiles", {
     timeout: 240_000,
   }, async () => {
     await open("f16");

@@ -12,7 +12,9 @@ export interface MatmulTuning {
   readonly from: "kept" | "measured";
   /** Empty where the choice was kept. */
   readonly trials: readonly Trial[];
-  /** What went wrong on the way and did no harm: a record that could not be read or kept, a variant that was refused. */
+  /**
+   * What went wrong on the way and did no harm: a record that could not be read or kept, a variant that was refused.
+   */
   readonly notes: readonly string[];
 }
 
@@ -51,7 +53,8 @@ export async function tuneMatmul({
       await store.write(`${JSON.stringify(withChoice(record, identity, table), null, 1)}\n`);
     } catch (error) {
       notes.push(
-        `The choice of matmul variants could not be kept and will be measured again: ${error instanceof Error ? error.message : String(error)}`,
+        "The choice of matmul variants could not be kept and will be measured again: " +
+          `${error instanceof Error ? error.message : String(error)}`,
       );
     }
   }

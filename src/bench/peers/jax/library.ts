@@ -2,8 +2,8 @@
 import { type Device, defaultDevice, init } from "@jax-js/jax";
 import type { BackendName } from "../../../tensor/backend";
 import { nodeGpu } from "../../../tensor/webgpu/node";
-import { timed } from "../../clock";
-import type { Contender, Job, Library, Run } from "../../contender";
+import type { Contender, Library } from "../../contender";
+import type { Job } from "../../job";
 import { countGpuCalls, type GpuCalls } from "../gpuCalls";
 import { openMatmul } from "./matmul";
 import { openTraining } from "./training";
@@ -58,20 +58,4 @@ function openJob(calls: GpuCalls | null, job: Job): Contender {
     default:
       return job satisfies never;
   }
-}
-
-/** Time and GPU calls of `units` times `work`. */
-export async function measured(calls: GpuCalls | null, units: number, work: () => Promise<unknown>): Promise<Run> {
-  const before = calls === null ? null : { ...calls };
-  const { milliseconds, hostMilliseconds } = await timed(units, work);
-  const counts =
-    calls === null || before === null
-      ? {}
-      : {
-          dispatches: calls.dispatches - before.dispatches,
-          submits: calls.submits - before.submits,
-          readbacks: calls.readbacks - before.readbacks,
-          bytesUploaded: calls.bytesUploaded - before.bytesUploaded,
-        };
-  return { milliseconds, hostMilliseconds: calls === null ? null : hostMilliseconds, counts };
 }

@@ -1,9 +1,10 @@
 /** One matrix product by jax-js, compiled. The weight's gradient is added to what is there. */
 import { blockUntilReady, jit, numpy as np } from "@jax-js/jax";
-import type { Contender, JobOf } from "../../contender";
+import type { Contender } from "../../contender";
+import type { JobOf } from "../../job";
 import { matmulInputs } from "../../workload";
 import type { GpuCalls } from "../gpuCalls";
-import { measured } from "./library";
+import { measured } from "./measured";
 
 export function openMatmul(calls: GpuCalls | null, { form, rows, inner, outer }: JobOf<"matmul">): Contender {
   const matrix = (count: number, stream: number, shape: number[]): np.Array =>

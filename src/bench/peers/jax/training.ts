@@ -1,9 +1,10 @@
 /**
- * The training step in jax-js: the decoder, its gradient, the clip and Adam in one compiled function. Arrays are reference
- * counted: a function takes over its arguments, `.ref` keeps one for another use.
+ * The training step in jax-js: the decoder, its gradient, the clip and Adam in one compiled function. Arrays are
+ * reference counted: a function takes over its arguments, `.ref` keeps one for another use.
  */
 import { jit, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
-import type { Contender, DecoderShape, JobOf } from "../../contender";
+import type { Contender } from "../../contender";
+import type { DecoderShape, JobOf } from "../../job";
 import {
   CHECKED_STEPS,
   NORM_EPSILON,
@@ -14,7 +15,7 @@ import {
   type Values,
 } from "../../workload";
 import type { GpuCalls } from "../gpuCalls";
-import { measured } from "./library";
+import { measured } from "./measured";
 
 type Layer = {
   norm1: np.Array;

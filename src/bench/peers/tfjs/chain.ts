@@ -1,9 +1,10 @@
 /** The sum of many terms by tf.add, which makes a dispatch each. */
 import * as tf from "@tensorflow/tfjs-core";
-import type { Contender, JobOf } from "../../contender";
+import type { Contender } from "../../contender";
+import type { JobOf } from "../../job";
 import { TERM } from "../../workload";
 import type { OpenedTfjs } from "./backend";
-import { measured } from "./library";
+import { measured } from "./measured";
 
 export function openChain(opened: OpenedTfjs, { length }: JobOf<"chain">): Contender {
   const term = tf.tensor(TERM, [TERM.length]);

@@ -1,14 +1,16 @@
 /**
- * What stands for a kernel in stock TensorFlow.js: a composition of tf.* operations; for a gradient, TensorFlow.js' own autodiff of
- * that composition, which computes the forward pass again. Kernels without an entry have no composition worth the name.
+ * What stands for a kernel in stock TensorFlow.js: a composition of tf.* operations; for a gradient, TensorFlow.js' own
+ * autodiff of that composition, which computes the forward pass again. Kernels without an entry have no composition
+ * worth the name.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import type { Contender, JobOf } from "../../contender";
+import type { Contender } from "../../contender";
+import type { JobOf } from "../../job";
 import { type KernelName, SIZES } from "../../kernelWork";
 import { matmulInputs } from "../../workload";
 import type { OpenedTfjs } from "./backend";
 import { causalMask, linear, rmsNorm, rotate, swiglu } from "./decoder";
-import { measured } from "./library";
+import { measured } from "./measured";
 
 const {
   rows: N,

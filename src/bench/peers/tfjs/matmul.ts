@@ -1,9 +1,10 @@
 /** One matrix product by tf.matMul. The weight's gradient is added to what is there, as micro-batches need it. */
 import * as tf from "@tensorflow/tfjs-core";
-import type { Contender, JobOf } from "../../contender";
+import type { Contender } from "../../contender";
+import type { JobOf } from "../../job";
 import { matmulInputs } from "../../workload";
 import type { OpenedTfjs } from "./backend";
-import { measured } from "./library";
+import { measured } from "./measured";
 
 export function openMatmul(opened: OpenedTfjs, { form, rows, inner, outer }: JobOf<"matmul">): Contender {
   const x = tf.tensor(matmulInputs(rows * inner, 0), [rows, inner]);

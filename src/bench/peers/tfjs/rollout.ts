@@ -1,13 +1,15 @@
 /**
- * Sampling with plain tf.* operations: each prompt computed once and its keys and values repeated for its group, a cache that
- * grows by concatenation, Gumbel-max sampling on the device, tokens and log-probabilities read once at the end.
+ * Sampling with plain tf.* operations: each prompt computed once and its keys and values repeated for its group, a
+ * cache that grows by concatenation, Gumbel-max sampling on the device, tokens and log-probabilities read once at the
+ * end.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import type { Contender, JobOf } from "../../contender";
+import type { Contender } from "../../contender";
+import type { JobOf } from "../../job";
 import { randomTokens, rotaryTables } from "../../workload";
 import type { OpenedTfjs } from "./backend";
 import { causalMask, type LayerCache, layers, linear, makeWeights, rmsNorm } from "./decoder";
-import { measured } from "./library";
+import { measured } from "./measured";
 
 /** log 0 must not arise. */
 const LEAST = 1e-20;

@@ -1,13 +1,15 @@
 /**
- * The training step with TensorFlow.js' own means: variableGrads for the gradient, the global norm and the scaling by tf.*
- * operations, tf.train.adam for the update, one read-back of loss and norm. Inputs lie on the device before the first step.
+ * The training step with TensorFlow.js' own means: variableGrads for the gradient, the global norm and the scaling by
+ * tf.* operations, tf.train.adam for the update, one read-back of loss and norm. Inputs lie on the device before the
+ * first step.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import type { Contender, JobOf } from "../../contender";
+import type { Contender } from "../../contender";
+import type { JobOf } from "../../job";
 import { CHECKED_STEPS, OPTIMISER, randomTokens, rotaryTables, type Values } from "../../workload";
 import type { OpenedTfjs } from "./backend";
 import { causalMask, layers, linear, makeWeights, rmsNorm } from "./decoder";
-import { measured } from "./library";
+import { measured } from "./measured";
 
 export function openTraining(opened: OpenedTfjs, { shape, rows, length }: JobOf<"train">): Contender {
   const variables: tf.Variable[] = [];

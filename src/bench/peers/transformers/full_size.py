@@ -25,7 +25,12 @@ def main() -> None:
     base.generation_config = transformers.GenerationConfig(pad_token_id=0)
     lora = work["lora"]
     targets = "|".join(lora["targets"])
-    config = peft.LoraConfig(r=lora["rank"], lora_alpha=lora["alpha"], target_modules=rf".*layers\.\d+\.(self_attn|mlp)\.({targets})", exclude_modules=r".*visual.*")
+    config = peft.LoraConfig(
+        r=lora["rank"],
+        lora_alpha=lora["alpha"],
+        target_modules=rf".*layers\.\d+\.(self_attn|mlp)\.({targets})",
+        exclude_modules=r".*visual.*",
+    )
     model = peft.get_peft_model(base, config)
     model.eval()  # no dropout is configured either way
     prompts = torch.tensor(work["prompts"], device=device)
@@ -40,8 +45,10 @@ def main() -> None:
         })
     check = checked(model, prompts[:1], torch.tensor([work["checked"]], device=device))
     say("transformers: GRPO steps")
+    versions = f"transformers {transformers.__version__}, PEFT {peft.__version__}, torch {torch.__version__}"
+    place = torch.cuda.get_device_name() if cuda else "CPU"
     figures = {
-        "engine": f"transformers {transformers.__version__}, PEFT {peft.__version__}, torch {torch.__version__}, {str(dtype).removeprefix('torch.')}, {torch.cuda.get_device_name() if cuda else 'CPU'}",
+        "engine": f"{versions}, {str(dtype).removeprefix('torch.')}, {place}",
         "check": check,
         "decode": decode,
         "step": steps(model, prompts[: work["step"]["prompts"]], work, cuda),
@@ -81,7 +88,8 @@ def sample(model, prompts: torch.Tensor, group: int, new_tokens: int) -> torch.T
 
 def logprobs(model, sequences: torch.Tensor, count: int) -> torch.Tensor:
     """Log-probabilities of the last `count` tokens of each row, [rows, count]."""
-    logits = model(input_ids=sequences, attention_mask=torch.ones_like(sequences), logits_to_keep=count + 1, use_cache=False).logits
+    mask = torch.ones_like(sequences)
+    logits = model(input_ids=sequences, attention_mask=mask, logits_to_keep=count + 1, use_cache=False).logits
     return torch.log_softmax(logits[:, :-1].float(), dim=-1).gather(-1, sequences[:, -count:, None]).squeeze(-1)
 
 

@@ -3,7 +3,7 @@
  * which the small sequences of tests can afford.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { cacheColumns, holdsHalves, unpackCache } from "../../cacheF16";
+import { cacheColumns, isF16Cache, unpackCache } from "../../cacheF16";
 import type { AttentionShape, Kernels } from "../../kernels";
 import { integers } from "../cpuMemory";
 import { expectShape, sizeOf } from "../shapes";
@@ -77,10 +77,10 @@ function checkAttention(kernel: string, q: tf.Tensor, kv: tf.Tensor, visible: tf
 
 export const attentionKernels: Pick<Kernels, "attention" | "attentionGrad"> = {
   attention(q, kv, visible, shape) {
-    const values = holdsHalves(kv) ? tf.tensor2d(unpackCache(integers(kv)), [sizeOf(kv, 0), cacheColumns(kv)]) : kv;
+    const values = isF16Cache(kv) ? tf.tensor2d(unpackCache(integers(kv)), [sizeOf(kv, 0), cacheColumns(kv)]) : kv;
     checkAttention("attention", q, values, visible, shape);
-    if (holdsHalves(kv) && shape.headDim % 4 !== 0)
-      throw new Error(`attention: a cache in halves needs heads of a multiple of 4 columns, got ${shape.headDim}.`);
+    if (isF16Cache(kv) && shape.headDim % 4 !== 0)
+      throw new Error(`attention: an f16 cache needs heads of a multiple of 4 columns, got ${shape.headDim}.`);
     return denseAttention(q, values, visible, shape);
   },
 

@@ -1,6 +1,6 @@
 /** Reference KV cache: row copies, and the decode step's rotation and copy in one. */
 import * as tf from "@tensorflow/tfjs-core";
-import { holdsHalves, packCache, unpackCache } from "../../cacheF16";
+import { isF16Cache, packCache, unpackCache } from "../../cacheF16";
 import type { Kernels } from "../../kernels";
 import { floats, integers } from "../cpuMemory";
 import { expectShape, sizeOf } from "../shapes";
@@ -37,13 +37,13 @@ export const kvCacheKernels: Pick<Kernels, "copyRows" | "ropeToCache"> = {
     const angles = (table: tf.Tensor): tf.Tensor => tf.slice(table, [angleRow, 0], [count, headDim / 2]);
     ropeKernels.rope(intoQkv, angles(cos), angles(sin), heads + kvHeads, headDim, false);
     const columns = 2 * kvHeads * headDim;
-    if (!holdsHalves(into))
+    if (!isF16Cache(into))
       return kvCacheKernels.copyRows(intoQkv, { offset: kOffset, count: columns }, rows, cacheOffset, into);
     expectShape("ropeToCache", "into", into, [null, columns / 2]);
     if (headDim % 4 !== 0)
-      throw new Error(`ropeToCache: heads of ${headDim} columns cannot be kept in halves; expected a multiple of 4.`);
+      throw new Error(`ropeToCache: heads of ${headDim} columns cannot be kept in f16; expected a multiple of 4.`);
     const wide = tf.tensor2d(unpackCache(integers(into)), [sizeOf(into, 0), columns]);
     kvCacheKernels.copyRows(intoQkv, { offset: kOffset, count: columns }, rows, cacheOffset, wide);
-    integers(into).set(packCache(floats(wide))); // a half that was there packs to itself
+    integers(into).set(packCache(floats(wide))); // an f16 value that was there packs to itself
   },
 };

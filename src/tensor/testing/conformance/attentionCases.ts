@@ -51,7 +51,10 @@ const VISIBILITY: Readonly<Record<string, readonly Ranges[]>> = {
   ],
 };
 
-/** [heads, kvHeads, headDim]: single head, grouped queries, odd halves, parts that fill no subgroup, the sizes of the family. */
+/**
+ * [heads, kvHeads, headDim]: single head, grouped queries, odd halves, parts that fill no subgroup, the sizes of the
+ * family.
+ */
 const HEADS = [
   [1, 1, 6],
   [4, 4, 16],
@@ -132,7 +135,9 @@ function* selfAttentionCases(): Generator<[string, CaseBody]> {
   ];
 }
 
-/** Slots of a rollout: prompts of 9, 1 and 13 rows in no order, 0 to 6 rows of their own, and every fifth slot empty. */
+/**
+ * Slots of a rollout: prompts of 9, 1 and 13 rows in no order, 0 to 6 rows of their own, and every fifth slot empty.
+ */
 const SLOTS = Array.from({ length: 19 }, (_, slot): Ranges => {
   const [start, end] = (
     [
@@ -165,14 +170,14 @@ function* cachedAttentionCases(): Generator<[string, CaseBody]> {
     [4, 2, 8],
     [2, 1, 20],
   ] as const) {
-    for (const kept of ["f32", "halves"] as const) {
+    for (const kept of ["f32", "f16"] as const) {
       yield [
         `attention of 19 slots over three prompts in ${kept}, ${heads} heads over ${kvHeads}, ${headDim} columns`,
         (p) => {
           const shape = { heads, kvHeads, headDim, qOffset: 0, kOffset: 0, vOffset: kvHeads * headDim, cacheOffset: 2 };
           const columns = 2 * kvHeads * headDim;
           const values = p.normal(200 * columns);
-          const cache = kept === "f32" ? p.floats(values, [200, columns]) : p.halves(values, [200, columns]);
+          const cache = kept === "f32" ? p.floats(values, [200, columns]) : p.f16Cache(values, [200, columns]);
           const { out, lse } = p.kernels.attention(
             p.random([19, (heads + 2 * kvHeads) * headDim]),
             cache,
@@ -216,7 +221,7 @@ function* cachedAttentionCases(): Generator<[string, CaseBody]> {
   }
 }
 
-/** Values at the edges of the halves: ties between neighbours, below 2^-14, beyond 65504. */
+/** Values at the edges of f16: ties between neighbours, below 2^-14, beyond 65504. */
 const EDGES = [
   1 + 2 ** -11,
   1 + 3 * 2 ** -11,
@@ -237,7 +242,7 @@ const EDGES = [
   -2049.5,
 ];
 
-/** The decode step's two kernels over a cache in halves. */
+/** The decode step's two kernels over an f16 cache. */
 function* halvesCases(): Generator<[string, CaseBody]> {
   for (const [heads, kvHeads, headDim, cacheOffset] of [
     [4, 2, 8, 0],
@@ -246,11 +251,11 @@ function* halvesCases(): Generator<[string, CaseBody]> {
     [2, 1, 128, 3],
   ] as const) {
     yield [
-      `attention over a cache in halves, ${heads} heads over ${kvHeads}, ${headDim} columns, decode step ${cacheOffset}`,
+      `attention over an f16 cache, ${heads} heads over ${kvHeads}, ${headDim} columns, decode step ${cacheOffset}`,
       (p) => {
         const shape = { heads, kvHeads, headDim, qOffset: 4, kOffset: 0, vOffset: kvHeads * headDim + 4, cacheOffset };
         const columns = 2 * kvHeads * headDim + 4;
-        const cache = p.halves(p.normal(30 * columns), [30, columns]);
+        const cache = p.f16Cache(p.normal(30 * columns), [30, columns]);
         const visible = p.integers([0, 6, 6, 7, 0, 6, 14, 15, 2, 6, 22, 23, 0, 6, 9, 9, 5, 9, 10, 11], [5, 4]);
         const { out, lse } = p.kernels.attention(p.random([5, heads * headDim + 8]), cache, visible, shape);
         p.compare("out", out, "forward");
@@ -264,7 +269,8 @@ function* halvesCases(): Generator<[string, CaseBody]> {
     [4, 4, 32, 1, 10],
   ] as const) {
     yield [
-      `ropeToCache into halves of ${heads} heads over ${kvHeads}, ${headDim} columns, cacheOffset ${cacheOffset}, angles from row ${angleRow}`,
+      `ropeToCache into f16 of ${heads} heads over ${kvHeads}, ${headDim} columns, cacheOffset ${cacheOffset}, ` +
+        `angles from row ${angleRow}`,
       (p) => {
         const angles = p.normal(((angleRow + 5) * headDim) / 2, 3);
         const [cos, sin] = [
@@ -276,7 +282,7 @@ function* halvesCases(): Generator<[string, CaseBody]> {
         const isValue = (i: number): boolean => i % columns >= columns / 2;
         const values = p.normal(5 * width);
         const qkv = p.floats(values, [5, width]);
-        const into = p.halves(p.normal(14 * columns), [14, columns]);
+        const into = p.f16Cache(p.normal(14 * columns), [14, columns]);
         p.kernels.ropeToCache(
           qkv,
           cos,
@@ -288,8 +294,8 @@ function* halvesCases(): Generator<[string, CaseBody]> {
           into,
         );
         p.compare("qkv", qkv, "forward");
-        p.compareHalves("keys", into, "half", (i) => !isValue(i));
-        p.compareHalves("values, which are only rounded", into, "exact", isValue);
+        p.compareF16("keys", into, "f16", (i) => !isValue(i));
+        p.compareF16("values, which are only rounded", into, "exact", isValue);
       },
     ];
   }
@@ -300,17 +306,17 @@ function* halvesCases(): Generator<[string, CaseBody]> {
         Float32Array.from({ length: 5 * 24 }, (_, i) => EDGES[i % EDGES.length]!),
         [5, 24],
       );
-      const into = p.halves(new Float32Array(6 * 16), [6, 16]);
+      const into = p.f16Cache(new Float32Array(6 * 16), [6, 16]);
       const [cos, sin] = [p.floats(new Float32Array(20).fill(1), [5, 4]), p.floats(new Float32Array(20), [5, 4])];
       p.kernels.ropeToCache(qkv, cos, sin, 0, fused(1, 1, 8), p.integers([0, 1, 2, 3, 4]), 1, into);
       p.compare("into", into, "exact");
     },
   ];
   yield [
-    "attention and ropeToCache refuse halves where heads are no multiple of 4",
+    "attention and ropeToCache refuse f16 where heads are no multiple of 4",
     (p) => {
       const [qkv, angles] = [p.random([2, 18]), p.random([2, 3])];
-      const cache = p.halves(new Float32Array(48), [4, 12]);
+      const cache = p.f16Cache(new Float32Array(48), [4, 12]);
       p.refuses("ropeToCache", () =>
         p.kernels.ropeToCache(qkv, angles, angles, 0, fused(1, 1, 6), p.integers([0, 1]), 0, cache),
       );
@@ -332,7 +338,8 @@ function* ropeToCacheCases(): Generator<[string, CaseBody]> {
     [4, 4, 32, 1, 10],
   ] as const) {
     yield [
-      `ropeToCache of ${heads} heads over ${kvHeads}, ${headDim} columns, cacheOffset ${cacheOffset}, angles from row ${angleRow}`,
+      `ropeToCache of ${heads} heads over ${kvHeads}, ${headDim} columns, cacheOffset ${cacheOffset}, angles ` +
+        `from row ${angleRow}`,
       (p) => {
         const angles = p.normal(((angleRow + 5) * headDim) / 2, 3);
         const [cos, sin] = [

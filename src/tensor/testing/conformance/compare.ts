@@ -6,7 +6,7 @@ import { type Agreement, type Output, Probe } from "./probe";
 export type CaseBody = (probe: Probe) => void;
 
 /** Largest difference allowed, relative to the largest value of the reference tensor. */
-export const TOLERANCE: Readonly<Record<Agreement, number>> = { forward: 1e-4, gradient: 1e-3, half: 1e-3, exact: 0 };
+export const TOLERANCE: Readonly<Record<Agreement, number>> = { forward: 1e-4, gradient: 1e-3, f16: 1e-3, exact: 0 };
 
 export interface OutputError {
   readonly output: string;

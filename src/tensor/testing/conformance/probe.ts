@@ -9,8 +9,8 @@ import type { Kernels, Weight } from "../../kernels";
 import { disposeWeight, packWeight, type WeightFormat } from "../../packedWeight";
 import { randomUniform } from "../../random";
 
-/** How closely an output must agree: relative to its largest value ("half": after rounding to halves), or to the bit. */
-export type Agreement = "forward" | "gradient" | "half" | "exact";
+/** How closely an output must agree: relative to its largest value ("f16": after rounding to f16), or to the bit. */
+export type Agreement = "forward" | "gradient" | "f16" | "exact";
 
 export interface Output {
   readonly name: string;
@@ -25,8 +25,8 @@ interface Pending {
   readonly agreement: Agreement;
   readonly tensor: Tensor;
   readonly compared?: (index: number) => boolean;
-  /** The tensor holds halves (cacheHalves.ts), to be compared as the values they stand for. */
-  readonly halves?: boolean;
+  /** The tensor is an f16 cache (cacheF16.ts), to be compared as the values they stand for. */
+  readonly f16?: boolean;
 }
 
 export class Probe {
@@ -92,14 +92,14 @@ export class Probe {
     this.pending.push({ name, tensor, agreement, ...(compared ? { compared } : {}) });
   }
 
-  /** Compare a cache in halves by its values. */
-  compareHalves(name: string, cache: Tensor, agreement: Agreement, compared?: (index: number) => boolean): void {
+  /** Compare an f16 cache by its values. */
+  compareF16(name: string, cache: Tensor, agreement: Agreement, compared?: (index: number) => boolean): void {
     this.keep(cache);
-    this.pending.push({ name, tensor: cache, agreement, halves: true, ...(compared ? { compared } : {}) });
+    this.pending.push({ name, tensor: cache, agreement, f16: true, ...(compared ? { compared } : {}) });
   }
 
-  /** A cache in halves of these values. */
-  halves(values: Float32Array, shape: readonly [rows: number, columns: number]): Tensor {
+  /** An f16 cache of these values. */
+  f16Cache(values: Float32Array, shape: readonly [rows: number, columns: number]): Tensor {
     return this.keep(this.backend.upload(packCache(values), [shape[0], shape[1] / 2]));
   }
 
@@ -122,9 +122,9 @@ export class Probe {
   async outputs(): Promise<Output[]> {
     const values = this.pending.length ? await this.backend.read(this.pending.map((p) => p.tensor)) : [];
     return [
-      ...this.pending.map(({ tensor: _, halves = false, ...output }, i) => ({
+      ...this.pending.map(({ tensor: _, f16 = false, ...output }, i) => ({
         ...output,
-        values: halves ? unpackCache(values[i] ?? new Int32Array(0)) : (values[i] ?? new Float32Array(0)),
+        values: f16 ? unpackCache(values[i] ?? new Int32Array(0)) : (values[i] ?? new Float32Array(0)),
       })),
       ...this.refusals,
     ];

@@ -24,7 +24,10 @@ function rangeCount(visible: usize, n: i32, second: i32, cacheOffset: i32): i32 
   return count <= 0 ? 0 : count + (second ? cacheOffset : 0);
 }
 
-/** The longest count of this range among `tile` queries from n; −1 if two non-empty ones begin at different rows or one sees nothing. */
+/**
+ * The longest count of this range among `tile` queries from n; −1 if two non-empty ones begin at different rows or one
+ * sees nothing.
+ */
 function sharedCount(visible: usize, n: i32, tile: i32, second: i32, cacheOffset: i32): i32 {
   let longest = 0;
   for (let r = n; r < n + tile; r++) {
@@ -50,7 +53,10 @@ function hide(scores: usize, own0: i32, count0: i32, own1: i32, count1: i32): vo
   for (let j = own1; j < count1; j++) store<f32>(scores + <usize>(count0 + j) * 4, -Infinity);
 }
 
-/** Turns `count` scores (room for four more) into e^(score − max) in place and returns their sum; the maximum goes to `top`. */
+/**
+ * Turns `count` scores (room for four more) into e^(score − max) in place and returns their sum; the maximum goes to
+ * `top`.
+ */
 function softmaxRow(scores: usize, count: i32, top: usize): f32 {
   const end = scores + <usize>count * 4;
   v128.store(end, splat(-Infinity));
@@ -88,7 +94,8 @@ export function attention(
     let tile = 1;
     for (let n = first; n < blockEnd; n += tile) {
       tile = tileAt(visible, n, blockEnd, cacheOffset, headDim);
-      const count0 = sharedCount(visible, n, tile, 0, cacheOffset), count1 = sharedCount(visible, n, tile, 1, cacheOffset);
+      const count0 = sharedCount(visible, n, tile, 0, cacheOffset);
+      const count1 = sharedCount(visible, n, tile, 1, cacheOffset);
       const count = count0 + count1;
       const lds = <usize>((count + 8) & ~3) * 4;
       const outRow = out + <usize>n * strideOut + <usize>h * headBytes;
@@ -99,7 +106,8 @@ export function attention(
         continue;
       }
       const qRow = q + <usize>n * strideQ + <usize>h * headBytes;
-      const start0 = <usize>rangeStart(visible, n, 0) * strideKv + kvHead, start1 = <usize>rangeStart(visible, n, 1) * strideKv + kvHead;
+      const start0 = <usize>rangeStart(visible, n, 0) * strideKv + kvHead;
+      const start1 = <usize>rangeStart(visible, n, 1) * strideKv + kvHead;
       const scores1 = scores + <usize>count0 * 4;
       if (tile == 4) {
         dotTile(qRow, strideQ, k + start0, strideKv, count0, headDim, scale, scores, lds);
@@ -111,11 +119,14 @@ export function attention(
       const top = scores + 4 * lds; // of each query: its maximum, then 1 / sum
       for (let r = 0; r < tile; r++) {
         const row = scores + <usize>r * lds;
-        hide(row, rangeCount(visible, n + r, 0, cacheOffset), count0, rangeCount(visible, n + r, 1, cacheOffset), count1);
+        const own0 = rangeCount(visible, n + r, 0, cacheOffset), own1 = rangeCount(visible, n + r, 1, cacheOffset);
+        hide(row, own0, count0, own1, count1);
         const sum = softmaxRow(row, count, top);
         store<f32>(lseAt + <usize>(r * heads) * 4, load<f32>(top) + <f32>log64(<f64>sum));
         const inverse = splat(<f32>1 / sum);
-        for (let j: usize = 0; j < <usize>count * 4; j += 16) v128.store(row + j, f32x4.mul(inverse, v128.load(row + j)));
+        for (let j: usize = 0; j < <usize>count * 4; j += 16) {
+          v128.store(row + j, f32x4.mul(inverse, v128.load(row + j)));
+        }
       }
       if (tile == 4) {
         weightedTile(scores, lds, v + start0, strideKv, count0, headDim, false, outRow, strideOut);
@@ -133,7 +144,8 @@ export function attention(
  * `weights` and `slopes`: scratch of 4 · (longest visible count + 12) floats each.
  */
 export function attentionGrad(
-  rows: i32, heads: i32, kvHeads: i32, headDim: i32, q: usize, k: usize, v: usize, stride: usize, visible: usize, cacheOffset: i32,
+  rows: i32, heads: i32, kvHeads: i32, headDim: i32, q: usize, k: usize, v: usize, stride: usize, visible: usize,
+  cacheOffset: i32,
   out: usize, lse: usize, dOut: usize, dq: usize, dk: usize, dv: usize, weights: usize, slopes: usize,
 ): void {
   const scale: f32 = <f32>(1.0 / Math.sqrt(<f64>headDim));
@@ -146,11 +158,13 @@ export function attentionGrad(
     let tile = 1;
     for (let n = first; n < blockEnd; n += tile) {
       tile = tileAt(visible, n, blockEnd, cacheOffset, headDim);
-      const count0 = sharedCount(visible, n, tile, 0, cacheOffset), count1 = sharedCount(visible, n, tile, 1, cacheOffset);
+      const count0 = sharedCount(visible, n, tile, 0, cacheOffset);
+      const count1 = sharedCount(visible, n, tile, 1, cacheOffset);
       const count = count0 + count1;
       if (count == 0) continue;
       const lds = <usize>((count + 8) & ~3) * 4;
-      const kv0 = <usize>rangeStart(visible, n, 0) * stride + kvHead, kv1 = <usize>rangeStart(visible, n, 1) * stride + kvHead;
+      const kv0 = <usize>rangeStart(visible, n, 0) * stride + kvHead;
+      const kv1 = <usize>rangeStart(visible, n, 1) * stride + kvHead;
       const row = <usize>n * stride + <usize>h * headBytes;
       const outRow = <usize>n * strideOut + <usize>h * headBytes;
       const dO = dOut + outRow;

@@ -7,7 +7,7 @@ export { columnSums } from "./columnSums";
 export { loraApply, loraApplyGrad } from "./lora";
 export { rope } from "./rope";
 export { attention, attentionGrad, longestVisible, visibleWithin } from "./attention";
-export { copyRows, copyRowsToHalves, unpackVisible } from "./kvCache";
+export { copyRows, copyRowsToF16, unpackVisible } from "./kvCache";
 export { gelu, geluGrad, add, fill, swiglu, swigluGrad } from "./pointwise";
 export { tokenLogprobs, tokenLogprobsGrad } from "./tokenLogprobs";
 export { policyLoss } from "./policyLoss";

@@ -1,8 +1,15 @@
-/** Writes to the KV cache, in f32 and in halves (src/tensor/cacheF16.ts), and the widening of the rows that queries see. */
+/**
+ * Writes to the KV cache, in f32 and in f16 (src/tensor/cacheF16.ts), and the widening of the rows that queries see.
+ */
 import { unpackF16 } from "./packs";
 
-/** Row r of x (byte stride) to row rows[r] + cacheOffset of `into`; negative entries are skipped. False if one lies outside. */
-export function copyRows(n: i32, x: usize, stride: usize, bytes: usize, rows: usize, cacheOffset: i32, into: usize, capacity: i32): bool {
+/**
+ * Row r of x (byte stride) to row rows[r] + cacheOffset of `into`; negative entries are skipped. False if one lies
+ * outside.
+ */
+export function copyRows(
+  n: i32, x: usize, stride: usize, bytes: usize, rows: usize, cacheOffset: i32, into: usize, capacity: i32,
+): bool {
   for (let r = 0; r < n; r++) {
     const row = load<i32>(rows + <usize>r * 4);
     if (row < 0) continue;
@@ -12,7 +19,7 @@ export function copyRows(n: i32, x: usize, stride: usize, bytes: usize, rows: us
   return true;
 }
 
-/** The nearest half, ties to even, as 16 bits; saturated at 65504. */
+/** The nearest f16, ties to even, as 16 bits; saturated at 65504. */
 @inline
 function narrow(value: f32): u32 {
   const bits = reinterpret<u32>(value);
@@ -20,13 +27,15 @@ function narrow(value: f32): u32 {
   let magnitude = bits & 0x7fffffff;
   if (magnitude > 0x7f800000) return sign | 0x7e00;
   if (magnitude > 0x477fe000) magnitude = 0x477fe000;
-  // Below 2^-14 halves are multiples of 2^-24: adding 1/2 rounds to them.
+  // Below 2^-14 f16 values are multiples of 2^-24: adding 1/2 rounds to them.
   if (magnitude < 0x38800000) return sign | (reinterpret<u32>(reinterpret<f32>(magnitude) + <f32>0.5) - 0x3f000000);
   return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >> 13) & 1)) >> 13);
 }
 
-/** As copyRows, into rows of `columns` halves. */
-export function copyRowsToHalves(n: i32, x: usize, stride: usize, columns: i32, rows: usize, cacheOffset: i32, into: usize, capacity: i32): bool {
+/** As copyRows, into rows of `columns` f16 values. */
+export function copyRowsToF16(
+  n: i32, x: usize, stride: usize, columns: i32, rows: usize, cacheOffset: i32, into: usize, capacity: i32,
+): bool {
   for (let r = 0; r < n; r++) {
     const row = load<i32>(rows + <usize>r * 4);
     if (row < 0) continue;
@@ -39,7 +48,10 @@ export function copyRowsToHalves(n: i32, x: usize, stride: usize, columns: i32, 
   return true;
 }
 
-/** Widen the rows that any query sees (visible [n, 4], as in attention.ts) to their places in `out`. Ranges that repeat the query's before are done already. → rows widened */
+/**
+ * Widen the rows that any query sees (visible [n, 4], as in attention.ts) to their places in `out`. Ranges that repeat
+ * the query's before are done already. → rows widened
+ */
 export function unpackVisible(n: i32, visible: usize, cacheOffset: i32, columns: i32, cache: usize, out: usize): i32 {
   let widened = 0;
   for (let second = 0; second < 2; second++) {

@@ -1,5 +1,5 @@
 /**
- * Weights in any of the three formats of `Weight`, unpacked to f32 rows. Halves are widened by moving their
+ * Weights in any of the three formats of `Weight`, unpacked to f32 rows. f16 is widened by moving their
  * bits to a float's place and multiplying by 2^112, which is exact for every finite half, subnormals included.
  */
 import { packPanels, packPanelsTransposed } from "./gemm";
@@ -9,20 +9,20 @@ export const F32: i32 = 0;
 export const F16: i32 = 1;
 export const INT4: i32 = 2;
 
-/** Four halves in the low 16 bits of four lanes. */
+/** Four f16 values in the low 16 bits of four lanes. */
 @inline
-function widen4(halves: v128): v128 {
-  const magnitude = i32x4.shl(v128.and(halves, i32x4.splat(0x7fff)), 13);
-  const sign = i32x4.shl(v128.and(halves, i32x4.splat(0x8000)), 16);
+function widen4(bits: v128): v128 {
+  const magnitude = i32x4.shl(v128.and(bits, i32x4.splat(0x7fff)), 13);
+  const sign = i32x4.shl(v128.and(bits, i32x4.splat(0x8000)), 16);
   return v128.or(f32x4.mul(magnitude, splat(reinterpret<f32>(0x77800000))), sign);
 }
 
 @inline
-function widen(half: u32): f32 {
-  return f32x4.extract_lane(widen4(i32x4.splat(half)), 0);
+function widen(bits: u32): f32 {
+  return f32x4.extract_lane(widen4(i32x4.splat(bits)), 0);
 }
 
-/** One row of `columns` halves (even) to f32. */
+/** One row of `columns` f16 values (an even count) to f32. */
 export function unpackF16(row: usize, columns: i32, out: usize): void {
   let j = 0;
   for (; j + 8 <= columns; j += 8) {
@@ -53,18 +53,24 @@ function unpackInt4(row: usize, scales: usize, columns: i32, out: usize): void {
 }
 
 /** Rows [first, first + rows) of a weight [·, columns] as f32 rows without gaps. */
-export function unpackRows(format: i32, values: usize, scales: usize, columns: i32, first: i32, rows: i32, out: usize): void {
+export function unpackRows(
+  format: i32, values: usize, scales: usize, columns: i32, first: i32, rows: i32, out: usize,
+): void {
   for (let r = first; r < first + rows; r++) {
     const to = out + <usize>(r - first) * <usize>columns * 4;
     if (format == F32) memory.copy(to, values + <usize>r * <usize>columns * 4, <usize>columns * 4);
     else if (format == F16) unpackF16(values + <usize>r * <usize>columns * 2, columns, to);
-    else unpackInt4(values + <usize>r * <usize>(columns >> 1), scales + <usize>r * <usize>(((columns + 63) >> 6) * 4), columns, to);
+    else {
+      const scaleRow = scales + <usize>r * <usize>(((columns + 63) >> 6) * 4);
+      unpackInt4(values + <usize>r * <usize>(columns >> 1), scaleRow, columns, to);
+    }
   }
 }
 
 /** Panels of Wᵀ for rows [first, first + rows) of W (multiply x by them: x · Wᵀ). `rowScratch`: 8·columns floats. */
 export function packWeightTransposed(
-  format: i32, values: usize, scales: usize, columns: i32, first: i32, rows: i32, scale: f32, out: usize, rowScratch: usize,
+  format: i32, values: usize, scales: usize, columns: i32, first: i32, rows: i32, scale: f32, out: usize,
+  rowScratch: usize,
 ): void {
   const stride = <usize>columns * 4;
   if (format == F32) {
@@ -78,9 +84,13 @@ export function packWeightTransposed(
   }
 }
 
-/** Panels of rows [first, first + rows) of W (multiply dy by them: dy · W). `rowScratch`: rows·columns floats unless f32. */
+/**
+ * Panels of rows [first, first + rows) of W (multiply dy by them: dy · W). `rowScratch`: rows·columns floats unless
+ * f32.
+ */
 export function packWeight(
-  format: i32, values: usize, scales: usize, columns: i32, first: i32, rows: i32, scale: f32, out: usize, rowScratch: usize,
+  format: i32, values: usize, scales: usize, columns: i32, first: i32, rows: i32, scale: f32, out: usize,
+  rowScratch: usize,
 ): void {
   const stride = <usize>columns * 4;
   let from = values + <usize>first * stride;

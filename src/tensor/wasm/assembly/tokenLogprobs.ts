@@ -38,8 +38,9 @@ function joinRow(logits: usize, n: i32, first: i32, target: i32, state: usize): 
 }
 
 /**
- * hidden [n, d], head [v, d] in any format; all outputs [n]. `chunk` tokens of the vocabulary and `block` rows at a time.
- * scratch (bytes): 128 + n·16 (states) + roundUp8(chunk)·d·4 (panels) + 8·d·4 + block·roundUp4(chunk + 4)·4 (logits).
+ * hidden [n, d], head [v, d] in any format; all outputs [n]. `chunk` tokens of the vocabulary and `block` rows at a
+ * time. scratch (bytes): 128 + n·16 (states) + roundUp8(chunk)·d·4 (panels) + 8·d·4 + block·roundUp4(chunk + 4)·4
+ * (logits).
  */
 export function tokenLogprobs(
   n: i32, d: i32, v: i32, hidden: usize, format: i32, head: usize, scales: usize, targets: usize, temperature: f32,
@@ -56,7 +57,10 @@ export function tokenLogprobs(
     packWeightTransposed(format, head, scales, d, first, count, <f32>1 / temperature, panels, rowScratch);
     for (let r0 = 0; r0 < n; r0 += block) {
       const rows = min(block, n - r0);
-      multiply(rows, count, d, hidden + <usize>r0 * <usize>d * 4, <usize>d * 4, panels, logits, ldl, 0, 0, 0, false, scratch);
+      multiply(
+        rows, count, d, hidden + <usize>r0 * <usize>d * 4, <usize>d * 4, panels, logits,
+        ldl, 0, 0, 0, false, scratch,
+      );
       for (let r = 0; r < rows; r++) {
         const row = <usize>(r0 + r);
         joinRow(logits + <usize>r * ldl, count, first, load<i32>(targets + row * 4), states + row * 16);
@@ -83,7 +87,8 @@ export function tokenLogprobs(
 /**
  * dLogits = dLogprob·(1[target] − softmax), recomputed chunk by chunk; the 1/T of the chain rule is carried by the
  * packed head and by `scale` of the weight gradient. dHidden [n, d] is written, dHead (f32, may be 0) accumulates.
- * scratch: as above without states, plus roundUp8(d)·chunk·4 (second panels) + (packed: chunk·d·4) + multiplyTransposed's.
+ * scratch: as above without states, plus roundUp8(d)·chunk·4 (second panels) + (packed: chunk·d·4) +
+ * multiplyTransposed's.
  */
 export function tokenLogprobsGrad(
   n: i32, d: i32, v: i32, hidden: usize, format: i32, head: usize, scales: usize, targets: usize, temperature: f32,
@@ -122,8 +127,14 @@ export function tokenLogprobsGrad(
           store<f32>(p, load<f32>(p) + g);
         }
       }
-      multiply(rows, d, count, logits, ldl, panelsDown, dHidden + <usize>r0 * hiddenStride, hiddenStride, 0, 0, 0, first > 0, scratch);
-      if (dHead) multiplyTransposed(count, d, rows, logits, ldl, h, hiddenStride, inverseT, dHead + <usize>first * hiddenStride, hiddenStride, transposed);
+      multiply(
+        rows, d, count, logits, ldl, panelsDown, dHidden + <usize>r0 * hiddenStride,
+        hiddenStride, 0, 0, 0, first > 0, scratch,
+      );
+      if (dHead) {
+        const dChunk = dHead + <usize>first * hiddenStride;
+        multiplyTransposed(count, d, rows, logits, ldl, h, hiddenStride, inverseT, dChunk, hiddenStride, transposed);
+      }
     }
   }
 }

@@ -1,6 +1,6 @@
 /** Attention over row ranges of the wasm backend, and its gradient. */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { cacheColumns, holdsHalves } from "../../cacheF16";
+import { cacheColumns, isF16Cache } from "../../cacheF16";
 import type { AttentionShape, Kernels } from "../../kernels";
 import { expectShape, matrixOf } from "../checks";
 import type { WasmMemory } from "../memory";
@@ -24,7 +24,8 @@ export function attentionKernels(memory: WasmMemory): Pick<Kernels, "attention" 
     const kvColumns = Math.max(kOffset, vOffset) + kvHeads * headDim;
     if (qOffset + heads * headDim > qWidth || kvColumns > kvWidth) {
       throw new Error(
-        `${kernel}: ${heads} heads of ${headDim} from column ${qOffset} need ${qOffset + heads * headDim} columns of q (has ${qWidth}); keys and values need ${kvColumns} of kv (has ${kvWidth})`,
+        `${kernel}: ${heads} heads of ${headDim} from column ${qOffset} need ${qOffset + heads * headDim} ` +
+          `columns of q (has ${qWidth}); keys and values need ${kvColumns} of kv (has ${kvWidth})`,
       );
     }
   };
@@ -32,22 +33,23 @@ export function attentionKernels(memory: WasmMemory): Pick<Kernels, "attention" 
   return {
     attention(q, kv, visible, shape) {
       const [n, qWidth] = matrixOf("attention", "q", q);
-      const halves = holdsHalves(kv);
-      expectShape("attention", "kv", kv, [-1, -1], halves ? "int32" : "float32");
+      const f16 = isF16Cache(kv);
+      expectShape("attention", "kv", kv, [-1, -1], f16 ? "int32" : "float32");
       const [rows, kvWidth] = [kv.shape[0] ?? 0, cacheColumns(kv)];
       const { heads, kvHeads, headDim, qOffset, kOffset, vOffset, cacheOffset = 0 } = shape;
       expectHeads("attention", shape, qWidth, kvWidth);
-      if (halves && [headDim, kOffset, vOffset, kvWidth].some((count) => count % 4 !== 0))
+      if (f16 && [headDim, kOffset, vOffset, kvWidth].some((count) => count % 4 !== 0))
         throw new Error(
-          `attention: a cache in halves needs offsets and widths that are multiples of 4, got ${JSON.stringify(shape)}`,
+          `attention: an f16 cache needs offsets and widths that are multiples of 4, got ${JSON.stringify(shape)}`,
         );
-      // Halves are widened into scratch, where each row keeps its place: room for one layer's cache, untouched where nobody looks.
-      const widened = halves ? 4 * rows * kvWidth : 0;
+      // An f16 cache is widened to f32 in scratch of the size of one layer; only the rows that a query sees are
+      // written.
+      const widened = f16 ? 4 * rows * kvWidth : 0;
       const scores = scoreBytes(visibleRows("attention", visible, n, rows, cacheOffset));
       const [out, lse] = [memory.allocate([n, heads * headDim]), memory.allocate([n, heads])];
       const scratch = memory.scratch(widened + scores);
-      if (halves) wasm.unpackVisible(n, at(visible), cacheOffset, kvWidth, at(kv), scratch);
-      const from = halves ? scratch : at(kv);
+      if (f16) wasm.unpackVisible(n, at(visible), cacheOffset, kvWidth, at(kv), scratch);
+      const from = f16 ? scratch : at(kv);
       wasm.attention(
         n,
         heads,

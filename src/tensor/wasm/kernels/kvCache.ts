@@ -1,5 +1,5 @@
 /** Writes to the wasm backend's KV cache: row copies, and the decode step's rotation and copy in one. */
-import { holdsHalves } from "../../cacheF16";
+import { isF16Cache } from "../../cacheF16";
 import type { Kernels } from "../../kernels";
 import { expectColumns, expectShape, matrixOf } from "../checks";
 import type { WasmMemory } from "../memory";
@@ -38,17 +38,17 @@ export function kvCacheKernels(memory: WasmMemory): Pick<Kernels, "copyRows" | "
       expectShape("ropeToCache", "sin", sin, cos.shape);
       expectShape("ropeToCache", "rows", rows, [n], "int32");
       const columns = 2 * kvHeads * headDim;
-      const halves = holdsHalves(into);
-      expectShape("ropeToCache", "into", into, [-1, halves ? columns / 2 : columns], halves ? "int32" : "float32");
-      if (halves && headDim % 4 !== 0)
-        throw new Error(`ropeToCache: heads of ${headDim} columns cannot be kept in halves, expected a multiple of 4`);
+      const f16 = isF16Cache(into);
+      expectShape("ropeToCache", "into", into, [-1, f16 ? columns / 2 : columns], f16 ? "int32" : "float32");
+      if (f16 && headDim % 4 !== 0)
+        throw new Error(`ropeToCache: heads of ${headDim} columns cannot be kept in f16, expected a multiple of 4`);
       if (angleRow < 0 || angleRow + n > (cos.shape[0] ?? 0))
         throw new Error(`ropeToCache: rows ${angleRow} to ${angleRow + n} lie outside cos [${cos.shape.join(", ")}]`);
       const skipped = 4 * angleRow * (headDim / 2);
       wasm.rope(n, 4 * width, at(intoQkv), at(cos) + skipped, at(sin) + skipped, heads + kvHeads, headDim, 0);
       const capacity = into.shape[0] ?? 0;
-      const copied = halves
-        ? wasm.copyRowsToHalves(
+      const copied = f16
+        ? wasm.copyRowsToF16(
             n,
             at(intoQkv) + 4 * kOffset,
             4 * width,

@@ -5,9 +5,10 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { AdamWOptions, DynamicOptions } from "../../kernels";
-import { type Dispatcher, type Operand, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { type Operand, read, write } from "../kernelSpec";
 import { expectShape, expectSize } from "../shapes";
-import type { Storage } from "../storage";
+import type { TensorAllocator } from "../storage";
 
 /** A u32 view of a float is infinite or NaN when its exponent bits are all ones. */
 const EXPONENT = "0x7f800000u";
@@ -62,8 +63,8 @@ fn kernel(group: u32, lane: u32) {
 
 export class AdamwKernels {
   constructor(
-    private readonly dispatcher: Dispatcher,
-    private readonly storage: Storage,
+    private readonly dispatcher: KernelDispatcher,
+    private readonly storage: TensorAllocator,
   ) {}
 
   sumSquares(x: Tensor): Tensor {
@@ -147,7 +148,7 @@ export class AdamwKernels {
 }
 
 /** Elements of a flat buffer that one dispatch binds: all the adapter allows, in whole units. */
-function boundPart(dispatcher: Dispatcher, unit: number): number {
+function boundPart(dispatcher: KernelDispatcher, unit: number): number {
   return Math.floor(dispatcher.maxBoundElements / unit) * unit;
 }
 

@@ -3,11 +3,12 @@
  * FlashAttention, Dao et al. 2022). Every sum has one owner and a fixed order: no atomics.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { cacheColumns, holdsHalves } from "../../cacheF16";
+import { cacheColumns, isF16Cache } from "../../cacheF16";
 import type { AttentionShape, DynamicOptions } from "../../kernels";
-import { type BufferSpec, type Dispatcher, type Params, read, write } from "../dispatch";
+import type { KernelDispatcher, Params } from "../dispatch";
+import { type BufferSpec, read, write } from "../kernelSpec";
 import { expectShape, matrix } from "../shapes";
-import type { Storage } from "../storage";
+import type { TensorAllocator } from "../storage";
 import { type AttentionBlock, fitsBlocks, forwardBlock, keysBlock, queriesBlock } from "./attentionBlocks";
 import { cacheBlock } from "./attentionCache";
 import { backwardKeysCode, backwardQueriesCode, forwardCode, type HeadElement } from "./attentionCode";
@@ -38,22 +39,22 @@ interface Variant {
   readonly key: string;
   readonly threads: number;
   readonly oneSubgroup: boolean;
-  readonly forward: (halves: boolean) => Pass;
+  readonly forward: (f16: boolean) => Pass;
   readonly queries: () => Pass;
   readonly keys: () => Pass;
 }
 
 export class AttentionKernels {
   constructor(
-    private readonly dispatcher: Dispatcher,
-    private readonly storage: Storage,
+    private readonly dispatcher: KernelDispatcher,
+    private readonly storage: TensorAllocator,
   ) {}
 
   attention(q: Tensor, kv: Tensor, visible: Tensor, shape: AttentionShape): { out: Tensor; lse: Tensor } {
     const [rows, qColumns] = matrix("attention", "q", q);
     const [keys] = matrix("attention", "kv", kv);
     const kvColumns = cacheColumns(kv);
-    const halves = holdsHalves(kv);
+    const f16 = isF16Cache(kv);
     checkHeads("attention", shape, qColumns, kvColumns);
     expectShape("attention", "visible", visible, [rows, 4]);
     const { heads, headDim } = shape;
@@ -61,22 +62,22 @@ export class AttentionKernels {
     const lse = this.storage.allocate([rows, heads], "float32");
     const variant = this.variant(shape, qColumns, kvColumns, q.dataId === kv.dataId);
     const { element, key } = variant;
-    if (halves && element !== "vec4f")
+    if (f16 && element !== "vec4f")
       throw new Error(
-        `attention: a cache in halves needs offsets and widths that are multiples of 4, got ${JSON.stringify(shape)}.`,
+        `attention: an f16 cache needs offsets and widths that are multiples of 4, got ${JSON.stringify(shape)}.`,
       );
     const buffers = [
       read("q", element),
-      read("kv", halves ? "vec2<u32>" : element),
+      read("kv", f16 ? "vec2<u32>" : element),
       read("visible", "i32"),
       write("out", element),
       write("lse"),
     ];
     const params = this.params(shape, variant, [rows, qColumns], [keys, kvColumns]);
     this.run(
-      `attention ${key}${halves ? " f16" : ""}`,
+      `attention ${key}${f16 ? " f16" : ""}`,
       variant,
-      variant.forward(halves),
+      variant.forward(f16),
       buffers,
       [q, kv, visible, out, lse],
       params,
@@ -195,7 +196,10 @@ export class AttentionKernels {
     ];
   }
 
-  /** Parts of a head are vec4 where every offset and stride allows it. @param own keys and values lie in the queries' matrix: neighbours see nearly the same rows */
+  /**
+   * Parts of a head are vec4 where every offset and stride allows it.
+   * @param own keys and values lie in the queries' matrix: neighbours see nearly the same rows
+   */
   private variant(
     { headDim, qOffset, kOffset, vOffset }: AttentionShape,
     qColumns: number,
@@ -215,7 +219,7 @@ export class AttentionKernels {
         key: `${own ? "blocks" : "cache blocks"} ${headDim}`,
         threads: lanes,
         oneSubgroup: true,
-        forward: (halves) => (own ? forwardBlock(headDim, lanes) : cacheBlock(headDim, lanes, halves)),
+        forward: (f16) => (own ? forwardBlock(headDim, lanes) : cacheBlock(headDim, lanes, f16)),
         queries: () => queriesBlock(headDim, lanes),
         keys: () => keysBlock(headDim, lanes),
       };
@@ -229,7 +233,7 @@ export class AttentionKernels {
       key: `${element} ${threads}`,
       threads,
       oneSubgroup: false,
-      forward: (halves) => row(() => forwardCode(element, halves)),
+      forward: (f16) => row(() => forwardCode(element, f16)),
       queries: () => row(() => backwardQueriesCode(element)),
       keys: () => row(() => backwardKeysCode(element)),
     };

@@ -1,12 +1,13 @@
 /**
- * WGSL of attention for adapters on which a workgroup is one subgroup (oneSubgroup.ts), where neighbouring rows see nearly the
- * same rows: training and prompts. Such an adapter reads memory lane by lane, a test and a load for each, also where all lanes want
- * the same value; loads and barriers are what attention by rows (attentionCode.ts) spends its time on there. Here a workgroup has
- * a few neighbouring rows of one head, each in the registers of a lane, and walks through all that any of them sees. A value is
- * loaded once, each lane another part, and handed round with `subgroupBroadcast` from constant lanes. No workgroup memory.
+ * WGSL of attention for adapters on which a workgroup is one subgroup (oneSubgroup.ts), where neighbouring rows see
+ * nearly the same rows: training and prompts. Such an adapter reads memory lane by lane, a test and a load for each,
+ * also where all lanes want the same value; loads and barriers are what attention by rows (attentionCode.ts) spends its
+ * time on there. Here a workgroup has a few neighbouring rows of one head, each in the registers of a lane, and walks
+ * through all that any of them sees. A value is loaded once, each lane another part, and handed round with
+ * `subgroupBroadcast` from constant lanes. No workgroup memory.
  *
- * A row that a lane does not see weighs 0 there, and what a lane sums up does not depend on the rows beside it: it adds the
- * same rows in the same order by the same operations, wherever a step of the walk begins (onlineSoftmax.ts).
+ * A row that a lane does not see weighs 0 there, and what a lane sums up does not depend on the rows beside it: it adds
+ * the same rows in the same order by the same operations, wherever a step of the walk begins (onlineSoftmax.ts).
  */
 import { finishRow, SOFTMAX, startRow, weigh } from "./onlineSoftmax";
 import { RowBlock, SEEN } from "./rowBlock";
@@ -29,7 +30,10 @@ export function forwardBlock(headDim: number, lanes: number): AttentionBlock {
   return { rows: block.rows, code: () => forwardCode(block) };
 }
 
-/** Buffers qkv, visible, out, lse, dOut, dQkv, norms. With eight lanes a second row would double the compile time for a fifth. */
+/**
+ * Buffers qkv, visible, out, lse, dOut, dQkv, norms. With eight lanes a second row would double the compile time for a
+ * fifth.
+ */
 export function queriesBlock(headDim: number, lanes: number): AttentionBlock {
   const block = new RowBlock(headDim, lanes, lanes < 8 ? 2 : 1);
   return { rows: block.rows, code: () => queriesCode(block) };
@@ -99,7 +103,11 @@ fn kernel(group: u32, lane: u32) {
       ${block.eachRow((r) => `var score${r} = 0.0; var dp${r} = 0.0;`)}
       ${block.handRound("k", s, (r, i) => `score${r} += dot(q${r}_${i}, part);`)}
       ${block.handRound("v", s, (r, i) => `dp${r} += dot(d${r}_${i}, part);`)}
-      ${block.eachRow((r) => `let ds${r} = select(0.0, exp(score${r} - lse${r}) * (dp${r} - delta${r}), sees(seen${r}, at + ${s}));`)}
+      ${block.eachRow(
+        (r) => `
+      let slope${r} = exp(score${r} - lse${r}) * (dp${r} - delta${r});
+      let ds${r} = select(0.0, slope${r}, sees(seen${r}, at + ${s}));`,
+      )}
       ${block.handRound("k", s, (r, i) => `sum${r}_${i} += ds${r} * part;`)}
       }`,
     ),
@@ -125,7 +133,10 @@ fn kernel(group: u32, lane: u32) {
     (r) => `
   let own${r} = select(vec2i(0), vec2i(seenBy[row${r} * 2u], seenBy[row${r} * 2u + 1u]), inside${r});
   let start${r} = row${r} * params.kvColumns + kvHead;
-  ${block.readOwn({ [`k${r}`]: `params.scale * qkv[start${r} + params.kOffset + i]`, [`v${r}`]: `qkv[start${r} + params.vOffset + i]` })}
+  ${block.readOwn({
+    [`k${r}`]: `params.scale * qkv[start${r} + params.kOffset + i]`,
+    [`v${r}`]: `qkv[start${r} + params.vOffset + i]`,
+  })}
   ${block.zeros(`dk${r}`)}
   ${block.zeros(`dv${r}`)}`,
   )}
@@ -134,7 +145,12 @@ fn kernel(group: u32, lane: u32) {
     Array.from({ length: block.rowsALane }, (_, r) => `own${r}`),
     `
       let ownNorms = norms[min(u32(at) + lane % ${steps}u, last) * params.heads + h];
-      ${block.eachLoad((l) => `let query${l} = ${block.loadedRow(l)}; let q${l} = qkv[query${l} * params.qColumns + params.qOffset + h * params.parts + part${l}]; let d${l} = dOut[(query${l} * params.heads + h) * params.parts + part${l}];`)}
+      ${block.eachLoad(
+        (l) => `
+      let query${l} = ${block.loadedRow(l)};
+      let q${l} = qkv[query${l} * params.qColumns + params.qOffset + h * params.parts + part${l}];
+      let d${l} = dOut[(query${l} * params.heads + h) * params.parts + part${l}];`,
+      )}
       ${block.eachStep(
         (s) => `{
       ${block.eachRow((r) => `var score${r} = 0.0; var dp${r} = 0.0;`)}

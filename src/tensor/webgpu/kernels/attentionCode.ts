@@ -2,8 +2,8 @@
  * WGSL of the attention kernels. A workgroup holds one (query, head), or one (key, kvHead) for dK and dV, and
  * walks the rows it has to do with in tiles of THREADS: first each invocation makes the weight of one
  * row, then each invocation adds up one part (vec4 or scalar) of the head over the tile. Loops have run-time bounds
- * on purpose: unrolled, the shaders take half a minute to compile on a CPU adapter. CPU adapters with subgroups of one size have
- * kernels of their own (attentionBlocks.ts, attentionCache.ts).
+ * on purpose: unrolled, the shaders take half a minute to compile on a CPU adapter. CPU adapters with subgroups of one
+ * size have kernels of their own (attentionBlocks.ts, attentionCache.ts).
  */
 import { ROW_MAX, ROW_SUM } from "./rowReduce";
 
@@ -36,8 +36,8 @@ fn kvStart(row: u32, offset: u32, head: u32) -> u32 {
   return row * params.kvColumns + offset + (head * params.kvHeads / params.heads) * params.parts;
 }`;
 
-/** Four columns of a cache in halves. */
-const HALVES = `
+/** Four columns of an f16 cache. */
+const F16_PART = `
 fn kvPart(at: u32) -> vec4f { return vec4f(unpack2x16float(kv[at].x), unpack2x16float(kv[at].y)); }
 fn score(aStart: u32, bStart: u32) -> f32 {
   var sum = 0.0;
@@ -45,11 +45,11 @@ fn score(aStart: u32, bStart: u32) -> f32 {
   return sum;
 }`;
 
-/** @param halves keys and values are in halves; `element` is vec4f then */
-export const forwardCode = (element: HeadElement, halves: boolean): string => `
+/** @param f16 keys and values are in f16; `element` is vec4f then */
+export const forwardCode = (element: HeadElement, f16: boolean): string => `
 ${ROW_MAX}
 ${VISIBLE}
-${halves ? HALVES : headDot("score", element, "q", "kv")}
+${f16 ? F16_PART : headDot("score", element, "q", "kv")}
 var<workgroup> weights: array<f32, THREADS>;
 fn kernel(pair: u32, lane: u32) {
   let row = pair / params.heads;
@@ -75,7 +75,8 @@ fn kernel(pair: u32, lane: u32) {
     for (var s = 0u; s < length; s++) {
       let p = weights[s];
       total += p;
-      sum += p * ${halves ? "kvPart" : "kv["}(kvStart(seenRow(seen, tile + s), params.vOffset, head) + part)${halves ? "" : "]"};
+      let value = kvStart(seenRow(seen, tile + s), params.vOffset, head) + part;
+      sum += p * ${f16 ? "kvPart(value)" : "kv[value]"};
     }
     workgroupBarrier();
   }
@@ -113,7 +114,9 @@ fn kernel(pair: u32, lane: u32) {
     weights[lane] = ds;
     workgroupBarrier();
     let length = min(THREADS, seen.count - tile);
-    for (var s = 0u; s < length; s++) { sum += weights[s] * qkv[kvStart(seenRow(seen, tile + s), params.kOffset, head) + part]; }
+    for (var s = 0u; s < length; s++) {
+      sum += weights[s] * qkv[kvStart(seenRow(seen, tile + s), params.kOffset, head) + part];
+    }
     workgroupBarrier();
   }
   if (lane < params.parts) { dQkv[qStart + lane] = sum; }
@@ -145,7 +148,8 @@ fn kernel(pair: u32, lane: u32) {
       let query = u32(first) + i / perGroup;
       let head = kvHead * perGroup + i % perGroup;
       let at = query * params.heads + head;
-      p = exp(params.scale * score(query * params.qColumns + params.qOffset + head * params.parts, kStart) - norms[at].x);
+      let queryStart = query * params.qColumns + params.qOffset + head * params.parts;
+      p = exp(params.scale * score(queryStart, kStart) - norms[at].x);
       ds = p * params.scale * (dValue(at * params.parts, vStart) - norms[at].y);
     }
     weights[lane] = p;

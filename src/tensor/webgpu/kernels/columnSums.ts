@@ -3,8 +3,9 @@
  * into[d] (+)= Σ_n values[n, d] (· factors[n, d] · rowScale[n]). Rows are summed in blocks, then the blocks.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { type Dispatcher, type Operand, read, write } from "../dispatch";
-import type { Storage } from "../storage";
+import type { KernelDispatcher } from "../dispatch";
+import { type Operand, read, write } from "../kernelSpec";
+import type { TensorAllocator } from "../storage";
 
 const ROWS_PER_BLOCK = 64;
 
@@ -18,7 +19,7 @@ interface ColumnSums {
   readonly scaled?: { readonly factors: Tensor; readonly rowScale: Tensor };
 }
 
-export function addColumnSums(dispatcher: Dispatcher, storage: Storage, sums: ColumnSums): void {
+export function addColumnSums(dispatcher: KernelDispatcher, storage: TensorAllocator, sums: ColumnSums): void {
   const { columns, into } = sums;
   const accumulate = sums.overwrite !== true;
   if (sums.rows === 0 && accumulate) return;
@@ -34,7 +35,10 @@ export function addColumnSums(dispatcher: Dispatcher, storage: Storage, sums: Co
   for (const partial of partials) partial.dispose();
 }
 
-/** Blocks of rows, blocks of blocks …: at least two levels, though few rows need none, so that batches of all sizes take memory in one order (arena.ts). */
+/**
+ * Blocks of rows, blocks of blocks …: at least two levels, though few rows need none, so that batches of all sizes take
+ * memory in one order (arena.ts).
+ */
 function levels(rows: number): number[] {
   const sizes: number[] = [];
   for (let left = rows; left > ROWS_PER_BLOCK || sizes.length < 2; ) {
@@ -50,7 +54,7 @@ interface BlockSums extends Omit<ColumnSums, "overwrite"> {
 }
 
 function runColumnSums(
-  dispatcher: Dispatcher,
+  dispatcher: KernelDispatcher,
   { values, rows, columns, blocks, into, accumulate, scaled }: BlockSums,
 ): void {
   const threads = dispatcher.traits.elementThreads;

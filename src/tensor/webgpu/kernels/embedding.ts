@@ -5,9 +5,10 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Weight } from "../../kernels";
-import { type Dispatcher, type Operand, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { type Operand, read, write } from "../kernelSpec";
 import { expectShape, expectWeight, matrix } from "../shapes";
-import type { Storage } from "../storage";
+import type { TensorAllocator } from "../storage";
 import { columns4, rowBlocks, weightAccess, weightBlocks, weightOperands } from "./weightAccess";
 
 const LOOK_UP = `
@@ -27,8 +28,12 @@ fn kernel(group: u32, lane: u32) {
     if (params.firstTableRow > 0u) { return; }
     value = feature4(u32(-1 - id), column);
   }
-  for (var i = 0u; i < min(4u, params.weightColumns - column); i++) { y[row * params.weightColumns + column + i] = value[i]; }
+  for (var i = 0u; i < min(4u, params.weightColumns - column); i++) {
+    y[row * params.weightColumns + column + i] = value[i];
+  }
 }`;
+
+const NO_FEATURES = "fn feature4(row: u32, column: u32) -> vec4f { return vec4f(0.0); }";
 
 const CHAINS = `
 fn kernel(group: u32, lane: u32) {
@@ -51,7 +56,8 @@ fn kernel(group: u32, lane: u32) {
   var link = chains[row];
   let id = ids[row];
   let targetRow = u32(${features ? "-1 - id" : "id"}) - params.firstRow; // of another block: below 0 wraps around
-  if (column >= params.columns || (link & 0x80000000u) == 0u || id ${features ? ">= 0" : "< 0"} || targetRow >= params.targetRows) { return; }
+  if (id ${features ? ">= 0" : "< 0"} || targetRow >= params.targetRows) { return; }
+  if (column >= params.columns || (link & 0x80000000u) == 0u) { return; }
   var sum = dy[row * params.columns + column];
   link &= 0x7fffffffu;
   while (link != 0u) {
@@ -63,8 +69,8 @@ fn kernel(group: u32, lane: u32) {
 
 export class EmbeddingKernels {
   constructor(
-    private readonly dispatcher: Dispatcher,
-    private readonly storage: Storage,
+    private readonly dispatcher: KernelDispatcher,
+    private readonly storage: TensorAllocator,
   ) {}
 
   embedding(table: Weight, features: Tensor | null, ids: Tensor): Tensor {
@@ -87,7 +93,7 @@ export class EmbeddingKernels {
       threads: elementThreads,
       code: `
 ${access.code}
-${features ? columns4("feature4", "features", "params.weightColumns", aligned) : "fn feature4(row: u32, column: u32) -> vec4f { return vec4f(0.0); }"}
+${features ? columns4("feature4", "features", "params.weightColumns", aligned) : NO_FEATURES}
 ${LOOK_UP}`,
     }));
     const groups = Math.ceil((rows * Math.ceil(width / 4)) / elementThreads);

@@ -1,8 +1,9 @@
 /** Writes to the KV cache: row copies, and the decode step's rotation and copy in one. */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { holdsHalves } from "../../cacheF16";
+import { isF16Cache } from "../../cacheF16";
 import type { AttentionShape, Columns, DynamicOptions } from "../../kernels";
-import { type Dispatcher, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { read, write } from "../kernelSpec";
 import { expectShape, matrix } from "../shapes";
 
 const COPY_ROWS = `
@@ -16,7 +17,10 @@ fn kernel(group: u32, lane: u32) {
   into[(u32(goal) + params.cacheOffset) * params.count + column] = x[row * params.width + params.offset + column];
 }`;
 
-/** One item turns (queries, keys) or copies (values) a pair of columns, and stores it in the cache unless it is a query's. */
+/**
+ * One item turns (queries, keys) or copies (values) a pair of columns, and stores it in the cache unless it is a
+ * query's.
+ */
 const ROPE_TO_CACHE = `
 fn kernel(group: u32, lane: u32) {
   let item = group * THREADS + lane;
@@ -42,17 +46,18 @@ fn kernel(group: u32, lane: u32) {
   }
   let goal = rows[row];
   if (head < params.heads || goal < 0) { return; }
-  let at = (u32(goal) + params.cacheOffset) * 4u * params.kvHeads * params.half + column - params.heads * 2u * params.half;
+  let cacheRow = (u32(goal) + params.cacheOffset) * 4u * params.kvHeads * params.half;
+  let at = cacheRow + column - params.heads * 2u * params.half;
   into[at] = a;
   into[at + params.half] = b;
 }`;
 
-/** The same where the cache holds halves: an item has two neighbouring pairs, and writes a word for each half of the head. */
-const ROPE_TO_HALVES = `
-fn asHalf(x: f32) -> u32 {
+/** The same for an f16 cache: an item has two neighbouring pairs, and writes a word for each half of the head. */
+const ROPE_TO_F16_CACHE = `
+fn asF16(x: f32) -> u32 {
   let bits = bitcast<u32>(x);
   let magnitude = min(bits & 0x7fffffffu, 0x477fe000u);
-  // Below 2^-14 halves are multiples of 2^-24: adding 1/2 rounds to them.
+  // Below 2^-14 f16 values are multiples of 2^-24: adding 1/2 rounds to them.
   let small = bitcast<u32>(bitcast<f32>(magnitude) + 0.5) - 0x3f000000u;
   let large = (magnitude - 0x38000000u + 0xfffu + ((magnitude >> 13u) & 1u)) >> 13u;
   let rounded = select(large, small, magnitude < 0x38800000u);
@@ -85,13 +90,14 @@ fn kernel(group: u32, lane: u32) {
   }
   let goal = rows[row];
   if (head < params.heads || goal < 0) { return; }
-  let at = (u32(goal) + params.cacheOffset) * 2u * params.kvHeads * params.half + (column - params.heads * 2u * params.half) / 2u;
-  into[at] = asHalf(a.x) | (asHalf(a.y) << 16u);
-  into[at + quarter] = asHalf(b.x) | (asHalf(b.y) << 16u);
+  let cacheRow = (u32(goal) + params.cacheOffset) * 2u * params.kvHeads * params.half;
+  let at = cacheRow + (column - params.heads * 2u * params.half) / 2u;
+  into[at] = asF16(a.x) | (asF16(a.y) << 16u);
+  into[at + quarter] = asF16(b.x) | (asF16(b.y) << 16u);
 }`;
 
 export class KvCacheKernels {
-  constructor(private readonly dispatcher: Dispatcher) {}
+  constructor(private readonly dispatcher: KernelDispatcher) {}
 
   copyRows(x: Tensor, columns: Columns, rows: Tensor, cacheOffset: number, into: Tensor): void {
     const [count, width] = matrix("copyRows", "x", x);
@@ -148,22 +154,16 @@ export class KvCacheKernels {
         `ropeToCache: rows ${angleRow} to ${angleRow + count} lie outside cos [${cos.shape.join(", ")}].`,
       );
     expectShape("ropeToCache", "rows", rows, [count]);
-    const halves = holdsHalves(into);
-    expectShape("ropeToCache", "into", into, [-1, (halves ? 1 : 2) * kvHeads * headDim]);
-    if (halves && headDim % 4 !== 0)
-      throw new Error(`ropeToCache: heads of ${headDim} columns cannot be kept in halves; expected a multiple of 4.`);
+    const f16 = isF16Cache(into);
+    expectShape("ropeToCache", "into", into, [-1, (f16 ? 1 : 2) * kvHeads * headDim]);
+    if (f16 && headDim % 4 !== 0)
+      throw new Error(`ropeToCache: heads of ${headDim} columns cannot be kept in f16; expected a multiple of 4.`);
     const threads = this.dispatcher.traits.elementThreads;
-    const kernel = this.dispatcher.kernel(`ropeToCache${halves ? " f16" : ""}`, () => ({
-      buffers: [
-        write("qkv"),
-        read("cosines"),
-        read("sines"),
-        read("rows", "i32"),
-        write("into", halves ? "u32" : "f32"),
-      ],
+    const kernel = this.dispatcher.kernel(`ropeToCache${f16 ? " f16" : ""}`, () => ({
+      buffers: [write("qkv"), read("cosines"), read("sines"), read("rows", "i32"), write("into", f16 ? "u32" : "f32")],
       params: { rows: "u32", heads: "u32", kvHeads: "u32", half: "u32", angleRow: "u32", cacheOffset: "u32" },
       threads,
-      code: halves ? ROPE_TO_HALVES : ROPE_TO_CACHE,
+      code: f16 ? ROPE_TO_F16_CACHE : ROPE_TO_CACHE,
     }));
     const params = (dynamicOptions: DynamicOptions): number[] => [
       count,
@@ -177,7 +177,7 @@ export class KvCacheKernels {
       kernel,
       [intoQkv, cos, sin, rows, into],
       params,
-      Math.ceil((count * (heads + 2 * kvHeads) * half) / (halves ? 2 : 1) / threads),
+      Math.ceil((count * (heads + 2 * kvHeads) * half) / (f16 ? 2 : 1) / threads),
     );
   }
 }

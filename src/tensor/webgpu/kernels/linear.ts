@@ -1,20 +1,21 @@
 /**
- * Linear layers and their gradients (kernels.ts), on top of the matrix products. A weight larger than the adapter binds at
- * once is worked through in blocks of its rows: of y's columns, or of the sum that makes dx.
+ * Linear layers and their gradients (kernels.ts), on top of the matrix products. A weight larger than the adapter binds
+ * at once is worked through in blocks of its rows: of y's columns, or of the sum that makes dx.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Weight } from "../../kernels";
-import type { Dispatcher, Operand } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import type { Operand } from "../kernelSpec";
 import { expectShape, expectWeight, matrix } from "../shapes";
-import type { Storage } from "../storage";
+import type { TensorAllocator } from "../storage";
 import { addColumnSums } from "./columnSums";
 import { matmul } from "./matmul";
 import { type RowBlock, rowBlocks, weightAccess, weightBlocks, weightOperands } from "./weightAccess";
 
 export class LinearKernels {
   constructor(
-    private readonly dispatcher: Dispatcher,
-    private readonly storage: Storage,
+    private readonly dispatcher: KernelDispatcher,
+    private readonly storage: TensorAllocator,
   ) {}
 
   linear(x: Tensor, weight: Weight, bias: Tensor | null, residual: Tensor | null): Tensor {
@@ -84,7 +85,10 @@ export class LinearKernels {
     }
   }
 
-  /** into [outputs, inputs] += dyᵀ · x, both over `rows` rows; `dyPart`: the columns of dy that are meant, where it has more. */
+  /**
+   * into [outputs, inputs] += dyᵀ · x, both over `rows` rows; `dyPart`: the columns of dy that are meant, where it has
+   * more.
+   */
   addOuterProducts(
     x: Operand,
     dy: Operand,

@@ -4,9 +4,10 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Columns } from "../../kernels";
-import { type Dispatcher, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { read, write } from "../kernelSpec";
 import { expectShape, matrix } from "../shapes";
-import type { Storage } from "../storage";
+import type { TensorAllocator } from "../storage";
 
 const PARAMS = { rows: "u32", width: "u32", offset: "u32", count: "u32", rank: "u32", scale: "f32" } as const;
 
@@ -30,7 +31,9 @@ fn kernel(group: u32, lane: u32) {
   if (row >= params.rows) { return; }
   let r = item % params.rank;
   var sum = 0.0;
-  for (var c = 0u; c < params.count; c++) { sum += dy[row * params.width + params.offset + c] * b[c * params.rank + r]; }
+  for (var c = 0u; c < params.count; c++) {
+    sum += dy[row * params.width + params.offset + c] * b[c * params.rank + r];
+  }
   dh[item] = params.scale * sum;
 }`;
 
@@ -42,14 +45,16 @@ fn kernel(group: u32, lane: u32) {
   if (column >= params.count) { return; }
   let r = item % params.rank;
   var sum = 0.0;
-  for (var n = 0u; n < params.rows; n++) { sum += dy[n * params.width + params.offset + column] * h[n * params.rank + r]; }
+  for (var n = 0u; n < params.rows; n++) {
+    sum += dy[n * params.width + params.offset + column] * h[n * params.rank + r];
+  }
   db[item] += params.scale * sum;
 }`;
 
 export class LoraKernels {
   constructor(
-    private readonly dispatcher: Dispatcher,
-    private readonly storage: Storage,
+    private readonly dispatcher: KernelDispatcher,
+    private readonly storage: TensorAllocator,
   ) {}
 
   loraApply(intoY: Tensor, columns: Columns, h: Tensor, b: Tensor, scale: number): void {

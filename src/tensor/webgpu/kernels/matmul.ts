@@ -5,11 +5,13 @@
  *   NN  dx = dy · W    A [m, k], B [k, n]
  *   TN  dW = dyᵀ · x   A [k, m], B [k, n]
  *
- * with an optional bias [n], residual [m, n] and accumulation into C. The loops are those of a variant (matmul/), chosen by
- * adapter and kind of product. In each variant sums run over k in an order that depends on nothing but the code, so results do
- * not depend on scheduling; another variant's may differ in the last bits.
+ * with an optional bias [n], residual [m, n] and accumulation into C. The loops are those of a variant (matmul/),
+ * chosen by adapter and kind of product. In each variant sums run over k in an order that depends on nothing but the
+ * code, so results do not depend on scheduling; another variant's may differ in the last bits.
  */
-import { type Dispatcher, type KernelSpec, type Operand, type ParamType, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { type KernelSpec, type Operand, read, write } from "../kernelSpec";
+import type { ParamType } from "../parameterRing";
 import type { Matmul, MatmulCode, MatmulPlan, Orientation } from "./matmul/variant";
 import { columns4, type WeightAccess } from "./weightAccess";
 
@@ -29,7 +31,7 @@ const PARAMS: Readonly<Record<string, ParamType>> = {
   accumulate: "u32",
 };
 
-export function matmul(dispatcher: Dispatcher, p: Matmul): void {
+export function matmul(dispatcher: KernelDispatcher, p: Matmul): void {
   if (p.m === 0 || p.n === 0) return;
   const plan = dispatcher.traits.matmul.planFor({
     orientation: p.orientation,
@@ -42,12 +44,13 @@ export function matmul(dispatcher: Dispatcher, p: Matmul): void {
 }
 
 /** The product as this plan makes it; for measuring plans against each other. */
-export function runMatmul(dispatcher: Dispatcher, p: Matmul, plan: MatmulPlan): void {
+export function runMatmul(dispatcher: KernelDispatcher, p: Matmul, plan: MatmulPlan): void {
   const aColumns = p.aPart?.columns ?? (p.orientation === "TN" ? p.m : p.k);
   const cColumns = p.cColumns ?? p.n;
   const alignedA = aColumns % 4 === 0;
   const alignedC = p.n % 4 === 0 && cColumns % 4 === 0 && plan.scalarStores !== true;
-  const name = `linear ${p.orientation} ${p.b.access.key} ${plan.key} ${alignedA ? "a4" : "a1"} ${alignedC ? "c4" : "c1"}`;
+  const alignment = `${alignedA ? "a4" : "a1"} ${alignedC ? "c4" : "c1"}`;
+  const name = `linear ${p.orientation} ${p.b.access.key} ${plan.key} ${alignment}`;
   const kernel = dispatcher.kernel(name, () => matmulSpec(p.orientation, p.b.access, plan, alignedA, alignedC));
   // An absent operand's binding is taken by A: flags cost less than a pipeline for every combination.
   const operands: Operand[] = [p.a, ...p.b.operands, p.bias ?? p.a, p.residual ?? p.a, p.c];
@@ -72,7 +75,7 @@ export function matmulSpec(
   alignedA: boolean,
   alignedC: boolean,
 ): KernelSpec {
-  const weight = plan.halfWeights === true ? b.half : b;
+  const weight = plan.f16Weights === true ? b.f16 : b;
   const elementC = alignedC ? "vec4f" : "f32";
   const code: MatmulCode = {
     orientation,
@@ -98,6 +101,9 @@ ${weight.code}`,
   };
 }
 
+const FINISH_FOUR = "if (n < params.n) { finish(at >> 2u, n >> 2u, rows[r]); }";
+const FINISH_ONE_BY_ONE = "for (var i = 0u; n + i < min(n + 4u, params.n); i++) { finish(at + i, n + i, rows[r][i]); }";
+
 function storeCode(aligned: boolean): string {
   const unit = aligned ? "vec4f" : "f32";
   return `
@@ -112,7 +118,7 @@ fn storeTile(m: u32, n: u32, tile: array<vec4f, 4>) {
   var rows = tile;
   for (var r = 0u; m + r < min(m + 4u, params.m); r++) {
     let at = (m + r) * params.cColumns + n;
-    ${aligned ? "if (n < params.n) { finish(at >> 2u, n >> 2u, rows[r]); }" : "for (var i = 0u; n + i < min(n + 4u, params.n); i++) { finish(at + i, n + i, rows[r][i]); }"}
+    ${aligned ? FINISH_FOUR : FINISH_ONE_BY_ONE}
   }
 }`;
 }

@@ -3,9 +3,11 @@
  * 7.1.26 (absolute error 1.5e-7), taken for |x| so that the negative tail keeps its digits.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { type BufferSpec, type Dispatcher, type Operand, type ParamType, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { type BufferSpec, type Operand, read, write } from "../kernelSpec";
+import type { ParamType } from "../parameterRing";
 import { expectShape, matrix } from "../shapes";
-import type { Storage } from "../storage";
+import type { TensorAllocator } from "../storage";
 
 const ELEMENTS_PER_THREAD = 4;
 
@@ -63,8 +65,8 @@ const KERNELS = {
 
 export class PointwiseKernels {
   constructor(
-    private readonly dispatcher: Dispatcher,
-    private readonly storage: Storage,
+    private readonly dispatcher: KernelDispatcher,
+    private readonly storage: TensorAllocator,
   ) {}
 
   add(a: Tensor, b: Tensor): Tensor {

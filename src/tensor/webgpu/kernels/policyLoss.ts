@@ -5,9 +5,10 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { type KlEstimatorName, POLICY_LOSS_STATS, type PolicyLossOptions, type SurrogateOptions } from "../../kernels";
-import { type Dispatcher, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { read, write } from "../kernelSpec";
 import { expectShape } from "../shapes";
-import type { Storage } from "../storage";
+import type { TensorAllocator } from "../storage";
 import { addColumnSums } from "./columnSums";
 
 /** Stands for an infinite option in WGSL, which has no infinities; e^88 is the largest finite f32 power. */
@@ -122,8 +123,8 @@ function surrogateParams({ kind: _, ...numbers }: SurrogateOptions): Readonly<Re
 
 export class PolicyLossKernels {
   constructor(
-    private readonly dispatcher: Dispatcher,
-    private readonly storage: Storage,
+    private readonly dispatcher: KernelDispatcher,
+    private readonly storage: TensorAllocator,
   ) {}
 
   policyLoss(

@@ -3,9 +3,10 @@
  * dx = r·g − x·r³·mean(x·g); dWeight = Σ_rows dy · x · r (column sums, fixed order).
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { type Dispatcher, type Operand, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { type Operand, read, write } from "../kernelSpec";
 import { expectShape, matrix } from "../shapes";
-import type { Storage } from "../storage";
+import type { TensorAllocator } from "../storage";
 import { addColumnSums } from "./columnSums";
 import { type RowWorkgroup, rowWorkgroup } from "./rowReduce";
 
@@ -44,8 +45,8 @@ export class RmsNormKernels {
   private readonly row: RowWorkgroup;
 
   constructor(
-    private readonly dispatcher: Dispatcher,
-    private readonly storage: Storage,
+    private readonly dispatcher: KernelDispatcher,
+    private readonly storage: TensorAllocator,
   ) {
     this.row = rowWorkgroup(dispatcher.traits);
   }

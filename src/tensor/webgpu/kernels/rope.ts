@@ -1,6 +1,7 @@
 /** Rotary position embedding in place. */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { type Dispatcher, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { read, write } from "../kernelSpec";
 import { expectShape, matrix } from "../shapes";
 
 const ROPE = `
@@ -23,7 +24,7 @@ fn kernel(group: u32, lane: u32) {
 }`;
 
 export class RopeKernels {
-  constructor(private readonly dispatcher: Dispatcher) {}
+  constructor(private readonly dispatcher: KernelDispatcher) {}
 
   rope(intoX: Tensor, cos: Tensor, sin: Tensor, heads: number, headDim: number, inverse: boolean): void {
     const [rows, width] = matrix("rope", "x", intoX);

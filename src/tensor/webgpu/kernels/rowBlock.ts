@@ -1,6 +1,7 @@
 /**
- * The rows that a workgroup of attentionBlocks.ts has, in the registers of the lanes of one subgroup, as WGSL text: a lane has every
- * lanes-th row, `name_0`, `name_1` … are the vec4s of a head of one. Registers are named one by one: an array would live in memory.
+ * The rows that a workgroup of attentionBlocks.ts has, in the registers of the lanes of one subgroup, as WGSL text: a
+ * lane has every lanes-th row, `name_0`, `name_1` … are the vec4s of a head of one. Registers are named one by one: an
+ * array would live in memory.
  */
 
 /** vec4s of a step of the walk: more make the shader long, and slow to compile. */
@@ -13,7 +14,9 @@ fn seenRanges(row: u32) -> vec4i {
   let seen = vec4i(visible[row * 4u], visible[row * 4u + 1u], visible[row * 4u + 2u], visible[row * 4u + 3u]);
   return vec4i(seen.xyz, select(seen.w, seen.w + params.cacheOffset, seen.w > seen.z));
 }
-fn sees(ranges: vec4i, row: i32) -> bool { return (row >= ranges.x && row < ranges.y) || (row >= ranges.z && row < ranges.w); }`;
+fn sees(ranges: vec4i, row: i32) -> bool {
+  return (row >= ranges.x && row < ranges.y) || (row >= ranges.z && row < ranges.w);
+}`;
 
 type Text = (i: number) => string;
 const each = (count: number, text: Text, between = "\n"): string =>
@@ -24,7 +27,10 @@ export class RowBlock {
   readonly parts: number;
   /** Rows that a step of the walk loads: so many that the least share of a load is wasted. */
   readonly steps: number;
-  /** vec4s that a lane loads of a step's rows: element e is part e % parts of row e / parts, and lane e % lanes loads it. */
+  /**
+   * vec4s that a lane loads of a step's rows: element e is part e % parts of row e / parts, and lane e % lanes loads
+   * it.
+   */
   readonly loads: number;
   readonly rows: number;
 
@@ -57,17 +63,21 @@ export class RowBlock {
     return each(this.loads, text);
   }
 
-  /** For every part of a step's row, held in the loads `name`: `part`, the same on all lanes, and the statement of each of the lane's rows. */
+  /**
+   * For every part of a step's row, held in the loads `name`: `part`, the same on all lanes, and the statement of each
+   * of the lane's rows.
+   */
   handRound(name: string, step: number, statement: (row: number, part: number) => string): string {
     return this.eachPart((i) => {
       const element = step * this.parts + i;
-      return `{ let part = subgroupBroadcast(${name}${Math.floor(element / this.lanes)}, ${element % this.lanes}u); ${this.eachRow((r) => statement(r, i), " ")} }`;
+      const part = `subgroupBroadcast(${name}${Math.floor(element / this.lanes)}, ${element % this.lanes}u)`;
+      return `{ let part = ${part}; ${this.eachRow((r) => statement(r, i), " ")} }`;
     });
   }
 
   /**
-   * Which rows and which of `heads` heads the lanes have, and what each lane loads of a step of the walk through `walked` rows.
-   * Lanes beyond the last row are not inside and take it again.
+   * Which rows and which of `heads` heads the lanes have, and what each lane loads of a step of the walk through
+   * `walked` rows. Lanes beyond the last row are not inside and take it again.
    */
   place(heads: string, walked: string): string {
     return `
@@ -75,8 +85,17 @@ export class RowBlock {
   let first = (group / ${heads}) * ${this.rows}u + lane;
   let last = ${walked} - 1u;
   let kvHead = (head * params.kvHeads / ${heads}) * params.parts;
-  ${this.eachRow((r) => `let inside${r} = first + ${r * this.lanes}u < params.rows; let row${r} = min(first + ${r * this.lanes}u, params.rows - 1u);`)}
-  ${this.eachLoad((l) => `let element${l} = min(lane + ${l * this.lanes}u, ${this.steps * this.parts - 1}u); let step${l} = element${l} / ${this.parts}u; let part${l} = element${l} % ${this.parts}u;`)}`;
+  ${this.eachRow(
+    (r) => `
+  let inside${r} = first + ${r * this.lanes}u < params.rows;
+  let row${r} = min(first + ${r * this.lanes}u, params.rows - 1u);`,
+  )}
+  ${this.eachLoad(
+    (l) => `
+  let element${l} = min(lane + ${l * this.lanes}u, ${this.steps * this.parts - 1}u);
+  let step${l} = element${l} / ${this.parts}u;
+  let part${l} = element${l} % ${this.parts}u;`,
+  )}`;
   }
 
   /** The row that a lane loads from, for each of its loads. */
@@ -88,7 +107,8 @@ export class RowBlock {
   loadKeys(element: (at: string) => string): string {
     return this.eachLoad(
       (l) =>
-        `let start${l} = ${this.loadedRow(l)} * params.kvColumns + kvHead + part${l}; let k${l} = ${element(`start${l} + params.kOffset`)}; let v${l} = ${element(`start${l} + params.vOffset`)};`,
+        `let start${l} = ${this.loadedRow(l)} * params.kvColumns + kvHead + part${l}; let k${l} = ` +
+        `${element(`start${l} + params.kOffset`)}; let v${l} = ${element(`start${l} + params.vOffset`)};`,
     );
   }
 
@@ -96,13 +116,18 @@ export class RowBlock {
     return this.eachPart((i) => `var ${name}_${i} = vec4f(0.0);`);
   }
 
-  /** Registers name_0, name_1 … from part `i` of a lane's own row. A loop to a run-time bound: unrolled, loads and stores are most of the compile time. */
+  /**
+   * Registers name_0, name_1 … from part `i` of a lane's own row. A loop to a run-time bound: unrolled, loads and
+   * stores are most of the compile time.
+   */
   readOwn(reads: Readonly<Record<string, string>>): string {
     const entries = Object.entries(reads);
+    const kept = (name: string): string =>
+      this.eachPart((i) => `${name}_${i} = select(${name}_${i}, part, i == ${i}u);`);
     return `
   ${entries.map(([name]) => this.zeros(name)).join("\n")}
   for (var i = 0u; i < params.parts; i++) {
-    ${entries.map(([name, source]) => `{ let part = ${source}; ${this.eachPart((i) => `${name}_${i} = select(${name}_${i}, part, i == ${i}u);`)} }`).join("\n")}
+    ${entries.map(([name, source]) => `{ let part = ${source}; ${kept(name)} }`).join("\n")}
   }`;
   }
 
@@ -121,7 +146,8 @@ export class RowBlock {
   }
 
   /**
-   * Walks in steps through the rows in which a range of any lane lies, each once; ranges that lie apart one after another.
+   * Walks in steps through the rows in which a range of any lane lies, each once; ranges that lie apart one after
+   * another.
    * @param ranges the lane's own @param body has `at`, the first row of the step
    */
   walk(ranges: readonly string[], body: string): string {

@@ -5,11 +5,17 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { DynamicOptions, SampleBuffers, SampleOptions } from "../../kernels";
-import { type Dispatcher, type ParamType, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { read, write } from "../kernelSpec";
+import type { ParamType } from "../parameterRing";
 import { expectShape, matrix } from "../shapes";
 import { ROW_MAX, ROW_SUM, rowReduction } from "./rowReduce";
 
 const MAX_STOP_TOKENS = 8;
+const STOPS = Array.from(
+  { length: MAX_STOP_TOKENS },
+  (_, i) => `if (params.stops > ${i}u && i32(token) == params.stop${i}) { done[row] = 1; }`,
+).join("\n  ");
 
 const STOP_PARAMS: Readonly<Record<string, ParamType>> = Object.fromEntries(
   Array.from({ length: MAX_STOP_TOKENS }, (_, i) => [`stop${i}`, "i32" as const]),
@@ -113,11 +119,11 @@ fn kernel(row: u32, lane: u32) {
   next[row] = i32(token);
   logprobs[at] = (logits[start + token] - largest) * params.inverseT - log(all);
   entropies[at] = log(all) - allWeighted / all;
-  ${Array.from({ length: MAX_STOP_TOKENS }, (_, i) => `if (params.stops > ${i}u && i32(token) == params.stop${i}) { done[row] = 1; }`).join("\n  ")}
+  ${STOPS}
 }`;
 
 export class SampleKernels {
-  constructor(private readonly dispatcher: Dispatcher) {}
+  constructor(private readonly dispatcher: KernelDispatcher) {}
 
   sample(logits: Tensor, buffers: SampleBuffers, options: SampleOptions): void {
     const [rows, vocabulary] = matrix("sample", "logits", logits);

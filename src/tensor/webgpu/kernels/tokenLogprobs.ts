@@ -6,9 +6,10 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Weight } from "../../kernels";
-import { type Dispatcher, type Operand, read, write } from "../dispatch";
+import type { KernelDispatcher } from "../dispatch";
+import { type Operand, read, write } from "../kernelSpec";
 import { expectShape, expectWeight, matrix } from "../shapes";
-import type { Storage } from "../storage";
+import type { TensorAllocator } from "../storage";
 import { type LinearKernels, packed } from "./linear";
 import { matmul } from "./matmul";
 import { type RowWorkgroup, rowWorkgroup } from "./rowReduce";
@@ -93,8 +94,8 @@ export class TokenLogprobsKernels {
   private readonly row: RowWorkgroup;
 
   constructor(
-    private readonly dispatcher: Dispatcher,
-    private readonly storage: Storage,
+    private readonly dispatcher: KernelDispatcher,
+    private readonly storage: TensorAllocator,
     private readonly linear: LinearKernels,
   ) {
     this.row = rowWorkgroup(dispatcher.traits);

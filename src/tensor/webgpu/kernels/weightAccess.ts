@@ -1,11 +1,11 @@
 /**
  * WGSL that reads four neighbouring columns of a weight matrix, whatever its format (layouts: kernels.ts).
- * `unpack2x16float` is core WGSL: packed halves need no shader-f16.
+ * `unpack2x16float` is core WGSL: packed f16 needs no shader-f16.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Weight } from "../../kernels";
 import { weightBytes } from "../../packedWeight";
-import { type BufferSpec, type Operand, read } from "../dispatch";
+import { type BufferSpec, type Operand, read } from "../kernelSpec";
 
 export interface WeightAccess {
   readonly format: Weight["format"];
@@ -17,8 +17,8 @@ export interface WeightAccess {
    * Needs `params.weightColumns`.
    */
   readonly code: string;
-  /** The same as `fn weight4h(row, column) -> vec4h`, in a device with shader-f16; packed halves are read as what they are. */
-  readonly half: { readonly buffers: readonly BufferSpec[]; readonly code: string };
+  /** The same as `fn weight4h(row, column) -> vec4h`, in a device with shader-f16; packed f16 is read as it is. */
+  readonly f16: { readonly buffers: readonly BufferSpec[]; readonly code: string };
 }
 
 /** @param aligned whether rows hold a multiple of 4 columns */
@@ -28,8 +28,8 @@ export function weightAccess(format: Weight["format"], aligned: boolean): Weight
     buffers,
     code: `${code}\nfn weight4h(row: u32, column: u32) -> vec4h { return vec4h(weight4(row, column)); }`,
   };
-  const half = format === "f16" && aligned ? { buffers: [read("weight", "vec4h")], code: F16_HALVES } : rounded;
-  return { format, key: `${format}${aligned ? "x4" : ""}`, buffers, code, half };
+  const f16 = format === "f16" && aligned ? { buffers: [read("weight", "vec4h")], code: F16_VEC4H } : rounded;
+  return { format, key: `${format}${aligned ? "x4" : ""}`, buffers, code, f16 };
 }
 
 function plainAccess(
@@ -65,7 +65,7 @@ fn ${name}(row: u32, column: u32) -> vec4f {
 }`;
 }
 
-const F16_HALVES = `
+const F16_VEC4H = `
 fn weight4h(row: u32, column: u32) -> vec4h { return weight[(row * params.weightColumns + column) >> 2u]; }`;
 
 const F16_ALIGNED = `

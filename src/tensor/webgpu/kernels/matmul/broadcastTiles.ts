@@ -1,11 +1,13 @@
 /**
- * Matrix product for adapters that are a CPU and have subgroups of one size: a workgroup is one subgroup and makes up to two
- * rows a lane × 4 columns a lane of C in registers. Such an adapter (lavapipe, SwiftShader) reads memory lane by lane, a test and
- * a load for each, also where all lanes want the same value; loads, not sums, are what register tiles spend their time on. Here
- * no value is loaded twice in a workgroup: each lane loads a part of A of its own, and the subgroup hands it round with
- * `subgroupBroadcast` from a constant lane, which is one instruction. No workgroup memory, no barriers.
+ * Matrix product for adapters that are a CPU and have subgroups of one size: a workgroup is one subgroup and makes up
+ * to two rows a lane × 4 columns a lane of C in registers. Such an adapter (lavapipe, SwiftShader) reads memory lane by
+ * lane, a test and a load for each, also where all lanes want the same value; loads, not sums, are what register tiles
+ * spend their time on. Here no value is loaded twice in a workgroup: each lane loads a part of A of its own, and the
+ * subgroup hands it round with `subgroupBroadcast` from a constant lane, which is one instruction. No workgroup memory,
+ * no barriers.
  */
 import { lacksOneSubgroup } from "../oneSubgroup";
+import { storeTiles } from "./storeTiles";
 import type { MatmulCode, MatmulVariant, Orientation } from "./variant";
 
 const COLUMNS = 4;
@@ -29,7 +31,9 @@ export const broadcastTiles: MatmulVariant = {
   },
 };
 
-/** The least power of two that holds m rows, at most two a lane: a tile of more rows than there are would sum nothing. */
+/**
+ * The least power of two that holds m rows, at most two a lane: a tile of more rows than there are would sum nothing.
+ */
 const rowsFor = (m: number, lanes: number): number =>
   [1, 2, 4, 8, 16].find((rows) => rows >= Math.min(m, 2 * lanes)) ?? 2 * lanes;
 
@@ -45,13 +49,13 @@ fn kernel(group: u32, lane: u32) {
   let n = ((group % params.columnTiles) * THREADS + lane) * ${COLUMNS}u;
   ${join(rows, (r) => `var c${r} = vec4f(0.0);`, " ")}
   ${loop}
-  ${join(Math.ceil(rows / 4), (t) => `storeTile(m + ${4 * t}u, n, array<vec4f, 4>(${join(4, (r) => (4 * t + r < rows ? `c${4 * t + r}` : "vec4f(0.0)"), ", ")}));`)}
+  ${storeTiles(rows, (r) => `c${r}`)}
 }`;
 }
 
 /**
- * x · Wᵀ and dy · W, four k at a time. With as many rows as lanes or more, a lane loads four k of each of its rows; with fewer,
- * the lanes share the rows out for several steps of four k, so that one load serves them all.
+ * x · Wᵀ and dy · W, four k at a time. With as many rows as lanes or more, a lane loads four k of each of its rows;
+ * with fewer, the lanes share the rows out for several steps of four k, so that one load serves them all.
  */
 function rowLoop(orientation: Exclude<Orientation, "TN">, rows: number, lanes: number): string {
   const perLane = Math.max(1, rows / lanes);
@@ -66,7 +70,10 @@ function rowLoop(orientation: Exclude<Orientation, "TN">, rows: number, lanes: n
   const step = (s: number): string => `{
       let k = k0 + ${4 * s}u;
       ${join(4, (i) => `let b${i} = ${weights(i)};`, " ")}
-      ${join(rows, (r) => `{ let a = subgroupBroadcast(own${Math.floor(r / own)}, ${s * own + (r % own)}u); c${r} += ${sum}; }`)}
+      ${join(rows, (r) => {
+        const a = `subgroupBroadcast(own${Math.floor(r / own)}, ${s * own + (r % own)}u)`;
+        return `{ let a = ${a}; c${r} += ${sum}; }`;
+      })}
     }`;
   return `
   let last = ${orientation === "NT" ? "params.n" : "params.k"} - 1u;
@@ -95,7 +102,10 @@ function depthLoop(rows: number, lanes: number): string {
       depth,
       (i) => `{
       let b = weight4(min(k + ${i}u, last), n);
-      ${join(quads, (q) => `{ let a = subgroupBroadcast(own, ${i * quads + q}u); ${["x", "y", "z", "w"].map((part, r) => `c${4 * q + r} += a.${part} * b;`).join(" ")} }`)}
+      ${join(quads, (q) => {
+        const sums = ["x", "y", "z", "w"].map((part, r) => `c${4 * q + r} += a.${part} * b;`);
+        return `{ let a = subgroupBroadcast(own, ${i * quads + q}u); ${sums.join(" ")} }`;
+      })}
     }`,
     )}
   }`;

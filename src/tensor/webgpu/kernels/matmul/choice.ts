@@ -1,8 +1,8 @@
 /**
- * Which variant makes which product on a backend. Products fall into few kinds, a row of the table each; a variant that is not
- * written for a product leaves it to the plain one (broadcast or register tiles on CPU adapters, shared tiles on GPUs). The choice is made
- * when the backend is opened and never changes after, so that a backend gives the same bits every time; a backend with another choice
- * is another backend.
+ * Which variant makes which product on a backend. Products fall into few kinds, a row of the table each; a variant that
+ * is not written for a product leaves it to the plain one (broadcast or register tiles on CPU adapters, shared tiles on
+ * GPUs). The choice is made when the backend is opened and never changes after, so that a backend gives the same bits
+ * every time; a backend with another choice is another backend.
  */
 import { broadcastTiles } from "./broadcastTiles";
 import { f16 } from "./f16";
@@ -120,7 +120,8 @@ export class MatmulVariants {
       const lacks = VARIANTS[name].lacks(this.adapter);
       if (lacks !== null) {
         throw new MatmulError(
-          `Matmul variant "${name}" cannot run here: this adapter has no ${lacks}. It can run ${offeredVariants(this.adapter).offered.join(", ")}.`,
+          `Matmul variant "${name}" cannot run here: this adapter has no ${lacks}. It can run ` +
+            `${offeredVariants(this.adapter).offered.join(", ")}.`,
         );
       }
     }
@@ -134,7 +135,7 @@ export class MatmulVariants {
     return plan;
   }
 
-  /** Products with f32 weights round an operand to halves: results agree with f32 to about 1e-3 only. */
+  /** Products with f32 weights round an operand to f16: results agree with f32 to about 1e-3 only. */
   get roundsF32(): boolean {
     return (["NT", "NN", "TN"] as const).some((orientation) =>
       [1, FEW_ROWS + 1].some((m) => {

@@ -1,8 +1,8 @@
 /**
- * Shared tiles with the weight held as halves in workgroup memory (half the memory and its traffic), and weights packed as
- * halves read as `f16` instead of being unpacked from words. Sums are f32, and so are activations and gradients: their range
- * is wider than that of halves (65504 down to 6e-8), and overflow would not show. So a weight packed as halves gives what
- * shared tiles give; f32 and int4 weights are rounded to 11 bits. Products without a weight (dyᵀ · x) are left out.
+ * Shared tiles with the weight held in f16 in workgroup memory (half the memory and its traffic). A weight packed as
+ * f16 is read as it is; f32 and int4 weights are rounded to 11 bits. Sums, activations and gradients stay f32: their
+ * range is wider than that of f16 (65504 down to 6e-8), and overflow would not show. An f16 weight therefore gives what
+ * shared tiles give. Products without a weight (dyᵀ · x) are left to the plain variant.
  */
 import { tiledMatmul, tileOf } from "./sharedTiles";
 import type { MatmulVariant } from "./variant";
@@ -15,12 +15,12 @@ export const f16: MatmulVariant = {
     if (shape.orientation === "TN") return null;
     const tile = tileOf(shape);
     return {
-      key: `halfTiles${tile}${shape.orientation}`,
+      key: `f16Tiles${tile}${shape.orientation}`,
       threads: (tile / 4) ** 2,
       rows: tile,
       columns: tile,
       enables: ["f16"],
-      halfWeights: true,
+      f16Weights: true,
       code: (parts) => tiledMatmul(parts, tile, "f16"),
     };
   },

@@ -1,11 +1,13 @@
 /**
- * Matrix product on a GPU's matrix units (fragments.ts): a workgroup of four subgroups makes 64 × 64 or 32 × 32 of C, each
- * subgroup a quarter in fragments. Slabs of A and B are read into workgroup memory as shared tiles do, so that every orientation, weight
- * format and ragged edge goes the same way; the result passes through workgroup memory to get its bias, residual and bounds.
+ * Matrix product on a GPU's matrix units (fragments.ts): a workgroup of four subgroups makes 64 × 64 or 32 × 32 of C,
+ * each subgroup a quarter in fragments. Slabs of A and B are read into workgroup memory as shared tiles do, so that
+ * every orientation, weight format and ragged edge goes the same way; the result passes through workgroup memory to get
+ * its bias, residual and bounds.
  *
- * Units with f32 operands serve every product. Units with f16 operands serve x · Wᵀ only, and round both: x is divided by
- * ACTIVATION_SCALE before and the sum multiplied by it after, which is exact but for the range, now ± 1e6 with steps of 1e-6
- * near zero; what lies beyond saturates. Gradients span more than that: dy · W and dyᵀ · x are left to other variants.
+ * Units with f32 operands serve every product. Units with f16 operands serve x · Wᵀ only, and round both: x is divided
+ * by ACTIVATION_SCALE before and the sum multiplied by it after, which is exact but for the range, now ± 1e6 with steps
+ * of 1e-6 near zero; what lies beyond saturates. Gradients span more than that: dy · W and dyᵀ · x are left to other
+ * variants.
  */
 import type { FragmentShape, FragmentSupport } from "./fragments";
 import { tileOf } from "./sharedTiles";
@@ -20,7 +22,7 @@ const SLAB = 32;
 /** Elements between the rows of a slab beyond its width: keeps rows 16-byte aligned and apart in the banks. */
 const PADDING = 8;
 const ACTIVATION_SCALE = 16;
-const LARGEST_HALF = 65504;
+const LARGEST_F16 = 65504;
 
 export const subgroupMatrix: MatmulVariant = {
   name: "subgroupMatrix",
@@ -53,13 +55,15 @@ export const subgroupMatrix: MatmulVariant = {
       columns: tile,
       scalarStores: adapter.software,
       enables: [...(component === "f16" ? ["f16" as const] : []), ...fragments.dialect.enables],
-      halfWeights: component === "f16",
+      f16Weights: component === "f16",
       code: (parts) => code(parts, tile, fragment, fragments, adapter.software),
     };
   },
 };
 
-/** Packed weights are rounded as it is and take the faster f16 units; f32 weights keep f32 where there are such units. */
+/**
+ * Packed weights are rounded as it is and take the faster f16 units; f32 weights keep f32 where there are such units.
+ */
 function fragmentsFor(
   { format }: Pick<MatmulShape, "format">,
   { fragments, features }: MatmulAdapter,
@@ -82,7 +86,10 @@ function shapeOf({ configs }: FragmentSupport, component: "f32" | "f16"): Fragme
   return fits === undefined ? null : { component, M: fits.M, N: fits.N, K: fits.K };
 }
 
-/** Elements between neighbouring rows of a slab stored by rows of k places, or by rows of tile places; elements of a slab. */
+/**
+ * Elements between neighbouring rows of a slab stored by rows of k places, or by rows of tile places; elements of a
+ * slab.
+ */
 function slabSizes(tile: number): { readonly byPlace: number; readonly byDepth: number; readonly elements: number } {
   const [byPlace, byDepth] = [SLAB + PADDING, tile + PADDING];
   return { byPlace, byDepth, elements: Math.max(tile * byPlace, SLAB * byDepth) };
@@ -121,7 +128,7 @@ function code(
     ...(half
       ? {
           convert: (four) =>
-            `vec4h(clamp(${four} * ${1 / ACTIVATION_SCALE}, vec4f(${-LARGEST_HALF}.0), vec4f(${LARGEST_HALF}.0)))`,
+            `vec4h(clamp(${four} * ${1 / ACTIVATION_SCALE}, vec4f(${-LARGEST_F16}.0), vec4f(${LARGEST_F16}.0)))`,
         }
       : {}),
   });

@@ -1,7 +1,8 @@
 /**
- * The tuner: for each kind of product, the fastest of the variants that the adapter offers and that agree with the plain one.
- * Variants that round 32-bit operands take part only where the weight is packed, and rounded, already. A variant must be a
- * twentieth faster than the plain one to be chosen, so that noise does not choose. What the clock does not allow stays plain.
+ * The tuner: for each kind of product, the fastest of the variants that the adapter offers and that agree with the
+ * plain one. Variants that round 32-bit operands take part only where the weight is packed, and rounded, already. A
+ * variant must be a twentieth faster than the plain one to be chosen, so that noise does not choose. What the clock
+ * does not allow stays plain.
  */
 import {
   MATMUL_KINDS,
@@ -25,9 +26,9 @@ export const TUNED_SHAPES: Readonly<Record<MatmulKind, MatmulShape>> = {
   inputGradientPacked: { orientation: "NN", m: 512, n: 512, k: 512, format: "f16" },
 };
 
-/** Allowed difference from the plain variant, over the largest value: another order of the sum; operands in halves. */
+/** Allowed difference from the plain variant, over the largest value: another order of the sum; operands in f16. */
 const AGREES = 1e-4;
-const AGREES_IN_HALVES = 3e-3;
+const F16_AGREES = 3e-3;
 const MARGIN = 0.95;
 
 /** How one variant did one kind of product. */
@@ -49,7 +50,10 @@ export interface Tuning {
 
 /** What the tuner needs of a device. */
 export interface Timing {
-  /** Compile and run once. → largest difference from the plain variant's values, over the largest value; or the device's error */
+  /**
+   * Compile and run once. → largest difference from the plain variant's values, over the largest value; or the device's
+   * error
+   */
   compare(kind: MatmulKind, variant: MatmulVariantName): Promise<number | { readonly error: string }>;
   /** Milliseconds of one product. */
   time(kind: MatmulKind, variant: MatmulVariantName): Promise<number>;
@@ -102,7 +106,7 @@ async function trial(
 ): Promise<Trial> {
   const found = await timing.compare(kind, variant);
   if (typeof found !== "number") return { kind, variant, milliseconds: null, refused: found.error };
-  const allowed = matmulVariant(variant).rounds(TUNED_SHAPES[kind], adapter) ? AGREES_IN_HALVES : AGREES;
+  const allowed = matmulVariant(variant).rounds(TUNED_SHAPES[kind], adapter) ? F16_AGREES : AGREES;
   if (!(found <= allowed))
     return {
       kind,

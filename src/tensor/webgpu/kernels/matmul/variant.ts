@@ -1,9 +1,9 @@
 /**
  * What a variant of the matrix product is: code for the same C[m, n] = Σ_k A·B that suits some adapters and shapes, and
- * says what it needs. Variants share how operands are read and results stored (product.ts), so that each is only its loops.
+ * says what it needs. Variants share how operands are read and results stored (product.ts), so that each is only its
+ * loops.
  */
-import type { Operand } from "../../dispatch";
-import type { Enable } from "../../pipelines";
+import type { Enable, Operand } from "../../kernelSpec";
 import type { WeightAccess } from "../weightAccess";
 import type { FragmentSupport } from "./fragments";
 
@@ -30,7 +30,10 @@ export interface Matmul {
   readonly aPart?: { readonly columns: number; readonly first: number };
   readonly b: { readonly access: WeightAccess; readonly operands: readonly Operand[] };
   readonly c: Operand;
-  /** Row length of C (and of the residual), where it is wider than the product; C and the residual then begin at its first column. */
+  /**
+   * Row length of C (and of the residual), where it is wider than the product; C and the residual then begin at its
+   * first column.
+   */
   readonly cColumns?: number;
   readonly bias?: Operand | null;
   readonly residual?: Operand | null;
@@ -38,7 +41,10 @@ export interface Matmul {
   readonly accumulate?: boolean;
 }
 
-/** What a variant is given to choose its loops by: no operands, so that the same holds for a tuner's and a layer's product. */
+/**
+ * What a variant is given to choose its loops by: no operands, so that the same holds for a tuner's and a layer's
+ * product.
+ */
 export type MatmulShape = Pick<Matmul, "orientation" | "m" | "n" | "k"> & { readonly format: WeightAccess["format"] };
 
 /** What an adapter offers to matmuls. */
@@ -61,8 +67,8 @@ export interface MatmulAdapter {
 export interface MatmulCode {
   readonly orientation: Orientation;
   /**
-   * `a4(m, k)`: four k of row m (NT, NN); `a4(k, m)`: four m of row k (TN). `weight4` likewise for B; `weight4h` the same in
-   * halves, where the plan asked for them.
+   * `a4(m, k)`: four k of row m (NT, NN); `a4(k, m)`: four m of row k (TN). `weight4` likewise for B; `weight4h` the
+   * same in f16, where the plan asked for it.
    */
   readonly loads: string;
   /** `storeTile(m, n, tile)`: 4 × 4 of C from (m, n) on, with the bias, residual and bounds. */
@@ -82,8 +88,8 @@ export interface MatmulPlan {
   readonly oneSubgroup?: boolean;
   /** Store one value at a time in a loop: unrolled stores are most of a shader's compile time on CPU adapters. */
   readonly scalarStores?: boolean;
-  /** Read the weight as halves: `weight4h`. */
-  readonly halfWeights?: boolean;
+  /** Read the weight as f16: `weight4h`. */
+  readonly f16Weights?: boolean;
   readonly code: (parts: MatmulCode) => string;
 }
 
@@ -93,6 +99,6 @@ export interface MatmulVariant {
   lacks(adapter: MatmulAdapter): string | null;
   /** Null: not written for this product; the plain variant takes it. */
   plan(shape: MatmulShape, adapter: MatmulAdapter): MatmulPlan | null;
-  /** Operands that are held in 32 bits are rounded to halves in such a product. */
+  /** Operands that are held in 32 bits are rounded to f16 in such a product. */
   rounds(shape: Pick<MatmulShape, "orientation" | "format">, adapter: MatmulAdapter): boolean;
 }

@@ -1,10 +1,10 @@
 /**
- * Subgroup matrices in plain WGSL, for adapters without matrix units: lane r of a subgroup of M lanes holds row r of a Sum; a
- * Left or Right only remembers where in workgroup memory it lies, and is read when it is multiplied. It is slow and only for
- * tests: the tiling, staging, orders and edges of the subgroupMatrix variant run as they are; what is not seen is the matrix
- * instructions themselves.
+ * Subgroup matrices in plain WGSL, for adapters without matrix units: lane r of a subgroup of M lanes holds row r of a
+ * Sum; a Left or Right only remembers where in workgroup memory it lies, and is read when it is multiplied. It is slow
+ * and only for tests: the tiling, staging, orders and edges of the subgroupMatrix variant run as they are; what is not
+ * seen is the matrix instructions themselves.
  */
-import type { FragmentDialect, FragmentShape } from "./fragments";
+import type { FragmentDialect, FragmentShape } from "../kernels/matmul/fragments";
 
 /** @param size lanes of a subgroup, and rows of a fragment */
 export function emulatedFragments(size: number): FragmentDialect {
@@ -14,7 +14,8 @@ export function emulatedFragments(size: number): FragmentDialect {
     types: ({ M, N, K }: FragmentShape) => {
       if (M !== size || N % 4 !== 0)
         throw new Error(
-          `Emulated fragments have as many rows as a subgroup has lanes (${size}) and a multiple of 4 columns, got ${M} × ${N}.`,
+          `Emulated fragments have as many rows as a subgroup has lanes (${size}) and a multiple of 4 columns, ` +
+            `got ${M} × ${N}.`,
         );
       const quads = Array.from({ length: N / 4 }, (_, q) => q);
       const weights = (q: number): string =>
