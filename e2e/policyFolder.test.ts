@@ -81,7 +81,7 @@ describe("a dropped policy folder", () => {
       playground,
       policy("wrong-config", (path) =>
         withConfig(path, (config) => {
-          config["text_config"] = { ...(config["text_config"] as object), intermediate_size: 64 };
+          config.text_config = { ...(config.text_config as object), intermediate_size: 64 };
         }),
       ),
     );

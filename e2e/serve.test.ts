@@ -41,7 +41,9 @@ beforeAll(async () => {
     ],
     { stdio: ["ignore", "pipe", "pipe"] },
   );
-  runner.stderr?.on("data", (chunk: Buffer) => void (said += chunk.toString()));
+  runner.stderr?.on("data", (chunk: Buffer) => {
+    said += chunk.toString();
+  });
   link = await new Promise<string>((resolve, reject) => {
     setTimeout(() => reject(new Error(`srpo serve printed no link. It said: ${said}`)), OPENING).unref();
     runner.once("exit", (code) => reject(new Error(`srpo serve ended with ${code}. It said: ${said}`)));

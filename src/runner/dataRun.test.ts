@@ -43,7 +43,9 @@ beforeAll(async () => {
   // A teacher in the tiny policy's own words.
   server = createServer((request, response) => {
     let body = "";
-    request.on("data", (chunk: Buffer) => void (body += chunk.toString()));
+    request.on("data", (chunk: Buffer) => {
+      body += chunk.toString();
+    });
     request.on("end", () => {
       requests++;
       // Now and then too busy: asked again.
@@ -66,12 +68,11 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
-  process.env["SRPO_TEACHER_URL"] =
-    `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}/v1`;
+  process.env.SRPO_TEACHER_URL = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}/v1`;
 });
 afterAll(async () => {
   server.close();
-  delete process.env["SRPO_TEACHER_URL"];
+  delete process.env.SRPO_TEACHER_URL;
   await rm(folder, { recursive: true, force: true });
 });
 

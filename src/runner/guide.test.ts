@@ -27,7 +27,7 @@ test.each(commands)("%s", async (line) => {
   if (load === undefined) throw new Error(`there is no command ${name}`);
   const { flags } = await load();
   const config = parseArguments(rest, flags).optional("config");
-  if (config !== null && config.startsWith("docs/")) await access(config);
+  if (config?.startsWith("docs/")) await access(config);
 });
 
 test.each(await readdir(RUN_FILES))("%s", async (name) => {

@@ -72,7 +72,7 @@ function saidInferences(steps: readonly (readonly string[])[]): TrueInference[] 
 }
 
 /** Value of left op right; NaN for a sign that is none, so that no result agrees with it. */
-function valueOf(step: TrueInference): number {
+function resultOf(step: TrueInference): number {
   switch (step.op) {
     case "+":
       return step.left + step.right;
@@ -108,7 +108,7 @@ function inferenceClauses(inferences: readonly TrueInference[], said: readonly T
     }
     // The chain may have gone other ways to this step: its turn among the inferences, in every repetition.
     const turns = said.filter((_, at) => at % inferences.length === i);
-    const sound = turns.length > 0 && turns.every((step) => step.op === truth.op && valueOf(step) === step.result);
+    const sound = turns.length > 0 && turns.every((step) => step.op === truth.op && resultOf(step) === step.result);
     if (!sound) clauses.push(clause(subject, truth.result));
   });
   return clauses;

@@ -61,7 +61,9 @@ function rig(overrides: Partial<HostDependencies> = {}, store: SnapshotStore = n
   });
   const port: Port = {
     send: (message) => host.receive(structuredClone(message)),
-    listen: (receive) => void (toPage = receive),
+    listen: (receive) => {
+      toPage = receive;
+    },
   };
   const client = new WorkerClient(port, "run-1", (error) => faults.push(error));
   client.subscribe((event) => events.push(event));

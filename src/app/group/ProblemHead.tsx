@@ -68,6 +68,7 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
           <div className="problem-more">
             {problem.morePictures.map((picture, index) => (
               <PixelPicture
+                // biome-ignore lint/suspicious/noArrayIndexKey: the pictures of a problem are known by their order.
                 key={index}
                 picture={picture}
                 size={MORE_SIDE}

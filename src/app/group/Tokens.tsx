@@ -73,7 +73,7 @@ export function Tokens({ sample, at, grpo, label, className = "", reachable = fa
       aria-describedby="why"
       data-arrows="own"
       onPointerOver={(event) => {
-        const token = event.target instanceof HTMLElement ? event.target.dataset["token"] : undefined;
+        const token = event.target instanceof HTMLElement ? event.target.dataset.token : undefined;
         if (token !== undefined) show(event.target as HTMLElement, Number(token));
       }}
       onPointerLeave={(event) => {

@@ -47,6 +47,7 @@ export function BackendBadge() {
   const passed = opened.passedOver[0];
   const { download, device, pipelines, selfTest, load } = opened.costs;
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: closes the card as focus leaves or Escape bubbles up from the button.
     <div
       className="badge-place"
       onKeyDown={(event) => {

@@ -47,7 +47,7 @@ export function rescore(
 ): ShownScores {
   const facts = samples.map((sample) => scoreOf(sample)?.facts ?? null);
   const terms = facts.map((each) => each && rewardTerms(each, wanted.reward));
-  const totals = terms.map((each) => each && each.total);
+  const totals = terms.map((each) => each?.total ?? null);
   const now = before ? groupAdvantages(totals, wanted.grpo.preset) : null;
   const rows = samples.map((sample, row): ShownRow => {
     const mine = terms[row] ?? null;

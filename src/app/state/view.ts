@@ -59,7 +59,7 @@ export function applyTheme(): () => void {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const apply = (): void => {
     const { theme } = view.getState();
-    document.documentElement.dataset["theme"] = theme === "system" ? (dark.matches ? "dark" : "light") : theme;
+    document.documentElement.dataset.theme = theme === "system" ? (dark.matches ? "dark" : "light") : theme;
   };
   apply();
   dark.addEventListener("change", apply);

@@ -159,12 +159,12 @@ function throwFailure(result: { readonly failed: unknown } | null): void {
 }
 
 function teacherOf(args: Arguments): Teacher {
-  const baseUrl = process.env["SRPO_TEACHER_URL"];
+  const baseUrl = process.env.SRPO_TEACHER_URL;
   if (baseUrl === undefined || !/^https?:\/\//.test(baseUrl))
     throw new UsageError("SRPO_TEACHER_URL must hold the endpoint's base URL, e.g. http://127.0.0.1:8000/v1");
   return new Teacher({
     baseUrl,
-    key: process.env["SRPO_TEACHER_KEY"] ?? null,
+    key: process.env.SRPO_TEACHER_KEY ?? null,
     model: args.text("teacher"),
     requestsPerMinute: args.integer("rate", 1),
     tries: args.integer("tries", 1),

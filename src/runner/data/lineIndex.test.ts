@@ -6,7 +6,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Line, linesOf, readLine } from "./lineIndex";
 
 let folder: string;
-beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), "srpo-lines-"))));
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "srpo-lines-"));
+});
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test.each<[string, string]>([

@@ -8,7 +8,9 @@ import { RunLock } from "./runLock";
 import { fixedKeys, planOf, readPlan, refuseOther, writePlan } from "./runPlan";
 
 let folder: string;
-beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), "srpo-plan-"))));
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "srpo-plan-"));
+});
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 test("a plan is found as it was written; an older one has the values that its run had", async () => {

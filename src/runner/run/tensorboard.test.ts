@@ -40,7 +40,9 @@ test("records and events are the library's, to the byte", () => {
 
 describe("a run's file", () => {
   let folder: string;
-  beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), "srpo-events-"))));
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "srpo-events-"));
+  });
   afterAll(() => rm(folder, { recursive: true, force: true }));
   const history: StepMetrics[] = [
     { step: 1, stage: "sft", loss: 3 },

@@ -48,6 +48,7 @@ export async function trainStages(
 
 /** The stage the session is in and those after it; a session still at the base has everything before it. */
 function remaining(session: Session, stages: readonly TrainedStage[]): readonly TrainedStage[] {
+  // biome-ignore lint/complexity/useIndexOf: indexOf takes no stage that may be the base.
   const at = stages.findIndex((stage) => stage === session.stage);
   return at < 0 ? stages : stages.slice(at);
 }

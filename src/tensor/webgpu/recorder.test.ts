@@ -127,7 +127,12 @@ describe("recorded work", () => {
     let recorded = 0;
     const run = (key: string, size: number): void => {
       const x = backend.zeros([size]);
-      tf.dispose([...recorder.run(key, [x], {}, () => (recorded++, [backend.kernels.gelu(x)]))]);
+      tf.dispose([
+        ...recorder.run(key, [x], {}, () => {
+          recorded++;
+          return [backend.kernels.gelu(x)];
+        }),
+      ]);
       x.dispose();
     };
     for (const [key, size] of [
@@ -171,7 +176,11 @@ describe("recorded work", () => {
       /upload inside recorded work/,
     );
     const blank = backend.zeros([4000, 8]);
-    for (let i = 0; i < 2; i++) recorder.reserve("rows", "4000", () => (prepared++, () => body(blank)));
+    for (let i = 0; i < 2; i++)
+      recorder.reserve("rows", "4000", () => {
+        prepared++;
+        return () => body(blank);
+      });
     blank.dispose();
     expect(prepared).toBe(1);
     expect(backend.counters.dispatches).toBe(dispatches);
@@ -222,10 +231,20 @@ describe("recorded work", () => {
         }
       };
     expect(attempt({}, () => [backend.upload(floats(1), [1])])).toThrow(/upload inside recorded work/);
-    expect(attempt({}, () => (backend.write(x, floats(1)), []))).toThrow(/write inside recorded work/);
+    expect(
+      attempt({}, () => {
+        backend.write(x, floats(1));
+        return [];
+      }),
+    ).toThrow(/write inside recorded work/);
     expect(attempt({}, () => [tf.neg(x)])).toThrow(/stock/);
     expect(attempt({}, () => [x])).toThrow(/did not allocate/);
-    expect(attempt({}, () => (backend.kernels.gelu(x), []))).toThrow(/left 1 tensors/);
+    expect(
+      attempt({}, () => {
+        backend.kernels.gelu(x);
+        return [];
+      }),
+    ).toThrow(/left 1 tensors/);
     const rows = backend.upload(Int32Array.of(0), [1]);
     const into = backend.zeros([4, 2]);
     const copy = (): readonly Tensor[] => (
@@ -250,7 +269,13 @@ describe("recorded work", () => {
     const x = direct.upload(floats(1, 2), [2]);
     let ran = 0;
     const recorder = direct.recorder(1);
-    for (let i = 0; i < 2; i++) tf.dispose([...recorder.run("k", [x], {}, () => (ran++, [direct.kernels.gelu(x)]))]);
+    for (let i = 0; i < 2; i++)
+      tf.dispose([
+        ...recorder.run("k", [x], {}, () => {
+          ran++;
+          return [direct.kernels.gelu(x)];
+        }),
+      ]);
     expect(ran).toBe(2);
     expect(direct.records).toBe(false);
     await direct.dispose();
