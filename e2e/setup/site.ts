@@ -10,7 +10,9 @@ export interface Site {
   close(): Promise<void>;
 }
 
-/** Serves dist/ and starts Chromium, with WebGPU on SwiftShader or with none. Throws when the page has not been built. */
+/**
+ * Serves dist/ and starts Chromium, with WebGPU on SwiftShader or with none. Throws when the page has not been built.
+ */
 export async function openSite(options: { readonly webgpu: boolean }): Promise<Site> {
   if (!existsSync("dist/index.html"))
     throw new Error("dist/index.html is missing: run `npm run build` first (npm test does).");

@@ -52,7 +52,10 @@ export interface Runner {
   readonly name: string;
   readonly library: LibraryName;
   readonly job: Job;
-  /** The variant of the matrix product of our side on webgpu, in a process of its own; where the adapter cannot run it, this runner is absent. */
+  /**
+   * The variant of the matrix product of our side on webgpu, in a process of its own; where the adapter cannot run it,
+   * this runner is absent.
+   */
   readonly matmul?: MatmulOption;
 }
 

@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: measures us and our peers side by side, prints a table a benchmark and writes JSON. Exit codes: 0 done,
- * 1 failed, 2 the input was bad (one line on stderr says what).
+ * `npm run bench`: measures us and our peers side by side, prints a table a benchmark and writes JSON. Exit codes: 0
+ * done, 1 failed, 2 the input was bad (one line on stderr says what).
  */
 import { writeFileSync } from "node:fs";
 import { arch, cpus, platform, release } from "node:os";

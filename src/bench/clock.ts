@@ -2,7 +2,8 @@
 
 /**
  * `units` times `work`, one after the other.
- * @returns the time until the last result could be used, and the host's share: until each `work` first waits, everything is recorded by then
+ * @returns the time until the last result could be used, and the host's share: until each `work` first waits,
+ *   everything is recorded by then
  */
 export async function timed(
   units: number,

@@ -1,5 +1,6 @@
 /**
- * Contenders against each other: seen to do the same work, warmed up, then measured in turn, repetition after repetition.
+ * Contenders against each other: seen to do the same work, warmed up, then measured in turn, repetition after
+ * repetition.
  */
 import type { Contender, Run } from "./contender";
 import type { Counts } from "./results";
@@ -23,9 +24,9 @@ export interface ComparisonOptions {
 }
 
 /**
- * Steps and rollouts are measured some in a row, as training takes them: while the others had their turns, caches have gone
- * cold and threads to sleep. Engines compile what runs often in several passes, and in each worker anew: training has hundreds of
- * steps after that, so the time before is nobody's measure.
+ * Steps and rollouts are measured some in a row, as training takes them: while the others had their turns, caches have
+ * gone cold and threads to sleep. Engines compile what runs often in several passes, and in each worker anew: training
+ * has hundreds of steps after that, so the time before is nobody's measure.
  */
 export const AS_IN_TRAINING = { repetitionMs: 1500, maxUnits: 5, warmUpMs: 5000 } as const;
 
@@ -46,7 +47,10 @@ export interface Skipped {
   readonly why: string;
 }
 
-/** A workload whose repetitions have taken so long is done with fewer of them, so that a slow machine or peer holds up no run. */
+/**
+ * A workload whose repetitions have taken so long is done with fewer of them, so that a slow machine or peer holds up
+ * no run.
+ */
 const PATIENCE_MS = 90_000;
 const LEAST_REPETITIONS = 3;
 

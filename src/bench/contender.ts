@@ -14,7 +14,10 @@ export type LibraryName = (typeof LIBRARIES)[number];
 
 const size = z.int().positive();
 
-/** Sizes of a text decoder of the policy's family; head dimension = hidden / heads, one key/value head a query head, tied embeddings. */
+/**
+ * Sizes of a text decoder of the policy's family; head dimension = hidden / heads, one key/value head a query head,
+ * tied embeddings.
+ */
 export const decoderShapeSchema = z.object({
   vocabulary: size,
   hidden: size,
@@ -26,7 +29,10 @@ export type DecoderShape = z.output<typeof decoderShapeSchema>;
 
 /** Work that can be asked of a library, as plain data: it crosses a process border. */
 export const jobSchema = z.discriminatedUnion("kind", [
-  /** One matrix product over `rows` rows of a layer `inner` → `outer`; `format` (f32 by default) is how ours keeps the weight. */
+  /**
+   * One matrix product over `rows` rows of a layer `inner` → `outer`; `format` (f32 by default) is how ours keeps the
+   * weight.
+   */
   z.object({
     kind: z.literal("matmul"),
     form: z.enum(["forward", "inputGradient", "weightGradient"]),
@@ -35,7 +41,10 @@ export const jobSchema = z.discriminatedUnion("kind", [
     outer: size,
     format: z.enum(WEIGHT_FORMATS).optional(),
   }),
-  /** Forward, backward, clip and AdamW over `rows` sequences of `length` tokens. Ours deals micro-batches to `workers`; a peer takes all rows at once. */
+  /**
+   * Forward, backward, clip and AdamW over `rows` sequences of `length` tokens. Ours deals micro-batches to `workers`;
+   * a peer takes all rows at once.
+   */
   z.object({
     kind: z.literal("train"),
     shape: decoderShapeSchema,
@@ -44,7 +53,10 @@ export const jobSchema = z.discriminatedUnion("kind", [
     microBatchRows: size,
     workers: size,
   }),
-  /** `groupSize` responses of exactly `newTokens` tokens to each of `prompts` prompts of `promptLength` tokens, at T = 1. */
+  /**
+   * `groupSize` responses of exactly `newTokens` tokens to each of `prompts` prompts of `promptLength` tokens, at T =
+   * 1.
+   */
   z.object({
     kind: z.literal("rollout"),
     shape: decoderShapeSchema,

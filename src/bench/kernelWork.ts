@@ -1,7 +1,8 @@
 /**
- * The work of each kernel at the nano policy's sizes, a micro-batch of 32 sequences of 64 tokens (the decode step's kernels: 128
- * rows): which bytes it must move at least (every input read once, every output written once, what it accumulates into both)
- * and how many floating-point operations its definition has (a fused multiply-add counts two; exp, log, sqrt count one).
+ * The work of each kernel at the nano policy's sizes, a micro-batch of 32 sequences of 64 tokens (the decode step's
+ * kernels: 128 rows): which bytes it must move at least (every input read once, every output written once, what it
+ * accumulates into both) and how many floating-point operations its definition has (a fused multiply-add counts two;
+ * exp, log, sqrt count one).
  */
 import type { Kernels } from "../tensor/kernels";
 

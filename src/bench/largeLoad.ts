@@ -1,14 +1,15 @@
 /**
- * A full-size checkpoint on this machine, software adapter or GPU: loaded, one prompt with a picture, a few greedy tokens, one
- * LoRA step of SFT. Prints one JSON object: seconds of each, memory of the device and of the host.
+ * A full-size checkpoint on this machine, software adapter or GPU: loaded, one prompt with a picture, a few greedy
+ * tokens, one LoRA step of SFT. Prints one JSON object: seconds of each, memory of the device and of the host.
  *
  *   npm run srpo -- synth --shape 3b --out runs/3b
- *   npx tsx src/bench/largeLoad.ts --policy runs/3b [--backend webgpu] [--packing f16] [--picture 56] [--tokens 4] [--rank 16] [--recompute] [--bare] [--no-model] [--json FILE]
+ *   npx tsx src/bench/largeLoad.ts --policy runs/3b [--backend webgpu] [--packing f16] [--picture 56] [--tokens 4]
+ *   [--rank 16] [--recompute] [--bare] [--no-model] [--json FILE]
  *
  * `--bare` leaves the chat template out: the picture and a few letters, for adapters on which each token takes minutes.
  *
- * Host memory is resident memory beyond that of the idle process (backend and adapter open, nothing loaded), less what the
- * device holds: a software adapter keeps its buffers in this process. It is taken at two places:
+ * Host memory is resident memory beyond that of the idle process (backend and adapter open, nothing loaded), less what
+ * the device holds: a software adapter keeps its buffers in this process. It is taken at two places:
  *  - streaming: the loader alone, its packed pieces counted and dropped, so that no device is in the process at all;
  *  - loading: the whole load onto the backend.
  */
@@ -78,7 +79,10 @@ async function seconds<T>(what: string, work: () => Promise<T>): Promise<[number
   return [taken, result];
 }
 
-/** Pieces as the loader hands them on, packed as a weight of theirs would be, then dropped. → bytes that a device would have got */
+/**
+ * Pieces as the loader hands them on, packed as a weight of theirs would be, then dropped. → bytes that a device would
+ * have got
+ */
 async function streamed(checkpoint: Checkpoint, backend: Backend, look: () => void): Promise<number> {
   let bytes = 0;
   await loadWeights(
@@ -138,7 +142,8 @@ const report: Record<string, unknown> = {
 };
 
 if (values.model) {
-  // Zeroed buffers become resident with the first submit: until then the device holds less than it says, and the host figure is too low.
+  // Zeroed buffers become resident with the first submit: until then the device holds less than it says, and the host
+  // figure is too low.
   const [loadSeconds, loading] = await seconds("loaded", () =>
     highest(
       (look) =>

@@ -1,9 +1,11 @@
 /**
  * Memory of a backend over a GRPO run: it must be the same after every step from the twentieth on.
  *
- *   npx tsx src/bench/memory.ts [--backend webgpu|wasm] [--policy public/policies/sft] [--steps 220] [--from 20] [--prompts 16] [--group 8] [--tokens 104] [--no-record]
+ *   npx tsx src/bench/memory.ts [--backend webgpu|wasm] [--policy public/policies/sft] [--steps 220] [--from 20]
+ *   [--prompts 16] [--group 8] [--tokens 104] [--no-record]
  *
- * Prints the bytes held at every twentieth step and wherever they change. Exit codes: 0 constant from `--from` on, 1 not.
+ * Prints the bytes held at every twentieth step and wherever they change. Exit codes: 0 constant from `--from` on, 1
+ * not.
  */
 import { parseArgs } from "node:util";
 import { openDirectory } from "../policy/checkpoint/checkpointDirectory";

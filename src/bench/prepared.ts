@@ -20,7 +20,10 @@ const { values, positionals } = parseArgs({
 const folder = positionals[0] ?? "public/policies/sft";
 const OUTPUT = "public/prepared.json";
 
-/** Transitions it shows, then well-formed responses; a malformed or unfinished one costs more than another well-formed one gains. */
+/**
+ * Transitions it shows, then well-formed responses; a malformed or unfinished one costs more than another well-formed
+ * one gains.
+ */
 function worth({ samples }: GroupRecord): number {
   const scores = samples.flatMap(({ score }) => (score && "terms" in score ? [score] : []));
   const transitions = new Set(scores.flatMap(({ transition }) => transition ?? []));

@@ -1,6 +1,6 @@
 /**
- * What a run of the benchmarks leaves behind: flat records, one a contender and workload, which tables are made from and
- * which `--json` writes. Two runs are compared by joining on benchmark, backend, workload and contender.
+ * What a run of the benchmarks leaves behind: flat records, one a contender and workload, which tables are made from
+ * and which `--json` writes. Two runs are compared by joining on benchmark, backend, workload and contender.
  */
 import { z } from "zod";
 
@@ -51,7 +51,10 @@ export const measurementSchema = z.object({
   counts: countsSchema.optional(),
   /** Time of the calling thread until everything is handed over, over dispatches. */
   hostMicrosecondsPerDispatch: z.number().nonnegative().optional(),
-  /** Memory traffic and arithmetic that the definition of the work needs at least, and their share of what the device was measured to do. */
+  /**
+   * Memory traffic and arithmetic that the definition of the work needs at least, and their share of what the device
+   * was measured to do.
+   */
   needs: z.object({ bytes: count, flops: count, ofBandwidth: count, ofPeak: count }).optional(),
 });
 export type Measurement = z.output<typeof measurementSchema>;

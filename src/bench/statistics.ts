@@ -1,6 +1,7 @@
 /**
- * Numbers of repeated measurements. Repetitions of the contenders are interleaved, so that whatever else the machine does
- * falls on all of them: a ratio is the median of the ratios of neighbouring repetitions, not the ratio of two medians.
+ * Numbers of repeated measurements. Repetitions of the contenders are interleaved, so that whatever else the machine
+ * does falls on all of them: a ratio is the median of the ratios of neighbouring repetitions, not the ratio of two
+ * medians.
  */
 
 /** Median and quartiles of repeated measurements, in the unit measured. */
@@ -11,7 +12,10 @@ export interface Spread {
   readonly repetitions: number;
 }
 
-/** The `q`-quantile (0 to 1) by linear interpolation between order statistics (Hyndman and Fan's type 7). @throws Error when there is no value */
+/**
+ * The `q`-quantile (0 to 1) by linear interpolation between order statistics (Hyndman and Fan's type 7). @throws Error
+ * when there is no value
+ */
 export function quantile(values: readonly number[], q: number): number {
   if (values.length === 0) throw new Error("quantile: there is no value; measure at least once.");
   const sorted = [...values].sort((a, b) => a - b);
@@ -29,7 +33,10 @@ export function spread(values: readonly number[]): Spread {
   return { median: median(values), q1: quantile(values, 0.25), q3: quantile(values, 0.75), repetitions: values.length };
 }
 
-/** Median of `values[i] / base[i]` over interleaved repetitions. @throws Error when the two were not repeated equally often */
+/**
+ * Median of `values[i] / base[i]` over interleaved repetitions. @throws Error when the two were not repeated equally
+ * often
+ */
 export function medianRatio(values: readonly number[], base: readonly number[]): number {
   if (values.length !== base.length)
     throw new Error(

@@ -1,6 +1,6 @@
 /**
- * What was set out to be reached, against what a run measured. A target is looked at only where the run has its measurement at
- * full size; ratios are those of interleaved repetitions.
+ * What was set out to be reached, against what a run measured. A target is looked at only where the run has its
+ * measurement at full size; ratios are those of interleaved repetitions.
  */
 import type { Measurement, Report } from "./results";
 import { figure, table } from "./tables";

@@ -1,4 +1,7 @@
-/** One visit to the built page in a headless Chromium, timed from inside the page by what the worker tells and what is shown. */
+/**
+ * One visit to the built page in a headless Chromium, timed from inside the page by what the worker tells and what is
+ * shown.
+ */
 import type { BrowserContext, Page } from "playwright-core";
 import { z } from "zod";
 
@@ -58,7 +61,10 @@ async function waitFor(page: Page, what: string, mark: string): Promise<void> {
   }
 }
 
-/** Runs in the page before its own scripts: notes what the worker posts, when the prepared group is drawn, and the click that asks for a step. */
+/**
+ * Runs in the page before its own scripts: notes what the worker posts, when the prepared group is drawn, and the click
+ * that asks for a step.
+ */
 function watchPage(): void {
   const marks: Record<string, unknown> = { prepared: null };
   Reflect.set(window, "startMarks", marks);

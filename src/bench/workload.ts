@@ -32,7 +32,10 @@ export async function largeShape(): Promise<DecoderShape> {
   return { ...(await nanoShape()), hidden: 512, intermediate: 1280, layers: 6, heads: 8 };
 }
 
-/** Floating-point operations that a training step over `rows` sequences must do: products forward and backward, and causal attention. */
+/**
+ * Floating-point operations that a training step over `rows` sequences must do: products forward and backward, and
+ * causal attention.
+ */
 export function trainingFlops(
   { vocabulary, hidden, intermediate, layers }: DecoderShape,
   rows: number,
@@ -53,7 +56,9 @@ export const OPTIMISER = {
   maxGradNorm: 1,
 } as const;
 
-/** What the chain of dispatches adds up; stock TensorFlow.js computes tensors below a thousand values without the GPU. */
+/**
+ * What the chain of dispatches adds up; stock TensorFlow.js computes tensors below a thousand values without the GPU.
+ */
 export const TERM = new Float32Array(1024).fill(1);
 
 export const NORM_EPSILON = 1e-6;
@@ -67,7 +72,9 @@ export interface Values {
   readonly values: Float32Array;
 }
 
-/** Weights of all tensors under their names on disk. Wide enough a spread that attention and biases show in the loss. */
+/**
+ * Weights of all tensors under their names on disk. Wide enough a spread that attention and biases show in the loss.
+ */
 export function decoderWeights(shape: DecoderShape, seed: number): Map<string, Values> {
   const { vocabulary, hidden, intermediate, layers } = shape;
   const shapes: [string, readonly number[]][] = [["model.embed_tokens.weight", [vocabulary, hidden]]];

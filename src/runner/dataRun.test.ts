@@ -1,4 +1,7 @@
-/** From a data set to a trained policy: reflections by a teacher (a fake endpoint), then both stages, killed and resumed. */
+/**
+ * From a data set to a trained policy: reflections by a teacher (a fake endpoint), then both stages, killed and
+ * resumed.
+ */
 
 import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";

@@ -21,7 +21,9 @@ export interface BackendDescription {
   readonly adapter: string;
   /** Adapter features or build traits that change which kernels run, e.g. ["shader-f16", "subgroups"]. */
   readonly features: readonly string[];
-  /** Which variant of the matrix product makes what, where there are several; another choice may give other last bits. */
+  /**
+   * Which variant of the matrix product makes what, where there are several; another choice may give other last bits.
+   */
   readonly matmul?: string;
   /** Matrix products with f32 weights round an operand to halves: they agree with f32 to about 1e-3. */
   readonly f16Matmul?: true;
@@ -39,9 +41,9 @@ export interface BackendCounters {
 export type DataType = "float32" | "int32";
 
 /**
- * Runs one piece of work again and again. Where the backend records (`Backend.records`), the first run with given shapes
- * keeps the sequence of dispatches, and later ones replay it without running `body`: a fraction of the host's time.
- * Elsewhere every run calls `body`. The results are the same to the bit either way.
+ * Runs one piece of work again and again. Where the backend records (`Backend.records`), the first run with given
+ * shapes keeps the sequence of dispatches, and later ones replay it without running `body`: a fraction of the host's
+ * time. Elsewhere every run calls `body`. The results are the same to the bit either way.
  */
 export interface Recorder {
   /**
@@ -62,10 +64,11 @@ export interface Recorder {
   ): readonly Tensor[];
 
   /**
-   * Take the memory that runs of `key` with the largest shapes will need, so that it need not grow when they come. Where the backend
-   * does not record, and where it was done for this `size` before, nothing happens.
+   * Take the memory that runs of `key` with the largest shapes will need, so that it need not grow when they come.
+   * Where the backend does not record, and where it was done for this `size` before, nothing happens.
    * @param size names those shapes
-   * @param prepare makes inputs of such shapes → a body as `run` takes it, which is run without effect. The caller disposes the inputs
+   * @param prepare makes inputs of such shapes → a body as `run` takes it, which is run without effect. The caller
+   *   disposes the inputs
    */
   reserve(key: string, size: string, prepare: () => () => readonly Tensor[]): void;
 

@@ -1,7 +1,7 @@
 /**
- * A KV cache in halves: int32 [rows, columns/2], two IEEE halves a word, the even column in the low bits (the layout of an
- * f16 `Weight`). Values are rounded to the nearest half, ties to even; beyond ±65504 they saturate, so that one outlier
- * cannot make infinities of a whole row's scores.
+ * A KV cache in halves: int32 [rows, columns/2], two IEEE halves a word, the even column in the low bits (the layout of
+ * an f16 `Weight`). Values are rounded to the nearest half, ties to even; beyond ±65504 they saturate, so that one
+ * outlier cannot make infinities of a whole row's scores.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { fromHalf, toHalf } from "./packedWeight";

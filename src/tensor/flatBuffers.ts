@@ -1,6 +1,7 @@
 /**
- * The four flat float32 buffers of everything trainable: theta, its gradient and AdamW's two moments, laid out alike. On the
- * host they have no padding between groups, so that a state taken on one backend (a lost WebGPU device) can be put back on another.
+ * The four flat float32 buffers of everything trainable: theta, its gradient and AdamW's two moments, laid out alike.
+ * On the host they have no padding between groups, so that a state taken on one backend (a lost WebGPU device) can be
+ * put back on another.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend, Recorder } from "./backend";

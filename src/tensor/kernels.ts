@@ -62,7 +62,9 @@ export interface SampleOptions {
   readonly step: number;
   /** Column of the output matrices that this call fills (0 for the first new token). */
   readonly position: number;
-  /** A row that has produced this token is done: later calls write `padToken`, logprob 0, entropy 0. At most 8 of them. */
+  /**
+   * A row that has produced this token is done: later calls write `padToken`, logprob 0, entropy 0. At most 8 of them.
+   */
   readonly stopTokens: readonly number[];
   readonly padToken: number;
 }
@@ -74,7 +76,8 @@ export interface SampleBuffers {
   readonly entropies: Tensor; // f32   [R, capacity], nats, of the distribution sampled from (before topK)
   readonly next: Tensor; // int32 [R], token to feed next
   readonly done: Tensor; // int32 [R], 1 once finished
-  readonly streams: Tensor; // int32 [R, 2], of each row's random counter: its row part, and the position that column 0 has
+  // int32 [R, 2], of each row's random counter: its row part, and the position that column 0 has
+  readonly streams: Tensor;
 }
 
 /** What the importance ratio ρ and the advantage A make of a token. Infinity switches a bound off. */
@@ -148,8 +151,8 @@ export interface AdamWOptions {
 }
 
 /**
- * Options that may take other values when recorded kernels are replayed (backend.ts `Recorder`). Each is the option of that
- * name of every kernel in the recording that takes one.
+ * Options that may take other values when recorded kernels are replayed (backend.ts `Recorder`). Each is the option of
+ * that name of every kernel in the recording that takes one.
  */
 export interface DynamicOptions {
   /** `AttentionShape.cacheOffset`, and `cacheOffset` of copyRows and ropeToCache. */
@@ -208,8 +211,8 @@ export interface Kernels {
   /**
    * Scaled dot-product attention, scale 1/sqrt(headDim). Query row n sees the rows [v0, v1) and then [v2, v3)
    * of `kv`, v = visible [Nq, 4] int32 (absolute rows; an empty range has end ≤ start). A query that sees nothing
-   * gives 0. `q` and `kv` may be the same fused qkv matrix; `kv` may be a cache in halves (cacheHalves.ts), offsets then
-   * counting columns as ever, all of them multiples of 4. → out [Nq, heads·headDim], lse [Nq, heads]
+   * gives 0. `q` and `kv` may be the same fused qkv matrix; `kv` may be a cache in halves (cacheHalves.ts), offsets
+   * then counting columns as ever, all of them multiples of 4. → out [Nq, heads·headDim], lse [Nq, heads]
    */
   attention(q: Tensor, kv: Tensor, visible: Tensor, shape: AttentionShape): { out: Tensor; lse: Tensor };
   /**
@@ -298,14 +301,18 @@ export interface Kernels {
     options: PolicyLossOptions,
   ): { dLogprob: Tensor; stats: Tensor };
 
-  /** Next token of each row from logits [R, V], into `buffers` (in place, on the device). Same draw rule in all backends: see random.ts. */
+  /**
+   * Next token of each row from logits [R, V], into `buffers` (in place, on the device). Same draw rule in all
+   * backends: see random.ts.
+   */
   sample(logits: Tensor, buffers: SampleBuffers, options: SampleOptions): void;
 
   /** Σ x² over a flat buffer, deterministic tree. → [1] */
   sumSquares(x: Tensor): Tensor;
   /**
    * One fused AdamW pass over flat buffers (all [P]), with the clip factor taken on the device from `gradSquares` [1]
-   * = Σ g². If that sum is not finite, nothing is written: the caller sees it in its one read-back and refuses the step.
+   * = Σ g². If that sum is not finite, nothing is written: the caller sees it in its one read-back and refuses the
+   * step.
    */
   adamw(
     intoTheta: Tensor,

@@ -50,7 +50,10 @@ export interface PackedRows {
   readonly scales: Int32Array | null;
 }
 
-/** Pack whole rows of `columns` values. Rows do not depend on each other, so a matrix may be packed piece by piece. @throws Error when the columns do not divide as the format needs */
+/**
+ * Pack whole rows of `columns` values. Rows do not depend on each other, so a matrix may be packed piece by piece.
+ * @throws Error when the columns do not divide as the format needs
+ */
 export function packRows(values: Float32Array, columns: number, format: PackedFormat): PackedRows {
   const unit = ROW_UNIT[format];
   if (columns % unit !== 0)
@@ -116,7 +119,9 @@ export function writeRows(backend: Backend, weight: Weight, firstRow: number, va
     backend.write(weight.scales, scales, firstRow * Math.ceil(weight.in / 64));
 }
 
-/** Upload `values` [out, columns] in the given format. @throws Error when the columns do not divide as the format needs. */
+/**
+ * Upload `values` [out, columns] in the given format. @throws Error when the columns do not divide as the format needs.
+ */
 export function packWeight(
   backend: Backend,
   values: Float32Array,

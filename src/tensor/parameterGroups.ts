@@ -1,6 +1,6 @@
 /**
- * What parameters are made of: parts as they are named on disk, groups of them as kernels bind them, and where the trainable
- * groups lie in the flat buffers.
+ * What parameters are made of: parts as they are named on disk, groups of them as kernels bind them, and where the
+ * trainable groups lie in the flat buffers.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Weight } from "./kernels";
@@ -36,7 +36,10 @@ export interface MatrixParameter {
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
 
-/** Rows × columns of a group: parts stacked by rows, every further dimension flattened into the columns; vectors stay vectors. */
+/**
+ * Rows × columns of a group: parts stacked by rows, every further dimension flattened into the columns; vectors stay
+ * vectors.
+ */
 export function groupShape(group: ParameterGroup): readonly number[] {
   const columns = group.parts.map((part) => sizeOf(part.shape.slice(1)));
   if (columns.some((c) => c !== columns[0])) {

@@ -132,8 +132,8 @@ export class ParameterSet {
   }
 
   /**
-   * Set rows of one named tensor from row `firstRow` of its first dimension on, so that a tensor larger than the host's memory
-   * comes in pieces. Pieces of a packed tensor come in order: it counts as loaded with its last row.
+   * Set rows of one named tensor from row `firstRow` of its first dimension on, so that a tensor larger than the host's
+   * memory comes in pieces. Pieces of a packed tensor come in order: it counts as loaded with its last row.
    * @throws Error when the values are no whole rows of it, or too many
    */
   writeRows(name: string, firstRow: number, values: Float32Array): void {
@@ -157,7 +157,9 @@ export class ParameterSet {
     return (await this.readFloats(bound.value)).slice(offset, offset + size);
   }
 
-  /** Copy every named tensor to the host in one round trip. Packed (frozen) matrices come back as their packed values. */
+  /**
+   * Copy every named tensor to the host in one round trip. Packed (frozen) matrices come back as their packed values.
+   */
   async readAll(): Promise<Map<string, Float32Array>> {
     const plain = [...this.bound.values()].filter((b) => b.value !== null && b.offset < 0);
     const tensors = plain.flatMap((b) => (b.value === null ? [] : [b.value]));
@@ -203,7 +205,8 @@ export class ParameterSet {
 
   /**
    * One AdamW update of everything trainable from the accumulated gradient.
-   * → gradSquares [1] = ‖g‖² before clipping; the caller reads (if not finite the kernel wrote nothing) and disposes it.
+   * → gradSquares [1] = ‖g‖² before clipping; the caller reads (if not finite the kernel wrote nothing) and disposes
+   * it.
    * @param recorder replays it, where the backend records
    */
   adamw(options: AdamWOptions, recorder?: Recorder): Tensor {
@@ -227,7 +230,10 @@ export class ParameterSet {
     return this.trained().read(which);
   }
 
-  /** Put weights or a gradient back that `readFlat` gave, here or of a replica. @throws Error when it is of another policy */
+  /**
+   * Put weights or a gradient back that `readFlat` gave, here or of a replica. @throws Error when it is of another
+   * policy
+   */
   writeFlat(which: "theta" | "grad", values: Float32Array): void {
     this.trained().write(which, values);
     if (which === "theta") this.#version++;

@@ -41,7 +41,10 @@ function parameters(backend: Backend, frozen: readonly string[] = []): Parameter
   return set;
 }
 
-/** Embedding → attention block → gated block → two rows joined → GELU → log-probabilities of chosen rows; returns Σ weight·logprob. */
+/**
+ * Embedding → attention block → gated block → two rows joined → GELU → log-probabilities of chosen rows; returns Σ
+ * weight·logprob.
+ */
 async function run(backend: Backend, set: ParameterSet, train: boolean): Promise<number> {
   const tape = new Tape(backend, train);
   const int = (values: readonly number[], shape: readonly number[]) =>

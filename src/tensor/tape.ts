@@ -62,7 +62,10 @@ export class Tape {
     return tensor;
   }
 
-  /** `tensor`'s elements under another shape, without a copy; the tape takes over both (it must not be used again by the caller). */
+  /**
+   * `tensor`'s elements under another shape, without a copy; the tape takes over both (it must not be used again by the
+   * caller).
+   */
   reshaped(tensor: Tensor, shape: readonly number[]): Tensor {
     const view = this.backend.view(tensor, 0, shape);
     this.bases.set(view, tensor);
@@ -86,9 +89,9 @@ export class Tape {
   }
 
   /**
-   * The result of `body(tape)`, which makes one tensor from `input`, without keeping what lies in between: the backward pass
-   * runs `body` again. Values and gradients are those of `body(this)` to the bit. `body` must do the same every time, with kernels
-   * alone, and return a tensor that is no view. Without recording it is `body(this)`.
+   * The result of `body(tape)`, which makes one tensor from `input`, without keeping what lies in between: the backward
+   * pass runs `body` again. Values and gradients are those of `body(this)` to the bit. `body` must do the same every
+   * time, with kernels alone, and return a tensor that is no view. Without recording it is `body(this)`.
    */
   recomputed(input: Tensor, body: (tape: Tape) => Tensor): Tensor {
     if (!this.recording) return body(this);
@@ -107,7 +110,10 @@ export class Tape {
     return gradient;
   }
 
-  /** Add `gradient` (whose ownership passes to the tape) to what has arrived at `tensor`. Without recording for it, it is disposed. */
+  /**
+   * Add `gradient` (whose ownership passes to the tape) to what has arrived at `tensor`. Without recording for it, it
+   * is disposed.
+   */
   giveGradient(tensor: Tensor, gradient: Tensor): void {
     if (!this.differentiable.has(tensor)) return this.disposeTensor(gradient);
     const earlier = this.takeGradient(tensor);
@@ -148,8 +154,8 @@ export class Tape {
   }
 
   /**
-   * Propagate `grad` (same shape as `output`; stays the caller's) back to every trainable parameter, which accumulate it.
-   * Runs once: activations are disposed on the way, results given to the caller stay until `dispose`.
+   * Propagate `grad` (same shape as `output`; stays the caller's) back to every trainable parameter, which accumulate
+   * it. Runs once: activations are disposed on the way, results given to the caller stay until `dispose`.
    * @throws Error when nothing was recorded for `output`.
    */
   backward(output: Tensor, grad: Tensor): void {

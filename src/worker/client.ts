@@ -105,7 +105,10 @@ export function joinRunner(token: string, run: string, onFault: (error: Error) =
   return { client: new WorkerClient(port, run, onFault), terminate: () => port.end() };
 }
 
-/** Start the training worker and a client for it. The worker's own failures (a script that does not load) reach `onFault`. */
+/**
+ * Start the training worker and a client for it. The worker's own failures (a script that does not load) reach
+ * `onFault`.
+ */
 export function startWorker(run: string, onFault: (error: Error) => void): Engine {
   const worker = new Worker(new URL("./entry.ts", import.meta.url), { type: "module", name: "srpo-training" });
   worker.onerror = (event) =>

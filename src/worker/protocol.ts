@@ -79,7 +79,9 @@ export type Command = {
   | { readonly type: "export" }
   /** Destroy the GPU device on purpose, to see the recovery. */
   | { readonly type: "loseDevice" }
-  /** Of a run with several tabs: from now on this one steers and the others watch. A worker's only page always steers. */
+  /**
+   * Of a run with several tabs: from now on this one steers and the others watch. A worker's only page always steers.
+   */
   | { readonly type: "steer" }
   | { readonly type: "close" }
 );
@@ -156,7 +158,9 @@ export type Event = { readonly run: string } & (
   | {
       readonly type: "exported";
       readonly files: readonly { readonly path: string; readonly bytes: ArrayBuffer }[];
-      /** The runner's folder that the policy was written to, where it is too large to be sent; `files` is empty then. */
+      /**
+       * The runner's folder that the policy was written to, where it is too large to be sent; `files` is empty then.
+       */
       readonly writtenTo?: string;
     }
   | { readonly type: "deviceLost"; readonly message: string; readonly recovering: boolean; readonly attempt: number }

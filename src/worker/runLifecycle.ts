@@ -1,6 +1,6 @@
 /**
- * The life of a run in the host: opened, resumed from what is stored, opened again on a new device, closed. Knows the one
- * run there is, and the files it came from, so that a lost device needs no network.
+ * The life of a run in the host: opened, resumed from what is stored, opened again on a new device, closed. Knows the
+ * one run there is, and the files it came from, so that a lost device needs no network.
  */
 import type { CheckpointFiles } from "../policy/checkpoint/checkpointFiles";
 import { configure } from "../training/configure";
@@ -146,7 +146,10 @@ export class RunLifecycle {
     if (run !== null) await closeRun(run, false);
   }
 
-  /** Go on with the stored run, from the policy it came from. → false where there is none, or it cannot be used, which is said */
+  /**
+   * Go on with the stored run, from the policy it came from. → false where there is none, or it cannot be used, which
+   * is said
+   */
   private async resume(command: OpenCommand): Promise<boolean> {
     try {
       const kept = await this.runStore.resume();

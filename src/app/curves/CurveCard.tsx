@@ -9,7 +9,9 @@ import type { Curve } from "./definitions";
 const load = () => import("./Plot").then((module) => ({ default: module.Plot }));
 const Plot = lazy(load);
 
-/** Fetch the drawing code when the browser has nothing better to do: the first step then draws at once, also offline. */
+/**
+ * Fetch the drawing code when the browser has nothing better to do: the first step then draws at once, also offline.
+ */
 export function preloadPlot(): void {
   const fetchIt = (): void => {
     load().catch((reason: unknown) => console.warn("The curves' code could not be fetched ahead:", reason));

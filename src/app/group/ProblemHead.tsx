@@ -1,4 +1,6 @@
-/** The problem on show: its picture as the policy sees it, the question, the answer, and the way to the other problems. */
+/**
+ * The problem on show: its picture as the policy sees it, the question, the answer, and the way to the other problems.
+ */
 import type { GroupRecord } from "../../worker/protocol";
 import { Icon } from "../parts/Icon";
 import { PixelPicture } from "../parts/PixelPicture";

@@ -10,7 +10,9 @@ interface TokensProps {
   readonly grpo: Settings["grpo"];
   readonly label: string;
   readonly className?: string;
-  /** In the order of the tab key: only in the opened row, which shows every token; else there would be dozens of stops. */
+  /**
+   * In the order of the tab key: only in the opened row, which shows every token; else there would be dozens of stops.
+   */
   readonly reachable?: boolean;
 }
 

@@ -1,4 +1,7 @@
-/** Where the policy lives: backend, adapter, speed; on demand what it cost to start and why better backends were passed over. */
+/**
+ * Where the policy lives: backend, adapter, speed; on demand what it cost to start and why better backends were passed
+ * over.
+ */
 import { useId, useState } from "react";
 import { Icon } from "../parts/Icon";
 import { useRun } from "../state/hooks";
@@ -47,7 +50,7 @@ export function BackendBadge() {
   const passed = opened.passedOver[0];
   const { download, device, pipelines, selfTest, load } = opened.costs;
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: closes the card as focus leaves or Escape bubbles up from the button.
+    // biome-ignore lint/a11y/noStaticElementInteractions: the card closes as focus leaves, or on Escape.
     <div
       className="badge-place"
       onKeyDown={(event) => {

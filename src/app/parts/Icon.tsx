@@ -1,4 +1,6 @@
-/** The page's few icons, drawn on a 16-pixel grid in the current colour. Always beside a name, never the name itself. */
+/**
+ * The page's few icons, drawn on a 16-pixel grid in the current colour. Always beside a name, never the name itself.
+ */
 const PATHS = {
   play: <path d="M5 3.2v9.6L12.8 8z" fill="currentColor" stroke="none" />,
   pause: <path d="M4.5 3.5h2.4v9H4.5zM9.1 3.5h2.4v9H9.1z" fill="currentColor" stroke="none" />,

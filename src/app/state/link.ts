@@ -68,7 +68,10 @@ export type DecodedLink =
   | { readonly ok: true; readonly settings: SettingsPatch; readonly from: ShippedName }
   | { readonly ok: false; readonly why: string };
 
-/** Settings and start of a link. Keys it does not know are dropped, values out of range are refused with the schema's words. */
+/**
+ * Settings and start of a link. Keys it does not know are dropped, values out of range are refused with the schema's
+ * words.
+ */
 export function decodeLink(hash: string): DecodedLink {
   const query = new URLSearchParams(hash.replace(/^#/, ""));
   if (!["v", "from", "s"].some((key) => query.has(key))) return { ok: true, settings: {}, from: DEFAULT_START };

@@ -1,4 +1,7 @@
-/** What only the page knows: theme, open panels, the step under the cursor, the speed. Kept across visits where it is a taste. */
+/**
+ * What only the page knows: theme, open panels, the step under the cursor, the speed. Kept across visits where it is a
+ * taste.
+ */
 
 import { z } from "zod";
 import { createStore } from "zustand/vanilla";

@@ -1,7 +1,7 @@
 /**
- * What a dispatch costs the thread that records it: a chain of small sums, recorded once and replayed as the training and decode
- * steps are, against the same recorded anew each time and against stock TensorFlow.js. The kernels themselves take no time worth
- * the name. Only WebGPU has dispatches.
+ * What a dispatch costs the thread that records it: a chain of small sums, recorded once and replayed as the training
+ * and decode steps are, against the same recorded anew each time and against stock TensorFlow.js. The kernels
+ * themselves take no time worth the name. Only WebGPU has dispatches.
  */
 import { type Benchmark, raceAll } from "../benchmark";
 import type { Job } from "../contender";

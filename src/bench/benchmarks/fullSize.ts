@@ -1,7 +1,7 @@
 /**
- * A published member's shape with random weights: tokens a second of decoding, a GRPO step on an adapter, peak memory; ours and
- * transformers + PEFT, one after the other, since both may not fit the device at once. Asked for by name only: it writes a
- * checkpoint of gigabytes and wants a GPU. See docs/performance.md.
+ * A published member's shape with random weights: tokens a second of decoding, a GRPO step on an adapter, peak memory;
+ * ours and transformers + PEFT, one after the other, since both may not fit the device at once. Asked for by name only:
+ * it writes a checkpoint of gigabytes and wants a GPU. See docs/performance.md.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -142,7 +142,10 @@ export function measurements(
   });
 }
 
-/** Milliseconds of one decode step: what the tokens after the first took. @throws Error where the machine was too busy to tell */
+/**
+ * Milliseconds of one decode step: what the tokens after the first took. @throws Error where the machine was too busy
+ * to tell
+ */
 function decodeStep({ decode }: FullSizeFigures, batch: number, newTokens: number): readonly number[] {
   const found = decode.find((row) => row.batch === batch);
   if (found === undefined) throw new Error(`Decoding ${batch} rows was not measured.`);

@@ -1,6 +1,6 @@
 /**
- * A whole GRPO step of the nano policy after reflection SFT: 16 prompts × 8 samples, of the length that the policy writes. Only the
- * wasm backend shares its work: there one worker and two take turns, on the same prompts.
+ * A whole GRPO step of the nano policy after reflection SFT: 16 prompts × 8 samples, of the length that the policy
+ * writes. Only the wasm backend shares its work: there one worker and two take turns, on the same prompts.
  */
 
 import { type Benchmark, type Runner, raceAll } from "../benchmark";

@@ -1,7 +1,7 @@
 /**
- * Each kernel alone at the nano policy's sizes, next to the composition of stock operations that stands for it, and as a share of
- * what the device was measured to do in this very run: bytes a second of a plain copy, operations a second of our product of
- * 1024³. A kernel whose tensors fit a cache may move more than a large copy does.
+ * Each kernel alone at the nano policy's sizes, next to the composition of stock operations that stands for it, and as
+ * a share of what the device was measured to do in this very run: bytes a second of a plain copy, operations a second
+ * of our product of 1024³. A kernel whose tensors fit a cache may move more than a large copy does.
  */
 import { type Benchmark, each, raceAll, type Workload } from "../benchmark";
 import type { JobOf } from "../contender";

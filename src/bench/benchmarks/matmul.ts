@@ -1,6 +1,7 @@
 /**
- * The matrix products of a training step: forward x·Wᵀ, gradient of the input dy·W, gradient of the weight dyᵀ·x (accumulated).
- * On the webgpu backend then our variants of the product against the one that the backend chooses, each that the adapter can run.
+ * The matrix products of a training step: forward x·Wᵀ, gradient of the input dy·W, gradient of the weight dyᵀ·x
+ * (accumulated). On the webgpu backend then our variants of the product against the one that the backend chooses, each
+ * that the adapter can run.
  */
 import { MATMUL_VARIANTS } from "../../tensor/webgpu/kernels/matmul/variant";
 import type { Benchmark, Outcome, Runner, Setting, Workload } from "../benchmark";
@@ -13,7 +14,10 @@ const FORMS: readonly (readonly [Form, string])[] = [
   ["inputGradient", "dy·W"],
   ["weightGradient", "dyᵀ·x"],
 ];
-/** [rows, inner, outer]: the nano policy's qkv, gate|up and down over a micro-batch, and one large enough to show the limit. */
+/**
+ * [rows, inner, outer]: the nano policy's qkv, gate|up and down over a micro-batch, and one large enough to show the
+ * limit.
+ */
 const SIZES = [
   [2048, 128, 384],
   [2048, 128, 640],

@@ -1,6 +1,6 @@
 /**
- * Sampling groups of responses, each exactly as long as allowed: prompts, KV cache, sampling at T = 1, tokens and log-probabilities
- * read. How the cost grows with the size of the group is measured on our side alone.
+ * Sampling groups of responses, each exactly as long as allowed: prompts, KV cache, sampling at T = 1, tokens and
+ * log-probabilities read. How the cost grows with the size of the group is measured on our side alone.
  */
 import { type Benchmark, each, raceAll, type Workload } from "../benchmark";
 import { AS_IN_TRAINING } from "../comparison";

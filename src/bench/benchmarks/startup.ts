@@ -1,7 +1,7 @@
 /**
- * From address to first finished training step in a headless Chromium, in parts. Cold: a browser that was never there. Warm: the
- * second visit, with the page's files in the cache and its run stored. WebGPU is SwiftShader's; the wasm backend is taken with WebGPU
- * switched off.
+ * From address to first finished training step in a headless Chromium, in parts. Cold: a browser that was never there.
+ * Warm: the second visit, with the page's files in the cache and its run stored. WebGPU is SwiftShader's; the wasm
+ * backend is taken with WebGPU switched off.
  */
 import { firstViewSizes } from "../../../e2e/setup/firstView";
 import { openSite } from "../../../e2e/setup/site";

@@ -1,8 +1,9 @@
 /**
- * One step of supervised training on the nano policy's decoder: forward, backward, clip by global norm, AdamW. Our side packs and
- * uploads the batch anew in every step, as the session does; the peers' inputs lie on the device already. The wasm backend also takes
- * the step with two workers; both of ours then take it in micro-batches of half the rows. How the cost grows with sequence length
- * and model size is measured on our side alone. A product of 1024³ in the same run is the yardstick of its arithmetic.
+ * One step of supervised training on the nano policy's decoder: forward, backward, clip by global norm, AdamW. Our side
+ * packs and uploads the batch anew in every step, as the session does; the peers' inputs lie on the device already. The
+ * wasm backend also takes the step with two workers; both of ours then take it in micro-batches of half the rows. How
+ * the cost grows with sequence length and model size is measured on our side alone. A product of 1024³ in the same run
+ * is the yardstick of its arithmetic.
  */
 import { type Benchmark, each, type Runner, raceAll, type Workload } from "../benchmark";
 import { AS_IN_TRAINING } from "../comparison";

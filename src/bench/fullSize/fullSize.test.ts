@@ -1,4 +1,7 @@
-/** What crosses to Python and back, and the rows made of it. The measurement itself needs a checkpoint, and torch for the peer. */
+/**
+ * What crosses to Python and back, and the rows made of it. The measurement itself needs a checkpoint, and torch for
+ * the peer.
+ */
 import { expect, test } from "vitest";
 import { measurements } from "../benchmarks/fullSize";
 import { failure, measureTransformers, PeerMissing, parseFigures } from "../peers/transformers/fullSize";

@@ -19,7 +19,9 @@ export async function workloadPolicy(
   return policy;
 }
 
-/** Each sequence as a prompt of two tokens and its response: the rows of the packed batch are the tokens but the last. */
+/**
+ * Each sequence as a prompt of two tokens and its response: the rows of the packed batch are the tokens but the last.
+ */
 export function trainingRows(policy: Policy, { shape, rows, length }: JobOf<"train">): TrainingRow[] {
   const tokens = randomTokens(shape, rows, length + 1, 0);
   return Array.from({ length: rows }, (_, row) => {

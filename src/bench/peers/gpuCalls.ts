@@ -1,6 +1,6 @@
 /**
- * Counts what a peer asks of the GPU, by wrapping the calls on the prototypes that Dawn's objects share. For peers only: our
- * backend counts for itself.
+ * Counts what a peer asks of the GPU, by wrapping the calls on the prototypes that Dawn's objects share. For peers
+ * only: our backend counts for itself.
  */
 export interface GpuCalls {
   dispatches: number;

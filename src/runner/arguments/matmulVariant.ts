@@ -1,6 +1,6 @@
 /**
- * The variant of the matrix product that the command line asks for on the WebGPU backend: `--matmul NAME`, or the variable
- * SRPO_MATMUL, which the flag sets so that processes and threads started by this one compute alike.
+ * The variant of the matrix product that the command line asks for on the WebGPU backend: `--matmul NAME`, or the
+ * variable SRPO_MATMUL, which the flag sets so that processes and threads started by this one compute alike.
  */
 import { MATMUL_OPTIONS, type MatmulOption } from "../../tensor/webgpu/kernels/matmul/choice";
 import { type Arguments, UsageError } from "./usage";

@@ -80,7 +80,8 @@ export const inspectCommand: RunnerCommand = {
     const available = memory === null ? null : byteCount("memory", memory);
     const plan = planMemory(checkpoint.config, options);
     const limits = await backendLimits(backend);
-    const needed = plan.activations > KEPT_ACTIVATION_BYTES ? plan.peakRecomputed : plan.peak; // as train does by itself
+    // as train does by itself
+    const needed = plan.activations > KEPT_ACTIVATION_BYTES ? plan.peakRecomputed : plan.peak;
     const fits =
       Math.max(plan.largestWeight.bytes, 4 * plan.trained) <= limits.bufferBytes &&
       (available === null || needed <= available);

@@ -1,7 +1,7 @@
 /**
- * `reflect`: the reflection data of the first stage for a data set of one's own. The policy answers, a teacher behind an
- * OpenAI-compatible endpoint reflects; one JSON line a record, appended as it is made, so that a run that was stopped
- * goes on where it stood. Pictures, questions and answers of the data set are sent to that endpoint.
+ * `reflect`: the reflection data of the first stage for a data set of one's own. The policy answers, a teacher behind
+ * an OpenAI-compatible endpoint reflects; one JSON line a record, appended as it is made, so that a run that was
+ * stopped goes on where it stood. Pictures, questions and answers of the data set are sent to that endpoint.
  */
 import { z } from "zod";
 import type { Policy } from "../../policy/policy";
@@ -115,7 +115,10 @@ export const reflectCommand: RunnerCommand = {
       );
     const opened = await openPolicy(args, args.text("policy"), "none");
     const bar = progressBar("reflect");
-    /** Let the teacher write about a chunk of answers. → the first failure, once all have ended: lines of the others are kept */
+    /**
+     * Let the teacher write about a chunk of answers. → the first failure, once all have ended: lines of the others are
+     * kept
+     */
     const taught = async (chunk: readonly Answer[]): Promise<{ readonly failed: unknown } | null> => {
       const made = await Promise.allSettled(
         chunk.map(async ({ record, problem, response }) => {

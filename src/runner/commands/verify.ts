@@ -1,6 +1,6 @@
 /**
- * `verify`: does a checkpoint compute here what a reference file says it computes elsewhere? With --packing, do its packed
- * weights compute what the values they stand for compute in float32 (on the wasm backend, on the file's inputs)?
+ * `verify`: does a checkpoint compute here what a reference file says it computes elsewhere? With --packing, do its
+ * packed weights compute what the values they stand for compute in float32 (on the wasm backend, on the file's inputs)?
  */
 
 import { readFile } from "node:fs/promises";

@@ -1,4 +1,6 @@
-/** Lines of a file, found again by their place: longer than a chunk, with letters of several bytes, blank ones between. */
+/**
+ * Lines of a file, found again by their place: longer than a chunk, with letters of several bytes, blank ones between.
+ */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

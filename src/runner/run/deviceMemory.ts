@@ -1,6 +1,6 @@
 /**
- * What a run will take on the device, from config.json and the run's settings: decides whether layers are made again in the
- * backward pass, and refuses a run that cannot fit, before anything is loaded.
+ * What a run will take on the device, from config.json and the run's settings: decides whether layers are made again in
+ * the backward pass, and refuses a run that cannot fit, before anything is loaded.
  *
  * Lengths of prompts are not known before the data is read. To decide on recomputation a prompt counts as 1,024 tokens;
  * to refuse, as none, so that what is refused would not have fitted whatever the prompts.
@@ -26,7 +26,10 @@ const ASSUMED_PROMPT = 1024;
 
 type Planned = Pick<RunPlan, "policy" | "packing" | "lora" | "data" | "recompute" | "memory">;
 
-/** How the run's policy is to be loaded. @param files the policy's folder: config.json is read @throws UsageError where its keys do not go together, or its policy cannot be planned */
+/**
+ * How the run's policy is to be loaded. @param files the policy's folder: config.json is read @throws UsageError where
+ * its keys do not go together, or its policy cannot be planned
+ */
 export async function recomputingOptions(
   plan: Planned,
   settings: Settings,
@@ -58,7 +61,10 @@ export async function fittingOptions(
   return options;
 }
 
-/** @param available bytes; null: not known @throws UsageError that says what is needed, what there is, and what would need less */
+/**
+ * @param available bytes; null: not known @throws UsageError that says what is needed, what there is, and what would
+ * need less
+ */
 export function refuseTooLarge(
   policy: string,
   plan: MemoryPlan,

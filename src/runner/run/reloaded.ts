@@ -1,6 +1,6 @@
 /**
- * What a run wrote, read back from the disk by the way it will be opened later, and compared with what was trained: a run
- * calls itself done only if its result can be used.
+ * What a run wrote, read back from the disk by the way it will be opened later, and compared with what was trained: a
+ * run calls itself done only if its result can be used.
  */
 import { Checkpoint } from "../../policy/checkpoint/checkpoint";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";

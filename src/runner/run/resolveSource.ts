@@ -1,4 +1,7 @@
-/** What a run's plan names, opened: how its policy is loaded, and where its problems come from. The same for `train` and `serve`. */
+/**
+ * What a run's plan names, opened: how its policy is loaded, and where its problems come from. The same for `train` and
+ * `serve`.
+ */
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import type { LoadOptions } from "../../policy/policy";
 import { type ProblemSource, taskSource } from "../../training/problemSource";

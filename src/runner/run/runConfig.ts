@@ -1,6 +1,6 @@
 /**
- * The file of a run, `srpo train --config run.json`: JSON, any part of the keys below, the rest by default. Unknown keys are
- * refused with the nearest known one, so that a mistyped setting never silently keeps its default.
+ * The file of a run, `srpo train --config run.json`: JSON, any part of the keys below, the rest by default. Unknown
+ * keys are refused with the nearest known one, so that a mistyped setting never silently keeps its default.
  * Paths are relative to the working directory. What each key means: runConfigExplained.ts.
  */
 import { z } from "zod";
@@ -83,7 +83,10 @@ export function configPaths(section: object = defaultRunConfig, prefix = ""): st
   ]);
 }
 
-/** A run file as it stands: checked, not completed, so that what it leaves open can be told from what it says. @throws UsageError */
+/**
+ * A run file as it stands: checked, not completed, so that what it leaves open can be told from what it says. @throws
+ * UsageError
+ */
 export async function readRunFile(
   file: string,
 ): Promise<{ readonly config: RunConfig; readonly given: Readonly<Record<string, unknown>> }> {

@@ -51,7 +51,8 @@ test("a folder belongs to one process; one that was killed leaves no claim", asy
   await expect(RunLock.take(folder)).rejects.toThrow(/trains or serves this run already/);
   await mine.release();
   const lock = join(folder, "run.lock");
-  // Another that lives, one that cannot be, and one before us with an id like ours, as in a container that was started again.
+  // Another that lives, one that cannot be, and one before us with an id like ours, as in a container that was started
+  // again.
   await writeFile(lock, String(process.ppid));
   await expect(RunLock.take(folder)).rejects.toThrow(new RegExp(`process ${process.ppid} .*remove .*run.lock`));
   for (const gone of ["4194399", String(process.pid), ""]) {

@@ -1,6 +1,6 @@
 /**
- * What a run is, fixed over its life however often it is resumed, by whichever command: `plan.json` in its folder. What may
- * change on the way (settings) is in the snapshot.
+ * What a run is, fixed over its life however often it is resumed, by whichever command: `plan.json` in its folder. What
+ * may change on the way (settings) is in the snapshot.
  */
 import { join } from "node:path";
 import { z } from "zod";
@@ -75,7 +75,9 @@ export function fixedKeys(config: RunConfig, given: object): Partial<FixedKeys> 
   };
 }
 
-/** A run goes on as what it is. @param asked only what was said @throws UsageError naming the key that says otherwise */
+/**
+ * A run goes on as what it is. @param asked only what was said @throws UsageError naming the key that says otherwise
+ */
 export function refuseOther(stored: RunPlan, asked: Partial<FixedKeys>, folder: string): void {
   for (const key of FIXED_KEYS) {
     if (asked[key] !== undefined && JSON.stringify(asked[key]) !== JSON.stringify(stored[key])) {

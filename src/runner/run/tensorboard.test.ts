@@ -1,4 +1,6 @@
-/** Event files are, byte for byte, what the Python library writes (tensorboardX 2.6.5), and are cut back with the run. */
+/**
+ * Event files are, byte for byte, what the Python library writes (tensorboardX 2.6.5), and are cut back with the run.
+ */
 import { mkdtemp, readFile, rm, truncate, unlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,6 +1,7 @@
 /**
  * Training without a page: stages one after the other, metrics as JSON lines, a snapshot now and then. After a kill the
- * run goes on from its last snapshot, bit for bit on the same backend; the metrics file is cut back to that snapshot first.
+ * run goes on from its last snapshot, bit for bit on the same backend; the metrics file is cut back to that snapshot
+ * first.
  */
 import { StepRefused } from "../../training/optimiserStep";
 import type { Stage, StepMetrics } from "../../training/records";

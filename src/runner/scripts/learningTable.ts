@@ -1,4 +1,6 @@
-/** Results of the learning runs: evaluations in each run's folder, gathered into one Markdown table and one JSON file. */
+/**
+ * Results of the learning runs: evaluations in each run's folder, gathered into one Markdown table and one JSON file.
+ */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";

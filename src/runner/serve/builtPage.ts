@@ -1,4 +1,6 @@
-/** The built page: the files of `dist`, known by name before anybody asks, so that no address can lead anywhere else. */
+/**
+ * The built page: the files of `dist`, known by name before anybody asks, so that no address can lead anywhere else.
+ */
 import { readdir, readFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { extname, join, relative, sep } from "node:path";

@@ -1,4 +1,6 @@
-/** Who may join a served run and what may be said to it; everything else is refused, with its reason in the terminal. */
+/**
+ * Who may join a served run and what may be said to it; everything else is refused, with its reason in the terminal.
+ */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";

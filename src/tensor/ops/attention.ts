@@ -20,7 +20,10 @@ export function fusedShape(heads: number, kvHeads: number, headDim: number): Att
   return { heads, kvHeads, headDim, qOffset: 0, kOffset: heads * headDim, vOffset: (heads + kvHeads) * headDim };
 }
 
-/** Rotates queries and keys of qkv [N, (heads + 2·kvHeads)·headDim] in place. Its gradient is the inverse rotation, in place too. */
+/**
+ * Rotates queries and keys of qkv [N, (heads + 2·kvHeads)·headDim] in place. Its gradient is the inverse rotation, in
+ * place too.
+ */
 export function rope(tape: Tape, qkv: Tensor, tables: RopeTables, shape: AttentionShape): void {
   const { kernels } = tape.backend;
   const heads = shape.heads + shape.kvHeads;

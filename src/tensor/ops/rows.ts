@@ -57,8 +57,8 @@ export interface TokenLogprobs {
 }
 
 /**
- * hidden [N, D], head [V, D], targets [N] → log-probabilities (and entropy, log-sum-exp, without gradients) of the targets
- * under softmax(hidden · headᵀ / temperature). The results live until the tape is disposed.
+ * hidden [N, D], head [V, D], targets [N] → log-probabilities (and entropy, log-sum-exp, without gradients) of the
+ * targets under softmax(hidden · headᵀ / temperature). The results live until the tape is disposed.
  */
 export function tokenLogprobs(
   tape: Tape,

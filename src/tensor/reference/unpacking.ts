@@ -20,7 +20,9 @@ export function unpackHalf(words: Int32Array): Float32Array {
   return values;
 }
 
-/** int4 words [rows, columns/8] and half scales [rows, ceil(columns/64)] → (nibble − 8) · scale, f32 [rows, columns]. */
+/**
+ * int4 words [rows, columns/8] and half scales [rows, ceil(columns/64)] → (nibble − 8) · scale, f32 [rows, columns].
+ */
 export function unpackInt4(packed: Int32Array, scales: Int32Array, columns: number): Float32Array {
   const values = new Float32Array(packed.length * 8);
   const scaleWords = Math.ceil(columns / 64);

@@ -1,7 +1,7 @@
 /**
  * Where the WebAssembly binaries are: TensorFlow.js' SIMD build (the only one used: the plain build is for
- * browsers without SIMD, and the threaded one would need a second build of our kernels) and ours, which is compiled twice:
- * with fused multiply-add (relaxed SIMD: Chrome 114, Firefox 145, Node 22; Node 20 behind a flag) and without.
+ * browsers without SIMD, and the threaded one would need a second build of our kernels) and ours, which is compiled
+ * twice: with fused multiply-add (relaxed SIMD: Chrome 114, Firefox 145, Node 22; Node 20 behind a flag) and without.
  * Node reads them from disk; a browser gets their addresses from the bundler (see browserBinaries.ts).
  */
 
@@ -15,7 +15,10 @@ export interface WasmBinaries {
 }
 
 const TFJS_BINARY = "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm";
-/** A module whose only function swizzles by a relaxed instruction: (i8x16.relaxed_swizzle (i8x16.splat 1) (i8x16.splat 2)). */
+/**
+ * A module whose only function swizzles by a relaxed instruction: (i8x16.relaxed_swizzle (i8x16.splat 1) (i8x16.splat
+ * 2)).
+ */
 const RELAXED = Uint8Array.of(
   0,
   97,

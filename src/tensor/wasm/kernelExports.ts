@@ -1,4 +1,7 @@
-/** The functions of kernels.wasm and kernelsFused.wasm (assembly/index.ts). Every argument is a number: counts, byte strides, or addresses (0: absent). */
+/**
+ * The functions of kernels.wasm and kernelsFused.wasm (assembly/index.ts). Every argument is a number: counts, byte
+ * strides, or addresses (0: absent).
+ */
 type Call = (...numbers: number[]) => void;
 type Check = (...numbers: number[]) => number;
 

@@ -43,7 +43,10 @@ export class WasmMemory {
     };
   }
 
-  /** Starts TensorFlow.js' wasm backend (SIMD, one thread) and our kernels on its memory; `onKernel` hears of every kernel run; `fused` as in binaries.ts. */
+  /**
+   * Starts TensorFlow.js' wasm backend (SIMD, one thread) and our kernels on its memory; `onKernel` hears of every
+   * kernel run; `fused` as in binaries.ts.
+   */
   static async open(onKernel: () => void, fused: boolean | null): Promise<WasmMemory> {
     const binaries = await locateBinaries(fused);
     env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);

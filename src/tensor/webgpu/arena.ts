@@ -1,13 +1,13 @@
 /**
- * Memory for what comes and goes inside recorded work. A tensor disposed there gives its buffer back to the arena, never
- * to tfjs' pool: a later replay writes into that buffer again, and it must not be somebody else's by then. Within a
- * recording, buffers are reused as soon as they are given back, in the order of the dispatches. Recordings run one after
- * another on the device's queue and leave nothing behind in the arena, so that all of a backend's share one. A buffer stays in
- * the arena as long as there are recordings.
+ * Memory for what comes and goes inside recorded work. A tensor disposed there gives its buffer back to the arena,
+ * never to tfjs' pool: a later replay writes into that buffer again, and it must not be somebody else's by then. Within
+ * a recording, buffers are reused as soon as they are given back, in the order of the dispatches. Recordings run one
+ * after another on the device's queue and leave nothing behind in the arena, so that all of a backend's share one. A
+ * buffer stays in the arena as long as there are recordings.
  *
- * Work of one kind takes memory in the same order whatever its shapes are, so the buffers of its largest recording serve all
- * others, each in its place (`begin`). Without that order a smaller recording might be given a buffer that a later part of it
- * needs, and the arena would grow.
+ * Work of one kind takes memory in the same order whatever its shapes are, so the buffers of its largest recording
+ * serve all others, each in its place (`begin`). Without that order a smaller recording might be given a buffer that a
+ * later part of it needs, and the arena would grow.
  */
 import type { DataId } from "./tfjsWebGpu";
 
@@ -54,7 +54,10 @@ export class Arena {
     return taken;
   }
 
-  /** The buffer planned for this place where it is free and large enough; else the smallest free one that fits, or a new one. `lend` says for which tensor. */
+  /**
+   * The buffer planned for this place where it is free and large enough; else the smallest free one that fits, or a new
+   * one. `lend` says for which tensor.
+   */
   take(bytes: number): GPUBuffer {
     const at = this.planned(bytes) ?? this.bestFit(bytes);
     const buffer = (at >= 0 ? this.free.splice(at, 1)[0] : undefined) ?? this.acquire(bytes);

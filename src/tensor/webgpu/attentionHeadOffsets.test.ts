@@ -1,4 +1,7 @@
-/** What attention gives a row does not depend on where the row lies and what lies beside it: packing, padding and slots change no bit. */
+/**
+ * What attention gives a row does not depend on where the row lies and what lies beside it: packing, padding and slots
+ * change no bit.
+ */
 import { afterAll, expect, it } from "vitest";
 import { randomUniform } from "../random";
 import { openNodeWebGpuBackend } from "./node";
@@ -17,7 +20,9 @@ const SHAPE = {
   vOffset: (HEADS + KV_HEADS) * HEAD_DIM,
 };
 
-/** Attention and its gradient of a causal sequence that comes after one of `before` rows, with `after` rows of padding. */
+/**
+ * Attention and its gradient of a causal sequence that comes after one of `before` rows, with `after` rows of padding.
+ */
 async function sequenceAt(before: number, after: number): Promise<Float32Array[]> {
   const rows = before + LENGTH + after;
   const uniform = (count: number, seed: number): number[] =>

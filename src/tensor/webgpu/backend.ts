@@ -40,13 +40,18 @@ export interface WebGpuBackendOptions {
    * adapters, and on GPUs what the tuner chooses. Products that a variant is not written for are left to the plain one.
    */
   readonly matmul?: MatmulOption;
-  /** Where the tuner's choice is kept, and what besides the adapter it holds for (browser or Node, and version); by default it is not kept. */
+  /**
+   * Where the tuner's choice is kept, and what besides the adapter it holds for (browser or Node, and version); by
+   * default it is not kept.
+   */
   readonly tuning?: { readonly store: TuningStore; readonly environment: string };
   /** Subgroup matrices in another spelling than the device's, or emulated; for tests. */
   readonly fragments?: FragmentSupport;
   /** Bind at most so many bytes of a weight at once, as an adapter with a lower limit would; for tests. */
   readonly weightBindingBytes?: number;
-  /** false: run every step's code anew instead of replaying recorded steps; for tests and measurements. Default true. */
+  /**
+   * false: run every step's code anew instead of replaying recorded steps; for tests and measurements. Default true.
+   */
   readonly record?: boolean;
 }
 
@@ -182,7 +187,10 @@ export class WebGpuBackend implements Backend {
     return this.tuned;
   }
 
-  /** Measure the variants of the product and use the fastest from here on, or those that were kept. Before any other work. */
+  /**
+   * Measure the variants of the product and use the fastest from here on, or those that were kept. Before any other
+   * work.
+   */
   async tuneMatmul(tuning: WebGpuBackendOptions["tuning"] | null): Promise<void> {
     const {
       info,

@@ -1,6 +1,6 @@
 /**
- * Every kernel against the reference backend, with the kernels of the adapter at hand; and those that GPUs get where an adapter that is
- * a CPU gets others, wherever the tests run.
+ * Every kernel against the reference backend, with the kernels of the adapter at hand; and those that GPUs get where an
+ * adapter that is a CPU gets others, wherever the tests run.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openReferenceBackend } from "../reference/backend";

@@ -26,7 +26,10 @@ const OPTIONAL_FEATURES: readonly string[] = ["shader-f16", "subgroups", "timest
 export interface AdapterTraits {
   /** SwiftShader, llvmpipe, WARP: no workgroup memory, small workgroups, few barriers. */
   readonly software: boolean;
-  /** Invocations that share one row in row reductions (sampling; norms and log-probabilities, where a workgroup cannot be one subgroup). */
+  /**
+   * Invocations that share one row in row reductions (sampling; norms and log-probabilities, where a workgroup cannot
+   * be one subgroup).
+   */
   readonly rowThreads: number;
   /** Invocations of an elementwise workgroup. */
   readonly elementThreads: number;
@@ -119,7 +122,10 @@ export async function adapterLimits(gpu: GPU): Promise<AdapterLimits> {
   };
 }
 
-/** What is chosen for an adapter by its kind alone. @param offered what it offers to matmuls; by default, nothing optional */
+/**
+ * What is chosen for an adapter by its kind alone. @param offered what it offers to matmuls; by default, nothing
+ * optional
+ */
 export function adapterTraits(
   software: boolean,
   offered: Omit<MatmulAdapter, "software"> = PLAIN_ADAPTER,

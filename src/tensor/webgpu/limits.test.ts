@@ -1,4 +1,7 @@
-/** What small inputs do not reach: vocabularies and batches beyond one block of logits, buffers beyond one binding, dispatches beyond one grid. */
+/**
+ * What small inputs do not reach: vocabularies and batches beyond one block of logits, buffers beyond one binding,
+ * dispatches beyond one grid.
+ */
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { randomUniform } from "../random";

@@ -1,4 +1,7 @@
-/** Each variant of the matrix product against the reference: ragged shapes, all forms, all weight formats; forced, and refused by name. */
+/**
+ * Each variant of the matrix product against the reference: ragged shapes, all forms, all weight formats; forced, and
+ * refused by name.
+ */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Backend } from "../backend";
@@ -16,7 +19,10 @@ const numbers = (count: number, stream: number): Float32Array =>
 
 type Form = "x·Wᵀ" | "x·Wᵀ + bias + residual" | "dy·W" | "dy·W + add" | "+= dyᵀ·x";
 
-/** [form, rows, in, out, weights]: not multiples of any tile, one row, few rows, odd lengths of k and of rows, wider than a tile. */
+/**
+ * [form, rows, in, out, weights]: not multiples of any tile, one row, few rows, odd lengths of k and of rows, wider
+ * than a tile.
+ */
 const CASES: readonly (readonly [form: Form, rows: number, columns: number, out: number, format: WeightFormat])[] = [
   ["x·Wᵀ", 1, 7, 5, "f32"],
   ["x·Wᵀ + bias + residual", 3, 65, 141, "f32"],

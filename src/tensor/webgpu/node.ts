@@ -1,7 +1,8 @@
 /**
  * WebGPU for Node, from Dawn's npm package `webgpu`. Node only: a page must never bundle this file.
  * Dawn speaks to Vulkan, so a Vulkan driver is looked for: the one VK_ICD_FILENAMES names, else a real
- * GPU's system driver, else Mesa's lavapipe (25 or newer; Dawn refuses older), else the SwiftShader that Chromium carries.
+ * GPU's system driver, else Mesa's lavapipe (25 or newer; Dawn refuses older), else the SwiftShader that Chromium
+ * carries.
  */
 import { existsSync, mkdtempSync, readdirSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
@@ -30,12 +31,15 @@ export function nodeGpu(): Promise<GPU> {
 }
 
 /**
- * What Dawn hides unless asked: features that are not standard yet (subgroup matrices), and halves on NVIDIA's driver. The
- * kernels use halves for weights only.
+ * What Dawn hides unless asked: features that are not standard yet (subgroup matrices), and halves on NVIDIA's driver.
+ * The kernels use halves for weights only.
  */
 const TOGGLES = ["enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia"];
 
-/** `openWebGpuBackend` on Node's own GPU; the tuner's choice is kept in the user's cache folder. @throws Error that says which driver to install */
+/**
+ * `openWebGpuBackend` on Node's own GPU; the tuner's choice is kept in the user's cache folder. @throws Error that says
+ * which driver to install
+ */
 export async function openNodeWebGpuBackend(options: Omit<WebGpuBackendOptions, "gpu"> = {}): Promise<WebGpuBackend> {
   const tuning = { store: fileTuningStore(), environment: `Node ${process.version}` };
   return openWebGpuBackend({ tuning, ...options, gpu: await nodeGpu() });

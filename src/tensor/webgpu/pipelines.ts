@@ -25,11 +25,14 @@ export interface KernelSpec {
   /**
    * WGSL with `fn kernel(group: u32, lane: u32)`: `group` is the same for all invocations of a workgroup
    * and always inside the range that was asked for, `lane` is in [0, THREADS). With subgroups enabled:
-   * `fn kernel(group, lane, subgroup, subgroups, subgroupLane, subgroupSize)`, all u32: which of how many subgroups of the
-   * workgroup, which lane of how many.
+   * `fn kernel(group, lane, subgroup, subgroups, subgroupLane, subgroupSize)`, all u32: which of how many subgroups of
+   * the workgroup, which lane of how many.
    */
   readonly code: string;
-  /** `threads` is the size of every subgroup, so that a workgroup is one: `kernel(group, lane)` gets the lane of the subgroup. */
+  /**
+   * `threads` is the size of every subgroup, so that a workgroup is one: `kernel(group, lane)` gets the lane of the
+   * subgroup.
+   */
   readonly oneSubgroup?: boolean;
 }
 
@@ -137,6 +140,8 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) count: vec3u,
 
 const SUBGROUP_BUILTINS =
   ", @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) subgroupLane: u32, @builtin(subgroup_size) subgroupSize: u32";
-/** Loops that run to a subgroup's own index are uniform within the subgroup, which not every compiler's analysis sees. */
+/**
+ * Loops that run to a subgroup's own index are uniform within the subgroup, which not every compiler's analysis sees.
+ */
 const SUBGROUP_UNIFORMITY =
   "diagnostic(off, subgroup_uniformity);\ndiagnostic(off, chromium.subgroup_matrix_uniformity);";

@@ -1,8 +1,9 @@
 /**
  * How Node waits for the GPU. Dawn's binding (npm `webgpu` 0.6.2) asks whether something is done by calling the global
- * `setImmediate` again and again for as long as anything is awaited: 70,000 times in a training step on lavapipe, a whole core
- * that a software adapter would have computed on (a quarter of the step's processor time). Here it asks at once for a moment,
- * so that short waits stay short, and then once a millisecond. To be removed when the binding waits by itself.
+ * `setImmediate` again and again for as long as anything is awaited: 70,000 times in a training step on lavapipe, a
+ * whole core that a software adapter would have computed on (a quarter of the step's processor time). Here it asks at
+ * once for a moment, so that short waits stay short, and then once a millisecond. To be removed when the binding waits
+ * by itself.
  */
 
 /** Milliseconds of asking without a pause. */

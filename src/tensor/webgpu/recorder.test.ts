@@ -1,4 +1,7 @@
-/** Recorded work: replays give what the work itself gives, with fewer steps of the host, and refuse what they cannot repeat. */
+/**
+ * Recorded work: replays give what the work itself gives, with fewer steps of the host, and refuse what they cannot
+ * repeat.
+ */
 
 import type { Tensor } from "@tensorflow/tfjs-core";
 import * as tf from "@tensorflow/tfjs-core";

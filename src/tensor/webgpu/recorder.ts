@@ -1,7 +1,7 @@
 /**
  * Recorded steps. The first run of a piece of work keeps its dispatches with their bind groups; a replay puts them into
- * the current pass, and runs none of the work's own code. Whoever asked for the replay flushes or reads after it: several
- * replays may share an encoder, one upload of parameters and one submit.
+ * the current pass, and runs none of the work's own code. Whoever asked for the replay flushes or reads after it:
+ * several replays may share an encoder, one upload of parameters and one submit.
  *
  * What may differ from run to run:
  *  - inputs, the caller's tensors: dispatches that bind one get the bind group for the new one;
@@ -10,8 +10,8 @@
  * Everything in between lives in the arena and stays where it was; weights and gradients are bound as they were found,
  * and a replay refuses to go on when one of them has been disposed.
  *
- * Work of one key takes its memory in one order, so a recording of new shapes finds the buffers of the largest before it;
- * `reserve` runs the work without its dispatches, to have them from the start.
+ * Work of one key takes its memory in one order, so a recording of new shapes finds the buffers of the largest before
+ * it; `reserve` runs the work without its dispatches, to have them from the start.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { DataType, Recorder } from "../backend";

@@ -18,7 +18,9 @@ export const VIEW_ALIGNMENT = BINDING_ALIGNMENT / 4;
 const FREE_BYTES_KEPT = 256 * 2 ** 20;
 const FREE_SHARE_KEPT = 0.25;
 
-/** Tensors made by `zeros` are weights, caches and gradients: from this size on they get a buffer of their very size. */
+/**
+ * Tensors made by `zeros` are weights, caches and gradients: from this size on they get a buffer of their very size.
+ */
 const EXACT_FROM_BYTES = 8 * 2 ** 20;
 
 /** Passing tensors below that size are made so much larger than asked for. */

@@ -1,7 +1,7 @@
 /**
- * Products on matrix units, which no software adapter has: its tiling, staging, orders and edges run with emulated units, and
- * its WGSL goes through the compiler, on Dawn's backend that computes nothing but knows every feature. The matrix instructions
- * themselves are not run here.
+ * Products on matrix units, which no software adapter has: its tiling, staging, orders and edges run with emulated
+ * units, and its WGSL goes through the compiler, on Dawn's backend that computes nothing but knows every feature. The
+ * matrix instructions themselves are not run here.
  */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

@@ -1,4 +1,7 @@
-/** The tuner: what it chooses from times, what it refuses, what it keeps, and that a real one leaves a backend that is right. */
+/**
+ * The tuner: what it chooses from times, what it refuses, what it keeps, and that a real one leaves a backend that is
+ * right.
+ */
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

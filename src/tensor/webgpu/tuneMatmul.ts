@@ -12,7 +12,9 @@ export interface MatmulTuning {
   readonly from: "kept" | "measured";
   /** Empty where the choice was kept. */
   readonly trials: readonly Trial[];
-  /** What went wrong on the way and did no harm: a record that could not be read or kept, a variant that was refused. */
+  /**
+   * What went wrong on the way and did no harm: a record that could not be read or kept, a variant that was refused.
+   */
   readonly notes: readonly string[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * The training step in jax-js: the decoder, its gradient, the clip and Adam in one compiled function. Arrays are reference
- * counted: a function takes over its arguments, `.ref` keeps one for another use.
+ * The training step in jax-js: the decoder, its gradient, the clip and Adam in one compiled function. Arrays are
+ * reference counted: a function takes over its arguments, `.ref` keeps one for another use.
  */
 import { jit, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
 import type { Contender, DecoderShape, JobOf } from "../../contender";

@@ -1,6 +1,6 @@
 /**
- * TensorFlow.js as it comes, on one of its backends. The WebGPU one is opened with the features and limits of its own base.js,
- * which registers nothing when it is imported before `navigator.gpu` is there.
+ * TensorFlow.js as it comes, on one of its backends. The WebGPU one is opened with the features and limits of its own
+ * base.js, which registers nothing when it is imported before `navigator.gpu` is there.
  */
 import { createRequire } from "node:module";
 import * as tf from "@tensorflow/tfjs-core";

@@ -1,7 +1,7 @@
 /**
- * The policy's decoder written with plain tf.* operations, as a user of TensorFlow.js would: rectangular batches, 2-D products
- * (broadcast ones have no gradient), batched attention with an added mask, the embedding as a product with one-hot rows
- * (`gather` has no gradient on wasm). Mathematically the decoder of src/policy/layers/decoder.ts.
+ * The policy's decoder written with plain tf.* operations, as a user of TensorFlow.js would: rectangular batches, 2-D
+ * products (broadcast ones have no gradient), batched attention with an added mask, the embedding as a product with
+ * one-hot rows (`gather` has no gradient on wasm). Mathematically the decoder of src/policy/layers/decoder.ts.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { DecoderShape } from "../../contender";

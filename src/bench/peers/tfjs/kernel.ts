@@ -1,6 +1,7 @@
 /**
- * What stands for a kernel in stock TensorFlow.js: a composition of tf.* operations; for a gradient, TensorFlow.js' own autodiff of
- * that composition, which computes the forward pass again. Kernels without an entry have no composition worth the name.
+ * What stands for a kernel in stock TensorFlow.js: a composition of tf.* operations; for a gradient, TensorFlow.js' own
+ * autodiff of that composition, which computes the forward pass again. Kernels without an entry have no composition
+ * worth the name.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Contender, JobOf } from "../../contender";

@@ -1,6 +1,7 @@
 /**
- * Sampling with plain tf.* operations: each prompt computed once and its keys and values repeated for its group, a cache that
- * grows by concatenation, Gumbel-max sampling on the device, tokens and log-probabilities read once at the end.
+ * Sampling with plain tf.* operations: each prompt computed once and its keys and values repeated for its group, a
+ * cache that grows by concatenation, Gumbel-max sampling on the device, tokens and log-probabilities read once at the
+ * end.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Contender, JobOf } from "../../contender";

@@ -1,6 +1,7 @@
 /**
- * The training step with TensorFlow.js' own means: variableGrads for the gradient, the global norm and the scaling by tf.*
- * operations, tf.train.adam for the update, one read-back of loss and norm. Inputs lie on the device before the first step.
+ * The training step with TensorFlow.js' own means: variableGrads for the gradient, the global norm and the scaling by
+ * tf.* operations, tf.train.adam for the update, one read-back of loss and norm. Inputs lie on the device before the
+ * first step.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Contender, JobOf } from "../../contender";

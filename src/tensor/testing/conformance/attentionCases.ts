@@ -51,7 +51,10 @@ const VISIBILITY: Readonly<Record<string, readonly Ranges[]>> = {
   ],
 };
 
-/** [heads, kvHeads, headDim]: single head, grouped queries, odd halves, parts that fill no subgroup, the sizes of the family. */
+/**
+ * [heads, kvHeads, headDim]: single head, grouped queries, odd halves, parts that fill no subgroup, the sizes of the
+ * family.
+ */
 const HEADS = [
   [1, 1, 6],
   [4, 4, 16],
@@ -132,7 +135,9 @@ function* selfAttentionCases(): Generator<[string, CaseBody]> {
   ];
 }
 
-/** Slots of a rollout: prompts of 9, 1 and 13 rows in no order, 0 to 6 rows of their own, and every fifth slot empty. */
+/**
+ * Slots of a rollout: prompts of 9, 1 and 13 rows in no order, 0 to 6 rows of their own, and every fifth slot empty.
+ */
 const SLOTS = Array.from({ length: 19 }, (_, slot): Ranges => {
   const [start, end] = (
     [

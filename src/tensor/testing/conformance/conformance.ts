@@ -2,7 +2,8 @@
  * The conformance suite: every kernel of kernels.ts, on small seeded random inputs, run on a backend and on the
  * reference and compared. A backend that passes may host the policy; the self-test at start-up runs a few of the cases.
  *
- *   for (const c of conformanceCases()) test(c.name, async () => expect((await c.run(backend, reference)).failures).toEqual([]));
+ *   for (const c of conformanceCases()) test(c.name, async () => expect((await c.run(backend,
+ *   reference)).failures).toEqual([]));
  */
 
 import type { Backend } from "../../backend";

@@ -9,7 +9,9 @@ import type { Kernels, Weight } from "../../kernels";
 import { disposeWeight, packWeight, type WeightFormat } from "../../packedWeight";
 import { randomUniform } from "../../random";
 
-/** How closely an output must agree: relative to its largest value ("half": after rounding to halves), or to the bit. */
+/**
+ * How closely an output must agree: relative to its largest value ("half": after rounding to halves), or to the bit.
+ */
 export type Agreement = "forward" | "gradient" | "half" | "exact";
 
 export interface Output {

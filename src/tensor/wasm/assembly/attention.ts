@@ -50,7 +50,10 @@ function hide(scores: usize, own0: i32, count0: i32, own1: i32, count1: i32): vo
   for (let j = own1; j < count1; j++) store<f32>(scores + <usize>(count0 + j) * 4, -Infinity);
 }
 
-/** Turns `count` scores (room for four more) into e^(score − max) in place and returns their sum; the maximum goes to `top`. */
+/**
+ * Turns `count` scores (room for four more) into e^(score − max) in place and returns their sum; the maximum goes to
+ * `top`.
+ */
 function softmaxRow(scores: usize, count: i32, top: usize): f32 {
   const end = scores + <usize>count * 4;
   v128.store(end, splat(-Infinity));

@@ -9,9 +9,9 @@
  */
 
 /**
- * acc + a·b. The kernels are compiled twice: with relaxed SIMD the product is not rounded before the sum where the processor
- * has a fused multiply-add (one instruction for two: 1.2 to 1.4 times the matrix products, measured in turns), without
- * it is. binaries.ts chooses the build that the engine takes.
+ * acc + a·b. The kernels are compiled twice: with relaxed SIMD the product is not rounded before the sum where the
+ * processor has a fused multiply-add (one instruction for two: 1.2 to 1.4 times the matrix products, measured in
+ * turns), without it is. binaries.ts chooses the build that the engine takes.
  */
 @inline
 export function madd(acc: v128, a: v128, b: v128): v128 {

@@ -78,7 +78,10 @@ export function packWeightTransposed(
   }
 }
 
-/** Panels of rows [first, first + rows) of W (multiply dy by them: dy · W). `rowScratch`: rows·columns floats unless f32. */
+/**
+ * Panels of rows [first, first + rows) of W (multiply dy by them: dy · W). `rowScratch`: rows·columns floats unless
+ * f32.
+ */
 export function packWeight(
   format: i32, values: usize, scales: usize, columns: i32, first: i32, rows: i32, scale: f32, out: usize, rowScratch: usize,
 ): void {

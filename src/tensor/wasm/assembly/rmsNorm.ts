@@ -30,7 +30,9 @@ export function rmsNorm(rows: i32, d: i32, x: usize, weight: usize, eps: f32, ou
   }
 }
 
-/** dx = r·w·dy − x·r³/D·Σ w·dy·x (+ residual), r = 1/rms; dWeight += Σ_rows dy·x·r. `residual` and `dWeight` may be 0. */
+/**
+ * dx = r·w·dy − x·r³/D·Σ w·dy·x (+ residual), r = 1/rms; dWeight += Σ_rows dy·x·r. `residual` and `dWeight` may be 0.
+ */
 export function rmsNormGrad(
   rows: i32, d: i32, x: usize, weight: usize, dy: usize, eps: f32, residual: usize, dWeight: usize, out: usize,
 ): void {

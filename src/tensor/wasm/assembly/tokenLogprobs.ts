@@ -38,8 +38,9 @@ function joinRow(logits: usize, n: i32, first: i32, target: i32, state: usize): 
 }
 
 /**
- * hidden [n, d], head [v, d] in any format; all outputs [n]. `chunk` tokens of the vocabulary and `block` rows at a time.
- * scratch (bytes): 128 + n·16 (states) + roundUp8(chunk)·d·4 (panels) + 8·d·4 + block·roundUp4(chunk + 4)·4 (logits).
+ * hidden [n, d], head [v, d] in any format; all outputs [n]. `chunk` tokens of the vocabulary and `block` rows at a
+ * time. scratch (bytes): 128 + n·16 (states) + roundUp8(chunk)·d·4 (panels) + 8·d·4 + block·roundUp4(chunk + 4)·4
+ * (logits).
  */
 export function tokenLogprobs(
   n: i32, d: i32, v: i32, hidden: usize, format: i32, head: usize, scales: usize, targets: usize, temperature: f32,
@@ -83,7 +84,8 @@ export function tokenLogprobs(
 /**
  * dLogits = dLogprob·(1[target] − softmax), recomputed chunk by chunk; the 1/T of the chain rule is carried by the
  * packed head and by `scale` of the weight gradient. dHidden [n, d] is written, dHead (f32, may be 0) accumulates.
- * scratch: as above without states, plus roundUp8(d)·chunk·4 (second panels) + (packed: chunk·d·4) + multiplyTransposed's.
+ * scratch: as above without states, plus roundUp8(d)·chunk·4 (second panels) + (packed: chunk·d·4) +
+ * multiplyTransposed's.
  */
 export function tokenLogprobsGrad(
   n: i32, d: i32, v: i32, hidden: usize, format: i32, head: usize, scales: usize, targets: usize, temperature: f32,

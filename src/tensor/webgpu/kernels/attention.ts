@@ -195,7 +195,10 @@ export class AttentionKernels {
     ];
   }
 
-  /** Parts of a head are vec4 where every offset and stride allows it. @param own keys and values lie in the queries' matrix: neighbours see nearly the same rows */
+  /**
+   * Parts of a head are vec4 where every offset and stride allows it. @param own keys and values lie in the queries'
+   * matrix: neighbours see nearly the same rows
+   */
   private variant(
     { headDim, qOffset, kOffset, vOffset }: AttentionShape,
     qColumns: number,

@@ -1,12 +1,13 @@
 /**
- * WGSL of attention for adapters on which a workgroup is one subgroup (oneSubgroup.ts), where neighbouring rows see nearly the
- * same rows: training and prompts. Such an adapter reads memory lane by lane, a test and a load for each, also where all lanes want
- * the same value; loads and barriers are what attention by rows (attentionCode.ts) spends its time on there. Here a workgroup has
- * a few neighbouring rows of one head, each in the registers of a lane, and walks through all that any of them sees. A value is
- * loaded once, each lane another part, and handed round with `subgroupBroadcast` from constant lanes. No workgroup memory.
+ * WGSL of attention for adapters on which a workgroup is one subgroup (oneSubgroup.ts), where neighbouring rows see
+ * nearly the same rows: training and prompts. Such an adapter reads memory lane by lane, a test and a load for each,
+ * also where all lanes want the same value; loads and barriers are what attention by rows (attentionCode.ts) spends its
+ * time on there. Here a workgroup has a few neighbouring rows of one head, each in the registers of a lane, and walks
+ * through all that any of them sees. A value is loaded once, each lane another part, and handed round with
+ * `subgroupBroadcast` from constant lanes. No workgroup memory.
  *
- * A row that a lane does not see weighs 0 there, and what a lane sums up does not depend on the rows beside it: it adds the
- * same rows in the same order by the same operations, wherever a step of the walk begins (onlineSoftmax.ts).
+ * A row that a lane does not see weighs 0 there, and what a lane sums up does not depend on the rows beside it: it adds
+ * the same rows in the same order by the same operations, wherever a step of the walk begins (onlineSoftmax.ts).
  */
 import { finishRow, SOFTMAX, startRow, weigh } from "./onlineSoftmax";
 import { RowBlock, SEEN } from "./rowBlock";
@@ -29,7 +30,10 @@ export function forwardBlock(headDim: number, lanes: number): AttentionBlock {
   return { rows: block.rows, code: () => forwardCode(block) };
 }
 
-/** Buffers qkv, visible, out, lse, dOut, dQkv, norms. With eight lanes a second row would double the compile time for a fifth. */
+/**
+ * Buffers qkv, visible, out, lse, dOut, dQkv, norms. With eight lanes a second row would double the compile time for a
+ * fifth.
+ */
 export function queriesBlock(headDim: number, lanes: number): AttentionBlock {
   const block = new RowBlock(headDim, lanes, lanes < 8 ? 2 : 1);
   return { rows: block.rows, code: () => queriesCode(block) };

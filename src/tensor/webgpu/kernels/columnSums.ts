@@ -34,7 +34,10 @@ export function addColumnSums(dispatcher: Dispatcher, storage: Storage, sums: Co
   for (const partial of partials) partial.dispose();
 }
 
-/** Blocks of rows, blocks of blocks …: at least two levels, though few rows need none, so that batches of all sizes take memory in one order (arena.ts). */
+/**
+ * Blocks of rows, blocks of blocks …: at least two levels, though few rows need none, so that batches of all sizes take
+ * memory in one order (arena.ts).
+ */
 function levels(rows: number): number[] {
   const sizes: number[] = [];
   for (let left = rows; left > ROWS_PER_BLOCK || sizes.length < 2; ) {

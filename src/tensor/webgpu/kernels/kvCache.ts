@@ -16,7 +16,10 @@ fn kernel(group: u32, lane: u32) {
   into[(u32(goal) + params.cacheOffset) * params.count + column] = x[row * params.width + params.offset + column];
 }`;
 
-/** One item turns (queries, keys) or copies (values) a pair of columns, and stores it in the cache unless it is a query's. */
+/**
+ * One item turns (queries, keys) or copies (values) a pair of columns, and stores it in the cache unless it is a
+ * query's.
+ */
 const ROPE_TO_CACHE = `
 fn kernel(group: u32, lane: u32) {
   let item = group * THREADS + lane;
@@ -47,7 +50,10 @@ fn kernel(group: u32, lane: u32) {
   into[at + params.half] = b;
 }`;
 
-/** The same where the cache holds halves: an item has two neighbouring pairs, and writes a word for each half of the head. */
+/**
+ * The same where the cache holds halves: an item has two neighbouring pairs, and writes a word for each half of the
+ * head.
+ */
 const ROPE_TO_HALVES = `
 fn asHalf(x: f32) -> u32 {
   let bits = bitcast<u32>(x);

@@ -5,9 +5,9 @@
  *   NN  dx = dy · W    A [m, k], B [k, n]
  *   TN  dW = dyᵀ · x   A [k, m], B [k, n]
  *
- * with an optional bias [n], residual [m, n] and accumulation into C. The loops are those of a variant (matmul/), chosen by
- * adapter and kind of product. In each variant sums run over k in an order that depends on nothing but the code, so results do
- * not depend on scheduling; another variant's may differ in the last bits.
+ * with an optional bias [n], residual [m, n] and accumulation into C. The loops are those of a variant (matmul/),
+ * chosen by adapter and kind of product. In each variant sums run over k in an order that depends on nothing but the
+ * code, so results do not depend on scheduling; another variant's may differ in the last bits.
  */
 import { type Dispatcher, type KernelSpec, type Operand, type ParamType, read, write } from "../dispatch";
 import type { Matmul, MatmulCode, MatmulPlan, Orientation } from "./matmul/variant";

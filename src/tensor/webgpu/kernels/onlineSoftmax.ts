@@ -1,7 +1,7 @@
 /**
- * Softmax over keys as they come (Milakov & Gimelshein 2018), as WGSL text for the rows of a RowBlock. Departure: the running maximum is
- * kept as a power of two, so that to scale by another one rounds nothing, and a row's result depends on the order of its keys
- * but not on how many are taken at once or what lies beside them.
+ * Softmax over keys as they come (Milakov & Gimelshein 2018), as WGSL text for the rows of a RowBlock. Departure: the
+ * running maximum is kept as a power of two, so that to scale by another one rounds nothing, and a row's result depends
+ * on the order of its keys but not on how many are taken at once or what lies beside them.
  */
 import type { RowBlock } from "./rowBlock";
 
@@ -11,7 +11,9 @@ const NOTHING = -0x20000000;
 /** 2^exponent, exponent <= 0; 0 where f32 cannot tell. */
 fn power(exponent: i32) -> f32 { return bitcast<f32>(u32(max(exponent, -127) + 127) << 23u); }`;
 
-/** Registers of row `r`: its scaled query q, sums of values, the exponent of the largest weight and the sum of weights. */
+/**
+ * Registers of row `r`: its scaled query q, sums of values, the exponent of the largest weight and the sum of weights.
+ */
 export const startRow = (block: RowBlock, r: number): string => `
   let qStart${r} = row${r} * params.qColumns + params.qOffset + head * params.parts;
   ${block.readOwn({ [`q${r}`]: `params.scale * LOG2_E * q[qStart${r} + i]` })}
@@ -20,8 +22,8 @@ export const startRow = (block: RowBlock, r: number): string => `
   var total${r} = 0.0;`;
 
 /**
- * Takes the keys 0, 1 … of a step into row `r`: from score{key}_{r} and sees{key}_{r} their weights p{key}_{r}, by which the caller
- * is to add up the values.
+ * Takes the keys 0, 1 … of a step into row `r`: from score{key}_{r} and sees{key}_{r} their weights p{key}_{r}, by
+ * which the caller is to add up the values.
  */
 export const weigh = (block: RowBlock, r: number, keys: number): string => {
   const eachKey = (text: (key: number) => string): string =>

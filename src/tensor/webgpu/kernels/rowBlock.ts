@@ -1,6 +1,7 @@
 /**
- * The rows that a workgroup of attentionBlocks.ts has, in the registers of the lanes of one subgroup, as WGSL text: a lane has every
- * lanes-th row, `name_0`, `name_1` … are the vec4s of a head of one. Registers are named one by one: an array would live in memory.
+ * The rows that a workgroup of attentionBlocks.ts has, in the registers of the lanes of one subgroup, as WGSL text: a
+ * lane has every lanes-th row, `name_0`, `name_1` … are the vec4s of a head of one. Registers are named one by one: an
+ * array would live in memory.
  */
 
 /** vec4s of a step of the walk: more make the shader long, and slow to compile. */
@@ -24,7 +25,10 @@ export class RowBlock {
   readonly parts: number;
   /** Rows that a step of the walk loads: so many that the least share of a load is wasted. */
   readonly steps: number;
-  /** vec4s that a lane loads of a step's rows: element e is part e % parts of row e / parts, and lane e % lanes loads it. */
+  /**
+   * vec4s that a lane loads of a step's rows: element e is part e % parts of row e / parts, and lane e % lanes loads
+   * it.
+   */
   readonly loads: number;
   readonly rows: number;
 
@@ -57,7 +61,10 @@ export class RowBlock {
     return each(this.loads, text);
   }
 
-  /** For every part of a step's row, held in the loads `name`: `part`, the same on all lanes, and the statement of each of the lane's rows. */
+  /**
+   * For every part of a step's row, held in the loads `name`: `part`, the same on all lanes, and the statement of each
+   * of the lane's rows.
+   */
   handRound(name: string, step: number, statement: (row: number, part: number) => string): string {
     return this.eachPart((i) => {
       const element = step * this.parts + i;
@@ -66,8 +73,8 @@ export class RowBlock {
   }
 
   /**
-   * Which rows and which of `heads` heads the lanes have, and what each lane loads of a step of the walk through `walked` rows.
-   * Lanes beyond the last row are not inside and take it again.
+   * Which rows and which of `heads` heads the lanes have, and what each lane loads of a step of the walk through
+   * `walked` rows. Lanes beyond the last row are not inside and take it again.
    */
   place(heads: string, walked: string): string {
     return `
@@ -96,7 +103,10 @@ export class RowBlock {
     return this.eachPart((i) => `var ${name}_${i} = vec4f(0.0);`);
   }
 
-  /** Registers name_0, name_1 … from part `i` of a lane's own row. A loop to a run-time bound: unrolled, loads and stores are most of the compile time. */
+  /**
+   * Registers name_0, name_1 … from part `i` of a lane's own row. A loop to a run-time bound: unrolled, loads and
+   * stores are most of the compile time.
+   */
   readOwn(reads: Readonly<Record<string, string>>): string {
     const entries = Object.entries(reads);
     return `
@@ -121,7 +131,8 @@ export class RowBlock {
   }
 
   /**
-   * Walks in steps through the rows in which a range of any lane lies, each once; ranges that lie apart one after another.
+   * Walks in steps through the rows in which a range of any lane lies, each once; ranges that lie apart one after
+   * another.
    * @param ranges the lane's own @param body has `at`, the first row of the step
    */
   walk(ranges: readonly string[], body: string): string {

@@ -1,6 +1,7 @@
 /**
- * WGSL for sums and maxima over the invocations of a workgroup that share one row; THREADS is a power of two. Where a workgroup can
- * be one subgroup, by subgroup operations: a barrier splits a shader on a CPU into parts that are run in turns.
+ * WGSL for sums and maxima over the invocations of a workgroup that share one row; THREADS is a power of two. Where a
+ * workgroup can be one subgroup, by subgroup operations: a barrier splits a shader on a CPU into parts that are run in
+ * turns.
  */
 import type { AdapterTraits } from "../device";
 import { lacksOneSubgroup } from "./oneSubgroup";
@@ -25,7 +26,10 @@ fn ${name}(value: ${type}, lane: u32) -> ${type} {
 export const ROW_SUM = rowReduction("rowSum", "f32", (a, b) => `${a} + ${b}`);
 export const ROW_MAX = rowReduction("rowMax", "f32", (a, b) => `max(${a}, ${b})`);
 
-/** How a kernel with a workgroup a row is made on an adapter: parts of its KernelSpec, and WGSL that declares rowSum and rowMax. */
+/**
+ * How a kernel with a workgroup a row is made on an adapter: parts of its KernelSpec, and WGSL that declares rowSum and
+ * rowMax.
+ */
 export interface RowWorkgroup {
   readonly threads: number;
   readonly oneSubgroup: boolean;

@@ -17,7 +17,10 @@ export interface WeightAccess {
    * Needs `params.weightColumns`.
    */
   readonly code: string;
-  /** The same as `fn weight4h(row, column) -> vec4h`, in a device with shader-f16; packed halves are read as what they are. */
+  /**
+   * The same as `fn weight4h(row, column) -> vec4h`, in a device with shader-f16; packed halves are read as what they
+   * are.
+   */
   readonly half: { readonly buffers: readonly BufferSpec[]; readonly code: string };
 }
 

@@ -1,9 +1,10 @@
 /**
- * Matrix product for adapters that are a CPU and have subgroups of one size: a workgroup is one subgroup and makes up to two
- * rows a lane × 4 columns a lane of C in registers. Such an adapter (lavapipe, SwiftShader) reads memory lane by lane, a test and
- * a load for each, also where all lanes want the same value; loads, not sums, are what register tiles spend their time on. Here
- * no value is loaded twice in a workgroup: each lane loads a part of A of its own, and the subgroup hands it round with
- * `subgroupBroadcast` from a constant lane, which is one instruction. No workgroup memory, no barriers.
+ * Matrix product for adapters that are a CPU and have subgroups of one size: a workgroup is one subgroup and makes up
+ * to two rows a lane × 4 columns a lane of C in registers. Such an adapter (lavapipe, SwiftShader) reads memory lane by
+ * lane, a test and a load for each, also where all lanes want the same value; loads, not sums, are what register tiles
+ * spend their time on. Here no value is loaded twice in a workgroup: each lane loads a part of A of its own, and the
+ * subgroup hands it round with `subgroupBroadcast` from a constant lane, which is one instruction. No workgroup memory,
+ * no barriers.
  */
 import { lacksOneSubgroup } from "../oneSubgroup";
 import type { MatmulCode, MatmulVariant, Orientation } from "./variant";
@@ -29,7 +30,9 @@ export const broadcastTiles: MatmulVariant = {
   },
 };
 
-/** The least power of two that holds m rows, at most two a lane: a tile of more rows than there are would sum nothing. */
+/**
+ * The least power of two that holds m rows, at most two a lane: a tile of more rows than there are would sum nothing.
+ */
 const rowsFor = (m: number, lanes: number): number =>
   [1, 2, 4, 8, 16].find((rows) => rows >= Math.min(m, 2 * lanes)) ?? 2 * lanes;
 
@@ -50,8 +53,8 @@ fn kernel(group: u32, lane: u32) {
 }
 
 /**
- * x · Wᵀ and dy · W, four k at a time. With as many rows as lanes or more, a lane loads four k of each of its rows; with fewer,
- * the lanes share the rows out for several steps of four k, so that one load serves them all.
+ * x · Wᵀ and dy · W, four k at a time. With as many rows as lanes or more, a lane loads four k of each of its rows;
+ * with fewer, the lanes share the rows out for several steps of four k, so that one load serves them all.
  */
 function rowLoop(orientation: Exclude<Orientation, "TN">, rows: number, lanes: number): string {
   const perLane = Math.max(1, rows / lanes);

@@ -1,8 +1,8 @@
 /**
- * Which variant makes which product on a backend. Products fall into few kinds, a row of the table each; a variant that is not
- * written for a product leaves it to the plain one (broadcast or register tiles on CPU adapters, shared tiles on GPUs). The choice is made
- * when the backend is opened and never changes after, so that a backend gives the same bits every time; a backend with another choice
- * is another backend.
+ * Which variant makes which product on a backend. Products fall into few kinds, a row of the table each; a variant that
+ * is not written for a product leaves it to the plain one (broadcast or register tiles on CPU adapters, shared tiles on
+ * GPUs). The choice is made when the backend is opened and never changes after, so that a backend gives the same bits
+ * every time; a backend with another choice is another backend.
  */
 import { broadcastTiles } from "./broadcastTiles";
 import { f16 } from "./f16";

@@ -1,8 +1,8 @@
 /**
- * Subgroup matrices in plain WGSL, for adapters without matrix units: lane r of a subgroup of M lanes holds row r of a Sum; a
- * Left or Right only remembers where in workgroup memory it lies, and is read when it is multiplied. It is slow and only for
- * tests: the tiling, staging, orders and edges of the subgroupMatrix variant run as they are; what is not seen is the matrix
- * instructions themselves.
+ * Subgroup matrices in plain WGSL, for adapters without matrix units: lane r of a subgroup of M lanes holds row r of a
+ * Sum; a Left or Right only remembers where in workgroup memory it lies, and is read when it is multiplied. It is slow
+ * and only for tests: the tiling, staging, orders and edges of the subgroupMatrix variant run as they are; what is not
+ * seen is the matrix instructions themselves.
  */
 import type { FragmentDialect, FragmentShape } from "./fragments";
 

@@ -1,8 +1,9 @@
 /**
- * Shared tiles with the weight held as halves in workgroup memory (half the memory and its traffic), and weights packed as
- * halves read as `f16` instead of being unpacked from words. Sums are f32, and so are activations and gradients: their range
- * is wider than that of halves (65504 down to 6e-8), and overflow would not show. So a weight packed as halves gives what
- * shared tiles give; f32 and int4 weights are rounded to 11 bits. Products without a weight (dyᵀ · x) are left out.
+ * Shared tiles with the weight held as halves in workgroup memory (half the memory and its traffic), and weights packed
+ * as halves read as `f16` instead of being unpacked from words. Sums are f32, and so are activations and gradients:
+ * their range is wider than that of halves (65504 down to 6e-8), and overflow would not show. So a weight packed as
+ * halves gives what shared tiles give; f32 and int4 weights are rounded to 11 bits. Products without a weight (dyᵀ · x)
+ * are left out.
  */
 import { tiledMatmul, tileOf } from "./sharedTiles";
 import type { MatmulVariant } from "./variant";

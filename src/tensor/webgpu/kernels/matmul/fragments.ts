@@ -1,7 +1,7 @@
 /**
- * Subgroup matrices (WGSL `chromium_experimental_subgroup_matrix`): small matrices that a whole subgroup holds together and a
- * GPU's matrix units multiply. An adapter lists which sizes and types it has. Two spellings of loads and stores are about: newer
- * Dawn takes the order as a template parameter (`row_major`), older Chromium as an argument.
+ * Subgroup matrices (WGSL `chromium_experimental_subgroup_matrix`): small matrices that a whole subgroup holds together
+ * and a GPU's matrix units multiply. An adapter lists which sizes and types it has. Two spellings of loads and stores
+ * are about: newer Dawn takes the order as a template parameter (`row_major`), older Chromium as an argument.
  */
 import { z } from "zod";
 import type { Enable } from "../../pipelines";
@@ -46,7 +46,10 @@ export interface FragmentSupport {
   readonly dialect: FragmentDialect;
 }
 
-/** What `adapter.info.subgroupMatrixConfigs` lists; none where there is no such list. @throws ZodError when it lists something else */
+/**
+ * What `adapter.info.subgroupMatrixConfigs` lists; none where there is no such list. @throws ZodError when it lists
+ * something else
+ */
 export function fragmentConfigs(info: GPUAdapterInfo): readonly FragmentConfig[] {
   const listed: unknown = Reflect.get(info, "subgroupMatrixConfigs");
   return listed === undefined || listed === null ? [] : z.array(fragmentConfigSchema).parse(listed);

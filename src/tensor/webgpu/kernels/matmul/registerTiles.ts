@@ -1,6 +1,6 @@
 /**
- * Matrix product for adapters that are a CPU (SwiftShader, lavapipe) and have no subgroups of one size; those that have do better
- * with broadcastTiles.ts. Each invocation holds a tile of rows ×
+ * Matrix product for adapters that are a CPU (SwiftShader, lavapipe) and have no subgroups of one size; those that have
+ * do better with broadcastTiles.ts. Each invocation holds a tile of rows ×
  * 4 or 8 columns in registers. The rows depend on the workgroup only, so that all lanes want the same
  * values of A; neighbouring lanes take neighbouring columns. No workgroup memory, no barriers:
  * on these adapters both cost more than the loads they save.
@@ -9,9 +9,9 @@ import type { MatmulCode, MatmulVariant } from "./variant";
 
 /**
  * 4 × 4 a lane, 8 lanes: eight rows run no faster (8 × 4 accumulators spill) and take three times as long to
- * compile, which is a second a shader as it is; wider workgroups gain nothing. 4 × 8 a lane takes a quarter of the time away from
- * dyᵀ·x and up to a tenth from x·Wᵀ, and nothing from dy·W; of few rows it would leave processors without work. In every shape
- * a sum runs over k alone, so that the bits are the same.
+ * compile, which is a second a shader as it is; wider workgroups gain nothing. 4 × 8 a lane takes a quarter of the time
+ * away from dyᵀ·x and up to a tenth from x·Wᵀ, and nothing from dy·W; of few rows it would leave processors without
+ * work. In every shape a sum runs over k alone, so that the bits are the same.
  */
 const THREADS = 8;
 const ROWS = [0, 1, 2, 3] as const;

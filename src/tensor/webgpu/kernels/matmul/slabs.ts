@@ -1,4 +1,6 @@
-/** WGSL that copies a slab of an operand, SLAB k deep and TILE wide, into workgroup memory. Past the end of k: zeros. */
+/**
+ * WGSL that copies a slab of an operand, SLAB k deep and TILE wide, into workgroup memory. Past the end of k: zeros.
+ */
 
 export interface SlabCopy {
   /** A workgroup array. */
@@ -7,8 +9,8 @@ export interface SlabCopy {
   readonly load: string;
   readonly type: "vec4f" | "vec4h";
   /**
-   * The operand's rows run over k, so four neighbours are four places of the tile; otherwise four neighbours are four k of one
-   * place.
+   * The operand's rows run over k, so four neighbours are four places of the tile; otherwise four neighbours are four k
+   * of one place.
    */
   readonly depthMajor: boolean;
   /** First place of the tile and number of places, in WGSL. */

@@ -1,11 +1,13 @@
 /**
- * Matrix product on a GPU's matrix units (fragments.ts): a workgroup of four subgroups makes 64 × 64 or 32 × 32 of C, each
- * subgroup a quarter in fragments. Slabs of A and B are read into workgroup memory as shared tiles do, so that every orientation, weight
- * format and ragged edge goes the same way; the result passes through workgroup memory to get its bias, residual and bounds.
+ * Matrix product on a GPU's matrix units (fragments.ts): a workgroup of four subgroups makes 64 × 64 or 32 × 32 of C,
+ * each subgroup a quarter in fragments. Slabs of A and B are read into workgroup memory as shared tiles do, so that
+ * every orientation, weight format and ragged edge goes the same way; the result passes through workgroup memory to get
+ * its bias, residual and bounds.
  *
- * Units with f32 operands serve every product. Units with f16 operands serve x · Wᵀ only, and round both: x is divided by
- * ACTIVATION_SCALE before and the sum multiplied by it after, which is exact but for the range, now ± 1e6 with steps of 1e-6
- * near zero; what lies beyond saturates. Gradients span more than that: dy · W and dyᵀ · x are left to other variants.
+ * Units with f32 operands serve every product. Units with f16 operands serve x · Wᵀ only, and round both: x is divided
+ * by ACTIVATION_SCALE before and the sum multiplied by it after, which is exact but for the range, now ± 1e6 with steps
+ * of 1e-6 near zero; what lies beyond saturates. Gradients span more than that: dy · W and dyᵀ · x are left to other
+ * variants.
  */
 import type { FragmentShape, FragmentSupport } from "./fragments";
 import { tileOf } from "./sharedTiles";
@@ -59,7 +61,9 @@ export const subgroupMatrix: MatmulVariant = {
   },
 };
 
-/** Packed weights are rounded as it is and take the faster f16 units; f32 weights keep f32 where there are such units. */
+/**
+ * Packed weights are rounded as it is and take the faster f16 units; f32 weights keep f32 where there are such units.
+ */
 function fragmentsFor(
   { format }: Pick<MatmulShape, "format">,
   { fragments, features }: MatmulAdapter,
@@ -82,7 +86,10 @@ function shapeOf({ configs }: FragmentSupport, component: "f32" | "f16"): Fragme
   return fits === undefined ? null : { component, M: fits.M, N: fits.N, K: fits.K };
 }
 
-/** Elements between neighbouring rows of a slab stored by rows of k places, or by rows of tile places; elements of a slab. */
+/**
+ * Elements between neighbouring rows of a slab stored by rows of k places, or by rows of tile places; elements of a
+ * slab.
+ */
 function slabSizes(tile: number): { readonly byPlace: number; readonly byDepth: number; readonly elements: number } {
   const [byPlace, byDepth] = [SLAB + PADDING, tile + PADDING];
   return { byPlace, byDepth, elements: Math.max(tile * byPlace, SLAB * byDepth) };

@@ -1,13 +1,15 @@
 /**
  * Matrix product with subgroup operations and no workgroup memory. Two codes:
  *
- *  - few rows of x · Wᵀ (a decoded token): the lanes of a subgroup walk along k side by side, so that they read neighbouring
+ *  - few rows of x · Wᵀ (a decoded token): the lanes of a subgroup walk along k side by side, so that they read
+ *  neighbouring
  *    parts of a row of W, and add up what they have with `subgroupAdd`;
  *  - everything else: a subgroup makes 8 rows × 4 columns a lane; each lane loads a different part of A's rows, and the
- *    subgroup hands the parts round with `subgroupShuffle`. On CPU adapters 4 rows: a shuffle is long code there, and eight rows
- *    of it take ten seconds to compile.
+ *    subgroup hands the parts round with `subgroupShuffle`. On CPU adapters 4 rows: a shuffle is long code there, and
+ *    eight rows of it take ten seconds to compile.
  *
- * A workgroup may hold subgroups of any size between the adapter's least and most: work is dealt out by the actual size.
+ * A workgroup may hold subgroups of any size between the adapter's least and most: work is dealt out by the actual
+ * size.
  */
 import type { MatmulAdapter, MatmulCode, MatmulPlan, MatmulVariant, Orientation } from "./variant";
 
@@ -77,7 +79,9 @@ fn kernel(group: u32, lane: u32, subgroup: u32, subgroups: u32, subgroupLane: u3
   };
 }
 
-/** Each subgroup takes its rows × (4 · its size); smaller subgroups than the largest share one of its tiles by columns. */
+/**
+ * Each subgroup takes its rows × (4 · its size); smaller subgroups than the largest share one of its tiles by columns.
+ */
 function shuffledTiles(orientation: Orientation, adapter: MatmulAdapter): MatmulPlan {
   const { subgroupMaxSize: most, software } = adapter;
   const rows = rowsOf(adapter);

@@ -1,7 +1,8 @@
 /**
- * The tuner: for each kind of product, the fastest of the variants that the adapter offers and that agree with the plain one.
- * Variants that round 32-bit operands take part only where the weight is packed, and rounded, already. A variant must be a
- * twentieth faster than the plain one to be chosen, so that noise does not choose. What the clock does not allow stays plain.
+ * The tuner: for each kind of product, the fastest of the variants that the adapter offers and that agree with the
+ * plain one. Variants that round 32-bit operands take part only where the weight is packed, and rounded, already. A
+ * variant must be a twentieth faster than the plain one to be chosen, so that noise does not choose. What the clock
+ * does not allow stays plain.
  */
 import {
   MATMUL_KINDS,
@@ -49,7 +50,10 @@ export interface Tuning {
 
 /** What the tuner needs of a device. */
 export interface Timing {
-  /** Compile and run once. → largest difference from the plain variant's values, over the largest value; or the device's error */
+  /**
+   * Compile and run once. → largest difference from the plain variant's values, over the largest value; or the device's
+   * error
+   */
   compare(kind: MatmulKind, variant: MatmulVariantName): Promise<number | { readonly error: string }>;
   /** Milliseconds of one product. */
   time(kind: MatmulKind, variant: MatmulVariantName): Promise<number>;

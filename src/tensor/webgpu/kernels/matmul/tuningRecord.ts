@@ -1,6 +1,6 @@
 /**
- * The tuner's choices as they are kept between runs: one entry an adapter, driver and version of this code, the latest few. A
- * record that cannot be read is told and made anew; an entry of another driver or other kernels is not found.
+ * The tuner's choices as they are kept between runs: one entry an adapter, driver and version of this code, the latest
+ * few. A record that cannot be read is told and made anew; an entry of another driver or other kernels is not found.
  */
 import { z } from "zod";
 import { MATMUL_KINDS, type MatmulTable, matmulVariant } from "./choice";
@@ -51,8 +51,8 @@ export function withChoice(record: TuningRecord | null, identity: string, table:
 }
 
 /**
- * What a choice holds for: the adapter with its driver (as far as it tells), what it offers, where it runs (browser or Node and
- * their version), and the code of the variants itself, so that changed kernels are measured anew.
+ * What a choice holds for: the adapter with its driver (as far as it tells), what it offers, where it runs (browser or
+ * Node and their version), and the code of the variants itself, so that changed kernels are measured anew.
  */
 export function tuningIdentity(
   { vendor, architecture, device, description }: GPUAdapterInfo,

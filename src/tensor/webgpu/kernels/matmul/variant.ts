@@ -1,6 +1,7 @@
 /**
  * What a variant of the matrix product is: code for the same C[m, n] = Σ_k A·B that suits some adapters and shapes, and
- * says what it needs. Variants share how operands are read and results stored (product.ts), so that each is only its loops.
+ * says what it needs. Variants share how operands are read and results stored (product.ts), so that each is only its
+ * loops.
  */
 import type { Operand } from "../../dispatch";
 import type { Enable } from "../../pipelines";
@@ -30,7 +31,10 @@ export interface Matmul {
   readonly aPart?: { readonly columns: number; readonly first: number };
   readonly b: { readonly access: WeightAccess; readonly operands: readonly Operand[] };
   readonly c: Operand;
-  /** Row length of C (and of the residual), where it is wider than the product; C and the residual then begin at its first column. */
+  /**
+   * Row length of C (and of the residual), where it is wider than the product; C and the residual then begin at its
+   * first column.
+   */
   readonly cColumns?: number;
   readonly bias?: Operand | null;
   readonly residual?: Operand | null;
@@ -38,7 +42,10 @@ export interface Matmul {
   readonly accumulate?: boolean;
 }
 
-/** What a variant is given to choose its loops by: no operands, so that the same holds for a tuner's and a layer's product. */
+/**
+ * What a variant is given to choose its loops by: no operands, so that the same holds for a tuner's and a layer's
+ * product.
+ */
 export type MatmulShape = Pick<Matmul, "orientation" | "m" | "n" | "k"> & { readonly format: WeightAccess["format"] };
 
 /** What an adapter offers to matmuls. */
@@ -61,8 +68,8 @@ export interface MatmulAdapter {
 export interface MatmulCode {
   readonly orientation: Orientation;
   /**
-   * `a4(m, k)`: four k of row m (NT, NN); `a4(k, m)`: four m of row k (TN). `weight4` likewise for B; `weight4h` the same in
-   * halves, where the plan asked for them.
+   * `a4(m, k)`: four k of row m (NT, NN); `a4(k, m)`: four m of row k (TN). `weight4` likewise for B; `weight4h` the
+   * same in halves, where the plan asked for them.
    */
   readonly loads: string;
   /** `storeTile(m, n, tile)`: 4 × 4 of C from (m, n) on, with the bias, residual and bounds. */
