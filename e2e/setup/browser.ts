@@ -65,7 +65,8 @@ export function findOrInstallBrowser(): string {
   }
   if (!existsSync(chromium.executablePath())) {
     throw new Error(
-      "No Chromium for the tests: none on PATH, Debian's package could not be installed and the download failed. Install Chromium or Chrome, or set SRPO_BROWSER to its path.",
+      "No Chromium for the tests: none on PATH, Debian's package could not be installed and the download failed. " +
+        "Install Chromium or Chrome, or set SRPO_BROWSER to its path.",
     );
   }
   return chromium.executablePath();

@@ -50,7 +50,8 @@ export function softwareVulkan(browser: string): Record<string, string> {
     const driver = lavapipe() ?? swiftshader;
     if (!driver) {
       throw new Error(
-        `No software Vulkan driver for the WebGPU tests: looked for lavapipe (Mesa ≥ ${OLDEST_MESA}) and for vk_swiftshader_icd.json in ${folders.join(", ")}. Install Debian's chromium, or set VK_ICD_FILENAMES.`,
+        `No software Vulkan driver for the WebGPU tests: looked for lavapipe (Mesa ≥ ${OLDEST_MESA}) and for ` +
+          `vk_swiftshader_icd.json in ${folders.join(", ")}. Install Debian's chromium, or set VK_ICD_FILENAMES.`,
       );
     }
     added.VK_ICD_FILENAMES = driver;

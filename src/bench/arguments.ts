@@ -42,24 +42,29 @@ const FLAGS = {
 export function help(benchmarks: readonly { readonly name: BenchmarkName; readonly description: string }[]): string {
   return [
     "npm run bench -- [NAME …] [--backend webgpu|wasm|reference] [--json FILE] [--quick]",
-    "npm run bench -- full-size [--shape 3b|7b] [--folder DIR] [--python FILE] [--packing f16|int4|f32] --backend webgpu",
+    "npm run bench -- full-size [--shape 3b|7b] [--folder DIR] [--python FILE] [--packing f16|int4|f32] --backend " +
+      "webgpu",
     "",
     "Measures this project, stock TensorFlow.js and jax-js side by side, interleaved, in processes of their own.",
     "Without NAME: all but full-size.",
     "",
     ...benchmarks.map(({ name, description }) => `  ${name.padEnd(12)} ${description}`),
     "",
-    "  --backend       where our side and the peers compute: webgpu (npm's Dawn; VK_ICD_FILENAMES chooses the Vulkan driver),",
+    "  --backend       where our side and the peers compute: webgpu (npm's Dawn; VK_ICD_FILENAMES chooses the Vulkan " +
+      "driver),",
     "               wasm (default) or reference (plain JavaScript)",
     `  --matmul NAME  of our side on webgpu: ${matmulFlag.valueHint}; by default as the backend chooses`,
     "  --json FILE  write the report as JSON",
     "  --quick      small shapes, few repetitions: whether it works, not how fast it is",
-    "  --small      of train-step and rollout: the smallest size that is compared, and no growth, for slow adapters (SwiftShader)",
+    "  --small      of train-step and rollout: the smallest size that is compared, and no growth, for slow adapters " +
+      "(SwiftShader)",
     "  --large      of train-step and rollout: a member twenty times as large as nano too, for GPUs",
-    "  --shape      of full-size: tiny, 3b (default), 7b, 32b or 72b; random weights of that shape are written and removed",
+    "  --shape      of full-size: tiny, 3b (default), 7b, 32b or 72b; random weights of that shape are written and " +
+      "removed",
     "  --folder DIR of full-size: use this checkpoint of that shape instead",
     "  --python     of full-size: an interpreter that has torch, transformers and peft (default python3)",
-    "  --packing    of full-size: our frozen weights as f16 (default), int4 or f32; the peer computes in bf16, in f32 without CUDA",
+    "  --packing    of full-size: our frozen weights as f16 (default), int4 or f32; the peer computes in bf16, in " +
+      "f32 without CUDA",
     "",
   ].join("\n");
 }

@@ -21,7 +21,8 @@ function sheet(columns: number, scale: number): PNG {
       const problem = makeProblem(family, "train", column);
       const noisy = noisySolution(problem, DEFAULT_CORPUS.noise[family], new Random(column));
       console.log(
-        `${problem.id.padEnd(20)} ${problem.question}  ->  ${problem.answer}\n${" ".repeat(21)}${writeSolution(noisy, column % 2 ? "redundant" : "concise")}`,
+        `${problem.id.padEnd(20)} ${problem.question}  ->  ` +
+          `${problem.answer}\n${" ".repeat(21)}${writeSolution(noisy, column % 2 ? "redundant" : "concise")}`,
       );
       for (let y = 0; y < SIDE * scale; y++) {
         for (let x = 0; x < SIDE * scale; x++) {

@@ -92,7 +92,8 @@ export function parseReport(text: string, file: string): Report {
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw new Error(
-    `${file}: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}; expected a report written by npm run bench -- --json`,
+    `${file}: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}; expected a report written by npm ` +
+      "run bench -- --json",
   );
 }
 

@@ -12,8 +12,9 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
   const cells = rows.map((row) => columns.map((column) => column.text(row)));
   const widths = columns.map(({ title }, i) => Math.max(3, title.length, ...cells.map((row) => (row[i] ?? "").length)));
   const left = (i: number): boolean => columns[i]?.align === "left";
-  const line = (texts: readonly string[]): string =>
-    `| ${texts.map((text, i) => (left(i) ? text.padEnd(widths[i] ?? 0) : text.padStart(widths[i] ?? 0))).join(" | ")} |`;
+  const padded = (text: string, i: number): string =>
+    left(i) ? text.padEnd(widths[i] ?? 0) : text.padStart(widths[i] ?? 0);
+  const line = (texts: readonly string[]): string => `| ${texts.map(padded).join(" | ")} |`;
   const rule = widths.map((width, i) => (left(i) ? "-".repeat(width) : `${"-".repeat(width - 1)}:`));
   return [line(columns.map(({ title }) => title)), line(rule), ...cells.map(line)].join("\n");
 }

@@ -91,7 +91,8 @@ export class FlatBuffers {
   write(which: "theta" | "grad" | "m" | "v", values: Float32Array): void {
     if (values.length !== this.count) {
       throw new Error(
-        `ParameterSet: ${which} has ${values.length} values, this policy has ${this.count} trainable ones; it is of another policy or set of trainable parameters.`,
+        `ParameterSet: ${which} has ${values.length} values, this policy has ${this.count} trainable ones; it is of ` +
+          "another policy or set of trainable parameters.",
       );
     }
     const into = this[which];

@@ -62,7 +62,8 @@ export async function openBestBackend(options: OpenOptions = {}): Promise<Opened
     }
   }
   throw new Error(
-    `No backend for the policy could be opened. ${passedOver.map(({ backend, why }) => `${backend}: ${why}`).join(" ")}`,
+    "No backend for the policy could be opened. " +
+      `${passedOver.map(({ backend, why }) => `${backend}: ${why}`).join(" ")}`,
   );
 }
 

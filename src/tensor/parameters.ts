@@ -141,7 +141,8 @@ export class ParameterSet {
     const columns = sizeOf(part.shape.slice(1));
     if (values.length % columns !== 0 || firstRow < 0 || firstRow * columns + values.length > size) {
       throw new Error(
-        `Parameter ${name} has shape [${part.shape.join(", ")}]; ${values.length} values from row ${firstRow} on are no whole rows of it.`,
+        `Parameter ${name} has shape [${part.shape.join(", ")}]; ${values.length} values from row ${firstRow} on are ` +
+          "no whole rows of it.",
       );
     }
     this.changed(bound);

@@ -272,20 +272,24 @@ describe("faults", () => {
     expect(groups.map(({ samples }) => samples[0]?.logprobsAfter !== undefined)).toEqual([false, true]);
   });
 
-  test("a device that is lost just as a step is done: playing goes on, and nothing asks for a run that is under way to another device", async () => {
-    const page = rig();
-    await send(page, open);
-    let lost = false;
-    page.client.subscribe((event) => {
-      if (event.type !== "stepped" || lost) return;
-      lost = true;
-      page.client.send({ type: "loseDevice" });
-    });
-    const events = await send(page, { type: "play", delay: 0, until: null });
-    expect(only(events, "error")).toEqual([]);
-    expect(only(events, "deviceLost")).toHaveLength(1);
-    expect(only(events, "stepped").at(-1)?.metrics.step).toBe(4);
-  });
+  test(
+    "a device that is lost just as a step is done: playing goes on, and nothing asks for a run that is under way " +
+      "to another device",
+    async () => {
+      const page = rig();
+      await send(page, open);
+      let lost = false;
+      page.client.subscribe((event) => {
+        if (event.type !== "stepped" || lost) return;
+        lost = true;
+        page.client.send({ type: "loseDevice" });
+      });
+      const events = await send(page, { type: "play", delay: 0, until: null });
+      expect(only(events, "error")).toEqual([]);
+      expect(only(events, "deviceLost")).toHaveLength(1);
+      expect(only(events, "stepped").at(-1)?.metrics.step).toBe(4);
+    },
+  );
 
   test("a device that is lost in the middle of playing: playing goes on", async () => {
     let reads = 0;

@@ -44,10 +44,12 @@ export type PolicySource =
   | { readonly kind: "shipped"; readonly name: ShippedName }
   | { readonly kind: "files"; readonly files: readonly { readonly path: string; readonly bytes: ArrayBuffer }[] };
 
-export type Command = {
-  readonly run: string;
-} /** Start (or restart) a run; `resume`: go on with the stored one, if there is one, under its own settings. `backend` null: first that passes its self-test, in the order webgpu, wasm, reference. */ & (
+export type Command = { readonly run: string } & (
   | {
+      /**
+       * Start (or restart) a run; `resume`: continue the stored one, if there is one, under its own settings. `backend`
+       * null: the first that passes its self-test, in the order webgpu, wasm, reference.
+       */
       readonly type: "open";
       readonly source: PolicySource;
       readonly settings: SettingsPatch;

@@ -128,7 +128,8 @@ async function replicated(
 ): Promise<DataParallel> {
   const replicas = await openReplicas(policy, trainable).catch((error: unknown) => {
     onLost(
-      `A second worker could not be started: ${error instanceof Error ? error.message : String(error)} Training goes on with one.`,
+      `A second worker could not be started: ${error instanceof Error ? error.message : String(error)} Training goes ` +
+        "on with one.",
     );
     return [];
   });

@@ -128,7 +128,8 @@ export class RunLifecycle {
       this.post({ type: "deviceLost", message: failure, recovering, attempt: Math.min(attempt, MAX_RECOVERIES) });
       if (!recovering)
         throw new FatalError(
-          `The device was lost ${MAX_RECOVERIES} times without a finished step: ${failure} Reload the page to go on from the last saved step.`,
+          `The device was lost ${MAX_RECOVERIES} times without a finished step: ${failure} Reload the page to go on ` +
+            "from the last saved step.",
         );
       try {
         await this.begin(0, this.runStore.latest());
@@ -163,7 +164,9 @@ export class RunLifecycle {
       this.post({
         type: "error",
         fatal: false,
-        message: `The stored run could not be continued, a fresh one is started: ${error instanceof Error ? error.message : String(error)}`,
+        message:
+          "The stored run could not be continued, a fresh one is started: " +
+          `${error instanceof Error ? error.message : String(error)}`,
       });
       return false;
     }

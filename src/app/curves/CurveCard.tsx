@@ -76,9 +76,11 @@ export function CurveCard({ curve, rows, span, evaluations }: CurveCardProps) {
   };
   const first = measured[0];
   const last = measured.at(-1);
+  const change = ({ key, label }: (typeof curve.series)[number]): string =>
+    `${label || curve.title}: from ${value(first, key)} to ${value(last, key)}`;
   const text =
     first && last
-      ? `${curve.title}, steps ${first.step} to ${last.step}. ${curve.series.map(({ key, label }) => `${label || curve.title}: from ${value(first, key)} to ${value(last, key)}`).join("; ")}.`
+      ? `${curve.title}, steps ${first.step} to ${last.step}. ${curve.series.map(change).join("; ")}.`
       : `${curve.title}: nothing measured yet.`;
   const width = span[1] - span[0];
   const move = (event: React.PointerEvent<HTMLElement>): void => {

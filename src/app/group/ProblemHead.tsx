@@ -47,7 +47,10 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
       <PixelPicture
         picture={problem.picture}
         size={PICTURE_SIDE}
-        alt={`The picture of the problem, ${size.width} by ${size.height} pixels: ${FAMILY_WORDS[problem.family] ?? problem.family}`}
+        alt={
+          `The picture of the problem, ${size.width} by ${size.height} pixels: ` +
+          `${FAMILY_WORDS[problem.family] ?? problem.family}`
+        }
       />
       <div className="problem-text">
         <p className="problem-kind">

@@ -58,14 +58,14 @@ export function Tokens({ sample, at, grpo, label, className = "", reachable = fa
     show(container.querySelector(`[data-token="${next}"]`), next);
   };
 
-  const token = (index: number): ReactNode => (
-    <span
-      data-token={index}
-      className={`token${Math.exp(sample.logprobs[index] ?? 0) < UNSURE ? " is-unsure" : ""}${focused === index ? " is-focused" : ""}`}
-    >
-      {sample.tokens[index]}
-    </span>
-  );
+  const token = (index: number): ReactNode => {
+    const unsure = Math.exp(sample.logprobs[index] ?? 0) < UNSURE ? " is-unsure" : "";
+    return (
+      <span data-token={index} className={`token${unsure}${focused === index ? " is-focused" : ""}`}>
+        {sample.tokens[index]}
+      </span>
+    );
+  };
   return (
     <span
       className={`tokens ${className}`}

@@ -86,9 +86,15 @@ export function movedByOthers(sample: SampleRecord): string {
   const { advantage } = sample;
   if (direction === "same" || advantage === undefined) return "";
   if (Math.abs(advantage) < 1e-9)
-    return " Its own advantage is 0 and pushed nothing: the step's other groups, AdamW's momentum and the weights that all responses share moved it.";
+    return (
+      " Its own advantage is 0 and pushed nothing: the step's other groups, AdamW's momentum and the weights " +
+      "that all responses share moved it."
+    );
   if (advantage > 0 === (direction === "up")) return "";
-  return " Its own advantage pushes the other way: the step's other responses, AdamW's momentum and the weights that all of them share outweighed it.";
+  return (
+    " Its own advantage pushes the other way: the step's other responses, AdamW's momentum and the weights that " +
+    "all of them share outweighed it."
+  );
 }
 
 /** Why a token's numbers are what they are; after an update also its ratio, and what the objective makes of it. */

@@ -64,7 +64,8 @@ export const fullSize: Benchmark = {
         adapters: Object.fromEntries(libraries.map(([name, { engine }]) => [`full-size ${name}`, engine])),
         notes: libraries.map(
           ([name, { engine, check, peakBytes }]) =>
-            `${name}: ${engine}; peak memory ${peakBytes === null ? "not known" : bytes(peakBytes)}; mean log-probability of the checked response ${figure(check)}.`,
+            `${name}: ${engine}; peak memory ${peakBytes === null ? "not known" : bytes(peakBytes)}; mean ` +
+            `log-probability of the checked response ${figure(check)}.`,
         ),
       };
     } finally {
@@ -153,7 +154,8 @@ function decodeStep({ decode }: FullSizeFigures, batch: number, newTokens: numbe
   const times = found.all.map((all) => (all - first) / (newTokens - 1));
   if (times.some((time) => time <= 0))
     throw new Error(
-      `Decoding ${batch} rows took no longer for ${newTokens} tokens than for one: the machine is too busy, measure again.`,
+      `Decoding ${batch} rows took no longer for ${newTokens} tokens than for one: the machine is too busy, measure ` +
+        "again.",
     );
   return times;
 }

@@ -77,7 +77,8 @@ export const trainStep: Benchmark = {
         const operations = trainingFlops(job.shape, job.rows, job.length) / 1e9;
         const rate = (1000 * operations) / milliseconds.median;
         return [
-          `${workload}: ${figure(operations)} GFLOP a step, ${figure(rate)} GFLOP/s, ${figure((100 * rate) / peak)} % of the product of 1024³.`,
+          `${workload}: ${figure(operations)} GFLOP a step, ${figure(rate)} GFLOP/s, ${figure((100 * rate) / peak)} ` +
+            "% of the product of 1024³.",
         ];
       });
     return { ...outcome, notes };

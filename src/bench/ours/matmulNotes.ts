@@ -13,7 +13,8 @@ export function matmulNotes(backend: Backend): readonly string[] {
   const trials = backend.matmulTuning?.trials ?? [];
   return [
     `Variants of the product that this adapter can run: ${offeredVariants(adapter).offered.join(", ")}.`,
-    `Subgroup-matrix configurations that the driver offers: ${configs.length === 0 ? "none" : configs.map(describeConfig).join(", ")}.`,
+    "Subgroup-matrix configurations that the driver offers: " +
+      `${configs.length === 0 ? "none" : configs.map(describeConfig).join(", ")}.`,
     ...trials.map(
       ({ kind, variant, milliseconds, refused }) =>
         `The tuner on ${kind}: ${variant} ${refused ?? `${figure(milliseconds)} ms`}.`,

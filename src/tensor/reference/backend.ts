@@ -104,7 +104,8 @@ export async function openReferenceBackend(): Promise<Backend> {
       const target = elements(tensor);
       if (offset < 0 || offset + values.length > target.length) {
         throw new Error(
-          `write: ${values.length} values at offset ${offset} do not fit a tensor of shape [${tensor.shape.join(", ")}].`,
+          `write: ${values.length} values at offset ${offset} do not fit a tensor of shape ` +
+            `[${tensor.shape.join(", ")}].`,
         );
       }
       counters.bytesUploaded += values.byteLength;

@@ -90,7 +90,7 @@ test("draws follow softmax(logits / T), one counter a row", async () => {
   expect(tokens[17]).toBe([0.5, 0.8, 0.95, 1].findIndex((c) => c > u));
 });
 
-test("greedy takes the arg-max, topK only the likeliest, and log-probabilities stay those of the whole distribution", async () => {
+test("greedy takes the arg-max, topK the likeliest; log-probabilities stay those of all tokens", async () => {
   const logits = [0, 2, 1, 2];
   expect([...(await sample(2, logits, { greedy: true })).tokens]).toEqual([1, 1]);
   const { tokens, logprobs } = await sample(200, logits, { topK: 2 });

@@ -47,7 +47,8 @@ export function expectWeight(kernel: string, argument: string, weight: Weight, c
 export function expectColumns(kernel: string, columns: Columns, width: number): void {
   if (columns.offset < 0 || columns.count < 0 || columns.offset + columns.count > width) {
     throw new Error(
-      `${kernel}: columns [${columns.offset}, ${columns.offset + columns.count}) lie outside a matrix of ${width} columns`,
+      `${kernel}: columns [${columns.offset}, ${columns.offset + columns.count}) lie outside a matrix of ${width} ` +
+        "columns",
     );
   }
 }

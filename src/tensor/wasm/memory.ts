@@ -67,7 +67,8 @@ export class WasmMemory {
     });
     if (!(tfjs instanceof BackendWasm))
       throw new Error(
-        'The TensorFlow.js backend registered as "wasm" is not tfjs-backend-wasm; two copies of TensorFlow.js may be loaded.',
+        'The TensorFlow.js backend registered as "wasm" is not tfjs-backend-wasm; two copies of TensorFlow.js may be ' +
+          "loaded.",
       );
     const { memory } = (tfjs.wasm as BackendWasm["wasm"] & EmscriptenModule).asm;
     const opened = new WasmMemory(
@@ -87,7 +88,8 @@ export class WasmMemory {
     const bytes = 4 * util.sizeFromShape([...shape]);
     const full = () =>
       new KernelError(
-        `A tensor of shape [${shape.join(", ")}] needs ${bytes} bytes; the wasm memory holds ${this.liveBytes} and cannot grow by that. Use a smaller batch.`,
+        `A tensor of shape [${shape.join(", ")}] needs ${bytes} bytes; the wasm memory holds ${this.liveBytes} and ` +
+          "cannot grow by that. Use a smaller batch.",
       );
     // TensorFlow.js passes sizes on modulo 2^32 and takes address 0 for an answer: both are failures.
     if (bytes >= 2 ** 32) throw full();

@@ -30,7 +30,7 @@ describe("the WebGPU backend", () => {
     tf.dispose([x, before, after]);
   });
 
-  it("shares memory between a flat tensor, its views and stock operations, and frees it with the flat one", async () => {
+  it("shares memory between a flat tensor, its views and stock operations; frees it with the flat one", async () => {
     const flat = backend.zeros([200]);
     const view = backend.view(flat, 64, [2, 3]);
     const nested = backend.view(view, 0, [3]);

@@ -62,7 +62,8 @@ export async function openWebGpuBackend(options: WebGpuBackendOptions = {}): Pro
   const gpu = options.gpu ?? globalThis.navigator?.gpu;
   if (!gpu) {
     throw new Error(
-      "This environment has no WebGPU (navigator.gpu is missing). Browsers need a secure context (https or localhost) and a version with WebGPU.",
+      "This environment has no WebGPU (navigator.gpu is missing). Browsers need a secure context (https or " +
+        "localhost) and a version with WebGPU.",
     );
   }
   const opened = await openDevice(gpu, options.powerPreference ?? "high-performance");
@@ -270,7 +271,8 @@ export class WebGpuBackend implements Backend {
   private refuseWhileRecording(what: string): void {
     if (this.storage.recording)
       throw new Error(
-        `${what} inside recorded work would be left out of its replays: make the tensor before, and name it among the inputs.`,
+        `${what} inside recorded work would be left out of its replays: make the tensor before, and name it among ` +
+          "the inputs.",
       );
   }
 

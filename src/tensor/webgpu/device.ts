@@ -58,7 +58,8 @@ export async function openDevice(gpu: GPU, powerPreference: GPUPowerPreference):
   const adapter = await gpu.requestAdapter({ powerPreference });
   if (!adapter) {
     throw new Error(
-      "WebGPU offers no adapter: requestAdapter() returned null. In a browser check that hardware acceleration is on; in Node check that a Vulkan driver is installed.",
+      "WebGPU offers no adapter: requestAdapter() returned null. In a browser check that hardware acceleration is " +
+        "on; in Node check that a Vulkan driver is installed.",
     );
   }
   const requiredLimits: Record<string, number> = {};

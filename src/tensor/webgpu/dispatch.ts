@@ -181,7 +181,8 @@ export class Dispatcher {
     }
     if (bound.size > this.bindingLimit) {
       throw new Error(
-        `Kernel ${kernel.name}: a tensor of ${bound.size} bytes is more than this adapter binds at once (${this.bindingLimit}). Use a packed weight format, fewer rollout slots or a smaller model.`,
+        `Kernel ${kernel.name}: a tensor of ${bound.size} bytes is more than this adapter binds at once ` +
+          `(${this.bindingLimit}). Use a packed weight format, fewer rollout slots or a smaller model.`,
       );
     }
     return bound;
@@ -216,7 +217,8 @@ function refuseMixedUse(kernel: Kernel, bindings: readonly BufferBinding[]): voi
     bindings.forEach((b, j) => {
       if (a.buffer === b.buffer && kernel.buffers[i]?.access === "w" && kernel.buffers[j]?.access === "r") {
         throw new Error(
-          `Kernel ${kernel.name} would read and write one buffer (${kernel.buffers[j]?.name}, ${kernel.buffers[i]?.name}).`,
+          `Kernel ${kernel.name} would read and write one buffer (${kernel.buffers[j]?.name}, ` +
+            `${kernel.buffers[i]?.name}).`,
         );
       }
     });

@@ -19,7 +19,8 @@ export class Faults {
     device.addEventListener("uncapturederror", (event) => this.report(event.error));
     void device.lost.then((info) => {
       this.lostError = new DeviceLostError(
-        `The WebGPU device is gone (${info.reason}${info.message ? `: ${info.message}` : ""}). Open a new backend and restore a snapshot.`,
+        `The WebGPU device is gone (${info.reason}${info.message ? `: ${info.message}` : ""}). Open a new backend ` +
+          "and restore a snapshot.",
       );
       if (!this.closing) this.resolveLost(this.lostError);
     });

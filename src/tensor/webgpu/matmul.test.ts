@@ -136,7 +136,7 @@ describe("forcing a variant", () => {
     await backend.dispose();
   });
 
-  it("is what the backend says it does; without it, CPU adapters with subgroups get broadcast tiles and GPUs shared tiles", async () => {
+  it("is what the backend says; by default broadcast tiles on CPU adapters and shared tiles on GPUs", async () => {
     const described = async (options: WebGpuBackendOptions): Promise<string | undefined> => {
       const backend = await openNodeWebGpuBackend(options);
       await backend.dispose();

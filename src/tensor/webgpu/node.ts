@@ -20,7 +20,9 @@ const CHROMIUM_FOLDERS = [
 ];
 
 const HOW_TO_INSTALL =
-  "Install a Vulkan driver: that of your GPU, or Mesa's lavapipe (Debian and Ubuntu: mesa-vulkan-drivers, version 25 or newer), or Chromium, which carries SwiftShader (Debian: apt install chromium; elsewhere: npx playwright-core install chromium).";
+  "Install a Vulkan driver: that of your GPU, or Mesa's lavapipe (Debian and Ubuntu: mesa-vulkan-drivers, version 25 " +
+  "or newer), or Chromium, which carries SwiftShader (Debian: apt install chromium; elsewhere: npx playwright-core " +
+  "install chromium).";
 
 let gpu: Promise<GPU> | null = null;
 

@@ -132,14 +132,18 @@ ${bindings.join("\n")}
 const THREADS = ${spec.threads}u;
 ${spec.code}
 @compute @workgroup_size(${spec.threads})
-fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) count: vec3u, @builtin(${one ? "subgroup_invocation_id" : "local_invocation_index"}) lane: u32${subgroups ? SUBGROUP_BUILTINS : ""}) {
-  kernel(params.firstGroup + at.x + at.y * count.x, lane${subgroups ? ", subgroup, subgroups, subgroupLane, subgroupSize" : ""});
+fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) count: vec3u,
+  @builtin(${one ? "subgroup_invocation_id" : "local_invocation_index"}) lane:
+    u32${subgroups ? SUBGROUP_BUILTINS : ""}) {
+  kernel(params.firstGroup + at.x + at.y * count.x,
+    lane${subgroups ? ", subgroup, subgroups, subgroupLane, subgroupSize" : ""});
 }
 `;
 }
 
 const SUBGROUP_BUILTINS =
-  ", @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, @builtin(subgroup_invocation_id) subgroupLane: u32, @builtin(subgroup_size) subgroupSize: u32";
+  ", @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32" +
+  ", @builtin(subgroup_invocation_id) subgroupLane: u32, @builtin(subgroup_size) subgroupSize: u32";
 /**
  * Loops that run to a subgroup's own index are uniform within the subgroup, which not every compiler's analysis sees.
  */

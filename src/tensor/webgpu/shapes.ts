@@ -38,7 +38,8 @@ export function expectWeight(kernel: string, argument: string, weight: Weight): 
   const unit = weight.format === "f16" ? 2 : 32;
   if (weight.in % unit !== 0) {
     throw new Error(
-      `${kernel}: ${argument} in ${weight.format} needs a multiple of ${unit} columns, got [${weight.out}, ${weight.in}].`,
+      `${kernel}: ${argument} in ${weight.format} needs a multiple of ${unit} columns, got [${weight.out}, ` +
+        `${weight.in}].`,
     );
   }
   expectSize(kernel, argument, weight.packed, (weight.out * weight.in) / perWord);

@@ -53,7 +53,8 @@ export async function tuneMatmul({
       await store.write(`${JSON.stringify(withChoice(record, identity, table), null, 1)}\n`);
     } catch (error) {
       notes.push(
-        `The choice of matmul variants could not be kept and will be measured again: ${error instanceof Error ? error.message : String(error)}`,
+        "The choice of matmul variants could not be kept and will be measured again: " +
+          `${error instanceof Error ? error.message : String(error)}`,
       );
     }
   }

@@ -45,7 +45,8 @@ export function failure(python: string, code: number | null, stderr: string): Er
   const missing = /No module named '([\w.]+)'/.exec(stderr)?.[1];
   if (missing !== undefined)
     return new PeerMissing(
-      `${python} has no module ${missing}: pip install torch transformers peft accelerate into an environment, and name its interpreter with --python`,
+      `${python} has no module ${missing}: pip install torch transformers peft accelerate into an environment, and ` +
+        "name its interpreter with --python",
     );
   const last =
     stderr
@@ -74,7 +75,8 @@ function run(
     child.on("error", (cause) =>
       reject(
         new PeerMissing(
-          `${python} cannot be started (${cause.message}); name a Python that has torch, transformers and peft with --python`,
+          `${python} cannot be started (${cause.message}); name a Python that has torch, transformers and peft with ` +
+            "--python",
         ),
       ),
     );

@@ -76,7 +76,8 @@ function* linearCases(): Generator<[string, CaseBody]> {
       [false, true],
     ] as const) {
       yield [
-        `linearGradWeight [${rows}, ${out}]ᵀ · [${rows}, ${columns}], ${[weight && "weight", bias && "bias"].filter(Boolean).join(" and ")} accumulate`,
+        `linearGradWeight [${rows}, ${out}]ᵀ · [${rows}, ${columns}], ` +
+          `${[weight && "weight", bias && "bias"].filter(Boolean).join(" and ")} accumulate`,
         (p) => {
           const [intoWeight, intoBias] = [p.random([out, columns]), p.random([out])];
           p.kernels.linearGradWeight(

@@ -82,7 +82,8 @@ function* logprobCases(): Generator<[string, CaseBody]> {
       ];
       for (const trained of format === "f32" ? [true, false] : [false]) {
         yield [
-          `tokenLogprobsGrad ${format} [${rows}, ${width}], vocabulary ${vocabulary}, T = ${temperature}${trained ? "" : ", frozen head"}`,
+          `tokenLogprobsGrad ${format} [${rows}, ${width}], vocabulary ${vocabulary}, T = ` +
+            `${temperature}${trained ? "" : ", frozen head"}`,
           (p) => {
             const { hidden, head, targets } = setUp(p);
             const { logprob, lse, entropy } = p.kernels.tokenLogprobs(hidden, head, targets, temperature);

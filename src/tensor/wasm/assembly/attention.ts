@@ -102,7 +102,8 @@ export function attention(
         continue;
       }
       const qRow = q + <usize>n * strideQ + <usize>h * headBytes;
-      const start0 = <usize>rangeStart(visible, n, 0) * strideKv + kvHead, start1 = <usize>rangeStart(visible, n, 1) * strideKv + kvHead;
+      const start0 = <usize>rangeStart(visible, n, 0) * strideKv + kvHead,
+        start1 = <usize>rangeStart(visible, n, 1) * strideKv + kvHead;
       const scores1 = scores + <usize>count0 * 4;
       if (tile == 4) {
         dotTile(qRow, strideQ, k + start0, strideKv, count0, headDim, scale, scores, lds);
@@ -118,7 +119,8 @@ export function attention(
         const sum = softmaxRow(row, count, top);
         store<f32>(lseAt + <usize>(r * heads) * 4, load<f32>(top) + <f32>log64(<f64>sum));
         const inverse = splat(<f32>1 / sum);
-        for (let j: usize = 0; j < <usize>count * 4; j += 16) v128.store(row + j, f32x4.mul(inverse, v128.load(row + j)));
+        for (let j: usize = 0; j < <usize>count * 4; j += 16)
+          v128.store(row + j, f32x4.mul(inverse, v128.load(row + j)));
       }
       if (tile == 4) {
         weightedTile(scores, lds, v + start0, strideKv, count0, headDim, false, outRow, strideOut);
@@ -153,7 +155,8 @@ export function attentionGrad(
       const count = count0 + count1;
       if (count == 0) continue;
       const lds = <usize>((count + 8) & ~3) * 4;
-      const kv0 = <usize>rangeStart(visible, n, 0) * stride + kvHead, kv1 = <usize>rangeStart(visible, n, 1) * stride + kvHead;
+      const kv0 = <usize>rangeStart(visible, n, 0) * stride + kvHead,
+        kv1 = <usize>rangeStart(visible, n, 1) * stride + kvHead;
       const row = <usize>n * stride + <usize>h * headBytes;
       const outRow = <usize>n * strideOut + <usize>h * headBytes;
       const dO = dOut + outRow;

@@ -51,13 +51,16 @@ export function dotRows(q: usize, rows: usize, stride: usize, count: i32, width:
 }
 
 /** out (+)= Σ_j weights[j] · rows[j], columns in blocks of 32, 16, 4 and 1 so that the sums stay in registers. */
-export function weightedSum(weights: usize, rows: usize, stride: usize, count: i32, width: i32, accumulate: bool, out: usize): void {
+export function weightedSum(
+  weights: usize, rows: usize, stride: usize, count: i32, width: i32, accumulate: bool, out: usize,
+): void {
   const bytes = <usize>width * 4;
   const weightsEnd = weights + <usize>count * 4;
   let d: usize = 0;
   for (; d + 128 <= bytes; d += 128) {
     const o = out + d;
-    let a0 = splat(0), a1 = splat(0), a2 = splat(0), a3 = splat(0), a4 = splat(0), a5 = splat(0), a6 = splat(0), a7 = splat(0);
+    let a0 = splat(0), a1 = splat(0), a2 = splat(0), a3 = splat(0), a4 = splat(0), a5 = splat(0), a6 = splat(0),
+      a7 = splat(0);
     let r = rows + d;
     for (let w = weights; w < weightsEnd; w += 4) {
       const p = v128.load32_splat(w);

@@ -6,14 +6,17 @@ import { reduce4 } from "./attentionRows";
 import { madd, splat } from "./math";
 
 /** scores[r][j] = scale · q[r] · rows[j], two keys at a time; writes up to one float past the end of each row. */
-export function dotTile(q: usize, strideQ: usize, rows: usize, stride: usize, count: i32, width: i32, scale: f32, scores: usize, lds: usize): void {
+export function dotTile(
+  q: usize, strideQ: usize, rows: usize, stride: usize, count: i32, width: i32, scale: f32, scores: usize, lds: usize,
+): void {
   const s = splat(scale);
   const bytes = <usize>width * 4;
   const q1 = q + strideQ, q2 = q1 + strideQ, q3 = q2 + strideQ;
   for (let j = 0; j < count; j += 2) {
     const r0 = rows + <usize>j * stride;
     const r1 = count - j > 1 ? r0 + stride : r0;
-    let a0 = splat(0), a1 = splat(0), b0 = splat(0), b1 = splat(0), c0 = splat(0), c1 = splat(0), d0 = splat(0), d1 = splat(0);
+    let a0 = splat(0), a1 = splat(0), b0 = splat(0), b1 = splat(0), c0 = splat(0), c1 = splat(0), d0 = splat(0),
+      d1 = splat(0);
     for (let d: usize = 0; d < bytes; d += 16) {
       const k0 = v128.load(r0 + d), k1 = v128.load(r1 + d);
       let x = v128.load(q + d);
@@ -35,12 +38,16 @@ export function dotTile(q: usize, strideQ: usize, rows: usize, stride: usize, co
 }
 
 /** out[r] (+)= Σ_j weights[r][j] · rows[j], eight columns at a time. */
-export function weightedTile(weights: usize, lds: usize, rows: usize, stride: usize, count: i32, width: i32, accumulate: bool, out: usize, strideOut: usize): void {
+export function weightedTile(
+  weights: usize, lds: usize, rows: usize, stride: usize, count: i32, width: i32, accumulate: bool, out: usize,
+  strideOut: usize,
+): void {
   const bytes = <usize>width * 4;
   const end = weights + <usize>count * 4;
   const lds2 = lds + lds, lds3 = lds2 + lds;
   for (let d: usize = 0; d < bytes; d += 32) {
-    let a0 = splat(0), a1 = splat(0), b0 = splat(0), b1 = splat(0), c0 = splat(0), c1 = splat(0), d0 = splat(0), d1 = splat(0);
+    let a0 = splat(0), a1 = splat(0), b0 = splat(0), b1 = splat(0), c0 = splat(0), c1 = splat(0), d0 = splat(0),
+      d1 = splat(0);
     let r = rows + d;
     for (let w = weights; w < end; w += 4) {
       const v0 = v128.load(r), v1 = v128.load(r, 16);
@@ -67,7 +74,9 @@ export function weightedTile(weights: usize, lds: usize, rows: usize, stride: us
 }
 
 /** rows[j] += Σ_r weights[r][j] · x[r], eight columns at a time. */
-export function outerTile(weights: usize, lds: usize, x: usize, strideX: usize, rows: usize, stride: usize, count: i32, width: i32): void {
+export function outerTile(
+  weights: usize, lds: usize, x: usize, strideX: usize, rows: usize, stride: usize, count: i32, width: i32,
+): void {
   const bytes = <usize>width * 4;
   const end = weights + <usize>count * 4;
   const lds2 = lds + lds, lds3 = lds2 + lds;

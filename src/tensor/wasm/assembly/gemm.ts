@@ -16,7 +16,10 @@ function accumulate8(c: usize, lo: v128, hi: v128): void {
 }
 
 /** Writes the `rows` × `columns` corner of a tile kept in memory: out = tile (+ bias) (+ residual), or out += tile. */
-function finishTile(tile: usize, rows: i32, columns: i32, c: usize, ldc: usize, bias: usize, residual: usize, ldr: usize, accumulate: bool): void {
+function finishTile(
+  tile: usize, rows: i32, columns: i32, c: usize, ldc: usize, bias: usize, residual: usize, ldr: usize,
+  accumulate: bool,
+): void {
   const bytes = <usize>columns * 4;
   for (let r = 0; r < rows; r++) {
     let j: usize = 0;
@@ -146,7 +149,8 @@ export function multiplyTransposed(
     // The transposed block is read like any left operand: 16 rows of it fill A_BLOCK.
     const panelStride = <usize>kb * 32;
     for (let i = 0; i < m; i += 16) {
-      tiles(min(16, m - i), n, kb, packedA + <usize>i * aRow, aRow, packedB, panelStride, c + <usize>i * ldc, ldc, 0, 0, 0, true, tile);
+      tiles(min(16, m - i), n, kb, packedA + <usize>i * aRow, aRow, packedB, panelStride, c + <usize>i * ldc, ldc, 0, 0,
+        0, true, tile);
     }
   }
 }
@@ -180,7 +184,8 @@ export function transpose(m: i32, n: i32, a: usize, lda: usize, out: usize, ldo:
     }
   }
   for (; i < m; i++) {
-    for (let j = 0; j < n; j++) store<f32>(out + <usize>j * ldo + <usize>i * 4, load<f32>(a + <usize>i * lda + <usize>j * 4));
+    for (let j = 0; j < n; j++)
+      store<f32>(out + <usize>j * ldo + <usize>i * 4, load<f32>(a + <usize>i * lda + <usize>j * 4));
   }
 }
 
@@ -217,7 +222,8 @@ export function packPanelsTransposed(n: i32, k: i32, b: usize, ldb: usize, scale
       for (let i = 0; i < k; i++) {
         const q = to + <usize>i * 32;
         v128.store(q, splat(0));
-        for (let l = 0; l < rows; l++) store<f32>(q + <usize>l * 4, scale * load<f32>(from + <usize>l * ldb + <usize>i * 4));
+        for (let l = 0; l < rows; l++)
+          store<f32>(q + <usize>l * 4, scale * load<f32>(from + <usize>l * ldb + <usize>i * 4));
       }
     } else {
       let i = 0;

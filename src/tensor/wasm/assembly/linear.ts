@@ -4,7 +4,8 @@ import { packWeight, packWeightTransposed } from "./packs";
 
 /** x [n, in] · Wᵀ (+ bias) (+ residual) → y [n, out]. Scratch: 128 + roundUp8(out)·in·4 + 8·in·4 bytes. */
 export function linear(
-  n: i32, inputs: i32, outputs: i32, x: usize, format: i32, values: usize, scales: usize, bias: usize, residual: usize, y: usize, scratch: usize,
+  n: i32, inputs: i32, outputs: i32, x: usize, format: i32, values: usize, scales: usize, bias: usize, residual: usize,
+  y: usize, scratch: usize,
 ): void {
   const panels = scratch + 128;
   const rowScratch = panels + <usize>((outputs + 7) & ~7) * <usize>inputs * 4;
@@ -15,7 +16,8 @@ export function linear(
 
 /** dy [n, out] · W (+ add [n, in]) → dx [n, in]. Scratch: 128 + roundUp8(in)·out·4, and out·in·4 more unless f32. */
 export function linearGradInput(
-  n: i32, inputs: i32, outputs: i32, dy: usize, format: i32, values: usize, scales: usize, add: usize, dx: usize, scratch: usize,
+  n: i32, inputs: i32, outputs: i32, dy: usize, format: i32, values: usize, scales: usize, add: usize, dx: usize,
+  scratch: usize,
 ): void {
   const panels = scratch + 128;
   const rowScratch = panels + <usize>((inputs + 7) & ~7) * <usize>outputs * 4;
@@ -25,7 +27,9 @@ export function linearGradInput(
 }
 
 /** dW [out, in] += dyᵀ · x. Scratch: that of multiplyTransposed(out, in). */
-export function linearGradWeight(n: i32, inputs: i32, outputs: i32, x: usize, dy: usize, dw: usize, scratch: usize): void {
+export function linearGradWeight(
+  n: i32, inputs: i32, outputs: i32, x: usize, dy: usize, dw: usize, scratch: usize,
+): void {
   const stride = <usize>inputs * 4;
   multiplyTransposed(outputs, inputs, n, dy, <usize>outputs * 4, x, stride, 1, dw, stride, scratch);
 }

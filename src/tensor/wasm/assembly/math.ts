@@ -44,7 +44,8 @@ export function laneMax(v: v128): f32 {
 let constants: usize = 0;
 
 /** Byte offsets of the constants. */
-const EXP_LOW: usize = 0, EXP_HIGH: usize = 4, LOG2_E: usize = 8, ROUND: usize = 12, LN2_HIGH: usize = 16, LN2_LOW: usize = 20;
+const EXP_LOW: usize = 0, EXP_HIGH: usize = 4, LOG2_E: usize = 8, ROUND: usize = 12, LN2_HIGH: usize = 16,
+  LN2_LOW: usize = 20;
 const EXP_5: usize = 24, EXP_4: usize = 28, EXP_3: usize = 32, EXP_2: usize = 36, EXP_1: usize = 40, EXP_0: usize = 44;
 const ONE: usize = 48, ERFC: usize = 52;
 

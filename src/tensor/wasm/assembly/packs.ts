@@ -53,18 +53,24 @@ function unpackInt4(row: usize, scales: usize, columns: i32, out: usize): void {
 }
 
 /** Rows [first, first + rows) of a weight [·, columns] as f32 rows without gaps. */
-export function unpackRows(format: i32, values: usize, scales: usize, columns: i32, first: i32, rows: i32, out: usize): void {
+export function unpackRows(
+  format: i32, values: usize, scales: usize, columns: i32, first: i32, rows: i32, out: usize,
+): void {
   for (let r = first; r < first + rows; r++) {
     const to = out + <usize>(r - first) * <usize>columns * 4;
     if (format == F32) memory.copy(to, values + <usize>r * <usize>columns * 4, <usize>columns * 4);
     else if (format == F16) unpackF16(values + <usize>r * <usize>columns * 2, columns, to);
-    else unpackInt4(values + <usize>r * <usize>(columns >> 1), scales + <usize>r * <usize>(((columns + 63) >> 6) * 4), columns, to);
+    else {
+      const groups = <usize>((columns + 63) >> 6);
+      unpackInt4(values + <usize>r * <usize>(columns >> 1), scales + <usize>r * groups * 4, columns, to);
+    }
   }
 }
 
 /** Panels of Wᵀ for rows [first, first + rows) of W (multiply x by them: x · Wᵀ). `rowScratch`: 8·columns floats. */
 export function packWeightTransposed(
-  format: i32, values: usize, scales: usize, columns: i32, first: i32, rows: i32, scale: f32, out: usize, rowScratch: usize,
+  format: i32, values: usize, scales: usize, columns: i32, first: i32, rows: i32, scale: f32, out: usize,
+  rowScratch: usize,
 ): void {
   const stride = <usize>columns * 4;
   if (format == F32) {
@@ -83,7 +89,8 @@ export function packWeightTransposed(
  * f32.
  */
 export function packWeight(
-  format: i32, values: usize, scales: usize, columns: i32, first: i32, rows: i32, scale: f32, out: usize, rowScratch: usize,
+  format: i32, values: usize, scales: usize, columns: i32, first: i32, rows: i32, scale: f32, out: usize,
+  rowScratch: usize,
 ): void {
   const stride = <usize>columns * 4;
   let from = values + <usize>first * stride;

@@ -25,7 +25,8 @@ export function rmsNorm(rows: i32, d: i32, x: usize, weight: usize, eps: f32, ou
     const inverse = inverseRms(row, d, eps);
     const inverse4 = splat(inverse);
     let i: usize = 0;
-    for (; i < end4; i += 16) v128.store(y + i, f32x4.mul(f32x4.mul(v128.load(row + i), inverse4), v128.load(weight + i)));
+    for (; i < end4; i += 16)
+      v128.store(y + i, f32x4.mul(f32x4.mul(v128.load(row + i), inverse4), v128.load(weight + i)));
     for (; i < bytes; i += 4) store<f32>(y + i, load<f32>(row + i) * inverse * load<f32>(weight + i));
   }
 }

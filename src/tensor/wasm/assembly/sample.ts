@@ -45,7 +45,8 @@ function kthLargest(shifted: usize, v: i32, k: i32): f32 {
  * `scratch`: 2·(v + 4) floats.
  */
 export function sample(
-  rows: i32, v: i32, logits: usize, tokens: usize, logprobs: usize, entropies: usize, next: usize, done: usize, streams: usize,
+  rows: i32, v: i32, logits: usize, tokens: usize, logprobs: usize, entropies: usize, next: usize, done: usize,
+  streams: usize,
   capacity: i32, temperature: f32, greedy: bool, topK: i32, seed: u32, step: u32, position: i32,
   stops: usize, stopCount: i32, padToken: i32, scratch: usize,
 ): void {
@@ -97,7 +98,8 @@ export function sample(
           kept += load<f32>(weights + j);
         }
       }
-      const limit = randomUniform(seed, step, load<u32>(streams + 2 * row), load<u32>(streams + 2 * row, 4) + <u32>position) * kept;
+      const limit = randomUniform(seed, step, load<u32>(streams + 2 * row),
+        load<u32>(streams + 2 * row, 4) + <u32>position) * kept;
       let cumulative: f32 = 0;
       for (let j = 0; j < v; j++) {
         const p = load<f32>(weights + <usize>j * 4);

@@ -57,7 +57,8 @@ export function tokenLogprobs(
     packWeightTransposed(format, head, scales, d, first, count, <f32>1 / temperature, panels, rowScratch);
     for (let r0 = 0; r0 < n; r0 += block) {
       const rows = min(block, n - r0);
-      multiply(rows, count, d, hidden + <usize>r0 * <usize>d * 4, <usize>d * 4, panels, logits, ldl, 0, 0, 0, false, scratch);
+      multiply(rows, count, d, hidden + <usize>r0 * <usize>d * 4, <usize>d * 4, panels, logits, ldl, 0, 0, 0, false,
+        scratch);
       for (let r = 0; r < rows; r++) {
         const row = <usize>(r0 + r);
         joinRow(logits + <usize>r * ldl, count, first, load<i32>(targets + row * 4), states + row * 16);
@@ -124,8 +125,11 @@ export function tokenLogprobsGrad(
           store<f32>(p, load<f32>(p) + g);
         }
       }
-      multiply(rows, d, count, logits, ldl, panelsDown, dHidden + <usize>r0 * hiddenStride, hiddenStride, 0, 0, 0, first > 0, scratch);
-      if (dHead) multiplyTransposed(count, d, rows, logits, ldl, h, hiddenStride, inverseT, dHead + <usize>first * hiddenStride, hiddenStride, transposed);
+      multiply(rows, d, count, logits, ldl, panelsDown, dHidden + <usize>r0 * hiddenStride, hiddenStride, 0, 0, 0,
+        first > 0, scratch);
+      if (dHead)
+        multiplyTransposed(count, d, rows, logits, ldl, h, hiddenStride, inverseT, dHead + <usize>first * hiddenStride,
+          hiddenStride, transposed);
     }
   }
 }

@@ -103,7 +103,10 @@ fn kernel(group: u32, lane: u32) {
       ${block.eachRow((r) => `var score${r} = 0.0; var dp${r} = 0.0;`)}
       ${block.handRound("k", s, (r, i) => `score${r} += dot(q${r}_${i}, part);`)}
       ${block.handRound("v", s, (r, i) => `dp${r} += dot(d${r}_${i}, part);`)}
-      ${block.eachRow((r) => `let ds${r} = select(0.0, exp(score${r} - lse${r}) * (dp${r} - delta${r}), sees(seen${r}, at + ${s}));`)}
+      ${block.eachRow(
+        (r) => `let p${r} = exp(score${r} - lse${r});
+      let ds${r} = select(0.0, p${r} * (dp${r} - delta${r}), sees(seen${r}, at + ${s}));`,
+      )}
       ${block.handRound("k", s, (r, i) => `sum${r}_${i} += ds${r} * part;`)}
       }`,
     ),
@@ -129,7 +132,10 @@ fn kernel(group: u32, lane: u32) {
     (r) => `
   let own${r} = select(vec2i(0), vec2i(seenBy[row${r} * 2u], seenBy[row${r} * 2u + 1u]), inside${r});
   let start${r} = row${r} * params.kvColumns + kvHead;
-  ${block.readOwn({ [`k${r}`]: `params.scale * qkv[start${r} + params.kOffset + i]`, [`v${r}`]: `qkv[start${r} + params.vOffset + i]` })}
+  ${block.readOwn({
+    [`k${r}`]: `params.scale * qkv[start${r} + params.kOffset + i]`,
+    [`v${r}`]: `qkv[start${r} + params.vOffset + i]`,
+  })}
   ${block.zeros(`dk${r}`)}
   ${block.zeros(`dv${r}`)}`,
   )}
@@ -138,7 +144,11 @@ fn kernel(group: u32, lane: u32) {
     Array.from({ length: block.rowsALane }, (_, r) => `own${r}`),
     `
       let ownNorms = norms[min(u32(at) + lane % ${steps}u, last) * params.heads + h];
-      ${block.eachLoad((l) => `let query${l} = ${block.loadedRow(l)}; let q${l} = qkv[query${l} * params.qColumns + params.qOffset + h * params.parts + part${l}]; let d${l} = dOut[(query${l} * params.heads + h) * params.parts + part${l}];`)}
+      ${block.eachLoad(
+        (l) => `let query${l} = ${block.loadedRow(l)};
+      let q${l} = qkv[query${l} * params.qColumns + params.qOffset + h * params.parts + part${l}];
+      let d${l} = dOut[(query${l} * params.heads + h) * params.parts + part${l}];`,
+      )}
       ${block.eachStep(
         (s) => `{
       ${block.eachRow((r) => `var score${r} = 0.0; var dp${r} = 0.0;`)}

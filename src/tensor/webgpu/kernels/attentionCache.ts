@@ -18,7 +18,9 @@ export function cacheBlock(headDim: number, lanes: number, halves: boolean): Att
 const code = (block: RowBlock, halves: boolean): string => `
 ${SEEN}
 ${SOFTMAX}
-fn four(at: u32) -> vec4f { return ${halves ? "vec4f(unpack2x16float(kv[at].x), unpack2x16float(kv[at].y))" : "kv[at]"}; }
+fn four(at: u32) -> vec4f {
+  return ${halves ? "vec4f(unpack2x16float(kv[at].x), unpack2x16float(kv[at].y))" : "kv[at]"};
+}
 fn kernel(group: u32, lane: u32) {
   ${block.place("params.heads", "params.keys")}
   let seen = select(vec4i(0), seenRanges(row0), inside0);
@@ -39,7 +41,10 @@ fn kernel(group: u32, lane: u32) {
   for (var own = seen.z; own < seen.w; own++) {
     let start = u32(own) * params.kvColumns + kvHead;
     var score0_0 = 0.0;
-    for (var i = 0u; i < params.parts; i++) { ${block.ownPart("q0")} score0_0 += dot(part, four(start + params.kOffset + i)); }
+    for (var i = 0u; i < params.parts; i++) {
+      ${block.ownPart("q0")}
+      score0_0 += dot(part, four(start + params.kOffset + i));
+    }
     let sees0_0 = true;
     ${weigh(block, 0, 1)}
     ${block.eachPart((i) => `sum0_${i} += p0_0 * four(start + params.vOffset + ${i}u);`)}

@@ -75,7 +75,8 @@ fn kernel(pair: u32, lane: u32) {
     for (var s = 0u; s < length; s++) {
       let p = weights[s];
       total += p;
-      sum += p * ${halves ? "kvPart" : "kv["}(kvStart(seenRow(seen, tile + s), params.vOffset, head) + part)${halves ? "" : "]"};
+      let vAt = kvStart(seenRow(seen, tile + s), params.vOffset, head) + part;
+      sum += p * ${halves ? "kvPart(vAt)" : "kv[vAt]"};
     }
     workgroupBarrier();
   }
@@ -113,7 +114,9 @@ fn kernel(pair: u32, lane: u32) {
     weights[lane] = ds;
     workgroupBarrier();
     let length = min(THREADS, seen.count - tile);
-    for (var s = 0u; s < length; s++) { sum += weights[s] * qkv[kvStart(seenRow(seen, tile + s), params.kOffset, head) + part]; }
+    for (var s = 0u; s < length; s++) {
+      sum += weights[s] * qkv[kvStart(seenRow(seen, tile + s), params.kOffset, head) + part];
+    }
     workgroupBarrier();
   }
   if (lane < params.parts) { dQkv[qStart + lane] = sum; }
@@ -145,7 +148,8 @@ fn kernel(pair: u32, lane: u32) {
       let query = u32(first) + i / perGroup;
       let head = kvHead * perGroup + i % perGroup;
       let at = query * params.heads + head;
-      p = exp(params.scale * score(query * params.qColumns + params.qOffset + head * params.parts, kStart) - norms[at].x);
+      let qStart = query * params.qColumns + params.qOffset + head * params.parts;
+      p = exp(params.scale * score(qStart, kStart) - norms[at].x);
       ds = p * params.scale * (dValue(at * params.parts, vStart) - norms[at].y);
     }
     weights[lane] = p;

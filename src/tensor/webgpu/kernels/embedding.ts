@@ -27,7 +27,9 @@ fn kernel(group: u32, lane: u32) {
     if (params.firstTableRow > 0u) { return; }
     value = feature4(u32(-1 - id), column);
   }
-  for (var i = 0u; i < min(4u, params.weightColumns - column); i++) { y[row * params.weightColumns + column + i] = value[i]; }
+  for (var i = 0u; i < min(4u, params.weightColumns - column); i++) {
+    y[row * params.weightColumns + column + i] = value[i];
+  }
 }`;
 
 const CHAINS = `
@@ -51,7 +53,8 @@ fn kernel(group: u32, lane: u32) {
   var link = chains[row];
   let id = ids[row];
   let targetRow = u32(${features ? "-1 - id" : "id"}) - params.firstRow; // of another block: below 0 wraps around
-  if (column >= params.columns || (link & 0x80000000u) == 0u || id ${features ? ">= 0" : "< 0"} || targetRow >= params.targetRows) { return; }
+  let isOther = id ${features ? ">= 0" : "< 0"};
+  if (column >= params.columns || (link & 0x80000000u) == 0u || isOther || targetRow >= params.targetRows) { return; }
   var sum = dy[row * params.columns + column];
   link &= 0x7fffffffu;
   while (link != 0u) {
@@ -87,7 +90,11 @@ export class EmbeddingKernels {
       threads: elementThreads,
       code: `
 ${access.code}
-${features ? columns4("feature4", "features", "params.weightColumns", aligned) : "fn feature4(row: u32, column: u32) -> vec4f { return vec4f(0.0); }"}
+${
+  features
+    ? columns4("feature4", "features", "params.weightColumns", aligned)
+    : "fn feature4(row: u32, column: u32) -> vec4f { return vec4f(0.0); }"
+}
 ${LOOK_UP}`,
     }));
     const groups = Math.ceil((rows * Math.ceil(width / 4)) / elementThreads);

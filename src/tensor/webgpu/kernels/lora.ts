@@ -30,7 +30,9 @@ fn kernel(group: u32, lane: u32) {
   if (row >= params.rows) { return; }
   let r = item % params.rank;
   var sum = 0.0;
-  for (var c = 0u; c < params.count; c++) { sum += dy[row * params.width + params.offset + c] * b[c * params.rank + r]; }
+  for (var c = 0u; c < params.count; c++) {
+    sum += dy[row * params.width + params.offset + c] * b[c * params.rank + r];
+  }
   dh[item] = params.scale * sum;
 }`;
 
@@ -42,7 +44,9 @@ fn kernel(group: u32, lane: u32) {
   if (column >= params.count) { return; }
   let r = item % params.rank;
   var sum = 0.0;
-  for (var n = 0u; n < params.rows; n++) { sum += dy[n * params.width + params.offset + column] * h[n * params.rank + r]; }
+  for (var n = 0u; n < params.rows; n++) {
+    sum += dy[n * params.width + params.offset + column] * h[n * params.rank + r];
+  }
   db[item] += params.scale * sum;
 }`;
 

@@ -47,7 +47,8 @@ export function runMatmul(dispatcher: Dispatcher, p: Matmul, plan: MatmulPlan): 
   const cColumns = p.cColumns ?? p.n;
   const alignedA = aColumns % 4 === 0;
   const alignedC = p.n % 4 === 0 && cColumns % 4 === 0 && plan.scalarStores !== true;
-  const name = `linear ${p.orientation} ${p.b.access.key} ${plan.key} ${alignedA ? "a4" : "a1"} ${alignedC ? "c4" : "c1"}`;
+  const name =
+    `linear ${p.orientation} ${p.b.access.key} ${plan.key} ` + `${alignedA ? "a4" : "a1"} ${alignedC ? "c4" : "c1"}`;
   const kernel = dispatcher.kernel(name, () => matmulSpec(p.orientation, p.b.access, plan, alignedA, alignedC));
   // An absent operand's binding is taken by A: flags cost less than a pipeline for every combination.
   const operands: Operand[] = [p.a, ...p.b.operands, p.bias ?? p.a, p.residual ?? p.a, p.c];
@@ -112,7 +113,11 @@ fn storeTile(m: u32, n: u32, tile: array<vec4f, 4>) {
   var rows = tile;
   for (var r = 0u; m + r < min(m + 4u, params.m); r++) {
     let at = (m + r) * params.cColumns + n;
-    ${aligned ? "if (n < params.n) { finish(at >> 2u, n >> 2u, rows[r]); }" : "for (var i = 0u; n + i < min(n + 4u, params.n); i++) { finish(at + i, n + i, rows[r][i]); }"}
+    ${
+      aligned
+        ? "if (n < params.n) { finish(at >> 2u, n >> 2u, rows[r]); }"
+        : "for (var i = 0u; n + i < min(n + 4u, params.n); i++) { finish(at + i, n + i, rows[r][i]); }"
+    }
   }
 }`;
 }

@@ -41,7 +41,8 @@ export const weigh = (block: RowBlock, r: number, keys: number): string => {
       ${block.eachPart((i) => `sum${r}_${i} *= shrink${r};`)}
       ${eachKey(
         (s) => `
-      let p${s}_${r} = select(0.0, exp2(score${s}_${r} - whole${s}_${r}) * power(exponent${s}_${r} - largest${r}), sees${s}_${r});
+      let e${s}_${r} = exp2(score${s}_${r} - whole${s}_${r});
+      let p${s}_${r} = select(0.0, e${s}_${r} * power(exponent${s}_${r} - largest${r}), sees${s}_${r});
       total${r} += p${s}_${r};`,
       )}`;
 };

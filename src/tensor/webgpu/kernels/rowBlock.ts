@@ -14,7 +14,9 @@ fn seenRanges(row: u32) -> vec4i {
   let seen = vec4i(visible[row * 4u], visible[row * 4u + 1u], visible[row * 4u + 2u], visible[row * 4u + 3u]);
   return vec4i(seen.xyz, select(seen.w, seen.w + params.cacheOffset, seen.w > seen.z));
 }
-fn sees(ranges: vec4i, row: i32) -> bool { return (row >= ranges.x && row < ranges.y) || (row >= ranges.z && row < ranges.w); }`;
+fn sees(ranges: vec4i, row: i32) -> bool {
+  return (row >= ranges.x && row < ranges.y) || (row >= ranges.z && row < ranges.w);
+}`;
 
 type Text = (i: number) => string;
 const each = (count: number, text: Text, between = "\n"): string =>
@@ -68,7 +70,10 @@ export class RowBlock {
   handRound(name: string, step: number, statement: (row: number, part: number) => string): string {
     return this.eachPart((i) => {
       const element = step * this.parts + i;
-      return `{ let part = subgroupBroadcast(${name}${Math.floor(element / this.lanes)}, ${element % this.lanes}u); ${this.eachRow((r) => statement(r, i), " ")} }`;
+      return (
+        `{ let part = subgroupBroadcast(${name}${Math.floor(element / this.lanes)}, ${element % this.lanes}u); ` +
+        `${this.eachRow((r) => statement(r, i), " ")} }`
+      );
     });
   }
 
@@ -82,8 +87,15 @@ export class RowBlock {
   let first = (group / ${heads}) * ${this.rows}u + lane;
   let last = ${walked} - 1u;
   let kvHead = (head * params.kvHeads / ${heads}) * params.parts;
-  ${this.eachRow((r) => `let inside${r} = first + ${r * this.lanes}u < params.rows; let row${r} = min(first + ${r * this.lanes}u, params.rows - 1u);`)}
-  ${this.eachLoad((l) => `let element${l} = min(lane + ${l * this.lanes}u, ${this.steps * this.parts - 1}u); let step${l} = element${l} / ${this.parts}u; let part${l} = element${l} % ${this.parts}u;`)}`;
+  ${this.eachRow(
+    (r) => `let inside${r} = first + ${r * this.lanes}u < params.rows;
+  let row${r} = min(first + ${r * this.lanes}u, params.rows - 1u);`,
+  )}
+  ${this.eachLoad(
+    (l) => `let element${l} = min(lane + ${l * this.lanes}u, ${this.steps * this.parts - 1}u);
+  let step${l} = element${l} / ${this.parts}u;
+  let part${l} = element${l} % ${this.parts}u;`,
+  )}`;
   }
 
   /** The row that a lane loads from, for each of its loads. */
@@ -95,7 +107,9 @@ export class RowBlock {
   loadKeys(element: (at: string) => string): string {
     return this.eachLoad(
       (l) =>
-        `let start${l} = ${this.loadedRow(l)} * params.kvColumns + kvHead + part${l}; let k${l} = ${element(`start${l} + params.kOffset`)}; let v${l} = ${element(`start${l} + params.vOffset`)};`,
+        `let start${l} = ${this.loadedRow(l)} * params.kvColumns + kvHead + part${l};
+  let k${l} = ${element(`start${l} + params.kOffset`)};
+  let v${l} = ${element(`start${l} + params.vOffset`)};`,
     );
   }
 
@@ -112,7 +126,12 @@ export class RowBlock {
     return `
   ${entries.map(([name]) => this.zeros(name)).join("\n")}
   for (var i = 0u; i < params.parts; i++) {
-    ${entries.map(([name, source]) => `{ let part = ${source}; ${this.eachPart((i) => `${name}_${i} = select(${name}_${i}, part, i == ${i}u);`)} }`).join("\n")}
+    ${entries
+      .map(([name, source]) => {
+        const writes = this.eachPart((i) => `${name}_${i} = select(${name}_${i}, part, i == ${i}u);`);
+        return `{ let part = ${source}; ${writes} }`;
+      })
+      .join("\n")}
   }`;
   }
 

@@ -113,7 +113,10 @@ fn kernel(row: u32, lane: u32) {
   next[row] = i32(token);
   logprobs[at] = (logits[start + token] - largest) * params.inverseT - log(all);
   entropies[at] = log(all) - allWeighted / all;
-  ${Array.from({ length: MAX_STOP_TOKENS }, (_, i) => `if (params.stops > ${i}u && i32(token) == params.stop${i}) { done[row] = 1; }`).join("\n  ")}
+  ${Array.from(
+    { length: MAX_STOP_TOKENS },
+    (_, i) => `if (params.stops > ${i}u && i32(token) == params.stop${i}) { done[row] = 1; }`,
+  ).join("\n  ")}
 }`;
 
 export class SampleKernels {

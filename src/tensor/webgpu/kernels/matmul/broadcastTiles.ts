@@ -48,7 +48,10 @@ fn kernel(group: u32, lane: u32) {
   let n = ((group % params.columnTiles) * THREADS + lane) * ${COLUMNS}u;
   ${join(rows, (r) => `var c${r} = vec4f(0.0);`, " ")}
   ${loop}
-  ${join(Math.ceil(rows / 4), (t) => `storeTile(m + ${4 * t}u, n, array<vec4f, 4>(${join(4, (r) => (4 * t + r < rows ? `c${4 * t + r}` : "vec4f(0.0)"), ", ")}));`)}
+  ${join(Math.ceil(rows / 4), (t) => {
+    const tile = join(4, (r) => (4 * t + r < rows ? `c${4 * t + r}` : "vec4f(0.0)"), ", ");
+    return `storeTile(m + ${4 * t}u, n, array<vec4f, 4>(${tile}));`;
+  })}
 }`;
 }
 
@@ -69,7 +72,10 @@ function rowLoop(orientation: Exclude<Orientation, "TN">, rows: number, lanes: n
   const step = (s: number): string => `{
       let k = k0 + ${4 * s}u;
       ${join(4, (i) => `let b${i} = ${weights(i)};`, " ")}
-      ${join(rows, (r) => `{ let a = subgroupBroadcast(own${Math.floor(r / own)}, ${s * own + (r % own)}u); c${r} += ${sum}; }`)}
+      ${join(rows, (r) => {
+        const a = `subgroupBroadcast(own${Math.floor(r / own)}, ${s * own + (r % own)}u)`;
+        return `{ let a = ${a}; c${r} += ${sum}; }`;
+      })}
     }`;
   return `
   let last = ${orientation === "NT" ? "params.n" : "params.k"} - 1u;
@@ -98,7 +104,10 @@ function depthLoop(rows: number, lanes: number): string {
       depth,
       (i) => `{
       let b = weight4(min(k + ${i}u, last), n);
-      ${join(quads, (q) => `{ let a = subgroupBroadcast(own, ${i * quads + q}u); ${["x", "y", "z", "w"].map((part, r) => `c${4 * q + r} += a.${part} * b;`).join(" ")} }`)}
+      ${join(quads, (q) => {
+        const sums = ["x", "y", "z", "w"].map((part, r) => `c${4 * q + r} += a.${part} * b;`).join(" ");
+        return `{ let a = subgroupBroadcast(own, ${i * quads + q}u); ${sums} }`;
+      })}
     }`,
     )}
   }`;

@@ -120,7 +120,8 @@ export class MatmulVariants {
       const lacks = VARIANTS[name].lacks(this.adapter);
       if (lacks !== null) {
         throw new MatmulError(
-          `Matmul variant "${name}" cannot run here: this adapter has no ${lacks}. It can run ${offeredVariants(this.adapter).offered.join(", ")}.`,
+          `Matmul variant "${name}" cannot run here: this adapter has no ${lacks}. It can run ` +
+            `${offeredVariants(this.adapter).offered.join(", ")}.`,
         );
       }
     }

@@ -14,7 +14,8 @@ export function emulatedFragments(size: number): FragmentDialect {
     types: ({ M, N, K }: FragmentShape) => {
       if (M !== size || N % 4 !== 0)
         throw new Error(
-          `Emulated fragments have as many rows as a subgroup has lanes (${size}) and a multiple of 4 columns, got ${M} × ${N}.`,
+          `Emulated fragments have as many rows as a subgroup has lanes (${size}) and a multiple of 4 columns, got ` +
+            `${M} × ${N}.`,
         );
       const quads = Array.from({ length: N / 4 }, (_, q) => q);
       const weights = (q: number): string =>

@@ -64,7 +64,10 @@ fn kernel(group: u32, lane: u32, subgroup: u32, subgroups: u32, subgroupLane: u3
     ${join(rows, (r) => `c${r} = subgroupAdd(c${r});`)}
     if (subgroupLane == 0u) {
       var sums = array<vec4f, ${rows}>(${sums});
-      ${join(Math.ceil(rows / 4), (t) => `storeTile(m + ${4 * t}u, n, array<vec4f, 4>(${join(4, (r) => (4 * t + r < rows ? `sums[${4 * t + r}]` : "vec4f(0.0)"), ", ")}));`)}
+      ${join(Math.ceil(rows / 4), (t) => {
+        const tile = join(4, (r) => (4 * t + r < rows ? `sums[${4 * t + r}]` : "vec4f(0.0)"), ", ");
+        return `storeTile(m + ${4 * t}u, n, array<vec4f, 4>(${tile}));`;
+      })}
     }
   }
 }`;
