@@ -1,4 +1,6 @@
-/** `srpo serve`: a run in Node, opened by its link, stepped from the page, observedGroup by a second tab, found again. */
+/**
+ * `srpo serve`: a run in Node, opened by its link, stepped from the page, observedGroup by a second tab, found again.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,4 +1,7 @@
-/** What a benchmark is given and what it gives, and the way most of them go: one comparison a workload, libraries in their own processes. */
+/**
+ * What a benchmark is given and what it gives, and the way most of them go: one comparison a workload, libraries in
+ * their own processes.
+ */
 import type { ShapeName } from "../policy/checkpoint/shapes";
 import type { BackendName } from "../tensor/backend";
 import type { WeightFormat } from "../tensor/packedWeight";

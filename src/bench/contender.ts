@@ -1,7 +1,7 @@
 /**
- * Who takes part in a benchmark, and what is asked of them. A *library* is a library on one backend (ours, stock TensorFlow.js,
- * jax-js); given a *job* it becomes a contender that does units of that work. Libraries know no clock but their own and
- * nothing of each other: interleaving and comparing is comparison.ts' business.
+ * Who takes part in a benchmark, and what is asked of them. A *library* is a library on one backend (ours, stock
+ * TensorFlow.js, jax-js); given a *job* it becomes a contender that does units of that work. Libraries know no clock
+ * but their own and nothing of each other: interleaving and comparing is comparison.ts' business.
  */
 import { z } from "zod";
 import type { BackendName } from "../tensor/backend";
@@ -112,7 +112,10 @@ export interface Library {
   close(): Promise<void>;
 }
 
-/** The library in this process. Loaded when asked for: TensorFlow.js and jax-js never meet in one process of a benchmark. */
+/**
+ * The library in this process. Loaded when asked for: TensorFlow.js and jax-js never meet in one process of a
+ * benchmark.
+ */
 export async function openLibrary(name: LibraryName, backend: BackendName): Promise<Library> {
   switch (name) {
     case "ours":

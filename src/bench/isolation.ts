@@ -1,7 +1,7 @@
 /**
- * A library in a process of its own: one library's compiled code, memory and threads cannot help or hinder another's, and a
- * peer that crashes is a peer that is absent. The process answers one question at a time; while another library is measured it
- * waits without work. What it writes to stderr is kept for the case that it dies.
+ * A library in a process of its own: one library's compiled code, memory and threads cannot help or hinder another's,
+ * and a peer that crashes is a peer that is absent. The process answers one question at a time; while another library
+ * is measured it waits without work. What it writes to stderr is kept for the case that it dies.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -34,7 +34,10 @@ export type Answer = z.input<typeof answerSchema>;
 const PATIENCE_MS = 15 * 60_000;
 const KEPT_STDERR = 2000;
 
-/** @param products the variant of the matrix product of our side on webgpu; null: as this process was told. @throws Error when the library cannot be opened, with its own reason */
+/**
+ * @param products the variant of the matrix product of our side on webgpu; null: as this process was told. @throws
+ * Error when the library cannot be opened, with its own reason
+ */
 export async function isolatedLibrary(
   name: LibraryName,
   backend: BackendName,

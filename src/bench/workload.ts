@@ -1,6 +1,7 @@
 /**
- * The models and batches that all libraries work on: a decoder of the policy's family with weights that depend on the seed only,
- * and sequences of equal length, so that a batch without padding (ours) and a rectangular one (the peers') hold the same tokens.
+ * The models and batches that all libraries work on: a decoder of the policy's family with weights that depend on the
+ * seed only, and sequences of equal length, so that a batch without padding (ours) and a rectangular one (the peers')
+ * hold the same tokens.
  */
 
 import { InMemoryFiles } from "../policy/checkpoint/checkpointFiles";

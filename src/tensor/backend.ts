@@ -52,7 +52,8 @@ export interface Recorder {
    * @param inputs every tensor that `body` uses and that may be another one next time, each with memory of its own.
    *   What else `body` uses (weights, gradients) must stay where it is: a replay finds it disposed and throws
    * @param dynamicOptions options that `body` hands to kernels and that may differ from run to run
-   * @param body calls kernels, `zeros` and `view`; no `upload`, `write` or `read`. Disposes all it allocates but what it returns
+   * @param body calls kernels, `zeros` and `view`; no `upload`, `write` or `read`. Disposes all it allocates but what
+   *   it returns
    * @returns tensors as `body` returns them, new in every run; the caller disposes them. The work may only have been
    *   recorded: it is done at the latest when something is read, and begun by `Backend.flush`
    */
@@ -87,7 +88,8 @@ export interface Backend {
 
   /**
    * A new tensor from host values. `values.length` must equal the product of `shape`.
-   * @param capacity elements of the largest tensor that will come in its place: where memory is recycled, it is taken for that one
+   * @param capacity elements of the largest tensor that will come in its place: where memory is recycled, it is taken
+   *   for that one
    */
   upload(values: Float32Array | Int32Array, shape: readonly number[], capacity?: number): Tensor;
 

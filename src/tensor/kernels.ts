@@ -230,14 +230,17 @@ export interface Kernels {
     shape: AttentionShape,
   ): Tensor;
 
-  /** KV cache: row r of x, columns `columns`, is copied to row `rows[r] + cacheOffset` of `into` [C, columns.count]. rows [N] int32; negative: skipped. */
+  /**
+   * KV cache: row r of x, columns `columns`, is copied to row `rows[r] + cacheOffset` of `into` [C, columns.count].
+   * rows [N] int32; negative: skipped.
+   */
   copyRows(x: Tensor, columns: Columns, rows: Tensor, cacheOffset: number, into: Tensor): void;
 
   /**
-   * The decode step's `rope` and `copyRows` in one: queries and keys of a fused qkv [N, (heads + 2·kvHeads)·headDim] (laid
-   * out q|k|v) are rotated in place, then k|v of row r is copied to row `rows[r] + cacheOffset` of `into` [C, 2·kvHeads·headDim];
-   * negative: skipped. Row r has the angles of row `angleRow + r` of cos, sin [≥ angleRow + N, headDim/2]. `into` may hold
-   * halves (cacheHalves.ts) where headDim is a multiple of 4.
+   * The decode step's `rope` and `copyRows` in one: queries and keys of a fused qkv [N, (heads + 2·kvHeads)·headDim]
+   * (laid out q|k|v) are rotated in place, then k|v of row r is copied to row `rows[r] + cacheOffset` of `into` [C,
+   * 2·kvHeads·headDim]; negative: skipped. Row r has the angles of row `angleRow + r` of cos, sin [≥ angleRow + N,
+   * headDim/2]. `into` may hold halves (cacheHalves.ts) where headDim is a multiple of 4.
    */
   ropeToCache(
     intoQkv: Tensor,

@@ -98,7 +98,7 @@ export interface Engine {
  * @param token from the link that `srpo serve` printed
  */
 export function joinRunner(token: string, run: string, onFault: (error: Error) => void): Engine {
-  const address = new URL(SOCKET_PATH, location.href);
+  const address = new URL(`.${SOCKET_PATH}`, location.href);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
   address.hash = "";
   const port = new RunnerPort(() => new WebSocket(address, [SUBPROTOCOL, `${TOKEN_PREFIX}${token}`]), onFault);

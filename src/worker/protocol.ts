@@ -72,7 +72,10 @@ export type Command = { readonly run: string } & (
   | { readonly type: "reset" }
   /** Go back to a snapshot; steps after it are dropped from the run (fork). */
   | { readonly type: "restore"; readonly snapshot: string }
-  /** Which group the page shows: after an update, its rows' new log-probabilities come along (`logprobsAfter`); null: none. */
+  /**
+   * Which group the page shows: after an update, its rows' new log-probabilities come along (`logprobsAfter`); null:
+   * none.
+   */
   | { readonly type: "observe"; readonly group: number | null }
   /** Fresh samples of one problem with the current weights; nothing is trained. */
   | { readonly type: "sample"; readonly family: string | null; readonly greedy: boolean }

@@ -63,7 +63,9 @@ describe("runStore", () => {
     };
     await runStore.keep(snapshot(1)); // returns while its write is under way
     let second = false;
-    const keeping = runStore.keep(snapshot(2)).then(() => void (second = true));
+    const keeping = runStore.keep(snapshot(2)).then(() => {
+      second = true;
+    });
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(second).toBe(false);
     finish();

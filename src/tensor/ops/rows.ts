@@ -21,7 +21,10 @@ export function embedding(tape: Tape, table: MatrixParameter, features: Tensor |
   return x;
 }
 
-/** A choice of R distinct rows out of N, both ways: `to` [N] = place of row n in the result or −1; `from` [R] = row that fills place r. */
+/**
+ * A choice of R distinct rows out of N, both ways: `to` [N] = place of row n in the result or −1; `from` [R] = row that
+ * fills place r.
+ */
 export interface RowGather {
   readonly to: Tensor;
   readonly from: Tensor;

@@ -250,9 +250,10 @@ describe("recorded work", () => {
     ).toThrow(/left 1 tensors/);
     const rows = backend.upload(Int32Array.of(0), [1]);
     const into = backend.zeros([4, 2]);
-    const copy = (): readonly Tensor[] => (
-      backend.kernels.copyRows(backend.view(x, 0, [1, 2]), { offset: 0, count: 2 }, rows, 1, into), []
-    );
+    const copy = (): readonly Tensor[] => {
+      backend.kernels.copyRows(backend.view(x, 0, [1, 2]), { offset: 0, count: 2 }, rows, 1, into);
+      return [];
+    };
     expect(attempt({ cacheOffset: 2 }, copy)).toThrow(/other options/);
     expect(() => backend.recorder(1).run("twice", [x, backend.view(x, 0, [1])], {}, () => [])).toThrow(/share memory/);
 

@@ -276,7 +276,8 @@ function refuseOtherOptions(key: string, { kernel, params }: Dispatch, dynamicOp
   const replayed = params(dynamicOptions);
   if (given.some((value, i) => value !== replayed[i])) {
     throw new Error(
-      `Recording ${key}: ${kernel.name} was given other options than the recording's ${JSON.stringify(dynamicOptions)}.`,
+      `Recording ${key}: ${kernel.name} was given other options than the recording's ` +
+        `${JSON.stringify(dynamicOptions)}.`,
     );
   }
 }

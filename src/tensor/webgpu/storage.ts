@@ -1,9 +1,9 @@
 /**
  * Tensors of the WebGPU backend as ranges of GPU buffers. A tensor either owns a buffer of tfjs' pool or is a
- * view: a range of another tensor's buffer, kept in our own table dataId → range. A buffer may be larger than its tensor: a
- * packed batch seldom repeats its size, so buffers of passing tensors get some headroom, and a free one is taken for any
- * tensor that half fills it (arena.ts). Whoever knows how large a batch may become says so (`capacity`, `Recorder.reserve`): then the
- * first step takes all that the later ones need.
+ * view: a range of another tensor's buffer, kept in our own table dataId → range. A buffer may be larger than its
+ * tensor: a packed batch seldom repeats its size, so buffers of passing tensors get some headroom, and a free one is
+ * taken for any tensor that half fills it (arena.ts). Whoever knows how large a batch may become says so (`capacity`,
+ * `Recorder.reserve`): then the first step takes all that the later ones need.
  */
 import { engine, type Tensor, util } from "@tensorflow/tfjs-core";
 import type { BackendCounters, DataType } from "../backend";
@@ -67,8 +67,9 @@ export class Storage {
   }
 
   /**
-   * A tensor of the arena becomes its holder's: it moves to a buffer of its own, which is freed with it. (The arena keeps the
-   * old one: other recordings use it.) @param capacity as `allocate` takes it → where it was; null if it was not in the arena
+   * A tensor of the arena becomes its holder's: it moves to a buffer of its own, which is freed with it. (The arena
+   * keeps the old one: other recordings use it.) @param capacity as `allocate` takes it → where it was; null if it was
+   * not in the arena
    */
   moveOut(tensor: Tensor, capacity = 0): BufferBinding | null {
     const id = tensor.dataId;
@@ -150,7 +151,10 @@ export class Storage {
     if (view) owned.add(view.owner);
   }
 
-  /** Contents from the host. A pooled buffer is free of recorded work, so the write cannot overtake any. @param capacity elements that its buffer holds at least */
+  /**
+   * Contents from the host. A pooled buffer is free of recorded work, so the write cannot overtake any. @param capacity
+   * elements that its buffer holds at least
+   */
   upload(values: Float32Array | Int32Array, shape: readonly number[], capacity = 0): Tensor {
     if (values.length !== util.sizeFromShape([...shape])) {
       throw new Error(`upload: ${values.length} values for shape [${shape.join(", ")}].`);

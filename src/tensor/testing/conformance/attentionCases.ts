@@ -251,7 +251,8 @@ function* halvesCases(): Generator<[string, CaseBody]> {
     [2, 1, 128, 3],
   ] as const) {
     yield [
-      `attention over a cache in halves, ${heads} heads over ${kvHeads}, ${headDim} columns, decode step ${cacheOffset}`,
+      `attention over a cache in halves, ${heads} heads over ${kvHeads}, ${headDim} columns, decode step ` +
+        `${cacheOffset}`,
       (p) => {
         const shape = { heads, kvHeads, headDim, qOffset: 4, kOffset: 0, vOffset: kvHeads * headDim + 4, cacheOffset };
         const columns = 2 * kvHeads * headDim + 4;
@@ -269,7 +270,8 @@ function* halvesCases(): Generator<[string, CaseBody]> {
     [4, 4, 32, 1, 10],
   ] as const) {
     yield [
-      `ropeToCache into halves of ${heads} heads over ${kvHeads}, ${headDim} columns, cacheOffset ${cacheOffset}, angles from row ${angleRow}`,
+      `ropeToCache into halves of ${heads} heads over ${kvHeads}, ${headDim} columns, cacheOffset ${cacheOffset}, ` +
+        `angles from row ${angleRow}`,
       (p) => {
         const angles = p.normal(((angleRow + 5) * headDim) / 2, 3);
         const [cos, sin] = [
@@ -337,7 +339,8 @@ function* ropeToCacheCases(): Generator<[string, CaseBody]> {
     [4, 4, 32, 1, 10],
   ] as const) {
     yield [
-      `ropeToCache of ${heads} heads over ${kvHeads}, ${headDim} columns, cacheOffset ${cacheOffset}, angles from row ${angleRow}`,
+      `ropeToCache of ${heads} heads over ${kvHeads}, ${headDim} columns, cacheOffset ${cacheOffset}, angles from ` +
+        `row ${angleRow}`,
       (p) => {
         const angles = p.normal(((angleRow + 5) * headDim) / 2, 3);
         const [cos, sin] = [

@@ -24,7 +24,10 @@ function rangeCount(visible: usize, n: i32, second: i32, cacheOffset: i32): i32 
   return count <= 0 ? 0 : count + (second ? cacheOffset : 0);
 }
 
-/** The longest count of this range among `tile` queries from n; −1 if two non-empty ones begin at different rows or one sees nothing. */
+/**
+ * The longest count of this range among `tile` queries from n; −1 if two non-empty ones begin at different rows or one
+ * sees nothing.
+ */
 function sharedCount(visible: usize, n: i32, tile: i32, second: i32, cacheOffset: i32): i32 {
   let longest = 0;
   for (let r = n; r < n + tile; r++) {
@@ -91,7 +94,8 @@ export function attention(
     let tile = 1;
     for (let n = first; n < blockEnd; n += tile) {
       tile = tileAt(visible, n, blockEnd, cacheOffset, headDim);
-      const count0 = sharedCount(visible, n, tile, 0, cacheOffset), count1 = sharedCount(visible, n, tile, 1, cacheOffset);
+      const count0 = sharedCount(visible, n, tile, 0, cacheOffset),
+        count1 = sharedCount(visible, n, tile, 1, cacheOffset);
       const count = count0 + count1;
       const lds = <usize>((count + 8) & ~3) * 4;
       const outRow = out + <usize>n * strideOut + <usize>h * headBytes;
@@ -115,7 +119,8 @@ export function attention(
       const top = scores + 4 * lds; // of each query: its maximum, then 1 / sum
       for (let r = 0; r < tile; r++) {
         const row = scores + <usize>r * lds;
-        hide(row, rangeCount(visible, n + r, 0, cacheOffset), count0, rangeCount(visible, n + r, 1, cacheOffset), count1);
+        hide(row, rangeCount(visible, n + r, 0, cacheOffset), count0, rangeCount(visible, n + r, 1, cacheOffset),
+          count1);
         const sum = softmaxRow(row, count, top);
         store<f32>(lseAt + <usize>(r * heads) * 4, load<f32>(top) + <f32>log64(<f64>sum));
         const inverse = splat(<f32>1 / sum);
@@ -138,7 +143,8 @@ export function attention(
  * `weights` and `slopes`: scratch of 4 · (longest visible count + 12) floats each.
  */
 export function attentionGrad(
-  rows: i32, heads: i32, kvHeads: i32, headDim: i32, q: usize, k: usize, v: usize, stride: usize, visible: usize, cacheOffset: i32,
+  rows: i32, heads: i32, kvHeads: i32, headDim: i32, q: usize, k: usize, v: usize, stride: usize, visible: usize,
+  cacheOffset: i32,
   out: usize, lse: usize, dOut: usize, dq: usize, dk: usize, dv: usize, weights: usize, slopes: usize,
 ): void {
   const scale: f32 = <f32>(1.0 / Math.sqrt(<f64>headDim));
@@ -151,7 +157,8 @@ export function attentionGrad(
     let tile = 1;
     for (let n = first; n < blockEnd; n += tile) {
       tile = tileAt(visible, n, blockEnd, cacheOffset, headDim);
-      const count0 = sharedCount(visible, n, tile, 0, cacheOffset), count1 = sharedCount(visible, n, tile, 1, cacheOffset);
+      const count0 = sharedCount(visible, n, tile, 0, cacheOffset),
+        count1 = sharedCount(visible, n, tile, 1, cacheOffset);
       const count = count0 + count1;
       if (count == 0) continue;
       const lds = <usize>((count + 8) & ~3) * 4;

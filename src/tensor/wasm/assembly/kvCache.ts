@@ -39,7 +39,10 @@ export function copyRowsToHalves(n: i32, x: usize, stride: usize, columns: i32, 
   return true;
 }
 
-/** Widen the rows that any query sees (visible [n, 4], as in attention.ts) to their places in `out`. Ranges that repeat the query's before are done already. → rows widened */
+/**
+ * Widen the rows that any query sees (visible [n, 4], as in attention.ts) to their places in `out`. Ranges that repeat
+ * the query's before are done already. → rows widened
+ */
 export function unpackVisible(n: i32, visible: usize, cacheOffset: i32, columns: i32, cache: usize, out: usize): i32 {
   let widened = 0;
   for (let second = 0; second < 2; second++) {

@@ -45,7 +45,8 @@ fn kernel(group: u32, lane: u32) {
   }
   let goal = rows[row];
   if (head < params.heads || goal < 0) { return; }
-  let at = (u32(goal) + params.cacheOffset) * 4u * params.kvHeads * params.half + column - params.heads * 2u * params.half;
+  let at = (u32(goal) + params.cacheOffset) * 4u * params.kvHeads * params.half + column - params.heads * 2u *
+    params.half;
   into[at] = a;
   into[at + params.half] = b;
 }`;
@@ -91,7 +92,8 @@ fn kernel(group: u32, lane: u32) {
   }
   let goal = rows[row];
   if (head < params.heads || goal < 0) { return; }
-  let at = (u32(goal) + params.cacheOffset) * 2u * params.kvHeads * params.half + (column - params.heads * 2u * params.half) / 2u;
+  let at = (u32(goal) + params.cacheOffset) * 2u * params.kvHeads * params.half + (column - params.heads * 2u *
+    params.half) / 2u;
   into[at] = asHalf(a.x) | (asHalf(a.y) << 16u);
   into[at + quarter] = asHalf(b.x) | (asHalf(b.y) << 16u);
 }`;
