@@ -4,7 +4,7 @@
  */
 import type { BrowserContext, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, vi } from "vitest";
-import { openSite, type Site, watchErrors } from "./site";
+import { openSite, type Site, type SiteOptions, watchErrors } from "./site";
 
 /** Settings in a share link: any part of the page's settings. */
 export type LinkSettings = Readonly<Record<string, unknown>>;
@@ -186,7 +186,7 @@ export interface Visitors {
  * Registers the browser of a test file; after each test, pages are closed and must have left the console free of
  * errors.
  */
-export function visitors(options: { readonly webgpu: boolean }): Visitors {
+export function visitors(options: SiteOptions): Visitors {
   let site: Site | null = null;
   let contexts: BrowserContext[] = [];
   let visits: Playground[] = [];
