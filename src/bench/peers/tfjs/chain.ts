@@ -1,5 +1,5 @@
 /** The sum of many terms by tf.add, which makes a dispatch each. */
-import * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs";
 import type { Contender, JobOf } from "../../contender";
 import { TERM } from "../../workload";
 import type { OpenedTfjs } from "./backend";

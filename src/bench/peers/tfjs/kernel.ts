@@ -3,7 +3,7 @@
  * autodiff of that composition, which computes the forward pass again. Kernels without an entry have no composition
  * worth the name.
  */
-import * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs";
 import type { Contender, JobOf } from "../../contender";
 import { type KernelName, SIZES } from "../../kernelWork";
 import { matmulInputs } from "../../workload";

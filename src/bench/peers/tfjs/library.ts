@@ -1,5 +1,5 @@
 /** Stock TensorFlow.js as a library. */
-import * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs";
 import type { BackendName } from "../../../tensor/backend";
 import { timed } from "../../clock";
 import type { Contender, Job, Library, Run } from "../../contender";

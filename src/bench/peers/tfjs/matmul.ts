@@ -1,5 +1,5 @@
 /** One matrix product by tf.matMul. The weight's gradient is added to what is there, as micro-batches need it. */
-import * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs";
 import type { Contender, JobOf } from "../../contender";
 import { matmulInputs } from "../../workload";
 import type { OpenedTfjs } from "./backend";

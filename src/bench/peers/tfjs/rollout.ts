@@ -3,7 +3,7 @@
  * cache that grows by concatenation, Gumbel-max sampling on the device, tokens and log-probabilities read once at the
  * end.
  */
-import * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs";
 import type { Contender, JobOf } from "../../contender";
 import { randomTokens, rotaryTables } from "../../workload";
 import type { OpenedTfjs } from "./backend";

@@ -3,7 +3,7 @@
  * tf.* operations, tf.train.adam for the update, one read-back of loss and norm. Inputs lie on the device before the
  * first step.
  */
-import * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs";
 import type { Contender, JobOf } from "../../contender";
 import { CHECKED_STEPS, OPTIMISER, randomTokens, rotaryTables, type Values } from "../../workload";
 import type { OpenedTfjs } from "./backend";
