@@ -83,7 +83,9 @@ export function nanoConfig(tokens: SpecialTokens): Record<string, unknown> {
 /** Pictures of 16×16 to 48×48 pixels are taken as they are (both sides multiples of 8). */
 const NANO_PIXELS = { min_pixels: 16 * 16, max_pixels: 48 * 48 };
 
-/** The folder of a nano policy but its weights: config.json, preprocessor_config.json, and a tokenizer of these words. */
+/**
+ * The folder of a nano policy but its weights: config.json, preprocessor_config.json, and a tokenizer of these words.
+ */
 export function nanoFiles(words: readonly string[]): InMemoryFiles {
   const config = nanoConfig({
     vocabSize: nanoVocabSize(words),
@@ -115,7 +117,10 @@ export function normalValues(count: number, seed: number, stream: number, std: n
   });
 }
 
-/** Draw the parameters (all, or `only` some). A tensor's values depend on the seed and its own place in the order of names. */
+/**
+ * Draw the parameters (all, or `only` some). A tensor's values depend on the seed and its own place in the order of
+ * names.
+ */
 export function initialise(
   parameters: ParameterSet,
   seed: number,

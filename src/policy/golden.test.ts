@@ -1,6 +1,7 @@
 /**
- * The policy computes what transformers computes (golden/, made with transformers 5.18 and PEFT 0.21), on every backend:
- * M-RoPE positions, image features, logits, loss, the gradient of every parameter, greedy tokens, and an adapter.
+ * The policy computes what transformers computes (golden/, made with transformers 5.18 and PEFT 0.21), on every
+ * backend: M-RoPE positions, image features, logits, loss, the gradient of every parameter, greedy tokens, and an
+ * adapter.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Backend } from "../tensor/backend";

@@ -1,12 +1,14 @@
 /**
  * The weights of a checkpoint, streamed from the folder to the device: read in pieces of whole rows, packed on the way
- * if the parameters are, written in place. Host memory holds one piece in its three forms (as on disk, float32, packed),
- * plus what the device has not yet taken over, which is waited for every `IN_FLIGHT_BYTES`.
+ * if the parameters are, written in place. Host memory holds one piece in its three forms (as on disk, float32,
+ * packed), plus what the device has not yet taken over, which is waited for every `IN_FLIGHT_BYTES`.
  */
 import type { Backend } from "../tensor/backend";
 import type { Checkpoint } from "./checkpoint/checkpoint";
 
-/** Float32 bytes handed to the device before it is waited for: its driver keeps a copy of each write until it is done. */
+/**
+ * Float32 bytes handed to the device before it is waited for: its driver keeps a copy of each write until it is done.
+ */
 const IN_FLIGHT_BYTES = 128 * 2 ** 20;
 
 /** Where rows go: a `ParameterSet`, or whatever counts them. */

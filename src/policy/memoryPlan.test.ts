@@ -27,7 +27,10 @@ const usual = {
   microBatch: 1,
 } as const;
 
-/** Parameters; weights in GB as f16, and as int4 layers + f16 head and tower; f16 KV bytes a token; LoRA r16; MB of one layer at 1.7k rows in half precision. */
+/**
+ * Parameters; weights in GB as f16, and as int4 layers + f16 head and tower; f16 KV bytes a token; LoRA r16; MB of one
+ * layer at 1.7k rows in half precision.
+ */
 const PUBLISHED: [ShapeName, number, number, number, number, number, number][] = [
   ["3b", 3_754_622_976, 7.5, 3.5, 36_864, 29.9, 170],
   ["7b", 8_292_166_656, 16.6, 7.2, 57_344, 40.4, 295],
@@ -56,29 +59,33 @@ test.each(PUBLISHED)("%s: the published sizes", (shape, parameters, half, four, 
   expect(Math.abs((2 * 1700 * values) / 1e6 / layer - 1)).toBeLessThan(0.01);
 });
 
-test("a micro-batch that begins inside a group has one prompt more, and a backend that records holds cache and activations at once", () => {
-  const config = parseConfig(shapeConfig("3b", "bfloat16"));
-  const plan = (change: object) => planMemory(config, { ...usual, frozenFormat: "f16", ...change });
-  const { text } = config;
-  // Group size 8: one response has one prompt; two to nine may have two; ten, three, as long as there are so many.
-  for (const [microBatch, prompts, together] of [
-    [1, 4, 1],
-    [2, 4, 2],
-    [8, 4, 2],
-    [9, 4, 2],
-    [10, 4, 3],
-    [10, 2, 2],
-    [8, 1, 1],
-  ] as const) {
-    expect(plan({ microBatch, prompts }).activations).toBe(
-      activationBytes(text, 16, { rows: together * 700 + microBatch * 1024, tokens: microBatch * 1024 }, false),
-    );
-  }
-  const [apart, together] = [plan({ records: false }), plan({ records: true })];
-  const still = apart.frozenWeights + apart.trainedState;
-  expect(apart.peak).toBe(still + apart.activations);
-  expect(together.peak).toBe(still + together.activations + together.kvCache);
-});
+test(
+  "a micro-batch that begins inside a group has one prompt more, and a backend that records holds cache and " +
+    "activations at once",
+  () => {
+    const config = parseConfig(shapeConfig("3b", "bfloat16"));
+    const plan = (change: object) => planMemory(config, { ...usual, frozenFormat: "f16", ...change });
+    const { text } = config;
+    // Group size 8: one response has one prompt; two to nine may have two; ten, three, as long as there are so many.
+    for (const [microBatch, prompts, together] of [
+      [1, 4, 1],
+      [2, 4, 2],
+      [8, 4, 2],
+      [9, 4, 2],
+      [10, 4, 3],
+      [10, 2, 2],
+      [8, 1, 1],
+    ] as const) {
+      expect(plan({ microBatch, prompts }).activations).toBe(
+        activationBytes(text, 16, { rows: together * 700 + microBatch * 1024, tokens: microBatch * 1024 }, false),
+      );
+    }
+    const [apart, together] = [plan({ records: false }), plan({ records: true })];
+    const still = apart.frozenWeights + apart.trainedState;
+    expect(apart.peak).toBe(still + apart.activations);
+    expect(together.peak).toBe(still + together.activations + together.kvCache);
+  },
+);
 
 describe("what the wasm backend holds", () => {
   let backend: Backend;
@@ -155,7 +162,8 @@ describe("what the wasm backend holds", () => {
     };
     await generating("f16", 12); // the kernels' scratch grows on first use and stays
     training();
-    const tables = 40 * (3 + (2 * policy.config.text.headDim) / 2) + 9; // of a slot: what is sampled, its angles, and where it stands
+    // of a slot: what is sampled, its angles, and where it stands
+    const tables = 40 * (3 + (2 * policy.config.text.headDim) / 2) + 9;
     for (const [cache, slots] of [
       ["f32", 12],
       ["f16", 12],

@@ -1,9 +1,9 @@
 /**
- * What a policy takes on the device, by arithmetic on its configuration alone, before anything is loaded: weights, what is
- * trained with its gradient and moments, the KV cache of what is in flight, activations of an update. Weights, adapter and cache are
- * exact; activations count what the tape keeps of a layer (decoder.ts) and are an upper bound in the backward pass.
- * The wasm backend widens the halves of one layer's cache into scratch of its own, which is in no line.
- * Logits are in no line: training folds them block by block (kernels.ts, `tokenLogprobs`).
+ * What a policy takes on the device, by arithmetic on its configuration alone, before anything is loaded: weights, what
+ * is trained with its gradient and moments, the KV cache of what is in flight, activations of an update. Weights,
+ * adapter and cache are exact; activations count what the tape keeps of a layer (decoder.ts) and are an upper bound in
+ * the backward pass. The wasm backend widens the halves of one layer's cache into scratch of its own, which is in no
+ * line. Logits are in no line: training folds them block by block (kernels.ts, `tokenLogprobs`).
  */
 import { weightBytes } from "../tensor/packedWeight";
 import type { ParameterGroup } from "../tensor/parameters";
@@ -33,7 +33,10 @@ export interface PlanOptions extends LayoutOptions {
   /** Responses written at a time and how keys and values are kept, as in `GenerateOptions`. */
   readonly slots?: number | null;
   readonly cache?: CacheFormat | null;
-  /** The backend records steps (backend.ts): it rounds rows of prompts up, and keeps the memory of activations while it samples. Default false. */
+  /**
+   * The backend records steps (backend.ts): it rounds rows of prompts up, and keeps the memory of activations while it
+   * samples. Default false.
+   */
   readonly records?: boolean;
   readonly promptTokens: number;
   /** Of them, tokens that stand for the picture. */
@@ -41,7 +44,10 @@ export interface PlanOptions extends LayoutOptions {
   readonly completionTokens: number;
   /** Responses that one micro-batch of an update takes (a prompt is there once for its neighbours). */
   readonly microBatch: number;
-  /** There is a KL term: trained in full, a frozen copy of the policy in f32 stays beside it; with an adapter, nothing. Default false. */
+  /**
+   * There is a KL term: trained in full, a frozen copy of the policy in f32 stays beside it; with an adapter, nothing.
+   * Default false.
+   */
   readonly kl?: boolean;
 }
 
@@ -86,7 +92,10 @@ function groupBytes(group: ParameterGroup): number {
   return weightBytes(rows, sizeOf(first.shape.slice(1)), group.format ?? "f32");
 }
 
-/** Values that one row leaves in one layer of the forward pass: two norms, q|k|v, attention and its log-sum-exp, the middle and end of the residual stream, gate|up, their product, and the adapter's inner rows. */
+/**
+ * Values that one row leaves in one layer of the forward pass: two norms, q|k|v, attention and its log-sum-exp, the
+ * middle and end of the residual stream, gate|up, their product, and the adapter's inner rows.
+ */
 export function layerRowValues(text: TextConfig, loraRank: number): number {
   const q = text.heads * text.headDim;
   const kv = text.kvHeads * text.headDim;
@@ -98,7 +107,10 @@ function gradientRowValues(text: TextConfig): number {
   return 3 * text.intermediateSize + 2 * text.hiddenSize;
 }
 
-/** Bytes that an update of a packed batch takes beside parameters: what the tape keeps, and the gradients alive at once. @param recompute only each layer's input is kept */
+/**
+ * Bytes that an update of a packed batch takes beside parameters: what the tape keeps, and the gradients alive at once.
+ * @param recompute only each layer's input is kept
+ */
 export function activationBytes(
   text: TextConfig,
   loraRank: number,

@@ -1,4 +1,6 @@
-/** A merged folder computes what base and adapter compute: against PEFT's own logits, and to the row in half formats. */
+/**
+ * A merged folder computes what base and adapter compute: against PEFT's own logits, and to the row in half formats.
+ */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Backend } from "../tensor/backend";
 import { openWasmBackend } from "../tensor/wasm/backend";

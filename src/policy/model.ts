@@ -34,8 +34,9 @@ export interface ModelOptions extends LayoutOptions {
   /** Adds an adapter and freezes everything else. */
   readonly lora?: LoraOptions | null;
   /**
-   * Keep only the input of each layer for the backward pass and make the rest of the layer again there: the memory of one
-   * layer's activations instead of all layers', for a third more work. Gradients are the same to the bit. Default false.
+   * Keep only the input of each layer for the backward pass and make the rest of the layer again there: the memory of
+   * one layer's activations instead of all layers', for a third more work. Gradients are the same to the bit. Default
+   * false.
    */
   readonly recompute?: boolean;
   /** Which pictures' features stay on the device from step to step while the tower is frozen (pictureFeatures.ts). */
@@ -67,7 +68,10 @@ export class VisionLanguageModel {
   private bound: { readonly decoder: Decoder; readonly withoutAdapter: Decoder; readonly tower: VisionTower } | null =
     null;
   private readonly recompute: boolean;
-  /** Cache rows of the longest prompt so far: every prompt gets as many where memory is recycled, so that rollouts hold the same. */
+  /**
+   * Cache rows of the longest prompt so far: every prompt gets as many where memory is recycled, so that rollouts hold
+   * the same.
+   */
   private promptCapacity = 0;
 
   /** All parameters are zero until written. */
@@ -105,7 +109,10 @@ export class VisionLanguageModel {
     return { ids, images, positions };
   }
 
-  /** Image features of the prompts, in window order, without gradients [cells, hidden]; null when no prompt has a picture. The caller disposes it. */
+  /**
+   * Image features of the prompts, in window order, without gradients [cells, hidden]; null when no prompt has a
+   * picture. The caller disposes it.
+   */
   features(prompts: readonly EncodedPrompt[]): Tensor | null {
     const vision = this.visionOf(prompts);
     if (vision === null) return null;
@@ -116,7 +123,10 @@ export class VisionLanguageModel {
     return features;
   }
 
-  /** Features of distinct prompts, to be used by later batches and rollouts while the tower does not change. Null without pictures. */
+  /**
+   * Features of distinct prompts, to be used by later batches and rollouts while the tower does not change. Null
+   * without pictures.
+   */
   featureBank(prompts: readonly EncodedPrompt[]): FeatureBank | null {
     const distinct = [...new Set(prompts)];
     const cells = distinct.map((prompt) => this.featureIndex(prompt).length);
@@ -128,7 +138,10 @@ export class VisionLanguageModel {
     return { tensor, firstRow: this.firstRows(distinct), dispose: () => tensor.dispose() };
   }
 
-  /** @param padded up to one of few sizes, so that a recorded step serves many batches (packing.ts) @param room of the largest of them */
+  /**
+   * @param padded up to one of few sizes, so that a recorded step serves many batches (packing.ts) @param room of the
+   * largest of them
+   */
   packBatch(
     items: readonly PackedItem[],
     features: FeatureBank | null = null,
@@ -160,7 +173,8 @@ export class VisionLanguageModel {
   responseLogprobs(tape: Tape, batch: PackedBatch, options: LogprobOptions): TokenLogprobs {
     if (options.trainVision && batch.vision === null && batch.features !== null) {
       throw new Error(
-        "responseLogprobs: trainVision needs a batch packed without a feature bank, whose features are computed with it.",
+        "responseLogprobs: trainVision needs a batch packed without a feature bank, whose features are computed with " +
+          "it.",
       );
     }
     const decoder = options.adapter === "off" ? this.layers.withoutAdapter : this.layers.decoder;

@@ -51,7 +51,8 @@ export class Policy {
   ) {}
 
   /**
-   * Open a Hugging Face folder. Nothing is on the device before the folder's files are known to fit together, and nothing stays there if loading fails.
+   * Open a Hugging Face folder. Nothing is on the device before the folder's files are known to fit together, and
+   * nothing stays there if loading fails.
    * @throws ConfigError, CheckpointError or SafetensorsError, each saying which file and what in it is wrong
    */
   static async load(backend: Backend, files: CheckpointFiles, options: LoadOptions = {}): Promise<Policy> {
@@ -111,7 +112,10 @@ export class Policy {
     return this.prompts.tokenizer;
   }
 
-  /** Chat template, token ids with one image token a merged cell, patches, positions. Host work only. @param image a picture, or several in order */
+  /**
+   * Chat template, token ids with one image token a merged cell, patches, positions. Host work only. @param image a
+   * picture, or several in order
+   */
   encodePrompt(question: string, image: RgbImage | readonly RgbImage[]): EncodedPrompt {
     const { ids, images } = this.prompts.encode(question, "pixels" in image ? [image] : image);
     return this.model.encode(ids, images);
@@ -122,14 +126,20 @@ export class Policy {
     return this.prompts.encodeResponse(text);
   }
 
-  /** Image features without gradients, [cells, hidden], prompt after prompt, each in window order. The caller disposes. @throws Error without pictures */
+  /**
+   * Image features without gradients, [cells, hidden], prompt after prompt, each in window order. The caller disposes.
+   * @throws Error without pictures
+   */
   imageFeatures(prompts: readonly EncodedPrompt[]): Tensor {
     const features = this.model.features(prompts);
     if (features === null) throw new Error("imageFeatures: none of the prompts has a picture.");
     return features;
   }
 
-  /** Image features made once for many batches and rollouts while the tower is frozen; null without pictures. The caller disposes. */
+  /**
+   * Image features made once for many batches and rollouts while the tower is frozen; null without pictures. The caller
+   * disposes.
+   */
   featureBank(prompts: readonly EncodedPrompt[]): FeatureBank | null {
     return this.model.featureBank(prompts);
   }
@@ -152,7 +162,10 @@ export class Policy {
     );
   }
 
-  /** Prompts once, each followed by its responses, on the device. `padded`: up to one of few sizes. `capacity`: that of the largest of them. The caller disposes. */
+  /**
+   * Prompts once, each followed by its responses, on the device. `padded`: up to one of few sizes. `capacity`: that of
+   * the largest of them. The caller disposes.
+   */
   packBatch(
     items: readonly PackedItem[],
     features: FeatureBank | null = null,

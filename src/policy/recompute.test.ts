@@ -1,4 +1,7 @@
-/** Layers made again in the backward pass: the same gradients to the bit, recorded or not, in the memory of one layer; and an adapter switched off leaves the base. */
+/**
+ * Layers made again in the backward pass: the same gradients to the bit, recorded or not, in the memory of one layer;
+ * and an adapter switched off leaves the base.
+ */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Backend } from "../tensor/backend";
 import { Tape } from "../tensor/tape";
@@ -108,7 +111,10 @@ describe.each(BACKENDS)("on the $name backend", ({ open }) => {
 
 describe.each(BACKENDS.filter(({ name }) => name !== "reference"))("memory on the $name backend", ({ open }) => {
   it("holds one layer's activations instead of all layers', as the plan says", async () => {
-    /** Bytes beyond those there are before the step. On a backend that records, what its recording keeps: its temporaries. */
+    /**
+     * Bytes beyond those there are before the step. On a backend that records, what its recording keeps: its
+     * temporaries.
+     */
     const most = async (recompute: boolean): Promise<number> => {
       const backend = await open();
       const { backend: seen, most: found } = trackPeakMemory(backend);

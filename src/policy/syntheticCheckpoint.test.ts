@@ -52,7 +52,7 @@ test("shards hold what fits, each tensor once, and the index says where", () => 
   expect(shards[0]?.file).toBe(`model-00001-of-${String(shards.length).padStart(5, "0")}.safetensors`);
 });
 
-test("the same seed gives the same bytes; shards do not change the values, number formats only round them", async () => {
+test("the same seed gives the same bytes; shards change no value, number formats only round", async () => {
   expect(digest(folder("bf16", 3, 1e9))).toBe(digest(folder("bf16", 3, 1e9)));
   expect(digest(folder("bf16", 3, 1e9))).not.toBe(digest(folder("bf16", 4, 1e9)));
   const backend = await openWasmBackend();

@@ -1,8 +1,9 @@
 /**
  * A random checkpoint of any member of the family, for trying a machine out before a download: the right names, shapes
- * and number format, with weights that mean nothing. Matrices and biases are normal with the family's standard deviation
- * 0.02 (biases too, so that one put in another's place shows), norm weights 1. Values come from a table of 65,536 normal
- * draws, chosen by counter-based bits: an element depends on (seed, tensor, place) only, whatever the shard or piece size.
+ * and number format, with weights that mean nothing. Matrices and biases are normal with the family's standard
+ * deviation 0.02 (biases too, so that one put in another's place shows), norm weights 1. Values come from a table of
+ * 65,536 normal draws, chosen by counter-based bits: an element depends on (seed, tensor, place) only, whatever the
+ * shard or piece size.
  *
  * The tokenizer is byte-level with no merges: any text becomes its UTF-8 bytes (ids 0…255), and every other id of the
  * vocabulary is a made-up word, so that whatever a random policy samples can be decoded. Special tokens have the ids
@@ -90,10 +91,12 @@ export class SyntheticValues {
 
 const CHAT_TEMPLATE = [
   "{% for message in messages %}",
-  "{% if loop.first and message['role'] != 'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{% endif %}",
+  "{% if loop.first and message['role'] != 'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{% " +
+    "endif %}",
   "<|im_start|>{{ message['role'] }}\n",
   "{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}",
-  "{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% elif part['type'] == 'text' %}{{ part['text'] }}{% endif %}",
+  "{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% elif part['type'] == 'text' %}{{ " +
+    "part['text'] }}{% endif %}",
   "{% endfor %}{% endif %}<|im_end|>\n",
   "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
 ].join("");

@@ -63,7 +63,8 @@ it("trains a new nano policy end to end: the loss goes down and it names what it
   const items = examples(policy);
 
   const first = await step(policy, items, 1);
-  expect(first.loss).toBeCloseTo(Math.log(policy.config.text.vocabSize), 0); // random weights: every token about equally likely
+  // random weights: every token about equally likely
+  expect(first.loss).toBeCloseTo(Math.log(policy.config.text.vocabSize), 0);
   expect(first.gradNorm).toBeGreaterThan(0);
   const bytes = backend.memoryBytes();
   let last = first;

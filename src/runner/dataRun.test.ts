@@ -60,7 +60,9 @@ beforeAll(async () => {
           choices: [
             {
               message: {
-                content: `<reflection> answer is ${right} </reflection> <think> A = ${right} </think> <answer> ${right} </answer>`,
+                content:
+                  `<reflection> answer is ${right} </reflection> <think> A = ${right} </think> <answer> ` +
+                  `${right} </answer>`,
               },
             },
           ],
@@ -71,7 +73,8 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
-  process.env.SRPO_TEACHER_URL = `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}/v1`;
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  process.env.SRPO_TEACHER_URL = `http://127.0.0.1:${port}/v1`;
 });
 afterAll(async () => {
   server.close();

@@ -144,7 +144,8 @@ test("packed base, adapter, recomputed layers, on an adapter that binds little a
   await backend.dispose();
 });
 
-test("trained in full on a data set, layers kept or made again: the same bits, written as a folder; refused where it cannot fit", {
+test("trained in full on a data set, layers kept or made again: the same bits, written as a folder; refused where it " +
+  "cannot fit", {
   timeout: 120_000,
 }, async () => {
   const png = Buffer.from(

@@ -85,8 +85,7 @@ export function BackendBadge() {
         </h2>
         {served && (
           <p>
-            The run lives in a Node process and continues when this tab is closed. Its policy came from{" "}
-            {served.policy}
+            The run lives in a Node process and continues when this tab is closed. Its policy came from {served.policy}
             {served.data !== null && <>, its problems from {served.data}</>}.
           </p>
         )}

@@ -132,7 +132,8 @@ export class Checkpoint {
   static async open(files: CheckpointFiles): Promise<Checkpoint> {
     if (!files.list().includes("config.json"))
       throw new CheckpointError(
-        `The folder holds no config.json; it holds ${listed(files.list()) || "nothing"}. Is it a Hugging Face checkpoint?`,
+        `The folder holds no config.json; it holds ${listed(files.list()) || "nothing"}. Is it a Hugging Face ` +
+          "checkpoint?",
       );
     const configText = new TextDecoder().decode(await files.read("config.json"));
     const config = parseConfig(configText);
@@ -168,7 +169,8 @@ export class Checkpoint {
   }
 
   /**
-   * A tensor row by row, by either layout's name, in pieces of at most `pieceBytes` bytes on disk (one row, if that is more).
+   * A tensor row by row, by either layout's name, in pieces of at most `pieceBytes` bytes on disk (one row, if that is
+   * more).
    * @throws CheckpointError or SafetensorsError naming file and tensor
    */
   async *pieces(name: string, pieceBytes = PIECE_BYTES): AsyncGenerator<TensorRows> {

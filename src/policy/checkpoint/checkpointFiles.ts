@@ -6,7 +6,10 @@ export interface CheckpointFiles {
   read(path: string): Promise<Uint8Array>;
   /** Length of a file in bytes. */
   size(path: string): Promise<number>;
-  /** Bytes [from, to) of a file, so that a shard of many GB is never in memory as a whole. @throws CheckpointError when they are not all there */
+  /**
+   * Bytes [from, to) of a file, so that a shard of many GB is never in memory as a whole. @throws CheckpointError when
+   * they are not all there
+   */
   readRange(path: string, from: number, to: number): Promise<Uint8Array>;
 }
 
@@ -59,8 +62,8 @@ export const STANDARD_FILES = [
 ] as const;
 
 /**
- * A folder behind a URL. Each file is fetched whole when it is read (the page's policies are a few MB); one that is read
- * by ranges is fetched once and kept.
+ * A folder behind a URL. Each file is fetched whole when it is read (the page's policies are a few MB); one that is
+ * read by ranges is fetched once and kept.
  */
 export class UrlFiles implements CheckpointFiles {
   private readonly base: string;

@@ -1,7 +1,7 @@
 /**
  * Some hundreds of damaged or hostile checkpoints, made from a good one by a seeded generator. Whatever is wrong with a
- * file: loading either refuses it with an error of ours that names the file, leaving nothing on the backend, or what it loads
- * is whole. It never crashes in another way, and never takes long.
+ * file: loading either refuses it with an error of ours that names the file, leaving nothing on the backend, or what it
+ * loads is whole. It never crashes in another way, and never takes long.
  */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Backend } from "../../tensor/backend";

@@ -5,7 +5,10 @@
  */
 import { z } from "zod";
 
-/** Beyond any member of the family by far: a larger number is a mistake or malice, and would be walked through layer by layer. */
+/**
+ * Beyond any member of the family by far: a larger number is a mistake or malice, and would be walked through layer by
+ * layer.
+ */
 const size = z
   .int()
   .positive()
@@ -160,23 +163,27 @@ function textConfig(raw: unknown, prefix: string, topTie: boolean | undefined, f
   const kvHeads = t.num_key_value_heads ?? t.num_attention_heads;
   if (t.num_attention_heads % kvHeads !== 0)
     throw new ConfigError(
-      `${file}: ${key("num_attention_heads")} is ${t.num_attention_heads}, expected a multiple of ${key("num_key_value_heads")} ${kvHeads}.`,
+      `${file}: ${key("num_attention_heads")} is ${t.num_attention_heads}, expected a multiple of ` +
+        `${key("num_key_value_heads")} ${kvHeads}.`,
     );
   if (!t.head_dim && t.hidden_size % t.num_attention_heads !== 0)
     throw new ConfigError(
-      `${file}: ${key("hidden_size")} is ${t.hidden_size}, expected a multiple of ${key("num_attention_heads")} ${t.num_attention_heads}.`,
+      `${file}: ${key("hidden_size")} is ${t.hidden_size}, expected a multiple of ${key("num_attention_heads")} ` +
+        `${t.num_attention_heads}.`,
     );
   const headDim = t.head_dim ?? t.hidden_size / t.num_attention_heads;
   if (headDim % 2 !== 0)
     throw new ConfigError(
-      `${file}: the head dimension ${headDim} must be even for rotary embedding (${key("hidden_size")} / ${key("num_attention_heads")}).`,
+      `${file}: the head dimension ${headDim} must be even for rotary embedding (${key("hidden_size")} / ` +
+        `${key("num_attention_heads")}).`,
     );
   const ropeKey = key(t.rope_scaling ? "rope_scaling" : "rope_parameters");
   const rope = t.rope_scaling ?? t.rope_parameters ?? {};
   const section = rope.mrope_section ?? ([16, 24, 24] as const);
   if (section[0] + section[1] + section[2] !== headDim / 2)
     throw new ConfigError(
-      `${file}: ${ropeKey}.mrope_section is [${section.join(", ")}]${rope.mrope_section ? "" : " (the default)"}, expected three numbers that add up to ${headDim / 2} (half the head dimension).`,
+      `${file}: ${ropeKey}.mrope_section is [${section.join(", ")}]${rope.mrope_section ? "" : " (the default)"}, ` +
+        `expected three numbers that add up to ${headDim / 2} (half the head dimension).`,
     );
   return {
     vocabSize: t.vocab_size,
@@ -248,7 +255,8 @@ export function parseConfig(
   const vision = visionConfig(top.vision_config, file);
   if (vision.outHiddenSize !== text.hiddenSize)
     throw new ConfigError(
-      `${file}: vision_config.out_hidden_size is ${vision.outHiddenSize}, expected the text hidden_size ${text.hiddenSize}.`,
+      `${file}: vision_config.out_hidden_size is ${vision.outHiddenSize}, expected the text hidden_size ` +
+        `${text.hiddenSize}.`,
     );
   for (const key of ["image_token_id", "vision_start_token_id", "vision_end_token_id"] as const) {
     if (top[key] >= text.vocabSize)

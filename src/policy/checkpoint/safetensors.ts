@@ -66,12 +66,14 @@ export function elementBytes(dtype: SafetensorsDtype): number {
 export function headerLength(first: Uint8Array, fileBytes: number, file: string): number {
   if (first.length < 8)
     throw new SafetensorsError(
-      `${file}: ${fileBytes} bytes long, expected at least 8 (the header's length). The file is truncated or not safetensors.`,
+      `${file}: ${fileBytes} bytes long, expected at least 8 (the header's length). The file is truncated or not ` +
+        "safetensors.",
     );
   const length = new DataView(first.buffer, first.byteOffset, 8).getBigUint64(0, true);
   if (length > BigInt(MAX_HEADER_BYTES))
     throw new SafetensorsError(
-      `${file}: the header claims ${length} bytes, expected at most ${MAX_HEADER_BYTES}. The file is probably not safetensors.`,
+      `${file}: the header claims ${length} bytes, expected at most ${MAX_HEADER_BYTES}. The file is probably not ` +
+        "safetensors.",
     );
   if (BigInt(fileBytes) < 8n + length)
     throw new SafetensorsError(
@@ -128,11 +130,13 @@ function checkedEntry(name: string, raw: unknown, dataStart: number, dataBytes: 
     throw new SafetensorsError(`${file}: tensor ${name}: data_offsets [${begin}, ${end}] end before they begin.`);
   if (end - begin !== bytes)
     throw new SafetensorsError(
-      `${file}: tensor ${name}: ${dtype} of shape [${shape.join(", ")}] takes ${bytes} bytes, data_offsets [${begin}, ${end}] hold ${end - begin}.`,
+      `${file}: tensor ${name}: ${dtype} of shape [${shape.join(", ")}] takes ${bytes} bytes, data_offsets ` +
+        `[${begin}, ${end}] hold ${end - begin}.`,
     );
   if (end > dataBytes)
     throw new SafetensorsError(
-      `${file}: tensor ${name}: data ends at byte ${dataStart + end}, but the file has only ${dataStart + dataBytes}. The file is truncated.`,
+      `${file}: tensor ${name}: data ends at byte ${dataStart + end}, but the file has only ` +
+        `${dataStart + dataBytes}. The file is truncated.`,
     );
   return { name, dtype, shape, begin: dataStart + begin, end: dataStart + end };
 }

@@ -1,4 +1,6 @@
-/** Elements of a safetensors tensor as JavaScript typed arrays: widening of half formats, narrowing checks of integers. */
+/**
+ * Elements of a safetensors tensor as JavaScript typed arrays: widening of half formats, narrowing checks of integers.
+ */
 import { fromHalf, toHalf } from "../../tensor/packedWeight";
 import { elementBytes, type Safetensors, type SafetensorsDtype, SafetensorsError } from "./safetensors";
 
@@ -102,7 +104,10 @@ export function toBfloat16(values: Float32Array): Uint8Array {
   return new Uint8Array(out.buffer);
 }
 
-/** IEEE halves as stored on disk, rounded to nearest even. @throws SafetensorsError where a finite value is too large for one */
+/**
+ * IEEE halves as stored on disk, rounded to nearest even. @throws SafetensorsError where a finite value is too large
+ * for one
+ */
 export function toFloat16(values: Float32Array, where: string): Uint8Array {
   const out = new Uint16Array(values.length);
   for (let i = 0; i < values.length; i++) {

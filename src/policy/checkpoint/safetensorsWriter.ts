@@ -85,7 +85,8 @@ export function writeSafetensors(
     const bytes = planBytes(tensor);
     if (bytes !== tensor.values.byteLength)
       throw new SafetensorsError(
-        `Writing safetensors: tensor ${tensor.name}: ${tensor.dtype} of shape [${tensor.shape.join(", ")}] takes ${bytes} bytes, got ${tensor.values.byteLength}.`,
+        `Writing safetensors: tensor ${tensor.name}: ${tensor.dtype} of shape [${tensor.shape.join(", ")}] takes ` +
+          `${bytes} bytes, got ${tensor.values.byteLength}.`,
       );
   }
   const head = safetensorsHead(sorted, metadata);

@@ -19,7 +19,10 @@ export class DecodeSlots {
   /** Rotary angles of the window's steps [steps·slots, headDim/2], step by step. */
   readonly angles: RopeTables;
 
-  /** @param count slots @param steps of a window at most @param larger slots whose memory these take: they must go before it */
+  /**
+   * @param count slots @param steps of a window at most @param larger slots whose memory these take: they must go
+   * before it
+   */
   constructor(
     private readonly backend: Backend,
     private readonly mrope: MropeAngles,
@@ -29,7 +32,8 @@ export class DecodeSlots {
   ) {
     if (larger !== null && (count > larger.count || steps > larger.steps))
       throw new Error(
-        `DecodeSlots: ${count} decodeSlots of ${steps} steps do not fit the memory of ${larger.count} of ${larger.steps}.`,
+        `DecodeSlots: ${count} decodeSlots of ${steps} steps do not fit the memory of ${larger.count} of ` +
+          `${larger.steps}.`,
       );
     const table = (shape: readonly number[], type: DataType, of: (decodeSlots: DecodeSlots) => Tensor): Tensor =>
       larger === null ? backend.zeros(shape, type) : backend.view(of(larger), 0, shape);
@@ -50,7 +54,10 @@ export class DecodeSlots {
     };
   }
 
-  /** Fewer slots in the same memory, so that what a rollout holds does not depend on how its responses end. They must go before these. */
+  /**
+   * Fewer slots in the same memory, so that what a rollout holds does not depend on how its responses end. They must go
+   * before these.
+   */
   fewer(count: number): DecodeSlots {
     return new DecodeSlots(this.backend, this.mrope, count, this.steps, this);
   }

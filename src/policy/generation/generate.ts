@@ -1,9 +1,9 @@
 /**
  * Sampling groups of responses. Each prompt is computed once for its whole group (prefill.ts); responses are written in
- * slots (groupCache.ts), and a slot whose response has finished is taken by the next one, of the same prompt or a later one.
- * Every decode step is the same: feed the last prompt token or the token just sampled, cacheOffset the cache by one row, sample
- * on the device. The host looks every `LOOK_EVERY` tokens, in one read-back: it takes what was sampled, retires
- * responses that have finished, and slots others. Without anything to stop at it looks once.
+ * slots (groupCache.ts), and a slot whose response has finished is taken by the next one, of the same prompt or a later
+ * one. Every decode step is the same: feed the last prompt token or the token just sampled, cacheOffset the cache by
+ * one row, sample on the device. The host looks every `LOOK_EVERY` tokens, in one read-back: it takes what was sampled,
+ * retires responses that have finished, and slots others. Without anything to stop at it looks once.
  *
  * A response's tokens depend on the weights, its prompt, (seed, step) and its row id: not on the slots there are, nor
  * on what else is in flight.
@@ -41,7 +41,10 @@ export interface GenerateOptions {
   readonly cache?: CacheFormat | null;
   /** Row part of the random counter (default 0, 1, 2 …), prompt-major. */
   readonly rowIds?: Int32Array;
-  /** Called after every decode step with the tokens just sampled [rows], the pad token for rows not being written; costs one read-back a token. */
+  /**
+   * Called after every decode step with the tokens just sampled [rows], the pad token for rows not being written; costs
+   * one read-back a token.
+   */
   readonly onToken?: (step: number, tokens: Int32Array) => void;
 }
 
@@ -72,7 +75,9 @@ export interface GeneratorModel extends PrefillModel {
   readonly promptCapacity: number | null;
 }
 
-/** How many of the tokens there are when a stop string is complete, looking from token `from` on; null while none is. */
+/**
+ * How many of the tokens there are when a stop string is complete, looking from token `from` on; null while none is.
+ */
 export type StopCheck = (tokens: Int32Array, from: number) => number | null;
 
 export type ResolvedOptions = Omit<GenerateOptions, "stopStrings"> & {
@@ -213,8 +218,8 @@ function at<T>(values: readonly T[], index: number): T {
 }
 
 /**
- * One token for every slot. All that differs between steps are the numbers of `dynamicOptions`, so that a backend that records
- * replays one recording for the whole rollout.
+ * One token for every slot. All that differs between steps are the numbers of `dynamicOptions`, so that a backend that
+ * records replays one recording for the whole rollout.
  */
 function decodeStep(
   model: GeneratorModel,

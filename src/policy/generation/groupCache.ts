@@ -1,7 +1,8 @@
 /**
- * Keys and values of a rollout: one tensor a layer, rows first for the prompts in flight (each once, for its whole group),
- * then a region of `maxNewTokens` rows for every slot. A slot is what one response takes while it is being written. Rows
- * never move: a retired response's region, and a prompt's rows once its last response is done, are taken by the next.
+ * Keys and values of a rollout: one tensor a layer, rows first for the prompts in flight (each once, for its whole
+ * group), then a region of `maxNewTokens` rows for every slot. A slot is what one response takes while it is being
+ * written. Rows never move: a retired response's region, and a prompt's rows once its last response is done, are taken
+ * by the next.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../tensor/backend";
@@ -22,7 +23,10 @@ export interface CacheNeeds {
   readonly groupSize: number;
   readonly slots: number;
   readonly maxNewTokens: number;
-  /** Rounded up to one of few sizes, where steps are recorded: the next rollout finds the memory and the recordings again. */
+  /**
+   * Rounded up to one of few sizes, where steps are recorded: the next rollout finds the memory and the recordings
+   * again.
+   */
   readonly padded: boolean;
 }
 
@@ -34,7 +38,10 @@ export interface CacheLayout {
   readonly rows: number;
 }
 
-/** Room for as many prompts as the slots hold whole groups, and one more, so that a straggler does not keep slots empty; each may be the longest. */
+/**
+ * Room for as many prompts as the slots hold whole groups, and one more, so that a straggler does not keep slots empty;
+ * each may be the longest.
+ */
 export function cacheLayout({ promptRows, groupSize, slots, maxNewTokens, padded }: CacheNeeds): CacheLayout {
   const inFlight = Math.min(promptRows.length, Math.ceil(slots / groupSize) + 1);
   const needed = [...promptRows]
@@ -53,7 +60,9 @@ export function cacheBytesOfToken(
   return (format === "f16" ? 2 : 4) * layers * 2 * kvHeads * headDim;
 }
 
-/** Can keys and values of such heads be kept in this format? (Halves are written in pairs of neighbours of half a head.) */
+/**
+ * Can keys and values of such heads be kept in this format? (Halves are written in pairs of neighbours of half a head.)
+ */
 export function fitsCache(headDim: number, format: CacheFormat): boolean {
   return format === "f32" || headDim % 4 === 0;
 }

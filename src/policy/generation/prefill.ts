@@ -33,12 +33,18 @@ interface PrefillRows {
   readonly cacheRows: Int32Array; // [N], −1 for none
 }
 
-/** Rows of the largest batch of prompts that each take up to `longest` rows, where the cache holds `prefix` rows of them at a time. */
+/**
+ * Rows of the largest batch of prompts that each take up to `longest` rows, where the cache holds `prefix` rows of them
+ * at a time.
+ */
 export function prefillCapacity(longest: number, prefix: number): number {
   return paddedSize(Math.max(longest, Math.min(prefix, PREFILL_TOKENS)));
 }
 
-/** Fill the cache with the prompts' keys and values (each prompt but its last token). @param capacity rows to take memory for from the start; null: as they come */
+/**
+ * Fill the cache with the prompts' keys and values (each prompt but its last token). @param capacity rows to take
+ * memory for from the start; null: as they come
+ */
 export function prefill(
   model: PrefillModel,
   items: readonly PrefillItem[],

@@ -1,6 +1,6 @@
 /**
- * Which responses of a rollout are being written. They begin in order, prompt-major, as slots fall free: several prompts
- * are in flight at a time, and a prompt's keys and values are given up with its last response.
+ * Which responses of a rollout are being written. They begin in order, prompt-major, as slots fall free: several
+ * prompts are in flight at a time, and a prompt's keys and values are given up with its last response.
  */
 
 import type { EncodedPrompt } from "../layers/packing";

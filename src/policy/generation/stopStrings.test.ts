@@ -1,4 +1,6 @@
-/** Where a response stops: strings inside one token, over several, over the bytes of a character, and between two looks. */
+/**
+ * Where a response stops: strings inside one token, over several, over the bytes of a character, and between two looks.
+ */
 import { expect, it } from "vitest";
 import { cutAfterStop, stopCheck } from "./stopStrings";
 

@@ -1,8 +1,8 @@
 /**
- * Stop strings over token boundaries. A string may begin inside one token and end inside another, and bytes of one character may
- * lie in two, so nothing is compared token by token: the end of the response is decoded and searched. Decoding begins far
- * enough before the new tokens to hold any string that ends in them; where it begins inside a character, that place
- * is before every match of interest.
+ * Stop strings over token boundaries. A string may begin inside one token and end inside another, and bytes of one
+ * character may lie in two, so nothing is compared token by token: the end of the response is decoded and searched.
+ * Decoding begins far enough before the new tokens to hold any string that ends in them; where it begins inside a
+ * character, that place is before every match of interest.
  */
 import type { StopCheck } from "./generate";
 

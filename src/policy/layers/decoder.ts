@@ -15,7 +15,10 @@ import type { TextConfig } from "../checkpoint/config";
 import { key } from "./layout";
 import type { LoraAdapter } from "./lora";
 
-/** Keys and values of earlier rows, one tensor a layer [rows, 2·kvHeads·headDim], laid out k|v; in halves as cacheHalves.ts has it. */
+/**
+ * Keys and values of earlier rows, one tensor a layer [rows, 2·kvHeads·headDim], laid out k|v; in halves as
+ * cacheHalves.ts has it.
+ */
 export interface KvCache {
   readonly layers: readonly Tensor[];
   /** Cache row that each input row's keys and values go to [N] int32 (plus `cacheOffset`). */

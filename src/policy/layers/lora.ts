@@ -84,7 +84,10 @@ export async function readAdapterConfig(files: CheckpointFiles): Promise<LoraOpt
   return parseAdapterConfig(new TextDecoder().decode(await files.read("adapter_config.json")));
 }
 
-/** Write an adapter folder's tensors into parameters made with its options. @throws Error naming a tensor that is missing or not of the model */
+/**
+ * Write an adapter folder's tensors into parameters made with its options. @throws Error naming a tensor that is
+ * missing or not of the model
+ */
 export async function loadAdapter(parameters: ParameterSet, files: CheckpointFiles): Promise<void> {
   const file = Safetensors.open(await files.read("adapter_model.safetensors"), "adapter_model.safetensors");
   const missing = new Set(parameters.names().filter((name) => name.includes(".lora_")));

@@ -1,4 +1,7 @@
-/** Positions and angles of M-RoPE, by the fixture of the family: 4 text tokens, a picture of 4×6 merged cells would be t=4, h=4…, w=4…. */
+/**
+ * Positions and angles of M-RoPE, by the fixture of the family: 4 text tokens, a picture of 4×6 merged cells would be
+ * t=4, h=4…, w=4….
+ */
 import { expect, it } from "vitest";
 import { inverseFrequencies, MropeAngles, mropeAxes, mropeFrequencies, mropePositions } from "./mrope";
 

@@ -66,7 +66,8 @@ export function mropeAxes(section: readonly number[], headDim: number): Uint8Arr
   const axes = section.flatMap((count, i) => Array.from({ length: count }, () => i % 3));
   if (axes.length !== headDim / 2) {
     throw new Error(
-      `M-RoPE: mrope_section [${section.join(", ")}] covers ${axes.length} frequencies, a head of ${headDim} has ${headDim / 2}.`,
+      `M-RoPE: mrope_section [${section.join(", ")}] covers ${axes.length} frequencies, a head of ${headDim} has ` +
+        `${headDim / 2}.`,
     );
   }
   return Uint8Array.from(axes);
@@ -83,8 +84,9 @@ export function mropeFrequencies(headDim: number, theta: number, section: readon
 }
 
 /**
- * cos and sin of every angle by position: positions are small whole numbers that come again in every batch, so each angle is
- * computed once. A row holds the headDim/2 angles of a text token at that position; other tokens mix three rows.
+ * cos and sin of every angle by position: positions are small whole numbers that come again in every batch, so each
+ * angle is computed once. A row holds the headDim/2 angles of a text token at that position; other tokens mix three
+ * rows.
  */
 export class MropeAngles {
   /** Angles of a row: headDim/2. */

@@ -1,4 +1,7 @@
-/** A prompt laid out once with all its responses gives what each response gives alone; and sampling gives the log-probabilities that training recomputes. */
+/**
+ * A prompt laid out once with all its responses gives what each response gives alone; and sampling gives the
+ * log-probabilities that training recomputes.
+ */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Backend } from "../../tensor/backend";
 import { Tape } from "../../tensor/tape";
@@ -142,7 +145,8 @@ it("lays out a full-size group with its prompt once: 700 tokens and 8 responses 
   });
   expect(packed.ids.length).toBe(699 + 8 * 1024); // 8 × 1,723 without sharing
   expect(packed.targets.length).toBe(8 * 1024);
-  // The last response's last row sees the prompt but its last token, and its own rows; the prompt's first row is seen by all.
+  // The last response's last row sees the prompt but its last token, and its own rows; the prompt's first row is seen
+  // by all.
   const last = packed.ids.length - 1;
   expect([...packed.visible.subarray(4 * last)]).toEqual([0, 699, 699 + 7 * 1024, last + 1]);
   expect([...packed.seenBy.subarray(0, 2)]).toEqual([0, last + 1]);

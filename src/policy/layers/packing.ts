@@ -76,7 +76,10 @@ export interface PackedBatch {
   dispose(): void;
 }
 
-/** Rows and response tokens of a padded batch as large as batches become (`paddedSize`): its memory serves the smaller ones. */
+/**
+ * Rows and response tokens of a padded batch as large as batches become (`paddedSize`): its memory serves the smaller
+ * ones.
+ */
 export interface BatchCapacity {
   readonly rows: number;
   readonly tokens: number;
@@ -100,7 +103,10 @@ export function paddedSize(n: number): number {
   return Math.ceil(n / step) * step;
 }
 
-/** Lay out rows on the host. @param padded up to `paddedSize` rows and response tokens @throws Error when there is no response token, or a prompt is shorter than 2 tokens. */
+/**
+ * Lay out rows on the host. @param padded up to `paddedSize` rows and response tokens @throws Error when there is no
+ * response token, or a prompt is shorter than 2 tokens.
+ */
 export function packRows(items: readonly PackedItem[], model: PackingModel, padded = false): PackedRows {
   const realTokens = items.reduce(
     (sum, item) => sum + item.responses.reduce((n, response) => n + response.length, 0),
@@ -184,7 +190,10 @@ export function promptAngles(
   }
 }
 
-/** Upload packed rows. The batch owns `vision` (disposed with it), not `features`. @param capacity take the memory of such a batch */
+/**
+ * Upload packed rows. The batch owns `vision` (disposed with it), not `features`. @param capacity take the memory of
+ * such a batch
+ */
 export function uploadBatch(
   backend: Backend,
   items: readonly PackedItem[],

@@ -1,4 +1,7 @@
-/** Features of pictures are made once and kept while there is room, forgotten when the tower changes, and never kept of a tower that is trained. */
+/**
+ * Features of pictures are made once and kept while there is room, forgotten when the tower changes, and never kept of
+ * a tower that is trained.
+ */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Backend } from "../../tensor/backend";
 import { openWasmBackend } from "../../tensor/wasm/backend";

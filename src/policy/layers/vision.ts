@@ -23,7 +23,10 @@ export interface ImageGrid {
   readonly width: number;
 }
 
-/** One picture as the image processor gives it: rows of patches [frames·height·width, channels·2·patch²], ordered cell by merged cell. */
+/**
+ * One picture as the image processor gives it: rows of patches [frames·height·width, channels·2·patch²], ordered cell
+ * by merged cell.
+ */
 export interface ImagePatches {
   readonly patches: Float32Array;
   readonly grid: ImageGrid;
@@ -61,7 +64,8 @@ export function visionBatch(backend: Backend, images: readonly ImagePatches[], c
     const expected = grid.frames * grid.height * grid.width * width;
     if (values.length !== expected) {
       throw new Error(
-        `Picture ${i}: a grid of ${grid.frames}×${grid.height}×${grid.width} patches of ${width} values needs ${expected} values, got ${values.length}.`,
+        `Picture ${i}: a grid of ${grid.frames}×${grid.height}×${grid.width} patches of ${width} values needs ` +
+          `${expected} values, got ${values.length}.`,
       );
     }
     permuteCells(values, layout.cellAt, cell, unit * width, patches);

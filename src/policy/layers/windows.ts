@@ -72,8 +72,8 @@ export function blockVisibility(starts: readonly number[]): { visible: Int32Arra
 }
 
 /**
- * Reorder blocks of `unitLength` elements, one block for each merged cell, into window order. `values` are the cells of one
- * picture, whose cells come after `first` cells of other pictures, in `cellAt` as in `out`.
+ * Reorder blocks of `unitLength` elements, one block for each merged cell, into window order. `values` are the cells of
+ * one picture, whose cells come after `first` cells of other pictures, in `cellAt` as in `out`.
  */
 export function permuteCells(
   values: Float32Array,

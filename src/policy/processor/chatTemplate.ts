@@ -58,7 +58,8 @@ export class ChatTemplate {
       if (source !== null) return ChatTemplate.fromSource(source, file);
     }
     throw new ChatTemplateError(
-      "The folder holds no chat template: expected chat_template.jinja, or the key chat_template in chat_template.json or tokenizer_config.json.",
+      "The folder holds no chat template: expected chat_template.jinja, or the key chat_template in " +
+        "chat_template.json or tokenizer_config.json.",
     );
   }
 
@@ -75,8 +76,8 @@ export class ChatTemplate {
   }
 
   /**
-   * Pictures and a question, ready for the assistant's answer. Where the question names as many places `<image>` as there are
-   * pictures, they stand there; else before it.
+   * Pictures and a question, ready for the assistant's answer. Where the question names as many places `<image>` as
+   * there are pictures, they stand there; else before it.
    */
   renderQuestion(question: string, pictures = 1): string {
     const parts = question.split("<image>");

@@ -53,7 +53,10 @@ export interface ImageProcessorConfig {
 
 /** Rows for the vision tower. */
 export interface ProcessedImage {
-  /** [gridT·gridH·gridW, channels·temporal·patch·patch], rows ordered (cell row, cell column, row in cell, column in cell). */
+  /**
+   * [gridT·gridH·gridW, channels·temporal·patch·patch], rows ordered (cell row, cell column, row in cell, column in
+   * cell).
+   */
   readonly pixelValues: Float32Array;
   readonly rowLength: number;
   /** Frames, patch rows, patch columns. */

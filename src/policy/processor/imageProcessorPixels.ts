@@ -10,7 +10,8 @@ export interface RgbImage {
 function checkLength(pixels: ArrayLike<number>, width: number, height: number, channels: number): void {
   if (pixels.length !== width * height * channels) {
     throw new Error(
-      `A picture of ${width}×${height} pixels with ${channels} bytes each needs ${width * height * channels} bytes, got ${pixels.length}.`,
+      `A picture of ${width}×${height} pixels with ${channels} bytes each needs ${width * height * channels} bytes, ` +
+        `got ${pixels.length}.`,
     );
   }
 }

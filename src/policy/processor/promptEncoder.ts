@@ -21,7 +21,10 @@ export class PromptEncoder {
     private readonly config: PolicyConfig,
   ) {}
 
-  /** Null when the folder has no tokenizer.json. @param maxPixels at most so many pixels a picture; null: as the folder says. @throws ConfigError when the preprocessor does not fit config.json */
+  /**
+   * Null when the folder has no tokenizer.json. @param maxPixels at most so many pixels a picture; null: as the folder
+   * says. @throws ConfigError when the preprocessor does not fit config.json
+   */
   static async open(
     files: CheckpointFiles,
     config: PolicyConfig,
@@ -81,7 +84,10 @@ export class PromptEncoder {
   }
 }
 
-/** Pictures are made no larger than `maxPixels`, and never larger than the folder allows. @throws ConfigError when a cell has more */
+/**
+ * Pictures are made no larger than `maxPixels`, and never larger than the folder allows. @throws ConfigError when a
+ * cell has more
+ */
 function atMost(config: ImageProcessorConfig, maxPixels: number): ImageProcessorConfig {
   const cell = (config.patchSize * config.mergeSize) ** 2;
   if (maxPixels < cell)

@@ -37,7 +37,8 @@ export function smartResize(
   const aspect = Math.max(height, width) / Math.min(height, width);
   if (aspect > MAX_ASPECT)
     throw new ImageSizeError(
-      `The picture is ${width}×${height} pixels, an aspect ratio of ${aspect.toFixed(1)}, expected at most ${MAX_ASPECT}. Crop or pad it.`,
+      `The picture is ${width}×${height} pixels, an aspect ratio of ${aspect.toFixed(1)}, expected at most ` +
+        `${MAX_ASPECT}. Crop or pad it.`,
     );
   const rounded = { height: roundHalfEven(height / factor) * factor, width: roundHalfEven(width / factor) * factor };
   const pixels = rounded.height * rounded.width;

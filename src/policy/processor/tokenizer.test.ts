@@ -63,14 +63,21 @@ test("a whole conversation", () => {
 
 test("a template of the published kind: default system line, roles, image places", async () => {
   const source =
-    "{% set image_count = namespace(value=0) %}{% for message in messages %}{% if loop.first and message['role'] != 'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{% endif %}<|im_start|>{{ message['role'] }}\n{% for content in message['content'] %}{% if content['type'] == 'image' %}{% set image_count.value = image_count.value + 1 %}<|vision_start|><|image_pad|><|vision_end|>{% elif 'text' in content %}{{ content['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+    "{% set image_count = namespace(value=0) %}{% for message in messages %}{% if loop.first and message['role'] != " +
+    "'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{% endif %}<|im_start|>{{ " +
+    "message['role'] }}\n{% for content in message['content'] %}{% if content['type'] == 'image' %}{% set " +
+    "image_count.value = image_count.value + 1 %}<|vision_start|><|image_pad|><|vision_end|>{% elif 'text' in " +
+    "content %}{{ content['text'] }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}{% if " +
+    "add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
   for (const [name, content] of [
     ["chat_template.json", { chat_template: source }],
     ["tokenizer_config.json", { chat_template: [{ name: "default", template: source }] }],
   ] as const) {
     const full = await ChatTemplate.open(new InMemoryFiles(new Map([[name, bytes(JSON.stringify(content))]])));
     expect(full.renderQuestion("How many?")).toBe(
-      "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>How many?<|im_end|>\n<|im_start|>assistant\n",
+      "<|im_start|>system\nYou are a helpful " +
+        "assistant.<|im_end|>\n<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>How " +
+        "many?<|im_end|>\n<|im_start|>assistant\n",
     );
   }
 });

@@ -1,5 +1,6 @@
 /**
- * Text to token ids and back, from a folder's tokenizer.json and tokenizer_config.json (the `tokenizers` format, read by
+ * Text to token ids and back, from a folder's tokenizer.json and tokenizer_config.json (the `tokenizers` format, read
+ * by
  * @huggingface/tokenizers). Two kinds matter here: byte-level BPE (the published checkpoints) and WordLevel (the nano
  * policy: one white-space word, one token), whose ids decode by a table look-up with single spaces between words.
  */
@@ -19,7 +20,10 @@ const tokenizerSchema = z.looseObject({
 
 const tokenizerConfigSchema = z.looseObject({ eos_token: addedToken.nullish(), pad_token: addedToken.nullish() });
 
-/** A tokenizer that cannot be used, or text or ids that its vocabulary cannot express; the message names the words or ids. */
+/**
+ * A tokenizer that cannot be used, or text or ids that its vocabulary cannot express; the message names the words or
+ * ids.
+ */
 export class TokenizerError extends Error {
   override readonly name = "TokenizerError";
 }
@@ -73,7 +77,8 @@ export class PolicyTokenizer {
     const present = files.list();
     if (!present.includes("tokenizer.json"))
       throw new CheckpointError(
-        "The folder holds no tokenizer.json. Save the tokenizer with the checkpoint (in Python: tokenizer.save_pretrained).",
+        "The folder holds no tokenizer.json. Save the tokenizer with the checkpoint (in Python: " +
+          "tokenizer.save_pretrained).",
       );
     const definition = parseJson(await files.read("tokenizer.json"), "tokenizer.json");
     const config = present.includes("tokenizer_config.json")
@@ -114,7 +119,8 @@ export class PolicyTokenizer {
     const words = tokens.filter((_, i) => isUnknown(found[i], i));
     if (words.length > 0 && (unknown === "refuse" || this.unknownId === undefined)) {
       throw new TokenizerError(
-        `The vocabulary of ${this.vocabSize} tokens does not hold: ${[...new Set(words)].slice(0, 10).join(", ")}. Write the text with words it knows.`,
+        `The vocabulary of ${this.vocabSize} tokens does not hold: ${[...new Set(words)].slice(0, 10).join(", ")}. ` +
+          "Write the text with words it knows.",
       );
     }
     return Int32Array.from(found, (id) => id ?? this.unknownId ?? 0);

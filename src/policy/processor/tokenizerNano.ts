@@ -1,6 +1,6 @@
 /**
- * Writing the nano policy's tokenizer: a WordLevel vocabulary over white-space words, the family's special tokens, and a
- * short chat template, as files that transformers' AutoTokenizer and AutoProcessor open too. A prompt is
+ * Writing the nano policy's tokenizer: a WordLevel vocabulary over white-space words, the family's special tokens, and
+ * a short chat template, as files that transformers' AutoTokenizer and AutoProcessor open too. A prompt is
  * `<|vision_start|><|image_pad|><|vision_end|>question<|im_start|>`, an answer ends with `<|im_end|>`.
  */
 import { TokenizerError } from "./tokenizer";
@@ -30,12 +30,15 @@ export function nanoVocabSize(words: readonly string[]): number {
   return NANO_SPECIAL_TOKENS.length + 1 + words.length;
 }
 
-/** Each message in turn; an assistant's turn stands between `<|im_start|>` and `<|im_end|>`; system lines are left out. */
+/**
+ * Each message in turn; an assistant's turn stands between `<|im_start|>` and `<|im_end|>`; system lines are left out.
+ */
 export const NANO_CHAT_TEMPLATE = [
   "{% for message in messages %}{% if message['role'] != 'system' %}",
   "{% if message['role'] == 'assistant' %}<|im_start|>{% endif %}",
   "{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}",
-  "{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% elif part['type'] == 'text' %}{{ part['text'] }}{% endif %}",
+  "{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% elif part['type'] == 'text' %}{{ " +
+    "part['text'] }}{% endif %}",
   "{% endfor %}{% endif %}",
   "{% if message['role'] == 'assistant' %}<|im_end|>{% endif %}",
   "{% endif %}{% endfor %}{% if add_generation_prompt %}<|im_start|>{% endif %}",

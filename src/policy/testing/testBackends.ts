@@ -1,4 +1,6 @@
-/** The backends that tests run on (WebGPU on Node's own adapter; without one its tests fail and say what to install). */
+/**
+ * The backends that tests run on (WebGPU on Node's own adapter; without one its tests fail and say what to install).
+ */
 import type { Backend } from "../../tensor/backend";
 import { openReferenceBackend } from "../../tensor/reference/backend";
 import { openWasmBackend } from "../../tensor/wasm/backend";

@@ -53,7 +53,8 @@ function differing(ours: ArrayLike<number>, theirs: ArrayLike<number>): number {
 /**
  * Compare `model` (loaded with trainable "all", or with an adapter) with `reference`.
  * @param adapterReference logits, loss and gradients with the adapter, on the inputs of `reference`
- * @returns one report a tensor; gradients of parameters the model has but the file lacks are reported with error Infinity
+ * @returns one report a tensor; gradients of parameters the model has but the file lacks are reported with error
+ *   Infinity
  */
 export async function verifyModel(
   model: VisionLanguageModel,
@@ -166,8 +167,8 @@ async function greedyReport(
 }
 
 /**
- * Compare a model of packed (f16, int4) weights with one that holds the values they stand for in f32: what is left is the
- * error of the kernels that unpack, not of the packing. Gradients are compared where both have an adapter.
+ * Compare a model of packed (f16, int4) weights with one that holds the values they stand for in f32: what is left is
+ * the error of the kernels that unpack, not of the packing. Gradients are compared where both have an adapter.
  * @param dequantised takes the packed model's values; its own are lost
  */
 export async function verifyPacked(

@@ -48,7 +48,8 @@ export async function lossAndGradients(
     const first = labels.findIndex((label) => label >= 0);
     if (first < 2)
       throw new Error(
-        `Golden file: the first label of sequence ${row} must stand at token 2 or later, found ${first < 0 ? "none" : first}.`,
+        `Golden file: the first label of sequence ${row} must stand at token 2 or later, found ` +
+          `${first < 0 ? "none" : first}.`,
       );
     return { prompt: model.encode(ids.slice(0, first), images), responses: [ids.slice(first)] };
   });

@@ -10,7 +10,9 @@ export const MATMUL_VARIABLE = "SRPO_MATMUL";
 export const matmulFlag = {
   type: "string",
   valueHint: MATMUL_OPTIONS.join("|"),
-  description: `Variant of the matrix product on the webgpu backend; by default register tiles on CPU adapters, and on GPUs the fastest, measured once. Also the variable ${MATMUL_VARIABLE}`,
+  description:
+    "Variant of the matrix product on the webgpu backend; by default register tiles on CPU adapters, and " +
+    `on GPUs the fastest, measured once. Also the variable ${MATMUL_VARIABLE}`,
 } as const;
 
 /** @throws UsageError when the flag's value is no variant */

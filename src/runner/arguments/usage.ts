@@ -105,7 +105,8 @@ export function parseArguments(rawArgs: readonly string[], flags: ArgsDef): Argu
   const missing = Object.entries(flags).find(([key, flag]) => flag.required === true && !values.has(key));
   if (missing !== undefined)
     throw new UsageError(
-      `${missing[1].type === "positional" ? missing[0].toUpperCase() : `--${kebabCase(missing[0])}`} is needed; see --help`,
+      `${missing[1].type === "positional" ? missing[0].toUpperCase() : `--${kebabCase(missing[0])}`} is needed; see ` +
+        "--help",
     );
   return new Arguments(values, flags, patch);
 }

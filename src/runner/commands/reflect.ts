@@ -46,7 +46,8 @@ const lineSchema = z.object({
 
 export const reflectCommand: RunnerCommand = {
   description:
-    "Build reflection data: the policy's own answers, reflected on by a teacher at SRPO_TEACHER_URL (key: SRPO_TEACHER_KEY). Exit 1 when none comes of it",
+    "Build reflection data: the policy's own answers, reflected on by a teacher at SRPO_TEACHER_URL (key: " +
+    "SRPO_TEACHER_KEY). Exit 1 when none comes of it",
   flags: {
     data: {
       type: "string",
@@ -111,7 +112,8 @@ export const reflectCommand: RunnerCommand = {
     const stray = lines.find(({ problem }) => !ids.has(problem));
     if (stray !== undefined)
       throw new UsageError(
-        `--out ${out} holds a line about "${stray.problem}", which is no record of ${data.path}; give another file, or the data that it was made from`,
+        `--out ${out} holds a line about "${stray.problem}", which is no record of ${data.path}; give another file, ` +
+          "or the data that it was made from",
       );
     const opened = await openPolicy(args, args.text("policy"), "none");
     const bar = progressBar("reflect");
@@ -151,7 +153,8 @@ export const reflectCommand: RunnerCommand = {
     process.stdout.write(`${JSON.stringify(summary(lines, prices))}\n`);
     if (lines.some(({ discarded }) => discarded === undefined)) return 0;
     process.stderr.write(
-      `srpo: no reflection came of ${lines.length} records; ${out} says why of each. Where answers could not be read, raise maxNewTokens (${settings.maxNewTokens}) or begin with a policy that follows the instruction\n`,
+      `srpo: no reflection came of ${lines.length} records; ${out} says why of each. Where answers could not be ` +
+        `read, raise maxNewTokens (${settings.maxNewTokens}) or begin with a policy that follows the instruction\n`,
     );
     return 1;
   },

@@ -141,7 +141,8 @@ test("the instruction stands below the question; ours asks for the format", asyn
 
 test("pictures stand where the question names them, else before it", () => {
   const template = ChatTemplate.fromSource(
-    "{% for m in messages %}{% for c in m.content %}{% if c.type == 'image' %}[I]{% else %}{{ c.text }}{% endif %}{% endfor %}{% endfor %}",
+    "{% for m in messages %}{% for c in m.content %}{% if c.type == 'image' %}[I]{% else %}{{ c.text }}{% endif %}{% " +
+      "endfor %}{% endfor %}",
   );
   expect(template.renderQuestion("what ?")).toBe("[I]what ?");
   expect(template.renderQuestion("is <image> like <image> ?", 2)).toBe("is [I] like [I] ?");

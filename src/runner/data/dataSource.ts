@@ -119,7 +119,8 @@ export async function dataProblem(data: DataRecords, at: number, instruction: st
       pictures.push(await decodePicture(bytes));
     } catch (error) {
       throw new UsageError(
-        `${data.path}, record "${record.id}": its image cannot be decoded (${error instanceof Error ? error.message : String(error)})`,
+        `${data.path}, record "${record.id}": its image cannot be decoded ` +
+          `(${error instanceof Error ? error.message : String(error)})`,
       );
     }
   }

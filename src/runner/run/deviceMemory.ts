@@ -80,19 +80,24 @@ export function refuseTooLarge(
         ? `its ${plan.trained.toLocaleString("en")} trained values take ${readableBytes(trainedBuffer)} in one buffer`
         : `${plan.largestWeight.key} takes ${readableBytes(largest)}`;
     throw new UsageError(
-      `${policy} cannot be trained so on ${limits.adapter}: ${what}, and its buffers hold ${readableBytes(limits.bufferBytes)}; set lora.rank (an adapter), or a narrower packing with it`,
+      `${policy} cannot be trained so on ${limits.adapter}: ${what}, and its buffers hold ` +
+        `${readableBytes(limits.bufferBytes)}; set lora.rank (an adapter), or a narrower packing with it`,
     );
   }
   const needed = recompute ? plan.peakRecomputed : plan.peak;
   if (available === null || needed <= available) return;
   const parts = [
     `${readableBytes(plan.frozenWeights)} of frozen weights`,
-    `${readableBytes(plan.trainedState)} for ${plan.trained.toLocaleString("en")} trained values with gradient and moments`,
+    `${readableBytes(plan.trainedState)} for ${plan.trained.toLocaleString("en")} trained values with gradient and ` +
+      "moments",
     ...(plan.reference > 0 ? [`${readableBytes(plan.reference)} for the copy that the KL term needs`] : []),
     `${readableBytes(needed - plan.frozenWeights - plan.trainedState - plan.reference)} to sample or to update`,
   ];
   throw new UsageError(
-    `${policy} does not fit on ${limits.adapter}: the run needs at least ${readableBytes(needed)} (${parts.join(", ")}), there are ${readableBytes(available)}; set lora.rank and packing f16 or int4${recompute ? "" : ", recompute layers"}, or lower settings.microBatchRows, settings.maxNewTokens or settings.rollout.slots`,
+    `${policy} does not fit on ${limits.adapter}: the run needs at least ${readableBytes(needed)} ` +
+      `(${parts.join(", ")}), there are ${readableBytes(available)}; set lora.rank and packing f16 or ` +
+      `int4${recompute ? "" : ", recompute layers"}, or lower settings.microBatchRows, settings.maxNewTokens or ` +
+      "settings.rollout.slots",
   );
 }
 

@@ -104,7 +104,8 @@ export async function readRunFile(
   if (parsed.success) return { config: parsed.data, given: json };
   const issue = parsed.error.issues[0];
   throw new UsageError(
-    `${file}: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}; srpo config --explain says what each key may be`,
+    `${file}: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}; srpo config --explain says what ` +
+      "each key may be",
   );
 }
 
@@ -114,7 +115,8 @@ export function refuseUnknownKeys(json: object, file: string): void {
   const unknown = configPaths(json).find((dotted) => !known.includes(dotted));
   if (unknown === undefined) return;
   throw new UsageError(
-    `${file}: there is no key "${unknown}"; did you mean "${nearestPath(unknown, known)}"? srpo config --explain lists all`,
+    `${file}: there is no key "${unknown}"; did you mean "${nearestPath(unknown, known)}"? srpo config --explain ` +
+      "lists all",
   );
 }
 

@@ -24,7 +24,8 @@ export class RunLock {
       const holder = Number(await readFile(path, "utf8"));
       if (held.has(path) || isOtherAlive(holder))
         throw new UsageError(
-          `${folder}: process ${holder} trains or serves this run already; stop it, or choose another folder (if that process is something else, remove ${path})`,
+          `${folder}: process ${holder} trains or serves this run already; stop it, or choose another folder (if ` +
+            `that process is something else, remove ${path})`,
         );
       await unlink(path);
       if (!(await written(path))) throw new UsageError(`${folder}: another process has just taken this run`);

@@ -54,7 +54,8 @@ export async function readPlan(folder: string): Promise<RunPlan | null> {
   const parsed = planSchema.safeParse(jsonOrNull(bytes));
   if (!parsed.success)
     throw new UsageError(
-      `${pathIn(folder)}: not the plan of a run (${parsed.error.issues[0]?.path.join(".") || "it"} is not as expected); remove the folder or choose another`,
+      `${pathIn(folder)}: not the plan of a run (${parsed.error.issues[0]?.path.join(".") || "it"} is not as ` +
+        "expected); remove the folder or choose another",
     );
   return parsed.data;
 }
@@ -82,7 +83,9 @@ export function refuseOther(stored: RunPlan, asked: Partial<FixedKeys>, folder: 
   for (const key of FIXED_KEYS) {
     if (asked[key] !== undefined && JSON.stringify(asked[key]) !== JSON.stringify(stored[key])) {
       throw new UsageError(
-        `the run in ${folder} was begun with ${key} ${JSON.stringify(stored[key])}, not ${JSON.stringify(asked[key])}; leave ${key} as it was to go on with the run, or begin another in another folder`,
+        `the run in ${folder} was begun with ${key} ${JSON.stringify(stored[key])}, not ` +
+          `${JSON.stringify(asked[key])}; leave ${key} as it was to go on with the run, or begin another in another ` +
+          "folder",
       );
     }
   }

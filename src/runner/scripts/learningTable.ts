@@ -67,14 +67,18 @@ const percent = (value: number): string => `${Math.round(100 * value)}`;
 
 /** first / refined / right→wrong in %, well formed in %, mean length in tokens. */
 function cell(record: EvaluationRecord): string {
-  return `${percent(record.accuracyFirst)} / ${percent(record.accuracyRefined)} / ${percent(record.transitions.spoilt)} %, ${percent(record.wellFormed)} %, ${record.meanLength.toFixed(0)}`;
+  return (
+    `${percent(record.accuracyFirst)} / ${percent(record.accuracyRefined)} / ` +
+    `${percent(record.transitions.spoilt)} %, ${percent(record.wellFormed)} %, ${record.meanLength.toFixed(0)}`
+  );
 }
 
 /** A table for each arm: steps down, seeds across. */
 export function learningTable(results: readonly LearningResult[]): string {
   const arms = [...new Set(results.map(({ arm }) => arm))];
   const legend =
-    "Each cell: first answer right / refined answer right / right→wrong, well formed, mean length in tokens; held-out problems at T = 1.\n";
+    "Each cell: first answer right / refined answer right / right→wrong, well formed, mean length in tokens; " +
+    "held-out problems at T = 1.\n";
   return `${legend}\n${arms
     .map((arm) =>
       armTable(

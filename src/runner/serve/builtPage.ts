@@ -68,7 +68,8 @@ async function listed(directory: string): Promise<string[]> {
     return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   } catch (error) {
     throw new UsageError(
-      `${directory}: the page is not built; run "npm run build" first (${error instanceof Error ? error.message : String(error)})`,
+      `${directory}: the page is not built; run "npm run build" first ` +
+        `(${error instanceof Error ? error.message : String(error)})`,
     );
   }
 }

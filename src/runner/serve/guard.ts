@@ -21,7 +21,10 @@ const hosts = (port: number): readonly string[] => [`127.0.0.1:${port}`, `localh
 /** Null for this server's own name, else why not: another name that resolves to 127.0.0.1 is DNS rebinding. */
 export function wrongHost(host: string | undefined, port: number): string | null {
   if (host !== undefined && hosts(port).includes(host.toLowerCase())) return null;
-  return `Host ${quoted(host)}; expected ${hosts(port).join(" or ")} (another name for this address may be a DNS rebinding attack)`;
+  return (
+    `Host ${quoted(host)}; expected ${hosts(port).join(" or ")} (another name for this address may be a DNS ` +
+    "rebinding attack)"
+  );
 }
 
 /** Null for a page of this server, else why not. */

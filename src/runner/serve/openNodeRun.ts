@@ -43,7 +43,8 @@ export const openTestedBackend: OpenBackend = async (wanted, onProgress) => {
     }
   }
   throw new Error(
-    `No backend for the policy could be opened. ${passedOver.map(({ backend, why }) => `${backend}: ${why}`).join(" ")}`,
+    "No backend for the policy could be opened. " +
+      `${passedOver.map(({ backend, why }) => `${backend}: ${why}`).join(" ")}`,
   );
 };
 

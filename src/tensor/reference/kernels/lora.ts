@@ -14,7 +14,8 @@ function checkLora(kernel: string, y: tf.Tensor, columns: Columns, h: tf.Tensor,
   expectShape(kernel, "h", h, [sizeOf(y, 0), sizeOf(b, 1)]);
   if (columns.offset < 0 || columns.offset + columns.count > sizeOf(y, 1)) {
     throw new Error(
-      `${kernel}: columns [${columns.offset}, ${columns.offset + columns.count}) lie outside a matrix of ${sizeOf(y, 1)} columns.`,
+      `${kernel}: columns [${columns.offset}, ${columns.offset + columns.count}) lie outside a matrix of ` +
+        `${sizeOf(y, 1)} columns.`,
     );
   }
 }

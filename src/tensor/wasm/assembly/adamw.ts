@@ -1,4 +1,7 @@
-/** The gradient's sum of squares and AdamW (Loshchilov & Hutter 2019, with PyTorch's order of operations) over flat buffers. */
+/**
+ * The gradient's sum of squares and AdamW (Loshchilov & Hutter 2019, with PyTorch's order of operations) over flat
+ * buffers.
+ */
 import { splat } from "./math";
 
 /** Σ x² in four f64 lanes, joined in a fixed order. */

@@ -11,7 +11,9 @@ export function idsWithin(n: i32, ids: usize, vocabulary: i32, features: i32): b
   return true;
 }
 
-export function embedding(n: i32, d: i32, ids: usize, format: i32, table: usize, scales: usize, features: usize, out: usize): void {
+export function embedding(
+  n: i32, d: i32, ids: usize, format: i32, table: usize, scales: usize, features: usize, out: usize,
+): void {
   const bytes = <usize>d * 4;
   for (let i = 0; i < n; i++) {
     const id = load<i32>(ids + <usize>i * 4);

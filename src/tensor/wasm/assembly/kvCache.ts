@@ -1,8 +1,15 @@
-/** Writes to the KV cache, in f32 and in halves (src/tensor/cacheF16.ts), and the widening of the rows that queries see. */
+/**
+ * Writes to the KV cache, in f32 and in halves (src/tensor/cacheF16.ts), and the widening of the rows that queries see.
+ */
 import { unpackF16 } from "./packs";
 
-/** Row r of x (byte stride) to row rows[r] + cacheOffset of `into`; negative entries are skipped. False if one lies outside. */
-export function copyRows(n: i32, x: usize, stride: usize, bytes: usize, rows: usize, cacheOffset: i32, into: usize, capacity: i32): bool {
+/**
+ * Row r of x (byte stride) to row rows[r] + cacheOffset of `into`; negative entries are skipped. False if one lies
+ * outside.
+ */
+export function copyRows(
+  n: i32, x: usize, stride: usize, bytes: usize, rows: usize, cacheOffset: i32, into: usize, capacity: i32,
+): bool {
   for (let r = 0; r < n; r++) {
     const row = load<i32>(rows + <usize>r * 4);
     if (row < 0) continue;
@@ -26,7 +33,9 @@ function narrow(value: f32): u32 {
 }
 
 /** As copyRows, into rows of `columns` halves. */
-export function copyRowsToHalves(n: i32, x: usize, stride: usize, columns: i32, rows: usize, cacheOffset: i32, into: usize, capacity: i32): bool {
+export function copyRowsToHalves(
+  n: i32, x: usize, stride: usize, columns: i32, rows: usize, cacheOffset: i32, into: usize, capacity: i32,
+): bool {
   for (let r = 0; r < n; r++) {
     const row = load<i32>(rows + <usize>r * 4);
     if (row < 0) continue;

@@ -2,7 +2,9 @@
 import { splat } from "./math";
 
 /** Rotates the pairs (i, i + headDim/2) of the first `heads` heads of every row by the angles of that row. */
-export function rope(rows: i32, stride: usize, x: usize, cos: usize, sin: usize, heads: i32, headDim: i32, inverse: bool): void {
+export function rope(
+  rows: i32, stride: usize, x: usize, cos: usize, sin: usize, heads: i32, headDim: i32, inverse: bool,
+): void {
   const half = headDim >> 1;
   const halfBytes = <usize>half * 4;
   const end4 = <usize>(half & ~3) * 4;

@@ -24,7 +24,8 @@ export function attentionKernels(memory: WasmMemory): Pick<Kernels, "attention" 
     const kvColumns = Math.max(kOffset, vOffset) + kvHeads * headDim;
     if (qOffset + heads * headDim > qWidth || kvColumns > kvWidth) {
       throw new Error(
-        `${kernel}: ${heads} heads of ${headDim} from column ${qOffset} need ${qOffset + heads * headDim} columns of q (has ${qWidth}); keys and values need ${kvColumns} of kv (has ${kvWidth})`,
+        `${kernel}: ${heads} heads of ${headDim} from column ${qOffset} need ${qOffset + heads * headDim} columns of ` +
+          `q (has ${qWidth}); keys and values need ${kvColumns} of kv (has ${kvWidth})`,
       );
     }
   };
@@ -41,7 +42,8 @@ export function attentionKernels(memory: WasmMemory): Pick<Kernels, "attention" 
         throw new Error(
           `attention: a cache in halves needs offsets and widths that are multiples of 4, got ${JSON.stringify(shape)}`,
         );
-      // Halves are widened into scratch, where each row keeps its place: room for one layer's cache, untouched where nobody looks.
+      // Halves are widened into scratch, where each row keeps its place: room for one layer's cache, untouched where
+      // nobody looks.
       const widened = halves ? 4 * rows * kvWidth : 0;
       const scores = scoreBytes(visibleRows("attention", visible, n, rows, cacheOffset));
       const [out, lse] = [memory.allocate([n, heads * headDim]), memory.allocate([n, heads])];

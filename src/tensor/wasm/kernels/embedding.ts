@@ -29,7 +29,8 @@ export function embeddingKernels(memory: WasmMemory): Pick<Kernels, "embedding" 
       const largest = 2 ** 31 - 1;
       if (!wasm.idsWithin(n, at(ids), intoTable?.shape[0] ?? largest, intoFeatures?.shape[0] ?? largest)) {
         throw new Error(
-          `embeddingGrad: ids hold a value outside the table [${intoTable?.shape}] or the features [${intoFeatures?.shape}]`,
+          `embeddingGrad: ids hold a value outside the table [${intoTable?.shape}] or the features ` +
+            `[${intoFeatures?.shape}]`,
         );
       }
       wasm.embeddingGrad(n, d, at(ids), at(dy), at(intoTable), at(intoFeatures));
