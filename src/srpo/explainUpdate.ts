@@ -54,12 +54,18 @@ function explainClip(ratio: number, advantage: number, surrogate: Of<"clip">): E
   const [low, high] = [formatNumber(1 - clipLow), formatNumber(1 + clipHigh)];
   const inner = ratioMax === null ? "ρ" : `min(ρ, ${formatNumber(ratioMax)})`;
   const surrogateFormula = `−min(${inner}·A, clip(ρ, ${low}, ${high})·A)`;
+  const bound =
+    bounded && dualClip !== null && clamped === ratio
+      ? `, bounded by ${formatNumber(dualClip)}·${formatNumber(Math.abs(advantage))}`
+      : "";
   return {
     formula:
       dualClip === null
         ? `L = ${surrogateFormula}`
         : `L = A < 0 ? min(${surrogateFormula}, −${formatNumber(dualClip)}·A) : ${surrogateFormula}`,
-    substituted: `L = −min(${formatNumber(clamped)}·${formatFactor(advantage)}, ${formatNumber(clipped)}·${formatFactor(advantage)})${bounded && dualClip !== null && clamped === ratio ? `, bounded by ${formatNumber(dualClip)}·${formatNumber(Math.abs(advantage))}` : ""} = ${formatNumber(loss)}`,
+    substituted:
+      `L = −min(${formatNumber(clamped)}·${formatFactor(advantage)}, ` +
+      `${formatNumber(clipped)}·${formatFactor(advantage)})${bound} = ${formatNumber(loss)}`,
     sentence:
       advantage === 0
         ? "The advantage is 0: no push either way."

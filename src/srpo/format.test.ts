@@ -77,7 +77,8 @@ describe("reasons, one plain sentence each", () => {
     [
       "<think> a </think> <answer> 1 </answer> <think> b </think> <reflection> r </reflection> <answer> 2 </answer>",
       [
-        "The blocks stand in the order think, answer, think, reflection, answer; expected think, answer, reflection, think, answer.",
+        "The blocks stand in the order think, answer, think, reflection, answer; expected think, answer, reflection, " +
+          "think, answer.",
       ],
     ],
     [

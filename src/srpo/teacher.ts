@@ -43,7 +43,9 @@ export interface TaughtReflection {
 
 const NUMBER = /^-?\d+$/;
 
-/** Steps of a chain as words, cut at every ";". Any text is a list of steps, though perhaps of none that says something. */
+/**
+ * Steps of a chain as words, cut at every ";". Any text is a list of steps, though perhaps of none that says something.
+ */
 function stepsOf(think: string): string[][] {
   return think
     .split(";")
@@ -122,7 +124,10 @@ export function trueChain(readings: readonly TrueReading[], inferences: readonly
   ].join(" ; ");
 }
 
-/** Writes the reflection on a first solution and the refined solution that follows from it. Takes any text as first solution. */
+/**
+ * Writes the reflection on a first solution and the refined solution that follows from it. Takes any text as first
+ * solution.
+ */
 export function teach(input: TeacherInput): TaughtReflection {
   const steps = stepsOf(input.firstThink);
   const firstAnswer = input.firstAnswer.trim();

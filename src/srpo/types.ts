@@ -19,7 +19,10 @@ export interface RewardConfig {
   readonly variant: RewardVariant;
   readonly formatWeight: number; // 0.5
   readonly accuracyWeight: number; // 0.5
-  /** Tiers of I_eff by transition: kept 0.25, fixed 0.5, stillWrong 0, spoilt −0.25; scaled by effectivenessWeight (1; 0 turns I_eff off). */
+  /**
+   * Tiers of I_eff by transition: kept 0.25, fixed 0.5, stillWrong 0, spoilt −0.25; scaled by effectivenessWeight (1; 0
+   * turns I_eff off).
+   */
   readonly effectiveness: Readonly<Record<Transition, number>>;
   readonly effectivenessWeight: number; // 1
   readonly reflectionFormatWeight: number; // 0.25
@@ -29,7 +32,10 @@ export interface RewardConfig {
   readonly maxFactor: number; // T_max = 2.5 · base
 }
 
-/** The terms of one response's reward; keys as in the reward vectors. `official*` variants leave the terms they lack at 0. */
+/**
+ * The terms of one response's reward; keys as in the reward vectors. `official*` variants leave the terms they lack at
+ * 0.
+ */
 export interface RewardTerms {
   readonly format: number;
   readonly accuracy: number;

@@ -111,7 +111,10 @@ export class GroupStep {
     this.#next = "update";
   }
 
-  /** Phase update. @param reference the frozen policy of the KL term; null while β = 0 @param largest micro-batch of the run's updates */
+  /**
+   * Phase update. @param reference the frozen policy of the KL term; null while β = 0 @param largest micro-batch of the
+   * run's updates
+   */
   update(
     updates: number,
     learningRate: number,
@@ -139,7 +142,10 @@ export class GroupStep {
     });
   }
 
-  /** After the update: the log-probabilities of one group's tokens under the new weights, for the page. One read-back. @param largest micro-batch of the groups that the run asks this of */
+  /**
+   * After the update: the log-probabilities of one group's tokens under the new weights, for the page. One read-back.
+   * @param largest micro-batch of the groups that the run asks this of
+   */
   async logprobsAfter(index: number, largest: LargestBatch): Promise<void> {
     const group = this.#groups[index];
     const prompt = this.prompts[index];

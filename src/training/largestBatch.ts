@@ -1,6 +1,7 @@
 /**
- * How large a run's micro-batches can become: as many responses as one takes, each as long as the settings allow. Backends that
- * recycle memory take it for such a batch once, so that a run holds the same bytes whatever its responses turn out to be.
+ * How large a run's micro-batches can become: as many responses as one takes, each as long as the settings allow.
+ * Backends that recycle memory take it for such a batch once, so that a run holds the same bytes whatever its responses
+ * turn out to be.
  */
 import { type BatchCapacity, paddedSize } from "../policy/layers/packing";
 import { type MicroBatch, tokenCount } from "./microBatch";

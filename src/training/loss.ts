@@ -1,8 +1,8 @@
 /**
- * The two losses on response log-probabilities, on the device: negative log-likelihood (SFT, pre-training) and the clipped
- * policy-gradient objective (GRPO). A loss uploads what it needs of a micro-batch first; the rest is kernels only, so that
- * a backend that records can replay it with the forward and backward pass. `Loss` says one as plain data, so that a
- * micro-batch can be computed by another thread.
+ * The two losses on response log-probabilities, on the device: negative log-likelihood (SFT, pre-training) and the
+ * clipped policy-gradient objective (GRPO). A loss uploads what it needs of a micro-batch first; the rest is kernels
+ * only, so that a backend that records can replay it with the forward and backward pass. `Loss` says one as plain data,
+ * so that a micro-batch can be computed by another thread.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../tensor/backend";
@@ -23,7 +23,10 @@ export type Loss =
 export interface TokenLoss {
   /** Names the loss and every number in it. */
   readonly key: string;
-  /** Tensors of `tokens` values each (a padded batch has more than its rows have; padding has weight 0), owned by `scope` or longer lived. `capacity`: tokens of the largest batch. */
+  /**
+   * Tensors of `tokens` values each (a padded batch has more than its rows have; padding has weight 0), owned by
+   * `scope` or longer lived. `capacity`: tokens of the largest batch.
+   */
   inputs(rows: MicroBatch, index: number, tokens: number, scope: DisposalScope, capacity?: number): readonly Tensor[];
   /** Kernels only. `scope` disposes what it owns after the backward pass. */
   of(
@@ -88,7 +91,9 @@ export function policyLoss(
 ): TokenLoss {
   return {
     // JSON has no infinities, which switch options off.
-    key: `policy ${JSON.stringify(options, (_name, value: unknown) => (value === Infinity ? "off" : value))} ${old ? "old" : ""} ${reference ? "reference" : ""}`,
+    key:
+      `policy ${JSON.stringify(options, (_name, value: unknown) => (value === Infinity ? "off" : value))} ` +
+      `${old ? "old" : ""} ${reference ? "reference" : ""}`,
     inputs: (rows, index, tokens, scope, capacity) => [
       scope.own(
         backend.upload(

@@ -20,8 +20,8 @@ export interface TrainingRow {
 export type MicroBatch = readonly TrainingRow[];
 
 /**
- * Neighbouring rows together, at most `size` of them, with about as many response tokens in each micro-batch. Where one is not
- * enough their number is even, so that two workers have equal shares.
+ * Neighbouring rows together, at most `size` of them, with about as many response tokens in each micro-batch. Where one
+ * is not enough their number is even, so that two workers have equal shares.
  */
 export function microBatches(rows: MicroBatch, size: number): MicroBatch[] {
   const least = Math.ceil(rows.length / size);

@@ -1,4 +1,7 @@
-/** The loss is watched as well as the gradient: an infinite loss with a finite gradient refuses the step on every backend. */
+/**
+ * The loss is watched as well as the gradient: an infinite loss with a finite gradient refuses the step on every
+ * backend.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Policy } from "../policy/policy";
 import { problemAt } from "../tasks/problems";

@@ -2,8 +2,8 @@
  * One optimiser step for any loss on response log-probabilities: forward and backward over micro-batches, gradients
  * accumulating in place, one AdamW pass, ONE read-back (the losses and the gradient's squares together).
  *
- * Refusal: the AdamW kernel writes nothing when the sum of squared gradients is not finite. A loss can be infinite while
- * its gradient is finite (log 0 under a softmax), so the loss is carried into the gradient as + 0·loss, which is
+ * Refusal: the AdamW kernel writes nothing when the sum of squared gradients is not finite. A loss can be infinite
+ * while its gradient is finite (log 0 under a softmax), so the loss is carried into the gradient as + 0·loss, which is
  * NaN exactly when the loss is not finite and changes nothing otherwise.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
@@ -46,7 +46,8 @@ const FORESEEN_BYTES = 2 ** 30;
 const ADAMW = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
 
 /**
- * @param keep if given, receives each micro-batch's log-probability tensor (as long as the batch, padding included); they live as long as `keep.scope`
+ * @param keep if given, receives each micro-batch's log-probability tensor (as long as the batch, padding included);
+ *   they live as long as `keep.scope`
  * @returns the losses' stats, one array a micro-batch, and the gradient norm before clipping
  * @throws StepRefused
  */
@@ -103,13 +104,17 @@ export function finiteStep(
   const loss = stats.reduce((sum, array) => sum + (array[0] ?? Number.NaN), 0);
   if (!Number.isFinite(gradNorm) || !Number.isFinite(loss)) {
     throw new StepRefused(
-      `the step was refused: loss ${loss}, gradient norm ${gradNorm}; expected finite numbers. The weights are those before it. Lower the learning rate, or go back to an earlier snapshot.`,
+      `the step was refused: loss ${loss}, gradient norm ${gradNorm}; expected finite numbers. The weights are those ` +
+        "before it. Lower the learning rate, or go back to an earlier snapshot.",
     );
   }
   return { stats, gradNorm };
 }
 
-/** Forward and backward of one micro-batch, recorded where the backend does that; its gradients are added to the parameters'. → stats */
+/**
+ * Forward and backward of one micro-batch, recorded where the backend does that; its gradients are added to the
+ * parameters'. → stats
+ */
 export function backwardMicroBatch(
   policy: Policy,
   batch: MicroBatch,
@@ -175,8 +180,8 @@ function carryingLoss(backend: Backend, dLogprob: Tensor, stats: Tensor, scope: 
 }
 
 /**
- * Log-probabilities of the rows' tokens, without gradients, one tensor a micro-batch: as long as its batch in `optimiserStep`, padding
- * last. They live as long as `keptBy`.
+ * Log-probabilities of the rows' tokens, without gradients, one tensor a micro-batch: as long as its batch in
+ * `optimiserStep`, padding last. They live as long as `keptBy`.
  */
 export function responseLogprobs(
   policy: Policy,
@@ -217,8 +222,9 @@ export function responseLogprobs(
 }
 
 /**
- * Room for these micro-batches and all later ones of the run, where the caller knows how large they become and where that is not
- * much: a large policy's batches seldom are what its settings allow, and memory that it would not need it may not have.
+ * Room for these micro-batches and all later ones of the run, where the caller knows how large they become and where
+ * that is not much: a large policy's batches seldom are what its settings allow, and memory that it would not need it
+ * may not have.
  */
 function capacityOf(
   { model }: Policy,

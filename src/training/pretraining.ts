@@ -20,7 +20,10 @@ import { sftUpdate, type UpdateResult } from "./update";
 export interface PretrainingOptions {
   readonly seed: number;
   readonly cleanSteps: number;
-  /** Turns of the families in the clean phase, each from a step on (the last that applies holds): what is read already makes room for what is not. */
+  /**
+   * Turns of the families in the clean phase, each from a step on (the last that applies holds): what is read already
+   * makes room for what is not.
+   */
   readonly turns: readonly { readonly from: number; readonly families: readonly FamilyName[] }[];
   readonly noisySteps: number;
   readonly batchSize: number;
@@ -76,7 +79,10 @@ export function pretrainingRate(step: number, options: PretrainingOptions): numb
   return learningRate * Math.min(1, (step + 1) / warmup) * Math.min(1, Math.max(floor, rest));
 }
 
-/** Step number `step` (0-based, over both phases): a pure function of the policy's state, the options and the step. @throws StepRefused */
+/**
+ * Step number `step` (0-based, over both phases): a pure function of the policy's state, the options and the step.
+ * @throws StepRefused
+ */
 export async function pretrainingStep(
   policy: Policy,
   step: number,

@@ -1,7 +1,7 @@
 /**
  * Where a session's problems come from: the built-in picture tasks, made from seeds, or a data set of the user's own
- * (src/runner/data/dataSource.ts). A source is a pure function of its arguments: the same cursor and settings give the same
- * problems, and a problem is found again by its id, so that a snapshot needs to hold no problem.
+ * (src/runner/data/dataSource.ts). A source is a pure function of its arguments: the same cursor and settings give the
+ * same problems, and a problem is found again by its id, so that a snapshot needs to hold no problem.
  */
 import type { Inference, Picture, Problem, Reading } from "../tasks/problem";
 import { FAMILY_NAMES, problemOf } from "../tasks/problems";
@@ -30,13 +30,16 @@ export interface ProblemSource {
   training(stage: Stage, cursor: number, count: number, settings: Settings): Promise<readonly TrainingProblem[]>;
   /** The first `count` problems that are never trained on. @throws Error when there are fewer */
   heldOut(count: number, settings: Settings): Promise<readonly TrainingProblem[]>;
-  /** A held-out problem to look at, another for each `count`, of one family if named. @throws Error when there is no such family */
+  /**
+   * A held-out problem to look at, another for each `count`, of one family if named. @throws Error when there is no
+   * such family
+   */
   requested(count: number, family: string | null, settings: Settings): Promise<TrainingProblem>;
   /** @throws Error when there is no problem of this id */
   problemOf(id: string): Promise<TrainingProblem>;
   /**
-   * Reflection data made beforehand, for the first stage; it is trained on batch by batch and stays out of snapshots. Null:
-   * the session collects its own answers and lets the built-in teacher write.
+   * Reflection data made beforehand, for the first stage; it is trained on batch by batch and stays out of snapshots.
+   * Null: the session collects its own answers and lets the built-in teacher write.
    */
   readonly reflections: readonly StoredExample[] | null;
 }

@@ -1,7 +1,7 @@
 /**
- * Training steps recorded on the WebGPU backend: padded to few shapes and replayed, they give the weights that unrecorded,
- * unpadded steps give; a step is one submit for each micro-batch, of replays alone, and reads back once; the device's memory
- * does not grow; and the counts that the design asks for.
+ * Training steps recorded on the WebGPU backend: padded to few shapes and replayed, they give the weights that
+ * unrecorded, unpadded steps give; a step is one submit for each micro-batch, of replays alone, and reads back once;
+ * the device's memory does not grow; and the counts that the design asks for.
  */
 
 import { afterEach, expect, test, vi } from "vitest";
@@ -58,7 +58,9 @@ function rows(policy: Policy, step: number, prompts: number, size: number): Trai
   );
 }
 
-/** Weights after some steps of every kind: SFT with the tower, GRPO of two epochs with a reference and a feature bank. */
+/**
+ * Weights after some steps of every kind: SFT with the tower, GRPO of two epochs with a reference and a feature bank.
+ */
 async function train(record: boolean): Promise<{ theta: Float32Array; losses: number[] }> {
   const policy = await tinyPolicy(await open(record), "all");
   const reference = await tinyPolicy(policy.backend, "all", 5);
@@ -148,7 +150,10 @@ function growing(policy: Policy, step: number, longest: number): TrainingRow[] {
   });
 }
 
-/** Bytes held after steps with a KL term and two epochs, whose responses differ in length, up to the 60 tokens that they may have. */
+/**
+ * Bytes held after steps with a KL term and two epochs, whose responses differ in length, up to the 60 tokens that they
+ * may have.
+ */
 async function bytesHeld(foreseen: boolean, batchBytes: number | null = null): Promise<number[]> {
   const policy = await tinyPolicy(await open(true));
   const reference = await tinyPolicy(policy.backend, "all", 5);

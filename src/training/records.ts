@@ -35,7 +35,9 @@ export interface SampleRecord {
   readonly segments: readonly (Segment | null)[];
   /** False when the response ran into the length limit. */
   readonly finished: boolean;
-  /** Where this record is a preview: the arrays above hold the first tokens only, and this is what all of them come to. */
+  /**
+   * Where this record is a preview: the arrays above hold the first tokens only, and this is what all of them come to.
+   */
   readonly whole?: {
     readonly tokens: number;
     readonly logprob: number;
@@ -76,8 +78,8 @@ export interface GroupRecord {
 }
 
 /**
- * Numbers of one step under the trainers' usual names. Fractions in [0, 1]; lengths in tokens; entropy and KL in nats a token.
- * Absent keys were not measured in that stage.
+ * Numbers of one step under the trainers' usual names. Fractions in [0, 1]; lengths in tokens; entropy and KL in nats a
+ * token. Absent keys were not measured in that stage.
  */
 export interface StepMetrics {
   readonly step: number;
@@ -107,7 +109,10 @@ export interface StepMetrics {
   readonly "completions/clipped_ratio"?: number;
   readonly entropy?: number;
   readonly kl?: number;
-  /** Of the policy that is updated from the one that sampled: rounding, and halves in the KV cache. Not measured beside a KL term. */
+  /**
+   * Of the policy that is updated from the one that sampled: rounding, and halves in the KV cache. Not measured beside
+   * a KL term.
+   */
   readonly "kl/sampler"?: number;
   readonly frac_reward_zero_std?: number;
   readonly "clip_ratio/low_mean"?: number;

@@ -1,4 +1,7 @@
-/** The reference of a LoRA run is the policy without its adapter: no copy, the same after SFT, after steps and after resuming. */
+/**
+ * The reference of a LoRA run is the policy without its adapter: no copy, the same after SFT, after steps and after
+ * resuming.
+ */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { InMemoryFiles } from "../policy/checkpoint/checkpointFiles";
 import { LORA_TARGETS, type LoraOptions } from "../policy/layers/lora";
@@ -36,36 +39,41 @@ afterAll(() => backend.dispose());
 const sessionOf = (policy: Policy, chosen = settings): Session =>
   new Session(policy, chosen, { stage: "grpo", scorer: byLength, now: () => 0 });
 
-test("KL to the policy without its adapter: 0 at first, then not; nothing is copied, and a resumed run goes on to the same bits", async () => {
-  const policy = await Policy.load(backend, files, { lora, seed: 3, frozenFormat: "f16" });
-  const fresh = await policy.parameters.state();
-  const warm = sessionOf(policy, configure(settings, { grpo: { beta: 0 } })); // the kernels' scratch grows on first use and stays
-  await warm.stepThrough();
-  warm.dispose();
-  policy.parameters.restore(fresh);
-  const session = sessionOf(policy);
-  const bytes = backend.memoryBytes();
-  expect((await session.stepThrough())?.kl).toBe(0); // B is zero: the adapter adds exact zeros
-  expect(backend.memoryBytes() - bytes).toBeLessThan(0.02 * bytes);
-  await session.stepThrough();
-  const snapshot = decodeSnapshot(encodeSnapshot(await session.snapshot()));
-  expect(snapshot.reference).toBeNull();
-  const third = await session.stepThrough();
-  expect(third?.kl).toBeGreaterThan(1e-6);
-  const { theta } = await policy.parameters.state();
+test(
+  "KL to the policy without its adapter: 0 at first, then not; nothing is copied, and a resumed run goes on to " +
+    "the same bits",
+  async () => {
+    const policy = await Policy.load(backend, files, { lora, seed: 3, frozenFormat: "f16" });
+    const fresh = await policy.parameters.state();
+    // the kernels' scratch grows on first use and stays
+    const warm = sessionOf(policy, configure(settings, { grpo: { beta: 0 } }));
+    await warm.stepThrough();
+    warm.dispose();
+    policy.parameters.restore(fresh);
+    const session = sessionOf(policy);
+    const bytes = backend.memoryBytes();
+    expect((await session.stepThrough())?.kl).toBe(0); // B is zero: the adapter adds exact zeros
+    expect(backend.memoryBytes() - bytes).toBeLessThan(0.02 * bytes);
+    await session.stepThrough();
+    const snapshot = decodeSnapshot(encodeSnapshot(await session.snapshot()));
+    expect(snapshot.reference).toBeNull();
+    const third = await session.stepThrough();
+    expect(third?.kl).toBeGreaterThan(1e-6);
+    const { theta } = await policy.parameters.state();
 
-  const again = await Policy.load(backend, files, { lora, seed: 4, frozenFormat: "f16" });
-  const resumed = sessionOf(again);
-  await resumed.restore(snapshot);
-  expect(await resumed.stepThrough()).toEqual(third);
-  expect((await again.parameters.state()).theta).toEqual(theta);
+    const again = await Policy.load(backend, files, { lora, seed: 4, frozenFormat: "f16" });
+    const resumed = sessionOf(again);
+    await resumed.restore(snapshot);
+    expect(await resumed.stepThrough()).toEqual(third);
+    expect((await again.parameters.state()).theta).toEqual(theta);
 
-  // A stage entered anew measures from the base too, not from where the last one ended.
-  await resumed.enter("grpo");
-  expect((await resumed.stepThrough())?.kl).toBeGreaterThan(1e-6);
-  for (const each of [session, resumed]) each.dispose();
-  for (const each of [policy, again]) each.dispose();
-});
+    // A stage entered anew measures from the base too, not from where the last one ended.
+    await resumed.enter("grpo");
+    expect((await resumed.stepThrough())?.kl).toBeGreaterThan(1e-6);
+    for (const each of [session, resumed]) each.dispose();
+    for (const each of [policy, again]) each.dispose();
+  },
+);
 
 test("a policy trained in full is copied, without gradients and moments", async () => {
   const policy = await Policy.load(backend, files, { trainable: "language" });

@@ -1,11 +1,14 @@
 /**
  * The frozen policy that the KL term measures against.
  *
- *  - With a LoRA adapter: the same policy with its adapter off, as TRL does with PEFT models. No copy of anything; it is
- *    the policy that the run was opened with, whatever stages came before. (To measure from the end of SFT instead, merge
- *    its adapter and begin GRPO with a new one.)
- *  - Trained in full: a copy of the policy as it is when GRPO first needs one (its first step, or the step at which β was
- *    raised above 0), on the same backend, so that both can be run in one step. The copy has neither gradients nor moments.
+ *  - With a LoRA adapter: the same policy with its adapter off, as TRL does with PEFT models. No copy of anything; it
+ *  is
+ *    the policy that the run was opened with, whatever stages came before. (To measure from the end of SFT instead,
+ *    merge its adapter and begin GRPO with a new one.)
+ *  - Trained in full: a copy of the policy as it is when GRPO first needs one (its first step, or the step at which β
+ *  was
+ *    raised above 0), on the same backend, so that both can be run in one step. The copy has neither gradients nor
+ *    moments.
  */
 import { InMemoryFiles } from "../policy/checkpoint/checkpointFiles";
 import type { LogprobOptions } from "../policy/model";
@@ -25,7 +28,10 @@ export class Reference {
 
   constructor(private readonly of: Policy) {}
 
-  /** The copied trainable weights, for snapshots; null where there is no copy: before the first is made, and always with an adapter. */
+  /**
+   * The copied trainable weights, for snapshots; null where there is no copy: before the first is made, and always with
+   * an adapter.
+   */
   get theta(): Float32Array | null {
     return this.#theta;
   }
@@ -37,7 +43,10 @@ export class Reference {
     return { policy: this.#copy, adapter: "on", theta: this.#theta };
   }
 
-  /** Make a copy where one is needed and does not exist. → true when this call took the weights (not merely loaded those of a snapshot) */
+  /**
+   * Make a copy where one is needed and does not exist. → true when this call took the weights (not merely loaded those
+   * of a snapshot)
+   */
   async ensure(): Promise<boolean> {
     if (this.of.model.lora !== null) return false;
     const taken = this.#theta === null;
@@ -75,7 +84,8 @@ export async function copyWith(policy: Policy, theta: Float32Array): Promise<Pol
   }
   if (start !== theta.length)
     throw new Error(
-      `the reference's weights are ${theta.length} values, this policy has ${start} trainable ones; the snapshot is of another policy`,
+      `the reference's weights are ${theta.length} values, this policy has ${start} trainable ones; the snapshot is ` +
+        "of another policy",
     );
   return copy;
 }

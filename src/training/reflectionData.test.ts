@@ -9,7 +9,9 @@ const problems = Array.from({ length: 40 }, (_, i) => problemAt("train", i));
 const answered = (right: (index: number) => boolean) =>
   problems.map((problem, i) => ({
     problem,
-    text: `<think> ${problem.readings.map((r) => `${r.subject} = ${r.value}`).join(" ; ")} </think> <answer> ${right(i) ? problem.answer : "99"} </answer>`,
+    text:
+      `<think> ${problem.readings.map((r) => `${r.subject} = ${r.value}`).join(" ; ")} </think> <answer> ` +
+      `${right(i) ? problem.answer : "99"} </answer>`,
   }));
 
 test("the teacher's record is a well-formed response whose refined answer is right", async () => {

@@ -1,8 +1,9 @@
 /**
- * The data of stage 1 (SRPO, section 3.2): the policy answers by itself, a teacher that sees the ground truth writes the
- * reflection, and the refined solution follows from it. About 30 % of the first answers should be right and 70 % wrong:
- * answers beyond either share are passed over until twice as many as wanted have been seen; from then on whatever
- * comes is taken, so that a policy that is nearly always right (or wrong) still gets its data, and the split is reported.
+ * The data of stage 1 (SRPO, section 3.2): the policy answers by itself, a teacher that sees the ground truth writes
+ * the reflection, and the refined solution follows from it. About 30 % of the first answers should be right and 70 %
+ * wrong: answers beyond either share are passed over until twice as many as wanted have been seen; from then on
+ * whatever comes is taken, so that a policy that is nearly always right (or wrong) still gets its data, and the split
+ * is reported.
  *
  * Departs from the released records, which lack the second <think> block: ours have it (facts of the format).
  */
@@ -27,7 +28,8 @@ export function reflect(problem: TrainingProblem, text: string): ReflectionExamp
   if (firstSolution === null || firstAnswer === null || firstAnswer === "" || firstSolution.think === "") return null;
   if (problem.readings === undefined || problem.inferences === undefined) {
     throw new Error(
-      `reflection data: the built-in teacher cannot write about ${problem.id}, which has no readings; make reflections with "srpo reflect" and name the file as data.reflections`,
+      `reflection data: the built-in teacher cannot write about ${problem.id}, which has no readings; make ` +
+        `reflections with "srpo reflect" and name the file as data.reflections`,
     );
   }
   const firstRight = isRight(firstAnswer, problem.answer, "equivalent");
@@ -56,7 +58,8 @@ export function responseText({
   refinedSolution,
 }: Pick<ReflectionExample, "firstSolution" | "reflection" | "refinedSolution">): string {
   return (
-    `<think> ${firstSolution.think} </think> <answer> ${firstSolution.answer} </answer> <reflection> ${reflection} </reflection> ` +
+    `<think> ${firstSolution.think} </think> <answer> ${firstSolution.answer} </answer> <reflection> ${reflection} ` +
+    "</reflection> " +
     `<think> ${refinedSolution.think} </think> <answer> ${refinedSolution.answer} </answer>`
   );
 }

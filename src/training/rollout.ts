@@ -25,7 +25,10 @@ export function encodeProblem(
   return policy.encodePrompt(question, [picture, ...morePictures]);
 }
 
-/** → one list of rows a prompt. @param parallel whom the prompts are dealt to; null: the policy alone, with the same result */
+/**
+ * → one list of rows a prompt. @param parallel whom the prompts are dealt to; null: the policy alone, with the same
+ * result
+ */
 export async function sampleRows(
   policy: Policy,
   prompts: readonly EncodedPrompt[],

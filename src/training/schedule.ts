@@ -17,9 +17,10 @@ export function cosineWithWarmup(step: number, total: number, warmupFraction: nu
 }
 
 /**
- * Share of the peak learning rate at a 0-based step: 1 for the first half of `total` steps, then a line down to `floor`,
- * and `floor` beyond. TRL's line falls from the first step; here the first half learns at full rate, and the second
- * settles: at a constant rate the refined answers of a late policy swing by ten points from one evaluation to the next.
+ * Share of the peak learning rate at a 0-based step: 1 for the first half of `total` steps, then a line down to
+ * `floor`, and `floor` beyond. TRL's line falls from the first step; here the first half learns at full rate, and the
+ * second settles: at a constant rate the refined answers of a late policy swing by ten points from one evaluation to
+ * the next.
  */
 export function heldThenFalling(step: number, total: number, floor: number): number {
   const fallen = Math.min(1, Math.max(0, (2 * step) / total - 1));

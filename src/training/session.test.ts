@@ -205,7 +205,7 @@ describe("a step", () => {
       expect(Math.max(...theta.map((x, i) => Math.abs(x - (thetas[0]?.[i] ?? 0))))).toBeLessThan(1e-5 * largest);
   });
 
-  test("on-policy with one epoch: loss about 0 and nothing clipped, yet a gradient; with two epochs the ratio moves", async () => {
+  test("one epoch: loss about 0 and nothing clipped, yet a gradient; two epochs: the ratio moves", async () => {
     const once = sessionOn(await freshPolicy(backend), "grpo", { grpo: { aggregation: "seq-mean-token-mean" } });
     const metrics = await once.stepThrough();
     expect(Math.abs(metrics?.loss ?? 1)).toBeLessThan(1e-6);
@@ -249,25 +249,30 @@ describe("a step", () => {
     session.dispose();
   });
 
-  test("after an update the observedGroup group's new log-probabilities come along: they rise where the advantage is positive", async () => {
-    const session = sessionOn(await freshPolicy(backend), "grpo", { grpo: { learningRate: 2e-3 } });
-    session.observedGroup = 1;
-    let groups: PhaseResult | null = null;
-    await session.stepThrough((result) => {
-      groups = result;
-    });
-    const result = groups as PhaseResult | null;
-    if (result?.kind !== "stepped") throw new Error("expected a finished step");
-    expect(result.groups[0]?.samples[0]?.logprobsAfter).toBeUndefined();
-    const moved = result.groups[1]?.samples.reduce(
-      (sum, sample) =>
-        sum +
-        (sample.advantage ?? 0) * mean(sample.logprobs.map((before, i) => (sample.logprobsAfter?.[i] ?? NaN) - before)),
-      0,
-    );
-    expect(moved).toBeGreaterThan(0);
-    session.dispose();
-  });
+  test(
+    "after an update the observedGroup group's new log-probabilities come along: they rise where the advantage is " +
+      "positive",
+    async () => {
+      const session = sessionOn(await freshPolicy(backend), "grpo", { grpo: { learningRate: 2e-3 } });
+      session.observedGroup = 1;
+      let groups: PhaseResult | null = null;
+      await session.stepThrough((result) => {
+        groups = result;
+      });
+      const result = groups as PhaseResult | null;
+      if (result?.kind !== "stepped") throw new Error("expected a finished step");
+      expect(result.groups[0]?.samples[0]?.logprobsAfter).toBeUndefined();
+      const moved = result.groups[1]?.samples.reduce(
+        (sum, sample) =>
+          sum +
+          (sample.advantage ?? 0) *
+            mean(sample.logprobs.map((before, i) => (sample.logprobsAfter?.[i] ?? NaN) - before)),
+        0,
+      );
+      expect(moved).toBeGreaterThan(0);
+      session.dispose();
+    },
+  );
 
   test("settings changed during a step are used from the next", async () => {
     const session = sessionOn(policy, "grpo");

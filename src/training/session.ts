@@ -57,7 +57,10 @@ export interface SessionOptions {
   readonly scorer?: Scorer;
   /** Milliseconds, for the timing metrics only. */
   readonly now?: () => number;
-  /** Replicas of the policy that share its work; their owner disposes them. The results do not depend on how many there are. */
+  /**
+   * Replicas of the policy that share its work; their owner disposes them. The results do not depend on how many there
+   * are.
+   */
   readonly parallel?: DataParallel | null;
 }
 
@@ -134,7 +137,8 @@ export class Session {
     const next = configure(this.#settings, patch);
     if (next.freezeVision !== this.#settings.freezeVision)
       throw new Error(
-        "settings: freezeVision is fixed when a run opens (it decides which parameters have gradients); open the run anew to change it",
+        "settings: freezeVision is fixed when a run opens (it decides which parameters have gradients); open the run " +
+          "anew to change it",
       );
     this.#settings = next;
     return next;
@@ -153,12 +157,17 @@ export class Session {
     this.#sft = new ReflectionSft(this.policy, this.#settings, this.#parallel, this.#source);
   }
 
-  /** Do the next phase. @throws StepRefused when the update is not finite: weights and counters stay, the step is dropped. */
+  /**
+   * Do the next phase. @throws StepRefused when the update is not finite: weights and counters stay, the step is
+   * dropped.
+   */
   phase(): Promise<PhaseResult> {
     return this.#stage === "sft" ? this.sftPhase() : this.groupPhase();
   }
 
-  /** Finish the step under way, or do a whole one. @param stop asked between phases; true leaves the step where it is */
+  /**
+   * Finish the step under way, or do a whole one. @param stop asked between phases; true leaves the step where it is
+   */
   async stepThrough(
     onPhase: (result: PhaseResult) => void = () => undefined,
     stop: () => boolean = () => false,
@@ -341,7 +350,8 @@ export class Session {
     );
     if (copied && Math.abs(update.referenceKl) > FIRST_KL_MAX) {
       throw new Error(
-        `the reference policy is not the policy that GRPO started from: KL ${update.referenceKl} at its first step, expected 0`,
+        `the reference policy is not the policy that GRPO started from: KL ${update.referenceKl} at its first step, ` +
+          "expected 0",
       );
     }
     return update;

@@ -33,7 +33,10 @@ export const sftSchema = z.object({
   learningRate: z.number().positive().default(1e-3),
   warmup: z.number().min(0).max(1).default(0.1),
   weightDecay: z.number().min(0).default(0),
-  /** AdamW's second decay rate. torch's 0.999 remembers the large first gradients of a new format for the whole of so short a run. */
+  /**
+   * AdamW's second decay rate. torch's 0.999 remembers the large first gradients of a new format for the whole of so
+   * short a run.
+   */
   beta2: z.number().min(0).lt(1).default(0.95),
 });
 
@@ -72,7 +75,10 @@ export const grpoSchema = z.object({
     .default(defaults.grpo.onlineFilter === null ? null : [...defaults.grpo.onlineFilter]),
 });
 
-/** How responses are sampled (src/policy/generation/generate.ts); none but `cache` and `stopStrings` changes what is sampled. */
+/**
+ * How responses are sampled (src/policy/generation/generate.ts); none but `cache` and `stopStrings` changes what is
+ * sampled.
+ */
 export const rolloutSchema = z.object({
   /** Responses written at a time; null: as many as their keys and values, prompts included, fit into 2 GiB. */
   slots: z.number().int().positive().nullable().default(null),

@@ -104,7 +104,9 @@ export class ReflectionSft {
     const { progress, taken } = takeExamples(this.#progress, answers, this.#chunks * problems.length);
     if (taken.length === 0 && this.#progress.collected === 0 && this.#chunks >= 8) {
       throw new Error(
-        `reflection data: none of ${(this.#chunks + 1) * problems.length} sampled answers could be read; the policy must write "<think> … </think> <answer> … </answer>" before it can be taught to reflect. Start from a policy that has learnt the format, or raise maxNewTokens (now ${settings.maxNewTokens}).`,
+        `reflection data: none of ${(this.#chunks + 1) * problems.length} sampled answers could be read; the policy ` +
+          `must write "<think> … </think> <answer> … </answer>" before it can be taught to reflect. Start from a ` +
+          `policy that has learnt the format, or raise maxNewTokens (now ${settings.maxNewTokens}).`,
       );
     }
     this.#progress = progress;

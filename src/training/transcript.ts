@@ -10,7 +10,10 @@ import type { TrainingProblem } from "./problemSource";
 import type { GroupRecord, SampleRecord } from "./records";
 import type { SampledRow } from "./state";
 
-/** The response as text: its end token left out, cut behind the stop string that ended it (its last token may go on past it). */
+/**
+ * The response as text: its end token left out, cut behind the stop string that ended it (its last token may go on past
+ * it).
+ */
 export function textOf(
   { tokenizer, config }: Policy,
   tokens: readonly number[],

@@ -8,11 +8,12 @@
  * nothing is ever clipped, and since the advantages of a group add up to 0 the reported loss is about 0.
  * "loss 0, clip 0" is therefore how a healthy on-policy run looks: the gradient, A·∇log π, is not 0; watch grad_norm
  * and the rewards instead. With more epochs the log-probabilities of the first forward are kept as the old ones.
- * The rollout's own log-probabilities do not serve as the old ones: the sampler's cached decode and the packed forward agree
- * to rounding only, and less with keys and values in halves. So the tokens come from a policy a little beside
- * the one that is trained, which no ratio corrects: the update is on-policy but for `samplerKl`, which is measured for nothing
- * where there is no KL term (the kernel's reference input is free then). The tiny test policy has 1e-13 with a cache in f32 and
- * 1e-8 in halves; a value that can be seen beside the KL that a step makes, 1e-3 say, means that `rollout.cache` should be f32.
+ * The rollout's own log-probabilities do not serve as the old ones: the sampler's cached decode and the packed forward
+ * agree to rounding only, and less with keys and values in halves. So the tokens come from a policy a little beside
+ * the one that is trained, which no ratio corrects: the update is on-policy but for `samplerKl`, which is measured for
+ * nothing where there is no KL term (the kernel's reference input is free then). The tiny test policy has 1e-13 with a
+ * cache in f32 and 1e-8 in halves; a value that can be seen beside the KL that a step makes, 1e-3 say, means that
+ * `rollout.cache` should be f32.
  *
  * SFT: negative log-likelihood, mean over all response tokens of the batch; the prompt carries no loss.
  */
@@ -57,7 +58,8 @@ export interface PolicyUpdateOptions extends UpdateOptions {
 }
 
 /**
- * One GRPO step. One read-back for each inner epoch. The numbers returned are the last epoch's, `referenceKl` the first's.
+ * One GRPO step. One read-back for each inner epoch. The numbers returned are the last epoch's, `referenceKl` the
+ * first's.
  * @throws StepRefused when a loss or gradient is not finite. With several epochs, those before the refused one stand.
  */
 export async function policyUpdate(
@@ -89,7 +91,10 @@ export async function policyUpdate(
 
 type Epoch = Awaited<ReturnType<typeof optimiserStep>>;
 
-/** Inner epochs on the policy's own backend; the log-probabilities of the first forward stay on the device as the old ones. */
+/**
+ * Inner epochs on the policy's own backend; the log-probabilities of the first forward stay on the device as the old
+ * ones.
+ */
 async function ownEpochs(
   policy: Policy,
   batches: readonly MicroBatch[],

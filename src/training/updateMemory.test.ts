@@ -1,6 +1,6 @@
 /**
- * The update never holds logits of all its tokens: no tensor that any backend makes in it is as large as tokens × vocabulary. The
- * policy here has a vocabulary beside which everything else is small.
+ * The update never holds logits of all its tokens: no tensor that any backend makes in it is as large as tokens ×
+ * vocabulary. The policy here has a vocabulary beside which everything else is small.
  */
 
 import { engine } from "@tensorflow/tfjs-core";
@@ -18,7 +18,10 @@ import { tinyFolder } from "./testing/tinyPolicy";
 import { type PolicyUpdateOptions, policyUpdate } from "./update";
 
 const RESPONSES = 3;
-/** [tokens of a response, vocabulary]: fixed scratch must be small beside their product, and plain TensorFlow.js is slow. */
+/**
+ * [tokens of a response, vocabulary]: fixed scratch must be small beside their product, and plain TensorFlow.js is
+ * slow.
+ */
 const SIZES: Readonly<Record<string, readonly [number, number]>> = {
   reference: [40, 1500],
   wasm: [100, 3000],

@@ -51,7 +51,10 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([backend.dispose(), elsewhere.dispose()]));
 
-/** A carrier without threads: messages are copied and delivered later, as a thread's would be. `kill` ends it as a crash does. */
+/**
+ * A carrier without threads: messages are copied and delivered later, as a thread's would be. `kill` ends it as a crash
+ * does.
+ */
 function loopback(): { readonly carrier: ReplicaCarrier; readonly kill: () => void } {
   let dead: (error: Error) => void = () => undefined;
   let alive = true;

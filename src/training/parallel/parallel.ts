@@ -1,11 +1,12 @@
 /**
- * Data parallelism: the micro-batches of an update and the prompts of a rollout are dealt to the policy and to replicas of
- * it, each on a backend of its own. Who computes what is decided here; how a replica is reached (threads, browser workers) is
- * the carrier's business (replicaChannel.ts and its users).
+ * Data parallelism: the micro-batches of an update and the prompts of a rollout are dealt to the policy and to replicas
+ * of it, each on a backend of its own. Who computes what is decided here; how a replica is reached (threads, browser
+ * workers) is the carrier's business (replicaChannel.ts and its users).
  *
  * The result does not depend on how many there are, bit for bit: every micro-batch's gradient is made alone, from zero,
- * and the gradients are summed on the host in the order of the micro-batches; a response's tokens depend on its row id and
- * prompt only. So a replica that fails costs time and nothing else: it is left out from then on, and its jobs are done here.
+ * and the gradients are summed on the host in the order of the micro-batches; a response's tokens depend on its row id
+ * and prompt only. So a replica that fails costs time and nothing else: it is left out from then on, and its jobs are
+ * done here.
  *
  * One AdamW, on the policy itself; replicas get the new weights before their next job.
  */
@@ -159,7 +160,8 @@ export class DataParallel {
       this.#replicas = this.#replicas.filter((other) => other !== replica);
       const why = error instanceof Error ? error.message : String(error);
       this.options.onLost?.(
-        `A worker stopped computing: ${why} Its work is done again here, with the same result; training goes on with ${this.workers === 1 ? "one worker" : `${this.workers} workers`}.`,
+        `A worker stopped computing: ${why} Its work is done again here, with the same result; training goes on with ` +
+          `${this.workers === 1 ? "one worker" : `${this.workers} workers`}.`,
       );
       replica.dispose().catch(() => undefined); // it is gone either way
     }
@@ -189,13 +191,16 @@ export function deal(costs: readonly number[], workers: number): number[] {
   return places;
 }
 
-/** A function of its own, called often enough to be compiled well: the same loop in its caller took three times as long. */
+/**
+ * A function of its own, called often enough to be compiled well: the same loop in its caller took three times as long.
+ */
 function addInto(total: Float32Array, values: Float32Array): void {
   for (let i = 0; i < total.length; i++) total[i] = (total[i] ?? 0) + (values[i] ?? 0);
 }
 
 /**
- * An optimiser step over micro-batches computed in parallel: `optimiserStep` but for the order in which gradients are summed.
+ * An optimiser step over micro-batches computed in parallel: `optimiserStep` but for the order in which gradients are
+ * summed.
  * @returns also the log-probabilities of each micro-batch, where kept
  * @throws StepRefused
  */

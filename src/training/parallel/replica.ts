@@ -1,6 +1,6 @@
 /**
- * What a replica of the policy does for a step computed in parallel: the gradient of one micro-batch, and the rollout of some
- * of the prompts. Both are functions of the weights and the job alone, so it does not matter who computes them.
+ * What a replica of the policy does for a step computed in parallel: the gradient of one micro-batch, and the rollout
+ * of some of the prompts. Both are functions of the weights and the job alone, so it does not matter who computes them.
  */
 
 import type { Tensor } from "@tensorflow/tfjs-core";
@@ -42,7 +42,10 @@ export interface LogprobsJob {
 
 /** A copy of the policy with its own backend, here or elsewhere. Calls are done in order. */
 export interface Replica {
-  /** Take over the weights, laid out as `ParameterState`; later jobs use them. The array is given away: its memory may go to the other end. */
+  /**
+   * Take over the weights, laid out as `ParameterState`; later jobs use them. The array is given away: its memory may
+   * go to the other end.
+   */
   load(theta: Float32Array): Promise<void>;
   gradient(job: GradientJob): Promise<GradientResult>;
   /** Take over the reference policy's weights, laid out in the same way. */
@@ -54,7 +57,10 @@ export interface Replica {
   dispose(): Promise<void>;
 }
 
-/** @param features bank that holds the rows' prompts, where there is one already; made here otherwise while the tower is frozen */
+/**
+ * @param features bank that holds the rows' prompts, where there is one already; made here otherwise while the tower is
+ * frozen
+ */
 export async function gradientOf(
   policy: Policy,
   job: GradientJob,

@@ -1,6 +1,7 @@
 /**
- * A replica at the other end of a message channel: requests out, replies in, and the end that serves them. Both ends are
- * this file, so messages are typed and not parsed; what carries them (worker threads, browser workers) is the `Port`.
+ * A replica at the other end of a message channel: requests out, replies in, and the end that serves them. Both ends
+ * are this file, so messages are typed and not parsed; what carries them (worker threads, browser workers) is the
+ * `Port`.
  */
 import { InMemoryFiles } from "../../policy/checkpoint/checkpointFiles";
 import type { RolloutRow } from "../../policy/policy";
@@ -69,7 +70,10 @@ export class RemoteReplica implements Replica {
     carrier.onDeath((error) => this.die(error));
   }
 
-  /** Start a replica of `source` at the other end. @throws Error when it cannot be opened there; the other end is ended then */
+  /**
+   * Start a replica of `source` at the other end. @throws Error when it cannot be opened there; the other end is ended
+   * then
+   */
   static async open(carrier: ReplicaCarrier, source: ReplicaSource): Promise<RemoteReplica> {
     const replica = new RemoteReplica(carrier);
     try {
@@ -188,7 +192,10 @@ export function serveReplica(
   });
 }
 
-/** What a replica of this policy is opened from. @throws Error for a policy with an adapter: its folder holds the base alone */
+/**
+ * What a replica of this policy is opened from. @throws Error for a policy with an adapter: its folder holds the base
+ * alone
+ */
 export async function replicaSource(policy: Policy, trainable: "all" | "language"): Promise<ReplicaSource> {
   if (policy.model.lora !== null)
     throw new Error("A policy with a LoRA adapter cannot be replicated: train it with one worker.");

@@ -1,6 +1,6 @@
 /**
- * A very small policy for tests and dry runs: the nano policy's words, a tower of one layer and a decoder of two, 32 wide;
- * random, or taught for a moment to write first solutions in the format.
+ * A very small policy for tests and dry runs: the nano policy's words, a tower of one layer and a decoder of two, 32
+ * wide; random, or taught for a moment to write first solutions in the format.
  */
 import { InMemoryFiles } from "../../policy/checkpoint/checkpointFiles";
 import { nanoConfig } from "../../policy/create";
