@@ -1,7 +1,7 @@
 /**
  * A published member's shape with random weights: tokens a second of decoding, a GRPO step on an adapter, peak memory;
  * ours and transformers + PEFT, one after the other, since both may not fit the device at once. Asked for by name only:
- * it writes a checkpoint of gigabytes and wants a GPU. See docs/performance.md.
+ * it writes a checkpoint of gigabytes and wants a GPU. See docs/performance-log.md.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
