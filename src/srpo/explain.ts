@@ -203,7 +203,8 @@ function explainEffectiveness(
   grader: GraderName,
 ): Explanation {
   const tiers = TRANSITIONS.map((t) => `${ARROWS[t]} ${formatChange(config.effectiveness[t])}`).join(" · ");
-  const formula = `I_eff = ${config.effectivenessWeight === 1 ? "" : `${formatNumber(config.effectivenessWeight)} · `}tier: ${tiers}`;
+  const weight = config.effectivenessWeight === 1 ? "" : `${formatNumber(config.effectivenessWeight)} · `;
+  const formula = `I_eff = ${weight}tier: ${tiers}`;
   if (config.variant !== "paper")
     return {
       formula,

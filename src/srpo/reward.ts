@@ -76,8 +76,8 @@ export function transitionIn(facts: ResponseFacts, grader: GraderName): Transiti
 }
 
 /**
- * I_eff, the reflection's effect on the answer (SRPO, section 3.3): the tier of the transition, times its weight; 0 where
- * no well-formed reflection stands between two answers.
+ * I_eff, the reflection's effect on the answer (SRPO, section 3.3): the tier of the transition, times its weight; 0
+ * where no well-formed reflection stands between two answers.
  */
 export function iEff(facts: ResponseFacts, config: RewardConfig, grader: GraderName): number {
   const transition = transitionIn(facts, grader);
@@ -85,14 +85,17 @@ export function iEff(facts: ResponseFacts, config: RewardConfig, grader: GraderN
   return config.effectivenessWeight * config.effectiveness[transition];
 }
 
-/** I_ref, the reflection's form (SRPO, section 3.3): one non-empty reflection stands between the first answer and the last. */
+/**
+ * I_ref, the reflection's form (SRPO, section 3.3): one non-empty reflection stands between the first answer and the
+ * last.
+ */
 export function iRef(facts: ResponseFacts, config: RewardConfig): number {
   return facts.reflectionBetween ? config.reflectionFormatWeight : 0;
 }
 
 /**
- * f_len in [0, 1], the length term before its weight α (SRPO, section 3.3): exp(−x²) of `lengthPosition`. T_max = T_target
- * leaves 1 at the target and 0 elsewhere.
+ * f_len in [0, 1], the length term before its weight α (SRPO, section 3.3): exp(−x²) of `lengthPosition`. T_max =
+ * T_target leaves 1 at the target and 0 elsewhere.
  */
 export function fLen(facts: ResponseFacts, config: RewardConfig): number {
   const position = lengthPosition(facts, config);

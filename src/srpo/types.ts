@@ -1,6 +1,9 @@
 /** Shared vocabulary of the method, in the paper's words (SRPO, arXiv 2506.01713v3, sections 3.1–3.3). */
 
-/** How the refined answer relates to the first. kept: right→right, fixed: wrong→right, stillWrong: wrong→wrong, spoilt: right→wrong. */
+/**
+ * How the refined answer relates to the first. kept: right→right, fixed: wrong→right, stillWrong: wrong→wrong, spoilt:
+ * right→wrong.
+ */
 export const TRANSITIONS = ["kept", "fixed", "stillWrong", "spoilt"] as const;
 export type Transition = (typeof TRANSITIONS)[number];
 

@@ -1,6 +1,6 @@
 /**
- * Every variant of the policy-gradient kernel on every backend against src/srpo/objective.ts: loss, gradient and metrics,
- * on the vectors of four trainers and on random rows that reach every clip and clamp.
+ * Every variant of the policy-gradient kernel on every backend against src/srpo/objective.ts: loss, gradient and
+ * metrics, on the vectors of four trainers and on random rows that reach every clip and clamp.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BACKENDS } from "../policy/testing/testBackends";
@@ -144,7 +144,7 @@ describe.each(BACKENDS)("the policy-gradient kernel on the $name backend", ({ op
     await compare(backend, rowsFor(settings), settings);
   });
 
-  test("the k3 clamps of verl hold: a loss of 1 and no gradient where the unclamped ones are 1.609 and −1.909", async () => {
+  test("the k3 clamps of verl: loss 1 and gradient 0 where the unclamped ones are 1.609 and −1.909", async () => {
     const row: ObjectiveRow = { length: 1, logp: [-4], oldLogp: [-4], refLogp: [-1], advantage: 0 };
     for (const preset of ["verl", "easyr1", "openrlhf"] as const) {
       const settings = objectiveOf({ ...defaultSettings.grpo, preset, beta: 0.1 }, 1);

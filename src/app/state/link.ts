@@ -31,7 +31,10 @@ function difference(value: Tree, base: Tree): Tree | undefined {
   return changed.length === 0 ? undefined : Object.fromEntries(changed);
 }
 
-/** "" for the defaults, else e.g. "#v=1&from=base&s=…" with the changed settings as JSON. A folder of one's own cannot be linked to. */
+/**
+ * "" for the defaults, else e.g. "#v=1&from=base&s=…" with the changed settings as JSON. A folder of one's own cannot
+ * be linked to.
+ */
 export function encodeLink(settings: Settings, start: Start): string {
   const changed = difference(settings, defaultSettings);
   const from = start === DEFAULT_START || start === "own" ? "" : `&from=${start}`;

@@ -37,7 +37,10 @@ export function errorOf(sample: SampleRecord): string | null {
   return sample.score && "error" in sample.score ? sample.score.error : null;
 }
 
-/** A ghost that reads like the number beside it would only puzzle: they differ where they are written differently (and not by rounding alone). */
+/**
+ * A ghost that reads like the number beside it would only puzzle: they differ where they are written differently (and
+ * not by rounding alone).
+ */
 const differs = (a: number, b: number): boolean => Math.abs(a - b) > 1e-6 && number(a) !== number(b);
 
 /** `wanted` is what the controls say. The group's own scores become ghosts wherever they differ. */

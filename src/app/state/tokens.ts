@@ -1,4 +1,6 @@
-/** A response as the table shows it: which tokens are thought, which are the answer, and what one token's numbers say. */
+/**
+ * A response as the table shows it: which tokens are thought, which are the answer, and what one token's numbers say.
+ */
 import { explainRatio, explainSurrogate } from "../../srpo/explainUpdate";
 import { evaluateObjective, objectiveOf } from "../../srpo/objective";
 import type { Segment } from "../../srpo/types";
@@ -103,7 +105,9 @@ export function explainToken(sample: SampleRecord, at: number, grpo: Settings["g
   const entropy = sample.entropies[at] ?? 0;
   const after = sample.logprobsAfter?.[at];
   const title = `“${sample.tokens[at]?.trim() ?? ""}” · token ${at + 1} of ${wholeOf(sample).tokens}`;
-  const said = `log p = ${number(before, 3)} · p = ${number(100 * Math.exp(before), 1)} % · entropy ${number(entropy, 3)} nats`;
+  const said =
+    `log p = ${number(before, 3)} · p = ${number(100 * Math.exp(before), 1)} % · entropy ` +
+    `${number(entropy, 3)} nats`;
   if (after === undefined || sample.logprobsAfter === undefined) {
     return {
       title,
@@ -127,6 +131,8 @@ export function explainToken(sample: SampleRecord, at: number, grpo: Settings["g
     title,
     formula: `${ratio.formula}\n${next.formula}`,
     numbers: `${said}\n${ratio.substituted}\n${next.substituted}`,
-    sentence: `${ratio.sentence} Were this rollout used for another update: ${next.sentence.charAt(0).toLowerCase()}${next.sentence.slice(1)}`,
+    sentence:
+      `${ratio.sentence} Were this rollout used for another update: ` +
+      `${next.sentence.charAt(0).toLowerCase()}${next.sentence.slice(1)}`,
   };
 }

@@ -1,4 +1,7 @@
-/** Our side of the full-size measurement: frozen weights packed, an adapter trained, sampling and training as `srpo train` does them. */
+/**
+ * Our side of the full-size measurement: frozen weights packed, an adapter trained, sampling and training as `srpo
+ * train` does them.
+ */
 
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import type { EncodedPrompt } from "../../policy/layers/packing";

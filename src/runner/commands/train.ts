@@ -153,7 +153,7 @@ function resumedSettings(
 ): Settings {
   // A recipe that is named anew comes first; what the file says lies over it, and the flags over both.
   const named = args.given("recipe") !== null || "recipe" in given ? nanoSettings(RECIPES[config.recipe]) : {};
-  const said = isSection(given["settings"]) ? given["settings"] : {};
+  const said = isSection(given.settings) ? given.settings : {};
   const settings = configure(settingsSchema.parse(overlay(overlay(own, named), said)), args.settings);
   return configure(settings, stepsPatch(args, stages));
 }

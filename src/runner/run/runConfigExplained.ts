@@ -1,4 +1,6 @@
-/** What every key of a run file means. The type asks for one sentence a key: a new setting without one does not compile. */
+/**
+ * What every key of a run file means. The type asks for one sentence a key: a new setting without one does not compile.
+ */
 import { AGGREGATIONS } from "../../srpo/aggregation";
 import { RECIPES } from "../../srpo/recipe";
 import { SURROGATE_KINDS } from "../../srpo/surrogate";
@@ -122,7 +124,9 @@ export const EXPLAINED: Explained<RunConfig> = {
       cispoHigh: "cispo: upper bound of the ratio.",
       tauPositive: "sapo: temperature of the gate for positive advantages.",
       tauNegative: "sapo: temperature of the gate for the others.",
-      beta: "Weight of the KL term; 0 leaves it out. Measured against the policy without its adapter, or, trained in full, against the one the stage began with.",
+      beta:
+        "Weight of the KL term; 0 leaves it out. Measured against the policy without its adapter, or, trained in " +
+        "full, against the one the stage began with.",
       klEstimator: `Estimator of the KL term: ${KL_ESTIMATORS.join(", ")}.`,
       epochs: "Updates on one rollout; 1 stays on-policy.",
       aggregation: `How token losses become one loss: ${AGGREGATIONS.join(", ")}.`,
