@@ -80,4 +80,3 @@ export const GOLDEN_OBJECTIVES: Readonly<Record<string, ObjectiveSettings>> = {
  * detaches.
  */
 export const NOT_COVERED = ["trl.vespo"];
-
