@@ -35,7 +35,7 @@ describe("coming back", () => {
     expect(await rewardCurve(playground), "the curve goes on").toContain(`steps 1 to ${step + 1}`);
   });
 
-  test("closing the tab while it plays loses at most the last step, also when the same link is followed again", async () => {
+  test("closing the tab while it plays loses at most the last step, also when the link is opened again", async () => {
     const kept = await context();
     const first = await visit({ settings: LONG, context: kept });
     await first.ready();

@@ -54,7 +54,7 @@ describe("a dropped policy folder", () => {
     await playground.takeStep();
   });
 
-  test("that is bad gives a message that says what and where, and the shipped base can be opened after it", async () => {
+  test("that is bad gives a message that says what and where; then the shipped base can be opened", async () => {
     const playground = await visit();
     await playground.ready();
 
@@ -81,7 +81,7 @@ describe("a dropped policy folder", () => {
       playground,
       policy("wrong-config", (path) =>
         withConfig(path, (config) => {
-          config["text_config"] = { ...(config["text_config"] as object), intermediate_size: 64 };
+          config.text_config = { ...(config.text_config as object), intermediate_size: 64 };
         }),
       ),
     );

@@ -1,6 +1,6 @@
 /**
- * A browser without WebGPU on a machine of many processors: a second worker computes half of each step. The test's machine
- * may have two processors, so the page's scripts are told that there are four.
+ * A browser without WebGPU on a machine of many processors: a second worker computes half of each step. The test's
+ * machine may have two processors, so the page's scripts are told that there are four.
  */
 import { expect, test } from "vitest";
 import { type Playground, SMALL, type VisitOptions, visitors } from "./setup/playground";

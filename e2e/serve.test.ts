@@ -1,4 +1,6 @@
-/** `srpo serve`: a run in Node, opened by its link, stepped from the page, observedGroup by a second tab, found again. */
+/**
+ * `srpo serve`: a run in Node, opened by its link, stepped from the page, observedGroup by a second tab, found again.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -41,7 +43,9 @@ beforeAll(async () => {
     ],
     { stdio: ["ignore", "pipe", "pipe"] },
   );
-  runner.stderr?.on("data", (chunk: Buffer) => void (said += chunk.toString()));
+  runner.stderr?.on("data", (chunk: Buffer) => {
+    said += chunk.toString();
+  });
   link = await new Promise<string>((resolve, reject) => {
     setTimeout(() => reject(new Error(`srpo serve printed no link. It said: ${said}`)), OPENING).unref();
     runner.once("exit", (code) => reject(new Error(`srpo serve ended with ${code}. It said: ${said}`)));

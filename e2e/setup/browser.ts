@@ -24,7 +24,7 @@ function executable(path: string): boolean {
 }
 
 function systemBrowser(): string | null {
-  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  const folders = (process.env.PATH ?? "").split(delimiter);
   const candidates = [...NAMES.flatMap((name) => folders.map((folder) => join(folder, name))), ...APPLICATIONS];
   return candidates.find((path) => executable(path)) ?? null;
 }
@@ -43,7 +43,7 @@ function installFromDebian(): boolean {
 
 /** Path of a Chromium that can be started. Throws with what to do when none can be had. */
 export function findOrInstallBrowser(): string {
-  const named = process.env["SRPO_BROWSER"];
+  const named = process.env.SRPO_BROWSER;
   if (named) {
     if (!executable(named))
       throw new Error(
@@ -65,7 +65,8 @@ export function findOrInstallBrowser(): string {
   }
   if (!existsSync(chromium.executablePath())) {
     throw new Error(
-      "No Chromium for the tests: none on PATH, Debian's package could not be installed and the download failed. Install Chromium or Chrome, or set SRPO_BROWSER to its path.",
+      "No Chromium for the tests: none on PATH, Debian's package could not be installed and the download failed. " +
+        "Install Chromium or Chrome, or set SRPO_BROWSER to its path.",
     );
   }
   return chromium.executablePath();

@@ -4,7 +4,7 @@
  */
 import type { BrowserContext, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, vi } from "vitest";
-import { openSite, type Site, watchErrors } from "./site";
+import { openSite, type Site, type SiteOptions, watchErrors } from "./site";
 
 /** Settings in a share link: any part of the page's settings. */
 export type LinkSettings = Readonly<Record<string, unknown>>;
@@ -17,7 +17,10 @@ export const SMALL: LinkSettings = {
 };
 
 export interface VisitOptions {
-  /** The shipped policy the link starts from; not with the plain address. By default the base, from which every stage is still to come. */
+  /**
+   * The shipped policy the link starts from; not with the plain address. By default the base, from which every stage is
+   * still to come.
+   */
   readonly from?: "base" | "sft" | "srpo";
   /** Null: the plain address, which means the defaults. */
   readonly settings?: LinkSettings | null;
@@ -59,8 +62,8 @@ export class Playground {
   }
 
   /**
-   * The console may say this, whenever it does: a browser words some errors (a connection refused) a while after the page
-   * has told the visitor, and until the page is closed.
+   * The console may say this, whenever it does: a browser words some errors (a connection refused) a while after the
+   * page has told the visitor, and until the page is closed.
    */
   wants(error: RegExp): void {
     this.wanted.push(error);
@@ -179,8 +182,11 @@ export interface Visitors {
   context(options?: Pick<VisitOptions, "viewport" | "theme">): Promise<BrowserContext>;
 }
 
-/** Registers the browser of a test file; after each test, pages are closed and must have left the console free of errors. */
-export function visitors(options: { readonly webgpu: boolean }): Visitors {
+/**
+ * Registers the browser of a test file; after each test, pages are closed and must have left the console free of
+ * errors.
+ */
+export function visitors(options: SiteOptions): Visitors {
   let site: Site | null = null;
   let contexts: BrowserContext[] = [];
   let visits: Playground[] = [];

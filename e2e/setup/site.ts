@@ -10,11 +10,22 @@ export interface Site {
   close(): Promise<void>;
 }
 
-/** Serves dist/ and starts Chromium, with WebGPU on SwiftShader or with none. Throws when the page has not been built. */
-export async function openSite(options: { readonly webgpu: boolean }): Promise<Site> {
+export interface SiteOptions {
+  /** With WebGPU on SwiftShader, or with none. */
+  readonly webgpu: boolean;
+  /** Path the page is served under, "/" by default. */
+  readonly path?: string;
+}
+
+/** Serves dist/ and starts Chromium. @throws Error when the page has not been built */
+export async function openSite(options: SiteOptions): Promise<Site> {
   if (!existsSync("dist/index.html"))
     throw new Error("dist/index.html is missing: run `npm run build` first (npm test does).");
-  const server = await preview({ preview: { host: "127.0.0.1", port: 0, strictPort: false }, logLevel: "error" });
+  const server = await preview({
+    base: options.path ?? "/",
+    preview: { host: "127.0.0.1", port: 0, strictPort: false },
+    logLevel: "error",
+  });
   const url = server.resolvedUrls?.local[0];
   if (!url) throw new Error("The preview server gave no address.");
   const browser = await chromium.launch({

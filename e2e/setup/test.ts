@@ -20,7 +20,7 @@ try {
   const browser = findOrInstallBrowser();
   const env: NodeJS.ProcessEnv = { ...process.env, SRPO_BROWSER: browser, ...softwareVulkan(browser) };
   process.stderr.write(
-    `Browser: ${browser}\nVulkan driver: ${env["VK_ICD_FILENAMES"] ?? env["VK_DRIVER_FILES"] ?? "the system's"}\n`,
+    `Browser: ${browser}\nVulkan driver: ${env.VK_ICD_FILENAMES ?? env.VK_DRIVER_FILES ?? "the system's"}\n`,
   );
   if (args.length === 0) run("types", bin("typescript/bin/tsc"), ["--noEmit"], env);
   run("kernels", bin("tsx/dist/cli.mjs"), ["src/tensor/wasm/build.ts"], env);

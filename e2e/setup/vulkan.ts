@@ -17,6 +17,7 @@ function lavapipe(): string | null {
   if (!existsSync(folder)) return null;
   const manifest = readdirSync(folder).find((name) => /^lvp_icd.*\.json$/.test(name));
   if (!manifest) return null;
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: `${Version}` is dpkg's own placeholder.
   const version = spawnSync("dpkg-query", ["-W", "-f=${Version}", "mesa-vulkan-drivers"], { encoding: "utf8" });
   const major = Number.parseInt(version.stdout ?? "", 10);
   return Number.isFinite(major) && major >= OLDEST_MESA ? join(folder, manifest) : null;
@@ -40,19 +41,20 @@ function systemLoader(): boolean {
 export function softwareVulkan(browser: string): Record<string, string> {
   if (process.platform !== "linux") return {};
   const added: Record<string, string> = {};
-  if (!process.env["XDG_RUNTIME_DIR"]) added["XDG_RUNTIME_DIR"] = tmpdir();
+  if (!process.env.XDG_RUNTIME_DIR) added.XDG_RUNTIME_DIR = tmpdir();
   const folders = chromiumFolders(browser);
-  if (!process.env["VK_ICD_FILENAMES"] && !process.env["VK_DRIVER_FILES"]) {
+  if (!process.env.VK_ICD_FILENAMES && !process.env.VK_DRIVER_FILES) {
     const swiftshader = folders
       .map((folder) => join(folder, "vk_swiftshader_icd.json"))
       .find((path) => existsSync(path));
     const driver = lavapipe() ?? swiftshader;
     if (!driver) {
       throw new Error(
-        `No software Vulkan driver for the WebGPU tests: looked for lavapipe (Mesa ≥ ${OLDEST_MESA}) and for vk_swiftshader_icd.json in ${folders.join(", ")}. Install Debian's chromium, or set VK_ICD_FILENAMES.`,
+        `No software Vulkan driver for the WebGPU tests: looked for lavapipe (Mesa ≥ ${OLDEST_MESA}) and for ` +
+          `vk_swiftshader_icd.json in ${folders.join(", ")}. Install Debian's chromium, or set VK_ICD_FILENAMES.`,
       );
     }
-    added["VK_ICD_FILENAMES"] = driver;
+    added.VK_ICD_FILENAMES = driver;
   }
   if (!systemLoader()) {
     const loader = folders.map((folder) => join(folder, LOADER)).find((path) => existsSync(path));
@@ -62,7 +64,7 @@ export function softwareVulkan(browser: string): Record<string, string> {
     mkdirSync(folder, { recursive: true });
     rmSync(join(folder, LOADER), { force: true });
     symlinkSync(loader, join(folder, LOADER));
-    added["LD_LIBRARY_PATH"] = [folder, process.env["LD_LIBRARY_PATH"]].filter(Boolean).join(":");
+    added.LD_LIBRARY_PATH = [folder, process.env.LD_LIBRARY_PATH].filter(Boolean).join(":");
   }
   return added;
 }

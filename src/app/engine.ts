@@ -1,4 +1,6 @@
-/** The engine's door: the only place where the page starts the training worker, or joins a run that lives in the runner. */
+/**
+ * The engine's door: the only place where the page starts the training worker, or joins a run that lives in the runner.
+ */
 import { type Engine, joinRunner, startWorker } from "../worker/client";
 import type { TrainingClient } from "./state/client";
 
@@ -58,8 +60,8 @@ export function whenReady(start: () => Promise<TrainingClient>): TrainingClient 
 const DRAWING_PATIENCE = 1000;
 
 /**
- * Resolves when what waits for `content` has been on the screen, so that starting the engine takes no time from drawing it.
- * Never rejects: without the content there is nothing to wait for.
+ * Resolves when what waits for `content` has been on the screen, so that starting the engine takes no time from drawing
+ * it. Never rejects: without the content there is nothing to wait for.
  */
 export async function drawn(content: Promise<unknown>): Promise<void> {
   const painted = content.then(

@@ -67,14 +67,14 @@ async function main(rawArgs: readonly string[]): Promise<number> {
       section(
         name,
         backend,
-        outcome.adapters["ours"] ?? Object.values(outcome.adapters)[0] ?? "",
+        outcome.adapters.ours ?? Object.values(outcome.adapters)[0] ?? "",
         outcome.measurements,
         outcome.absent,
         outcome.notes,
       ),
     );
   }
-  const targets = targetResults({ measurements, quick, adapter: adapters["ours"] ?? "" });
+  const targets = targetResults({ measurements, quick, adapter: adapters.ours ?? "" });
   if (targets.length > 0) console.log(`## Targets\n\n${targetTable(targets)}\n`);
   if (json !== null) {
     const machine = {

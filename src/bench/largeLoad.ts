@@ -58,7 +58,9 @@ async function highest<T>(
   besides: () => number,
 ): Promise<{ readonly bytes: number; readonly result: T }> {
   let bytes = 0;
-  const look = (): void => void (bytes = Math.max(bytes, process.memoryUsage.rss() - besides()));
+  const look = (): void => {
+    bytes = Math.max(bytes, process.memoryUsage.rss() - besides());
+  };
   const timer = setInterval(look, 50);
   try {
     const result = await work(look);
@@ -157,7 +159,7 @@ if (values.model) {
   );
   const policy = loading.result;
   const deviceMB = backend.memoryBytes() / MB;
-  report["loading"] = {
+  report.loading = {
     seconds: loadSeconds,
     deviceMB,
     hostMB: loading.bytes / MB,
@@ -192,7 +194,7 @@ if (values.model) {
   const sampled = rollout.rows[0];
   if (sampled === undefined || sampled.tokens.length !== tokens)
     throw new Error(`largeLoad: asked for ${tokens} tokens, sampled ${sampled?.tokens.length ?? 0}.`);
-  report["sampling"] = {
+  report.sampling = {
     promptTokens: prompt.ids.length,
     pictureTokens: features?.tensor.shape[0] ?? 0,
     pictureSeconds: featureSeconds,
@@ -217,7 +219,7 @@ if (values.model) {
   const beforeStep = backend.memoryBytes() / MB;
   const [stepSeconds, update] = await seconds("LoRA step", () => step(0));
   const expected = -sampled.logprobs.reduce((sum, value) => sum + value, 0) / tokens;
-  report["loraStep"] = {
+  report.loraStep = {
     trainable: policy.parameters.trainableCount,
     recompute: values.recompute,
     seconds: stepSeconds,

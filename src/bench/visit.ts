@@ -74,20 +74,20 @@ function watchPage(): void {
       super(...args);
       this.addEventListener("message", ({ data }: MessageEvent<{ type?: string; costs?: unknown }>) => {
         if (data.type === "opened") Object.assign(marks, { opened: now(), costs: data.costs });
-        if (data.type === "stepped") marks["stepped"] ??= now();
+        if (data.type === "stepped") marks.stepped ??= now();
       });
     }
   };
   document.addEventListener(
     "click",
     () => {
-      marks["asked"] ??= now();
+      marks.asked ??= now();
     },
     true,
   );
   const look = (): void => {
-    if (document.querySelector("main table") !== null && marks["opened"] === undefined) marks["prepared"] = now();
-    else if (marks["opened"] === undefined) requestAnimationFrame(look);
+    if (document.querySelector("main table") !== null && marks.opened === undefined) marks.prepared = now();
+    else if (marks.opened === undefined) requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
 }

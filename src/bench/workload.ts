@@ -181,7 +181,7 @@ export function decoderFolder(shape: DecoderShape): InMemoryFiles {
   const sized = {
     ...config,
     text_config: {
-      ...section(config["text_config"]),
+      ...section(config.text_config),
       hidden_size: hidden,
       intermediate_size: intermediate,
       num_hidden_layers: layers,
@@ -194,7 +194,7 @@ export function decoderFolder(shape: DecoderShape): InMemoryFiles {
         mrope_section: [first, second, half - first - second],
       },
     },
-    vision_config: { ...section(config["vision_config"]), out_hidden_size: hidden },
+    vision_config: { ...section(config.vision_config), out_hidden_size: hidden },
   };
   return new InMemoryFiles(new Map([["config.json", new TextEncoder().encode(JSON.stringify(sized))]]));
 }

@@ -99,7 +99,7 @@ export function nanoFiles(words: readonly string[]): InMemoryFiles {
   const preprocessor = preprocessorConfigJson(
     parsePreprocessorConfig({ patch_size: 4, merge_size: 2, temporal_patch_size: 2, ...NANO_PIXELS }),
   );
-  const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value, null, 2) + "\n");
+  const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
   return new InMemoryFiles(
     new Map([
       ["config.json", bytes(config)],

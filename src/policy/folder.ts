@@ -48,7 +48,7 @@ function generationConfig(config: PolicyConfig): Record<string, unknown> {
   };
 }
 
-const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value, null, 2) + "\n");
+const json = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
 
 /** @param other files carried over from the folder the policy came from */
 export async function modelFolder(

@@ -130,7 +130,9 @@ describe("what the wasm backend holds", () => {
     const generating = async (cache: "f32" | "f16", slots: number): Promise<number> => {
       const before = backend.memoryBytes();
       let most = 0;
-      const onToken = (): void => void (most = Math.max(most, backend.memoryBytes() - before));
+      const onToken = (): void => {
+        most = Math.max(most, backend.memoryBytes() - before);
+      };
       await policy.generate([prompt, prompt, prompt], {
         groupSize: 4,
         temperature: 1,

@@ -39,7 +39,9 @@ async function inMemory(
 
 describe.each(["tiny_tied", "tiny_untied"])("%s", (name) => {
   let backend: Backend;
-  beforeAll(async () => void (backend = await openWasmBackend()));
+  beforeAll(async () => {
+    backend = await openWasmBackend();
+  });
   afterAll(() => backend.dispose());
 
   it("has PEFT's logits, without the adapter", async () => {

@@ -83,8 +83,8 @@ export class SyntheticValues {
     const { draws, seed } = this;
     for (let i = 0; i < length; i += 2) {
       const bits = randomBits(seed, stream, 0, (first + i) / 2);
-      into[i] = draws[bits & 0xffff]!;
-      if (i + 1 < length) into[i + 1] = draws[bits >>> 16]!;
+      into[i] = draws[bits & 0xffff] ?? 0;
+      if (i + 1 < length) into[i + 1] = draws[bits >>> 16] ?? 0;
     }
   }
 }

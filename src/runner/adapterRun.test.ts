@@ -1,4 +1,7 @@
-/** A run from a file that trains an adapter: killed and resumed to the same bits, its result in PEFT's layout, checked after writing. */
+/**
+ * A run from a file that trains an adapter: killed and resumed to the same bits, its result in PEFT's layout, checked
+ * after writing.
+ */
 import { copyFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

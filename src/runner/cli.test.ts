@@ -84,9 +84,9 @@ describe("score", () => {
       .map((line): Record<string, number | string> => JSON.parse(line));
     expect(scored).toHaveLength(vectors.length);
     scored.forEach((line, i) => {
-      expect(line["id"]).toBe(vectors[i]?.id);
+      expect(line.id).toBe(vectors[i]?.id);
       for (const [key, value] of Object.entries(vectors[i]?.paper ?? {}))
-        expect(line[key], `${line["id"]} ${key}`).toBeCloseTo(value, 9);
+        expect(line[key], `${line.id} ${key}`).toBeCloseTo(value, 9);
     });
   });
 

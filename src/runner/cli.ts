@@ -1,6 +1,6 @@
 /**
- * The command line, `npm run srpo -- <command>`. Exit codes: 0 done, 1 done and found wanting (verify above tolerance) or
- * failed, 2 the input was bad (one line on stderr says what).
+ * The command line, `npm run srpo -- <command>`. Exit codes: 0 done, 1 done and found wanting (verify above tolerance)
+ * or failed, 2 the input was bad (one line on stderr says what).
  */
 import { stripVTControlCharacters } from "node:util";
 import { type ArgsDef, defineCommand, renderUsage } from "citty";

@@ -1,4 +1,7 @@
-/** From a data set to a trained policy: reflections by a teacher (a fake endpoint), then both stages, killed and resumed. */
+/**
+ * From a data set to a trained policy: reflections by a teacher (a fake endpoint), then both stages, killed and
+ * resumed.
+ */
 
 import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
@@ -43,7 +46,9 @@ beforeAll(async () => {
   // A teacher in the tiny policy's own words.
   server = createServer((request, response) => {
     let body = "";
-    request.on("data", (chunk: Buffer) => void (body += chunk.toString()));
+    request.on("data", (chunk: Buffer) => {
+      body += chunk.toString();
+    });
     request.on("end", () => {
       requests++;
       // Now and then too busy: asked again.
@@ -55,7 +60,9 @@ beforeAll(async () => {
           choices: [
             {
               message: {
-                content: `<reflection> answer is ${right} </reflection> <think> A = ${right} </think> <answer> ${right} </answer>`,
+                content:
+                  `<reflection> answer is ${right} </reflection> <think> A = ${right} </think> <answer> ` +
+                  `${right} </answer>`,
               },
             },
           ],
@@ -66,12 +73,12 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
-  process.env["SRPO_TEACHER_URL"] =
-    `http://127.0.0.1:${typeof address === "object" && address !== null ? address.port : 0}/v1`;
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  process.env.SRPO_TEACHER_URL = `http://127.0.0.1:${port}/v1`;
 });
 afterAll(async () => {
   server.close();
-  delete process.env["SRPO_TEACHER_URL"];
+  delete process.env.SRPO_TEACHER_URL;
   await rm(folder, { recursive: true, force: true });
 });
 

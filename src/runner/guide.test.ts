@@ -1,4 +1,7 @@
-/** docs/runner.md and its run files stay true to the command line: every command parses, every run file is read, every link leads somewhere. */
+/**
+ * docs/runner.md and its run files stay true to the command line: every command parses, every run file is read, every
+ * link leads somewhere.
+ */
 import { access, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -10,7 +13,9 @@ import { planOf } from "./run/runPlan";
 
 const RUN_FILES = "docs/runs";
 const guide = await readFile("docs/runner.md", "utf8");
-/** Lines of the guide's shell blocks that call the runner, without comments; a line that ends in a backslash goes on. */
+/**
+ * Lines of the guide's shell blocks that call the runner, without comments; a line that ends in a backslash goes on.
+ */
 const commands = [...guide.matchAll(/```sh\n([\s\S]*?)```/g)]
   .flatMap(([, block = ""]) => block.replaceAll(/\\\n\s*/g, "").split("\n"))
   .flatMap((line) => /npm run (?:--silent )?srpo -- ([^#>]*)/.exec(line)?.[1]?.trim() ?? []);
@@ -27,7 +32,7 @@ test.each(commands)("%s", async (line) => {
   if (load === undefined) throw new Error(`there is no command ${name}`);
   const { flags } = await load();
   const config = parseArguments(rest, flags).optional("config");
-  if (config !== null && config.startsWith("docs/")) await access(config);
+  if (config?.startsWith("docs/")) await access(config);
 });
 
 test.each(await readdir(RUN_FILES))("%s", async (name) => {

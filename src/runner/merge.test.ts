@@ -7,7 +7,9 @@ import { start } from "./testing/spawned";
 
 const BASE = "src/policy/golden/tiny_tied";
 let folder: string;
-beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), "srpo-merge-"))));
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "srpo-merge-"));
+});
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test("writes a folder once, and refuses to write over one", async () => {

@@ -1,6 +1,7 @@
 /**
- * The whole way of a full-size run on a checkpoint of the same make and tiny sizes: a synthetic folder, its weights packed,
- * sampled from, an adapter trained by SFT and by GRPO against the base, written, and opened again. And the same folder trained in full.
+ * The whole way of a full-size run on a checkpoint of the same make and tiny sizes: a synthetic folder, its weights
+ * packed, sampled from, an adapter trained by SFT and by GRPO against the base, written, and opened again. And the same
+ * folder trained in full.
  */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -143,7 +144,8 @@ test("packed base, adapter, recomputed layers, on an adapter that binds little a
   await backend.dispose();
 });
 
-test("trained in full on a data set, layers kept or made again: the same bits, written as a folder; refused where it cannot fit", {
+test("trained in full on a data set, layers kept or made again: the same bits, written as a folder; refused where it " +
+  "cannot fit", {
   timeout: 120_000,
 }, async () => {
   const png = Buffer.from(

@@ -3,11 +3,11 @@
  * section 4.1; SRPO section 3.3).
  *
  * All presets take the Bessel-corrected std (n − 1); they differ in e: TRL 1e-4, verl and EasyR1 1e-6, OpenRLHF 1e-9.
- * `srpo` takes 1e-4: in a group that differs only by traces of α·f_len, a small e would blow those traces up to full-size
- * advantages. (The paper gives no e; its code, built on OpenRLHF, has 1e-9: preset `openrlhf`.)
+ * `srpo` takes 1e-4: in a group that differs only by traces of α·f_len, a small e would blow those traces up to
+ * full-size advantages. (The paper gives no e; its code, built on OpenRLHF, has 1e-9: preset `openrlhf`.)
  *
- * Departure from all four trainers: a group with max − min ≤ 1e-9·max(1, |r|) is flat, and its advantages are exactly 0.
- * There floating-point residue decides: eight rewards of 0.7 give |A| up to 0.92 in OpenRLHF.
+ * Departure from all four trainers: a group with max − min ≤ 1e-9·max(1, |r|) is flat, and its advantages are exactly
+ * 0. There floating-point residue decides: eight rewards of 0.7 give |A| up to 0.92 in OpenRLHF.
  */
 import { TRAINER_NUMERICS } from "./trainers";
 import type { GroupAdvantages, Trainer } from "./types";

@@ -21,7 +21,8 @@ export interface AggregationOptions {
 
 /**
  * The weight of any one token of each row (it is the same along a row), loss = Σ_rows w_row·Σ_tokens loss.
- * @param lengths response tokens of every row of the step, not of a micro-batch; an empty row counts as a sequence of loss 0
+ * @param lengths response tokens of every row of the step, not of a micro-batch; an empty row counts as a sequence of
+ *   loss 0
  */
 export function rowWeights(
   lengths: readonly number[],

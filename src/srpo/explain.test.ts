@@ -5,7 +5,8 @@ import { defaultRewardConfig } from "./reward";
 import { scoreResponse } from "./score";
 
 const text =
-  "<think> A = 3 ; C = 5 ; 3 + 5 = 8 </think> <answer> 8 </answer> <reflection> A is 3 ; C is 5 </reflection> <think> 3 + 5 = 8 </think> <answer> 8 </answer>";
+  "<think> A = 3 ; C = 5 ; 3 + 5 = 8 </think> <answer> 8 </answer> <reflection> A is 3 ; C is 5 </reflection> " +
+  "<think> 3 + 5 = 8 </think> <answer> 8 </answer>";
 const { facts, terms } = scoreResponse(text, "8", defaultRewardConfig);
 
 describe("notation", () => {

@@ -64,7 +64,9 @@ export function explainTotal(terms: RewardTerms, config: RewardConfig): Explanat
   if (config.variant === "paper") {
     return {
       formula: "R = R_format + R_accuracy + I_eff + I_ref + α·f_len",
-      substituted: `R = ${formatSum([format, accuracy, effectiveness, reflectionFormat, lengthWeighted])} = ${formatNumber(total)}`,
+      substituted:
+        `R = ${formatSum([format, accuracy, effectiveness, reflectionFormat, lengthWeighted])} = ` +
+        `${formatNumber(total)}`,
       sentence: `All terms together: ${formatNumber(total)}.${note}`,
     };
   }
@@ -77,7 +79,9 @@ export function explainTotal(terms: RewardTerms, config: RewardConfig): Explanat
   }
   return {
     formula: "R = ½·R_accuracy + ½·R_format + α·f_len",
-    substituted: `R = ${VERL_SHARE}·${formatFactor(accuracy)} + ${VERL_SHARE}·${formatFactor(format)} + ${formatNumber(lengthWeighted)} = ${formatNumber(total)}`,
+    substituted:
+      `R = ${VERL_SHARE}·${formatFactor(accuracy)} + ${VERL_SHARE}·${formatFactor(format)} + ` +
+      `${formatNumber(lengthWeighted)} = ${formatNumber(total)}`,
     sentence: `The verl port halves accuracy and format: ${formatNumber(total)}.${note}`,
   };
 }
@@ -111,7 +115,9 @@ export function explainAdvantage(rewards: readonly (number | null)[], row: numbe
         : "at the group's mean: no push either way";
   return {
     formula,
-    substituted: `A = (${formatNumber(reward)} − ${formatFactor(mean)}) / (${formatNumber(std)} + ${formatNumber(epsilon)}) = ${formatNumber(advantage)}`,
+    substituted:
+      `A = (${formatNumber(reward)} − ${formatFactor(mean)}) / (${formatNumber(std)} + ` +
+      `${formatNumber(epsilon)}) = ${formatNumber(advantage)}`,
     sentence: `${formatNumber(Math.abs(advantage))} standard deviations ${compared}.`.replace(
       /^0 standard deviations /,
       "Exactly ",
@@ -126,7 +132,8 @@ function explainFormat(facts: ResponseFacts, config: RewardConfig, { format }: R
     formula: `R_format = ${formatNumber(config.formatWeight)} if the five blocks stand in order, else 0`,
     substituted: `R_format = ${formatNumber(format)}`,
     sentence: ok
-      ? `All five blocks are there, in order${strict ? "" : " (text before the first is allowed here)"}: ${formatChange(format)}.`
+      ? `All five blocks are there, in order${strict ? "" : " (text before the first is allowed here)"}: ` +
+        `${formatChange(format)}.`
       : "The response is not well formed: ±0.",
   };
 }
@@ -161,7 +168,8 @@ function explainCombinedAccuracy(
   const tier = (t: Transition): number => config.effectivenessWeight * config.effectiveness[t];
   const base = config.accuracyWeight;
   const formula = verl
-    ? `R_accuracy = right→right ${formatNumber(base + tier("kept"))} · wrong→wrong ${formatNumber(tier("spoilt"))} · else 0`
+    ? `R_accuracy = right→right ${formatNumber(base + tier("kept"))} · wrong→wrong ${formatNumber(tier("spoilt"))} · ` +
+      "else 0"
     : `R_accuracy = ${formatNumber(base)}·[any answer right] + tier of the transition`;
   if (facts.answerBlocks < 2) {
     return {
@@ -174,12 +182,17 @@ function explainCombinedAccuracy(
     };
   }
   const transition = transitionOf(right.first, right.refined);
+  const slip =
+    verl && transition === "stillWrong"
+      ? " (a precedence slip in the port applies the tier meant for spoilt answers)"
+      : "";
   return {
     formula,
     substituted: verl
       ? `R_accuracy(${ARROWS[transition]}) = ${formatNumber(accuracy)}`
-      : `R_accuracy(${ARROWS[transition]}) = ${formatSum([right.first || right.refined ? base : 0, tier(transition)])} = ${formatNumber(accuracy)}`,
-    sentence: `${capital(WORDS[transition])}: ${formatChange(accuracy)}${verl && transition === "stillWrong" ? " (a precedence slip in the port applies the tier meant for spoilt answers)" : ""}.`,
+      : `R_accuracy(${ARROWS[transition]}) = ` +
+        `${formatSum([right.first || right.refined ? base : 0, tier(transition)])} = ${formatNumber(accuracy)}`,
+    sentence: `${capital(WORDS[transition])}: ${formatChange(accuracy)}${slip}.`,
   };
 }
 
@@ -190,7 +203,8 @@ function explainEffectiveness(
   grader: GraderName,
 ): Explanation {
   const tiers = TRANSITIONS.map((t) => `${ARROWS[t]} ${formatChange(config.effectiveness[t])}`).join(" · ");
-  const formula = `I_eff = ${config.effectivenessWeight === 1 ? "" : `${formatNumber(config.effectivenessWeight)} · `}tier: ${tiers}`;
+  const weight = config.effectivenessWeight === 1 ? "" : `${formatNumber(config.effectivenessWeight)} · `;
+  const formula = `I_eff = ${weight}tier: ${tiers}`;
   if (config.variant !== "paper")
     return {
       formula,
@@ -212,7 +226,8 @@ function explainEffectiveness(
     substituted:
       config.effectivenessWeight === 1
         ? `I_eff(${ARROWS[transition]}) = ${formatNumber(effectiveness)}`
-        : `I_eff(${ARROWS[transition]}) = ${formatNumber(config.effectivenessWeight)} · ${formatFactor(config.effectiveness[transition])} = ${formatNumber(effectiveness)}`,
+        : `I_eff(${ARROWS[transition]}) = ${formatNumber(config.effectivenessWeight)} · ` +
+          `${formatFactor(config.effectiveness[transition])} = ${formatNumber(effectiveness)}`,
     sentence: `${capital(WORDS[transition])}: ${formatChange(effectiveness)}.`,
   };
 }
@@ -223,7 +238,9 @@ function explainReflectionFormat(
   { reflectionFormat }: RewardTerms,
 ): Explanation {
   return {
-    formula: `I_ref = ${formatNumber(config.reflectionFormatWeight)} if one non-empty reflection stands between the answers, else 0`,
+    formula:
+      `I_ref = ${formatNumber(config.reflectionFormatWeight)} if one non-empty reflection stands between the ` +
+      "answers, else 0",
     substituted: `I_ref = ${formatNumber(reflectionFormat)}`,
     sentence:
       config.variant !== "paper"
@@ -240,7 +257,9 @@ function explainLength(
   { length, lengthWeighted }: RewardTerms,
 ): Explanation {
   const gaussian = config.lengthShape === "gaussian";
-  const formula = `α·f_len = α·exp(−${gaussian ? "x²" : "2|x|"}),  x = (L − T_target)/(T_max − T_target),  T_target = ${formatNumber(config.targetFactor)}·base,  T_max = ${formatNumber(config.maxFactor)}·base`;
+  const formula =
+    `α·f_len = α·exp(−${gaussian ? "x²" : "2|x|"}),  x = (L − T_target)/(T_max − T_target),  T_target ` +
+    `= ${formatNumber(config.targetFactor)}·base,  T_max = ${formatNumber(config.maxFactor)}·base`;
   const position = lengthPosition(facts, config);
   if (!position)
     return {
@@ -250,13 +269,19 @@ function explainLength(
     };
   const { target, max, x } = position;
   const off = facts.lengthTokens - target;
+  const alpha = formatNumber(config.lengthWeight);
+  const exponent = gaussian ? `${formatFactor(x)}²` : `2·${formatNumber(Math.abs(x))}`;
   return {
     formula,
-    substituted: `x = (${facts.lengthTokens} − ${formatNumber(target)})/(${formatNumber(max)} − ${formatNumber(target)}) = ${formatNumber(x)};  α·f_len = ${formatNumber(config.lengthWeight)}·exp(−${gaussian ? `${formatFactor(x)}²` : `2·${formatNumber(Math.abs(x))}`}) = ${formatNumber(config.lengthWeight)}·${formatNumber(length)} = ${formatNumber(lengthWeighted)}`,
+    substituted:
+      `x = (${facts.lengthTokens} − ${formatNumber(target)})/(${formatNumber(max)} − ` +
+      `${formatNumber(target)}) = ${formatNumber(x)};  α·f_len = ${alpha}·exp(−${exponent}) = ` +
+      `${alpha}·${formatNumber(length)} = ${formatNumber(lengthWeighted)}`,
     sentence:
       off === 0
         ? `${facts.lengthTokens} tokens, exactly the target: ${formatChange(lengthWeighted)}.`
-        : `${facts.lengthTokens} tokens, ${formatNumber(Math.abs(off))} ${off > 0 ? "over" : "under"} the target of ${formatNumber(target)}: ${formatChange(lengthWeighted)}.`,
+        : `${facts.lengthTokens} tokens, ${formatNumber(Math.abs(off))} ${off > 0 ? "over" : "under"} the target of ` +
+          `${formatNumber(target)}: ${formatChange(lengthWeighted)}.`,
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * Why the update does to a token what it does: its ratio, and what the surrogate makes of it. Same shape and notation as
- * explain.ts; the arithmetic is surrogate.ts's.
+ * Why the update does to a token what it does: its ratio, and what the surrogate makes of it. Same shape and notation
+ * as explain.ts; the arithmetic is surrogate.ts's.
  */
 import type { Explanation } from "./explain";
 import { formatFactor, formatNumber } from "./notation";
@@ -54,12 +54,18 @@ function explainClip(ratio: number, advantage: number, surrogate: Of<"clip">): E
   const [low, high] = [formatNumber(1 - clipLow), formatNumber(1 + clipHigh)];
   const inner = ratioMax === null ? "ρ" : `min(ρ, ${formatNumber(ratioMax)})`;
   const surrogateFormula = `−min(${inner}·A, clip(ρ, ${low}, ${high})·A)`;
+  const bound =
+    bounded && dualClip !== null && clamped === ratio
+      ? `, bounded by ${formatNumber(dualClip)}·${formatNumber(Math.abs(advantage))}`
+      : "";
   return {
     formula:
       dualClip === null
         ? `L = ${surrogateFormula}`
         : `L = A < 0 ? min(${surrogateFormula}, −${formatNumber(dualClip)}·A) : ${surrogateFormula}`,
-    substituted: `L = −min(${formatNumber(clamped)}·${formatFactor(advantage)}, ${formatNumber(clipped)}·${formatFactor(advantage)})${bounded && dualClip !== null && clamped === ratio ? `, bounded by ${formatNumber(dualClip)}·${formatNumber(Math.abs(advantage))}` : ""} = ${formatNumber(loss)}`,
+    substituted:
+      `L = −min(${formatNumber(clamped)}·${formatFactor(advantage)}, ` +
+      `${formatNumber(clipped)}·${formatFactor(advantage)})${bound} = ${formatNumber(loss)}`,
     sentence:
       advantage === 0
         ? "The advantage is 0: no push either way."
@@ -85,7 +91,9 @@ function explainCispo(ratio: number, advantage: number, logp: number, surrogate:
     sentence:
       advantage === 0
         ? "The advantage is 0: no push either way."
-        : `The ratio is a weight that no gradient passes through${clippedLow || clippedHigh ? `, held at ${clippedLow ? low : high}` : ""}: this step makes the token ${advantage > 0 ? "more" : "less"} likely.`,
+        : "The ratio is a weight that no gradient passes " +
+          `through${clippedLow || clippedHigh ? `, held at ${clippedLow ? low : high}` : ""}: this step makes the ` +
+          `token ${advantage > 0 ? "more" : "less"} likely.`,
   };
 }
 
@@ -95,10 +103,12 @@ function explainSapo(ratio: number, advantage: number, surrogate: Of<"sapo">): E
   const share = advantage === 0 ? 0 : slope / -advantage;
   return {
     formula: "L = −(4/τ)·σ(τ(ρ − 1))·A",
-    substituted: `L = −(4/${tau})·σ(${tau}·(${formatNumber(ratio)} − 1))·${formatFactor(advantage)} = ${formatNumber(loss)}`,
+    substituted:
+      `L = −(4/${tau})·σ(${tau}·(${formatNumber(ratio)} − 1))·${formatFactor(advantage)} = ` + `${formatNumber(loss)}`,
     sentence:
       advantage === 0
         ? "The advantage is 0: no push either way."
-        : `The soft gate passes ${formatNumber(100 * share)} % of the push: this step makes the token ${advantage > 0 ? "more" : "less"} likely.`,
+        : `The soft gate passes ${formatNumber(100 * share)} % of the push: this step makes the token ` +
+          `${advantage > 0 ? "more" : "less"} likely.`,
   };
 }

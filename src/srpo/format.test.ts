@@ -77,7 +77,8 @@ describe("reasons, one plain sentence each", () => {
     [
       "<think> a </think> <answer> 1 </answer> <think> b </think> <reflection> r </reflection> <answer> 2 </answer>",
       [
-        "The blocks stand in the order think, answer, think, reflection, answer; expected think, answer, reflection, think, answer.",
+        "The blocks stand in the order think, answer, think, reflection, answer; expected think, answer, reflection, " +
+          "think, answer.",
       ],
     ],
     [
@@ -106,7 +107,10 @@ describe("against patterns written the other way", () => {
   const pieces = ["<think>", "</think>", "<answer>", "</answer>", "<reflection>", "</reflection>", " ", "x", " "];
   it("agrees on 20,000 damaged responses", () => {
     let state = 1;
-    const draw = (below: number): number => (state = (state * 48271) % 2147483647) % below;
+    const draw = (below: number): number => {
+      state = (state * 48271) % 2147483647;
+      return state % below;
+    };
     const seen = { strict: 0, released: 0 };
     const disagreed: string[] = [];
     for (let i = 0; i < 20_000; i++) {

@@ -1,12 +1,12 @@
 /**
- * The response format: `<think>t1</think> <answer>a1</answer> <reflection>r</reflection> <think>t2</think> <answer>a2</answer>`
- * (SRPO, arXiv 2506.01713v3, section 3.1). Malformed text gives a partial result, never an error: scoring needs the first
- * and the last answer of any text, and the page shows whatever a policy wrote.
+ * The response format: `<think>t1</think> <answer>a1</answer> <reflection>r</reflection> <think>t2</think>
+ * <answer>a2</answer>` (SRPO, arXiv 2506.01713v3, section 3.1). Malformed text gives a partial result, never an error:
+ * scoring needs the first and the last answer of any text, and the page shows whatever a policy wrote.
  *
  * Two patterns decide what counts as well formed:
  * - `strict` (the paper): the five blocks in order, none blank, only white space between, before and after them;
- * - `released` (the scorer in SUSTechBruce/SRPO_MLLMs): any text may stand before the first block, and a block of spaces
- *   counts as filled.
+ * - `released` (the scorer in SUSTechBruce/SRPO_MLLMs): any text may stand before the first block, and a block of
+ *   spaces counts as filled.
  */
 import type { Segment } from "./types";
 
@@ -22,7 +22,10 @@ export interface Block {
   readonly content: string;
 }
 
-/** Where a segment speaks: offsets as in `Block`, tags included. A segment may have two spans (its think and its answer). */
+/**
+ * Where a segment speaks: offsets as in `Block`, tags included. A segment may have two spans (its think and its
+ * answer).
+ */
 export interface SegmentSpan {
   readonly segment: Segment;
   readonly start: number;
@@ -163,8 +166,8 @@ export function segmentAt(spans: readonly SegmentSpan[], position: number): Segm
 }
 
 /**
- * The segment of each token string, walking the text in order: works for word tokens, and for subword pieces that carry their
- * own leading space. A token that does not stand at its place in the text (the end-of-sequence token) gets null.
+ * The segment of each token string, walking the text in order: works for word tokens, and for subword pieces that carry
+ * their own leading space. A token that does not stand at its place in the text (the end-of-sequence token) gets null.
  */
 export function tokenSegments(text: string, tokens: readonly string[]): readonly (Segment | null)[] {
   const spans = segmentSpans(text);
@@ -180,7 +183,10 @@ export function tokenSegments(text: string, tokens: readonly string[]): readonly
   });
 }
 
-/** All closed blocks of one name: each opening tag with the next closing tag, as a lazy pattern finds them; linear in the text. */
+/**
+ * All closed blocks of one name: each opening tag with the next closing tag, as a lazy pattern finds them; linear in
+ * the text.
+ */
 function closedBlocks(text: string, name: BlockName): readonly Block[] {
   const open = `<${name}>`;
   const close = `</${name}>`;
@@ -204,9 +210,9 @@ function tagsOf(text: string): readonly Tag[] {
 }
 
 /**
- * Segments of any text, closed blocks or not: everything is the first solution until a reflection opens, or until a think or
- * answer opens after an answer has ended; from the end of the reflection on it is the refined solution. An unclosed block
- * reaches to the next opening tag or the end of the text.
+ * Segments of any text, closed blocks or not: everything is the first solution until a reflection opens, or until a
+ * think or answer opens after an answer has ended; from the end of the reflection on it is the refined solution. An
+ * unclosed block reaches to the next opening tag or the end of the text.
  */
 function segmentSpans(text: string): readonly SegmentSpan[] {
   const spans: SegmentSpan[] = [];

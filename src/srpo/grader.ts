@@ -1,8 +1,8 @@
 /**
  * Two graders of an answer against the true one; which one judged is always named.
  *
- * `exact`: what the released scorer's rows were graded by: string equality after removing `$`, `\boxed{}`, tags and outer
- * spaces. The official variants use it.
+ * `exact`: what the released scorer's rows were graded by: string equality after removing `$`, `\boxed{}`, tags and
+ * outer spaces. The official variants use it.
  * `equivalent`: same meaning, one answer only. Its rules, tried on both texts after `plain` has removed the wrapping:
  * - letters: `B`, `(b)`, `B.`, `option B`, `B. 12 cm` are the choice B; two choices ("A or B or C", "A, B") are none;
  * - numbers by exact value: 0.5 = 1/2 = .50; 1,234 = 1234; 1/3 = 0.333 (three places or more, cut or rounded);
@@ -10,8 +10,8 @@
  * - units: may be missing on one side; on both they must be of one kind, known ones are converted (5 m = 500 cm);
  * - `x = 8` and "the answer is 8" answer 8; lists are compared member by member, and only where the truth is a list;
  * - anything else: same words, without case.
- * Where there is a `\boxed{}`, it is the answer and the text around it is not read; boxes with different contents, or an
- * answer over 200 characters, are no answer.
+ * Where there is a `\boxed{}`, it is the answer and the text around it is not read; boxes with different contents, or
+ * an answer over 200 characters, are no answer.
  */
 import { exceedsOne, parseNumber, type Rational, sameValue, times, timesPowerOfTen } from "./number";
 import { readUnit, sameUnit, type Unit } from "./unit";

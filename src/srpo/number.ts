@@ -1,6 +1,7 @@
 /**
- * Exact reading of numbers in answers: integers, decimals, fractions, mixed numbers, powers of ten, thousands separators.
- * A value is a reduced fraction of big integers, so 0.5 and 1/2 are the same value and no rounding decides an answer.
+ * Exact reading of numbers in answers: integers, decimals, fractions, mixed numbers, powers of ten, thousands
+ * separators. A value is a reduced fraction of big integers, so 0.5 and 1/2 are the same value and no rounding decides
+ * an answer.
  */
 
 /** numerator / denominator, reduced, denominator > 0. */
@@ -11,7 +12,9 @@ export interface Rational {
   readonly places: number | null;
 }
 
-/** Longest text read as a number, and largest power of ten: beyond them an answer is not a number (and costs no time). */
+/**
+ * Longest text read as a number, and largest power of ten: beyond them an answer is not a number (and costs no time).
+ */
 const MAX_CHARACTERS = 60;
 const MAX_EXPONENT = 60;
 

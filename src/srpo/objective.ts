@@ -1,14 +1,14 @@
 /**
- * Reference arithmetic of the policy-gradient objective, in float64 and token by token: the loss, d loss / d log π of every
- * token, and the metrics trainers print. The tensor kernel is tested against it; the page explains with it.
+ * Reference arithmetic of the policy-gradient objective, in float64 and token by token: the loss, d loss / d log π of
+ * every token, and the metrics trainers print. The tensor kernel is tested against it; the page explains with it.
  *
  *   loss = Σ_tokens w · ( surrogate(ρ, A, log π) + β · KL(log π, log π_ref) )
  *
- * with w from `rowWeights`, ρ = π/π_old per token, or (GSPO) the geometric mean of the sequence's ratios, and log ρ clamped
- * to ±20 as verl, EasyR1 and OpenRLHF do (TRL does not).
+ * with w from `rowWeights`, ρ = π/π_old per token, or (GSPO) the geometric mean of the sequence's ratios, and log ρ
+ * clamped to ±20 as verl, EasyR1 and OpenRLHF do (TRL does not).
  *
- * Departure from TRL: only response tokens are ever looked at (rows are cut at their length before any exp), so one masked
- * outlier cannot make the loss NaN.
+ * Departure from TRL: only response tokens are ever looked at (rows are cut at their length before any exp), so one
+ * masked outlier cannot make the loss NaN.
  */
 import { type Aggregation, rowWeights } from "./aggregation";
 import { estimateKl } from "./kl";
@@ -164,8 +164,8 @@ function evaluateRow(row: ObjectiveRow, weight: number, settings: ObjectiveSetti
       ? { value: 0, slope: 0 }
       : estimateKl(p, row.refLogp?.[t] ?? NaN, settings.klEstimator, settings.trainer),
   );
-  // At sequence level every token of the row shares one ratio, so row.length equal slopes each reach 1/row.length of every
-  // token: the same slope again, as in the token case.
+  // At sequence level every token of the row shares one ratio, so row.length equal slopes each reach 1/row.length of
+  // every token: the same slope again, as in the token case.
   const gradient = tokens.map(
     (token, t) =>
       weight *
@@ -191,7 +191,8 @@ function checkRow(row: ObjectiveRow, index: number, beta: number): void {
   }
   if (beta !== 0 && (row.refLogp?.length ?? 0) < row.length) {
     throw new RangeError(
-      `Row ${index} has ${row.length} tokens, but refLogp holds ${row.refLogp?.length ?? 0}; beta ${beta} needs the reference policy's log-probabilities.`,
+      `Row ${index} has ${row.length} tokens, but refLogp holds ${row.refLogp?.length ?? 0}; beta ${beta} needs the ` +
+        "reference policy's log-probabilities.",
     );
   }
 }

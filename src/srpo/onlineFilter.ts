@@ -1,6 +1,6 @@
 /**
- * The online filter (SRPO's RL set-up, after MM-Eureka): a step keeps only groups whose mean accuracy lies in a band, 0.1–0.9
- * in the paper: what is always right or always wrong teaches little.
+ * The online filter (SRPO's RL set-up, after MM-Eureka): a step keeps only groups whose mean accuracy lies in a band,
+ * 0.1–0.9 in the paper: what is always right or always wrong teaches little.
  */
 
 /** Mean accuracies a group may have, both ends included. */
@@ -10,7 +10,8 @@ export const PAPER_BAND: AccuracyBand = [0.1, 0.9];
 
 /**
  * Does a group stay in the step?
- * @param right of each scored response of the group: is its first answer right (responses whose scoring failed left out)
+ * @param right of each scored response of the group: is its first answer right (responses whose scoring failed left
+ *   out)
  * @param band null keeps every group; a group with no scored response never passes a band
  */
 export function keepsGroup(right: readonly boolean[], band: AccuracyBand | null): boolean {

@@ -5,7 +5,8 @@ import { nanoSettings, RECIPE_NAMES, RECIPES } from "./recipe";
 import { scoreResponse } from "./score";
 
 const fixed =
-  "<think> a b c </think> <answer> 3 </answer> <reflection> check </reflection> <think> d </think> <answer> 8 </answer>";
+  "<think> a b c </think> <answer> 3 </answer> <reflection> check </reflection> <think> d </think> <answer> 8 " +
+  "</answer>";
 
 describe("recipes", () => {
   it.each(Object.values(RECIPES))("$name names a source for every setting", ({ settings, sources }) => {

@@ -1,7 +1,7 @@
 /**
- * Recipes: everything that tells one method from another, as data, each value with its source. The settings of a run, its
- * defaults, `--recipe` and the loss kernels all read these records. A recipe with a new mechanism adds to the surrogates,
- * aggregations or advantage estimators, and a record here.
+ * Recipes: everything that tells one method from another, as data, each value with its source. The settings of a run,
+ * its defaults, `--recipe` and the loss kernels all read these records. A recipe with a new mechanism adds to the
+ * surrogates, aggregations or advantage estimators, and a record here.
  */
 import type { Aggregation } from "./aggregation";
 import { type AccuracyBand, PAPER_BAND } from "./onlineFilter";
@@ -120,7 +120,9 @@ const srpo: Recipe = {
   },
   nano: {
     grpo: { onlineFilter: null },
-    why: "A step of 16 problems has too few mixed groups once the policy is good, and groups that are all right still teach what a reflection should do; docs/learning.md was measured without the filter.",
+    why:
+      "A step of 16 problems has too few mixed groups once the policy is good, and groups that are all right " +
+      "still teach what a reflection should do; docs/learning.md was measured without the filter.",
   },
 };
 

@@ -37,7 +37,8 @@ const config = (variant: RewardVariant, changes: Partial<RewardConfig> = {}): Re
   ...changes,
 });
 const response = (first: string, refined: string): string =>
-  `<think> a b c </think> <answer> ${first} </answer> <reflection> check </reflection> <think> d </think> <answer> ${refined} </answer>`;
+  `<think> a b c </think> <answer> ${first} </answer> <reflection> check </reflection> <think> d </think> <answer> ` +
+  `${refined} </answer>`;
 /** Rows in the order kept, fixed, stillWrong, spoilt; the truth is 8. */
 const rows = [response("8", "8"), response("3", "8"), response("3", "4"), response("8", "3")];
 

@@ -1,22 +1,29 @@
 /**
- * The reward: R_total = R_task + R_reflection (SRPO, arXiv 2506.01713v3, section 3.3), every term apart, in three variants:
+ * The reward: R_total = R_task + R_reflection (SRPO, arXiv 2506.01713v3, section 3.3), every term apart, in three
+ * variants:
  *
  * `paper`: format 0.5 + accuracy of the first answer 0.5 + I_eff by transition + I_ref 0.25 + α·f_len.
  * `official` (SUSTechBruce/SRPO_MLLMs, the OpenRLHF scorer): format by a looser pattern, and one combined accuracy over
- *   both answers: 0.5 where any is right, plus the tier of the transition: fixed 1.0, kept 0.75, spoilt 0.25, still wrong 0.
- *   So it pays a deliberately wrong first answer most. Where it raises (no answer; fewer than two think or answer blocks)
- *   it gives 0 for the whole response; here the same rules score that text, and `note` says what the scorer would have done.
- * `official-verl` (the verl port): a precedence slip makes its accuracy kept 0.75, still wrong −0.25 (the tier meant for
+ *   both answers: 0.5 where any is right, plus the tier of the transition: fixed 1.0, kept 0.75, spoilt 0.25, still
+ *   wrong 0. So it pays a deliberately wrong first answer most. Where it raises (no answer; fewer than two think or
+ *   answer blocks) it gives 0 for the whole response; here the same rules score that text, and `note` says what the
+ *   scorer would have done.
+ * `official-verl` (the verl port): a precedence slip makes its accuracy kept 0.75, still wrong −0.25 (the tier meant
+ * for
  *   spoilt), fixed and spoilt 0; overall = 0.5·accuracy + 0.5·format + α·f_len.
- *   Departure: that port also reads answers from `\boxed{}` only and squeezes spaces around tags; we keep the answer blocks.
+ *   Departure: that port also reads answers from `\boxed{}` only and squeezes spaces around tags; we keep the answer
+ *   blocks.
  *
- * f_len = exp(−x²), x = (L − T_target)/(T_max − T_target), L tokens of the whole response, base tokens of the first think
- * and answer, T_target = 2·base, T_max = 2.5·base. A summary of the paper prints exp(−|x|)²: that is `laplace`, exp(−2|x|).
+ * f_len = exp(−x²), x = (L − T_target)/(T_max − T_target), L tokens of the whole response, base tokens of the first
+ * think and answer, T_target = 2·base, T_max = 2.5·base. A summary of the paper prints exp(−|x|)²: that is `laplace`,
+ * exp(−2|x|).
  */
 import type { GraderName } from "./grader";
 import type { RewardConfig, RewardTerms, RewardVariant, Transition } from "./types";
 
-/** Everything about a response that no weight, tier or variant changes: scoring a frozen group again needs only this. */
+/**
+ * Everything about a response that no weight, tier or variant changes: scoring a frozen group again needs only this.
+ */
 export interface ResponseFacts {
   /** Well formed under the paper's strict pattern, and under the released scorer's looser one. */
   readonly wellFormed: boolean;
@@ -26,7 +33,10 @@ export interface ResponseFacts {
   /** Closed blocks. */
   readonly thinkBlocks: number;
   readonly answerBlocks: number;
-  /** Is the first answer, and the last of two or more, right; by each grader. `refined` is false where there is no second answer. */
+  /**
+   * Is the first answer, and the last of two or more, right; by each grader. `refined` is false where there is no
+   * second answer.
+   */
   readonly right: Readonly<Record<GraderName, { readonly first: boolean; readonly refined: boolean }>>;
   /** Tokens of the whole response; tokens of the first think and answer. */
   readonly lengthTokens: number;
@@ -66,8 +76,8 @@ export function transitionIn(facts: ResponseFacts, grader: GraderName): Transiti
 }
 
 /**
- * I_eff, the reflection's effect on the answer (SRPO, section 3.3): the tier of the transition, times its weight; 0 where
- * no well-formed reflection stands between two answers.
+ * I_eff, the reflection's effect on the answer (SRPO, section 3.3): the tier of the transition, times its weight; 0
+ * where no well-formed reflection stands between two answers.
  */
 export function iEff(facts: ResponseFacts, config: RewardConfig, grader: GraderName): number {
   const transition = transitionIn(facts, grader);
@@ -75,14 +85,17 @@ export function iEff(facts: ResponseFacts, config: RewardConfig, grader: GraderN
   return config.effectivenessWeight * config.effectiveness[transition];
 }
 
-/** I_ref, the reflection's form (SRPO, section 3.3): one non-empty reflection stands between the first answer and the last. */
+/**
+ * I_ref, the reflection's form (SRPO, section 3.3): one non-empty reflection stands between the first answer and the
+ * last.
+ */
 export function iRef(facts: ResponseFacts, config: RewardConfig): number {
   return facts.reflectionBetween ? config.reflectionFormatWeight : 0;
 }
 
 /**
- * f_len in [0, 1], the length term before its weight α (SRPO, section 3.3): exp(−x²) of `lengthPosition`. T_max = T_target
- * leaves 1 at the target and 0 elsewhere.
+ * f_len in [0, 1], the length term before its weight α (SRPO, section 3.3): exp(−x²) of `lengthPosition`. T_max =
+ * T_target leaves 1 at the target and 0 elsewhere.
  */
 export function fLen(facts: ResponseFacts, config: RewardConfig): number {
   const position = lengthPosition(facts, config);
@@ -151,7 +164,9 @@ export function rewardTerms(
   }
 }
 
-/** What each term adds to the total (the verl port halves format and accuracy); sums to `terms.total`. Order: as drawn. */
+/**
+ * What each term adds to the total (the verl port halves format and accuracy); sums to `terms.total`. Order: as drawn.
+ */
 export function contributions(
   terms: RewardTerms,
   variant: RewardVariant,
@@ -166,7 +181,10 @@ export function contributions(
   };
 }
 
-/** Where f_len's target and x stand for a response: x = (L − T_target)/(T_max − T_target), null where f_len is 0 by rule. */
+/**
+ * Where f_len's target and x stand for a response: x = (L − T_target)/(T_max − T_target), null where f_len is 0 by
+ * rule.
+ */
 export function lengthPosition(
   facts: ResponseFacts,
   config: RewardConfig,
@@ -189,7 +207,9 @@ function crash(facts: ResponseFacts): { readonly note: string } | Record<never, 
     return { note: "The released scorer raises here (it finds no answer block) and gives 0 for the whole response." };
   if (facts.thinkBlocks < 2 || facts.answerBlocks < 2) {
     return {
-      note: "The released scorer raises here (its length term needs two think and two answer blocks) and gives 0 for the whole response.",
+      note:
+        "The released scorer raises here (its length term needs two think and two answer blocks) and gives 0 for " +
+        "the whole response.",
     };
   }
   return {};

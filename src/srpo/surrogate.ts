@@ -2,8 +2,8 @@
  * The surrogate loss of one token: what the importance ratio ρ = π/π_old and the advantage A make of it, and its slope.
  *
  * - clip (PPO, GRPO; DAPO with clipHigh ≠ clipLow): max(−ρA, −clip(ρ, 1−low, 1+high)A). `ratioMax` clamps ρ to [0, max]
- *   before (SRPO's code and MM-Eureka: 3; TRL: delta). `dualClip` c bounds the loss of A < 0 by −cA (verl, EasyR1: 3). For
- *   A < 0 the two are the same bound.
+ *   before (SRPO's code and MM-Eureka: 3; TRL: delta). `dualClip` c bounds the loss of A < 0 by −cA (verl, EasyR1: 3).
+ *   For A < 0 the two are the same bound.
  * - cispo: −sg(clip(ρ))·A·log π. TRL clips above only, at an absolute value; verl and EasyR1 at 1 ± ε.
  * - sapo: −σ(τ(ρ−1))·4/τ·A, τ by the sign of A.
  *
@@ -27,7 +27,9 @@ export interface TokenLoss {
   readonly loss: number;
   /** d loss / d log π */
   readonly slope: number;
-  /** ρ < 1−low with A < 0, ρ > 1+high with A > 0: where the clip silences the token. cispo: where ρ was clipped at all. */
+  /**
+   * ρ < 1−low with A < 0, ρ > 1+high with A > 0: where the clip silences the token. cispo: where ρ was clipped at all.
+   */
   readonly clippedLow: boolean;
   readonly clippedHigh: boolean;
   /** The dual clip or the ratio clamp bounds the loss (A < 0 only). */

@@ -43,7 +43,9 @@ export interface TaughtReflection {
 
 const NUMBER = /^-?\d+$/;
 
-/** Steps of a chain as words, cut at every ";". Any text is a list of steps, though perhaps of none that says something. */
+/**
+ * Steps of a chain as words, cut at every ";". Any text is a list of steps, though perhaps of none that says something.
+ */
 function stepsOf(think: string): string[][] {
   return think
     .split(";")
@@ -72,7 +74,7 @@ function saidInferences(steps: readonly (readonly string[])[]): TrueInference[] 
 }
 
 /** Value of left op right; NaN for a sign that is none, so that no result agrees with it. */
-function valueOf(step: TrueInference): number {
+function resultOf(step: TrueInference): number {
   switch (step.op) {
     case "+":
       return step.left + step.right;
@@ -108,7 +110,7 @@ function inferenceClauses(inferences: readonly TrueInference[], said: readonly T
     }
     // The chain may have gone other ways to this step: its turn among the inferences, in every repetition.
     const turns = said.filter((_, at) => at % inferences.length === i);
-    const sound = turns.length > 0 && turns.every((step) => step.op === truth.op && valueOf(step) === step.result);
+    const sound = turns.length > 0 && turns.every((step) => step.op === truth.op && resultOf(step) === step.result);
     if (!sound) clauses.push(clause(subject, truth.result));
   });
   return clauses;
@@ -122,7 +124,10 @@ export function trueChain(readings: readonly TrueReading[], inferences: readonly
   ].join(" ; ");
 }
 
-/** Writes the reflection on a first solution and the refined solution that follows from it. Takes any text as first solution. */
+/**
+ * Writes the reflection on a first solution and the refined solution that follows from it. Takes any text as first
+ * solution.
+ */
 export function teach(input: TeacherInput): TaughtReflection {
   const steps = stepsOf(input.firstThink);
   const firstAnswer = input.firstAnswer.trim();

@@ -1,6 +1,9 @@
 /** Shared vocabulary of the method, in the paper's words (SRPO, arXiv 2506.01713v3, sections 3.1–3.3). */
 
-/** How the refined answer relates to the first. kept: right→right, fixed: wrong→right, stillWrong: wrong→wrong, spoilt: right→wrong. */
+/**
+ * How the refined answer relates to the first. kept: right→right, fixed: wrong→right, stillWrong: wrong→wrong, spoilt:
+ * right→wrong.
+ */
 export const TRANSITIONS = ["kept", "fixed", "stillWrong", "spoilt"] as const;
 export type Transition = (typeof TRANSITIONS)[number];
 
@@ -19,7 +22,10 @@ export interface RewardConfig {
   readonly variant: RewardVariant;
   readonly formatWeight: number; // 0.5
   readonly accuracyWeight: number; // 0.5
-  /** Tiers of I_eff by transition: kept 0.25, fixed 0.5, stillWrong 0, spoilt −0.25; scaled by effectivenessWeight (1; 0 turns I_eff off). */
+  /**
+   * Tiers of I_eff by transition: kept 0.25, fixed 0.5, stillWrong 0, spoilt −0.25; scaled by effectivenessWeight (1; 0
+   * turns I_eff off).
+   */
   readonly effectiveness: Readonly<Record<Transition, number>>;
   readonly effectivenessWeight: number; // 1
   readonly reflectionFormatWeight: number; // 0.25
@@ -29,7 +35,10 @@ export interface RewardConfig {
   readonly maxFactor: number; // T_max = 2.5 · base
 }
 
-/** The terms of one response's reward; keys as in the reward vectors. `official*` variants leave the terms they lack at 0. */
+/**
+ * The terms of one response's reward; keys as in the reward vectors. `official*` variants leave the terms they lack at
+ * 0.
+ */
 export interface RewardTerms {
   readonly format: number;
   readonly accuracy: number;

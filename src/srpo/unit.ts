@@ -1,6 +1,6 @@
 /**
- * Units in answers. Known ones convert within their dimension; any other short noun ("apples", "red circles") is a unit that
- * only equals itself. Conjunctions, hedges and number words are never units: "8 or 9" is not eight of something.
+ * Units in answers. Known ones convert within their dimension; any other short noun ("apples", "red circles") is a unit
+ * that only equals itself. Conjunctions, hedges and number words are never units: "8 or 9" is not eight of something.
  */
 import { parseNumber, type Rational } from "./number";
 
@@ -44,8 +44,9 @@ const BY_NAME: ReadonlyMap<string, Unit> = new Map(
   }),
 );
 
-const NEVER_UNITS =
-  /^(or|and|to|not|but|maybe|either|neither|nor|is|than|if|perhaps|possibly|otherwise|vs|versus|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)$/;
+const JOINING = "or and to not but maybe either neither nor is than if perhaps possibly otherwise vs versus";
+const NUMERALS = "zero one two three four five six seven eight nine ten eleven twelve";
+const NEVER_UNITS = new Set(`${JOINING} ${NUMERALS}`.split(" "));
 
 /** A unit of at most three words, each of letters, the last with an optional power; null for anything else. */
 export function readUnit(text: string): Unit | null {
@@ -61,7 +62,7 @@ export function readUnit(text: string): Unit | null {
     : (/^(.*?)\s*\^\s*([23])$/.exec(t) ?? []);
   const names = noun.split(/\s+/);
   if (names.length > 3 || !names.every((n) => /^(?:[A-Za-z]+(?:\/[A-Za-z]+)?|[€£¥])$/.test(n))) return null;
-  if (names.some((n) => NEVER_UNITS.test(n.toLowerCase()))) return null;
+  if (names.some((n) => NEVER_UNITS.has(n.toLowerCase()))) return null;
   const name = names.join(" ").toLowerCase();
   const known = BY_NAME.get(name) ?? BY_NAME.get(name.replace(/s$/, ""));
   if (!known) return { kind: `${name.replace(/s$/, "")}^${power}`, size: ONE };
@@ -76,7 +77,10 @@ export function readUnit(text: string): Unit | null {
   };
 }
 
-/** What to multiply both sides by before comparing them; null where the units are of different kinds. A missing unit fits any. */
+/**
+ * What to multiply both sides by before comparing them; null where the units are of different kinds. A missing unit
+ * fits any.
+ */
 export function sameUnit(
   left: Unit | null,
   right: Unit | null,

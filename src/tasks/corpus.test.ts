@@ -97,7 +97,9 @@ describe("a taught response", () => {
       const { problem, response } = corpusExample("noisy", 0, i);
       const { think, answer } = parts(response);
       const taught = teach({ ...problem, firstThink: think, firstAnswer: answer });
-      const whole = `${response} <reflection> ${taught.reflection} </reflection> <think> ${taught.refinedThink} </think> <answer> ${taught.refinedAnswer} </answer>`;
+      const whole =
+        `${response} <reflection> ${taught.reflection} </reflection> <think> ${taught.refinedThink} ` +
+        `</think> <answer> ${taught.refinedAnswer} </answer>`;
       expect(whole.split(" ").length).toBeLessThanOrEqual(95);
       const style =
         think.split(" ; ").length > problem.readings.length + problem.inferences.length ? "redundant" : "concise";

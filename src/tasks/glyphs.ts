@@ -1,4 +1,6 @@
-/** Two pixel fonts, drawn for this project: 3 × 5 for labels, 5 × 7 for what is itself the subject. `/` parts the rows. */
+/**
+ * Two pixel fonts, drawn for this project: 3 × 5 for labels, 5 × 7 for what is itself the subject. `/` parts the rows.
+ */
 function font(glyphs: Readonly<Record<string, string>>): ReadonlyMap<string, readonly string[]> {
   return new Map(Object.entries(glyphs).map(([character, rows]) => [character, rows.split("/")]));
 }

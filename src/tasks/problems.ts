@@ -33,7 +33,8 @@ export function makeParts(family: FamilyName, split: Split, seed: number): Probl
     if (splitOf(family, parts.facts) === split) return parts;
   }
   throw new Error(
-    `makeProblem: 10,000 draws of family "${family}" gave none of split "${split}"; the family's pictures are too few for a split of 1 in ${EVAL_SHARE}`,
+    `makeProblem: 10,000 draws of family "${family}" gave none of split "${split}"; the family's pictures are too ` +
+      `few for a split of 1 in ${EVAL_SHARE}`,
   );
 }
 
@@ -43,7 +44,8 @@ export function makeProblem(family: FamilyName, split: Split, seed: number): Pro
   const last = parts.inferences.at(-1);
   if (last === undefined)
     throw new Error(
-      `makeProblem: family "${family}" made a problem without an inference; every problem needs one, its result is the answer`,
+      `makeProblem: family "${family}" made a problem without an inference; every problem needs one, its result is ` +
+        "the answer",
     );
   return {
     id: `${family}:${split}:${seed >>> 0}`,
@@ -78,7 +80,8 @@ export function problemOf(id: string): Problem {
   const family = FAMILY_NAMES.find((known) => known === name);
   if (family === undefined || (split !== "train" && split !== "eval") || seed === undefined || !/^\d+$/.test(seed)) {
     throw new Error(
-      `problemOf: "${id}" is not a problem id; expected family:split:seed, e.g. "bars:train:7", family one of ${FAMILY_NAMES.join(", ")}`,
+      `problemOf: "${id}" is not a problem id; expected family:split:seed, e.g. "bars:train:7", family one of ` +
+        `${FAMILY_NAMES.join(", ")}`,
     );
   }
   return makeProblem(family, split, Number(seed));

@@ -181,7 +181,10 @@ export function sample(
     const total = sum(o.vocabulary, (t) => at(powers, t));
     const goal = randomUniform(o.seed, o.step, id, 0) * total;
     let reached = 0;
-    const token = powers.findIndex((power) => (reached += power) > goal);
+    const token = powers.findIndex((power) => {
+      reached += power;
+      return reached > goal;
+    });
     return {
       token,
       logprob: Math.log(at(powers, token) / total),

@@ -171,10 +171,11 @@ export class GroupStep {
       const read = await this.policy.backend.read(responseLogprobs(this.policy, batches, options, scope));
       const all = read.flatMap((values, i) => [...values.subarray(0, tokenCount(batches[i] ?? []))]);
       let at = 0;
-      const samples = group.samples.map((sample) => ({
-        ...sample,
-        logprobsAfter: all.slice(at, (at += sample.tokenIds.length)),
-      }));
+      const samples = group.samples.map((sample) => {
+        const first = at;
+        at += sample.tokenIds.length;
+        return { ...sample, logprobsAfter: all.slice(first, at) };
+      });
       this.#groups = this.#groups.map((other, i) => (i === index ? { ...other, samples } : other));
     } finally {
       scope.dispose();

@@ -7,7 +7,12 @@ function channel() {
   const faults: string[] = [];
   let receive: (message: unknown) => void = () => undefined;
   const client = new WorkerClient(
-    { send: (message) => sent.push(message), listen: (listener) => void (receive = listener) },
+    {
+      send: (message) => sent.push(message),
+      listen: (listener) => {
+        receive = listener;
+      },
+    },
     "now",
     (error) => faults.push(error.message),
   );

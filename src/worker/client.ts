@@ -93,14 +93,17 @@ export interface Engine {
  * @param token from the link that `srpo serve` printed
  */
 export function joinRunner(token: string, run: string, onFault: (error: Error) => void): Engine {
-  const address = new URL(SOCKET_PATH, location.href);
+  const address = new URL(`.${SOCKET_PATH}`, location.href);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
   address.hash = "";
   const port = new RunnerPort(() => new WebSocket(address, [SUBPROTOCOL, `${TOKEN_PREFIX}${token}`]), onFault);
   return { client: new WorkerClient(port, run, onFault), terminate: () => port.end() };
 }
 
-/** Start the training worker and a client for it. The worker's own failures (a script that does not load) reach `onFault`. */
+/**
+ * Start the training worker and a client for it. The worker's own failures (a script that does not load) reach
+ * `onFault`.
+ */
 export function startWorker(run: string, onFault: (error: Error) => void): Engine {
   const worker = new Worker(new URL("./entry.ts", import.meta.url), { type: "module", name: "srpo-training" });
   worker.onerror = (event) =>

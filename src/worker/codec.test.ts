@@ -97,7 +97,10 @@ describe("refused", () => {
 
   test("any byte changed or dropped is read or refused, never anything else", () => {
     let seed = 1;
-    const random = (below: number): number => (seed = (seed * 48271) % 2147483647) % below;
+    const random = (below: number): number => {
+      seed = (seed * 48271) % 2147483647;
+      return seed % below;
+    };
     for (let round = 0; round < 2000; round++) {
       const bytes = Uint8Array.from(good);
       bytes[random(bytes.length)] = random(256);

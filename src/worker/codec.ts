@@ -4,9 +4,9 @@
  *   "SRP1" · u32 length · JSON in UTF-8 · for each part: u32 length · bytes
  *
  * A part stands for an ArrayBuffer, a typed array, or a list of numbers (a response's log-probabilities, say), which is
- * packed in the narrowest element type that holds every value exactly: what is decoded equals what was encoded, as with a
- * structured clone. In the JSON `{"$part": [index, kind]}` marks its place; numbers that JSON lacks (NaN, ±Infinity, −0)
- * are `{"$number": "NaN"}`.
+ * packed in the narrowest element type that holds every value exactly: what is decoded equals what was encoded, as with
+ * a structured clone. In the JSON `{"$part": [index, kind]}` marks its place; numbers that JSON lacks (NaN, ±Infinity,
+ * −0) are `{"$number": "NaN"}`.
  */
 
 /** A command is small; a tab that sends more is cut off. */

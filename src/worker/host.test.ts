@@ -62,7 +62,9 @@ function rig(overrides: Partial<HostDependencies> = {}, store: SnapshotStore = n
   });
   const port: Port = {
     send: (message) => host.receive(structuredClone(message)),
-    listen: (receive) => void (toPage = receive),
+    listen: (receive) => {
+      toPage = receive;
+    },
   };
   const client = new WorkerClient(port, "run-1", (error) => faults.push(error));
   client.subscribe((event) => events.push(event));
@@ -271,20 +273,24 @@ describe("faults", () => {
     expect(groups.map(({ samples }) => samples[0]?.logprobsAfter !== undefined)).toEqual([false, true]);
   });
 
-  test("a device that is lost just as a step is done: playing goes on, and nothing asks for a run that is under way to another device", async () => {
-    const page = rig();
-    await send(page, open);
-    let lost = false;
-    page.client.subscribe((event) => {
-      if (event.type !== "stepped" || lost) return;
-      lost = true;
-      page.client.send({ type: "loseDevice" });
-    });
-    const events = await send(page, { type: "play", delay: 0, until: null });
-    expect(only(events, "error")).toEqual([]);
-    expect(only(events, "deviceLost")).toHaveLength(1);
-    expect(only(events, "stepped").at(-1)?.metrics.step).toBe(4);
-  });
+  test(
+    "a device that is lost just as a step is done: playing goes on, and nothing asks for a run that is under way " +
+      "to another device",
+    async () => {
+      const page = rig();
+      await send(page, open);
+      let lost = false;
+      page.client.subscribe((event) => {
+        if (event.type !== "stepped" || lost) return;
+        lost = true;
+        page.client.send({ type: "loseDevice" });
+      });
+      const events = await send(page, { type: "play", delay: 0, until: null });
+      expect(only(events, "error")).toEqual([]);
+      expect(only(events, "deviceLost")).toHaveLength(1);
+      expect(only(events, "stepped").at(-1)?.metrics.step).toBe(4);
+    },
+  );
 
   test("a device that is lost in the middle of playing: playing goes on", async () => {
     let reads = 0;

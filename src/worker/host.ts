@@ -30,7 +30,10 @@ const INTERRUPTING: ReadonlySet<Command["type"]> = new Set(["pause", "open", "st
 const STEPPING: ReadonlySet<Command["type"]> = new Set(["step", "phase"]);
 
 export class Host {
-  /** The run that events speak of, and the one that commands are taken for: they differ while another run is being opened. */
+  /**
+   * The run that events speak of, and the one that commands are taken for: they differ while another run is being
+   * opened.
+   */
   #id = "";
   #wanted = "";
   #queue: Promise<void> = Promise.resolve();
@@ -38,7 +41,10 @@ export class Host {
   #turn: Promise<void> = Promise.resolve();
   #playing: Promise<void> | null = null;
   #stopping = false;
-  /** Steps planned for the stage of the last finished phase; null in the base stage. Noted in the phase's turn, since afterwards the run may be on its way to another device. */
+  /**
+   * Steps planned for the stage of the last finished phase; null in the base stage. Noted in the phase's turn, since
+   * afterwards the run may be on its way to another device.
+   */
   #planned: number | null = null;
   readonly #runStore: RunStore;
   readonly #feed: GroupFeed;

@@ -1,4 +1,7 @@
-/** The page's part in choosing variants of the matrix product: `?matmul=NAME` in its address, and where the tuner's choice is kept. */
+/**
+ * The page's part in choosing variants of the matrix product: `?matmul=NAME` in its address, and where the tuner's
+ * choice is kept.
+ */
 import { MATMUL_OPTIONS, type MatmulOption } from "../tensor/webgpu/kernels/matmul/choice";
 import type { TuningStore } from "../tensor/webgpu/kernels/matmul/tuningRecord";
 import type { SnapshotStore } from "./store";

@@ -106,8 +106,8 @@ const EVENT_FIELDS: {
 function isEvent(message: unknown): message is Event {
   if (typeof message !== "object" || message === null) return false;
   const fields = message as Readonly<Record<string, unknown>>;
-  const type = fields["type"];
-  if (typeof type !== "string" || !Object.hasOwn(EVENT_FIELDS, type) || typeof fields["run"] !== "string") return false;
+  const type = fields.type;
+  if (typeof type !== "string" || !Object.hasOwn(EVENT_FIELDS, type) || typeof fields.run !== "string") return false;
   return Object.entries(EVENT_FIELDS[type as Event["type"]]).every(([key, kind]) => {
     const value = fields[key];
     return kind === "array" ? Array.isArray(value) : typeof value === kind && value !== null;

@@ -44,10 +44,12 @@ export type PolicySource =
   | { readonly kind: "shipped"; readonly name: ShippedName }
   | { readonly kind: "files"; readonly files: readonly { readonly path: string; readonly bytes: ArrayBuffer }[] };
 
-export type Command = {
-  readonly run: string;
-} /** Start (or restart) a run; `resume`: go on with the stored one, if there is one, under its own settings. `backend` null: first that passes its self-test, in the order webgpu, wasm, reference. */ & (
+export type Command = { readonly run: string } & (
   | {
+      /**
+       * Start (or restart) a run; `resume`: continue the stored one, if there is one, under its own settings. `backend`
+       * null: the first that passes its self-test, in the order webgpu, wasm, reference.
+       */
       readonly type: "open";
       readonly source: PolicySource;
       readonly settings: SettingsPatch;
@@ -70,7 +72,10 @@ export type Command = {
   | { readonly type: "reset" }
   /** Go back to a snapshot; steps after it are dropped from the run (fork). */
   | { readonly type: "restore"; readonly snapshot: string }
-  /** Which group the page shows: after an update, its rows' new log-probabilities come along (`logprobsAfter`); null: none. */
+  /**
+   * Which group the page shows: after an update, its rows' new log-probabilities come along (`logprobsAfter`); null:
+   * none.
+   */
   | { readonly type: "observe"; readonly group: number | null }
   /** Fresh samples of one problem with the current weights; nothing is trained. */
   | { readonly type: "sample"; readonly family: string | null; readonly greedy: boolean }
@@ -79,7 +84,9 @@ export type Command = {
   | { readonly type: "export" }
   /** Destroy the GPU device on purpose, to see the recovery. */
   | { readonly type: "loseDevice" }
-  /** Of a run with several tabs: from now on this one steers and the others watch. A worker's only page always steers. */
+  /**
+   * Of a run with several tabs: from now on this one steers and the others watch. A worker's only page always steers.
+   */
   | { readonly type: "steer" }
   | { readonly type: "close" }
 );
@@ -156,7 +163,9 @@ export type Event = { readonly run: string } & (
   | {
       readonly type: "exported";
       readonly files: readonly { readonly path: string; readonly bytes: ArrayBuffer }[];
-      /** The runner's folder that the policy was written to, where it is too large to be sent; `files` is empty then. */
+      /**
+       * The runner's folder that the policy was written to, where it is too large to be sent; `files` is empty then.
+       */
       readonly writtenTo?: string;
     }
   | { readonly type: "deviceLost"; readonly message: string; readonly recovering: boolean; readonly attempt: number }

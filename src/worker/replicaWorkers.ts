@@ -1,8 +1,10 @@
 /**
- * Replicas of the policy on browser workers, started by the training worker. Used on the wasm backend only: a GPU is shared anyway.
+ * Replicas of the policy on browser workers, started by the training worker. Used on the wasm backend only: a GPU is
+ * shared anyway.
  *
- * One replica where the browser reports at least four processors, none otherwise: of two, one is wanted by the page and by
- * whatever else the machine does. More than one replica gains little with the nano policy's four micro-batches a step.
+ * One replica where the browser reports at least four processors, none otherwise: of two, one is wanted by the page and
+ * by whatever else the machine does. More than one replica gains little with the nano policy's four micro-batches a
+ * step.
  */
 import {
   RemoteReplica,

@@ -1,6 +1,7 @@
 /**
  * An opened run: a backend, the policy on it and the session that trains it, and how to make all three again on a new
- * device. What a run needs from its surroundings comes in as arguments, so that it runs in a worker, in Node and in tests.
+ * device. What a run needs from its surroundings comes in as arguments, so that it runs in a worker, in Node and in
+ * tests.
  */
 import { type CheckpointFiles, InMemoryFiles } from "../policy/checkpoint/checkpointFiles";
 import { Policy } from "../policy/policy";
@@ -127,7 +128,8 @@ async function replicated(
 ): Promise<DataParallel> {
   const replicas = await openReplicas(policy, trainable).catch((error: unknown) => {
     onLost(
-      `A second worker could not be started: ${error instanceof Error ? error.message : String(error)} Training goes on with one.`,
+      `A second worker could not be started: ${error instanceof Error ? error.message : String(error)} Training goes ` +
+        "on with one.",
     );
     return [];
   });

@@ -1,6 +1,6 @@
 /**
- * The life of a run in the host: opened, resumed from what is stored, opened again on a new device, closed. Knows the one
- * run there is, and the files it came from, so that a lost device needs no network.
+ * The life of a run in the host: opened, resumed from what is stored, opened again on a new device, closed. Knows the
+ * one run there is, and the files it came from, so that a lost device needs no network.
  */
 import type { CheckpointFiles } from "../policy/checkpoint/checkpointFiles";
 import { configure } from "../training/configure";
@@ -128,7 +128,8 @@ export class RunLifecycle {
       this.post({ type: "deviceLost", message: failure, recovering, attempt: Math.min(attempt, MAX_RECOVERIES) });
       if (!recovering)
         throw new FatalError(
-          `The device was lost ${MAX_RECOVERIES} times without a finished step: ${failure} Reload the page to go on from the last saved step.`,
+          `The device was lost ${MAX_RECOVERIES} times without a finished step: ${failure} Reload the page to go on ` +
+            "from the last saved step.",
         );
       try {
         await this.begin(0, this.runStore.latest());
@@ -146,7 +147,10 @@ export class RunLifecycle {
     if (run !== null) await closeRun(run, false);
   }
 
-  /** Go on with the stored run, from the policy it came from. → false where there is none, or it cannot be used, which is said */
+  /**
+   * Go on with the stored run, from the policy it came from. → false where there is none, or it cannot be used, which
+   * is said
+   */
   private async resume(command: OpenCommand): Promise<boolean> {
     try {
       const kept = await this.runStore.resume();
@@ -160,7 +164,9 @@ export class RunLifecycle {
       this.post({
         type: "error",
         fatal: false,
-        message: `The stored run could not be continued, a fresh one is started: ${error instanceof Error ? error.message : String(error)}`,
+        message:
+          "The stored run could not be continued, a fresh one is started: " +
+          `${error instanceof Error ? error.message : String(error)}`,
       });
       return false;
     }

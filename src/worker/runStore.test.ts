@@ -55,12 +55,17 @@ describe("runStore", () => {
     let writes = 0;
     const put = store.put.bind(store);
     store.put = async (key, bytes) => {
-      if (key === LATEST && writes++ === 0) await new Promise<void>((resolve) => void (finish = resolve));
+      if (key === LATEST && writes++ === 0)
+        await new Promise<void>((resolve) => {
+          finish = resolve;
+        });
       await put(key, bytes);
     };
     await runStore.keep(snapshot(1)); // returns while its write is under way
     let second = false;
-    const keeping = runStore.keep(snapshot(2)).then(() => void (second = true));
+    const keeping = runStore.keep(snapshot(2)).then(() => {
+      second = true;
+    });
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(second).toBe(false);
     finish();

@@ -124,7 +124,9 @@ export class RunStore {
     return decodeSnapshot(bytes);
   }
 
-  /** A snapshot of the timeline; those after it are dropped from the run. @throws Error when there is none of that id */
+  /**
+   * A snapshot of the timeline; those after it are dropped from the run. @throws Error when there is none of that id
+   */
   async rewind(id: string): Promise<Snapshot> {
     const index = this.#timeline.findIndex((info) => info.id === id);
     if (index < 0) throw new Error(`there is no snapshot "${id}" in this run`);

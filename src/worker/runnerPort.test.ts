@@ -1,4 +1,7 @@
-/** The page's line to the runner: joins, breaks, comes back, or is refused for good; the client above it is the worker's. */
+/**
+ * The page's line to the runner: joins, breaks, comes back, or is refused for good; the client above it is the
+ * worker's.
+ */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { WorkerClient } from "./client";
 import { decodeMessage, encodeMessage, MAX_COMMAND_BYTES } from "./codec";

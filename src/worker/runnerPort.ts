@@ -1,7 +1,8 @@
 /**
- * The page's line to a run that lives in the runner (`srpo serve`): the worker's protocol over a WebSocket. To the client it
- * is a port like any other; what a socket has and a worker has not, the line that breaks, is told as `connection` events.
- * When the line is back the run is joined again, and the runner answers with `opened` and where the run stands now.
+ * The page's line to a run that lives in the runner (`srpo serve`): the worker's protocol over a WebSocket. To the
+ * client it is a port like any other; what a socket has and a worker has not, the line that breaks, is told as
+ * `connection` events. When the line is back the run is joined again, and the runner answers with `opened` and where
+ * the run stands now.
  */
 
 import { decodeMessage, encodeMessage, MAX_EVENT_BYTES } from "./codec";

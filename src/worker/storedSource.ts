@@ -1,6 +1,6 @@
 /**
- * Where a stored run came from: a shipped policy's name, or the very files that a visitor dropped, so that a reload can go
- * on with a policy that exists nowhere else.
+ * Where a stored run came from: a shipped policy's name, or the very files that a visitor dropped, so that a reload can
+ * go on with a policy that exists nowhere else.
  */
 import { z } from "zod";
 import type { PolicySource } from "./protocol";

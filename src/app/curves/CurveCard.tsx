@@ -9,7 +9,9 @@ import type { Curve } from "./definitions";
 const load = () => import("./Plot").then((module) => ({ default: module.Plot }));
 const Plot = lazy(load);
 
-/** Fetch the drawing code when the browser has nothing better to do: the first step then draws at once, also offline. */
+/**
+ * Fetch the drawing code when the browser has nothing better to do: the first step then draws at once, also offline.
+ */
 export function preloadPlot(): void {
   const fetchIt = (): void => {
     load().catch((reason: unknown) => console.warn("The curves' code could not be fetched ahead:", reason));
@@ -74,9 +76,11 @@ export function CurveCard({ curve, rows, span, evaluations }: CurveCardProps) {
   };
   const first = measured[0];
   const last = measured.at(-1);
+  const change = ({ key, label }: (typeof curve.series)[number]): string =>
+    `${label || curve.title}: from ${value(first, key)} to ${value(last, key)}`;
   const text =
     first && last
-      ? `${curve.title}, steps ${first.step} to ${last.step}. ${curve.series.map(({ key, label }) => `${label || curve.title}: from ${value(first, key)} to ${value(last, key)}`).join("; ")}.`
+      ? `${curve.title}, steps ${first.step} to ${last.step}. ${curve.series.map(change).join("; ")}.`
       : `${curve.title}: nothing measured yet.`;
   const width = span[1] - span[0];
   const move = (event: React.PointerEvent<HTMLElement>): void => {

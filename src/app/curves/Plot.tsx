@@ -127,6 +127,7 @@ export const Plot = memo(function Plot({ curve, rows, span, evaluations }: PlotP
           {keys[0] === "accuracy/first" &&
             evaluations.flatMap(({ step, accuracyFirst, accuracyRefined }, at) => [
               <ReferenceDot
+                // biome-ignore lint/suspicious/noArrayIndexKey: a step may be evaluated twice.
                 key={`f${at}`}
                 x={step}
                 y={accuracyFirst}
@@ -136,6 +137,7 @@ export const Plot = memo(function Plot({ curve, rows, span, evaluations }: PlotP
                 strokeWidth={1.5}
               />,
               <ReferenceDot
+                // biome-ignore lint/suspicious/noArrayIndexKey: a step may be evaluated twice.
                 key={`r${at}`}
                 x={step}
                 y={accuracyRefined}

@@ -1,4 +1,7 @@
-/** An advantage as a bar on the zero line that all rows share, and its number beside it, clear of every bar; where weights were moved, the old bar stays as an outline. */
+/**
+ * An advantage as a bar on the zero line that all rows share, and its number beside it, clear of every bar; where
+ * weights were moved, the old bar stays as an outline.
+ */
 import { explainAdvantage } from "../../srpo/explain";
 import type { Trainer } from "../../srpo/types";
 import { Why } from "../parts/Why";

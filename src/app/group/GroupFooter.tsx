@@ -12,9 +12,11 @@ function verdict(group: GroupRecord, scores: ShownScores): string | null {
   if (scores.normalised?.flat) {
     const moved = group.samples.some((sample) => changeDirection(sample) !== "same") ? ` ${MOVED_BY_OTHERS}` : "";
     return nothingRight
-      ? "Nothing is right and every reward is the same: no response is better than another, so this group teaches nothing. Its advantages are exactly 0." +
+      ? "Nothing is right and every reward is the same: no response is better than another, so this group teaches " +
+          "nothing. Its advantages are exactly 0." +
           moved
-      : "Every reward is the same: no response is better than another, so this group teaches nothing. Its advantages are exactly 0." +
+      : "Every reward is the same: no response is better than another, so this group teaches nothing. Its advantages " +
+          "are exactly 0." +
           moved;
   }
   if (nothingRight)
@@ -42,9 +44,12 @@ export function GroupFooter({ group, scores, settings, onlyShown }: GroupFooterP
             explain={() => ({
               title: "Rewards against each other",
               formula: "A = (r − mean) / (std + ε)",
-              numbers: `mean ${number(normalised.mean, 3)} · std ${number(normalised.std, 3)} · preset ${settings.grpo.preset}`,
+              numbers:
+                `mean ${number(normalised.mean, 3)} · std ${number(normalised.std, 3)} · preset ` +
+                `${settings.grpo.preset}`,
               sentence:
-                "A response is judged only against the others to the same question: better than the mean is encouraged, worse is discouraged.",
+                "A response is judged only against the others to the same question: better than the mean is " +
+                "encouraged, worse is discouraged.",
             })}
           >
             group mean <b>{number(normalised.mean)}</b> · std <b>{number(normalised.std)}</b>

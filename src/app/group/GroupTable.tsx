@@ -57,6 +57,7 @@ export function GroupTable({ group, settings, onlyShown }: GroupTableProps) {
         <tbody>
           {group.samples.map((sample, row) => (
             <SampleRow
+              // biome-ignore lint/suspicious/noArrayIndexKey: a response is known by its place in the group.
               key={row}
               sample={sample}
               shown={scores.rows[row] ?? EMPTY}

@@ -22,7 +22,8 @@ export function ProbabilityChange({ sample, row }: { readonly sample: SampleReco
         sentence:
           direction === "same"
             ? "The update hardly changed how probable this response is."
-            : `The update made the policy ${direction === "up" ? "more" : "less"} likely to say exactly this again.${movedByOthers(sample)}`,
+            : `The update made the policy ${direction === "up" ? "more" : "less"} likely to say exactly this ` +
+              `again.${movedByOthers(sample)}`,
       })}
     >
       <span className="probability-by">

@@ -1,4 +1,6 @@
-/** The problem on show: its picture as the policy sees it, the question, the answer, and the way to the other problems. */
+/**
+ * The problem on show: its picture as the policy sees it, the question, the answer, and the way to the other problems.
+ */
 import type { GroupRecord } from "../../worker/protocol";
 import { Icon } from "../parts/Icon";
 import { PixelPicture } from "../parts/PixelPicture";
@@ -45,7 +47,10 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
       <PixelPicture
         picture={problem.picture}
         size={PICTURE_SIDE}
-        alt={`The picture of the problem, ${size.width} by ${size.height} pixels: ${FAMILY_WORDS[problem.family] ?? problem.family}`}
+        alt={
+          `The picture of the problem, ${size.width} by ${size.height} pixels: ` +
+          `${FAMILY_WORDS[problem.family] ?? problem.family}`
+        }
       />
       <div className="problem-text">
         <p className="problem-kind">
@@ -68,6 +73,7 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
           <div className="problem-more">
             {problem.morePictures.map((picture, index) => (
               <PixelPicture
+                // biome-ignore lint/suspicious/noArrayIndexKey: the pictures of a problem are known by their order.
                 key={index}
                 picture={picture}
                 size={MORE_SIDE}

@@ -49,8 +49,9 @@ export function SampleDetail({ sample, shown: { facts }, row, settings }: Sample
           </dl>
         )}
         <p className="detail-numbers">
-          {whole.tokens} tokens{whole.tokens > sample.tokens.length && ` (the first ${sample.tokens.length} are shown)`}{" "}
-          · log p {number(whole.logprob)} · mean entropy {number(whole.entropy / Math.max(1, whole.tokens), 3)} nats
+          {whole.tokens} tokens
+          {whole.tokens > sample.tokens.length && ` (the first ${sample.tokens.length} are shown)`} · log p{" "}
+          {number(whole.logprob)} · mean entropy {number(whole.entropy / Math.max(1, whole.tokens), 3)} nats
           {facts && <> · first think and answer {facts.baseTokens} tokens</>}
         </p>
       </td>

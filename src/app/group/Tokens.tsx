@@ -10,7 +10,9 @@ interface TokensProps {
   readonly grpo: Settings["grpo"];
   readonly label: string;
   readonly className?: string;
-  /** In the order of the tab key: only in the opened row, which shows every token; else there would be dozens of stops. */
+  /**
+   * In the order of the tab key: only in the opened row, which shows every token; else there would be dozens of stops.
+   */
   readonly reachable?: boolean;
 }
 
@@ -56,14 +58,14 @@ export function Tokens({ sample, at, grpo, label, className = "", reachable = fa
     show(container.querySelector(`[data-token="${next}"]`), next);
   };
 
-  const token = (index: number): ReactNode => (
-    <span
-      data-token={index}
-      className={`token${Math.exp(sample.logprobs[index] ?? 0) < UNSURE ? " is-unsure" : ""}${focused === index ? " is-focused" : ""}`}
-    >
-      {sample.tokens[index]}
-    </span>
-  );
+  const token = (index: number): ReactNode => {
+    const unsure = Math.exp(sample.logprobs[index] ?? 0) < UNSURE ? " is-unsure" : "";
+    return (
+      <span data-token={index} className={`token${unsure}${focused === index ? " is-focused" : ""}`}>
+        {sample.tokens[index]}
+      </span>
+    );
+  };
   return (
     <span
       className={`tokens ${className}`}
@@ -73,7 +75,7 @@ export function Tokens({ sample, at, grpo, label, className = "", reachable = fa
       aria-describedby="why"
       data-arrows="own"
       onPointerOver={(event) => {
-        const token = event.target instanceof HTMLElement ? event.target.dataset["token"] : undefined;
+        const token = event.target instanceof HTMLElement ? event.target.dataset.token : undefined;
         if (token !== undefined) show(event.target as HTMLElement, Number(token));
       }}
       onPointerLeave={(event) => {

@@ -1,4 +1,7 @@
-/** Where the policy lives: backend, adapter, speed; on demand what it cost to start and why better backends were passed over. */
+/**
+ * Where the policy lives: backend, adapter, speed; on demand what it cost to start and why better backends were passed
+ * over.
+ */
 import { useId, useState } from "react";
 import { Icon } from "../parts/Icon";
 import { useRun } from "../state/hooks";
@@ -47,6 +50,7 @@ export function BackendBadge() {
   const passed = opened.passedOver[0];
   const { download, device, pipelines, selfTest, load } = opened.costs;
   return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: the card closes as focus leaves, or on Escape.
     <div
       className="badge-place"
       onKeyDown={(event) => {
@@ -81,8 +85,7 @@ export function BackendBadge() {
         </h2>
         {served && (
           <p>
-            The run lives in a Node process on your machine and goes on when this tab is closed. Its policy came from{" "}
-            {served.policy}
+            The run lives in a Node process and continues when this tab is closed. Its policy came from {served.policy}
             {served.data !== null && <>, its problems from {served.data}</>}.
           </p>
         )}

@@ -8,7 +8,7 @@ import { StageStepper } from "./StageStepper";
 import { Transport } from "./Transport";
 
 export function toggleTheme(): void {
-  setTaste({ theme: document.documentElement.dataset["theme"] === "dark" ? "light" : "dark" });
+  setTaste({ theme: document.documentElement.dataset.theme === "dark" ? "light" : "dark" });
 }
 
 function Mark() {

@@ -36,6 +36,7 @@ export function Help() {
   }, [open]);
   const close = (): void => view.setState({ help: false });
   return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: a click beside the dialog closes it; Escape does so by itself.
     <dialog
       className="help"
       ref={dialog}

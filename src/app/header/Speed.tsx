@@ -1,4 +1,6 @@
-/** How fast play goes: full speed, or slow enough to watch the phases. Changing it while playing takes effect at once. */
+/**
+ * How fast play goes: full speed, or slow enough to watch the phases. Changing it while playing takes effect at once.
+ */
 import { usePlayground, useRun, useView } from "../state/hooks";
 import { SPEEDS, setTaste } from "../state/view";
 

@@ -7,7 +7,8 @@ import { NumberKnob } from "./NumberKnob";
 /** 0.0002 → 2·10⁻⁴ */
 function scientific(value: number): string {
   const [mantissa = "", power = ""] = value.toExponential(0).split("e");
-  return `${mantissa}·10${power.replace("+", "").replace(/./g, (sign) => (sign === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹".charAt(Number(sign))))}`;
+  const raised = (sign: string): string => (sign === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹".charAt(Number(sign)));
+  return `${mantissa}·10${power.replace("+", "").replace(/./g, raised)}`;
 }
 const whole = (value: number): string => String(Math.round(value));
 const PRESETS: readonly Settings["grpo"]["preset"][] = ["srpo", "trl", "verl", "easyr1", "openrlhf"];

@@ -1,4 +1,6 @@
-/** The page's few icons, drawn on a 16-pixel grid in the current colour. Always beside a name, never the name itself. */
+/**
+ * The page's few icons, drawn on a 16-pixel grid in the current colour. Always beside a name, never the name itself.
+ */
 const PATHS = {
   play: <path d="M5 3.2v9.6L12.8 8z" fill="currentColor" stroke="none" />,
   pause: <path d="M4.5 3.5h2.4v9H4.5zM9.1 3.5h2.4v9H9.1z" fill="currentColor" stroke="none" />,
@@ -7,10 +9,16 @@ const PATHS = {
   phase: <path d="M3 8h6M6.5 5.2 9.3 8l-2.8 2.8M12.5 5v6" />,
   reset: <path d="M3.4 8a4.6 4.6 0 1 0 1.5-3.4M3.2 2.7v2.8h2.8" />,
   link: (
-    <path d="M6.7 9.3 9.3 6.7M7.2 4.9l1.3-1.3a2.7 2.7 0 0 1 3.9 3.9L11.1 8.8M8.8 11.1l-1.3 1.3a2.7 2.7 0 0 1-3.9-3.9l1.3-1.3" />
+    <>
+      <path d="M6.7 9.3 9.3 6.7M7.2 4.9l1.3-1.3a2.7 2.7 0 0 1 3.9 3.9L11.1 8.8" />
+      <path d="M8.8 11.1l-1.3 1.3a2.7 2.7 0 0 1-3.9-3.9l1.3-1.3" />
+    </>
   ),
   sun: (
-    <path d="M8 5.2a2.8 2.8 0 1 0 0 5.6 2.8 2.8 0 0 0 0-5.6zM8 1.5v1.6M8 12.9v1.6M1.5 8h1.6M12.9 8h1.6M3.4 3.4l1.1 1.1M11.5 11.5l1.1 1.1M3.4 12.6l1.1-1.1M11.5 4.5l1.1-1.1" />
+    <>
+      <path d="M8 5.2a2.8 2.8 0 1 0 0 5.6 2.8 2.8 0 0 0 0-5.6zM8 1.5v1.6M8 12.9v1.6M1.5 8h1.6M12.9 8h1.6" />
+      <path d="M3.4 3.4l1.1 1.1M11.5 11.5l1.1 1.1M3.4 12.6l1.1-1.1M11.5 4.5l1.1-1.1" />
+    </>
   ),
   moon: <path d="M13 9.6A5.5 5.5 0 0 1 6.4 3a5.5 5.5 0 1 0 6.6 6.6z" />,
   help: <path d="M5.7 6a2.3 2.3 0 1 1 3.5 2c-.8.5-1.2.9-1.2 1.8M8 12.3v.1" />,
@@ -29,7 +37,10 @@ const PATHS = {
   refined: <path d="m8 2.3 1.5 3.9 4.1.2-3.2 2.7 1.1 4L8 10.9l-3.5 2.2 1.1-4L2.4 6.4l4.1-.2z" />,
   warning: <path d="M8 2.5 14 13H2zM8 6.5v3M8 11.3v.1" />,
   chip: (
-    <path d="M4.5 4.5h7v7h-7zM6.5 2v2.5M9.5 2v2.5M6.5 11.5V14M9.5 11.5V14M2 6.5h2.5M2 9.5h2.5M11.5 6.5H14M11.5 9.5H14" />
+    <>
+      <path d="M4.5 4.5h7v7h-7zM6.5 2v2.5M9.5 2v2.5M6.5 11.5V14M9.5 11.5V14" />
+      <path d="M2 6.5h2.5M2 9.5h2.5M11.5 6.5H14M11.5 9.5H14" />
+    </>
   ),
   pin: <path d="M8 14V9.5M4.5 9.5h7L10 6.5v-4H6v4z" />,
 } as const;

@@ -1,4 +1,7 @@
-/** A problem's picture, each pixel a crisp square, exactly as the policy receives it; one with more pixels than the place has is scaled down. */
+/**
+ * A problem's picture, each pixel a crisp square, exactly as the policy receives it; one with more pixels than the
+ * place has is scaled down.
+ */
 import { useEffect, useRef } from "react";
 import type { ProblemRecord } from "../../worker/protocol";
 

@@ -65,6 +65,7 @@ export function WhyCard() {
   const { explanation, anchor } = useStore(why);
   const card = useRef<HTMLDivElement>(null);
   const [place, setPlace] = useState({ left: 0, top: 0 });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the text of the explanation decides how large the card is.
   useLayoutEffect(() => {
     if (card.current === null || anchor === null) return;
     const { width, height } = card.current.getBoundingClientRect();

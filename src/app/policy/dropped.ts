@@ -36,13 +36,15 @@ export async function readPolicy(
   if (missing.length > 0) {
     const names = missing.map((pattern) => pattern.source.replace(/[\\^$]/g, "").replace(/^\./, "a .")).join(", ");
     throw new Error(
-      `This is no Hugging Face checkpoint folder: ${names} is missing. Drop the folder that holds config.json, tokenizer.json and the weights.`,
+      `This is no Hugging Face checkpoint folder: ${names} is missing. Drop the folder that holds config.json, ` +
+        "tokenizer.json and the weights.",
     );
   }
   const size = files.reduce((sum, { file }) => sum + file.size, 0);
   if (size > LARGEST)
     throw new Error(
-      `This folder holds ${Math.round(size / 2 ** 20)} MiB; the page opens at most ${LARGEST / 2 ** 20} MiB. Train larger checkpoints with the command line: npm run srpo -- train --help.`,
+      `This folder holds ${Math.round(size / 2 ** 20)} MiB; the page opens at most ${LARGEST / 2 ** 20} MiB. Train ` +
+        "larger checkpoints with the command line: npm run srpo -- train --help.",
     );
   return {
     kind: "files",

@@ -101,6 +101,7 @@ export function SftView() {
       ) : (
         <ul className="examples" aria-label="Newest records">
           {examples.map((example, at) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: records repeat; counted from the oldest, a number stays.
             <Example key={`${example.problem.id}:${examples.length - at}`} example={example} />
           ))}
         </ul>

@@ -65,7 +65,10 @@ function remember(state: GroupsState): readonly StepGroups[] {
   if (now === null || now.phase !== "update") return past;
   const kept = [...past.filter((entry) => entry.step !== now.step), now].slice(-LOOK_BACK);
   let tokens = 0;
-  const first = kept.findLastIndex((entry) => (tokens += tokensOf(entry)) > LOOK_BACK_TOKENS);
+  const first = kept.findLastIndex((entry) => {
+    tokens += tokensOf(entry);
+    return tokens > LOOK_BACK_TOKENS;
+  });
   return kept.slice(Math.min(first + 1, kept.length - 1));
 }
 

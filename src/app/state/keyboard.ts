@@ -76,6 +76,6 @@ export function ownsKey(target: EventTarget | null, key: string): boolean {
     return true;
   }
   if (target instanceof HTMLSelectElement) return true;
-  if (target.dataset["arrows"] === "own" && key.startsWith("Arrow")) return true;
+  if (target.dataset.arrows === "own" && key.startsWith("Arrow")) return true;
   return key === " " && target.closest("button, summary, a, [role=button], [role=tab]") !== null;
 }

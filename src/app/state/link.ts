@@ -31,7 +31,10 @@ function difference(value: Tree, base: Tree): Tree | undefined {
   return changed.length === 0 ? undefined : Object.fromEntries(changed);
 }
 
-/** "" for the defaults, else e.g. "#v=1&from=base&s=…" with the changed settings as JSON. A folder of one's own cannot be linked to. */
+/**
+ * "" for the defaults, else e.g. "#v=1&from=base&s=…" with the changed settings as JSON. A folder of one's own cannot
+ * be linked to.
+ */
 export function encodeLink(settings: Settings, start: Start): string {
   const changed = difference(settings, defaultSettings);
   const from = start === DEFAULT_START || start === "own" ? "" : `&from=${start}`;
@@ -68,7 +71,10 @@ export type DecodedLink =
   | { readonly ok: true; readonly settings: SettingsPatch; readonly from: ShippedName }
   | { readonly ok: false; readonly why: string };
 
-/** Settings and start of a link. Keys it does not know are dropped, values out of range are refused with the schema's words. */
+/**
+ * Settings and start of a link. Keys it does not know are dropped, values out of range are refused with the schema's
+ * words.
+ */
 export function decodeLink(hash: string): DecodedLink {
   const query = new URLSearchParams(hash.replace(/^#/, ""));
   if (!["v", "from", "s"].some((key) => query.has(key))) return { ok: true, settings: {}, from: DEFAULT_START };

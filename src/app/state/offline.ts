@@ -45,7 +45,7 @@ async function keepLoaded(): Promise<void> {
   const loaded = performance
     .getEntriesByType("resource")
     .map(({ name }) => name)
-    .filter((name) => name.startsWith(location.origin));
+    .filter((name) => name.startsWith(new URL(".", location.href).href));
   await Promise.all(
     [location.href, ...loaded].map((address) => fetch(address, { cache: "force-cache" }).catch(report)),
   );

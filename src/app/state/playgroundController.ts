@@ -223,7 +223,8 @@ export function createPlayground({
       playground.notify(
         "info",
         "Fixed for this run",
-        "Which parts are trained is decided when the runner opens the policy: stop it and begin another run with srpo serve --set freezeVision=…",
+        "Which parts are trained is decided when the runner opens the policy: stop it and begin another run with " +
+          "srpo serve --set freezeVision=…",
       );
       return;
     }

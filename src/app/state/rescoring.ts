@@ -37,7 +37,10 @@ export function errorOf(sample: SampleRecord): string | null {
   return sample.score && "error" in sample.score ? sample.score.error : null;
 }
 
-/** A ghost that reads like the number beside it would only puzzle: they differ where they are written differently (and not by rounding alone). */
+/**
+ * A ghost that reads like the number beside it would only puzzle: they differ where they are written differently (and
+ * not by rounding alone).
+ */
 const differs = (a: number, b: number): boolean => Math.abs(a - b) > 1e-6 && number(a) !== number(b);
 
 /** `wanted` is what the controls say. The group's own scores become ghosts wherever they differ. */
@@ -47,7 +50,7 @@ export function rescore(
 ): ShownScores {
   const facts = samples.map((sample) => scoreOf(sample)?.facts ?? null);
   const terms = facts.map((each) => each && rewardTerms(each, wanted.reward));
-  const totals = terms.map((each) => each && each.total);
+  const totals = terms.map((each) => each?.total ?? null);
   const now = before ? groupAdvantages(totals, wanted.grpo.preset) : null;
   const rows = samples.map((sample, row): ShownRow => {
     const mine = terms[row] ?? null;

@@ -1,4 +1,6 @@
-/** The page of a run that lives in the runner: joined without a word, observedGroup or steered, its line lost and found. */
+/**
+ * The page of a run that lives in the runner: joined without a word, observedGroup or steered, its line lost and found.
+ */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { CommandBody } from "../../worker/client";
 import { defaultSettings, type Event } from "../../worker/protocol";

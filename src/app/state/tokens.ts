@@ -1,4 +1,6 @@
-/** A response as the table shows it: which tokens are thought, which are the answer, and what one token's numbers say. */
+/**
+ * A response as the table shows it: which tokens are thought, which are the answer, and what one token's numbers say.
+ */
 import { explainRatio, explainSurrogate } from "../../srpo/explainUpdate";
 import { evaluateObjective, objectiveOf } from "../../srpo/objective";
 import type { Segment } from "../../srpo/types";
@@ -86,9 +88,15 @@ export function movedByOthers(sample: SampleRecord): string {
   const { advantage } = sample;
   if (direction === "same" || advantage === undefined) return "";
   if (Math.abs(advantage) < 1e-9)
-    return " Its own advantage is 0 and pushed nothing: the step's other groups, AdamW's momentum and the weights that all responses share moved it.";
+    return (
+      " Its own advantage is 0 and pushed nothing: the step's other groups, AdamW's momentum and the weights " +
+      "that all responses share moved it."
+    );
   if (advantage > 0 === (direction === "up")) return "";
-  return " Its own advantage pushes the other way: the step's other responses, AdamW's momentum and the weights that all of them share outweighed it.";
+  return (
+    " Its own advantage pushes the other way: the step's other responses, AdamW's momentum and the weights that " +
+    "all of them share outweighed it."
+  );
 }
 
 /** Why a token's numbers are what they are; after an update also its ratio, and what the objective makes of it. */
@@ -97,7 +105,9 @@ export function explainToken(sample: SampleRecord, at: number, grpo: Settings["g
   const entropy = sample.entropies[at] ?? 0;
   const after = sample.logprobsAfter?.[at];
   const title = `“${sample.tokens[at]?.trim() ?? ""}” · token ${at + 1} of ${wholeOf(sample).tokens}`;
-  const said = `log p = ${number(before, 3)} · p = ${number(100 * Math.exp(before), 1)} % · entropy ${number(entropy, 3)} nats`;
+  const said =
+    `log p = ${number(before, 3)} · p = ${number(100 * Math.exp(before), 1)} % · entropy ` +
+    `${number(entropy, 3)} nats`;
   if (after === undefined || sample.logprobsAfter === undefined) {
     return {
       title,
@@ -121,6 +131,8 @@ export function explainToken(sample: SampleRecord, at: number, grpo: Settings["g
     title,
     formula: `${ratio.formula}\n${next.formula}`,
     numbers: `${said}\n${ratio.substituted}\n${next.substituted}`,
-    sentence: `${ratio.sentence} Were this rollout used for another update: ${next.sentence.charAt(0).toLowerCase()}${next.sentence.slice(1)}`,
+    sentence:
+      `${ratio.sentence} Were this rollout used for another update: ` +
+      `${next.sentence.charAt(0).toLowerCase()}${next.sentence.slice(1)}`,
   };
 }

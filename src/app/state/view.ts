@@ -1,4 +1,7 @@
-/** What only the page knows: theme, open panels, the step under the cursor, the speed. Kept across visits where it is a taste. */
+/**
+ * What only the page knows: theme, open panels, the step under the cursor, the speed. Kept across visits where it is a
+ * taste.
+ */
 
 import { z } from "zod";
 import { createStore } from "zustand/vanilla";
@@ -59,7 +62,7 @@ export function applyTheme(): () => void {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const apply = (): void => {
     const { theme } = view.getState();
-    document.documentElement.dataset["theme"] = theme === "system" ? (dark.matches ? "dark" : "light") : theme;
+    document.documentElement.dataset.theme = theme === "system" ? (dark.matches ? "dark" : "light") : theme;
   };
   apply();
   dark.addEventListener("change", apply);

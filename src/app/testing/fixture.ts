@@ -67,7 +67,8 @@ function respond(
   const readLeft = clamp(trueLeft + slip());
   const readRight = clamp(trueRight + slip());
   const first = readLeft + readRight;
-  const think1 = `${left} = ${readLeft} ; ${right} = ${readRight} ; ${readLeft} + ${readRight} = ${first}${next() < 0.3 ? ` ; so ${readLeft} + ${readRight} = ${first}` : ""}`;
+  const summed = `${readLeft} + ${readRight} = ${first}`;
+  const think1 = `${left} = ${readLeft} ; ${right} = ${readRight} ; ${summed}${next() < 0.3 ? ` ; so ${summed}` : ""}`;
   const sees = next() < 0.45 + 0.5 * skill;
   const second = sees ? answer : clamp(first + (next() < 0.3 ? 1 : 0));
   const firstRight = first === answer;
@@ -79,7 +80,8 @@ function respond(
         : sees
           ? `check ${right} ; it is ${trueRight} not ${readRight}`
           : "check again ; the sum is right";
-  const think2 = `${left} = ${trueLeft} ; ${right} = ${second - trueLeft} ; ${trueLeft} + ${second - trueLeft} = ${second}`;
+  const right2 = second - trueLeft;
+  const think2 = `${left} = ${trueLeft} ; ${right} = ${right2} ; ${trueLeft} + ${right2} = ${second}`;
   const wellFormed = next() < 0.93;
   const words: string[] = [];
   const segments: (Segment | null)[] = [];

@@ -190,7 +190,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
 };
 
 const query = new URLSearchParams(location.search);
-const scene = SCENES[query.get("state") ?? "grpo"] ?? SCENES["grpo"];
+const scene = SCENES[query.get("state") ?? "grpo"] ?? SCENES.grpo;
 const place = document.getElementById("root");
 if (scene === undefined || place === null) throw new Error('stage.html needs an element with id "root" and a scene.');
 

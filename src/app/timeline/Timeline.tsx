@@ -1,4 +1,6 @@
-/** The run as a line: where it is, what can be looked back at, and the snapshots from which it can go on differently. */
+/**
+ * The run as a line: where it is, what can be looked back at, and the snapshots from which it can go on differently.
+ */
 import { useState } from "react";
 import type { SnapshotInfo } from "../../worker/protocol";
 import { Icon } from "../parts/Icon";

@@ -25,6 +25,7 @@ export function KnobSheet() {
   }, [open]);
   const close = (): void => view.setState({ sheet: false });
   return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: a click beside the dialog closes it; Escape does so by itself.
     <dialog
       className="sheet"
       ref={dialog}

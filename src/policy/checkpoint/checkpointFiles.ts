@@ -98,7 +98,7 @@ export class UrlFiles implements CheckpointFiles {
     }
     if (!response.ok)
       throw new CheckpointError(
-        `${url}: the server answered ${response.status} ${response.statusText}`.trimEnd() + ".",
+        `${`${url}: the server answered ${response.status} ${response.statusText}`.trimEnd()}.`,
       );
     // A development server answers a missing file with the page itself.
     if (response.headers.get("content-type")?.startsWith("text/html"))

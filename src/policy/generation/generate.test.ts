@@ -100,7 +100,13 @@ describe("slots", () => {
     let most = 0;
     await model.generate(
       sampled,
-      { ...OPTIONS, slots: 2, onToken: () => void (most = Math.max(most, backend.memoryBytes() - before)) },
+      {
+        ...OPTIONS,
+        slots: 2,
+        onToken: () => {
+          most = Math.max(most, backend.memoryBytes() - before);
+        },
+      },
       0,
     );
     const { text } = model.config;

@@ -76,7 +76,7 @@ export function adapterConfigJson(options: LoraOptions): string {
     use_dora: false,
     use_rslora: options.rankStabilised,
   };
-  return JSON.stringify(config, null, 2) + "\n";
+  return `${JSON.stringify(config, null, 2)}\n`;
 }
 
 /** The options of an adapter folder. */

@@ -107,7 +107,7 @@ export function expandImageTokens(ids: Int32Array, imageTokenId: number, counts:
   const expanded = new Int32Array(ids.length + counts.reduce((sum, count) => sum + count - 1, 0));
   let [to, image] = [0, 0];
   for (const id of ids) {
-    const repeat = id === imageTokenId ? counts[image++]! : 1;
+    const repeat = id === imageTokenId ? (counts[image++] ?? 0) : 1;
     expanded.fill(id, to, to + repeat);
     to += repeat;
   }

@@ -133,7 +133,7 @@ export class PolicyTokenizer {
   decode(ids: ArrayLike<number>, { skipSpecial = false }: { skipSpecial?: boolean } = {}): string {
     const kept: number[] = [];
     for (let i = 0; i < ids.length; i++) {
-      const id = ids[i]!;
+      const id = ids[i] ?? -1;
       if (this.tokens[id] === undefined)
         throw new TokenizerError(
           `Token id ${id} (at place ${i}) is outside the vocabulary of ${this.vocabSize} tokens.`,

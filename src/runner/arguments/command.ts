@@ -34,7 +34,8 @@ export const workersFlag = {
   default: "1",
   valueHint: "n",
   description:
-    "Threads that compute, each with a copy of the policy (wasm backend only); the same result with any number from 2 on",
+    "Threads that compute, each with a copy of the policy (wasm backend only); the same result with any number from " +
+    "2 on",
 } as const;
 export const packingFlag = {
   type: "string",

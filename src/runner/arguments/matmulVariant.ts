@@ -1,6 +1,6 @@
 /**
- * The variant of the matrix product that the command line asks for on the WebGPU backend: `--matmul NAME`, or the variable
- * SRPO_MATMUL, which the flag sets so that processes and threads started by this one compute alike.
+ * The variant of the matrix product that the command line asks for on the WebGPU backend: `--matmul NAME`, or the
+ * variable SRPO_MATMUL, which the flag sets so that processes and threads started by this one compute alike.
  */
 import { MATMUL_OPTIONS, type MatmulOption } from "../../tensor/webgpu/kernels/matmul/choice";
 import { type Arguments, UsageError } from "./usage";
@@ -10,7 +10,9 @@ export const MATMUL_VARIABLE = "SRPO_MATMUL";
 export const matmulFlag = {
   type: "string",
   valueHint: MATMUL_OPTIONS.join("|"),
-  description: `Variant of the matrix product on the webgpu backend; by default register tiles on CPU adapters, and on GPUs the fastest, measured once. Also the variable ${MATMUL_VARIABLE}`,
+  description:
+    "Variant of the matrix product on the webgpu backend; by default register tiles on CPU adapters, and " +
+    `on GPUs the fastest, measured once. Also the variable ${MATMUL_VARIABLE}`,
 } as const;
 
 /** @throws UsageError when the flag's value is no variant */

@@ -24,7 +24,8 @@ export function nearestPath(path: string, known: readonly string[]): string | nu
   let best: string | null = null;
   let bestDistance = Infinity;
   for (const candidate of known) {
-    // The whole path breaks ties: it is longer than any last name, so a hundredth of it never outweighs one letter there.
+    // The whole path breaks ties: it is longer than any last name, so a hundredth of it never outweighs one letter
+    // there.
     const distance = editDistance(last(path), last(candidate)) + editDistance(path, candidate) / 100;
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }

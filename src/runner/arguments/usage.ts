@@ -64,7 +64,8 @@ export class Arguments {
 }
 
 /**
- * Read raw arguments: --flag value, --flag=value, --switch, words that stand for a positional flag, and settings by --set path=value or --section.path value.
+ * Read raw arguments: --flag value, --flag=value, --switch, words that stand for a positional flag, and settings by
+ * --set path=value or --section.path value.
  * @throws UsageError on an unknown flag, a flag without its value, a missing required flag, or a stray word
  */
 export function parseArguments(rawArgs: readonly string[], flags: ArgsDef): Arguments {
@@ -104,7 +105,8 @@ export function parseArguments(rawArgs: readonly string[], flags: ArgsDef): Argu
   const missing = Object.entries(flags).find(([key, flag]) => flag.required === true && !values.has(key));
   if (missing !== undefined)
     throw new UsageError(
-      `${missing[1].type === "positional" ? missing[0].toUpperCase() : `--${kebabCase(missing[0])}`} is needed; see --help`,
+      `${missing[1].type === "positional" ? missing[0].toUpperCase() : `--${kebabCase(missing[0])}`} is needed; see ` +
+        "--help",
     );
   return new Arguments(values, flags, patch);
 }
@@ -130,7 +132,10 @@ function pathAndValue(text: string): [string, string] {
   return [text.slice(0, equals), text.slice(equals + 1)];
 }
 
-/** Lay a value at a dotted path. Numbers, true, false, null and JSON lists are read as such; a,b is a list where the settings have one. */
+/**
+ * Lay a value at a dotted path. Numbers, true, false, null and JSON lists are read as such; a,b is a list where the
+ * settings have one.
+ */
 function assign(patch: Record<string, unknown>, path: string, text: string): void {
   const names = path.split(".");
   let at = patch;

@@ -54,7 +54,10 @@ export async function backendLimits(name: BackendName): Promise<AdapterLimits> {
   }
 }
 
-/** Bytes that a backend may still take: what the host has free, 4 GiB at most on the wasm backend; null on a GPU, which does not tell. */
+/**
+ * Bytes that a backend may still take: what the host has free, 4 GiB at most on the wasm backend; null on a GPU, which
+ * does not tell.
+ */
 export function memoryOf(name: BackendName, { software }: AdapterLimits): number | null {
   if (!software) return null;
   return name === "wasm" ? Math.min(2 ** 32, freemem()) : freemem();

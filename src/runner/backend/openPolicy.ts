@@ -12,7 +12,10 @@ export interface OpenedPolicy {
   close(): Promise<void>;
 }
 
-/** @param trainable "none" where nothing is trained: no gradients or moments are allocated. A command with the flags packing, adapter or maxPixels has them heeded. */
+/**
+ * @param trainable "none" where nothing is trained: no gradients or moments are allocated. A command with the flags
+ * packing, adapter or maxPixels has them heeded.
+ */
 export async function openPolicy(
   args: Arguments,
   directory: string,

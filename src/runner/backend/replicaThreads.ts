@@ -22,7 +22,8 @@ export async function openWorkers(
   if (workers === 1) return null;
   if (policy.backend.name !== "wasm")
     throw new UsageError(
-      `--workers ${workers}: only the wasm backend computes on several threads, this is ${policy.backend.name}; give --backend wasm or --workers 1`,
+      `--workers ${workers}: only the wasm backend computes on several threads, this is ${policy.backend.name}; give ` +
+        "--backend wasm or --workers 1",
     );
   if (policy.model.lora !== null)
     throw new UsageError(

@@ -80,7 +80,8 @@ export const inspectCommand: RunnerCommand = {
     const available = memory === null ? null : byteCount("memory", memory);
     const plan = planMemory(checkpoint.config, options);
     const limits = await backendLimits(backend);
-    const needed = plan.activations > KEPT_ACTIVATION_BYTES ? plan.peakRecomputed : plan.peak; // as train does by itself
+    // as train does by itself
+    const needed = plan.activations > KEPT_ACTIVATION_BYTES ? plan.peakRecomputed : plan.peak;
     const fits =
       Math.max(plan.largestWeight.bytes, 4 * plan.trained) <= limits.bufferBytes &&
       (available === null || needed <= available);
@@ -144,24 +145,33 @@ function text({
   const size = (bytes: number): string => readableBytes(bytes).padStart(10);
   const blocks = Math.ceil(plan.largestWeight.bytes / limits.bindingBytes);
   const training = plan.trained > 0;
+  const byItself = `${needed < plan.peak ? "as" : "unlike what"} train does by itself`;
+  const recomputed = `${readableBytes(plan.peakRecomputed)} recomputed, ${byItself}`;
   const lines = [
-    `${directory}: Qwen2.5-VL, ${parametersOnDisk.toLocaleString("en")} parameters, ${readableBytes(bytesOnDisk)} in ${formats.join(" and ")}`,
-    `  decoder  ${t.layers} layers × ${t.hiddenSize}, ${t.heads} heads (${t.kvHeads} key/value) of ${t.headDim}, MLP ${t.intermediateSize}, vocabulary ${t.vocabSize}${t.tieWordEmbeddings ? ", head tied" : ""}`,
-    `  tower    ${v.depth} blocks × ${v.hiddenSize}, ${v.heads} heads, MLP ${v.intermediateSize}, patches of ${v.patchSize} px, windows of ${v.windowSize} px`,
+    `${directory}: Qwen2.5-VL, ${parametersOnDisk.toLocaleString("en")} parameters, ${readableBytes(bytesOnDisk)} in ` +
+      `${formats.join(" and ")}`,
+    `  decoder  ${t.layers} layers × ${t.hiddenSize}, ${t.heads} heads (${t.kvHeads} key/value) of ${t.headDim}, MLP ` +
+      `${t.intermediateSize}, vocabulary ${t.vocabSize}${t.tieWordEmbeddings ? ", head tied" : ""}`,
+    `  tower    ${v.depth} blocks × ${v.hiddenSize}, ${v.heads} heads, MLP ${v.intermediateSize}, patches of ` +
+      `${v.patchSize} px, windows of ${v.windowSize} px`,
     `memory plan on ${limits.adapter}`,
     `  ${size(plan.frozenWeights)}  frozen weights in ${frozenFormat ?? "f32"}`,
     ...(training
       ? [
-          `  ${size(plan.trainedState)}  ${plan.trained.toLocaleString("en")} trained values, their gradient and moments`,
+          `  ${size(plan.trainedState)}  ${plan.trained.toLocaleString("en")} trained values, their gradient and ` +
+            "moments",
         ]
       : []),
-    `  ${size(plan.kvCache)}  KV cache in ${plan.cacheFormat}, ${plan.kvCacheOfToken.toLocaleString("en")} bytes a token: ${plan.prefixRows.toLocaleString("en")} of prompts in flight, ${plan.slots} × ${completionTokens} of responses being written`,
+    `  ${size(plan.kvCache)}  KV cache in ${plan.cacheFormat}, ${plan.kvCacheOfToken.toLocaleString("en")} bytes a ` +
+      `token: ${plan.prefixRows.toLocaleString("en")} of prompts in flight, ${plan.slots} × ${completionTokens} of ` +
+      "responses being written",
     `  ${size(plan.prefill)}  activations of the prompts computed together`,
     `  ${size(plan.decode)}  logits of one decode step, ${plan.slots} rows`,
     `  ${size(plan.visionTower)}  vision tower over ${options.imageTokens} image tokens`,
     ...(training
       ? [
-          `  ${size(plan.activations)}  activations of an update of ${microBatch} response${microBatch === 1 ? "" : "s"}, all layers kept`,
+          `  ${size(plan.activations)}  activations of an update of ${microBatch} ` +
+            `response${microBatch === 1 ? "" : "s"}, all layers kept`,
           `  ${size(plan.activationsRecomputed)}  … layer by layer recomputed`,
           ...(plan.reference > 0
             ? [`  ${size(plan.reference)}  the frozen copy that a KL term is measured against`]
@@ -169,12 +179,15 @@ function text({
           `  ${size(0)}  logits in training: never held`,
         ]
       : []),
-    `  ${size(plan.peak)}  at the worst moment${training ? `, all layers kept; ${readableBytes(plan.peakRecomputed)} recomputed, ${needed < plan.peak ? "as" : "unlike what"} train does by itself` : ""}`,
-    `largest weight: ${plan.largestWeight.key}, ${readableBytes(plan.largestWeight.bytes)}; this adapter holds ${limit(limits.bufferBytes)} in a buffer and binds ${limit(limits.bindingBytes)} at once${blocks > 1 ? `: worked through in ${blocks} blocks of rows` : ""}`,
+    `  ${size(plan.peak)}  at the worst moment${training ? `, all layers kept; ${recomputed}` : ""}`,
+    `largest weight: ${plan.largestWeight.key}, ${readableBytes(plan.largestWeight.bytes)}; this adapter holds ` +
+      `${limit(limits.bufferBytes)} in a buffer and binds ${limit(limits.bindingBytes)} at ` +
+      `once${blocks > 1 ? `: worked through in ${blocks} blocks of rows` : ""}`,
   ];
   if (4 * plan.trained > limits.bufferBytes)
     lines.push(
-      `does not fit: ${readableBytes(4 * plan.trained)} of trained values are more than a buffer holds; train an adapter (--train lora)`,
+      `does not fit: ${readableBytes(4 * plan.trained)} of trained values are more than a buffer holds; train an ` +
+        "adapter (--train lora)",
     );
   else if (plan.largestWeight.bytes > limits.bufferBytes)
     lines.push("does not fit: the largest weight is more than a buffer holds; choose a narrower --packing");
@@ -182,7 +195,8 @@ function text({
     lines.push(
       fits
         ? `fits into ${readableBytes(available)}`
-        : `does not fit into ${readableBytes(available)}: lower --slots, --completion or --micro-batch, or choose a narrower --packing`,
+        : `does not fit into ${readableBytes(available)}: lower --slots, --completion or --micro-batch, or choose a ` +
+            "narrower --packing",
     );
   return `${lines.join("\n")}\n`;
 }

@@ -38,9 +38,10 @@ export const mergeCommand: RunnerCommand = {
     let done = 0;
     try {
       for (const file of files) {
-        await writePieces(join(out, file.path), file, (bytes) =>
-          bar.update(Math.round((done += bytes) / MB), Math.ceil(total / MB), "MB"),
-        );
+        await writePieces(join(out, file.path), file, (bytes) => {
+          done += bytes;
+          bar.update(Math.round(done / MB), Math.ceil(total / MB), "MB");
+        });
       }
     } finally {
       bar.stop();

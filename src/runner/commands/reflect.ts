@@ -1,7 +1,7 @@
 /**
- * `reflect`: the reflection data of the first stage for a data set of one's own. The policy answers, a teacher behind an
- * OpenAI-compatible endpoint reflects; one JSON line a record, appended as it is made, so that a run that was stopped
- * goes on where it stood. Pictures, questions and answers of the data set are sent to that endpoint.
+ * `reflect`: the reflection data of the first stage for a data set of one's own. The policy answers, a teacher behind
+ * an OpenAI-compatible endpoint reflects; one JSON line a record, appended as it is made, so that a run that was
+ * stopped goes on where it stood. Pictures, questions and answers of the data set are sent to that endpoint.
  */
 import { z } from "zod";
 import type { Policy } from "../../policy/policy";
@@ -46,7 +46,8 @@ const lineSchema = z.object({
 
 export const reflectCommand: RunnerCommand = {
   description:
-    "Build reflection data: the policy's own answers, reflected on by a teacher at SRPO_TEACHER_URL (key: SRPO_TEACHER_KEY). Exit 1 when none comes of it",
+    "Build reflection data: the policy's own answers, reflected on by a teacher at SRPO_TEACHER_URL (key: " +
+    "SRPO_TEACHER_KEY). Exit 1 when none comes of it",
   flags: {
     data: {
       type: "string",
@@ -111,11 +112,15 @@ export const reflectCommand: RunnerCommand = {
     const stray = lines.find(({ problem }) => !ids.has(problem));
     if (stray !== undefined)
       throw new UsageError(
-        `--out ${out} holds a line about "${stray.problem}", which is no record of ${data.path}; give another file, or the data that it was made from`,
+        `--out ${out} holds a line about "${stray.problem}", which is no record of ${data.path}; give another file, ` +
+          "or the data that it was made from",
       );
     const opened = await openPolicy(args, args.text("policy"), "none");
     const bar = progressBar("reflect");
-    /** Let the teacher write about a chunk of answers. → the first failure, once all have ended: lines of the others are kept */
+    /**
+     * Let the teacher write about a chunk of answers. → the first failure, once all have ended: lines of the others are
+     * kept
+     */
     const taught = async (chunk: readonly Answer[]): Promise<{ readonly failed: unknown } | null> => {
       const made = await Promise.allSettled(
         chunk.map(async ({ record, problem, response }) => {
@@ -148,7 +153,8 @@ export const reflectCommand: RunnerCommand = {
     process.stdout.write(`${JSON.stringify(summary(lines, prices))}\n`);
     if (lines.some(({ discarded }) => discarded === undefined)) return 0;
     process.stderr.write(
-      `srpo: no reflection came of ${lines.length} records; ${out} says why of each. Where answers could not be read, raise maxNewTokens (${settings.maxNewTokens}) or begin with a policy that follows the instruction\n`,
+      `srpo: no reflection came of ${lines.length} records; ${out} says why of each. Where answers could not be ` +
+        `read, raise maxNewTokens (${settings.maxNewTokens}) or begin with a policy that follows the instruction\n`,
     );
     return 1;
   },
@@ -159,12 +165,12 @@ function throwFailure(result: { readonly failed: unknown } | null): void {
 }
 
 function teacherOf(args: Arguments): Teacher {
-  const baseUrl = process.env["SRPO_TEACHER_URL"];
+  const baseUrl = process.env.SRPO_TEACHER_URL;
   if (baseUrl === undefined || !/^https?:\/\//.test(baseUrl))
     throw new UsageError("SRPO_TEACHER_URL must hold the endpoint's base URL, e.g. http://127.0.0.1:8000/v1");
   return new Teacher({
     baseUrl,
-    key: process.env["SRPO_TEACHER_KEY"] ?? null,
+    key: process.env.SRPO_TEACHER_KEY ?? null,
     model: args.text("teacher"),
     requestsPerMinute: args.integer("rate", 1),
     tries: args.integer("tries", 1),

@@ -82,7 +82,9 @@ function plain({ problem: { picture: _picture, morePictures: _more, ...problem }
 }
 
 function text({ problem, samples, normalised }: GroupRecord): string {
-  const head = `${problem.id}  ${problem.question}  (${problem.answer})  mean ${normalised?.mean.toFixed(3) ?? "?"} std ${normalised?.std.toFixed(3) ?? "?"}\n`;
+  const head =
+    `${problem.id}  ${problem.question}  (${problem.answer})  mean ${normalised?.mean.toFixed(3) ?? "?"} ` +
+    `std ${normalised?.std.toFixed(3) ?? "?"}\n`;
   return (
     head +
     samples
@@ -93,7 +95,8 @@ function text({ problem, samples, normalised }: GroupRecord): string {
             ? ""
             : "error" in score
               ? score.error
-              : `${score.transition ?? "no transition"}  ${score.terms.total.toFixed(3)}  A ${sample.advantage?.toFixed(2) ?? ""}`;
+              : `${score.transition ?? "no transition"}  ${score.terms.total.toFixed(3)}  A ` +
+                `${sample.advantage?.toFixed(2) ?? ""}`;
         return `  ${row + 1}. ${sample.text}\n     ${verdict}\n`;
       })
       .join("")

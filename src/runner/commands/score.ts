@@ -1,4 +1,6 @@
-/** `score`: reward terms of responses in a JSON-lines file, one JSON line a case, with the keys of the reward vectors. */
+/**
+ * `score`: reward terms of responses in a JSON-lines file, one JSON line a case, with the keys of the reward vectors.
+ */
 import { z } from "zod";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { type CountTokens, countWords, scoreResponse } from "../../srpo/score";

@@ -34,7 +34,9 @@ export const serveCommand: RunnerCommand = {
     policy: {
       type: "string",
       valueHint: "dir",
-      description: `Policy folder (Hugging Face layout); by default that of the run in --run, else ${defaultRunConfig.policy}`,
+      description:
+        "Policy folder (Hugging Face layout); by default that of the run in --run, else " +
+        `${defaultRunConfig.policy}`,
     },
     run: {
       type: "string",
@@ -106,7 +108,8 @@ export const serveCommand: RunnerCommand = {
       const { opened } = hub.runView;
       const server = await serveRun({ page, hub, token: newToken(), port, log });
       log(
-        `${opened.backend} (${opened.adapter}), ${opened.stage} step ${hub.runView.opened.step}; the run is kept in ${folder.path}. Open this link; Ctrl-C ends`,
+        `${opened.backend} (${opened.adapter}), ${opened.stage} step ${hub.runView.opened.step}; the run is kept in ` +
+          `${folder.path}. Open this link; Ctrl-C ends`,
       );
       process.stdout.write(`${server.link}\n`);
       await interrupted();

@@ -42,7 +42,8 @@ export const synthCommand: RunnerCommand = {
     );
     bar.stop();
     process.stdout.write(
-      `${out}: ${shape} in ${dtype}, ${readableBytes(plan.bytes)} in ${plan.shards.length} ${plan.shards.length === 1 ? "file" : "shards"}\n`,
+      `${out}: ${shape} in ${dtype}, ${readableBytes(plan.bytes)} in ${plan.shards.length} ` +
+        `${plan.shards.length === 1 ? "file" : "shards"}\n`,
     );
     return 0;
   },

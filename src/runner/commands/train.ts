@@ -52,7 +52,8 @@ export const trainCommand: RunnerCommand = {
     resume: {
       type: "boolean",
       description:
-        "Go on with the run in --out from its last snapshot, under its own settings but for --steps, --set and the settings in --config",
+        "Go on with the run in --out from its last snapshot, under its own settings but for --steps, --set and the " +
+        "settings in --config",
     },
     saveEvery: { type: "string", default: "10", valueHint: "n", description: "Steps between snapshots" },
     set: setFlag,
@@ -104,7 +105,10 @@ async function trainIn(out: string, { config, given }: Request, args: Arguments)
       session.configure(resumedSettings(session.settings, { config, given }, args, plan.stages));
     }
     process.stderr.write(
-      `${stored === null ? "training from" : "resumed at"} ${session.stage} step ${session.step} on ${opened.backend.description.name} (${opened.backend.description.adapter}), ${workers === 1 ? "1 worker" : `${workers} workers`}, ${opened.policy.parameters.trainableCount} trainable parameters\n`,
+      `${stored === null ? "training from" : "resumed at"} ${session.stage} step ${session.step} on ` +
+        `${opened.backend.description.name} (${opened.backend.description.adapter}), ` +
+        `${workers === 1 ? "1 worker" : `${workers} workers`}, ${opened.policy.parameters.trainableCount} ` +
+        `trainable parameters\n`,
     );
     await trainStages(session, plan, folder, {
       onData: (collected, wanted) => bar.update(collected, wanted, "reflections"),
@@ -149,7 +153,7 @@ function resumedSettings(
 ): Settings {
   // A recipe that is named anew comes first; what the file says lies over it, and the flags over both.
   const named = args.given("recipe") !== null || "recipe" in given ? nanoSettings(RECIPES[config.recipe]) : {};
-  const said = isSection(given["settings"]) ? given["settings"] : {};
+  const said = isSection(given.settings) ? given.settings : {};
   const settings = configure(settingsSchema.parse(overlay(overlay(own, named), said)), args.settings);
   return configure(settings, stepsPatch(args, stages));
 }
@@ -177,5 +181,8 @@ function note({ stage, loss, ...metrics }: StepMetrics): string {
     metrics["time/rollout_tokens_per_second"],
   ];
   if (first === undefined || refined === undefined) return `${stage} loss ${loss?.toFixed(3) ?? ""}`;
-  return `${stage} first ${percent(first)} refined ${percent(refined)}${rate === undefined ? "" : `, ${tokensPerSecond(rate)}`}`;
+  return (
+    `${stage} first ${percent(first)} refined ` +
+    `${percent(refined)}${rate === undefined ? "" : `, ${tokensPerSecond(rate)}`}`
+  );
 }

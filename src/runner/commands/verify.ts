@@ -1,6 +1,6 @@
 /**
- * `verify`: does a checkpoint compute here what a reference file says it computes elsewhere? With --packing, do its packed
- * weights compute what the values they stand for compute in float32 (on the wasm backend, on the file's inputs)?
+ * `verify`: does a checkpoint compute here what a reference file says it computes elsewhere? With --packing, do its
+ * packed weights compute what the values they stand for compute in float32 (on the wasm backend, on the file's inputs)?
  */
 
 import { readFile } from "node:fs/promises";
@@ -91,7 +91,8 @@ async function openReference(path: string): Promise<Safetensors> {
     bytes = new Uint8Array(await readFile(path));
   } catch (error) {
     throw new UsageError(
-      `${path}: the reference file cannot be read (${error instanceof Error ? error.message : String(error)}); name one with --reference`,
+      `${path}: the reference file cannot be read (${error instanceof Error ? error.message : String(error)}); name ` +
+        "one with --reference",
     );
   }
   return Safetensors.open(bytes, path);
@@ -106,8 +107,10 @@ function table(reports: readonly TensorReport[], ok: boolean): string {
   const width = Math.max(...reports.map((report) => report.name.length));
   const rows = reports.map(
     ({ name, error, tolerance, ok: fine }) =>
-      `${name.padEnd(width)}  ${error.toExponential(2).padStart(9)}  ≤ ${tolerance.toExponential(0)}  ${fine ? "ok" : "TOO LARGE"}\n`,
+      `${name.padEnd(width)}  ${error.toExponential(2).padStart(9)}  ≤ ${tolerance.toExponential(0)}  ` +
+      `${fine ? "ok" : "TOO LARGE"}\n`,
   );
   const failed = reports.filter((report) => !report.ok).length;
-  return `${rows.join("")}${ok ? `all ${reports.length} tensors within tolerance` : `${failed} of ${reports.length} tensors above tolerance`}\n`;
+  const verdict = ok ? `all ${reports.length} tensors within` : `${failed} of ${reports.length} tensors above`;
+  return `${rows.join("")}${verdict} tolerance\n`;
 }

@@ -1,11 +1,11 @@
 /**
- * A data set of the user's own: records of {image or images, question, answer} in a JSON-lines or parquet file. Texts are
- * read and checked when the set is opened; images stay where they are (files, data URLs, bytes in the table) and
+ * A data set of the user's own: records of {image or images, question, answer} in a JSON-lines or parquet file. Texts
+ * are read and checked when the set is opened; images stay where they are (files, data URLs, bytes in the table) and
  * are read and decoded when a problem is asked for.
  *
- * An image is: a path (relative to the images folder, by default the file's own), a data URL, base64 under {bytes}, or in
- * parquet plain bytes or the {bytes, path} structure that Hugging Face writes. Other columns are left alone; `id` (else
- * the row's number) names a record, `category` (else "data") is what evaluations are broken down by.
+ * An image is: a path (relative to the images folder, by default the file's own), a data URL, base64 under {bytes}, or
+ * in parquet plain bytes or the {bytes, path} structure that Hugging Face writes. Other columns are left alone; `id`
+ * (else the row's number) names a record, `category` (else "data") is what evaluations are broken down by.
  */
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
@@ -61,7 +61,10 @@ export interface DataRecords {
   images(index: number): Promise<readonly Uint8Array[]>;
 }
 
-/** @param imagesFolder what image paths are relative to; null: the file's folder. @throws UsageError naming the row and field that is wrong */
+/**
+ * @param imagesFolder what image paths are relative to; null: the file's folder. @throws UsageError naming the row and
+ * field that is wrong
+ */
 export async function openDataRecords(path: string, imagesFolder: string | null = null): Promise<DataRecords> {
   const folder = imagesFolder ?? dirname(path);
   const opened = path.endsWith(".parquet") ? await openTable(path) : await openLines(path);

@@ -136,12 +136,13 @@ test("each stage goes through the set in epochs, shuffled by the seed, wherever 
 
 test("the instruction stands below the question; ours asks for the format", async () => {
   const source = await openSource(await options("a.jsonl", { instruction: null }));
-  expect((await source.problemOf("0")).question).toMatch(/^how dark \?\n\nAnswer in two rounds[^]*<reflection>/);
+  expect((await source.problemOf("0")).question).toMatch(/^how dark \?\n\nAnswer in two rounds[\s\S]*<reflection>/);
 });
 
 test("pictures stand where the question names them, else before it", () => {
   const template = ChatTemplate.fromSource(
-    "{% for m in messages %}{% for c in m.content %}{% if c.type == 'image' %}[I]{% else %}{{ c.text }}{% endif %}{% endfor %}{% endfor %}",
+    "{% for m in messages %}{% for c in m.content %}{% if c.type == 'image' %}[I]{% else %}{{ c.text }}{% endif %}{% " +
+      "endfor %}{% endfor %}",
   );
   expect(template.renderQuestion("what ?")).toBe("[I]what ?");
   expect(template.renderQuestion("is <image> like <image> ?", 2)).toBe("is [I] like [I] ?");

@@ -1,6 +1,6 @@
 /**
- * A data set as a session's source of problems. Each stage goes through the set in epochs, shuffled anew for each by the run's
- * seed; a problem is found again by its record's id. Reflection data, if given, is that of `srpo reflect`.
+ * A data set as a session's source of problems. Each stage goes through the set in epochs, shuffled anew for each by
+ * the run's seed; a problem is found again by its record's id. Reflection data, if given, is that of `srpo reflect`.
  */
 import { createHash } from "node:crypto";
 import { z } from "zod";
@@ -120,7 +120,8 @@ export async function dataProblem(data: DataRecords, at: number, instruction: st
       pictures.push(await decodePicture(bytes));
     } catch (error) {
       throw new UsageError(
-        `${data.path}, record "${record.id}": its image cannot be decoded (${error instanceof Error ? error.message : String(error)})`,
+        `${data.path}, record "${record.id}": its image cannot be decoded ` +
+          `(${error instanceof Error ? error.message : String(error)})`,
       );
     }
   }

@@ -1,4 +1,6 @@
-/** Lines of a file, found again by their place: longer than a chunk, with letters of several bytes, blank ones between. */
+/**
+ * Lines of a file, found again by their place: longer than a chunk, with letters of several bytes, blank ones between.
+ */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +8,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Line, linesOf, readLine } from "./lineIndex";
 
 let folder: string;
-beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), "srpo-lines-"))));
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "srpo-lines-"));
+});
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test.each<[string, string]>([

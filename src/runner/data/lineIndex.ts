@@ -1,6 +1,6 @@
 /**
- * The lines of a text file and where they lie, so that a line can be read again later instead of being kept: a line may hold a
- * whole picture.
+ * The lines of a text file and where they lie, so that a line can be read again later instead of being kept: a line may
+ * hold a whole picture.
  */
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";

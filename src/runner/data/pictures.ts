@@ -1,6 +1,6 @@
 /**
- * Image files to RGB pixels and back, by sharp: decoding only. Resizing is the image processor's business (src/policy), which
- * does it exactly as the model's own preprocessor does.
+ * Image files to RGB pixels and back, by sharp: decoding only. Resizing is the image processor's business (src/policy),
+ * which does it exactly as the model's own preprocessor does.
  */
 import sharp from "sharp";
 import type { Picture } from "../../tasks/problem";

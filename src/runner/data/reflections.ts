@@ -1,7 +1,7 @@
 /**
- * The reflection data of the first stage, for a data set (SRPO, section 3.2): the policy's own first solution, and a teacher
- * that knows the answer and writes what the policy should have noticed, by one of two strategies: correction of a wrong
- * solution, simplification of a right one. An example counts only if the teacher's refined answer is right.
+ * The reflection data of the first stage, for a data set (SRPO, section 3.2): the policy's own first solution, and a
+ * teacher that knows the answer and writes what the policy should have noticed, by one of two strategies: correction of
+ * a wrong solution, simplification of a right one. An example counts only if the teacher's refined answer is right.
  */
 import { parseResponse } from "../../srpo/format";
 import { isRight } from "../../srpo/grader";

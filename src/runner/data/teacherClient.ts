@@ -1,7 +1,7 @@
 /**
- * A teacher behind an OpenAI-compatible endpoint: POST {base}/chat/completions. Requests start no faster than the rate limit;
- * what may pass (429, 408, 5xx, a broken or silent connection) is tried again with doubling pauses, or after as long as
- * the server asks; everything else is an error at once. Tokens are counted as the server reports them.
+ * A teacher behind an OpenAI-compatible endpoint: POST {base}/chat/completions. Requests start no faster than the rate
+ * limit; what may pass (429, 408, 5xx, a broken or silent connection) is tried again with doubling pauses, or after as
+ * long as the server asks; everything else is an error at once. Tokens are counted as the server reports them.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";

@@ -9,7 +9,8 @@ import type { CheckpointPlan } from "../../policy/checkpoint/shards";
 import { writeAtomically } from "./atomicWrite";
 
 /**
- * @param bytesOf a tensor's bytes as they stand on disk, in order; a piece may be overwritten once the next is asked for
+ * @param bytesOf a tensor's bytes as they stand on disk, in order; a piece may be overwritten once the next is asked
+ *   for
  * @param onWritten bytes of tensor data written so far
  * @throws Error when a tensor's bytes are more or fewer than its shape takes
  */

@@ -79,12 +79,12 @@ test("one row a sample, every column, every number as it was", async () => {
       });
     }
   });
-  expect(rows.filter((row) => row["error"] !== null)).toHaveLength(2);
+  expect(rows.filter((row) => row.error !== null)).toHaveLength(2);
 });
 
 test("the image column holds the picture the policy saw", async () => {
   const [row] = await readBack();
-  const image = row?.["image"];
+  const image = row?.image;
   if (!(image instanceof Uint8Array)) throw new Error("expected bytes");
   expect(await decodePicture(image)).toEqual(groups[0]?.problem.picture);
 });
@@ -98,7 +98,7 @@ test("of several pictures, those after the first are a list of their own", async
     second,
   ]);
   const rows = await parquetReadObjects({ file: new Uint8Array(bytes).buffer, utf8: false, columns: ["more_images"] });
-  const more = rows.map((row): unknown => row["more_images"]);
+  const more = rows.map((row): unknown => row.more_images);
   expect(more[0]).toEqual([await encodePng(other), await encodePng(other)]);
   expect(more[4]).toEqual([]);
 });

@@ -1,8 +1,8 @@
 /**
- * What the policy wrote in one step, and what each response was worth: a parquet table, one row a sample, for notebooks and
- * audits. Terms have the names of the reward vectors; a column is null where there is nothing to say (no second answer,
- * a scorer that failed). The picture is a PNG file in the column `image`, the same bytes for all rows of a group; pictures after
- * the first, where a question has several, are the list `more_images`.
+ * What the policy wrote in one step, and what each response was worth: a parquet table, one row a sample, for notebooks
+ * and audits. Terms have the names of the reward vectors; a column is null where there is nothing to say (no second
+ * answer, a scorer that failed). The picture is a PNG file in the column `image`, the same bytes for all rows of a
+ * group; pictures after the first, where a question has several, are the list `more_images`.
  */
 
 import type { SchemaElement } from "hyparquet";

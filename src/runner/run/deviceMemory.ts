@@ -1,6 +1,6 @@
 /**
- * What a run will take on the device, from config.json and the run's settings: decides whether layers are made again in the
- * backward pass, and refuses a run that cannot fit, before anything is loaded.
+ * What a run will take on the device, from config.json and the run's settings: decides whether layers are made again in
+ * the backward pass, and refuses a run that cannot fit, before anything is loaded.
  *
  * Lengths of prompts are not known before the data is read. To decide on recomputation a prompt counts as 1,024 tokens;
  * to refuse, as none, so that what is refused would not have fitted whatever the prompts.
@@ -26,7 +26,10 @@ const ASSUMED_PROMPT = 1024;
 
 type Planned = Pick<RunPlan, "policy" | "packing" | "lora" | "data" | "recompute" | "memory">;
 
-/** How the run's policy is to be loaded. @param files the policy's folder: config.json is read @throws UsageError where its keys do not go together, or its policy cannot be planned */
+/**
+ * How the run's policy is to be loaded. @param files the policy's folder: config.json is read @throws UsageError where
+ * its keys do not go together, or its policy cannot be planned
+ */
 export async function recomputingOptions(
   plan: Planned,
   settings: Settings,
@@ -58,7 +61,10 @@ export async function fittingOptions(
   return options;
 }
 
-/** @param available bytes; null: not known @throws UsageError that says what is needed, what there is, and what would need less */
+/**
+ * @param available bytes; null: not known @throws UsageError that says what is needed, what there is, and what would
+ * need less
+ */
 export function refuseTooLarge(
   policy: string,
   plan: MemoryPlan,
@@ -74,19 +80,24 @@ export function refuseTooLarge(
         ? `its ${plan.trained.toLocaleString("en")} trained values take ${readableBytes(trainedBuffer)} in one buffer`
         : `${plan.largestWeight.key} takes ${readableBytes(largest)}`;
     throw new UsageError(
-      `${policy} cannot be trained so on ${limits.adapter}: ${what}, and its buffers hold ${readableBytes(limits.bufferBytes)}; set lora.rank (an adapter), or a narrower packing with it`,
+      `${policy} cannot be trained so on ${limits.adapter}: ${what}, and its buffers hold ` +
+        `${readableBytes(limits.bufferBytes)}; set lora.rank (an adapter), or a narrower packing with it`,
     );
   }
   const needed = recompute ? plan.peakRecomputed : plan.peak;
   if (available === null || needed <= available) return;
   const parts = [
     `${readableBytes(plan.frozenWeights)} of frozen weights`,
-    `${readableBytes(plan.trainedState)} for ${plan.trained.toLocaleString("en")} trained values with gradient and moments`,
+    `${readableBytes(plan.trainedState)} for ${plan.trained.toLocaleString("en")} trained values with gradient and ` +
+      "moments",
     ...(plan.reference > 0 ? [`${readableBytes(plan.reference)} for the copy that the KL term needs`] : []),
     `${readableBytes(needed - plan.frozenWeights - plan.trainedState - plan.reference)} to sample or to update`,
   ];
   throw new UsageError(
-    `${policy} does not fit on ${limits.adapter}: the run needs at least ${readableBytes(needed)} (${parts.join(", ")}), there are ${readableBytes(available)}; set lora.rank and packing f16 or int4${recompute ? "" : ", recompute layers"}, or lower settings.microBatchRows, settings.maxNewTokens or settings.rollout.slots`,
+    `${policy} does not fit on ${limits.adapter}: the run needs at least ${readableBytes(needed)} ` +
+      `(${parts.join(", ")}), there are ${readableBytes(available)}; set lora.rank and packing f16 or ` +
+      `int4${recompute ? "" : ", recompute layers"}, or lower settings.microBatchRows, settings.maxNewTokens or ` +
+      "settings.rollout.slots",
   );
 }
 

@@ -1,6 +1,6 @@
 /**
- * What a run wrote, read back from the disk by the way it will be opened later, and compared with what was trained: a run
- * calls itself done only if its result can be used.
+ * What a run wrote, read back from the disk by the way it will be opened later, and compared with what was trained: a
+ * run calls itself done only if its result can be used.
  */
 import { Checkpoint } from "../../policy/checkpoint/checkpoint";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
@@ -17,7 +17,8 @@ export async function reloadAdapter(policy: Policy, folder: string): Promise<voi
   const { lora } = policy.model;
   if (lora === null || adapterConfigJson(stored) !== adapterConfigJson(lora.options)) {
     throw new Error(
-      `${folder}/adapter_config.json: reads ${JSON.stringify(stored)}, the adapter that was trained is ${JSON.stringify(lora?.options ?? null)}`,
+      `${folder}/adapter_config.json: reads ${JSON.stringify(stored)}, the adapter that was trained is ` +
+        `${JSON.stringify(lora?.options ?? null)}`,
     );
   }
   const trained = await policy.parameters.state();
@@ -28,7 +29,8 @@ export async function reloadAdapter(policy: Policy, folder: string): Promise<voi
     const { theta } = await policy.parameters.state();
     if (!sameBits(theta, trained.theta))
       throw new Error(
-        `${folder}/adapter_model.safetensors: read back, its values are not those that were trained; the disk or the file is damaged. Resume the run to write it again`,
+        `${folder}/adapter_model.safetensors: read back, its values are not those that were trained; the disk or the ` +
+          "file is damaged. Resume the run to write it again",
       );
   } finally {
     policy.parameters.restore(trained);
@@ -43,7 +45,8 @@ export async function reloadPolicy(policy: Policy, folder: string): Promise<void
     const values = trained.get(name);
     if (values === undefined || !sameBits(await checkpoint.read(name), values))
       throw new Error(
-        `${folder}: read back, ${name} is not what was trained; the disk or the file is damaged. Resume the run to write it again`,
+        `${folder}: read back, ${name} is not what was trained; the disk or the file is damaged. Resume the run to ` +
+          "write it again",
       );
   }
 }

@@ -1,4 +1,7 @@
-/** What a run's plan names, opened: how its policy is loaded, and where its problems come from. The same for `train` and `serve`. */
+/**
+ * What a run's plan names, opened: how its policy is loaded, and where its problems come from. The same for `train` and
+ * `serve`.
+ */
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import type { LoadOptions } from "../../policy/policy";
 import { type ProblemSource, taskSource } from "../../training/problemSource";
@@ -21,7 +24,8 @@ export async function loadOptions(
   if (!trainsAdapter) {
     if (packing !== "f32")
       throw new UsageError(
-        `packing ${packing} is for weights that stay frozen under an adapter: set lora.rank above 0. Without one the whole policy is written at the end, and rounded weights would be written with it`,
+        `packing ${packing} is for weights that stay frozen under an adapter: set lora.rank above 0. Without one the ` +
+          "whole policy is written at the end, and rounded weights would be written with it",
       );
     return { trainable: settings.freezeVision ? "language" : "all", maxPixels };
   }
@@ -31,7 +35,8 @@ export async function loadOptions(
     return { lora: { rank, ...lora, baseModel: policy }, seed: settings.seed, frozenFormat: packing, maxPixels };
   if (rank > 0)
     throw new UsageError(
-      `lora.rank ${rank} is for a new adapter; lora.adapter ${adapter} has a rank of its own: leave rank at 0, or leave adapter out`,
+      `lora.rank ${rank} is for a new adapter; lora.adapter ${adapter} has a rank of its own: leave rank at 0, or ` +
+        "leave adapter out",
     );
   return { adapter: await openDirectory(adapter), frozenFormat: packing, maxPixels };
 }
@@ -62,12 +67,10 @@ export async function plannedSource({
 /** A run goes on with the data it was begun with. @throws UsageError */
 export function refuseOtherData(stored: RunPlan, digest: string | null, folder: string): void {
   if (stored.dataDigest === null || stored.dataDigest === digest) return;
+  const files = Object.values(stored.data).filter((path) => path !== null);
   throw new UsageError(
-    `the run in ${folder} was begun with other data: questions, answers, instruction or reflections under data (${Object.values(
-      stored.data,
-    )
-      .filter((path) => path !== null)
-      .join(", ")}) have changed since; put the files back, or begin another run in another folder`,
+    `the run in ${folder} was begun with other data: questions, answers, instruction or reflections under data ` +
+      `(${files.join(", ")}) have changed since; put the files back, or begin another run in another folder`,
   );
 }
 

@@ -10,7 +10,9 @@ import { configPaths, defaultRunConfig, readRunFile, recipeSettings, runConfigSc
 import { explanationOf } from "./runConfigExplained";
 
 let folder: string;
-beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), "srpo-config-"))));
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "srpo-config-"));
+});
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 async function fileOf(content: unknown): Promise<string> {

@@ -1,6 +1,6 @@
 /**
- * The file of a run, `srpo train --config run.json`: JSON, any part of the keys below, the rest by default. Unknown keys are
- * refused with the nearest known one, so that a mistyped setting never silently keeps its default.
+ * The file of a run, `srpo train --config run.json`: JSON, any part of the keys below, the rest by default. Unknown
+ * keys are refused with the nearest known one, so that a mistyped setting never silently keeps its default.
  * Paths are relative to the working directory. What each key means: runConfigExplained.ts.
  */
 import { z } from "zod";
@@ -83,7 +83,10 @@ export function configPaths(section: object = defaultRunConfig, prefix = ""): st
   ]);
 }
 
-/** A run file as it stands: checked, not completed, so that what it leaves open can be told from what it says. @throws UsageError */
+/**
+ * A run file as it stands: checked, not completed, so that what it leaves open can be told from what it says. @throws
+ * UsageError
+ */
 export async function readRunFile(
   file: string,
 ): Promise<{ readonly config: RunConfig; readonly given: Readonly<Record<string, unknown>> }> {
@@ -101,7 +104,8 @@ export async function readRunFile(
   if (parsed.success) return { config: parsed.data, given: json };
   const issue = parsed.error.issues[0];
   throw new UsageError(
-    `${file}: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}; srpo config --explain says what each key may be`,
+    `${file}: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}; srpo config --explain says what ` +
+      "each key may be",
   );
 }
 
@@ -111,12 +115,13 @@ export function refuseUnknownKeys(json: object, file: string): void {
   const unknown = configPaths(json).find((dotted) => !known.includes(dotted));
   if (unknown === undefined) return;
   throw new UsageError(
-    `${file}: there is no key "${unknown}"; did you mean "${nearestPath(unknown, known)}"? srpo config --explain lists all`,
+    `${file}: there is no key "${unknown}"; did you mean "${nearestPath(unknown, known)}"? srpo config --explain ` +
+      "lists all",
   );
 }
 
 /** The settings of a recipe, with what a run file says laid over them. */
 export function recipeSettings(recipe: RecipeName, given: Readonly<Record<string, unknown>> = {}): Settings {
-  const said = isSection(given["settings"]) ? given["settings"] : {};
+  const said = isSection(given.settings) ? given.settings : {};
   return settingsSchema.parse(overlay(overlay(defaultSettings, nanoSettings(RECIPES[recipe])), said));
 }

@@ -1,4 +1,6 @@
-/** What every key of a run file means. The type asks for one sentence a key: a new setting without one does not compile. */
+/**
+ * What every key of a run file means. The type asks for one sentence a key: a new setting without one does not compile.
+ */
 import { AGGREGATIONS } from "../../srpo/aggregation";
 import { RECIPES } from "../../srpo/recipe";
 import { SURROGATE_KINDS } from "../../srpo/surrogate";
@@ -17,9 +19,11 @@ export const EXPLAINED: Explained<RunConfig> = {
   policy: "Folder of the policy to start from, in Hugging Face layout (config.json, safetensors, tokenizer).",
   packing: "Storage of the weights that an adapter leaves frozen: f32, f16, or int4 (table, head and tower in f16).",
   recompute:
-    "Make each layer's activations again in the backward pass instead of keeping them (layers), or not (none): less memory for a third more work, the same gradients. auto: where they would take more than 1 GB.",
+    "Make each layer's activations again in the backward pass instead of keeping them (layers), or not (none): less " +
+    "memory for a third more work, the same gradients. auto: where they would take more than 1 GB.",
   memory:
-    "Memory of the device, e.g. 24GB: a run that needs more is refused before anything is loaded. null: what the host has free on a backend on the CPU, unknown on a GPU.",
+    "Memory of the device, e.g. 24GB: a run that needs more is refused before anything is loaded. null: what the " +
+    "host has free on a backend on the CPU, unknown on a GPU.",
   out: "Folder of the run: snapshot, logs, what was trained. Needed here or as --out.",
   backend: "Where tensors live: webgpu (a GPU), wasm (the CPU), reference (plain and slow, for comparison).",
   stages: "Stages in order: sft (learn to reflect from examples), grpo (reinforce what reflecting gains).",
@@ -34,7 +38,8 @@ export const EXPLAINED: Explained<RunConfig> = {
     rankStabilised: "Scale by alpha / sqrt(r) instead (rsLoRA), for high ranks.",
     targets: "Projections that get an adapter: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj.",
     adapter:
-      "Folder of a trained adapter (PEFT layout) to go on from, with its own rank, alpha and targets; rank stays 0 then.",
+      "Folder of a trained adapter (PEFT layout) to go on from, with its own rank, alpha and targets; rank stays 0 " +
+      "then.",
   },
   data: {
     "": "A data set of your own, in place of the built-in picture problems.",
@@ -42,7 +47,8 @@ export const EXPLAINED: Explained<RunConfig> = {
     heldOut: "Such a file that is never trained on, for evaluations.",
     images: "Folder that image paths are relative to; null: the folder of the file that names them.",
     maxPixels:
-      "Pictures are scaled down to at most so many pixels (28 × 28 of them are one token); null: as preprocessor_config.json says.",
+      "Pictures are scaled down to at most so many pixels (28 × 28 of them are one token); null: as " +
+      "preprocessor_config.json says.",
     instruction: "Text file put below every question; null: ours, which asks for the response format.",
     reflections: "File made by srpo reflect, for the stage sft.",
   },
@@ -63,9 +69,11 @@ export const EXPLAINED: Explained<RunConfig> = {
     rollout: {
       "": "How responses are sampled.",
       slots:
-        "Responses written at a time (with several workers: by each); a slot is refilled when its response ends. Memory and speed only, the samples are the same. null: as many as their keys and values fit into 2 GiB.",
+        "Responses written at a time (with several workers: by each); a slot is refilled when its response ends. " +
+        "Memory and speed only, the samples are the same. null: as many as their keys and values fit into 2 GiB.",
       cache:
-        "Keys and values in f32 or f16 (half the memory; a response's probabilities then differ slightly from those that the update recomputes). null: f16 with packed weights, else f32.",
+        "Keys and values in f32 or f16 (half the memory; a response's probabilities then differ slightly from those " +
+        "that the update recomputes). null: f16 with packed weights, else f32.",
       stopStrings:
         "A response ends, finished, with the token that completes one of these texts; the text is cut behind it.",
     },
@@ -116,7 +124,9 @@ export const EXPLAINED: Explained<RunConfig> = {
       cispoHigh: "cispo: upper bound of the ratio.",
       tauPositive: "sapo: temperature of the gate for positive advantages.",
       tauNegative: "sapo: temperature of the gate for the others.",
-      beta: "Weight of the KL term; 0 leaves it out. Measured against the policy without its adapter, or, trained in full, against the one the stage began with.",
+      beta:
+        "Weight of the KL term; 0 leaves it out. Measured against the policy without its adapter, or, trained in " +
+        "full, against the one the stage began with.",
       klEstimator: `Estimator of the KL term: ${KL_ESTIMATORS.join(", ")}.`,
       epochs: "Updates on one rollout; 1 stays on-policy.",
       aggregation: `How token losses become one loss: ${AGGREGATIONS.join(", ")}.`,

@@ -1,7 +1,7 @@
 /**
- * A run on disk: plan.json (what the run is), snapshot.bin (where it stands), its logs, and a folder for each finished stage
- * with what was trained. Each file is the old or the new one whenever the process is killed; a run goes on from its
- * snapshot, and its logs are cut back to it first.
+ * A run on disk: plan.json (what the run is), snapshot.bin (where it stands), its logs, and a folder for each finished
+ * stage with what was trained. Each file is the old or the new one whenever the process is killed; a run goes on from
+ * its snapshot, and its logs are cut back to it first.
  */
 import { join } from "node:path";
 import type { GroupRecord, StepMetrics } from "../../training/records";
@@ -51,7 +51,10 @@ export class RunFolder {
     return this.#logs.step(metrics, groups);
   }
 
-  /** Write what a stage trained into a folder of its name, open that folder again and compare. @throws Error when it differs */
+  /**
+   * Write what a stage trained into a folder of its name, open that folder again and compare. @throws Error when it
+   * differs
+   */
   async writeTrained({ policy }: Session, name: string): Promise<void> {
     const folder = join(this.path, name);
     if (policy.model.lora === null) {

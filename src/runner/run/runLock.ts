@@ -1,6 +1,6 @@
 /**
- * One process at a time works on a run's folder, whichever command it is. The claim is a file with the process id, so that
- * a process that was killed leaves none that counts.
+ * One process at a time works on a run's folder, whichever command it is. The claim is a file with the process id, so
+ * that a process that was killed leaves none that counts.
  */
 import { mkdir, open, readdir, readFile, rm, unlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,7 +8,9 @@ import { UsageError } from "../arguments/usage";
 import { PARTIAL } from "../files/atomicWrite";
 
 const LOCK = "run.lock";
-/** Claims of this process: an id like ours in another file is that of a process before us (in a container, ids repeat). */
+/**
+ * Claims of this process: an id like ours in another file is that of a process before us (in a container, ids repeat).
+ */
 const held = new Set<string>();
 
 export class RunLock {
@@ -22,7 +24,8 @@ export class RunLock {
       const holder = Number(await readFile(path, "utf8"));
       if (held.has(path) || isOtherAlive(holder))
         throw new UsageError(
-          `${folder}: process ${holder} trains or serves this run already; stop it, or choose another folder (if that process is something else, remove ${path})`,
+          `${folder}: process ${holder} trains or serves this run already; stop it, or choose another folder (if ` +
+            `that process is something else, remove ${path})`,
         );
       await unlink(path);
       if (!(await written(path))) throw new UsageError(`${folder}: another process has just taken this run`);
@@ -38,7 +41,9 @@ export class RunLock {
   }
 }
 
-/** Remove what a killed process left half written, here and in the folders below: a snapshot may be of hundreds of MB. */
+/**
+ * Remove what a killed process left half written, here and in the folders below: a snapshot may be of hundreds of MB.
+ */
 async function removePartial(folder: string): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true });
   const folders = [folder, ...entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name))];

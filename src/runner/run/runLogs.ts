@@ -1,7 +1,7 @@
 /**
- * The logs of a run: metrics.jsonl always, a TensorBoard event file and a completions table a step as its plan says. They
- * follow the run, back as well: on going on from a snapshot they are cut back to its history, so that no step is there twice
- * and none is missing.
+ * The logs of a run: metrics.jsonl always, a TensorBoard event file and a completions table a step as its plan says.
+ * They follow the run, back as well: on going on from a snapshot they are cut back to its history, so that no step is
+ * there twice and none is missing.
  */
 import { readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";

@@ -8,7 +8,9 @@ import { RunLock } from "./runLock";
 import { fixedKeys, planOf, readPlan, refuseOther, writePlan } from "./runPlan";
 
 let folder: string;
-beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), "srpo-plan-"))));
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "srpo-plan-"));
+});
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 test("a plan is found as it was written; an older one has the values that its run had", async () => {
@@ -49,7 +51,8 @@ test("a folder belongs to one process; one that was killed leaves no claim", asy
   await expect(RunLock.take(folder)).rejects.toThrow(/trains or serves this run already/);
   await mine.release();
   const lock = join(folder, "run.lock");
-  // Another that lives, one that cannot be, and one before us with an id like ours, as in a container that was started again.
+  // Another that lives, one that cannot be, and one before us with an id like ours, as in a container that was started
+  // again.
   await writeFile(lock, String(process.ppid));
   await expect(RunLock.take(folder)).rejects.toThrow(new RegExp(`process ${process.ppid} .*remove .*run.lock`));
   for (const gone of ["4194399", String(process.pid), ""]) {

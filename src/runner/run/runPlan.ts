@@ -1,6 +1,6 @@
 /**
- * What a run is, fixed over its life however often it is resumed, by whichever command: `plan.json` in its folder. What may
- * change on the way (settings) is in the snapshot.
+ * What a run is, fixed over its life however often it is resumed, by whichever command: `plan.json` in its folder. What
+ * may change on the way (settings) is in the snapshot.
  */
 import { join } from "node:path";
 import { z } from "zod";
@@ -54,7 +54,8 @@ export async function readPlan(folder: string): Promise<RunPlan | null> {
   const parsed = planSchema.safeParse(jsonOrNull(bytes));
   if (!parsed.success)
     throw new UsageError(
-      `${pathIn(folder)}: not the plan of a run (${parsed.error.issues[0]?.path.join(".") || "it"} is not as expected); remove the folder or choose another`,
+      `${pathIn(folder)}: not the plan of a run (${parsed.error.issues[0]?.path.join(".") || "it"} is not as ` +
+        "expected); remove the folder or choose another",
     );
   return parsed.data;
 }
@@ -75,12 +76,16 @@ export function fixedKeys(config: RunConfig, given: object): Partial<FixedKeys> 
   };
 }
 
-/** A run goes on as what it is. @param asked only what was said @throws UsageError naming the key that says otherwise */
+/**
+ * A run goes on as what it is. @param asked only what was said @throws UsageError naming the key that says otherwise
+ */
 export function refuseOther(stored: RunPlan, asked: Partial<FixedKeys>, folder: string): void {
   for (const key of FIXED_KEYS) {
     if (asked[key] !== undefined && JSON.stringify(asked[key]) !== JSON.stringify(stored[key])) {
       throw new UsageError(
-        `the run in ${folder} was begun with ${key} ${JSON.stringify(stored[key])}, not ${JSON.stringify(asked[key])}; leave ${key} as it was to go on with the run, or begin another in another folder`,
+        `the run in ${folder} was begun with ${key} ${JSON.stringify(stored[key])}, not ` +
+          `${JSON.stringify(asked[key])}; leave ${key} as it was to go on with the run, or begin another in another ` +
+          "folder",
       );
     }
   }

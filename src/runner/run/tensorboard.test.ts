@@ -1,4 +1,6 @@
-/** Event files are, byte for byte, what the Python library writes (tensorboardX 2.6.5), and are cut back with the run. */
+/**
+ * Event files are, byte for byte, what the Python library writes (tensorboardX 2.6.5), and are cut back with the run.
+ */
 import { mkdtemp, readFile, rm, truncate, unlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,8 +9,11 @@ import type { StepMetrics } from "../../training/records";
 import { crc32c, EventFile, maskedCrc32c, record, recordLengths, scalarsEvent, versionEvent } from "./tensorboard";
 
 /** Three events, written by tensorboardX's RecordWriter with fixed times. */
-const GOLDEN =
-  "GAAAAAAAAACjf0siCQAAEED8VNlBGg1icmFpbi5FdmVudDoyM40v6T0AAAAAAAAAYEnx7AkAAGBA/FTZQRABKjAKEgoLZ3Jwby9yZXdhcmQVAABAPwoaChNncnBvL3Jld2FyZHMvZm9ybWF0Fc3MzL1A9gp5LwAAAAAAAABtXR1QCQAAgED8VNlBEKwCKiEKDwoIc2Z0L2xvc3MVAAAAAAoOCgdncnBvL2tsFQAAwH833JVW";
+const GOLDEN = [
+  "GAAAAAAAAACjf0siCQAAEED8VNlBGg1icmFpbi5FdmVudDoyM40v6T0AAAAAAAAAYEnx7AkAAGBA/FTZQRABKjAKEgoLZ3Jwby9y",
+  "ZXdhcmQVAABAPwoaChNncnBvL3Jld2FyZHMvZm9ybWF0Fc3MzL1A9gp5LwAAAAAAAABtXR1QCQAAgED8VNlBEKwCKiEKDwoIc2Z0",
+  "L2xvc3MVAAAAAAoOCgdncnBvL2tsFQAAwH833JVW",
+].join("");
 
 test("CRC-32C has its published check values (RFC 3720, appendix B.4)", () => {
   expect(crc32c(new TextEncoder().encode("123456789"))).toBe(0xe3069283);
@@ -40,7 +45,9 @@ test("records and events are the library's, to the byte", () => {
 
 describe("a run's file", () => {
   let folder: string;
-  beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), "srpo-events-"))));
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "srpo-events-"));
+  });
   afterAll(() => rm(folder, { recursive: true, force: true }));
   const history: StepMetrics[] = [
     { step: 1, stage: "sft", loss: 3 },

@@ -1,8 +1,8 @@
 /**
- * TensorBoard event files: scalars only. A file is a row of records (u64 length, masked CRC-32C of the length, the data, masked
- * CRC-32C of the data, all little-endian: TensorFlow's TFRecord), the data of each an `Event` message of
- * tensorflow/core/util/event.proto. The first event names the version; then there is one for each training step, which holds
- * all of the step's numbers, so that a file can be cut back to a step when a run resumes.
+ * TensorBoard event files: scalars only. A file is a row of records (u64 length, masked CRC-32C of the length, the
+ * data, masked CRC-32C of the data, all little-endian: TensorFlow's TFRecord), the data of each an `Event` message of
+ * tensorflow/core/util/event.proto. The first event names the version; then there is one for each training step, which
+ * holds all of the step's numbers, so that a file can be cut back to a step when a run resumes.
  */
 import { appendFile, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";

@@ -18,7 +18,10 @@ export class TokenRate {
 
   /** For the end of a command. */
   summary(tokens: number): string {
-    return `sampled ${tokens.toLocaleString("en")} tokens in ${((this.now() - this.began) / 1000).toFixed(1)} s: ${this.note(tokens)}\n`;
+    return (
+      `sampled ${tokens.toLocaleString("en")} tokens in ${((this.now() - this.began) / 1000).toFixed(1)} s: ` +
+      `${this.note(tokens)}\n`
+    );
   }
 }
 

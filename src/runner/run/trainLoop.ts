@@ -1,6 +1,7 @@
 /**
  * Training without a page: stages one after the other, metrics as JSON lines, a snapshot now and then. After a kill the
- * run goes on from its last snapshot, bit for bit on the same backend; the metrics file is cut back to that snapshot first.
+ * run goes on from its last snapshot, bit for bit on the same backend; the metrics file is cut back to that snapshot
+ * first.
  */
 import { StepRefused } from "../../training/optimiserStep";
 import type { Stage, StepMetrics } from "../../training/records";
@@ -48,6 +49,7 @@ export async function trainStages(
 
 /** The stage the session is in and those after it; a session still at the base has everything before it. */
 function remaining(session: Session, stages: readonly TrainedStage[]): readonly TrainedStage[] {
+  // biome-ignore lint/complexity/useIndexOf: indexOf takes no stage that may be the base.
   const at = stages.findIndex((stage) => stage === session.stage);
   return at < 0 ? stages : stages.slice(at);
 }

@@ -1,8 +1,8 @@
 /**
- * The learning runs behind docs/learning.md, `npm run experiment`: for each seed reflection SFT from the shipped base, then
- * GRPO under each arm (the reward as it is, and with terms taken away), evaluated on held-out problems on the way.
- * Every seed and arm is a run folder of its own: a killed experiment goes on where it stood, and several processes may share
- * the work by seed. When all asked for is done, the table is made from whatever results lie in --out.
+ * The learning runs behind docs/learning.md, `npm run experiment`: for each seed reflection SFT from the shipped base,
+ * then GRPO under each arm (the reward as it is, and with terms taken away), evaluated on held-out problems on the way.
+ * Every seed and arm is a run folder of its own: a killed experiment goes on where it stood, and several processes may
+ * share the work by seed. When all asked for is done, the table is made from whatever results lie in --out.
  */
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";

@@ -1,4 +1,6 @@
-/** Results of the learning runs: evaluations in each run's folder, gathered into one Markdown table and one JSON file. */
+/**
+ * Results of the learning runs: evaluations in each run's folder, gathered into one Markdown table and one JSON file.
+ */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -65,14 +67,18 @@ const percent = (value: number): string => `${Math.round(100 * value)}`;
 
 /** first / refined / right→wrong in %, well formed in %, mean length in tokens. */
 function cell(record: EvaluationRecord): string {
-  return `${percent(record.accuracyFirst)} / ${percent(record.accuracyRefined)} / ${percent(record.transitions.spoilt)} %, ${percent(record.wellFormed)} %, ${record.meanLength.toFixed(0)}`;
+  return (
+    `${percent(record.accuracyFirst)} / ${percent(record.accuracyRefined)} / ` +
+    `${percent(record.transitions.spoilt)} %, ${percent(record.wellFormed)} %, ${record.meanLength.toFixed(0)}`
+  );
 }
 
 /** A table for each arm: steps down, seeds across. */
 export function learningTable(results: readonly LearningResult[]): string {
   const arms = [...new Set(results.map(({ arm }) => arm))];
   const legend =
-    "Each cell: first answer right / refined answer right / right→wrong, well formed, mean length in tokens; held-out problems at T = 1.\n";
+    "Each cell: first answer right / refined answer right / right→wrong, well formed, mean length in tokens; " +
+    "held-out problems at T = 1.\n";
   return `${legend}\n${arms
     .map((arm) =>
       armTable(

@@ -59,7 +59,10 @@ async function evaluateBase(
     sampled: { first: sampled.accuracyFirst, ...sampled.byFamily },
     greedy: { first: greedy.accuracyFirst, ...greedy.byFamily },
   });
-  return `right at T = 1: ${(100 * sampled.accuracyFirst).toFixed(1)} %, greedily: ${(100 * greedy.accuracyFirst).toFixed(1)} %`;
+  return (
+    `right at T = 1: ${(100 * sampled.accuracyFirst).toFixed(1)} %, greedily: ` +
+    `${(100 * greedy.accuracyFirst).toFixed(1)} %`
+  );
 }
 
 async function train(

@@ -1,4 +1,7 @@
-/** The resumable state of a pre-training run, as a safetensors file: the three flat buffers, and which run they belong to. */
+/**
+ * The resumable state of a pre-training run, as a safetensors file: the three flat buffers, and which run they belong
+ * to.
+ */
 import { Safetensors } from "../../policy/checkpoint/safetensors";
 import { readFloat32 } from "../../policy/checkpoint/safetensorsValues";
 import { writeSafetensors } from "../../policy/checkpoint/safetensorsWriter";

@@ -1,4 +1,6 @@
-/** The built page: the files of `dist`, known by name before anybody asks, so that no address can lead anywhere else. */
+/**
+ * The built page: the files of `dist`, known by name before anybody asks, so that no address can lead anywhere else.
+ */
 import { readdir, readFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { extname, join, relative, sep } from "node:path";
@@ -66,7 +68,8 @@ async function listed(directory: string): Promise<string[]> {
     return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   } catch (error) {
     throw new UsageError(
-      `${directory}: the page is not built; run "npm run build" first (${error instanceof Error ? error.message : String(error)})`,
+      `${directory}: the page is not built; run "npm run build" first ` +
+        `(${error instanceof Error ? error.message : String(error)})`,
     );
   }
 }

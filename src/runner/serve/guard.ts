@@ -1,7 +1,7 @@
 /**
- * Who may join a served run: a page that this very server gave out, opened by the link that it printed. Any site in the same
- * browser can open a socket to 127.0.0.1, hence the Origin; a name that is made to resolve to 127.0.0.1 makes a foreign
- * site look like this one, hence the Host; other users of the machine can reach the port, hence the token.
+ * Who may join a served run: a page that this very server gave out, opened by the link that it printed. Any site in the
+ * same browser can open a socket to 127.0.0.1, hence the Origin; a name that is made to resolve to 127.0.0.1 makes a
+ * foreign site look like this one, hence the Host; other users of the machine can reach the port, hence the token.
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { SUBPROTOCOL, TOKEN_PREFIX } from "../../worker/runnerPort";
@@ -21,7 +21,10 @@ const hosts = (port: number): readonly string[] => [`127.0.0.1:${port}`, `localh
 /** Null for this server's own name, else why not: another name that resolves to 127.0.0.1 is DNS rebinding. */
 export function wrongHost(host: string | undefined, port: number): string | null {
   if (host !== undefined && hosts(port).includes(host.toLowerCase())) return null;
-  return `Host ${quoted(host)}; expected ${hosts(port).join(" or ")} (another name for this address may be a DNS rebinding attack)`;
+  return (
+    `Host ${quoted(host)}; expected ${hosts(port).join(" or ")} (another name for this address may be a DNS ` +
+    "rebinding attack)"
+  );
 }
 
 /** Null for a page of this server, else why not. */

@@ -236,23 +236,27 @@ describe("previews", () => {
     }
   });
 
-  test("of a full-size step the group that is looked at is whole, of the others the beginning; sums are always of the whole", () => {
-    const whole = alike(8, group(8, 1024, picture(1200, 800)));
-    const groups = groupsOf(previewOf(phase(whole), 5));
-    expect(groups.map(({ samples }) => samples[0]?.tokens.length)).toEqual([96, 96, 96, 96, 96, 1024, 96, 96]);
-    expect(groups[5]?.samples[0]).toBe(whole[5]?.samples[0]);
-    const [cut] = groups[0]?.samples ?? [];
-    expect(cut).toMatchObject({
-      text: whole[0]?.samples[0]?.text,
-      whole: { tokens: 1024, logprob: expect.closeTo(-511.5, 1) as number, entropy: 512, logprobAfter: -256 },
-    });
-    for (const list of [cut?.tokenIds, cut?.logprobs, cut?.entropies, cut?.segments, cut?.logprobsAfter])
-      expect(list).toHaveLength(PREVIEW_TOKENS);
-    expect(groups[0]?.problem).toMatchObject({
-      picture: { width: PREVIEW_SIDE, height: 256 },
-      fullSize: { width: 1200, height: 800 },
-    });
-  });
+  test(
+    "of a full-size step the group that is looked at is whole, of the others the beginning; sums are always of " +
+      "the whole",
+    () => {
+      const whole = alike(8, group(8, 1024, picture(1200, 800)));
+      const groups = groupsOf(previewOf(phase(whole), 5));
+      expect(groups.map(({ samples }) => samples[0]?.tokens.length)).toEqual([96, 96, 96, 96, 96, 1024, 96, 96]);
+      expect(groups[5]?.samples[0]).toBe(whole[5]?.samples[0]);
+      const [cut] = groups[0]?.samples ?? [];
+      expect(cut).toMatchObject({
+        text: whole[0]?.samples[0]?.text,
+        whole: { tokens: 1024, logprob: expect.closeTo(-511.5, 1) as number, entropy: 512, logprobAfter: -256 },
+      });
+      for (const list of [cut?.tokenIds, cut?.logprobs, cut?.entropies, cut?.segments, cut?.logprobsAfter])
+        expect(list).toHaveLength(PREVIEW_TOKENS);
+      expect(groups[0]?.problem).toMatchObject({
+        picture: { width: PREVIEW_SIDE, height: 256 },
+        fullSize: { width: 1200, height: 800 },
+      });
+    },
+  );
 
   test("the group that is looked at is bounded too, and the message with it", () => {
     const groups = groupsOf(previewOf(phase(alike(2, group(16, 8192))), 0));

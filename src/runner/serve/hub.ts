@@ -1,7 +1,8 @@
 /**
- * One run, many tabs. The host knows one page; the hub is that page to it, and gives every tab what it would have got from a
- * worker of its own: events under the tab's own run id, where the run stands when it joins, the group it looks at. One tab
- * steers, the first; the others watch until they ask to steer or the first one goes. The run needs none of them.
+ * One run, many tabs. The host knows one page; the hub is that page to it, and gives every tab what it would have got
+ * from a worker of its own: events under the tab's own run id, where the run stands when it joins, the group it looks
+ * at. One tab steers, the first; the others watch until they ask to steer or the first one goes. The run needs none of
+ * them.
  */
 import type { Command, Event } from "../../worker/protocol";
 import type { EventBody } from "../../worker/runLifecycle";

@@ -1,4 +1,7 @@
-/** A worker's host in Node: backends by Dawn, wasm or the reference, a policy folder on disk, snapshots in the run's folder. */
+/**
+ * A worker's host in Node: backends by Dawn, wasm or the reference, a policy folder on disk, snapshots in the run's
+ * folder.
+ */
 import { setTimeout as after, setImmediate as nextTurn } from "node:timers/promises";
 import type { CheckpointFiles } from "../../policy/checkpoint/checkpointFiles";
 import { Policy } from "../../policy/policy";
@@ -14,7 +17,9 @@ import { asInput } from "../backend/openPolicy";
 import { fittingOptions } from "../run/deviceMemory";
 import type { RunPlan } from "../run/runPlan";
 
-/** A backend that has passed its self-test: the one that is wanted, else the first of webgpu, wasm, reference that does. */
+/**
+ * A backend that has passed its self-test: the one that is wanted, else the first of webgpu, wasm, reference that does.
+ */
 export const openTestedBackend: OpenBackend = async (wanted, onProgress) => {
   const passedOver: { readonly backend: BackendName; readonly why: string }[] = [];
   for (const name of wanted === null ? BACKEND_NAMES : [wanted]) {
@@ -38,7 +43,8 @@ export const openTestedBackend: OpenBackend = async (wanted, onProgress) => {
     }
   }
   throw new Error(
-    `No backend for the policy could be opened. ${passedOver.map(({ backend, why }) => `${backend}: ${why}`).join(" ")}`,
+    "No backend for the policy could be opened. " +
+      `${passedOver.map(({ backend, why }) => `${backend}: ${why}`).join(" ")}`,
   );
 };
 

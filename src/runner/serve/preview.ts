@@ -1,8 +1,8 @@
 /**
- * What of a group goes to a tab. A nano policy's groups go as they are. A full-size policy answers in thousands of tokens
- * over megapixel pictures: then the group that the tab looks at goes whole as far as the bound allows, of the others the
- * beginning of each response, and pictures at the size they are drawn. Texts, scores, advantages and the sums over all
- * tokens are always whole: no number in the table comes from a preview.
+ * What of a group goes to a tab. A nano policy's groups go as they are. A full-size policy answers in thousands of
+ * tokens over megapixel pictures: then the group that the tab looks at goes whole as far as the bound allows, of the
+ * others the beginning of each response, and pictures at the size they are drawn. Texts, scores, advantages and the
+ * sums over all tokens are always whole: no number in the table comes from a preview.
  */
 import type { Picture } from "../../tasks/problem";
 import type { GroupRecord, ProblemRecord, ReflectionExample, SampleRecord } from "../../worker/protocol";

@@ -1,7 +1,7 @@
 /**
- * A served run on disk: what the page keeps in IndexedDB, as files. The latest state is `snapshot.bin`, as `srpo train` writes
- * it, with the same plan and logs beside it, so that a run begun by one command can be continued by the other. One process
- * at a time.
+ * A served run on disk: what the page keeps in IndexedDB, as files. The latest state is `snapshot.bin`, as `srpo train`
+ * writes it, with the same plan and logs beside it, so that a run begun by one command can be continued by the other.
+ * One process at a time.
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * The server of a run: the built page and one WebSocket, on 127.0.0.1 only. What is refused is said in the terminal with its
- * reason; a page of this server learns it too, as the close code that `runnerPort.ts` knows.
+ * The server of a run: the built page and one WebSocket, on 127.0.0.1 only. What is refused is said in the terminal
+ * with its reason; a page of this server learns it too, as the close code that `runnerPort.ts` knows.
  */
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { Duplex } from "node:stream";
@@ -15,7 +15,10 @@ import type { Hub, Tab } from "./hub";
 export const ADDRESS = "127.0.0.1";
 /** Tabs at a time. */
 export const MAX_TABS = 8;
-/** Bytes waiting for a tab that does not read (frozen in the background, say); more, and its line is cut: it joins again. */
+/**
+ * Bytes waiting for a tab that does not read (frozen in the background, say); more, and its line is cut: it joins
+ * again.
+ */
 const MAX_WAITING = 512 * 2 ** 20;
 /** Milliseconds between two signs of life; a tab that misses one is gone. */
 const HEARTBEAT = 30_000;

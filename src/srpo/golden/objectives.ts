@@ -1,4 +1,7 @@
-/** How each loss of grpo_vectors.json was made, in our words, and its rows: for the tests of the objective and of the kernels. */
+/**
+ * How each loss of grpo_vectors.json was made, in our words, and its rows: for the tests of the objective and of the
+ * kernels.
+ */
 import type { ObjectiveRow, ObjectiveSettings } from "../objective";
 import type { Surrogate } from "../surrogate";
 import { vectors } from "./vectors";
@@ -72,6 +75,8 @@ export const GOLDEN_OBJECTIVES: Readonly<Record<string, ObjectiveSettings>> = {
   "openrlhf.policy_loss_type=gspo": { ...base, level: "sequence", aggregation: "seq-mean-token-mean" },
 };
 
-/** Vectors no recipe of ours needs. vespo: a TRL-only loss; its vector also lets the gradient run through the weight TRL detaches. */
+/**
+ * Vectors no recipe of ours needs. vespo: a TRL-only loss; its vector also lets the gradient run through the weight TRL
+ * detaches.
+ */
 export const NOT_COVERED = ["trl.vespo"];
-

@@ -4,15 +4,22 @@ import { z } from "zod";
 
 const row = z.array(z.number());
 const lossVector = z.object({
-  loss: z.number(), grad_norm: z.number(), grad_row0: row.optional(), grad_row2: row.optional(),
+  loss: z.number(),
+  grad_norm: z.number(),
+  grad_row0: row.optional(),
+  grad_row2: row.optional(),
   metrics: z.record(z.string(), z.number()),
 });
 export type LossVector = z.output<typeof lossVector>;
 
 const schema = z.object({
   shape: z.object({ B: z.number(), T: z.number(), G: z.number() }),
-  lens: row, logp: z.array(row), old_logp: z.array(row), ref_logp: z.array(row),
-  rewards: row, beta: z.number(),
+  lens: row,
+  logp: z.array(row),
+  old_logp: z.array(row),
+  ref_logp: z.array(row),
+  rewards: row,
+  beta: z.number(),
   advantages: z.record(z.string(), z.union([row, z.number()])),
   loss_advantages: row,
   losses: z.record(z.string(), lossVector),

@@ -6,7 +6,9 @@ import type { Picture } from "../problem";
 type Op = "+" | "-" | "*";
 const OPS: readonly Op[] = ["+", "-", "*"];
 
-/** The sum stands in one of three columns and its numbers in two of four colours, so that sums recur in new pictures. */
+/**
+ * The sum stands in one of three columns and its numbers in two of four colours, so that sums recur in new pictures.
+ */
 function draw(first: number, op: Op, second: number, shift: number, colours: readonly [Colour, Colour]): Picture {
   const canvas = new Canvas();
   const column = (shift + 1) * CELL + 1;

@@ -1,4 +1,7 @@
-/** Pictographs: four rows of coloured shapes, one to four in a row. Count two kinds that share colour or shape, and add or compare. */
+/**
+ * Pictographs: four rows of coloured shapes, one to four in a row. Count two kinds that share colour or shape, and add
+ * or compare.
+ */
 import { Canvas, CELL, type Colour, LINE, SIDE } from "../draw";
 import { infer, type TaskFamily } from "../family";
 import type { Picture } from "../problem";

@@ -14,6 +14,7 @@ import { referenceKernels } from "./kernels";
 
 /** Run one kernel on the cpu backend, count it, and free every intermediate it made. */
 function runner(counters: BackendCounters) {
+  // biome-ignore lint/suspicious/noConfusingVoidType: a kernel that writes in place returns nothing.
   return <R extends tf.TensorContainer | void>(kernel: () => R): R => {
     counters.dispatches++;
     return onCpu(() => {

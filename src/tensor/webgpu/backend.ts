@@ -286,7 +286,7 @@ export class WebGpuBackend implements Backend {
     this.disposed = true;
     this.faults.expectClose();
     if (current === this) current = null;
-    if (engine().registry["webgpu"] === this.tfjs) removeBackend("webgpu");
+    if (engine().registry.webgpu === this.tfjs) removeBackend("webgpu");
     this.readback.destroy();
     this.device.destroy();
     await this.device.lost;

@@ -48,11 +48,11 @@ export async function openNodeWebGpuBackend(options: Omit<WebGpuBackendOptions, 
 }
 
 async function createGpu(): Promise<GPU> {
-  process.env["XDG_RUNTIME_DIR"] ??= mkdtempSync(join(tmpdir(), "runtime-"));
+  process.env.XDG_RUNTIME_DIR ??= mkdtempSync(join(tmpdir(), "runtime-"));
   const { create, globals } = await import("webgpu");
   Object.assign(globalThis, globals);
   pauseWhileWaiting();
-  if (process.platform === "linux" && !process.env["VK_ICD_FILENAMES"] && !process.env["VK_DRIVER_FILES"]) {
+  if (process.platform === "linux" && !process.env.VK_ICD_FILENAMES && !process.env.VK_DRIVER_FILES) {
     await chooseDriver(create);
   }
   const made = create(TOGGLES);
@@ -71,12 +71,12 @@ async function chooseDriver(create: (options: string[]) => GPU): Promise<void> {
   const candidates = [...(hardware.length > 0 ? [hardware.join(":")] : []), ...lavapipe, ...swiftShaders()];
   const tried: string[] = [];
   for (const candidate of candidates) {
-    process.env["VK_ICD_FILENAMES"] = candidate;
+    process.env.VK_ICD_FILENAMES = candidate;
     const adapter = await create([]).requestAdapter();
     if (adapter) return;
     tried.push(candidate);
   }
-  delete process.env["VK_ICD_FILENAMES"];
+  delete process.env.VK_ICD_FILENAMES;
   const found =
     tried.length > 0
       ? `None of the Vulkan drivers found here gives an adapter (${tried.join(", ")}).`
@@ -93,7 +93,7 @@ function driversIn(folder: string): string[] {
 
 /** SwiftShader's driver files of installed Chromiums: Debian's, Google's, Playwright's. */
 function swiftShaders(): string[] {
-  const cache = process.env["PLAYWRIGHT_BROWSERS_PATH"] ?? join(homedir(), ".cache", "ms-playwright");
+  const cache = process.env.PLAYWRIGHT_BROWSERS_PATH ?? join(homedir(), ".cache", "ms-playwright");
   const playwright = existsSync(cache)
     ? readdirSync(cache)
         .filter((name) => name.startsWith("chromium"))

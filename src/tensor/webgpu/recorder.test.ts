@@ -130,7 +130,12 @@ describe("recorded work", () => {
     let recorded = 0;
     const run = (key: string, size: number): void => {
       const x = backend.zeros([size]);
-      tf.dispose([...recorder.run(key, [x], {}, () => (recorded++, [backend.kernels.gelu(x)]))]);
+      tf.dispose([
+        ...recorder.run(key, [x], {}, () => {
+          recorded++;
+          return [backend.kernels.gelu(x)];
+        }),
+      ]);
       x.dispose();
     };
     for (const [key, size] of [
@@ -174,7 +179,11 @@ describe("recorded work", () => {
       /upload inside recorded work/,
     );
     const blank = backend.zeros([4000, 8]);
-    for (let i = 0; i < 2; i++) recorder.reserve("rows", "4000", () => (prepared++, () => body(blank)));
+    for (let i = 0; i < 2; i++)
+      recorder.reserve("rows", "4000", () => {
+        prepared++;
+        return () => body(blank);
+      });
     blank.dispose();
     expect(prepared).toBe(1);
     expect(backend.counters.dispatches).toBe(dispatches);
@@ -225,15 +234,26 @@ describe("recorded work", () => {
         }
       };
     expect(attempt({}, () => [backend.upload(floats(1), [1])])).toThrow(/upload inside recorded work/);
-    expect(attempt({}, () => (backend.write(x, floats(1)), []))).toThrow(/write inside recorded work/);
+    expect(
+      attempt({}, () => {
+        backend.write(x, floats(1));
+        return [];
+      }),
+    ).toThrow(/write inside recorded work/);
     expect(attempt({}, () => [tf.neg(x)])).toThrow(/stock/);
     expect(attempt({}, () => [x])).toThrow(/did not allocate/);
-    expect(attempt({}, () => (backend.kernels.gelu(x), []))).toThrow(/left 1 tensors/);
+    expect(
+      attempt({}, () => {
+        backend.kernels.gelu(x);
+        return [];
+      }),
+    ).toThrow(/left 1 tensors/);
     const rows = backend.upload(Int32Array.of(0), [1]);
     const into = backend.zeros([4, 2]);
-    const copy = (): readonly Tensor[] => (
-      backend.kernels.copyRows(backend.view(x, 0, [1, 2]), { offset: 0, count: 2 }, rows, 1, into), []
-    );
+    const copy = (): readonly Tensor[] => {
+      backend.kernels.copyRows(backend.view(x, 0, [1, 2]), { offset: 0, count: 2 }, rows, 1, into);
+      return [];
+    };
     expect(attempt({ cacheOffset: 2 }, copy)).toThrow(/other options/);
     expect(() => backend.recorder(1).run("twice", [x, backend.view(x, 0, [1])], {}, () => [])).toThrow(/share memory/);
 
@@ -253,7 +273,13 @@ describe("recorded work", () => {
     const x = direct.upload(floats(1, 2), [2]);
     let ran = 0;
     const recorder = direct.recorder(1);
-    for (let i = 0; i < 2; i++) tf.dispose([...recorder.run("k", [x], {}, () => (ran++, [direct.kernels.gelu(x)]))]);
+    for (let i = 0; i < 2; i++)
+      tf.dispose([
+        ...recorder.run("k", [x], {}, () => {
+          ran++;
+          return [direct.kernels.gelu(x)];
+        }),
+      ]);
     expect(ran).toBe(2);
     expect(direct.records).toBe(false);
     await direct.dispose();

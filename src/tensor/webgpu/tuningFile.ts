@@ -6,13 +6,13 @@ import type { TuningStore } from "./kernels/matmul/tuningRecord";
 
 /** $XDG_CACHE_HOME, else what the system has for caches. */
 export function tuningFile(): string {
-  const set = process.env["XDG_CACHE_HOME"];
+  const set = process.env.XDG_CACHE_HOME;
   return join(set === undefined || set === "" ? systemCache() : set, "srpo-playground", "matmul.json");
 }
 
 function systemCache(): string {
   if (process.platform === "darwin") return join(homedir(), "Library", "Caches");
-  if (process.platform === "win32") return process.env["LOCALAPPDATA"] ?? join(homedir(), "AppData", "Local");
+  if (process.platform === "win32") return process.env.LOCALAPPDATA ?? join(homedir(), "AppData", "Local");
   return join(homedir(), ".cache");
 }
 

@@ -66,13 +66,26 @@ function loopback(): { readonly carrier: ReplicaCarrier; readonly kill: () => vo
       if (alive) to()(copy);
     }, 0);
   };
-  serveReplica({ post: (message) => later(() => reply, message), listen: (receive) => void (hear = receive) }, () =>
-    Promise.resolve(elsewhere),
+  serveReplica(
+    {
+      post: (message) => later(() => reply, message),
+      listen: (receive) => {
+        hear = receive;
+      },
+    },
+    () => Promise.resolve(elsewhere),
   );
   return {
     carrier: {
-      port: { post: (message) => later(() => hear, message), listen: (receive) => void (reply = receive) },
-      onDeath: (report) => void (dead = report),
+      port: {
+        post: (message) => later(() => hear, message),
+        listen: (receive) => {
+          reply = receive;
+        },
+      },
+      onDeath: (report) => {
+        dead = report;
+      },
       terminate: () => Promise.resolve(),
     },
     kill: () => {

@@ -29,7 +29,7 @@ export function tinyFolder(): InMemoryFiles {
   const tiny = {
     ...config,
     text_config: {
-      ...section(config["text_config"]),
+      ...section(config.text_config),
       hidden_size: 32,
       intermediate_size: 48,
       num_hidden_layers: 2,
@@ -38,7 +38,7 @@ export function tinyFolder(): InMemoryFiles {
       rope_parameters: { rope_type: "default", rope_theta: 10000, mrope_section: [2, 3, 3] },
     },
     vision_config: {
-      ...section(config["vision_config"]),
+      ...section(config.vision_config),
       depth: 1,
       hidden_size: 32,
       intermediate_size: 48,

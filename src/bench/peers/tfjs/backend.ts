@@ -3,13 +3,10 @@
  * base.js, which registers nothing when it is imported before `navigator.gpu` is there.
  */
 import { createRequire } from "node:module";
-import * as tf from "@tensorflow/tfjs-core";
-import "@tensorflow/tfjs-backend-cpu";
+import * as tf from "@tensorflow/tfjs";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
-import { splitVGradConfig } from "@tensorflow/tfjs-core/dist/gradients/SplitV_grad";
 import type { BackendName } from "../../../tensor/backend";
-import { registerAutodiff } from "../../../tensor/reference/autodiff";
 import { nodeGpu } from "../../../tensor/webgpu/node";
 import { countGpuCalls, type GpuCalls } from "../gpuCalls";
 
@@ -31,9 +28,6 @@ export interface OpenedTfjs {
 
 /** Makes the backend of a backend's name TensorFlow.js' active one; the reference backend's is "cpu". */
 export async function openTfjsBackend(backend: BackendName): Promise<OpenedTfjs> {
-  // tfjs-core ships its gradients unregistered.
-  registerAutodiff();
-  tf.registerGradient(splitVGradConfig);
   switch (backend) {
     case "webgpu":
       return openWebGpu();

@@ -67,7 +67,11 @@ describe("sample", () => {
       kept.reduce((sum, i) => sum + at(p, i), 0);
     let sum = 0;
     let token = at(order, 0);
-    if (!o.greedy) token = [...kept].sort((a, b) => a - b).find((i) => (sum += at(p, i)) > limit) ?? -1;
+    const isReached = (i: number): boolean => {
+      sum += at(p, i);
+      return sum > limit;
+    };
+    if (!o.greedy) token = [...kept].sort((a, b) => a - b).find(isReached) ?? -1;
     return { token, logprob: Math.log(at(p, token)), entropy: -p.reduce((a, x) => a + x * Math.log(x), 0) };
   }
 
