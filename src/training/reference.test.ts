@@ -58,19 +58,18 @@ test("the KL without the adapter grows from 0, nothing is copied, a resumed run 
   expect(third?.kl).toBeGreaterThan(1e-6);
   const { theta } = await policy.parameters.state();
 
-    const again = await Policy.load(backend, files, { lora, seed: 4, frozenFormat: "f16" });
-    const resumed = sessionOf(again);
-    await resumed.restore(snapshot);
-    expect(await resumed.stepThrough()).toEqual(third);
-    expect((await again.parameters.state()).theta).toEqual(theta);
+  const again = await Policy.load(backend, files, { lora, seed: 4, frozenFormat: "f16" });
+  const resumed = sessionOf(again);
+  await resumed.restore(snapshot);
+  expect(await resumed.stepThrough()).toEqual(third);
+  expect((await again.parameters.state()).theta).toEqual(theta);
 
-    // A stage entered anew measures from the base too, not from where the last one ended.
-    await resumed.enter("grpo");
-    expect((await resumed.stepThrough())?.kl).toBeGreaterThan(1e-6);
-    for (const each of [session, resumed]) each.dispose();
-    for (const each of [policy, again]) each.dispose();
-  },
-);
+  // A stage entered anew measures from the base too, not from where the last one ended.
+  await resumed.enter("grpo");
+  expect((await resumed.stepThrough())?.kl).toBeGreaterThan(1e-6);
+  for (const each of [session, resumed]) each.dispose();
+  for (const each of [policy, again]) each.dispose();
+});
 
 test("a policy trained in full is copied, without gradients and moments", async () => {
   const policy = await Policy.load(backend, files, { trainable: "language" });

@@ -1,6 +1,7 @@
 /**
- * TensorFlow.js as it comes, on one of its backends. The WebGPU one is opened with the features and limits of its own
- * base.js, which registers nothing when it is imported before `navigator.gpu` is there.
+ * TensorFlow.js as a user installs it: the package @tensorflow/tfjs, which registers its CPU backend, every kernel and
+ * every gradient, with the package of the WebAssembly or the WebGPU backend. The WebGPU one is opened with the features
+ * and limits of its own base.js, which registers nothing when it is imported before `navigator.gpu` is there.
  */
 import { createRequire } from "node:module";
 import * as tf from "@tensorflow/tfjs";

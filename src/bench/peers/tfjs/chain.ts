@@ -1,10 +1,10 @@
 /** The sum of many terms by tf.add, which makes a dispatch each. */
-import * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs";
 import type { Contender } from "../../contender";
 import type { JobOf } from "../../job";
 import { TERM } from "../../workload";
 import type { OpenedTfjs } from "./backend";
-import { measured } from "./measured";
+import { measured } from "./library";
 
 export function openChain(opened: OpenedTfjs, { length }: JobOf<"chain">): Contender {
   const term = tf.tensor(TERM, [TERM.length]);

@@ -3,7 +3,7 @@
  * products (broadcast ones have no gradient), batched attention with an added mask, the embedding as a product with
  * one-hot rows (`gather` has no gradient on wasm). Mathematically the decoder of src/policy/layers/decoder.ts.
  */
-import * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs";
 import type { DecoderShape } from "../../job";
 import { NORM_EPSILON, stackedWeights, type Values } from "../../workload";
 

@@ -3,14 +3,14 @@
  * autodiff of that composition, which computes the forward pass again. Kernels without an entry have no composition
  * worth the name.
  */
-import * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs";
 import type { Contender } from "../../contender";
 import type { JobOf } from "../../job";
 import { type KernelName, SIZES } from "../../kernelWork";
 import { matmulInputs } from "../../workload";
 import type { OpenedTfjs } from "./backend";
 import { causalMask, linear, rmsNorm, rotate, swiglu } from "./decoder";
-import { measured } from "./measured";
+import { measured } from "./library";
 
 const {
   rows: N,

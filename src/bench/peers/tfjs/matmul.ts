@@ -1,10 +1,10 @@
 /** One matrix product by tf.matMul. The weight's gradient is added to what is there, as micro-batches need it. */
-import * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs";
 import type { Contender } from "../../contender";
 import type { JobOf } from "../../job";
 import { matmulInputs } from "../../workload";
 import type { OpenedTfjs } from "./backend";
-import { measured } from "./measured";
+import { measured } from "./library";
 
 export function openMatmul(opened: OpenedTfjs, { form, rows, inner, outer }: JobOf<"matmul">): Contender {
   const x = tf.tensor(matmulInputs(rows * inner, 0), [rows, inner]);

@@ -3,13 +3,13 @@
  * cache that grows by concatenation, Gumbel-max sampling on the device, tokens and log-probabilities read once at the
  * end.
  */
-import * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs";
 import type { Contender } from "../../contender";
 import type { JobOf } from "../../job";
 import { randomTokens, rotaryTables } from "../../workload";
 import type { OpenedTfjs } from "./backend";
 import { causalMask, type LayerCache, layers, linear, makeWeights, rmsNorm } from "./decoder";
-import { measured } from "./measured";
+import { measured } from "./library";
 
 /** log 0 must not arise. */
 const LEAST = 1e-20;

@@ -3,13 +3,13 @@
  * tf.* operations, tf.train.adam for the update, one read-back of loss and norm. Inputs lie on the device before the
  * first step.
  */
-import * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs";
 import type { Contender } from "../../contender";
 import type { JobOf } from "../../job";
 import { CHECKED_STEPS, OPTIMISER, randomTokens, rotaryTables, type Values } from "../../workload";
 import type { OpenedTfjs } from "./backend";
 import { causalMask, layers, linear, makeWeights, rmsNorm } from "./decoder";
-import { measured } from "./measured";
+import { measured } from "./library";
 
 export function openTraining(opened: OpenedTfjs, { shape, rows, length }: JobOf<"train">): Contender {
   const variables: tf.Variable[] = [];
