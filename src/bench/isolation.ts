@@ -7,13 +7,13 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { MATMUL_VARIABLE } from "../runner/arguments/matmulVariant";
-import type { BackendName } from "../tensor/backend";
+import { BACKEND_NAMES, type BackendName } from "../tensor/backend";
 import type { MatmulOption } from "../tensor/webgpu/kernels/matmul/choice";
 import { type Contender, type Job, jobSchema, LIBRARIES, type Library, type LibraryName, type Run } from "./contender";
 import { countsSchema } from "./results";
 
 export const questionSchema = z.discriminatedUnion("ask", [
-  z.object({ ask: z.literal("library"), name: z.enum(LIBRARIES), backend: z.enum(["webgpu", "wasm", "reference"]) }),
+  z.object({ ask: z.literal("library"), name: z.enum(LIBRARIES), backend: z.enum(BACKEND_NAMES) }),
   z.object({ ask: z.literal("open"), job: jobSchema }),
   z.object({ ask: z.literal("check") }),
   z.object({ ask: z.literal("run"), units: z.int().positive() }),

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import type { RewardConfig } from "../srpo/types";
+import { FAMILY_NAMES } from "../tasks/problem";
 
 const tiers = z.object({ kept: z.number(), fixed: z.number(), stillWrong: z.number(), spoilt: z.number() });
 
@@ -65,9 +66,9 @@ export const rolloutSchema = z.object({
 export const settingsSchema = z.object({
   seed: z.number().int().nonnegative().default(0),
   families: z
-    .array(z.enum(["bars", "shapes", "geometry", "digits"]))
+    .array(z.enum(FAMILY_NAMES))
     .nonempty()
-    .default(["bars", "shapes", "geometry", "digits"]),
+    .default([...FAMILY_NAMES]),
   temperature: z.number().min(0).max(5).default(1),
   maxNewTokens: z.number().int().positive().default(104),
   microBatchRows: z.number().int().positive().default(32),

@@ -5,17 +5,17 @@
  * and the fields that decide control flow are checked and the arrays are taken as they are.
  */
 import { z } from "zod";
-import type { Command, Event, SettingsPatch } from "./protocol";
+import { BACKEND_NAMES, type Command, type Event, type SettingsPatch, SHIPPED, STAGES } from "./protocol";
 
 const run = z.string().min(1);
 const bytes = z.instanceof(ArrayBuffer);
-const backendName = z.enum(["webgpu", "wasm", "reference"]);
+const backendName = z.enum(BACKEND_NAMES);
 const settingsPatch = z.custom<SettingsPatch>(
   (value) => typeof value === "object" && value !== null && !Array.isArray(value),
   "settings must be an object",
 );
 const source = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("shipped"), name: z.enum(["base", "sft", "srpo"]) }),
+  z.object({ kind: z.literal("shipped"), name: z.enum(SHIPPED) }),
   z.object({ kind: z.literal("files"), files: z.array(z.object({ path: z.string().min(1), bytes })) }),
 ]);
 
@@ -30,7 +30,7 @@ const commandSchema = z.discriminatedUnion("type", [
     base: z.string().optional(),
   }),
   z.object({ run, type: z.literal("configure"), settings: settingsPatch }),
-  z.object({ run, type: z.literal("stage"), stage: z.enum(["base", "sft", "grpo"]) }),
+  z.object({ run, type: z.literal("stage"), stage: z.enum(STAGES) }),
   z.object({
     run,
     type: z.literal("play"),

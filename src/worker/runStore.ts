@@ -7,7 +7,7 @@
  */
 import { z } from "zod";
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from "../training/snapshot";
-import type { SnapshotInfo } from "./protocol";
+import { type SnapshotInfo, STAGES } from "./protocol";
 import { LATEST, type SnapshotStore } from "./store";
 
 const START = "start";
@@ -18,7 +18,7 @@ const TIMELINE_LENGTH = 24;
 const timelineSchema = z.array(
   z.object({
     id: z.string(),
-    stage: z.enum(["base", "sft", "grpo"]),
+    stage: z.enum(STAGES),
     step: z.int(),
     label: z.string().optional(),
     bytes: z.int(),

@@ -3,14 +3,14 @@
  * on with a policy that exists nowhere else.
  */
 import { z } from "zod";
-import type { PolicySource } from "./protocol";
+import { type PolicySource, SHIPPED } from "./protocol";
 import type { SnapshotStore } from "./store";
 
 const KEY = "source";
 const fileKey = (path: string): string => `source:${path}`;
 
 const recordSchema = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("shipped"), name: z.enum(["base", "sft", "srpo"]) }),
+  z.object({ kind: z.literal("shipped"), name: z.enum(SHIPPED) }),
   z.object({ kind: z.literal("files"), paths: z.array(z.string()) }),
 ]);
 

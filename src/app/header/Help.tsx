@@ -1,6 +1,7 @@
 /** What the page shows, what its buttons do, its keys; and a corner for whoever tests it. */
 import { useEffect, useRef } from "react";
 import { TRANSITIONS } from "../../srpo/types";
+import { STAGES } from "../../worker/protocol";
 import { Icon } from "../parts/Icon";
 import { TransitionChip } from "../parts/TransitionChip";
 import { usePlayground, useRun, useView } from "../state/hooks";
@@ -112,7 +113,7 @@ export function Help() {
           </dl>
           <h3>Three stages</h3>
           <dl>
-            {(["base", "sft", "grpo"] as const).map((stage) => (
+            {STAGES.map((stage) => (
               <div key={stage}>
                 <dt>{STAGE_WORDS[stage].label}</dt>
                 <dd>{STAGE_WORDS[stage].what}</dd>

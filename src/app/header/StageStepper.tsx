@@ -1,11 +1,9 @@
 /** The three stages in order; the one the run is in stands out, and any of them can be entered. */
 import { Fragment } from "react";
-import type { Stage } from "../../worker/protocol";
+import { STAGES } from "../../worker/protocol";
 import { usePlayground, useRun } from "../state/hooks";
 import { canSteer } from "../state/run";
 import { STAGE_WORDS } from "../state/words";
-
-const STAGES: readonly Stage[] = ["base", "sft", "grpo"];
 
 export function StageStepper() {
   const playground = usePlayground();

@@ -4,7 +4,15 @@
  * with the current weights; an earlier one means what it says, and starts again from the base.
  */
 import type { CommandBody } from "../../worker/client";
-import type { Event, GroupRecord, PolicySource, Settings, SettingsPatch, Stage } from "../../worker/protocol";
+import {
+  type Event,
+  type GroupRecord,
+  type PolicySource,
+  type Settings,
+  type SettingsPatch,
+  STAGES,
+  type Stage,
+} from "../../worker/protocol";
 import type { TrainingClient } from "./client";
 import { lookBack } from "./groups";
 import { createLive, type Live } from "./live";
@@ -54,7 +62,6 @@ export interface PlaygroundOptions {
 }
 
 const BASE: PolicySource = { kind: "shipped", name: "base" };
-const STAGES: readonly Stage[] = ["base", "sft", "grpo"];
 
 /** What a tab that only watches may send. */
 const WATCHING: ReadonlySet<CommandBody["type"]> = new Set(["open", "observe", "steer", "close"]);

@@ -3,7 +3,7 @@
  * shipped policy's own samples; read by a schema, since a file may be old or broken.
  */
 import { z } from "zod";
-import type { GroupRecord } from "../../worker/protocol";
+import { FAMILY_NAMES, type GroupRecord } from "../../worker/protocol";
 
 const segment = z.enum(["first", "reflection", "refined"]);
 const solution = z.object({ think: z.string(), answer: z.string() }).nullable();
@@ -51,7 +51,7 @@ const preparedSchema = z
     version: z.literal(1),
     problem: z.object({
       id: z.string(),
-      family: z.enum(["bars", "shapes", "geometry", "digits"]),
+      family: z.enum(FAMILY_NAMES),
       question: z.string(),
       answer: z.string(),
       /** RGB bytes as base64. */

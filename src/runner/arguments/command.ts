@@ -1,5 +1,6 @@
 /** A command of the runner: its flags in citty's form (help is rendered from them) and what it does. */
 import type { ArgsDef } from "citty";
+import { BACKEND_NAMES } from "../../tensor/backend";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
 import type { Arguments } from "./usage";
 
@@ -14,7 +15,7 @@ export interface RunnerCommand {
 export const backendFlag = {
   type: "string",
   default: "wasm",
-  valueHint: "webgpu|wasm|reference",
+  valueHint: BACKEND_NAMES.join("|"),
   description: "Where the policy lives",
 } as const;
 export const seedFlag = { type: "string", valueHint: "n", description: "Seed of all randomness" } as const;

@@ -10,8 +10,6 @@ import { nodeGpu, openNodeWebGpuBackend } from "../../tensor/webgpu/node";
 import { forcedMatmul } from "../arguments/matmulVariant";
 import { UsageError } from "../arguments/usage";
 
-export const BACKEND_NAMES: readonly BackendName[] = ["webgpu", "wasm", "reference"];
-
 export function openNodeBackend(name: BackendName): Promise<Backend> {
   switch (name) {
     case "webgpu":

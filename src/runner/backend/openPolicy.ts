@@ -1,10 +1,10 @@
 /** A policy folder on disk, opened on a backend named on the command line. */
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { type LoadOptions, Policy } from "../../policy/policy";
-import type { Backend, BackendName } from "../../tensor/backend";
+import { BACKEND_NAMES, type Backend, type BackendName } from "../../tensor/backend";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
 import { type Arguments, UsageError } from "../arguments/usage";
-import { BACKEND_NAMES, openNodeBackend } from "./nodeBackends";
+import { openNodeBackend } from "./nodeBackends";
 
 export interface OpenedPolicy {
   readonly backend: Backend;

@@ -5,11 +5,12 @@ import type { PolicyConfig } from "../../policy/checkpoint/config";
 import { CACHE_FORMATS } from "../../policy/generation/groupCache";
 import { LORA_TARGETS } from "../../policy/layers/lora";
 import { type MemoryPlan, type PlanOptions, planMemory } from "../../policy/memoryPlan";
+import { BACKEND_NAMES } from "../../tensor/backend";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
 import type { AdapterLimits } from "../../tensor/webgpu/device";
 import { byteCount, readableBytes } from "../arguments/bytes";
 import { backendFlag, packingFlag, type RunnerCommand } from "../arguments/command";
-import { BACKEND_NAMES, backendLimits } from "../backend/nodeBackends";
+import { backendLimits } from "../backend/nodeBackends";
 import { asInput } from "../backend/openPolicy";
 import { KEPT_ACTIVATION_BYTES } from "../run/deviceMemory";
 

@@ -1,5 +1,5 @@
 /** `sample`: groups of responses to held-out problems, scored; nothing is trained. */
-import { FAMILY_NAMES } from "../../tasks/problems";
+import { FAMILY_NAMES } from "../../tasks/problem";
 import type { ProblemSource, TrainingProblem } from "../../training/problemSource";
 import type { GroupRecord } from "../../training/records";
 import { Session } from "../../training/session";

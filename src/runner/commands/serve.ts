@@ -1,16 +1,15 @@
 /** `serve`: a run in Node that the page watches and steers. */
 import { join } from "node:path";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
-import type { BackendName } from "../../tensor/backend";
+import { BACKEND_NAMES, type BackendName } from "../../tensor/backend";
 import { configure } from "../../training/configure";
 import type { ProblemSource } from "../../training/problemSource";
+import { STAGES, type Stage } from "../../training/records";
 import type { Settings } from "../../training/settings";
 import { MAX_EVENT_BYTES } from "../../worker/codec";
-import type { Stage } from "../../worker/protocol";
 import { type RunnerCommand, seedFlag, setFlag } from "../arguments/command";
 import { settingsOf } from "../arguments/settingsArguments";
 import { type Arguments, UsageError } from "../arguments/usage";
-import { BACKEND_NAMES } from "../backend/nodeBackends";
 import { writeFolder } from "../files/atomicWrite";
 import { plannedSource, refuseOtherData } from "../run/resolveSource";
 import { defaultRunConfig, readRunFile } from "../run/runConfig";
@@ -23,7 +22,6 @@ import { ServedFolder } from "../serve/servedFolder";
 import { serveRun } from "../serve/server";
 import { RECIPE_REWARD } from "./train";
 
-const STAGES: readonly Stage[] = ["base", "sft", "grpo"];
 /** Room in the largest event for names and lengths around an exported policy's bytes. */
 const LARGEST_EXPORT = MAX_EVENT_BYTES - 2 ** 20;
 

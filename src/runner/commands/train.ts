@@ -1,13 +1,13 @@
 /** `train`: reflection SFT and GRPO without a page, from flags or a run file, resumable. */
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
+import { BACKEND_NAMES } from "../../tensor/backend";
 import { configure } from "../../training/configure";
-import type { StepMetrics } from "../../training/records";
+import { type StepMetrics, TRAINED_STAGES, type TrainedStage } from "../../training/records";
 import { Session } from "../../training/session";
 import { type Settings, type SettingsPatch, settingsSchema } from "../../training/settings";
 import { backendFlag, policyFlag, type RunnerCommand, seedFlag, setFlag, workersFlag } from "../arguments/command";
 import { settingsOf } from "../arguments/settingsArguments";
 import { type Arguments, oneOf, UsageError } from "../arguments/usage";
-import { BACKEND_NAMES } from "../backend/nodeBackends";
 import { asInput, openPolicyOn } from "../backend/openPolicy";
 import { openWorkers } from "../backend/replicaThreads";
 import { fittingOptions } from "../run/deviceMemory";
@@ -18,9 +18,8 @@ import { RunFolder } from "../run/runFolder";
 import { RunLock } from "../run/runLock";
 import { fixedKeys, planOf, readPlan, refuseOther } from "../run/runPlan";
 import { tokensPerSecond } from "../run/tokenRate";
-import { type TrainedStage, trainStages } from "../run/trainLoop";
+import { trainStages } from "../run/trainLoop";
 
-const STAGES: readonly TrainedStage[] = ["sft", "grpo"];
 const RECIPES = ["srpo", "grpo"] as const;
 
 /** Plain GRPO is SRPO's loop on the task reward alone: format and first answer. */
@@ -158,7 +157,7 @@ function resumedSettings(
 }
 
 function stagesOf(text: string): RunConfig["stages"] {
-  const [first, second, ...rest] = text.split(",").map((name) => oneOf("stage", name.trim(), STAGES));
+  const [first, second, ...rest] = text.split(",").map((name) => oneOf("stage", name.trim(), TRAINED_STAGES));
   if (first === "sft" && second === "grpo" && rest.length === 0) return ["sft", "grpo"];
   if (first === undefined || second !== undefined)
     throw new UsageError(`--stage: "${text}" is none of sft, grpo, sft,grpo`);

@@ -9,11 +9,11 @@ import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { Safetensors } from "../../policy/checkpoint/safetensors";
 import { Policy } from "../../policy/policy";
 import { type TensorReport, verifyModel, verifyPacked } from "../../policy/verify/verify";
-import type { Backend } from "../../tensor/backend";
+import { BACKEND_NAMES, type Backend } from "../../tensor/backend";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
 import { backendFlag, packingFlag, type RunnerCommand } from "../arguments/command";
 import { UsageError } from "../arguments/usage";
-import { BACKEND_NAMES, openNodeBackend } from "../backend/nodeBackends";
+import { openNodeBackend } from "../backend/nodeBackends";
 import { asInput } from "../backend/openPolicy";
 
 const REFERENCE = "reference.safetensors";

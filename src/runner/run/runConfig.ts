@@ -5,7 +5,9 @@
  */
 import { z } from "zod";
 import { LORA_TARGETS } from "../../policy/layers/lora";
+import { BACKEND_NAMES } from "../../tensor/backend";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
+import { TRAINED_STAGES } from "../../training/records";
 import { settingsSchema } from "../../training/settings";
 import { readInput } from "../arguments/inputFile";
 import { nearestPath } from "../arguments/nearestName";
@@ -14,7 +16,7 @@ import { UsageError } from "../arguments/usage";
 const path = z.string().min(1);
 
 const stagesSchema = z.union(
-  [z.tuple([z.literal("sft"), z.literal("grpo")]), z.tuple([z.enum(["sft", "grpo"])])],
+  [z.tuple([z.literal("sft"), z.literal("grpo")]), z.tuple([z.enum(TRAINED_STAGES)])],
   'expected ["sft"], ["grpo"] or ["sft", "grpo"]',
 );
 
@@ -59,8 +61,8 @@ export const runConfigSchema = z.object({
   recompute: recomputeSchema,
   memory: memorySchema,
   out: path.nullable().default(null),
-  backend: z.enum(["webgpu", "wasm", "reference"]).default("wasm"),
-  stages: stagesSchema.default(["sft", "grpo"]),
+  backend: z.enum(BACKEND_NAMES).default("wasm"),
+  stages: stagesSchema.default([...TRAINED_STAGES]),
   recipe: z.enum(["srpo", "grpo"]).default("srpo"),
   saveEvery: z.int().positive().default(10),
   lora: loraSchema.prefault({}),

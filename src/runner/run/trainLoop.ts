@@ -3,11 +3,9 @@
  * run goes on from its last snapshot, bit for bit on the same backend; the metrics file is cut back to that snapshot first.
  */
 import { StepRefused } from "../../training/optimiserStep";
-import type { Stage, StepMetrics } from "../../training/records";
+import type { StepMetrics, TrainedStage } from "../../training/records";
 import type { Session } from "../../training/session";
 import type { RunFolder } from "./runFolder";
-
-export type TrainedStage = Exclude<Stage, "base">;
 
 export interface TrainPlan {
   readonly stages: readonly TrainedStage[];

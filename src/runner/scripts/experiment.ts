@@ -9,21 +9,21 @@ import { stripVTControlCharacters } from "node:util";
 import { type ArgsDef, defineCommand, renderUsage } from "citty";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { Policy } from "../../policy/policy";
-import type { Backend } from "../../tensor/backend";
+import { BACKEND_NAMES, type Backend } from "../../tensor/backend";
 import { configure } from "../../training/configure";
-import type { EvaluationRecord } from "../../training/records";
+import type { EvaluationRecord, TrainedStage } from "../../training/records";
 import { Session } from "../../training/session";
 import type { Settings } from "../../training/settings";
 import { backendFlag, policyFlag, setFlag, workersFlag } from "../arguments/command";
 import { settingsOf } from "../arguments/settingsArguments";
 import { oneOf, parseArguments, UsageError } from "../arguments/usage";
-import { BACKEND_NAMES, openNodeBackend } from "../backend/nodeBackends";
+import { openNodeBackend } from "../backend/nodeBackends";
 import { openWorkers } from "../backend/replicaThreads";
 import { writeAtomically } from "../files/atomicWrite";
 import { progressBar } from "../run/progress";
 import { RunFolder } from "../run/runFolder";
 import { planOf, readPlan } from "../run/runPlan";
-import { type TrainedStage, trainStages } from "../run/trainLoop";
+import { trainStages } from "../run/trainLoop";
 import { collectResults, learningTable, readEvaluations, writeEvaluations } from "./learningTable";
 
 /** What each arm changes of the reward. */

@@ -2,14 +2,15 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import type { EvaluationRecord } from "../../training/records";
+import { FAMILY_NAMES } from "../../tasks/problem";
+import { type EvaluationRecord, STAGES } from "../../training/records";
 import { UsageError } from "../arguments/usage";
 import { readIfThere, writeAtomically } from "../files/atomicWrite";
 
 const share = z.number().min(0).max(1);
 const evaluationSchema = z.object({
   step: z.int(),
-  stage: z.enum(["base", "sft", "grpo"]),
+  stage: z.enum(STAGES),
   problems: z.int(),
   samples: z.int(),
   accuracyFirst: share,
@@ -17,10 +18,7 @@ const evaluationSchema = z.object({
   wellFormed: share,
   meanLength: z.number(),
   transitions: z.object({ kept: share, fixed: share, stillWrong: share, spoilt: share }),
-  byFamily: z.partialRecord(
-    z.enum(["bars", "shapes", "geometry", "digits"]),
-    z.object({ first: share, refined: share }),
-  ),
+  byFamily: z.partialRecord(z.enum(FAMILY_NAMES), z.object({ first: share, refined: share })),
 }) satisfies z.ZodType<EvaluationRecord, unknown>;
 
 const FILE = "evaluations.json";

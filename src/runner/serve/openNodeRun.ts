@@ -2,14 +2,14 @@
 import { setTimeout as after, setImmediate as nextTurn } from "node:timers/promises";
 import type { CheckpointFiles } from "../../policy/checkpoint/checkpointFiles";
 import { Policy } from "../../policy/policy";
-import type { BackendName } from "../../tensor/backend";
+import { BACKEND_NAMES, type BackendName } from "../../tensor/backend";
 import { timedSelfTest } from "../../tensor/selfTest";
 import type { ProblemSource } from "../../training/problemSource";
 import { Host, type HostDependencies } from "../../worker/host";
 import type { Event } from "../../worker/protocol";
 import type { LoadPolicy, OpenBackend } from "../../worker/run";
 import type { SnapshotStore } from "../../worker/store";
-import { BACKEND_NAMES, openNodeBackend } from "../backend/nodeBackends";
+import { openNodeBackend } from "../backend/nodeBackends";
 import { asInput } from "../backend/openPolicy";
 import { fittingOptions } from "../run/deviceMemory";
 import type { RunPlan } from "../run/runPlan";
