@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { configure } from "../../training/configure";
 import { defaultSettings } from "../../training/settings";
-import { loadOptions, plannedSource, refuseOtherData } from "./resolveSource";
+import { loadOptions, refuseOtherData, resolveSource } from "./resolveSource";
 import { runConfigSchema } from "./runConfig";
 import { planOf, type RunPlan } from "./runPlan";
 
@@ -56,7 +56,7 @@ test.each<[string, object, RegExp]>([
     /nowhere.data.jsonl: cannot be read/,
   ],
 ])("%s", async (_what, config, message) => {
-  await expect(plannedSource(plan(config))).rejects.toThrow(message);
+  await expect(resolveSource(plan(config))).rejects.toThrow(message);
 });
 
 test("a run goes on with its own data", () => {

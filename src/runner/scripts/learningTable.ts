@@ -1,4 +1,4 @@
-/** Results of the learning runs: evaluations in each run's folder, gathered into one Markdown table and one JSON file. */
+/** Results of the learning runs: the evaluations in each run's folder, as one Markdown table and one JSON file. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -6,6 +6,7 @@ import { FAMILY_NAMES } from "../../tasks/problem";
 import { type EvaluationRecord, STAGES } from "../../training/records";
 import { UsageError } from "../arguments/usage";
 import { readIfThere, writeAtomically } from "../files/atomicWrite";
+import { InputError } from "../files/inputError";
 
 const share = z.number().min(0).max(1);
 const evaluationSchema = z.object({
@@ -28,16 +29,17 @@ export async function writeEvaluations(folder: string, records: readonly Evaluat
   await writeAtomically(join(folder, FILE), `${JSON.stringify(ordered, null, 1)}\n`);
 }
 
-/** Empty where none were written yet. @throws UsageError when the file cannot be read as evaluations */
+/** Empty if there is no file yet. @throws InputError when the file is damaged */
 export async function readEvaluations(folder: string): Promise<EvaluationRecord[]> {
   const bytes = await readIfThere(join(folder, FILE));
   if (bytes === null) return [];
   const parsed = z.array(evaluationSchema).safeParse(JSON.parse(new TextDecoder().decode(bytes)));
-  if (!parsed.success) throw new UsageError(`${join(folder, FILE)}: not a list of evaluations`);
+  if (!parsed.success)
+    throw new InputError(`${join(folder, FILE)}: not a list of evaluations; remove it to evaluate again`);
   return parsed.data;
 }
 
-/** One run: its seed, its arm ("sft" for the stage before), its evaluations by step. */
+/** One run: its seed, its arm ("sft" for the SFT stage), its evaluations by step. */
 export interface LearningResult {
   readonly seed: number;
   readonly arm: string;
@@ -63,14 +65,17 @@ const percent = (value: number): string => `${Math.round(100 * value)}`;
 
 /** first / refined / right→wrong in %, well formed in %, mean length in tokens. */
 function cell(record: EvaluationRecord): string {
-  return `${percent(record.accuracyFirst)} / ${percent(record.accuracyRefined)} / ${percent(record.transitions.spoilt)} %, ${percent(record.wellFormed)} %, ${record.meanLength.toFixed(0)}`;
+  const { accuracyFirst, accuracyRefined, transitions, wellFormed, meanLength } = record;
+  const shares = [accuracyFirst, accuracyRefined, transitions.spoilt].map(percent).join(" / ");
+  return `${shares} %, ${percent(wellFormed)} %, ${meanLength.toFixed(0)}`;
 }
 
-/** A table for each arm: steps down, seeds across. */
+/** One table per arm: a row per step, a column per seed. */
 export function learningTable(results: readonly LearningResult[]): string {
   const arms = [...new Set(results.map(({ arm }) => arm))];
   const legend =
-    "Each cell: first answer right / refined answer right / right→wrong, well formed, mean length in tokens; held-out problems at T = 1.\n";
+    "Each cell: first answer right / refined answer right / right→wrong, well formed, mean length in tokens; " +
+    "held-out problems at T = 1.\n";
   return `${legend}\n${arms
     .map((arm) =>
       armTable(
