@@ -99,7 +99,9 @@ test("a killed adapter run resumes to the same bits, and its adapter opens again
     join(inFolder("alone"), "sft", "adapter_model.safetensors"),
     join(inFolder("alone"), "grpo", "adapter_model.safetensors"),
   );
-  await expect(reloadAdapter(policy, join(inFolder("alone"), "grpo"))).rejects.toThrow(/differs from the trained values/);
+  await expect(reloadAdapter(policy, join(inFolder("alone"), "grpo"))).rejects.toThrow(
+    /differs from the trained values/,
+  );
   expect((await policy.parameters.state()).theta).toEqual(before);
   policy.dispose();
 

@@ -204,7 +204,10 @@ test("reflections are made once for each record, and a run on them resumes to th
   // A run does not go on with other data than it was begun with.
   await appendFile(inFolder("reflections.jsonl"), text.split("\n").find((line) => line.includes("strategy")) ?? "");
   const other = await start([...train, "--out", inFolder("killed"), "--resume"]).done;
-  expect(other).toMatchObject({ code: 2, err: expect.stringMatching(/the data of the run in .* has changed/) as string });
+  expect(other).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/the data of the run in .* has changed/) as string,
+  });
 
   // The second stage anew from the first stage's adapter, and what came of it, looked at.
   await writeFile(

@@ -123,7 +123,7 @@ export class Host {
           this.post({ type: "configured", settings: session.configure(command.settings) }),
         );
       case "observe":
-        return this.inTurn(async () => this.#life.watch(command.group));
+        return this.inTurn(async () => this.#life.observe(command.group));
       case "sample":
         return this.work(async ({ session }) =>
           this.post({ type: "sampled", group: await session.sample(command.family, command.greedy) }),

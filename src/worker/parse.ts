@@ -1,8 +1,7 @@
 /**
- * Both ends of the wire check what arrives, once, here. Commands drive training, so they are parsed field by
- * field; settings patches are checked by the settings schema when they are merged (src/training/configure.ts).
- * Events carry tens of thousands of numbers ten times a second from our own worker or runner, so for them the envelope
- * and the fields that decide control flow are checked and the arrays are taken as they are.
+ * Checks incoming messages, for both ends. Commands drive training, so every field is parsed; settings patches are checked
+ * when they are merged (src/training/configure.ts). Events carry tens of thousands of numbers ten times per second from our
+ * own worker or runner, so only the fields that decide control flow are checked.
  */
 import { z } from "zod";
 import { BACKEND_NAMES, type Command, type Event, type SettingsPatch, SHIPPED, STAGES } from "./protocol";
@@ -64,7 +63,7 @@ export function parseCommand(message: unknown): Command {
   throw new ProtocolError(`not a command: ${issue?.path.join(".") || "message"}: ${issue?.message ?? "invalid"}`);
 }
 
-/** The fields of each event that decide what a receiver does; the mapped type keeps the list complete. */
+/** The fields of each event that decide control flow; the mapped type keeps the list complete. */
 const EVENT_FIELDS: {
   readonly [T in Event["type"]]: Readonly<Record<string, "string" | "number" | "boolean" | "object" | "array">>;
 } = {
@@ -114,7 +113,7 @@ function isEvent(message: unknown): message is Event {
   });
 }
 
-/** @throws ProtocolError when a message from the worker is no event. */
+/** @throws ProtocolError when a message is not an event */
 export function parseEvent(message: unknown): Event {
   if (isEvent(message)) return message;
   const type =

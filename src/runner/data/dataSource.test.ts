@@ -172,7 +172,11 @@ describe("what cannot be used is refused by file, row and field", () => {
       { image: `data:image/png;base64,${Buffer.from("text").toString("base64")}` },
       /record "0": cannot decode its image/,
     ],
-    ["a data URL of another form", { image: "data:image/png,plain" }, /invalid data URL "data:image.png,plain…"; expected data:image/],
+    [
+      "a data URL of another form",
+      { image: "data:image/png,plain" },
+      /invalid data URL "data:image.png,plain…"; expected data:image/,
+    ],
     ["no image", {}, /row 0: no image/],
   ])("%s", async (_what, image, message) => {
     await writeFile(inFolder("bad.jsonl"), lines([{ ...image, question: "q", answer: 1 }]));

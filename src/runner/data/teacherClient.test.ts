@@ -137,6 +137,8 @@ describe("prompts", () => {
 
   test("a place without a value, and a value without a place, are errors", () => {
     expect(() => fillPrompt("{{question}} {{mood}}", { question: "q" })).toThrow(/\{\{mood\}\}/);
-    expect(() => fillPrompt("{{question}}", { question: "q", answer: "a" })).toThrow(/placeholder \{\{answer\}\} is missing/);
+    expect(() => fillPrompt("{{question}}", { question: "q", answer: "a" })).toThrow(
+      /placeholder \{\{answer\}\} is missing/,
+    );
   });
 });

@@ -48,7 +48,11 @@ test("an adapter leaves the tower frozen; without one, the settings say", async 
 });
 
 test.each<[string, object, RegExp]>([
-  ["a data set without reflections for the first stage", { data: { train: "data.jsonl" } }, /data.reflections is required/],
+  [
+    "a data set without reflections for the first stage",
+    { data: { train: "data.jsonl" } },
+    /data.reflections is required/,
+  ],
   ["held-out records without others", { data: { heldOut: "data.jsonl" } }, /data.heldOut is set but data.train is not/],
   [
     "a file that is not there",
