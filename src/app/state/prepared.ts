@@ -1,6 +1,6 @@
 /**
- * The prepared group: what a first visitor sees before the engine is ready. A file beside the page, made from the
- * shipped policy's own samples; read by a schema, since a file may be old or broken.
+ * The example group that a first visitor sees before the engine is ready: a file next to the page, made from the shipped
+ * policy's own samples, and read by a schema, since it may be old or damaged.
  */
 import { z } from "zod";
 import { FAMILY_NAMES, type GroupRecord } from "../../worker/protocol";
@@ -64,7 +64,7 @@ const preparedSchema = z
     error: "the picture does not have width × height × 3 bytes",
   });
 
-/** @throws z.ZodError where the file is not a prepared group */
+/** @throws z.ZodError when the file is not a prepared group */
 export function decodePrepared(json: unknown): GroupRecord {
   const { problem, samples, normalised } = preparedSchema.parse(json);
   return { problem, samples, normalised };
@@ -86,9 +86,9 @@ export function encodePrepared({ problem, samples, normalised }: GroupRecord): s
   });
 }
 
-/** The prepared group, or a reason why there is none. The page goes on without it. */
+/** The prepared group. @throws Error with the reason; the page works without it */
 export async function fetchPrepared(address: string): Promise<GroupRecord> {
   const response = await fetch(address);
-  if (!response.ok) throw new Error(`The prepared group at ${address} could not be loaded (HTTP ${response.status}).`);
+  if (!response.ok) throw new Error(`Cannot load the prepared group at ${address} (HTTP ${response.status}).`);
   return decodePrepared(await response.json());
 }
