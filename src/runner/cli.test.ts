@@ -129,7 +129,7 @@ describe("verify", () => {
     await writeFile(join(wrong, "model.safetensors"), weights);
     const [good, bad] = await Promise.all([
       srpo("verify", "--model", golden, "--backend", "wasm", "--json"),
-      srpo("verify", "--model", wrong, "--reference", join(golden, "reference.safetensors")),
+      srpo("verify", "--model", wrong, "--golden", join(golden, "reference.safetensors")),
     ]);
     expect(good.code).toBe(0);
     expect(JSON.parse(good.out)).toMatchObject({ ok: true, backend: "wasm" });

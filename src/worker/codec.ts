@@ -155,7 +155,9 @@ function unpackPart(place: unknown, parts: readonly Uint8Array[], unused: Set<nu
   const list = kind.startsWith("n-");
   const type = ARRAYS[(list ? kind.slice(2) : kind) as ArrayKind];
   if (buffer.byteLength % type.BYTES_PER_ELEMENT !== 0)
-    throw new CodecError(`part ${index} has ${buffer.byteLength} bytes, not a multiple of a ${kind} element`);
+    throw new CodecError(
+      `part ${index} has ${buffer.byteLength} bytes, not a multiple of ${type.BYTES_PER_ELEMENT} (${kind})`,
+    );
   const array = new type(buffer);
   return list ? Array.from(array) : array;
 }

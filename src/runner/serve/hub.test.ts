@@ -170,7 +170,7 @@ describe("steering", () => {
     expect(second.heard.at(-1)).toMatchObject({
       type: "error",
       fatal: false,
-      message: expect.stringContaining("This tab watches") as string,
+      message: expect.stringContaining("This tab only watches") as string,
     });
     first.say({ run: "a", type: "step" });
     expect(commands).toEqual([{ run: HOST_RUN, type: "step" }]);
