@@ -9,45 +9,24 @@
  * Departure from all four trainers: a group with max − min ≤ 1e-9·max(1, |r|) is flat, and its advantages are exactly 0.
  * There floating-point residue decides: eight rewards of 0.7 give |A| up to 0.92 in OpenRLHF.
  */
-import type { AdvantagePreset, GroupAdvantages } from "./types";
-
-/** e of each preset. */
-export const ADVANTAGE_EPSILON: Readonly<Record<AdvantagePreset, number>> = {
-  srpo: 1e-4,
-  trl: 1e-4,
-  verl: 1e-6,
-  easyr1: 1e-6,
-  openrlhf: 1e-9,
-};
+import { TRAINER_NUMERICS } from "./trainers";
+import type { GroupAdvantages, Trainer } from "./types";
 
 const FLAT_TOLERANCE = 1e-9;
 
 /**
  * Advantages of one group.
  * @param rewards one a response; null where scoring failed: such a response takes no part in mean and std, and gets 0
+ * @param trainer whose e
  * @throws RangeError where a reward is not finite
  */
-export function groupAdvantages(rewards: readonly (number | null)[], preset: AdvantagePreset): GroupAdvantages {
-  return normaliseGroup(rewards, { epsilon: ADVANTAGE_EPSILON[preset], std: "sample" });
-}
-
-/** How a group is normalised: by the sample std (n − 1), the population std (n), or not at all (Dr. GRPO). */
-export interface Normalisation {
-  readonly epsilon: number;
-  readonly std: "sample" | "population" | "none";
-}
-
-/** As `groupAdvantages`, with the normalisation spelt out. */
-export function normaliseGroup(
-  rewards: readonly (number | null)[],
-  { epsilon, std: kind }: Normalisation,
-): GroupAdvantages {
+export function groupAdvantages(rewards: readonly (number | null)[], trainer: Trainer): GroupAdvantages {
   const scored = rewards.filter((r) => r !== null);
   const mean = meanOf(scored);
   const flat = isFlat(scored);
   if (flat) return { advantages: rewards.map(() => 0), mean, std: 0, flat };
-  const std = stdOf(scored, kind === "population" ? 0 : 1);
-  const scale = kind === "none" ? 1 : std + epsilon;
+  const std = stdOf(scored);
+  const scale = std + TRAINER_NUMERICS[trainer].advantageEpsilon;
   return { advantages: rewards.map((r) => (r === null ? 0 : (r - mean) / scale)), mean, std, flat };
 }
 
@@ -62,18 +41,14 @@ export function isFlat(rewards: readonly number[]): boolean {
   return max - min <= FLAT_TOLERANCE * Math.max(1, Math.abs(max), Math.abs(min));
 }
 
-/** The share of groups that teach nothing (TRL's frac_reward_zero_std). */
-export function fractionFlat(groups: readonly { readonly flat: boolean }[]): number {
-  return groups.length === 0 ? 0 : groups.filter((g) => g.flat).length / groups.length;
-}
-
+/** Mean; 0 for an empty list. */
 export function meanOf(values: readonly number[]): number {
   return values.length === 0 ? 0 : values.reduce((sum, v) => sum + v, 0) / values.length;
 }
 
-/** Standard deviation with divisor n − `correction`; 0 for too few values. */
-export function stdOf(values: readonly number[], correction: 0 | 1 = 1): number {
-  if (values.length <= correction) return 0;
+/** Bessel-corrected standard deviation (divisor n − 1); 0 for fewer than two values. */
+export function stdOf(values: readonly number[]): number {
+  if (values.length < 2) return 0;
   const mean = meanOf(values);
-  return Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (values.length - correction));
+  return Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / (values.length - 1));
 }

@@ -1,9 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { AGGREGATIONS, rowWeights, tokenWeights } from "./aggregation";
+import { AGGREGATIONS, type Aggregation, type AggregationOptions, rowWeights } from "./aggregation";
 
 const losses = [[1, 2, 3, 4], [-5, 6], [], [7]];
 const lengths = losses.map((row) => row.length);
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+
+/** One weight a token, rows one after the other. */
+const tokenWeights = (of: readonly number[], aggregation: Aggregation, options?: AggregationOptions): number[] =>
+  rowWeights(of, aggregation, options).flatMap((weight, row) => Array<number>(of[row] ?? 0).fill(weight));
 
 describe("aggregations as weights", () => {
   const direct = {

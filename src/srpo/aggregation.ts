@@ -51,22 +51,6 @@ export function rowWeights(
   }
 }
 
-/** One weight a response token, rows one after the other: the layout of `Policy.responseLogprobs`. */
-export function tokenWeights(
-  lengths: readonly number[],
-  aggregation: Aggregation,
-  options: AggregationOptions = {},
-): Float32Array {
-  const weights = rowWeights(lengths, aggregation, options);
-  const flat = new Float32Array(lengths.reduce((sum, n) => sum + n, 0));
-  let at = 0;
-  lengths.forEach((n, row) => {
-    flat.fill(weights[row] ?? 0, at, at + n);
-    at += n;
-  });
-  return flat;
-}
-
 function unknownAggregation(aggregation: never): never {
   throw new RangeError(
     `Unknown aggregation ${JSON.stringify(aggregation)}; expected one of ${AGGREGATIONS.join(", ")}.`,

@@ -3,11 +3,12 @@
  * Plain Unicode mathematics, for the page's "every number answers why?".
  */
 
-import { ADVANTAGE_EPSILON, groupAdvantages } from "./advantage";
+import { groupAdvantages } from "./advantage";
 import type { GraderName } from "./grader";
 import { formatChange, formatFactor, formatNumber, formatSum } from "./notation";
 import { graderOf, lengthPosition, type ResponseFacts, rewardTerms, transitionOf, VERL_SHARE } from "./reward";
-import type { AdvantagePreset, RewardConfig, RewardTerms, Transition } from "./types";
+import { TRAINER_NUMERICS } from "./trainers";
+import { type RewardConfig, type RewardTerms, TRANSITIONS, type Trainer, type Transition } from "./types";
 
 export interface Explanation {
   readonly formula: string;
@@ -82,13 +83,9 @@ export function explainTotal(terms: RewardTerms, config: RewardConfig): Explanat
 }
 
 /** Why a row of a group has its advantage. `rewards` as given to `groupAdvantages`. */
-export function explainAdvantage(
-  rewards: readonly (number | null)[],
-  row: number,
-  preset: AdvantagePreset,
-): Explanation {
+export function explainAdvantage(rewards: readonly (number | null)[], row: number, preset: Trainer): Explanation {
   const { advantages, mean, std, flat } = groupAdvantages(rewards, preset);
-  const epsilon = ADVANTAGE_EPSILON[preset];
+  const epsilon = TRAINER_NUMERICS[preset].advantageEpsilon;
   const formula = "A = (r − mean) / (std + ε)";
   const reward = rewards[row];
   if (reward === undefined)
@@ -192,9 +189,7 @@ function explainEffectiveness(
   { effectiveness }: RewardTerms,
   grader: GraderName,
 ): Explanation {
-  const tiers = (["kept", "fixed", "stillWrong", "spoilt"] as const)
-    .map((t) => `${ARROWS[t]} ${formatChange(config.effectiveness[t])}`)
-    .join(" · ");
+  const tiers = TRANSITIONS.map((t) => `${ARROWS[t]} ${formatChange(config.effectiveness[t])}`).join(" · ");
   const formula = `I_eff = ${config.effectivenessWeight === 1 ? "" : `${formatNumber(config.effectivenessWeight)} · `}tier: ${tiers}`;
   if (config.variant !== "paper")
     return {

@@ -1,17 +1,22 @@
 import { describe, expect, it } from "vitest";
-import { explainClip, explainK3, explainLoss, explainRatio } from "./explainUpdate";
+import { explainRatio, explainSurrogate } from "./explainUpdate";
+import type { Surrogate } from "./surrogate";
 
 const clip = { kind: "clip", clipLow: 0.2, clipHigh: 0.2, ratioMax: null, dualClip: null } as const;
 
+const explainClip = (ratio: number, advantage: number, surrogate: Surrogate) =>
+  explainSurrogate(ratio, advantage, -1, surrogate);
+
 describe("the update answers why", () => {
   it("the ratio", () => {
-    expect(explainRatio(-0.5, -0.7)).toEqual({
+    expect(explainRatio(-0.5, -0.7, Math.exp(0.2), "token")).toEqual({
       formula: "ρ = π/π_old = exp(log π − log π_old)",
       substituted: "ρ = exp(−0.5 − (−0.7)) = 1.221",
       sentence: "This token is now 1.221 times as likely as when it was sampled.",
     });
-    expect(explainRatio(-0.5, -0.5).sentence).toMatch(/every ratio is 1/);
-    expect(explainRatio(-1, -0.5).sentence).toMatch(/fallen to 0.607/);
+    expect(explainRatio(-0.5, -0.5, 1, "token").sentence).toMatch(/not moved/);
+    expect(explainRatio(-0.5, -0.7, 1.1, "sequence").substituted).toMatch(/s = 1.1 for every token/);
+    expect(explainRatio(-1, -0.5, Math.exp(-0.5), "token").sentence).toMatch(/fallen to 0.607/);
   });
 
   it("the clip", () => {
@@ -37,13 +42,19 @@ describe("the update answers why", () => {
     expect(explainClip(5, -1, { ...clip, dualClip: 3 }).sentence).toMatch(/outlier/);
   });
 
-  it("k3", () => {
-    expect(explainK3(-1, -0.4, "trl").substituted).toBe("d = −1 − (−0.4) = −0.6;  k3 = exp(0.6) − 1 − 0.6 = 0.222");
-    expect(explainK3(-1, -1, "trl").sentence).toMatch(/agree/);
-  });
-
-  it("loss 0 and clip 0 in the first inner epoch", () => {
-    expect(explainLoss(0, 0, 0).sentence).toMatch(/The gradient is not 0/);
-    expect(explainLoss(-0.01, 0.12, 1).sentence).toMatch(/inner epoch 2 .* 12 % of tokens/);
+  it("CISPO's weight and SAPO's gate", () => {
+    const cispo = { kind: "cispo", ratioLow: 0, ratioHigh: 5 } as const;
+    expect(explainSurrogate(7, 0.5, -1, cispo)).toEqual({
+      formula: "L = −sg(clamp(ρ, 0, 5))·A·log π",
+      substituted: "L = −5·0.5·(−1) = 2.5",
+      sentence:
+        "The ratio is a weight that no gradient passes through, held at 5: this step makes the token more likely.",
+    });
+    const sapo = { kind: "sapo", tauPositive: 1, tauNegative: 1.05 } as const;
+    expect(explainSurrogate(1, -2, -1, sapo)).toEqual({
+      formula: "L = −(4/τ)·σ(τ(ρ − 1))·A",
+      substituted: "L = −(4/1.05)·σ(1.05·(1 − 1))·(−2) = 3.81",
+      sentence: "The soft gate passes 100 % of the push: this step makes the token less likely.",
+    });
   });
 });

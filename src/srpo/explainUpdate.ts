@@ -1,36 +1,56 @@
 /**
- * Why the update does to a token what it does: ratio, clip, KL to the reference, and the loss of a whole step. Same shape and
- * notation as explain.ts; the arithmetic is surrogate.ts's and kl.ts's.
+ * Why the update does to a token what it does: its ratio, and what the surrogate makes of it. Same shape and notation as
+ * explain.ts; the arithmetic is surrogate.ts's.
  */
 import type { Explanation } from "./explain";
-import { estimateKl } from "./kl";
 import { formatFactor, formatNumber } from "./notation";
+import type { RatioLevel } from "./recipe";
 import { type Surrogate, surrogateLoss } from "./surrogate";
-import type { AdvantagePreset } from "./types";
 
-export type ClipSurrogate = Extract<Surrogate, { kind: "clip" }>;
+type Of<Kind extends Surrogate["kind"]> = Extract<Surrogate, { kind: Kind }>;
 
-/** ρ of one token, from its log-probability now and when it was sampled (nats). */
-export function explainRatio(logp: number, oldLogp: number): Explanation {
-  const ratio = Math.exp(logp - oldLogp);
+/**
+ * ρ of one token, from its log-probability now and when it was sampled (nats).
+ * @param ratio as the objective takes it: with the log-ratio's clamp, and of the whole sequence at sequence level
+ */
+export function explainRatio(logp: number, oldLogp: number, ratio: number, level: RatioLevel): Explanation {
+  const own = Math.exp(logp - oldLogp);
+  const substituted = `ρ = exp(${formatNumber(logp)} − ${formatFactor(oldLogp)}) = ${formatNumber(own)}`;
   return {
-    formula: "ρ = π/π_old = exp(log π − log π_old)",
-    substituted: `ρ = exp(${formatNumber(logp)} − ${formatFactor(oldLogp)}) = ${formatNumber(ratio)}`,
+    formula:
+      level === "token"
+        ? "ρ = π/π_old = exp(log π − log π_old)"
+        : "s = exp(mean of log π − log π_old over the response)",
+    substituted: level === "token" ? substituted : `${substituted};  s = ${formatNumber(ratio)} for every token`,
     sentence:
-      ratio === 1
-        ? "The policy has not moved since it sampled this token; in the first inner epoch every ratio is 1."
-        : ratio > 1
-          ? `This token is now ${formatNumber(ratio)} times as likely as when it was sampled.`
-          : `This token has fallen to ${formatNumber(ratio)} of the likelihood it was sampled with.`,
+      own === 1
+        ? "The policy has not moved since it sampled this token."
+        : own > 1
+          ? `This token is now ${formatNumber(own)} times as likely as when it was sampled.`
+          : `This token has fallen to ${formatNumber(own)} of the likelihood it was sampled with.`,
   };
 }
 
+/** What the surrogate makes of a token's ratio and advantage. @param logp log π, read by cispo only */
+export function explainSurrogate(ratio: number, advantage: number, logp: number, surrogate: Surrogate): Explanation {
+  switch (surrogate.kind) {
+    case "clip":
+      return explainClip(ratio, advantage, surrogate);
+    case "cispo":
+      return explainCispo(ratio, advantage, logp, surrogate);
+    case "sapo":
+      return explainSapo(ratio, advantage, surrogate);
+    default:
+      return surrogate satisfies never;
+  }
+}
+
 /** The clipped loss of one token, and whether it still pushes. */
-export function explainClip(ratio: number, advantage: number, surrogate: ClipSurrogate): Explanation {
+function explainClip(ratio: number, advantage: number, surrogate: Of<"clip">): Explanation {
   const { clipLow, clipHigh, ratioMax, dualClip } = surrogate;
   const { loss, slope, clippedLow, clippedHigh, bounded } = surrogateLoss(ratio, advantage, 0, surrogate);
   const clamped = ratioMax === null ? ratio : Math.min(ratio, ratioMax);
-  const clipped = Math.min(Math.max(ratio, 1 - clipLow), 1 + clipHigh);
+  const clipped = Math.min(Math.max(clamped, 1 - clipLow), 1 + clipHigh);
   const [low, high] = [formatNumber(1 - clipLow), formatNumber(1 + clipHigh)];
   const inner = ratioMax === null ? "ρ" : `min(ρ, ${formatNumber(ratioMax)})`;
   const surrogateFormula = `−min(${inner}·A, clip(ρ, ${low}, ${high})·A)`;
@@ -55,28 +75,30 @@ export function explainClip(ratio: number, advantage: number, surrogate: ClipSur
   };
 }
 
-/** k3, the KL estimate of one token against the reference policy, with the trainer's clamps. */
-export function explainK3(logp: number, refLogp: number, trainer: AdvantagePreset): Explanation {
-  const { value } = estimateKl(logp, refLogp, "k3", trainer);
-  const d = logp - refLogp;
+function explainCispo(ratio: number, advantage: number, logp: number, surrogate: Of<"cispo">): Explanation {
+  const { loss, clippedLow, clippedHigh } = surrogateLoss(ratio, advantage, logp, surrogate);
+  const [low, high] = [formatNumber(surrogate.ratioLow), formatNumber(surrogate.ratioHigh)];
+  const held = Math.min(Math.max(ratio, surrogate.ratioLow), surrogate.ratioHigh);
   return {
-    formula: "k3 = exp(−d) − 1 + d,  d = log π − log π_ref",
-    substituted: `d = ${formatNumber(logp)} − ${formatFactor(refLogp)} = ${formatNumber(d)};  k3 = exp(${formatNumber(-d)}) − 1 ${d < 0 ? "−" : "+"} ${formatNumber(Math.abs(d))} = ${formatNumber(value)}`,
+    formula: `L = −sg(clamp(ρ, ${low}, ${high}))·A·log π`,
+    substituted: `L = −${formatNumber(held)}·${formatFactor(advantage)}·${formatFactor(logp)} = ${formatNumber(loss)}`,
     sentence:
-      value === 0
-        ? "Policy and reference agree on this token."
-        : `The policy finds this token ${d > 0 ? "more" : "less"} likely than the reference does: ${formatNumber(value)} nats of divergence, never negative.`,
+      advantage === 0
+        ? "The advantage is 0: no push either way."
+        : `The ratio is a weight that no gradient passes through${clippedLow || clippedHigh ? `, held at ${clippedLow ? low : high}` : ""}: this step makes the token ${advantage > 0 ? "more" : "less"} likely.`,
   };
 }
 
-/** The loss of a whole step: why it may be 0 while the gradient is not. */
-export function explainLoss(loss: number, clipped: number, innerEpoch: number): Explanation {
+function explainSapo(ratio: number, advantage: number, surrogate: Of<"sapo">): Explanation {
+  const { loss, slope } = surrogateLoss(ratio, advantage, 0, surrogate);
+  const tau = formatNumber(advantage > 0 ? surrogate.tauPositive : surrogate.tauNegative);
+  const share = advantage === 0 ? 0 : slope / -advantage;
   return {
-    formula: "loss = Σ w·(−min(ρA, clip(ρ)A) + β·k3)",
-    substituted: `loss = ${formatNumber(loss)};  ${formatNumber(100 * clipped)} % of tokens clipped`,
+    formula: "L = −(4/τ)·σ(τ(ρ − 1))·A",
+    substituted: `L = −(4/${tau})·σ(${tau}·(${formatNumber(ratio)} − 1))·${formatFactor(advantage)} = ${formatNumber(loss)}`,
     sentence:
-      innerEpoch === 0
-        ? "In the first inner epoch every ratio is 1: nothing can be clipped, and the loss is only minus a weighted mean of advantages, near 0 by construction. The gradient is not 0: the policy learns all the same."
-        : `In inner epoch ${innerEpoch + 1} the policy has moved since sampling: ratios differ from 1, and ${formatNumber(100 * clipped)} % of tokens are beyond the clip.`,
+      advantage === 0
+        ? "The advantage is 0: no push either way."
+        : `The soft gate passes ${formatNumber(100 * share)} % of the push: this step makes the token ${advantage > 0 ? "more" : "less"} likely.`,
   };
 }

@@ -162,12 +162,6 @@ export function segmentAt(spans: readonly SegmentSpan[], position: number): Segm
   return spans.find((s) => position >= s.start && position < s.end)?.segment ?? null;
 }
 
-/** The segment of each white-space separated word of a response, tags included in their block. */
-export function wordSegments(text: string): readonly (Segment | null)[] {
-  const spans = segmentSpans(text);
-  return Array.from(text.matchAll(/\S+/g), (word) => segmentAt(spans, word.index));
-}
-
 /**
  * The segment of each token string, walking the text in order: works for word tokens, and for subword pieces that carry their
  * own leading space. A token that does not stand at its place in the text (the end-of-sequence token) gets null.

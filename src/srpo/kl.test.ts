@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { vector } from "./golden/vectors";
-import { estimateKl, type KlEstimator } from "./kl";
-import type { AdvantagePreset } from "./types";
+import { estimateKl } from "./kl";
+import type { KlEstimator, Trainer } from "./types";
 
 /** name in the vectors → estimator and trainer; the names with + are verl's straight-through forms: same value. */
-const TABLE: readonly (readonly [string, KlEstimator, AdvantagePreset])[] = [
+const TABLE: readonly (readonly [string, KlEstimator, Trainer])[] = [
   ["verl.k1", "k1", "verl"],
   ["verl.abs", "abs", "verl"],
   ["verl.k2", "k2", "verl"],

@@ -4,12 +4,8 @@
  * Clamps follow the trainers: TRL none; verl and EasyR1 clamp the exponent of k3 to ±20 and k3 to ±10; OpenRLHF clamps
  * every estimator to ±10. `srpo` takes verl's.
  */
-import type { AdvantagePreset } from "./types";
-
-export type KlEstimator = "k1" | "abs" | "k2" | "k3";
-
-const EXPONENT_LIMIT = 20;
-const VALUE_LIMIT = 10;
+import { TRAINER_NUMERICS } from "./trainers";
+import type { KlEstimator, Trainer } from "./types";
 
 /** The estimate in nats and its derivative by log π (0 where a clamp holds). */
 export interface KlEstimate {
@@ -17,17 +13,11 @@ export interface KlEstimate {
   readonly slope: number;
 }
 
-export function estimateKl(
-  logp: number,
-  refLogp: number,
-  estimator: KlEstimator,
-  trainer: AdvantagePreset,
-): KlEstimate {
-  const d = logp - refLogp;
-  const plain = unclamped(d, estimator, trainer === "trl" || trainer === "openrlhf" ? Infinity : EXPONENT_LIMIT);
-  const clampsValue = trainer === "openrlhf" || (estimator === "k3" && trainer !== "trl");
-  if (!clampsValue || Math.abs(plain.value) <= VALUE_LIMIT) return plain;
-  return { value: Math.sign(plain.value) * VALUE_LIMIT, slope: 0 };
+export function estimateKl(logp: number, refLogp: number, estimator: KlEstimator, trainer: Trainer): KlEstimate {
+  const { klExponentLimit, klValueLimit } = TRAINER_NUMERICS[trainer];
+  const plain = unclamped(logp - refLogp, estimator, klExponentLimit ?? Infinity);
+  const limit = klValueLimit[estimator] ?? Infinity;
+  return Math.abs(plain.value) <= limit ? plain : { value: Math.sign(plain.value) * limit, slope: 0 };
 }
 
 function unclamped(d: number, estimator: KlEstimator, limit: number): KlEstimate {

@@ -11,14 +11,15 @@
  * outlier cannot make the loss NaN.
  */
 import { type Aggregation, rowWeights } from "./aggregation";
-import { estimateKl, type KlEstimator } from "./kl";
+import { estimateKl } from "./kl";
+import type { PolicyGradientSettings, RatioLevel } from "./recipe";
 import { type Surrogate, surrogateLoss, type TokenLoss } from "./surrogate";
-import type { AdvantagePreset } from "./types";
+import { TRAINER_NUMERICS } from "./trainers";
+import type { KlEstimator, Trainer } from "./types";
 
 export interface ObjectiveSettings {
   readonly surrogate: Surrogate;
-  /** Ratio of each token, or one ratio a sequence (GSPO). */
-  readonly level: "token" | "sequence";
+  readonly level: RatioLevel;
   /** |log ρ| is clamped here; null leaves it (TRL). */
   readonly logRatioLimit: number | null;
   readonly aggregation: Aggregation;
@@ -27,7 +28,40 @@ export interface ObjectiveSettings {
   readonly beta: number;
   readonly klEstimator: KlEstimator;
   /** Whose clamps of the KL estimate. */
-  readonly trainer: AdvantagePreset;
+  readonly trainer: Trainer;
+}
+
+/**
+ * The objective of a run's settings: what they leave to the preset is filled in.
+ * @param horizon constant length of `seq-mean-token-sum-norm`: the longest response the settings allow
+ */
+export function objectiveOf(settings: PolicyGradientSettings, horizon: number): ObjectiveSettings {
+  const { preset, ratioLevel, aggregation, beta, klEstimator } = settings;
+  const { logRatioLimit } = TRAINER_NUMERICS[preset];
+  const surrogate = surrogateOf(settings);
+  return { surrogate, level: ratioLevel, logRatioLimit, aggregation, horizon, beta, klEstimator, trainer: preset };
+}
+
+/** The surrogate of a run's settings. */
+export function surrogateOf(settings: PolicyGradientSettings): Surrogate {
+  const { clipLow, clipHigh, cispoLow, cispoHigh, tauPositive, tauNegative } = settings;
+  const { ratioMax, dualClip } = TRAINER_NUMERICS[settings.preset];
+  switch (settings.surrogate) {
+    case "clip":
+      return {
+        kind: "clip",
+        clipLow,
+        clipHigh,
+        ratioMax: settings.ratioMax ?? ratioMax,
+        dualClip: settings.dualClip ?? dualClip,
+      };
+    case "cispo":
+      return { kind: "cispo", ratioLow: cispoLow, ratioHigh: cispoHigh };
+    case "sapo":
+      return { kind: "sapo", tauPositive, tauNegative };
+    default:
+      return settings.surrogate satisfies never;
+  }
 }
 
 /** One response. Arrays may be longer than `length` (padding): what lies beyond is never read. */
@@ -109,7 +143,7 @@ export function evaluateObjective(rows: readonly ObjectiveRow[], settings: Objec
 export function importanceRatios(
   logp: readonly number[],
   oldLogp: readonly number[],
-  level: "token" | "sequence",
+  level: RatioLevel,
   logRatioLimit: number | null,
 ): readonly number[] {
   const logRatios = logp.map((p, t) => clampTo(p - (oldLogp[t] ?? NaN), logRatioLimit));

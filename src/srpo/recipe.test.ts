@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { evaluateObjective } from "./objective";
+import { evaluateObjective, objectiveOf } from "./objective";
 import { keepsGroup, PAPER_BAND } from "./onlineFilter";
-import { objectiveOf, RECIPES } from "./recipe";
+import { nanoSettings, RECIPE_NAMES, RECIPES } from "./recipe";
 import { scoreResponse } from "./score";
 
 const fixed =
@@ -10,7 +10,9 @@ const fixed =
 describe("recipes", () => {
   it.each(Object.values(RECIPES))("$name names a source for every setting", ({ settings, sources }) => {
     expect(Object.keys(sources).sort()).toEqual(Object.keys(settings).sort());
-    for (const source of Object.values(sources)) expect(source).not.toBe("");
+    expect(Object.keys(sources.grpo).sort()).toEqual(Object.keys(settings.grpo).sort());
+    for (const source of [sources.reward, sources.temperature, ...Object.values(sources.grpo)])
+      expect(source).not.toBe("");
   });
 
   it("SRPO pays for fixing an answer, GRPO does not", () => {
@@ -20,9 +22,20 @@ describe("recipes", () => {
 
   it("SRPO bounds what an outlier can do, GRPO does not; GRPO pulls towards the reference", () => {
     const outlier = { length: 1, logp: [0], oldLogp: [-3], refLogp: [-1], advantage: -1 };
-    expect(evaluateObjective([outlier], objectiveOf(RECIPES.srpo.settings))).toMatchObject({ loss: 3, gradNorm: 0 });
-    const free = evaluateObjective([outlier], objectiveOf(RECIPES.grpo.settings));
+    expect(evaluateObjective([outlier], objectiveOf(RECIPES.srpo.settings.grpo, 104))).toMatchObject({
+      loss: 3,
+      gradNorm: 0,
+    });
+    const free = evaluateObjective([outlier], objectiveOf(RECIPES.grpo.settings.grpo, 104));
     expect(free.loss).toBeCloseTo(Math.exp(3) + 0.04 * Math.exp(-1), 12);
+  });
+});
+
+describe("the nano policy", () => {
+  it.each(RECIPE_NAMES)("%s: departs only where the record says why", (name) => {
+    const { settings, nano } = RECIPES[name];
+    expect(nanoSettings(RECIPES[name]).grpo).toEqual({ ...settings.grpo, ...nano.grpo });
+    expect(nano.why === "").toBe(Object.keys(nano.grpo).length === 0);
   });
 });
 

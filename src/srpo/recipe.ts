@@ -1,84 +1,126 @@
 /**
- * Recipes: everything that tells one method from another, as data, each value with its source. SRPO and plain GRPO; a
- * recipe with a new mechanism adds to `Surrogate`, the aggregations or the advantage estimators, and a record here.
+ * Recipes: everything that tells one method from another, as data, each value with its source. The settings of a run, its
+ * defaults, `--recipe` and the loss kernels all read these records. A recipe with a new mechanism adds to the surrogates,
+ * aggregations or advantage estimators, and a record here.
  */
-
 import type { Aggregation } from "./aggregation";
-import type { KlEstimator } from "./kl";
-import type { ObjectiveSettings } from "./objective";
 import { type AccuracyBand, PAPER_BAND } from "./onlineFilter";
 import { defaultRewardConfig } from "./reward";
-import type { Surrogate } from "./surrogate";
-import type { AdvantagePreset, RewardConfig } from "./types";
+import type { SurrogateKind } from "./surrogate";
+import type { KlEstimator, RewardConfig, Trainer } from "./types";
 
-export type RecipeName = "srpo" | "grpo";
+export const RECIPE_NAMES = ["srpo", "grpo"] as const;
+export type RecipeName = (typeof RECIPE_NAMES)[number];
 
-export interface RecipeSettings {
-  /** Reflection SFT before the reinforcement. */
-  readonly coldStart: boolean;
-  readonly reward: RewardConfig;
-  readonly advantages: AdvantagePreset;
-  readonly surrogate: Surrogate;
-  readonly logRatioLimit: number | null;
+/** Ratio of each token, or one ratio a sequence (GSPO). */
+export const RATIO_LEVELS = ["token", "sequence"] as const;
+export type RatioLevel = (typeof RATIO_LEVELS)[number];
+
+/** What of a run's settings makes its objective; flat, so that a link, a run file or a knob can change one number. */
+export interface PolicyGradientSettings {
+  /** Whose advantages, clamps and dual clip (trainers.ts). */
+  readonly preset: Trainer;
+  readonly surrogate: SurrogateKind;
+  readonly ratioLevel: RatioLevel;
+  /** clip: ρ is clipped to [1 − clipLow, 1 + clipHigh]. */
+  readonly clipLow: number;
+  readonly clipHigh: number;
+  /** clip: ρ is clamped to this before the clip; null: as the preset has it. */
+  readonly ratioMax: number | null;
+  /** clip: the loss of A < 0 is at most −c·A; null: as the preset has it. */
+  readonly dualClip: number | null;
+  /** cispo: ρ is clamped to [cispoLow, cispoHigh]. */
+  readonly cispoLow: number;
+  readonly cispoHigh: number;
+  /** sapo: temperature of the gate for A > 0 and for A ≤ 0. */
+  readonly tauPositive: number;
+  readonly tauNegative: number;
   readonly aggregation: Aggregation;
+  /** Weight of the KL term in the loss; 0: none. */
   readonly beta: number;
   readonly klEstimator: KlEstimator;
-  readonly groupSize: number;
-  readonly temperature: number;
-  readonly onlineFilter: AccuracyBand | null;
-  /** At full size; the nano policy's learning rate is a setting of its own. */
-  readonly learningRate: number;
 }
+
+/** The part of a recipe that lies in the settings' `grpo` section. */
+export interface GrpoRecipe extends PolicyGradientSettings {
+  readonly groupSize: number;
+  readonly onlineFilter: AccuracyBand | null;
+}
+
+export interface RecipeSettings {
+  readonly reward: RewardConfig;
+  readonly temperature: number;
+  readonly grpo: GrpoRecipe;
+}
+
+/** A source for every value: one sentence for each key. */
+type Sources<T> = { readonly [K in keyof T]: string };
 
 export interface Recipe {
   readonly name: RecipeName;
   readonly title: string;
   /** One sentence for a chooser. */
   readonly summary: string;
+  /** Does reflection SFT come before the reinforcement? */
+  readonly coldStart: boolean;
   readonly settings: RecipeSettings;
-  /** Where each value comes from. */
-  readonly sources: Readonly<Record<keyof RecipeSettings, string>>;
+  readonly sources: Sources<Omit<RecipeSettings, "grpo">> & { readonly grpo: Sources<GrpoRecipe> };
+  /** Where the nano policy departs from the source, and why; empty where it does not. */
+  readonly nano: { readonly grpo: Partial<GrpoRecipe>; readonly why: string };
 }
-
-const clip: Extract<Surrogate, { kind: "clip" }> = {
-  kind: "clip",
-  clipLow: 0.2,
-  clipHigh: 0.2,
-  ratioMax: null,
-  dualClip: null,
-};
 
 const srpo: Recipe = {
   name: "srpo",
   title: "SRPO",
   summary: "Teaches reflection first, then rewards reflections by what they do to the answer.",
+  coldStart: true,
   settings: {
-    coldStart: true,
     reward: defaultRewardConfig,
-    advantages: "srpo",
-    surrogate: { ...clip, ratioMax: 3 },
-    logRatioLimit: 20,
-    aggregation: "seq-mean-token-mean",
-    beta: 0,
-    klEstimator: "k3",
-    groupSize: 8,
     temperature: 1,
-    onlineFilter: PAPER_BAND,
-    learningRate: 1e-6,
+    grpo: {
+      preset: "srpo",
+      surrogate: "clip",
+      ratioLevel: "token",
+      clipLow: 0.2,
+      clipHigh: 0.2,
+      ratioMax: null,
+      dualClip: null,
+      cispoLow: 0,
+      cispoHigh: 5,
+      tauPositive: 1,
+      tauNegative: 1.05,
+      aggregation: "seq-mean-token-mean",
+      beta: 0,
+      klEstimator: "k3",
+      groupSize: 8,
+      onlineFilter: PAPER_BAND,
+    },
   },
   sources: {
-    coldStart: "SRPO (arXiv 2506.01713v3), section 3.2",
-    reward: "SRPO, section 3.3; variant paper",
-    advantages: "SRPO, section 3.3; e is ours (advantage.ts)",
-    surrogate: "SRPO's experiments: clip 0.2; the released code clamps the ratio at 3",
-    logRatioLimit: "verl, EasyR1, OpenRLHF",
-    aggregation: "GRPO (DeepSeekMath), equation of the objective",
-    beta: "SRPO's experiments run without KL",
-    klEstimator: "SRPO's text names k3",
-    groupSize: "SRPO's experiments",
+    reward: "SRPO (arXiv 2506.01713v3), section 3.3; variant paper",
     temperature: "SRPO's experiments",
-    onlineFilter: "SRPO's experiments, after MM-Eureka",
-    learningRate: "SRPO's experiments",
+    grpo: {
+      preset: "SRPO, section 3.3, and its released code, which clamps the ratio at 3; e is ours (advantage.ts)",
+      surrogate: "SRPO's experiments: GRPO's clip",
+      ratioLevel: "GRPO (DeepSeekMath): one ratio a token",
+      clipLow: "SRPO's experiments: clip 0.2",
+      clipHigh: "SRPO's experiments: clip 0.2",
+      ratioMax: "the preset's: 3 in SRPO's released code",
+      dualClip: "the preset's: none",
+      cispoLow: "not used by clip; TRL's CISPO clamps above only",
+      cispoHigh: "not used by clip; ScaleRL's cap of 5",
+      tauPositive: "not used by clip; SAPO: 1",
+      tauNegative: "not used by clip; SAPO: 1.05",
+      aggregation: "GRPO (DeepSeekMath), equation 3: mean over sequences of token means",
+      beta: "SRPO's experiments run without KL",
+      klEstimator: "SRPO's text names k3",
+      groupSize: "SRPO's experiments",
+      onlineFilter: "SRPO's experiments, after MM-Eureka",
+    },
+  },
+  nano: {
+    grpo: { onlineFilter: null },
+    why: "A step of 16 problems has too few mixed groups once the policy is good, and groups that are all right still teach what a reflection should do; docs/learning.md was measured without the filter.",
   },
 };
 
@@ -86,42 +128,34 @@ const grpo: Recipe = {
   name: "grpo",
   title: "GRPO",
   summary: "Rewards format and first answer only; a reflection is worth nothing in itself.",
+  coldStart: false,
   settings: {
-    ...srpo.settings,
-    coldStart: false,
     reward: { ...defaultRewardConfig, effectivenessWeight: 0, reflectionFormatWeight: 0, lengthWeight: 0 },
-    advantages: "trl",
-    surrogate: clip,
-    logRatioLimit: null,
-    beta: 0.04,
-    onlineFilter: null,
+    temperature: 1,
+    grpo: { ...srpo.settings.grpo, preset: "trl", beta: 0.04, onlineFilter: null },
   },
   sources: {
-    coldStart: "GRPO starts from the policy as it is",
     reward: "R_task alone, on the same response format, so that runs compare",
-    advantages: "TRL's GRPO trainer",
-    surrogate: "DeepSeekMath: clip 0.2",
-    logRatioLimit: "TRL: none",
-    aggregation: "DeepSeekMath: mean over sequences of token means",
-    beta: "DeepSeekMath: 0.04 (DeepSeek-R1: 0.001)",
-    klEstimator: "DeepSeekMath: k3",
-    groupSize: "8, within DeepSeekMath's and R1's 8–64; as SRPO's, so that runs compare",
     temperature: "1, as SRPO's, so that runs compare",
-    onlineFilter: "none in GRPO",
-    learningRate: "1e-6, as SRPO's, so that runs compare",
+    grpo: {
+      ...srpo.sources.grpo,
+      preset: "TRL's GRPO trainer: no ratio clamp, no dual clip, no clamp of the log-ratio",
+      surrogate: "DeepSeekMath, equation 3: the clipped surrogate",
+      clipLow: "TRL's default, 0.2; DeepSeekMath gives no value",
+      clipHigh: "TRL's default, 0.2; DeepSeekMath gives no value",
+      ratioMax: "the preset's: none",
+      beta: "DeepSeekMath: 0.04 (DeepSeek-R1: 0.001)",
+      klEstimator: "DeepSeekMath, equation 4: k3",
+      groupSize: "8, as SRPO's, so that runs compare (DeepSeekMath: 64)",
+      onlineFilter: "GRPO has none",
+    },
   },
+  nano: { grpo: {}, why: "" },
 };
 
 export const RECIPES: Readonly<Record<RecipeName, Recipe>> = { srpo, grpo };
 
-/** The objective a recipe minimises (objective.ts). */
-export function objectiveOf({
-  surrogate,
-  logRatioLimit,
-  aggregation,
-  beta,
-  klEstimator,
-  advantages,
-}: RecipeSettings): ObjectiveSettings {
-  return { surrogate, level: "token", logRatioLimit, aggregation, beta, klEstimator, trainer: advantages };
+/** A recipe's settings for the nano policy: the source's, with the departures that the record names. */
+export function nanoSettings({ settings, nano }: Recipe): RecipeSettings {
+  return { ...settings, grpo: { ...settings.grpo, ...nano.grpo } };
 }

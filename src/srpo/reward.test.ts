@@ -159,7 +159,7 @@ describe("f_len", () => {
     expect(at(12, { targetFactor: 3, maxFactor: 3 })).toBe(1);
     expect(at(13, { targetFactor: 3, maxFactor: 3 })).toBe(0);
     const characters = scoreResponse(rows[0] ?? "", "8", config("paper"), (text) => text.length);
-    expect(characters.baseTokens).toBe("a b c".length + 1);
+    expect(characters.facts.baseTokens).toBe("a b c".length + 1);
   });
   it("is 0 with an empty first solution", () =>
     expect(rewardTerms({ ...facts, baseTokens: 0 }, config("paper")).length).toBe(0));

@@ -59,6 +59,37 @@ export function transitionOf(firstRight: boolean, refinedRight: boolean): Transi
   return refinedRight ? "fixed" : "stillWrong";
 }
 
+/** The transition of a response; null where it has no second answer. */
+export function transitionIn(facts: ResponseFacts, grader: GraderName): Transition | null {
+  const { first, refined } = facts.right[grader];
+  return facts.answerBlocks >= 2 ? transitionOf(first, refined) : null;
+}
+
+/**
+ * I_eff, the reflection's effect on the answer (SRPO, section 3.3): the tier of the transition, times its weight; 0 where
+ * no well-formed reflection stands between two answers.
+ */
+export function iEff(facts: ResponseFacts, config: RewardConfig, grader: GraderName): number {
+  const transition = transitionIn(facts, grader);
+  if (transition === null || !facts.reflectionBetween) return 0;
+  return config.effectivenessWeight * config.effectiveness[transition];
+}
+
+/** I_ref, the reflection's form (SRPO, section 3.3): one non-empty reflection stands between the first answer and the last. */
+export function iRef(facts: ResponseFacts, config: RewardConfig): number {
+  return facts.reflectionBetween ? config.reflectionFormatWeight : 0;
+}
+
+/**
+ * f_len in [0, 1], the length term before its weight α (SRPO, section 3.3): exp(−x²) of `lengthPosition`. T_max = T_target
+ * leaves 1 at the target and 0 elsewhere.
+ */
+export function fLen(facts: ResponseFacts, config: RewardConfig): number {
+  const position = lengthPosition(facts, config);
+  if (!position) return 0;
+  return config.lengthShape === "gaussian" ? Math.exp(-(position.x * position.x)) : Math.exp(-2 * Math.abs(position.x));
+}
+
 /** All terms of a response whose facts are known; pure, no text is read, so a moved weight re-scores at once. */
 export function rewardTerms(
   facts: ResponseFacts,
@@ -68,14 +99,13 @@ export function rewardTerms(
   const length = fLen(facts, config);
   const lengthWeighted = config.lengthWeight * length;
   const right = facts.right[grader];
-  const transition = facts.answerBlocks >= 2 ? transitionOf(right.first, right.refined) : null;
+  const transition = transitionIn(facts, grader);
   switch (config.variant) {
     case "paper": {
       const format = facts.wellFormed ? config.formatWeight : 0;
       const accuracy = right.first ? config.accuracyWeight : 0;
-      const effectiveness =
-        transition && facts.reflectionBetween ? config.effectivenessWeight * config.effectiveness[transition] : 0;
-      const reflectionFormat = facts.reflectionBetween ? config.reflectionFormatWeight : 0;
+      const effectiveness = iEff(facts, config, grader);
+      const reflectionFormat = iRef(facts, config);
       return {
         format,
         accuracy,
@@ -146,13 +176,6 @@ export function lengthPosition(
   const max = config.maxFactor * facts.baseTokens;
   const off = facts.lengthTokens - target;
   return { target, max, x: off === 0 ? 0 : off / (max - target) };
-}
-
-/** f_len in [0, 1]; T_max = T_target leaves 1 at the target and 0 elsewhere. */
-function fLen(facts: ResponseFacts, config: RewardConfig): number {
-  const position = lengthPosition(facts, config);
-  if (!position) return 0;
-  return config.lengthShape === "gaussian" ? Math.exp(-(position.x * position.x)) : Math.exp(-2 * Math.abs(position.x));
 }
 
 function verlAccuracy(transition: Transition, config: RewardConfig): number {

@@ -1,7 +1,7 @@
 /** From a response's text to its score: parse, grade both answers, count tokens, and compute every reward term. */
 import { formatReasons, type ParsedResponse, parseResponse, type Solution } from "./format";
 import { type GraderName, isRight } from "./grader";
-import { graderOf, type ResponseFacts, rewardTerms, transitionOf } from "./reward";
+import { graderOf, type ResponseFacts, rewardTerms, transitionIn } from "./reward";
 import type { RewardConfig, RewardTerms, Transition } from "./types";
 
 /** Tokens of a text. The reward's vectors count white-space words; a policy counts its own tokens. */
@@ -11,7 +11,7 @@ export function countWords(text: string): number {
   return text.match(/\S+/g)?.length ?? 0;
 }
 
-/** A scored response. Without `parsed` and `facts` these are exactly the fields of a session's `SampleScore`. */
+/** A scored response. Without `parsed` these are exactly the fields of a session's `SampleScore`. */
 export interface ScoredResponse {
   readonly parsed: ParsedResponse;
   readonly facts: ResponseFacts;
@@ -26,8 +26,6 @@ export interface ScoredResponse {
   readonly refinedRight: boolean;
   readonly transition: Transition | null;
   readonly terms: RewardTerms;
-  readonly lengthTokens: number;
-  readonly baseTokens: number;
 }
 
 /**
@@ -56,10 +54,8 @@ export function scoreResponse(
     formatReasons: reasons,
     firstRight: right.first,
     refinedRight: right.refined,
-    transition: facts.answerBlocks >= 2 ? transitionOf(right.first, right.refined) : null,
+    transition: transitionIn(facts, grader),
     terms: rewardTerms(facts, config, grader),
-    lengthTokens: facts.lengthTokens,
-    baseTokens: facts.baseTokens,
   };
 }
 

@@ -9,6 +9,9 @@
  *
  * Slopes are by log π, with ρ's own slope dρ/d log π = ρ.
  */
+export const SURROGATE_KINDS = ["clip", "cispo", "sapo"] as const;
+export type SurrogateKind = (typeof SURROGATE_KINDS)[number];
+
 export type Surrogate =
   | {
       readonly kind: "clip";
@@ -51,7 +54,8 @@ export function surrogateLoss(ratio: number, advantage: number, logp: number, su
       const gate = 1 / (1 + Math.exp(-tau * (ratio - 1)));
       return {
         loss: (-4 / tau) * gate * advantage,
-        slope: -4 * gate * (1 - gate) * ratio * advantage,
+        // A saturated gate pushes nothing, however large the ratio.
+        slope: gate === 1 ? 0 : -4 * gate * (1 - gate) * ratio * advantage,
         clippedLow: false,
         clippedHigh: false,
         bounded: false,
@@ -67,10 +71,10 @@ function clipLoss(
   advantage: number,
   { clipLow, clipHigh, ratioMax, dualClip }: Extract<Surrogate, { kind: "clip" }>,
 ): TokenLoss {
-  const clippedLow = ratio < 1 - clipLow && advantage < 0;
-  const clippedHigh = ratio > 1 + clipHigh && advantage > 0;
   const clamped = ratioMax === null ? ratio : Math.min(ratio, ratioMax);
-  const clipped = Math.min(Math.max(ratio, 1 - clipLow), 1 + clipHigh);
+  const clippedLow = clamped < 1 - clipLow && advantage < 0;
+  const clippedHigh = clamped > 1 + clipHigh && advantage > 0;
+  const clipped = Math.min(Math.max(clamped, 1 - clipLow), 1 + clipHigh);
   const free = -clamped * advantage;
   const bound = -clipped * advantage;
   const loss = Math.max(free, bound);

@@ -1,13 +1,18 @@
 /** Shared vocabulary of the method, in the paper's words (SRPO, arXiv 2506.01713v3, sections 3.1–3.3). */
 
 /** How the refined answer relates to the first. kept: right→right, fixed: wrong→right, stillWrong: wrong→wrong, spoilt: right→wrong. */
-export type Transition = "kept" | "fixed" | "stillWrong" | "spoilt";
-export const TRANSITIONS: readonly Transition[] = ["kept", "fixed", "stillWrong", "spoilt"];
+export const TRANSITIONS = ["kept", "fixed", "stillWrong", "spoilt"] as const;
+export type Transition = (typeof TRANSITIONS)[number];
 
 /** The three segments of a response. */
 export type Segment = "first" | "reflection" | "refined";
 
-export type RewardVariant = "paper" | "official" | "official-verl";
+export const REWARD_VARIANTS = ["paper", "official", "official-verl"] as const;
+export type RewardVariant = (typeof REWARD_VARIANTS)[number];
+
+/** Fall-off of f_len around its target: exp(−x²) or exp(−2|x|). */
+export const LENGTH_SHAPES = ["gaussian", "laplace"] as const;
+export type LengthShape = (typeof LENGTH_SHAPES)[number];
 
 /** Every adjustable number of the reward; defaults are the paper's (method: reward.ts). */
 export interface RewardConfig {
@@ -19,7 +24,7 @@ export interface RewardConfig {
   readonly effectivenessWeight: number; // 1
   readonly reflectionFormatWeight: number; // 0.25
   readonly lengthWeight: number; // α = 0.1
-  readonly lengthShape: "gaussian" | "laplace";
+  readonly lengthShape: LengthShape;
   readonly targetFactor: number; // T_target = 2 · base
   readonly maxFactor: number; // T_max = 2.5 · base
 }
@@ -38,7 +43,13 @@ export interface RewardTerms {
   readonly note?: string;
 }
 
-export type AdvantagePreset = "srpo" | "trl" | "verl" | "easyr1" | "openrlhf";
+/** Whose numerics the advantages and the loss follow (trainers.ts). */
+export const TRAINERS = ["srpo", "trl", "verl", "easyr1", "openrlhf"] as const;
+export type Trainer = (typeof TRAINERS)[number];
+
+/** Estimators of KL(π ‖ π_ref) (kl.ts). */
+export const KL_ESTIMATORS = ["k1", "abs", "k2", "k3"] as const;
+export type KlEstimator = (typeof KL_ESTIMATORS)[number];
 
 export interface GroupAdvantages {
   readonly advantages: readonly number[];

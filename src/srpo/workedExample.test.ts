@@ -27,7 +27,7 @@ describe("the worked example of docs/method.md", () => {
       const { format, accuracy, effectiveness, reflectionFormat, lengthWeighted, total } = score.terms;
       expect(cells).toEqual([
         score.transition ?? "–",
-        `${score.lengthTokens}, ${score.baseTokens}`,
+        `${score.facts.lengthTokens}, ${score.facts.baseTokens}`,
         formatSum([format, accuracy, effectiveness, reflectionFormat, lengthWeighted]),
         formatNumber(total),
         formatNumber(advantages[i] ?? NaN),

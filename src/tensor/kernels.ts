@@ -77,30 +77,51 @@ export interface SampleBuffers {
   readonly streams: Tensor; // int32 [R, 2], of each row's random counter: its row part, and the position that column 0 has
 }
 
+/** What the importance ratio ρ and the advantage A make of a token. Infinity switches a bound off. */
+export type SurrogateOptions =
+  /** −min(ρA, clip(ρ)A), ρ ≤ ratioMax before the clip, and at most −dualClip·A where A < 0. */
+  | {
+      readonly kind: "clip";
+      readonly clipLow: number;
+      readonly clipHigh: number;
+      readonly ratioMax: number;
+      readonly dualClip: number;
+    }
+  /** −sg(clamp(ρ, ratioLow, ratioHigh))·A·log π */
+  | { readonly kind: "cispo"; readonly ratioLow: number; readonly ratioHigh: number }
+  /** −(4/τ)·σ(τ(ρ − 1))·A, τ by the sign of A */
+  | { readonly kind: "sapo"; readonly tauPositive: number; readonly tauNegative: number };
+
+/** Estimators of KL(π ‖ π_ref) by d = log π − log π_ref: d, |d|, d²/2, exp(−d) − 1 + d. */
+export const KL_ESTIMATORS = ["k1", "abs", "k2", "k3"] as const;
+export type KlEstimatorName = (typeof KL_ESTIMATORS)[number];
+
 export interface PolicyLossOptions {
-  /** ε below and above: ratio clipped to [1 − clipLow, 1 + clipHigh]. */
-  readonly clipLow: number;
-  readonly clipHigh: number;
-  /** Dual clip constant c (> 1) for negative advantages: min(L, −c·A); Infinity: off. */
-  readonly dualClip: number;
-  /** Ratio clamped from above before the clip (SRPO: 3); Infinity: off. */
-  readonly ratioMax: number;
-  /** |log-ratio| clamped to this before exp (verl: 20); Infinity: off. */
+  readonly surrogate: SurrogateOptions;
+  /** ρ of each token, or exp of the mean log-ratio of its sequence (GSPO). */
+  readonly level: "token" | "sequence";
+  /** |log π − log π_old| of each token is clamped to this before exp and before the mean (verl: 20); Infinity: off. */
   readonly logRatioClamp: number;
-  /** KL penalty weight β on k3 against the reference policy; 0: off. */
+  /** Weight β of the KL estimate against the reference policy; 0: off. */
   readonly beta: number;
+  readonly klEstimator: KlEstimatorName;
+  /** The exponent of k3 is clamped to ± this (verl: 20); Infinity: off. */
+  readonly klExponentClamp: number;
+  /** The estimate is clamped to ± this (verl: 10 for k3); Infinity: off. */
+  readonly klValueClamp: number;
 }
 
 /**
- * Order of the sums `policyLoss` returns in its stats tensor. All but the first are plain sums over the rows with weight ≠ 0:
- *  loss         Σ weight·(clipped surrogate + β·k3)
+ * Order of the sums `policyLoss` returns in its stats tensor. All but the first are plain sums over the rows with
+ * weight ≠ 0:
+ *  loss         Σ weight·(surrogate + β·KL estimate)
  *  rows         count of rows with weight ≠ 0
- *  ratio        the ratio after logRatioClamp and ratioMax
+ *  ratio        the ratio used, after logRatioClamp and ratioMax
  *  approxKl     old − new log-probability after logRatioClamp (k1, verl's ppo_kl)
- *  refKl        k3 = exp(d) − d − 1, d = ref − new clamped to ±logRatioClamp; reported for β = 0 too
- *  clippedLow   advantage < 0 and ratio < 1 − clipLow (TRL's region)
- *  clippedHigh  advantage > 0 and ratio > 1 + clipHigh
- *  dualClipped  advantage < 0 and the clipped loss exceeds −dualClip·advantage
+ *  refKl        the KL estimate with its clamps; reported for β = 0 too
+ *  clippedLow   clip: advantage < 0 and ratio < 1 − clipLow (TRL's region); cispo: ratio < ratioLow
+ *  clippedHigh  clip: advantage > 0 and ratio > 1 + clipHigh; cispo: ratio > ratioHigh
+ *  bounded      clip: advantage < 0 and the dual clip or ratioMax bounds the loss
  * A clamp or clip that binds has gradient 0.
  */
 export const POLICY_LOSS_STATS = [
@@ -111,7 +132,7 @@ export const POLICY_LOSS_STATS = [
   "refKl",
   "clippedLow",
   "clippedHigh",
-  "dualClipped",
+  "bounded",
 ] as const;
 
 export interface AdamWOptions {
@@ -260,8 +281,11 @@ export interface Kernels {
   ): Tensor;
 
   /**
-   * Clipped policy-gradient objective per token row. weight [N] carries the aggregation (e.g. 1/(B·len) for the mean of
-   * sequence means; 0 masks the row, before any exp). loss = Σ w·(clipped surrogate + β·k3).
+   * Policy-gradient objective per token row. weight [N] carries the aggregation (e.g. 1/(B·len) for the mean of
+   * sequence means; 0 masks the row, before any exp). loss = Σ w·(surrogate + β·KL estimate). The arithmetic in
+   * float64 is src/srpo/objective.ts; the tests compare every variant with it.
+   * @param sequences int32 [N, 2], needed at sequence level only: the rows [first, end) of the response that a row
+   *   belongs to; all rows of a response have the same weight
    * → dLogprob [N], stats [8] in the order of POLICY_LOSS_STATS
    */
   policyLoss(
@@ -270,6 +294,7 @@ export interface Kernels {
     refLogprob: Tensor,
     advantage: Tensor,
     weight: Tensor,
+    sequences: Tensor | null,
     options: PolicyLossOptions,
   ): { dLogprob: Tensor; stats: Tensor };
 

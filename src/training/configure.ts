@@ -1,4 +1,5 @@
 /** Merging a change into the settings: the one place where a patch from outside meets the schema. */
+import { isSection, overlay } from "./overlay";
 import { type Settings, type SettingsPatch, settingsSchema } from "./settings";
 
 /** Settings that cannot be used: says which field and why. */
@@ -7,28 +8,23 @@ export class SettingsError extends Error {
 }
 
 /**
- * The settings with `patch` laid over them, one level deep for sections and for the reward's tiers.
+ * The settings with `patch` laid over them.
  * @throws SettingsError naming the first field that is unknown or invalid.
  */
 export function configure(settings: Settings, patch: SettingsPatch): Settings {
-  const parsed = settingsSchema.safeParse(merged(settings, patch, ""));
+  refuseUnknown(settings, patch, "");
+  const parsed = settingsSchema.safeParse(overlay(settings, patch));
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw new SettingsError(`settings: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}`);
 }
 
-function merged(base: unknown, patch: unknown, path: string): unknown {
-  if (!isSection(base) || !isSection(patch)) return patch;
-  const out: Record<string, unknown> = { ...base };
+function refuseUnknown(base: object, patch: object, path: string): void {
   for (const [key, value] of Object.entries(patch)) {
     const at = path === "" ? key : `${path}.${key}`;
     if (!(key in base))
       throw new SettingsError(`settings: there is no "${at}"; known here: ${Object.keys(base).join(", ")}`);
-    if (value !== undefined) out[key] = merged(base[key], value, at);
+    const under: unknown = (base as Record<string, unknown>)[key];
+    if (isSection(under) && isSection(value)) refuseUnknown(under, value, at);
   }
-  return out;
-}
-
-function isSection(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -3,7 +3,8 @@
  * from a stream of their own, the same for every step, so that two evaluations differ by the weights alone.
  */
 import type { Policy } from "../policy/policy";
-import { mean, transitionShares } from "./metrics";
+import { meanOf as mean } from "../srpo/advantage";
+import { transitionShares } from "./metrics";
 import type { DataParallel } from "./parallel/parallel";
 import type { TrainingProblem } from "./problemSource";
 import { streamStep } from "./randomStreams";
@@ -80,7 +81,7 @@ export async function evaluate(
     accuracyFirst: accuracies(all).first,
     accuracyRefined: accuracies(all).refined,
     wellFormed: mean(all.map((score) => Number(score.wellFormed))),
-    meanLength: mean(all.map((score) => score.lengthTokens)),
+    meanLength: mean(all.map((score) => score.facts.lengthTokens)),
     transitions: transitionShares(all),
     byFamily: Object.fromEntries(
       families.map((family) => [

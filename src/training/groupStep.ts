@@ -123,7 +123,7 @@ export class GroupStep {
     const { prompts, groupSize } = settings.grpo;
     const limits = { responses: Math.min(settings.microBatchRows, prompts * groupSize), tokens: settings.maxNewTokens };
     return policyUpdate(this.policy, trainingRows(this.#groups, this.prompts, settings), {
-      loss: lossOptions(settings.grpo),
+      loss: lossOptions(settings),
       epochs: settings.grpo.epochs,
       reference,
       temperature: lossTemperature(settings.temperature),

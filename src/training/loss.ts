@@ -8,7 +8,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../tensor/backend";
 import type { PolicyLossOptions } from "../tensor/kernels";
 import type { DisposalScope } from "./disposalScope";
-import { type MicroBatch, perToken, sampledLogprobs } from "./microBatch";
+import { type MicroBatch, perToken, sampledLogprobs, sequenceRows } from "./microBatch";
 
 export type Loss =
   | { readonly kind: "likelihood" }
@@ -79,7 +79,7 @@ export function sftLoss(backend: Backend): TokenLoss {
   };
 }
 
-/** Clipped surrogate with each row's weight and advantage. */
+/** The policy-gradient objective with each row's weight and advantage. */
 export function policyLoss(
   backend: Backend,
   options: PolicyLossOptions,
@@ -104,17 +104,23 @@ export function policyLoss(
           capacity,
         ),
       ),
+      ...(options.level === "sequence"
+        ? [scope.own(backend.upload(sequenceRows(rows, tokens), [tokens, 2], capacity && 2 * capacity))]
+        : []),
       ...[old, reference].flatMap((given) => (given === null ? [] : [given(index, tokens, scope, capacity)])),
     ],
     of: (logprob, inputs, scope) => {
-      const oldLogprob = old ? wanted(inputs, 2) : logprob;
-      const refLogprob = reference ? wanted(inputs, old ? 3 : 2) : logprob;
+      const later = inputs.slice(2);
+      const sequences = options.level === "sequence" ? wanted(later.splice(0, 1), 0) : null;
+      const oldLogprob = old ? wanted(later, 0) : logprob;
+      const refLogprob = reference ? wanted(later, old ? 1 : 0) : logprob;
       const { dLogprob, stats } = backend.kernels.policyLoss(
         logprob,
         oldLogprob,
         refLogprob,
         wanted(inputs, 0),
         wanted(inputs, 1),
+        sequences,
         options,
       );
       return { dLogprob: scope.own(dLogprob), stats };

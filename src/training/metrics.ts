@@ -2,14 +2,10 @@
  * One step's numbers under the names TRL and its neighbours log (records.ts). Averages are over samples with
  * a score; a sample whose scorer failed is in no average of rewards, only in the lengths.
  */
-import { TRANSITIONS, type Transition } from "../srpo/types";
+import { meanOf as mean, stdOf } from "../srpo/advantage";
+import type { Transition } from "../srpo/types";
 import type { GroupRecord, SampleRecord, SampleScore, StepMetrics } from "./records";
 import type { UpdateResult } from "./update";
-
-/** Mean of a list; 0 for an empty one (the key is then left out by the callers that can tell). */
-export function mean(values: readonly number[]): number {
-  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
-}
 
 export function scoreOf(sample: SampleRecord): SampleScore | null {
   return sample.score !== undefined && !("error" in sample.score) ? sample.score : null;
@@ -33,7 +29,8 @@ export function groupMetrics(groups: readonly GroupRecord[]): Omit<StepMetrics, 
   ): number => mean(scores.map((score) => score.terms[term]));
   return {
     reward: termMean("total"),
-    reward_std: mean(groups.map((group) => group.normalised?.std ?? 0)),
+    reward_std: stdOf(scores.map((score) => score.terms.total)),
+    "reward/group_std": mean(groups.map((group) => group.normalised?.std ?? 0)),
     "rewards/format": termMean("format"),
     "rewards/accuracy": termMean("accuracy"),
     "rewards/effectiveness": termMean("effectiveness"),
@@ -54,13 +51,8 @@ export function groupMetrics(groups: readonly GroupRecord[]): Omit<StepMetrics, 
     entropy:
       tokens === 0 ? 0 : samples.reduce((sum, sample) => sum + sample.entropies.reduce((a, b) => a + b, 0), 0) / tokens,
     frac_reward_zero_std: mean(groups.map((group) => Number(group.normalised?.flat ?? false))),
-    num_tokens: tokens,
+    step_tokens: tokens,
   };
-}
-
-/** Transition shares as the chips order them, e.g. for tables. */
-export function inOrder(shares: Readonly<Record<Transition, number>>): number[] {
-  return TRANSITIONS.map((transition) => shares[transition]);
 }
 
 /** What an update adds to the metrics of its step. */

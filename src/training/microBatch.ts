@@ -81,3 +81,15 @@ export function perToken(rows: MicroBatch, value: (row: TrainingRow) => number, 
   }
   return flat;
 }
+
+/** For every token the rows [first, end) of its response, then empty ranges up to `size`: the kernel's `sequences`. */
+export function sequenceRows(rows: readonly Pick<TrainingRow, "tokens">[], size: number): Int32Array {
+  const ranges = new Int32Array(2 * size);
+  let at = 0;
+  for (const { tokens } of rows) {
+    const end = at + tokens.length;
+    for (let token = at; token < end; token++) ranges.set([at, end], 2 * token);
+    at = end;
+  }
+  return ranges;
+}

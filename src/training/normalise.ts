@@ -4,14 +4,15 @@
  * The online filter (SRPO's RL set-up, taken over from MM-Eureka) leaves groups out of the update whose mean accuracy lies outside a band.
  */
 import { groupAdvantages } from "../srpo/advantage";
-import type { AdvantagePreset } from "../srpo/types";
-import { mean, scoreOf } from "./metrics";
+import { type AccuracyBand, keepsGroup } from "../srpo/onlineFilter";
+import type { Trainer } from "../srpo/types";
+import { scoreOf } from "./metrics";
 import type { GroupRecord } from "./records";
 
 export interface NormaliseOptions {
-  readonly preset: AdvantagePreset;
+  readonly preset: Trainer;
   /** Keep groups with mean first-answer accuracy in [low, high]; null keeps all. */
-  readonly onlineFilter: readonly [number, number] | null;
+  readonly onlineFilter: AccuracyBand | null;
 }
 
 /** @throws Error when a sample has no score yet. */
@@ -31,13 +32,10 @@ export function normaliseGroups(
   });
 }
 
-function passes(group: GroupRecord, band: readonly [number, number] | null): boolean {
-  if (band === null) return true;
-  const accuracy = mean(
-    group.samples
-      .map(scoreOf)
-      .filter((score) => score !== null)
-      .map((score) => Number(score.firstRight)),
+function passes(group: GroupRecord, band: AccuracyBand | null): boolean {
+  const scores = group.samples.map(scoreOf).filter((score) => score !== null);
+  return keepsGroup(
+    scores.map((score) => score.firstRight),
+    band,
   );
-  return accuracy >= band[0] && accuracy <= band[1];
 }

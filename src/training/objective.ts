@@ -1,27 +1,46 @@
 /**
- * From normalised groups and settings to what the update needs: rows with weights and advantages, and the
- * numerics of the chosen trainer's loss (the table "Trainers' numerics": verl and EasyR1 clip twice, c = 3, and
- * clamp the log-ratio to ±20; OpenRLHF clamps only; TRL does neither; SRPO clamps the ratio at 3 before the clip).
+ * From normalised groups and settings to what the update needs: rows with weights and advantages, and the loss kernel's
+ * options, which are those of the objective in src/srpo.
  */
-
 import type { EncodedPrompt } from "../policy/layers/packing";
 import { rowWeights } from "../srpo/aggregation";
-import type { AdvantagePreset } from "../srpo/types";
-import type { PolicyLossOptions } from "../tensor/kernels";
+import { type ObjectiveSettings, objectiveOf } from "../srpo/objective";
+import type { Surrogate } from "../srpo/surrogate";
+import { TRAINER_NUMERICS } from "../srpo/trainers";
+import type { PolicyLossOptions, SurrogateOptions } from "../tensor/kernels";
 import type { TrainingRow } from "./microBatch";
 import type { GroupRecord } from "./records";
 import type { Settings } from "./settings";
 
-const NUMERICS: Readonly<Record<AdvantagePreset, Pick<PolicyLossOptions, "dualClip" | "logRatioClamp">>> = {
-  srpo: { dualClip: Infinity, logRatioClamp: 20 },
-  trl: { dualClip: Infinity, logRatioClamp: Infinity },
-  verl: { dualClip: 3, logRatioClamp: 20 },
-  easyr1: { dualClip: 3, logRatioClamp: 20 },
-  openrlhf: { dualClip: Infinity, logRatioClamp: 20 },
-};
+/** The kernel's options for the objective of a run's settings. */
+export function lossOptions(settings: Pick<Settings, "grpo" | "maxNewTokens">): PolicyLossOptions {
+  return kernelOptions(objectiveOf(settings.grpo, settings.maxNewTokens));
+}
 
-export function lossOptions({ preset, clipLow, clipHigh, ratioMax, beta }: Settings["grpo"]): PolicyLossOptions {
-  return { ...NUMERICS[preset], clipLow, clipHigh, ratioMax: preset === "srpo" ? ratioMax : Infinity, beta };
+/**
+ * An objective of src/srpo/objective.ts as the kernel takes it. Aggregation is not part of it: it lies in the rows'
+ * weights. While β is 0 the kernel's KL estimate is k3 whatever the settings name, because it then measures the
+ * distance from the sampler (update.ts).
+ */
+export function kernelOptions(objective: ObjectiveSettings): PolicyLossOptions {
+  const { level, logRatioLimit, beta, trainer } = objective;
+  const { klExponentLimit, klValueLimit } = TRAINER_NUMERICS[trainer];
+  const klEstimator = beta === 0 ? "k3" : objective.klEstimator;
+  return {
+    surrogate: kernelSurrogate(objective.surrogate),
+    level,
+    logRatioClamp: logRatioLimit ?? Infinity,
+    beta,
+    klEstimator,
+    klExponentClamp: klExponentLimit ?? Infinity,
+    klValueClamp: klValueLimit[klEstimator] ?? Infinity,
+  };
+}
+
+function kernelSurrogate(surrogate: Surrogate): SurrogateOptions {
+  if (surrogate.kind !== "clip") return surrogate;
+  const { ratioMax, dualClip } = surrogate;
+  return { ...surrogate, ratioMax: ratioMax ?? Infinity, dualClip: dualClip ?? Infinity };
 }
 
 /**

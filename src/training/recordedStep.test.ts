@@ -3,6 +3,7 @@
  * unpadded steps give; a step is one submit for each micro-batch, of replays alone, and reads back once; the device's memory
  * does not grow; and the counts that the design asks for.
  */
+
 import { afterEach, expect, test, vi } from "vitest";
 import { nanoFiles } from "../policy/create";
 import { Policy } from "../policy/policy";
@@ -11,10 +12,13 @@ import { problemAt } from "../tasks/problems";
 import { VOCABULARY } from "../tasks/vocabulary";
 import type { WebGpuBackend } from "../tensor/webgpu/backend";
 import { openNodeWebGpuBackend } from "../tensor/webgpu/node";
+import { configure } from "./configure";
 import { bankOf } from "./featureCache";
 import { LargestBatch } from "./largestBatch";
 import type { TrainingRow } from "./microBatch";
+import { lossOptions } from "./objective";
 import { encodeProblem } from "./rollout";
+import { defaultSettings } from "./settings";
 import { tinyPolicy } from "./testing/tinyPolicy";
 import { responseTokens } from "./transcript";
 import { type PolicyUpdateOptions, policyUpdate, sftUpdate } from "./update";
@@ -28,7 +32,7 @@ async function open(record: boolean): Promise<WebGpuBackend> {
   return backend;
 }
 
-const LOSS = { clipLow: 0.2, clipHigh: 0.28, dualClip: Infinity, ratioMax: 3, logRatioClamp: 20, beta: 0 };
+const LOSS = lossOptions(configure(defaultSettings, { grpo: { clipHigh: 0.28 } }));
 const OPTIONS = {
   temperature: 1,
   trainVision: false,

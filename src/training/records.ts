@@ -2,6 +2,7 @@
  * What a session tells the outside after each phase: plain data, structured-clonable, no tensors.
  * The page, the JSONL log and the tests read the same records.
  */
+import type { ResponseFacts } from "../srpo/reward";
 import type { GroupAdvantages, RewardTerms, Segment, Transition } from "../srpo/types";
 import type { Picture } from "../tasks/problem";
 
@@ -65,9 +66,8 @@ export interface SampleScore {
   /** Null where there is no second answer to compare. */
   readonly transition: Transition | null;
   readonly terms: RewardTerms;
-  /** Tokens of the whole response, and of the first think and answer: what f_len is computed from. */
-  readonly lengthTokens: number;
-  readonly baseTokens: number;
+  /** What no weight changes: enough to score the response again under other weights, without its text. */
+  readonly facts: ResponseFacts;
 }
 
 export interface GroupRecord {
@@ -90,7 +90,10 @@ export interface StepMetrics {
   readonly grad_norm?: number;
   readonly learning_rate?: number;
   readonly reward?: number;
+  /** Standard deviation (n − 1) of the rewards of the whole step, as TRL logs it. */
   readonly reward_std?: number;
+  /** Mean over the groups of their standard deviations. */
+  readonly "reward/group_std"?: number;
   readonly "rewards/format"?: number;
   readonly "rewards/accuracy"?: number;
   readonly "rewards/effectiveness"?: number;
@@ -113,7 +116,8 @@ export interface StepMetrics {
   readonly frac_reward_zero_std?: number;
   readonly "clip_ratio/low_mean"?: number;
   readonly "clip_ratio/high_mean"?: number;
-  readonly num_tokens?: number;
+  /** Response tokens of this step (TRL's num_tokens counts prompts too, and all steps so far). */
+  readonly step_tokens?: number;
   readonly step_time?: number;
   readonly "time/rollout"?: number;
   readonly "time/update"?: number;

@@ -18,7 +18,7 @@ export function scoreSample(
   scorer: Scorer = scoreResponse,
 ): SampleScore | { readonly error: string } {
   try {
-    const { parsed: _parsed, facts: _facts, ...score } = scorer(text, answer, config, countTokens);
+    const { parsed: _parsed, ...score } = scorer(text, answer, config, countTokens);
     if (!Number.isFinite(score.terms.total)) return { error: `the scorer gave a total of ${score.terms.total}` };
     return score;
   } catch (error) {

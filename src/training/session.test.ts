@@ -358,7 +358,7 @@ describe("the stages", () => {
     const evaluation = await session.evaluate(6, { batch: 4 });
     expect(evaluation).toMatchObject({ problems: 6, samples: 6, stage: "grpo", step: 1 });
     expect(metrics?.["time/rollout_tokens_per_second"]).toBeCloseTo(
-      (metrics?.num_tokens ?? 0) / (metrics?.["time/rollout"] ?? 0),
+      (metrics?.step_tokens ?? 0) / (metrics?.["time/rollout"] ?? 0),
       6,
     );
     session.configure({ rollout: { slots: 3 } });

@@ -317,7 +317,7 @@ export class Session {
       "time/rollout": pending.rolloutSeconds,
       "time/update": updateSeconds,
       ...(pending.rolloutSeconds > 0
-        ? { "time/rollout_tokens_per_second": (sampled.num_tokens ?? 0) / pending.rolloutSeconds }
+        ? { "time/rollout_tokens_per_second": (sampled.step_tokens ?? 0) / pending.rolloutSeconds }
         : {}),
     };
     this.drop();
@@ -361,7 +361,7 @@ export class Session {
         stage: "sft",
         ...updateMetrics(update),
         learning_rate: this.#sft.learningRate(this.#step, this.#settings),
-        num_tokens: update.tokens,
+        step_tokens: update.tokens,
         step_time: seconds,
         "time/update": seconds,
       },

@@ -3,22 +3,28 @@
  * defaults are the nano policy's; what a run with them learns is measured in docs/learning.md.
  */
 import { z } from "zod";
-import type { RewardConfig } from "../srpo/types";
+import { AGGREGATIONS } from "../srpo/aggregation";
+import { nanoSettings, RATIO_LEVELS, RECIPES, type RecipeSettings } from "../srpo/recipe";
+import { SURROGATE_KINDS } from "../srpo/surrogate";
+import { KL_ESTIMATORS, LENGTH_SHAPES, REWARD_VARIANTS, type RewardConfig, TRAINERS } from "../srpo/types";
 import { FAMILY_NAMES } from "../tasks/problem";
+
+/** The defaults are SRPO's recipe, at the nano policy's scale. */
+const defaults: RecipeSettings = nanoSettings(RECIPES.srpo);
 
 const tiers = z.object({ kept: z.number(), fixed: z.number(), stillWrong: z.number(), spoilt: z.number() });
 
 export const rewardSchema = z.object({
-  variant: z.enum(["paper", "official", "official-verl"]).default("paper"),
-  formatWeight: z.number().default(0.5),
-  accuracyWeight: z.number().default(0.5),
-  effectiveness: tiers.default({ kept: 0.25, fixed: 0.5, stillWrong: 0, spoilt: -0.25 }),
-  effectivenessWeight: z.number().default(1),
-  reflectionFormatWeight: z.number().default(0.25),
-  lengthWeight: z.number().default(0.1),
-  lengthShape: z.enum(["gaussian", "laplace"]).default("gaussian"),
-  targetFactor: z.number().positive().default(2),
-  maxFactor: z.number().positive().default(2.5),
+  variant: z.enum(REWARD_VARIANTS).default(defaults.reward.variant),
+  formatWeight: z.number().default(defaults.reward.formatWeight),
+  accuracyWeight: z.number().default(defaults.reward.accuracyWeight),
+  effectiveness: tiers.default(defaults.reward.effectiveness),
+  effectivenessWeight: z.number().default(defaults.reward.effectivenessWeight),
+  reflectionFormatWeight: z.number().default(defaults.reward.reflectionFormatWeight),
+  lengthWeight: z.number().default(defaults.reward.lengthWeight),
+  lengthShape: z.enum(LENGTH_SHAPES).default(defaults.reward.lengthShape),
+  targetFactor: z.number().positive().default(defaults.reward.targetFactor),
+  maxFactor: z.number().positive().default(defaults.reward.maxFactor),
 }) satisfies z.ZodType<RewardConfig, unknown>;
 
 export const sftSchema = z.object({
@@ -35,23 +41,36 @@ export const sftSchema = z.object({
 export const grpoSchema = z.object({
   steps: z.number().int().positive().default(150),
   prompts: z.number().int().positive().default(16),
-  groupSize: z.number().int().min(2).default(8),
+  groupSize: z.number().int().min(2).default(defaults.grpo.groupSize),
   /** Holds for the first half of `steps`, then falls along a line to `floor` of itself, and stays there. */
   learningRate: z.number().positive().default(2e-4),
   /** 1: a constant rate, as verl's default. */
   floor: z.number().min(0).max(1).default(0.1),
-  /** Advantages and numerics of this trainer. */
-  preset: z.enum(["srpo", "trl", "verl", "easyr1", "openrlhf"]).default("srpo"),
-  clipLow: z.number().positive().default(0.2),
-  clipHigh: z.number().positive().default(0.2),
-  /** Ratio clamp before the clip (the paper's 3). */
-  ratioMax: z.number().positive().default(3),
-  beta: z.number().min(0).default(0),
+  /** Advantages and numerics of this trainer (src/srpo/trainers.ts). */
+  preset: z.enum(TRAINERS).default(defaults.grpo.preset),
+  surrogate: z.enum(SURROGATE_KINDS).default(defaults.grpo.surrogate),
+  ratioLevel: z.enum(RATIO_LEVELS).default(defaults.grpo.ratioLevel),
+  clipLow: z.number().positive().default(defaults.grpo.clipLow),
+  clipHigh: z.number().positive().default(defaults.grpo.clipHigh),
+  /** Ratio clamp before the clip; null: the preset's. */
+  ratioMax: z.number().positive().nullable().default(defaults.grpo.ratioMax),
+  /** Dual clip; null: the preset's. */
+  dualClip: z.number().gt(1).nullable().default(defaults.grpo.dualClip),
+  cispoLow: z.number().min(0).default(defaults.grpo.cispoLow),
+  cispoHigh: z.number().positive().default(defaults.grpo.cispoHigh),
+  tauPositive: z.number().positive().default(defaults.grpo.tauPositive),
+  tauNegative: z.number().positive().default(defaults.grpo.tauNegative),
+  beta: z.number().min(0).default(defaults.grpo.beta),
+  klEstimator: z.enum(KL_ESTIMATORS).default(defaults.grpo.klEstimator),
   /** Inner epochs over one rollout; 1 keeps every update on-policy. */
   epochs: z.number().int().positive().default(1),
-  aggregation: z.enum(["seq-mean-token-mean", "token-mean", "seq-mean-token-sum-norm"]).default("seq-mean-token-mean"),
+  aggregation: z.enum(AGGREGATIONS).default(defaults.grpo.aggregation),
   /** Keep only groups whose mean accuracy lies inside (the paper: 0.1–0.9); null keeps all. */
-  onlineFilter: z.tuple([z.number(), z.number()]).nullable().default(null),
+  onlineFilter: z
+    .tuple([z.number().min(0).max(1), z.number().min(0).max(1)])
+    .refine(([low, high]) => low <= high, "the band's low end comes first")
+    .nullable()
+    .default(defaults.grpo.onlineFilter === null ? null : [...defaults.grpo.onlineFilter]),
 });
 
 /** How responses are sampled (src/policy/generation/generate.ts); none but `cache` and `stopStrings` changes what is sampled. */
@@ -69,7 +88,7 @@ export const settingsSchema = z.object({
     .array(z.enum(FAMILY_NAMES))
     .nonempty()
     .default([...FAMILY_NAMES]),
-  temperature: z.number().min(0).max(5).default(1),
+  temperature: z.number().min(0).max(5).default(defaults.temperature),
   maxNewTokens: z.number().int().positive().default(104),
   microBatchRows: z.number().int().positive().default(32),
   maxGradNorm: z.number().positive().default(1),

@@ -2,6 +2,7 @@
  * The update never holds logits of all its tokens: no tensor that any backend makes in it is as large as tokens × vocabulary. The
  * policy here has a vocabulary beside which everything else is small.
  */
+
 import { engine } from "@tensorflow/tfjs-core";
 import { afterEach, expect, it, vi } from "vitest";
 import { InMemoryFiles } from "../policy/checkpoint/checkpointFiles";
@@ -10,7 +11,9 @@ import { BACKENDS } from "../policy/testing/testBackends";
 import { problemAt } from "../tasks/problems";
 import type { Backend } from "../tensor/backend";
 import type { TrainingRow } from "./microBatch";
+import { lossOptions } from "./objective";
 import { encodeProblem } from "./rollout";
+import { defaultSettings } from "./settings";
 import { tinyFolder } from "./testing/tinyPolicy";
 import { type PolicyUpdateOptions, policyUpdate } from "./update";
 
@@ -31,7 +34,7 @@ const OPTIONS: PolicyUpdateOptions = {
   maxGradNorm: 1,
   microBatchRows: RESPONSES,
   updates: 0,
-  loss: { clipLow: 0.2, clipHigh: 0.2, dualClip: Infinity, ratioMax: 3, logRatioClamp: 20, beta: 0.1 },
+  loss: { ...lossOptions(defaultSettings), beta: 0.1 },
   epochs: 1,
   reference: null,
 };

@@ -18,9 +18,10 @@ import type { Settings, SettingsPatch } from "../training/settings";
 /** The lists that both sides read messages and files with. */
 export { FAMILY_NAMES } from "../tasks/problem";
 export { BACKEND_NAMES } from "../tensor/backend";
+/** The schema of the settings and their defaults travel with the contract: both sides parse with the same one. */
+export { overlay } from "../training/overlay";
 export type { ProblemRecord, SampleRecord, SampleScore } from "../training/records";
 export { STAGES } from "../training/records";
-/** The schema of the settings and their defaults travel with the contract: both sides parse with the same one. */
 export { defaultSettings, settingsSchema } from "../training/settings";
 export type {
   DataProgress,

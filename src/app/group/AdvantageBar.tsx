@@ -1,6 +1,6 @@
 /** An advantage as a bar from a zero line shared by all rows, and its number; after moving a slider the old bar stays as an outline. */
 import { explainAdvantage } from "../../srpo/explain";
-import type { AdvantagePreset } from "../../srpo/types";
+import type { Trainer } from "../../srpo/types";
 import { Why } from "../parts/Why";
 import { number, signed } from "../state/words";
 
@@ -10,7 +10,7 @@ interface AdvantageBarProps {
   /** Every row's total reward. */
   readonly totals: readonly (number | null)[];
   readonly row: number;
-  readonly preset: AdvantagePreset;
+  readonly preset: Trainer;
   /** |A| at the end of the axis. */
   readonly reach: number;
 }

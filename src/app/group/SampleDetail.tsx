@@ -23,7 +23,7 @@ export function SampleDetail({ sample, shown: { facts }, row, settings }: Sample
           <Tokens
             sample={sample}
             at={sample.tokens.map((_, at) => at)}
-            clip={settings.grpo}
+            grpo={settings.grpo}
             label={`Response ${row + 1}, full text`}
             reachable
           />

@@ -24,7 +24,7 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
   const [open, setOpen] = useState(false);
   const score = scoreOf(sample);
   const error = errorOf(sample);
-  const clip = settings.grpo;
+  const { grpo } = settings;
   const broken = score !== null && !score.wellFormed;
   // Only a closed answer block is graded: an unclosed one gets no mark, and the chip says so.
   const readable = score !== null && (score.firstSolution?.answer ?? "") !== "";
@@ -52,12 +52,12 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
             row={row}
             right={readable ? score.firstRight : null}
             unread={unread}
-            clip={clip}
+            grpo={grpo}
             open={open}
           />
         </td>
         <td className="cell-segment">
-          <SegmentCell sample={sample} segment="reflection" row={row} right={null} clip={clip} open={open} />
+          <SegmentCell sample={sample} segment="reflection" row={row} right={null} grpo={grpo} open={open} />
         </td>
         <td className="cell-segment">
           <SegmentCell
@@ -66,7 +66,7 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
             row={row}
             right={score?.refinedSolution ? score.refinedRight : null}
             unread={unreadRefined}
-            clip={clip}
+            grpo={grpo}
             open={open}
           />
         </td>

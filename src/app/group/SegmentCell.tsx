@@ -25,12 +25,12 @@ interface SegmentCellProps {
   readonly right: boolean | null;
   /** The answer block is not closed, so it was not graded. */
   readonly unread?: boolean;
-  readonly clip: Pick<Settings["grpo"], "clipLow" | "clipHigh">;
+  readonly grpo: Settings["grpo"];
   /** The row is open: show everything. */
   readonly open: boolean;
 }
 
-export function SegmentCell({ sample, segment, row, right, unread = false, clip, open }: SegmentCellProps) {
+export function SegmentCell({ sample, segment, row, right, unread = false, grpo, open }: SegmentCellProps) {
   const { text, answer } = tokensBySegment(sample)[segment];
   const { label: name, short } = SEGMENTS.find((each) => each.segment === segment) ?? {
     label: segment,
@@ -63,7 +63,7 @@ export function SegmentCell({ sample, segment, row, right, unread = false, clip,
         <Tokens
           sample={sample}
           at={open ? stray : stray.slice(0, CLOSED_TOKENS)}
-          clip={clip}
+          grpo={grpo}
           className="stray"
           label={`Response ${row + 1}, text outside any block`}
         />
@@ -81,7 +81,7 @@ export function SegmentCell({ sample, segment, row, right, unread = false, clip,
           <Tokens
             sample={sample}
             at={answer}
-            clip={clip}
+            grpo={grpo}
             label={`${title}${unread ? ", unreadable" : right === null ? "" : right ? ", right" : ", wrong"}`}
           />
         </span>
@@ -90,7 +90,7 @@ export function SegmentCell({ sample, segment, row, right, unread = false, clip,
         <Tokens
           sample={sample}
           at={thought}
-          clip={clip}
+          grpo={grpo}
           className="thought"
           label={`Response ${row + 1}, ${name.toLowerCase()}`}
         />

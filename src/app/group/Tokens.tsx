@@ -7,7 +7,7 @@ import { explainToken, separator } from "../state/tokens";
 interface TokensProps {
   readonly sample: SampleRecord;
   readonly at: readonly number[];
-  readonly clip: Pick<Settings["grpo"], "clipLow" | "clipHigh">;
+  readonly grpo: Settings["grpo"];
   readonly label: string;
   readonly className?: string;
   /** Reachable with Tab: only in the opened row, otherwise there would be dozens of stops. */
@@ -41,12 +41,12 @@ function clauses(sample: SampleRecord, at: readonly number[]): readonly Clause[]
   return words.length > 0 ? [...cut, { words, end: null }] : cut;
 }
 
-export function Tokens({ sample, at, clip, label, className = "", reachable = false }: TokensProps) {
+export function Tokens({ sample, at, grpo, label, className = "", reachable = false }: TokensProps) {
   const [focused, setFocused] = useState<number | null>(null);
   const between = separator(sample);
 
   const show = (element: Element | null, index: number): void => {
-    if (element) showWhy(explainToken(sample, index, clip), element);
+    if (element) showWhy(explainToken(sample, index, grpo), element);
   };
   const walk = (container: HTMLElement, by: number): void => {
     const place = Math.min(at.length - 1, Math.max(0, focused === null ? 0 : at.indexOf(focused) + by));

@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { defaultSettings } from "../../worker/protocol";
+import { defaultSettings, overlay } from "../../worker/protocol";
 import { decodeLink, encodeLink, isFreshLink } from "./link";
-import { patchSettings } from "./run";
 
 describe("the share link", () => {
   test("is empty for the defaults", () => {
@@ -10,7 +9,7 @@ describe("the share link", () => {
   });
 
   test("carries only what was changed, and gives the same settings back", () => {
-    const settings = patchSettings(defaultSettings, {
+    const settings = overlay(defaultSettings, {
       seed: 7,
       families: ["bars"],
       reward: { effectiveness: { kept: 0.25, fixed: 0.5, stillWrong: 0, spoilt: -1 } },

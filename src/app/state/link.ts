@@ -4,7 +4,7 @@
  * Read by one schema; a link that does not parse is reported to the visitor and ignored.
  */
 import { z } from "zod";
-import { defaultSettings, type Settings, type SettingsPatch, settingsSchema } from "../../worker/protocol";
+import { defaultSettings, overlay, type Settings, type SettingsPatch, settingsSchema } from "../../worker/protocol";
 import { DEFAULT_START, SHIPPED, type ShippedName, type Start } from "./start";
 
 export const LINK_VERSION = 1;
@@ -29,14 +29,6 @@ function difference(value: Tree, base: Tree): Tree | undefined {
     return JSON.stringify(entry) === JSON.stringify(original) ? [] : [[key, entry]];
   });
   return changed.length === 0 ? undefined : Object.fromEntries(changed);
-}
-
-function merged(base: Tree, patch: Tree): Tree {
-  const entries = Object.entries(patch).map(([key, value]): [string, unknown] => {
-    const original = base[key];
-    return [key, isTree(value) && isTree(original) ? merged(original, value) : value];
-  });
-  return { ...base, ...Object.fromEntries(entries) };
 }
 
 /** "" for the defaults, else e.g. "#v=1&from=base&s=…" with the changed settings as JSON. A folder of one's own cannot be linked to. */
@@ -86,7 +78,7 @@ export function decodeLink(hash: string): DecodedLink {
       from: query.get("from") ?? undefined,
       s: JSON.parse(query.get("s") ?? "{}") as unknown,
     });
-    return { ok: true, settings: settingsSchema.parse(merged(defaultSettings, link.s)), from: link.from };
+    return { ok: true, settings: settingsSchema.parse(overlay(defaultSettings, link.s)), from: link.from };
   } catch (error) {
     return {
       ok: false,

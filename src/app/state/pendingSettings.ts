@@ -1,5 +1,5 @@
 /** Settings that move with a slider: gathered for a moment, then sent as one patch. */
-import type { SettingsPatch } from "../../worker/protocol";
+import { overlay, type SettingsPatch } from "../../worker/protocol";
 
 /** Milliseconds for which changes are gathered. */
 const DELAY = 120;
@@ -11,7 +11,7 @@ export class PendingSettings {
   constructor(private readonly send: (patch: SettingsPatch) => void) {}
 
   add(patch: SettingsPatch): void {
-    this.#patch = this.#patch === null ? patch : combined(this.#patch, patch);
+    this.#patch = overlay(this.#patch ?? {}, patch);
     this.#timer ??= setTimeout(() => this.flush(), DELAY);
   }
 
@@ -23,15 +23,4 @@ export class PendingSettings {
     this.#patch = null;
     if (patch !== null) this.send(patch);
   }
-}
-
-/** Two patches as one; the later one wins. */
-function combined(earlier: SettingsPatch, later: SettingsPatch): SettingsPatch {
-  return {
-    ...earlier,
-    ...later,
-    ...(earlier.reward || later.reward ? { reward: { ...earlier.reward, ...later.reward } } : {}),
-    ...(earlier.sft || later.sft ? { sft: { ...earlier.sft, ...later.sft } } : {}),
-    ...(earlier.grpo || later.grpo ? { grpo: { ...earlier.grpo, ...later.grpo } } : {}),
-  };
 }

@@ -7,6 +7,7 @@ import type { CommandBody } from "../../worker/client";
 import {
   type Event,
   type GroupRecord,
+  overlay,
   type PolicySource,
   type SettingsPatch,
   STAGES,
@@ -16,7 +17,7 @@ import type { TrainingClient } from "./client";
 import { lookBack } from "./groups";
 import { createLive, type Live } from "./live";
 import { PendingSettings } from "./pendingSettings";
-import { type Backend, dismiss, type Notice, notify, patchSettings } from "./run";
+import { type Backend, dismiss, type Notice, notify } from "./run";
 import { RunCursor } from "./runCursor";
 import { StageFlow } from "./stageFlow";
 import { stageOf, startOf } from "./start";
@@ -135,7 +136,7 @@ export function createPlayground({
       );
       return;
     }
-    live.run.change((state) => ({ ...state, wanted: patchSettings(state.wanted, patch) }));
+    live.run.change((state) => ({ ...state, wanted: overlay(state.wanted, patch) }));
     playground.open({ kind: "shipped", name: start });
   };
 
@@ -161,7 +162,7 @@ export function createPlayground({
         secondsPerStep: null,
         snapshots: [],
         playing: false,
-        wanted: settings ? patchSettings(state.wanted, settings) : state.wanted,
+        wanted: settings ? overlay(state.wanted, settings) : state.wanted,
       }));
       send({ type: "open", source: from, settings: settings ?? live.run.store.getState().wanted, backend, resume });
       send({ type: "observe", group: observedGroup });
@@ -232,7 +233,7 @@ export function createPlayground({
         reopen(patch);
         return;
       }
-      live.run.change((state) => ({ ...state, wanted: patchSettings(state.wanted, patch) }));
+      live.run.change((state) => ({ ...state, wanted: overlay(state.wanted, patch) }));
       pending.add(patch);
     },
     exportPolicy() {

@@ -3,6 +3,7 @@
  * policy's own samples, and read by a schema, since it may be old or damaged.
  */
 import { z } from "zod";
+import { TRANSITIONS } from "../../srpo/types";
 import { FAMILY_NAMES, type GroupRecord } from "../../worker/protocol";
 
 const segment = z.enum(["first", "reflection", "refined"]);
@@ -20,6 +21,19 @@ const terms = z.object({
   total: z.number(),
 });
 
+const right = z.object({ first: z.boolean(), refined: z.boolean() });
+
+const facts = z.object({
+  wellFormed: z.boolean(),
+  wellFormedReleased: z.boolean(),
+  reflectionBetween: z.boolean(),
+  thinkBlocks: z.int().nonnegative(),
+  answerBlocks: z.int().nonnegative(),
+  right: z.object({ equivalent: right, exact: right }),
+  lengthTokens: z.int().nonnegative(),
+  baseTokens: z.int().nonnegative(),
+});
+
 const score = z.object({
   firstSolution: solution,
   reflection: z.string().nullable(),
@@ -28,10 +42,9 @@ const score = z.object({
   formatReasons: z.array(z.string()),
   firstRight: z.boolean(),
   refinedRight: z.boolean(),
-  transition: z.enum(["kept", "fixed", "stillWrong", "spoilt"]).nullable(),
+  transition: z.enum(TRANSITIONS).nullable(),
   terms,
-  lengthTokens: z.number(),
-  baseTokens: z.number(),
+  facts,
 });
 
 const sample = z.object({

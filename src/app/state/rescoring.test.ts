@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { defaultSettings } from "../../worker/protocol";
+import { REWARD_VARIANTS } from "../../srpo/types";
+import { defaultSettings, overlay } from "../../worker/protocol";
 import { group } from "../testing/fixture";
 import { rescore } from "./rescoring";
-import { patchSettings } from "./run";
 
 const scored = group({ seed: 5, skill: 0.3, groupSize: 8, phase: "update", reward: defaultSettings.reward });
 
@@ -18,7 +18,7 @@ describe("re-scoring the group on show", () => {
   });
 
   test("under moved weights shows new totals and keeps the old ones beside them", () => {
-    const wanted = patchSettings(defaultSettings, { reward: { accuracyWeight: 0 } });
+    const wanted = overlay(defaultSettings, { reward: { accuracyWeight: 0 } });
     const { rows, moved } = rescore(scored, wanted);
     expect(moved).toBe(true);
     scored.samples.forEach((sample, at) => {
@@ -32,7 +32,7 @@ describe("re-scoring the group on show", () => {
   test("keeps an old value only where it is written differently from the new one", () => {
     const { rows } = rescore(
       scored,
-      patchSettings(defaultSettings, { reward: { lengthWeight: defaultSettings.reward.lengthWeight + 0.004 } }),
+      overlay(defaultSettings, { reward: { lengthWeight: defaultSettings.reward.lengthWeight + 0.004 } }),
     );
     rows.forEach(({ terms, ghostTotal, advantage, ghostAdvantage }) => {
       for (const [now, ghost] of [
@@ -44,15 +44,15 @@ describe("re-scoring the group on show", () => {
   });
 
   test("parts add up to the total in every variant", () => {
-    for (const variant of ["paper", "official", "official-verl"] as const) {
-      for (const { parts, terms } of rescore(scored, patchSettings(defaultSettings, { reward: { variant } })).rows) {
+    for (const variant of REWARD_VARIANTS) {
+      for (const { parts, terms } of rescore(scored, overlay(defaultSettings, { reward: { variant } })).rows) {
         expect(Object.values(parts ?? {}).reduce((sum, part) => sum + part, 0)).toBeCloseTo(terms?.total ?? NaN, 12);
       }
     }
   });
 
   test("all weights at zero make the group flat, with advantages of exactly 0", () => {
-    const wanted = patchSettings(defaultSettings, {
+    const wanted = overlay(defaultSettings, {
       reward: {
         formatWeight: 0,
         accuracyWeight: 0,

@@ -4,7 +4,6 @@
  */
 import { groupAdvantages } from "../../srpo/advantage";
 import { contributions, type ResponseFacts, rewardTerms } from "../../srpo/reward";
-import { responseFacts } from "../../srpo/score";
 import type { RewardTerms } from "../../srpo/types";
 import type { GroupRecord, SampleRecord, SampleScore, Settings } from "../../worker/protocol";
 import { number, type TermKey } from "./words";
@@ -38,28 +37,15 @@ export function errorOf(sample: SampleRecord): string | null {
   return sample.score && "error" in sample.score ? sample.score.error : null;
 }
 
-/** Reading the text again costs a parse a row; the facts of a finished response never change. */
-const known = new WeakMap<SampleScore, ResponseFacts>();
-
-/** The facts behind a score: what the text says, with the lengths as the policy's tokenizer counted them. */
-export function factsOf(sample: SampleRecord, answer: string): ResponseFacts | null {
-  const score = scoreOf(sample);
-  if (score === null) return null;
-  const { lengthTokens, baseTokens } = score;
-  const facts = known.get(score) ?? { ...responseFacts(sample.text, answer), lengthTokens, baseTokens };
-  known.set(score, facts);
-  return facts;
-}
-
 /** A ghost that reads like the number beside it would only puzzle: they differ where they are written differently (and not by rounding alone). */
 const differs = (a: number, b: number): boolean => Math.abs(a - b) > 1e-6 && number(a) !== number(b);
 
 /** `wanted` is what the controls say. The group's own scores become ghosts wherever they differ. */
 export function rescore(
-  { problem, samples, normalised: before }: GroupRecord,
+  { samples, normalised: before }: GroupRecord,
   wanted: Pick<Settings, "reward" | "grpo">,
 ): ShownScores {
-  const facts = samples.map((sample) => factsOf(sample, problem.answer));
+  const facts = samples.map((sample) => scoreOf(sample)?.facts ?? null);
   const terms = facts.map((each) => each && rewardTerms(each, wanted.reward));
   const totals = terms.map((each) => each && each.total);
   const now = before ? groupAdvantages(totals, wanted.grpo.preset) : null;

@@ -9,7 +9,6 @@ import {
   type Phase,
   type ServedRun,
   type Settings,
-  type SettingsPatch,
   type SnapshotInfo,
   type Stage,
 } from "../../worker/protocol";
@@ -98,18 +97,6 @@ export function notify(state: RunState, kind: Notice["kind"], title: string, tex
 
 export function dismiss(state: RunState, id: number): RunState {
   return { ...state, notices: state.notices.filter((notice) => notice.id !== id) };
-}
-
-/** Settings with a patch laid over them, one level deep, as the protocol's `configure` means it. */
-export function patchSettings(settings: Settings, patch: SettingsPatch): Settings {
-  return {
-    ...settings,
-    ...patch,
-    rollout: { ...settings.rollout, ...patch.rollout },
-    reward: { ...settings.reward, ...patch.reward },
-    sft: { ...settings.sft, ...patch.sft },
-    grpo: { ...settings.grpo, ...patch.grpo },
-  };
 }
 
 /** The number of steps of the stage; null for the base stage, which has no end. */

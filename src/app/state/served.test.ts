@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { CommandBody } from "../../worker/client";
 import { defaultSettings, type Event } from "../../worker/protocol";
-import { metricsAt, ScriptedClient } from "../testing/scriptedClient";
+import { ScriptedClient } from "../testing/scriptedClient";
+import { metricsAt } from "../testing/scriptedRecords";
 import { servedToken } from "./link";
 import { createPlayground, type PlaygroundController } from "./playgroundController";
 import { canSteer } from "./run";

@@ -1,4 +1,6 @@
 /** A response for the table: its tokens by segment and block, and the explanation of a token's numbers. */
+import { explainRatio, explainSurrogate } from "../../srpo/explainUpdate";
+import { evaluateObjective, objectiveOf } from "../../srpo/objective";
 import type { Segment } from "../../srpo/types";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import type { Explanation } from "../parts/Why";
@@ -92,18 +94,15 @@ export function movedByOthers(sample: SampleRecord): string {
   );
 }
 
-export function explainToken(
-  sample: SampleRecord,
-  at: number,
-  { clipLow, clipHigh }: Pick<Settings["grpo"], "clipLow" | "clipHigh">,
-): Explanation {
+/** Why a token's numbers are what they are; after an update also its ratio, and what the objective makes of it. */
+export function explainToken(sample: SampleRecord, at: number, grpo: Settings["grpo"]): Explanation {
   const before = sample.logprobs[at] ?? 0;
   const entropy = sample.entropies[at] ?? 0;
   const after = sample.logprobsAfter?.[at];
   const title = `“${sample.tokens[at]?.trim() ?? ""}” · token ${at + 1} of ${wholeOf(sample).tokens}`;
   const p = number(100 * Math.exp(before), 1);
   const atSampling = `log p = ${number(before, 3)} · p = ${p} % · entropy ${number(entropy, 3)} nats`;
-  if (after === undefined) {
+  if (after === undefined || sample.logprobsAfter === undefined) {
     return {
       title,
       numbers: atSampling,
@@ -115,20 +114,18 @@ export function explainToken(
             : "An unlikely word, picked by sampling.",
     };
   }
-  const ratio = Math.exp(after - before);
-  const moved =
-    ratio > 1.0005
-      ? "The update made this word more likely"
-      : ratio < 0.9995
-        ? "The update made this word less likely"
-        : "The update hardly changed this word";
-  const outside = ratio < 1 - clipLow ? "below" : ratio > 1 + clipHigh ? "above" : "inside";
+  const advantage = sample.advantage ?? 0;
+  // Without the KL term: the page does not have its reference log-probabilities.
+  const objective = objectiveOf({ ...grpo, beta: 0 }, sample.logprobs.length);
+  const row = { length: sample.logprobs.length, logp: sample.logprobsAfter, oldLogp: sample.logprobs, advantage };
+  const used = evaluateObjective([row], objective).ratios[0]?.[at] ?? 1;
+  const ratio = explainRatio(after, before, used, objective.level);
+  const next = explainSurrogate(used, advantage, after, objective.surrogate);
+  const again = `${next.sentence.charAt(0).toLowerCase()}${next.sentence.slice(1)}`;
   return {
     title,
-    formula: "ratio = exp(log p after − log p before)",
-    numbers:
-      `${atSampling}\nratio = exp(${number(after, 3)} − (${number(before, 3)})) = ${number(ratio, 3)}` +
-      ` · clip [${number(1 - clipLow)}, ${number(1 + clipHigh)}]`,
-    sentence: `${moved}; its ratio is ${outside} the clip range.`,
+    formula: `${ratio.formula}\n${next.formula}`,
+    numbers: `${atSampling}\n${ratio.substituted}\n${next.substituted}`,
+    sentence: `${ratio.sentence} In another update on this rollout: ${again}`,
   };
 }

@@ -104,7 +104,7 @@ function respond(
 }
 
 export function score(text: string, answer: string, reward: RewardConfig): SampleScore {
-  const { parsed: _parsed, facts: _facts, ...rest } = scoreResponse(text, answer, reward);
+  const { parsed: _parsed, ...rest } = scoreResponse(text, answer, reward);
   return rest;
 }
 

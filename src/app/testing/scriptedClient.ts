@@ -6,6 +6,7 @@ import type { CommandBody } from "../../worker/client";
 import {
   type Event,
   type GroupRecord,
+  overlay,
   type Phase,
   type PolicySource,
   type SnapshotInfo,
@@ -15,7 +16,7 @@ import {
   settingsSchema,
 } from "../../worker/protocol";
 import type { TrainingClient } from "../state/client";
-import { PHASES, patchSettings } from "../state/run";
+import { PHASES } from "../state/run";
 import { group } from "./fixture";
 import { example, historyTo, metricsAt, skillAt } from "./scriptedRecords";
 
@@ -84,11 +85,11 @@ export class ScriptedClient implements TrainingClient {
           this.step = 0;
           this.phase = null;
         }
-        this.settings = patchSettings(this.settings, command.settings);
+        this.settings = overlay(this.settings, command.settings);
         this.later(() => this.open(), 5);
         break;
       case "configure":
-        this.settings = patchSettings(this.settings, command.settings);
+        this.settings = overlay(this.settings, command.settings);
         this.emit({ type: "configured", settings: this.settings });
         break;
       case "stage":

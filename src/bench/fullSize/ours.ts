@@ -1,4 +1,5 @@
 /** Our side of the full-size measurement: frozen weights packed, an adapter trained, sampling and training as `srpo train` does them. */
+
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import type { EncodedPrompt } from "../../policy/layers/packing";
 import { Policy, type RolloutRow } from "../../policy/policy";
@@ -7,11 +8,13 @@ import type { Backend, BackendName } from "../../tensor/backend";
 import type { WeightFormat } from "../../tensor/packedWeight";
 import { DisposalScope } from "../../training/disposalScope";
 import type { TrainingRow } from "../../training/microBatch";
+import { lossOptions } from "../../training/objective";
 import { responseLogprobs } from "../../training/optimiserStep";
+import { defaultSettings } from "../../training/settings";
 import { policyUpdate } from "../../training/update";
 import type { FullSizeFigures, FullSizeWork } from "./work";
 
-const LOSS = { clipLow: 0.2, clipHigh: 0.2, dualClip: Infinity, ratioMax: Infinity, logRatioClamp: 20, beta: 0 };
+const LOSS = lossOptions(defaultSettings);
 
 /** @param onProgress told what is going on */
 export async function measureOurs(

@@ -1,7 +1,10 @@
 /** Each kernel alone, on the backend: what it reads is made once, what it returns is disposed at once. */
+
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../tensor/backend";
 import type { AttentionShape, Weight } from "../../tensor/kernels";
+import { lossOptions } from "../../training/objective";
+import { defaultSettings } from "../../training/settings";
 import type { Contender, JobOf } from "../contender";
 import { type KernelName, SIZES } from "../kernelWork";
 import { matmulInputs } from "../workload";
@@ -206,9 +209,9 @@ function prepare(
     },
     policyLoss: () => {
       const [logprob, old, ref, advantage, weights] = [floats(N), floats(N), floats(N), floats(N), floats(N)];
-      const options = { clipLow: 0.2, clipHigh: 0.2, dualClip: Infinity, ratioMax: 3, logRatioClamp: 20, beta: 0 };
+      const options = lossOptions(defaultSettings);
       return () => {
-        const { dLogprob, stats } = k.policyLoss(logprob, old, ref, advantage, weights, options);
+        const { dLogprob, stats } = k.policyLoss(logprob, old, ref, advantage, weights, null, options);
         return [dLogprob, stats];
       };
     },

@@ -2,7 +2,6 @@
 import { join } from "node:path";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { BACKEND_NAMES, type BackendName } from "../../tensor/backend";
-import { configure } from "../../training/configure";
 import type { ProblemSource } from "../../training/problemSource";
 import { STAGES, type Stage } from "../../training/records";
 import type { Settings } from "../../training/settings";
@@ -13,7 +12,7 @@ import { type Arguments, UsageError } from "../arguments/usage";
 import { writeFolder } from "../files/atomicWrite";
 import { InputError } from "../files/inputError";
 import { refuseOtherData, resolveSource } from "../run/resolveSource";
-import { defaultRunConfig, readRunFile } from "../run/runConfig";
+import { defaultRunConfig, readRunFile, recipeSettings } from "../run/runConfig";
 import { type FixedKeys, fixedKeys, planOf, type RunPlan, readPlan, refuseOther, writePlan } from "../run/runPlan";
 import { BuiltPage } from "../serve/builtPage";
 import { newToken } from "../serve/guard";
@@ -21,7 +20,6 @@ import { HOST_RUN, Hub } from "../serve/hub";
 import { nodeHost } from "../serve/openNodeRun";
 import { ServedFolder } from "../serve/servedFolder";
 import { serveRun } from "../serve/server";
-import { RECIPE_REWARD } from "./train";
 
 /** Leaves space in the largest event for the names and lengths around an exported policy's bytes. */
 const LARGEST_EXPORT = MAX_EVENT_BYTES - 2 ** 20;
@@ -145,7 +143,7 @@ async function requestOf(args: Arguments): Promise<Request> {
   const { config, given } = file === null ? { config: defaultRunConfig, given: {} } : await readRunFile(file);
   const policy = args.optional("policy") ?? ("policy" in given ? config.policy : null);
   const backend = args.optional("backend") === null ? null : args.oneOf("backend", BACKEND_NAMES);
-  const settings = configure(settingsOf(args, config.settings), { reward: RECIPE_REWARD[config.recipe] });
+  const settings = settingsOf(args, recipeSettings(config.recipe, given));
   return {
     run: args.optional("run") ?? config.out ?? "runs/serve",
     backend: backend ?? ("backend" in given ? config.backend : null),

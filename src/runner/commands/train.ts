@@ -1,7 +1,9 @@
 /** `train`: reflection SFT and GRPO without the page, from flags or a run file; resumable. */
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
+import { nanoSettings, RECIPE_NAMES, RECIPES } from "../../srpo/recipe";
 import { BACKEND_NAMES } from "../../tensor/backend";
 import { configure } from "../../training/configure";
+import { isSection, overlay } from "../../training/overlay";
 import { type StepMetrics, TRAINED_STAGES, type TrainedStage } from "../../training/records";
 import { Session } from "../../training/session";
 import { type Settings, type SettingsPatch, settingsSchema } from "../../training/settings";
@@ -13,20 +15,12 @@ import { openWorkers } from "../backend/replicaThreads";
 import { fittingOptions } from "../run/deviceMemory";
 import { progressBar } from "../run/progress";
 import { refuseOtherData, resolveSource } from "../run/resolveSource";
-import { defaultRunConfig, overlaid, type RunConfig, readRunFile } from "../run/runConfig";
+import { defaultRunConfig, type RunConfig, readRunFile, recipeSettings } from "../run/runConfig";
 import { RunFolder } from "../run/runFolder";
 import { RunLock } from "../run/runLock";
 import { fixedKeys, planOf, readPlan, refuseOther } from "../run/runPlan";
 import { tokensPerSecond } from "../run/tokenRate";
 import { trainStages } from "../run/trainLoop";
-
-const RECIPES = ["srpo", "grpo"] as const;
-
-/** Plain GRPO is SRPO's loop on the task reward alone: format and first answer. */
-export const RECIPE_REWARD: Readonly<Record<(typeof RECIPES)[number], Partial<Settings["reward"]>>> = {
-  srpo: {},
-  grpo: { effectivenessWeight: 0, reflectionFormatWeight: 0, lengthWeight: 0 },
-};
 
 /** The run file with the flags laid over it. */
 interface Request {
@@ -51,8 +45,8 @@ export const trainCommand: RunnerCommand = {
     recipe: {
       type: "string",
       default: "srpo",
-      valueHint: "srpo|grpo",
-      description: "Full SRPO reward, or the task reward alone",
+      valueHint: RECIPE_NAMES.join("|"),
+      description: "Method that sets the default settings",
     },
     steps: { type: "string", valueHint: "n", description: "Steps of the last stage" },
     seed: seedFlag,
@@ -141,8 +135,8 @@ async function requestOf(args: Arguments): Promise<Request> {
   const file = args.optional("config");
   const { config, given } = file === null ? { config: defaultRunConfig, given: {} } : await readRunFile(file);
   const stages = args.given("stage") === null ? config.stages : stagesOf(args.text("stage"));
-  const recipe = args.given("recipe") === null ? config.recipe : args.oneOf("recipe", RECIPES);
-  const settings = settingsOf(args, config.settings);
+  const recipe = args.given("recipe") === null ? config.recipe : args.oneOf("recipe", RECIPE_NAMES);
+  const settings = settingsOf(args, recipeSettings(recipe, given));
   return {
     given,
     config: {
@@ -153,7 +147,7 @@ async function requestOf(args: Arguments): Promise<Request> {
       policy: args.given("policy") ?? config.policy,
       backend: args.given("backend") === null ? config.backend : args.oneOf("backend", BACKEND_NAMES),
       saveEvery: args.given("saveEvery") === null ? config.saveEvery : args.integer("saveEvery", 1),
-      settings: configure(configure(settings, { reward: RECIPE_REWARD[recipe] }), stepsPatch(args, stages)),
+      settings: configure(settings, stepsPatch(args, stages)),
     },
   };
 }
@@ -165,9 +159,11 @@ function resumedSettings(
   args: Arguments,
   stages: readonly TrainedStage[],
 ): Settings {
-  const settings = configure(overlaid(settingsSchema, own, given["settings"] ?? {}), args.settings);
-  const recipe = args.given("recipe") !== null || "recipe" in given ? RECIPE_REWARD[config.recipe] : {};
-  return configure(configure(settings, { reward: recipe }), stepsPatch(args, stages));
+  // A recipe that is named anew comes first; what the file says lies over it, and the flags over both.
+  const named = args.given("recipe") !== null || "recipe" in given ? nanoSettings(RECIPES[config.recipe]) : {};
+  const said = isSection(given["settings"]) ? given["settings"] : {};
+  const settings = configure(settingsSchema.parse(overlay(overlay(own, named), said)), args.settings);
+  return configure(settings, stepsPatch(args, stages));
 }
 
 function stagesOf(text: string): RunConfig["stages"] {

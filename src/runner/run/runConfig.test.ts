@@ -3,9 +3,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { RECIPE_NAMES, RECIPES } from "../../srpo/recipe";
 import { editDistance, nearestPath } from "../arguments/nearestName";
 import { start } from "../testing/spawned";
-import { configPaths, defaultRunConfig, readRunFile, runConfigSchema } from "./runConfig";
+import { configPaths, defaultRunConfig, readRunFile, recipeSettings, runConfigSchema } from "./runConfig";
 import { explanationOf } from "./runConfigExplained";
 
 let folder: string;
@@ -76,4 +77,21 @@ test("the command prints a file that train reads, and explains it", async () => 
   expect(JSON.parse(printed.out)).toEqual(defaultRunConfig);
   expect(explained.out).toContain("settings.grpo.groupSize = 8");
   expect(explained.code).toBe(0);
+});
+
+describe("a recipe in a run file", () => {
+  test.each(RECIPE_NAMES)("%s: the settings are the record's, departures of the nano policy included", (name) => {
+    const settings = recipeSettings(name);
+    expect(settings.reward).toEqual(RECIPES[name].settings.reward);
+    expect(settings.grpo).toMatchObject({ ...RECIPES[name].settings.grpo, ...RECIPES[name].nano.grpo });
+    expect(settings.temperature).toBe(RECIPES[name].settings.temperature);
+  });
+
+  test("what the file says lies over it", () => {
+    const { grpo, reward } = recipeSettings("grpo", {
+      settings: { grpo: { beta: 0.01 }, reward: { lengthWeight: 1 } },
+    });
+    expect(grpo).toMatchObject({ beta: 0.01, preset: "trl" });
+    expect(reward).toMatchObject({ lengthWeight: 1, effectivenessWeight: 0 });
+  });
 });

@@ -5,10 +5,12 @@
  */
 import { z } from "zod";
 import { LORA_TARGETS } from "../../policy/layers/lora";
+import { nanoSettings, RECIPE_NAMES, RECIPES, type RecipeName } from "../../srpo/recipe";
 import { BACKEND_NAMES } from "../../tensor/backend";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
+import { isSection, overlay } from "../../training/overlay";
 import { TRAINED_STAGES } from "../../training/records";
-import { settingsSchema } from "../../training/settings";
+import { defaultSettings, type Settings, settingsSchema } from "../../training/settings";
 import { readInput } from "../arguments/inputFile";
 import { nearestPath } from "../arguments/nearestName";
 import { InputError } from "../files/inputError";
@@ -63,7 +65,7 @@ export const runConfigSchema = z.object({
   out: path.nullable().default(null),
   backend: z.enum(BACKEND_NAMES).default("wasm"),
   stages: stagesSchema.default([...TRAINED_STAGES]),
-  recipe: z.enum(["srpo", "grpo"]).default("srpo"),
+  recipe: z.enum(RECIPE_NAMES).default("srpo"),
   saveEvery: z.int().positive().default(10),
   lora: loraSchema.prefault({}),
   data: dataSchema.prefault({}),
@@ -114,18 +116,8 @@ export function refuseUnknownKeys(json: object, file: string): void {
   );
 }
 
-/** `base` with the keys of `given` laid over it, section by section, checked by `schema`. */
-export function overlaid<T>(schema: z.ZodType<T>, base: T, given: unknown): T {
-  const merge = (under: unknown, over: unknown): unknown => {
-    if (!isSection(under) || !isSection(over)) return over;
-    return {
-      ...under,
-      ...Object.fromEntries(Object.entries(over).map(([key, value]) => [key, merge(under[key], value)])),
-    };
-  };
-  return schema.parse(merge(base, given));
-}
-
-function isSection(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+/** The settings of a recipe, with what a run file says laid over them. */
+export function recipeSettings(recipe: RecipeName, given: Readonly<Record<string, unknown>> = {}): Settings {
+  const said = isSection(given["settings"]) ? given["settings"] : {};
+  return settingsSchema.parse(overlay(overlay(defaultSettings, nanoSettings(RECIPES[recipe])), said));
 }

@@ -1,4 +1,8 @@
 /** What each key of a run file means. The type requires a sentence per key: a new setting without one does not compile. */
+import { AGGREGATIONS } from "../../srpo/aggregation";
+import { RECIPES } from "../../srpo/recipe";
+import { SURROGATE_KINDS } from "../../srpo/surrogate";
+import { KL_ESTIMATORS, TRAINERS } from "../../srpo/types";
 import type { RunConfig } from "./runConfig";
 
 /** A sentence for each key; the sentence of a section is under "". */
@@ -22,7 +26,9 @@ export const EXPLAINED: Explained<RunConfig> = {
   out: "Folder of the run: snapshot, logs, trained weights. Required here or as --out.",
   backend: "Where the policy runs: webgpu (a GPU), wasm (the CPU), reference (plain JavaScript, slow, for comparison).",
   stages: "Stages in order: sft (learn to reflect from examples), grpo (reinforce reflections that help).",
-  recipe: "srpo: the full reward. grpo: the task reward alone, without reflection terms.",
+  recipe: `Method that sets the default settings. ${Object.values(RECIPES)
+    .map(({ name, summary }) => `${name}: ${summary}`)
+    .join(" ")}`,
   saveEvery: "Steps between snapshots; a killed run resumes from the last one.",
   lora: {
     "": "A low-rank adapter on the decoder; all other weights are frozen.",
@@ -105,15 +111,23 @@ export const EXPLAINED: Explained<RunConfig> = {
       prompts: "Problems per step.",
       groupSize: "Responses per problem, compared with one another.",
       learningRate: "Learning rate of the first half of the steps; see floor.",
-      preset: "Whose advantages and numerics: srpo, trl, verl, easyr1, openrlhf.",
-      clipLow: "Clip range of the probability ratio below 1.",
-      clipHigh: "Clip range of the probability ratio above 1.",
-      ratioMax: "Upper clamp of the ratio, before clipping.",
+      preset: `Trainer whose advantages, clamps and dual clip are used: ${TRAINERS.join(", ")}.`,
+      surrogate: `Surrogate objective of ratio and advantage: ${SURROGATE_KINDS.join(", ")}.`,
+      ratioLevel: "Probability ratio per token, or per sequence (GSPO): token, sequence.",
+      clipLow: "clip: clip range of the probability ratio below 1.",
+      clipHigh: "clip: clip range of the probability ratio above 1.",
+      ratioMax: "clip: upper clamp of the ratio, before clipping; null: as in the preset.",
+      dualClip: "clip: the loss of a negative advantage is at most this multiple of it; null: as in the preset.",
+      cispoLow: "cispo: lower bound of the ratio.",
+      cispoHigh: "cispo: upper bound of the ratio.",
+      tauPositive: "sapo: temperature of the gate for positive advantages.",
+      tauNegative: "sapo: temperature of the gate for other advantages.",
       beta:
         "Weight of the KL term; 0 turns it off. The KL reference is the policy without its adapter, or, without one, the " +
         "policy at the start of the stage.",
+      klEstimator: `Estimator of the KL term: ${KL_ESTIMATORS.join(", ")}.`,
       epochs: "Updates per rollout; 1 is on-policy.",
-      aggregation: "Aggregation of the token losses: seq-mean-token-mean, token-mean, seq-mean-token-sum-norm.",
+      aggregation: `Aggregation of the token losses: ${AGGREGATIONS.join(", ")}.`,
       onlineFilter:
         "Keep only groups whose mean accuracy is between these two numbers, e.g. [0.1, 0.9]; null keeps all.",
     },

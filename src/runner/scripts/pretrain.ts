@@ -108,7 +108,7 @@ async function train(
         loss,
         grad_norm: gradNorm,
         learning_rate: learningRate,
-        num_tokens: tokens,
+        step_tokens: tokens,
         step_time: (performance.now() - started) / 1000,
       });
       bar.update(step, total, `${phase}, loss ${loss.toFixed(3)}`);

@@ -2,8 +2,10 @@
  * The reference itself, held to finite differences: for random directions d, (L(x + εd) − L(x − εd)) / 2ε must equal
  * ⟨∂L/∂x, d⟩ with L = ⟨output, dy⟩. Outputs are f32, so ε is large and the tolerance a few parts in a thousand.
  */
+
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
+import type { PolicyLossOptions } from "../kernels";
 import { randomUniform } from "../random";
 import { openReferenceBackend } from "./backend";
 
@@ -168,11 +170,19 @@ test("tokenLogprobs at a temperature, with a skipped row", () => {
 });
 
 test("policyLoss: its first statistic is what dLogprob differentiates", async () => {
-  const options = { clipLow: 0.2, clipHigh: 0.28, dualClip: 3, ratioMax: 3, logRatioClamp: 20, beta: 0.04 };
+  const options: PolicyLossOptions = {
+    surrogate: { kind: "clip", clipLow: 0.2, clipHigh: 0.28, dualClip: 3, ratioMax: 3 },
+    level: "token",
+    logRatioClamp: 20,
+    beta: 0.04,
+    klEstimator: "k3",
+    klExponentClamp: 20,
+    klValueClamp: 10,
+  };
   const [old, ref, advantage, weight] = [normal(12), normal(12), normal(12), normal(12).map(Math.abs)].map((v) =>
     backend.upload(v, [12]),
   );
-  const run = (logprob: Tensor) => k.policyLoss(logprob, old!, ref!, advantage!, weight!, options);
+  const run = (logprob: Tensor) => k.policyLoss(logprob, old!, ref!, advantage!, weight!, null, options);
   const x = normal(12);
   const gradient = await readOne(run(backend.upload(x, [12])).dLogprob);
   const direction = normal(12);

@@ -1,0 +1,17 @@
+/** The deep merge of everything that is laid over settings: patches, links, run files, recipes. */
+
+/** A section: an object that is merged key by key. Arrays and null are values. */
+export function isSection(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** `patch` laid over `base`, section by section. A key that the patch leaves out, or gives as undefined, stays. */
+export function overlay<T extends object>(base: T, patch: object): T {
+  const out: Record<string, unknown> = Object.fromEntries(Object.entries(base));
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === undefined) continue;
+    const under = out[key];
+    out[key] = isSection(under) && isSection(value) ? overlay(under, value) : value;
+  }
+  return out as T;
+}
