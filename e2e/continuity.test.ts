@@ -10,8 +10,8 @@ const rewardCurve = async ({ page }: Playground): Promise<string> =>
 /** Each series' value at the first step. */
 const firstValues = (text: string): string[] => [...text.matchAll(/[^;.]+: from \S+/g)].map(([found]) => found.trim());
 
-describe("coming back", () => {
-  test("after a reload the run goes on where it was, with its curves and its settings", async () => {
+describe("reopening the page", () => {
+  test("resumes the run after a reload, with its curves and settings", async () => {
     const playground = await visit({ settings: LONG });
     await playground.ready();
     await playground.enter("GRPO");
@@ -22,20 +22,19 @@ describe("coming back", () => {
     await playground.ready();
     await playground.until("the stored run", async () => (await playground.stage()).includes("GRPO"));
     const step = await playground.step();
-    expect(
-      step,
-      "the step after a reload at step 2: the last may still have been under way to the disk",
-    ).toBeGreaterThanOrEqual(1);
+    expect(step, "the step after a reload at step 2: the last one may not have been saved yet").toBeGreaterThanOrEqual(
+      1,
+    );
     expect(firstValues(await rewardCurve(playground)), "the curve after the reload").toEqual(before);
     expect(
       await playground.page.getByRole("slider", { name: /^Group size/ }).inputValue(),
       "the group size of the run",
     ).toBe("4");
     await playground.takeStep();
-    expect(await rewardCurve(playground), "the curve goes on").toContain(`steps 1 to ${step + 1}`);
+    expect(await rewardCurve(playground), "the curve continues").toContain(`steps 1 to ${step + 1}`);
   });
 
-  test("closing the tab while it plays loses at most the last step, also when the link is opened again", async () => {
+  test("loses at most the last step when the tab is closed while playing, also when the same link is opened again", async () => {
     const kept = await context();
     const first = await visit({ settings: LONG, context: kept });
     await first.ready();
@@ -53,10 +52,10 @@ describe("coming back", () => {
     await second.takeStep();
   });
 
-  test("a page that has trained once trains without the network", async () => {
+  test("trains offline after one visit", async () => {
     const playground = await visit({ settings: LONG });
     await playground.ready();
-    await playground.until("the service worker to hold the page", () =>
+    await playground.until("the service worker to control the page", () =>
       playground.page.evaluate(() => navigator.serviceWorker.controller !== null),
     );
     await playground.enter("GRPO");
@@ -70,7 +69,7 @@ describe("coming back", () => {
 });
 
 describe("a lost device", () => {
-  test("destroyed from the help's developer corner: said, recovered, and training goes on", async () => {
+  test("is reported and recovered, and training continues", async () => {
     const playground = await visit({ settings: LONG });
     await playground.ready();
     await playground.enter("GRPO");
@@ -85,11 +84,11 @@ describe("a lost device", () => {
       async () => (await playground.step()) === 1 && (await playground.stage()).includes("GRPO"),
     );
     await playground.takeStep();
-    expect(await rewardCurve(playground), "the curve goes on").toContain("steps 1 to 2");
+    expect(await rewardCurve(playground), "the curve continues").toContain("steps 1 to 2");
     expect(await playground.badge.innerText()).toContain("WebGPU");
   });
 
-  test("lost while it plays: training goes on by itself", async () => {
+  test("while playing: training continues automatically", async () => {
     const playground = await visit({ settings: LONG });
     await playground.ready();
     await playground.enter("GRPO");
@@ -108,7 +107,7 @@ describe("a lost device", () => {
 });
 
 describe("the share link", () => {
-  test("carries the changed settings to another visitor", async () => {
+  test("passes the changed settings to another visitor", async () => {
     const sender = await visit();
     await sender.ready();
     await sender.page.getByRole("slider", { name: /^First answer right/ }).fill("0.8");
@@ -130,7 +129,7 @@ describe("the share link", () => {
     await receiver.takeStep();
   });
 
-  test("is followed by someone who has a run of their own stored", async () => {
+  test("starts a new run for a visitor who has another run stored", async () => {
     const kept = await context();
     const own = await visit({ settings: SMALL, context: kept });
     await own.ready();
@@ -151,10 +150,10 @@ describe("the share link", () => {
     ).toBe("0.7");
   });
 
-  test("that cannot be read is said, and the defaults are used", async () => {
+  test("that is invalid is reported, and the defaults are used", async () => {
     const playground = await visit({ settings: { grpo: { groupSize: "many" } } });
     const said = await playground.told(/link/i);
-    expect(said).toContain("The link's settings were not used");
+    expect(said).toContain("The link's settings are not used");
     expect(said).toMatch(/groupSize/);
     await playground.ready();
     expect(await playground.page.getByRole("slider", { name: /^Group size/ }).inputValue()).toBe("8");

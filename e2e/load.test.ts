@@ -9,7 +9,7 @@ const PREPARED_WITHIN = 15_000;
 const READY_WITHIN = 60_000;
 
 describe("the first visit", () => {
-  test("a prepared group can be read before the engine is ready, then the policy speaks on WebGPU", async () => {
+  test("shows a prepared group before the engine is ready, then the policy's own samples on WebGPU", async () => {
     const began = Date.now();
     let release = (): void => undefined;
     let asked = 0;
@@ -29,7 +29,7 @@ describe("the first visit", () => {
     const { page, table, advantages } = playground;
 
     await playground.until("the prepared group", async () => (await table.count()) === 1, PREPARED_WITHIN);
-    expect(await page.getByRole("main").innerText()).toContain("shown until the engine is ready");
+    expect(await page.getByRole("main").innerText()).toContain("until the engine is ready");
     expect(await advantages.count(), "advantages of the prepared group").toBeGreaterThanOrEqual(4);
     expect(
       await page.getByText("Press play to teach it to reflect well.").isVisible(),
@@ -37,19 +37,19 @@ describe("the first visit", () => {
     ).toBe(true);
     expect(await playground.button("Play").isDisabled(), "play before there is an engine").toBe(true);
 
-    await playground.until("the engine's script to be asked for", async () => asked > 0, PREPARED_WITHIN);
+    await playground.until("the engine's script to be requested", async () => asked > 0, PREPARED_WITHIN);
     release();
     await playground.ready();
     const waited = Date.now() - began;
     expect(waited, "milliseconds until the engine was ready").toBeLessThan(READY_WITHIN);
     expect(await playground.badge.innerText()).toMatch(/WebGPU\s+SwiftShader/);
-    expect(await playground.stage(), "where a first visit begins").toContain("GRPO");
+    expect(await playground.stage(), "the first stage of a first visit").toContain("GRPO");
     await playground.until("the policy's own samples", async () =>
-      (await page.getByRole("main").innerText()).includes("Fresh samples"),
+      (await page.getByRole("main").innerText()).includes("New samples"),
     );
   });
 
-  test("begins in GRPO, after reflection SFT; going back means the base and its own answers", async () => {
+  test("starts in GRPO, after reflection SFT; going back opens the base policy", async () => {
     const playground = await visit({ from: "sft" });
     await playground.ready();
     const start = playground.page.getByRole("combobox", { name: "Start from" });
@@ -58,10 +58,10 @@ describe("the first visit", () => {
 
     await playground.enter("Reflection SFT");
     await playground.ready();
-    expect(await start.inputValue(), "what the SFT data are collected from").toBe("base");
+    expect(await start.inputValue(), "the policy that SFT data are collected from").toBe("base");
     await playground.enter("Base");
     await playground.until("the base's own samples", async () =>
-      (await playground.page.getByRole("main").innerText()).includes("Fresh samples"),
+      (await playground.page.getByRole("main").innerText()).includes("New samples"),
     );
     await playground.page.reload();
     await playground.ready();
@@ -69,27 +69,27 @@ describe("the first visit", () => {
     expect(await start.inputValue(), "the start after a reload").toBe("base");
   });
 
-  test("the badge opens to what was loaded and what it cost to start", async () => {
+  test("the badge shows the backend and the start-up times", async () => {
     const playground = await visit();
     await playground.ready();
     await playground.badge.click();
-    const costs = playground.page.getByRole("table", { name: "What it cost to start" });
+    const costs = playground.page.getByRole("table", { name: "Start-up time" });
     await costs.waitFor({ state: "visible", timeout: 5000 });
-    for (const row of ["Download", "Device", "Compiling the kernels", "Self-test", "Weights", "Together"])
+    for (const row of ["Download", "Device", "Compiling kernels", "Self-test", "Loading the weights", "Total"])
       expect(await costs.innerText()).toMatch(new RegExp(`${row}[^\\n]*\\s+[\\d.]+\\s*m?s`));
     expect(await playground.page.getByRole("banner").innerText()).toMatch(/\d\.\d\d M parameters/);
   });
 
-  test("every part of the page can be found by role and name, and every control has a name", async () => {
+  test("finds every part of the page by role and name; every control has a name", async () => {
     const playground = await visit();
     await playground.ready();
     const { page } = playground;
     for (const [role, name] of [
-      ["navigation", "Stage of training"],
+      ["navigation", "Training stage"],
       ["group", "Transport"],
       ["complementary", "Rewards and settings"],
       ["region", "Curves"],
-      ["region", "This step at a glance"],
+      ["region", "Summary of this step"],
     ] as const) {
       expect(await page.getByRole(role, { name, exact: true }).count(), `${role} "${name}"`).toBe(1);
     }

@@ -1,4 +1,4 @@
-/** A checkpoint folder dropped on the page: a good one is trained, a bad one is told apart with what and where. */
+/** A checkpoint folder dropped on the page: a good one is trained, a bad one gets a message with what is wrong and where. */
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,7 +38,7 @@ function withConfig(path: string, change: (config: Record<string, unknown>) => v
 }
 
 describe("a dropped policy folder", () => {
-  test("that is whole is opened and trained", async () => {
+  test("that is complete is opened and trained", async () => {
     const playground = await visit();
     await playground.ready();
     await drop(
@@ -46,7 +46,7 @@ describe("a dropped policy folder", () => {
       policy("whole", () => undefined),
     );
     await playground.until(
-      "the folder to be chosen",
+      "the folder to be selected",
       async () => (await playground.page.getByRole("combobox", { name: "Start from" }).inputValue()) === "own",
     );
     await playground.ready();
@@ -54,7 +54,7 @@ describe("a dropped policy folder", () => {
     await playground.takeStep();
   });
 
-  test("that is bad gives a message that says what and where; then the shipped base can be opened", async () => {
+  test("that is invalid gets a message with what is wrong and where, and the shipped base can be opened next", async () => {
     const playground = await visit();
     await playground.ready();
 
@@ -62,8 +62,8 @@ describe("a dropped policy folder", () => {
       playground,
       policy("without-config", (path) => rmSync(join(path, "config.json"))),
     );
-    expect(await playground.told(/config\.json is missing/)).toContain("no Hugging Face checkpoint folder");
-    expect(await playground.button("Play").isEnabled(), "the run before goes on").toBe(true);
+    expect(await playground.told(/config\.json is missing/)).toContain("not a Hugging Face checkpoint folder");
+    expect(await playground.button("Play").isEnabled(), "the previous run continues").toBe(true);
 
     await drop(
       playground,
@@ -75,7 +75,7 @@ describe("a dropped policy folder", () => {
     );
     expect(await playground.told(/model\.safetensors: tensor \S+/)).toContain("the file has only 100000");
     expect(await playground.badge.count(), "badges of the backend before").toBe(0);
-    expect(await playground.notices.innerText(), "messages that follow from the first").not.toContain("no run is open");
+    expect(await playground.notices.innerText(), "follow-up messages").not.toContain("no run is open");
 
     await drop(
       playground,
@@ -95,7 +95,7 @@ describe("a dropped policy folder", () => {
     );
     await playground.told(/config\.json.*JSON/s);
 
-    await playground.page.getByRole("combobox", { name: "Start from" }).selectOption({ label: "the base" });
+    await playground.page.getByRole("combobox", { name: "Start from" }).selectOption({ label: "base policy" });
     await playground.ready();
     await playground.enter("GRPO");
     await playground.takeStep();

@@ -41,11 +41,11 @@ async function twoSteps(
   return { playground, replicas, group: await playground.table.innerText() };
 }
 
-test("a second worker is started, and the steps come out the same as with one", async () => {
+test("a second worker is started, and the steps are the same as with one", async () => {
   const two = await twoSteps(4);
   const one = await twoSteps(1);
-  expect(two.replicas, "scripts of a replica asked for, of four processors").toBeGreaterThan(0);
-  expect(one.replicas, "scripts of a replica asked for, of one processor").toBe(0);
+  expect(two.replicas, "replica scripts requested with four processors").toBeGreaterThan(0);
+  expect(one.replicas, "replica scripts requested with one processor").toBe(0);
   expect(two.group).toMatch(/→/);
-  expect(two.group, "the group of the second step, with every number on it").toBe(one.group);
+  expect(two.group, "the group of the second step, with all its numbers").toBe(one.group);
 });

@@ -29,8 +29,8 @@ function advantages(totals: readonly number[]): number[] {
   return totals.map((each) => (std === 0 ? 0 : (each - mean) / (std + 1e-4)));
 }
 
-describe("a reward weight that is moved", () => {
-  test("re-scores the shown group at once and keeps the old numbers as ghosts", async () => {
+describe("moving a reward weight", () => {
+  test("re-scores the shown group immediately and keeps the old numbers as ghosts", async () => {
     const { samples } = JSON.parse(readFileSync("public/prepared.json", "utf8")) as PreparedFile;
     const playground = await visit({
       settings: null,
@@ -74,13 +74,13 @@ describe("a reward weight that is moved", () => {
           written(sample.advantage),
         );
     }
-    expect(await page.getByRole("main").innerText()).toContain("The weights were moved");
+    expect(await page.getByRole("main").innerText()).toContain("Numbers with the new reward weights");
     expect(await playground.button("Play").isDisabled(), "there is still no engine").toBe(true);
 
-    await playground.button("defaults").click();
+    await playground.button("Defaults").click();
     expect(await totals(), "totals back at the defaults").toEqual(
       samples.map(({ score }) => written(score.terms.total)),
     );
-    expect(await page.getByRole("main").innerText()).not.toContain("The weights were moved");
+    expect(await page.getByRole("main").innerText()).not.toContain("Numbers with the new reward weights");
   });
 });

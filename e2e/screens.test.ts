@@ -55,7 +55,7 @@ function overflowing(page: Page): Promise<Flaw[]> {
   });
 }
 
-/** Words of controls that are cut off inside their own box. */
+/** Control labels that are cut off in their own box. */
 function clipped(page: Page): Promise<Flaw[]> {
   return page.evaluate(() => {
     const flaws: { what: string; by: number }[] = [];
@@ -123,7 +123,7 @@ const question = ({ page }: Playground): [string, ReturnType<Playground["button"
 ];
 
 describe("every view", () => {
-  test("before the engine is ready: the prepared group, and under other weights", async () => {
+  test("before the engine is ready: the prepared group, also with other weights", async () => {
     const playground = await visit({
       settings: null,
       before: (page) =>
@@ -153,7 +153,7 @@ describe("every view", () => {
     const { page } = playground;
     await playground.ready();
     await playground.until("the policy's own samples", async () =>
-      (await page.getByRole("main").innerText()).includes("Fresh samples"),
+      (await page.getByRole("main").innerText()).includes("New samples"),
     );
     await picture(playground, "base", (each) => [...controls(each), question(each), ["the badge", each.badge]]);
 
@@ -184,13 +184,13 @@ describe("every view", () => {
       ["the first advantage", each.advantages.first()],
     ]);
 
-    await page.getByRole("button", { name: /^Response 1: open the whole text/ }).click();
+    await page.getByRole("button", { name: /^Response 1: show the full text/ }).click();
     await picture(playground, "grpo-row", (each) => [...controls(each), question(each)]);
     await page.getByRole("button", { name: /^Response 1: close the whole text/ }).click();
 
     await playground.badge.click();
     await picture(playground, "badge", (each) => [
-      ["the costs", each.page.getByRole("table", { name: "What it cost to start" })],
+      ["the costs", each.page.getByRole("table", { name: "Start-up time" })],
     ]);
     await page.keyboard.press("Escape");
 

@@ -59,7 +59,7 @@ afterAll(async () => {
 });
 
 describe("a run in Node", () => {
-  test("is stepped from its link, observedGroup by a second tab, found again, and missed when it ends", async () => {
+  test("is stepped from its link, watched by a second tab, rejoined after a reload, and reported as lost when it ends", async () => {
     expect(link).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/#run=[\w-]{22}$/);
     const kept = await context();
     const first = await visit({ at: link, context: kept });
@@ -68,22 +68,22 @@ describe("a run in Node", () => {
     expect(await first.stage()).toContain("GRPO");
     await first.takeStep();
     expect(await first.advantages.count(), "advantages of the group").toBe(4);
-    expect(await first.probabilities.count(), "rows that say how the update moved them").toBe(4);
+    expect(await first.probabilities.count(), "rows with a change of log p").toBe(4);
     expect(
       (await readFile(join(folder, "metrics.jsonl"), "utf8")).trim().split("\n"),
       "lines of metrics.jsonl",
     ).toHaveLength(1);
 
     const second = await visit({ at: link, context: kept });
-    await second.until("the second tab to watch", async () => (await second.button("Steer from here").count()) === 1);
-    expect(await second.step(), "the step the second tab finds").toBe(1);
+    await second.until("the second tab to watch", async () => (await second.button("Take control").count()) === 1);
+    expect(await second.step(), "the step in the second tab").toBe(1);
     expect(await second.advantages.count(), "advantages in the second tab").toBe(4);
-    expect(await second.button("One step (→)").isDisabled(), "a step from the tab that watches").toBe(true);
+    expect(await second.button("One step (→)").isDisabled(), "the step button of the watching tab").toBe(true);
 
     await first.button("Play").click();
     await second.reach(2);
     await first.page.close();
-    await second.until("the wheel", async () => await second.button("Pause").isEnabled());
+    await second.until("control", async () => await second.button("Pause").isEnabled());
     await second.reach((await second.step()) + 1);
     await second.button("Pause").click();
     await second.until("play to end", async () => !(await second.playing()));
@@ -100,7 +100,7 @@ describe("a run in Node", () => {
     // The page tries to find it again, and a browser says on its console that nobody answers.
     second.wants(/^WebSocket connection to .*ERR_CONNECTION_REFUSED/);
     runner.kill("SIGINT");
-    expect(await second.told(/runner/)).toContain("The connection to the runner is lost");
+    expect(await second.told(/runner/)).toContain("Connection to the runner lost");
     expect(await second.badge.innerText()).toContain("Disconnected");
     expect(said).toContain("a tab joined and steers");
     await second.page.close();

@@ -24,7 +24,7 @@ async function grpo(): Promise<Playground> {
 }
 
 describe("a step of reflection SFT", () => {
-  test("builds the data, sample by sample, with the split, and learns from it", async () => {
+  test("collects the data with its right/wrong split, and learns from it", async () => {
     const playground = await visit();
     await playground.ready();
     await playground.enter("Reflection SFT");
@@ -36,8 +36,8 @@ describe("a step of reflection SFT", () => {
       await page.getByRole("img", { name: /^\d+ right and \d+ wrong first answers of 8 wanted$/ }).count(),
       "the right/wrong split",
     ).toBe(1);
-    const records = page.getByRole("list", { name: "Newest records" }).getByRole("listitem");
-    expect(await records.count(), "records on show").toBeGreaterThan(0);
+    const records = page.getByRole("list", { name: "Newest examples" }).getByRole("listitem");
+    expect(await records.count(), "examples shown").toBeGreaterThan(0);
     expect(await records.first().innerText()).toMatch(/correction|simplification/);
     expect(await curve(playground, "SFT loss"), "the curve of the loss").toContain("from ");
     await playground.takeStep();
@@ -46,7 +46,7 @@ describe("a step of reflection SFT", () => {
 });
 
 describe("the four phases of a GRPO step", () => {
-  test("each sub-step lights up and shows only what it made", async () => {
+  test("each sub-step is highlighted and shows only its own results", async () => {
     const playground = await grpo();
     const { rewards, advantages, probabilities, page } = playground;
     const subStep = async (name: Parameters<Playground["phase"]>[0]): Promise<void> => {
@@ -64,7 +64,7 @@ describe("the four phases of a GRPO step", () => {
     ];
 
     await subStep("Rollout");
-    expect(await page.getByRole("button", { name: /open the whole text/ }).count(), "responses").toBe(GROUP);
+    expect(await page.getByRole("button", { name: /show the full text/ }).count(), "responses").toBe(GROUP);
     expect(await shown(), "rewards, advantages, probabilities after rollout").toEqual([0, 0, 0]);
     expect(await playground.phase("Score").innerText()).toBe("Score");
 
@@ -81,7 +81,7 @@ describe("the four phases of a GRPO step", () => {
     expect(await shown(), "rewards, advantages, probabilities after update").toEqual([GROUP, GROUP, GROUP]);
   });
 
-  test("a number answers why: the formula, then this row's numbers", async () => {
+  test("a number explains itself: the formula, then this row's numbers", async () => {
     const playground = await grpo();
     await playground.takeStep();
     await playground.advantages.first().focus();
@@ -101,7 +101,7 @@ describe("the four phases of a GRPO step", () => {
     );
   });
 
-  test("a weight that was moved is used by the next step", async () => {
+  test("a changed weight is used by the next step", async () => {
     const playground = await grpo();
     await playground.takeStep();
     const share = async (): Promise<number> => newest(await curve(playground, "Right answers"), "first") / 100;
@@ -120,7 +120,7 @@ describe("the four phases of a GRPO step", () => {
 });
 
 describe("play", () => {
-  test("goes on until it is paused, and then stands still", async () => {
+  test("continues until paused, then stops", async () => {
     const playground = await visit({ settings: { ...SMALL, grpo: { prompts: 2, groupSize: 4, steps: 500 } } });
     await playground.ready();
     await playground.enter("GRPO");
@@ -137,7 +137,7 @@ describe("play", () => {
     await playground.until("play to end", async () => !(await playground.playing()));
   });
 
-  test("carries a beginner from the base through reflection SFT into GRPO, to the planned end", async () => {
+  test("goes from the base through reflection SFT to the planned end of GRPO", async () => {
     const playground = await visit({ settings: { ...SMALL, grpo: { prompts: 2, groupSize: 4, steps: 2 } } });
     await playground.ready();
     expect(await playground.stage()).toContain("Base");

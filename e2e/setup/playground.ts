@@ -92,7 +92,7 @@ export class Playground {
 
   /** Which stage the stepper marks as the present one. */
   stage(): Promise<string> {
-    return this.page.getByRole("navigation", { name: "Stage of training" }).locator("[aria-current=step]").innerText();
+    return this.page.getByRole("navigation", { name: "Training stage" }).locator("[aria-current=step]").innerText();
   }
 
   phase(name: "Rollout" | "Score" | "Normalise" | "Update"): Locator {
@@ -126,7 +126,7 @@ export class Playground {
   }
 
   async enter(stage: "Base" | "Reflection SFT" | "GRPO"): Promise<void> {
-    await this.page.getByRole("navigation", { name: "Stage of training" }).getByRole("button", { name: stage }).click();
+    await this.page.getByRole("navigation", { name: "Training stage" }).getByRole("button", { name: stage }).click();
     await this.until(`the stage ${stage}`, async () => (await this.stage()).includes(stage));
   }
 
@@ -147,7 +147,9 @@ export class Playground {
     for (;;) {
       if (await holds()) return;
       if (Date.now() > end)
-        throw new Error(`Waited ${Math.round(patience / 1000)} s in vain for ${what}. ${await this.describe()}`);
+        throw new Error(
+          `Timed out after ${Math.round(patience / 1000)} s waiting for ${what}. ${await this.describe()}`,
+        );
       await this.page.waitForTimeout(100);
     }
   }

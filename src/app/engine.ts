@@ -1,12 +1,10 @@
-/**
- * The engine's door: the only place where the page starts the training worker, or joins a run that lives in the runner.
- */
+/** Starts the training worker, or joins a run in the runner: the only place that does. */
 import { type Engine, joinRunner, startWorker } from "../worker/client";
 import type { TrainingClient } from "./state/client";
 
 /**
  * @param token of a served run to join; null: train in this tab
- * @param onFault told when the engine fails as a program (a script that does not load, a message nobody can read)
+ * @param onFault called when the engine itself fails (its script does not load, a message is unreadable)
  */
 export function openEngine(run: string, token: string | null, onFault: (error: Error) => void): TrainingClient {
   return asTrainingClient(token === null ? startWorker(run, onFault) : joinRunner(token, run, onFault));
@@ -21,7 +19,7 @@ function asTrainingClient({ client, terminate }: Engine): TrainingClient {
   };
 }
 
-/** A client that gathers commands until the real one is there. @param start must not reject */
+/** A client that queues commands until the real one is ready. @param start must not reject */
 export function whenReady(start: () => Promise<TrainingClient>): TrainingClient {
   const listeners = new Set<Parameters<TrainingClient["subscribe"]>[0]>();
   let client: TrainingClient | null = null;
@@ -56,21 +54,18 @@ export function whenReady(start: () => Promise<TrainingClient>): TrainingClient 
   };
 }
 
-/** Milliseconds that the engine waits at most for the page to be drawn: a hidden tab draws nothing. */
+/** Maximum milliseconds that the engine waits for the first drawing: a hidden tab draws nothing. */
 const DRAWING_PATIENCE = 1000;
 
-/**
- * Resolves when what waits for `content` has been on the screen, so that starting the engine takes no time from drawing
- * it. Never rejects: without the content there is nothing to wait for.
- */
+/** Resolves when `content` has been drawn, so that starting the engine does not delay it. Never rejects. */
 export async function drawn(content: Promise<unknown>): Promise<void> {
   const painted = content.then(
-    // The frame after the next one begins when the next one is on the screen.
+    // The second frame starts when the first one is on the screen.
     () =>
       new Promise<void>((resolve) => {
         requestAnimationFrame(() => requestAnimationFrame(() => resolve()));
       }),
-    () => undefined, // its reader tells why it is not there
+    () => undefined, // the fetcher reports the failure
   );
   await Promise.race([
     painted,

@@ -1,4 +1,4 @@
-/** The page's start: stores, engine, prepared group, and React on top. */
+/** Starts the page: stores, engine, prepared group, React. */
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { drawn, openEngine, whenReady } from "./engine";
@@ -21,10 +21,10 @@ const token = servedToken(location.hash);
 
 const prepared = token === null ? fetchPrepared(`${import.meta.env.BASE_URL}prepared.json`) : null;
 
-/** A client whose engine starts later: commands wait for it. The page is drawn first, with the prepared group. */
+/** The engine starts after the page is drawn with the prepared group; commands wait for it. */
 const engine = whenReady(async () => {
   if (prepared !== null) await drawn(prepared);
-  // The runner's page is there exactly as long as the runner.
+  // The runner's page needs the runner anyway.
   if (import.meta.env.PROD && token === null) await goOffline(`${import.meta.env.BASE_URL}sw.js`);
   return openEngine(crypto.randomUUID(), token, (error) => playground.fault(error));
 });
@@ -35,16 +35,16 @@ keepAwake(playground);
 
 prepared?.then(
   (group) => playground.prepare(group),
-  (reason: unknown) => console.warn("There is no prepared group to show before the engine is ready.", reason),
+  (reason: unknown) => console.warn("No prepared group to show before the engine is ready.", reason),
 );
 
 if (token !== null) {
-  // The runner has opened the policy already: to open means to join, and what is asked for here is not heard.
+  // The runner has already opened the policy: open only joins, and its settings are ignored.
   playground.open({ kind: "files", files: [] }, { resume: true });
 } else {
   const link = decodeLink(location.hash);
   if (!link.ok)
-    playground.notify("warning", "The link's settings were not used", `${link.why}. The defaults are used instead.`);
+    playground.notify("warning", "The link's settings are not used", `${link.why}. Using the defaults instead.`);
   playground.open(
     { kind: "shipped", name: link.ok ? link.from : DEFAULT_START },
     { resume: !(link.ok && isFreshLink(location.hash, localStorage)), settings: link.ok ? link.settings : {} },
@@ -56,7 +56,7 @@ createRoot(place).render(
     <Boundary
       otherwise={(error) => (
         <p className="broken" role="alert">
-          <b>The page could not be drawn.</b> {error.message} Reload it to go on from the last saved step.
+          <b>The page failed to draw.</b> {error.message} Reload it to continue from the last saved step.
         </p>
       )}
     >

@@ -2,10 +2,12 @@
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import { SHAPE_NAMES } from "../policy/checkpoint/shapes";
+import { backendFlag } from "../runner/arguments/command";
+import type { Flags } from "../runner/arguments/flags";
+import { helpText } from "../runner/arguments/help";
 import { forceMatmul, matmulFlag } from "../runner/arguments/matmulVariant";
 import { parseArguments, UsageError } from "../runner/arguments/usage";
-import { BACKEND_NAMES } from "../runner/backend/nodeBackends";
-import type { BackendName } from "../tensor/backend";
+import { BACKEND_NAMES, type BackendName } from "../tensor/backend";
 import { WEIGHT_FORMATS } from "../tensor/packedWeight";
 import type { FullSizeSetting } from "./benchmark";
 import { BENCHMARKS, type BenchmarkName, DEFAULT_BENCHMARKS } from "./results";
@@ -22,51 +24,50 @@ export interface BenchArguments {
 }
 
 const FLAGS = {
-  backend: { type: "string", default: "wasm", description: "webgpu, wasm or reference" },
-  json: { type: "string", description: "File to write the report to" },
-  quick: { type: "boolean", description: "Small shapes, few repetitions" },
-  small: { type: "boolean", default: false, description: "train-step, rollout: the smallest compared size, no growth" },
-  large: { type: "boolean", default: false, description: "train-step, rollout: a member twenty times as large too" },
+  backend: { ...backendFlag, description: "Where this project and its peers compute (webgpu: npm's Dawn)" },
+  json: { type: "string", valueHint: "file", description: "Write the report as JSON" },
+  quick: { type: "boolean", description: "Small shapes, few repetitions: checks that it works, not how fast it is" },
+  small: {
+    type: "boolean",
+    description: "train-step, rollout: only the smallest size, for slow adapters (SwiftShader)",
+  },
+  large: { type: "boolean", description: "train-step, rollout: also a model twenty times as large as nano, for GPUs" },
   matmul: matmulFlag,
-  shape: { type: "string", default: "3b", description: "Of full-size: the member of the family" },
-  folder: { type: "string", description: "Of full-size: a checkpoint of that shape" },
+  shape: {
+    type: "string",
+    default: "3b",
+    valueHint: SHAPE_NAMES.join("|"),
+    description: "full-size: the published shape; random weights are written and removed",
+  },
+  folder: { type: "string", valueHint: "dir", description: "full-size: use this checkpoint of that shape instead" },
   python: {
     type: "string",
     default: "python3",
-    description: "Of full-size: an interpreter with torch, transformers and peft",
+    valueHint: "file",
+    description: "full-size: an interpreter with torch, transformers and peft",
   },
-  packing: { type: "string", default: "f16", description: "Of full-size: our frozen weights on the device" },
-} as const;
+  packing: {
+    type: "string",
+    default: "f16",
+    valueHint: WEIGHT_FORMATS.join("|"),
+    description: "full-size: storage of our frozen weights (the peer uses bf16, or f32 without CUDA)",
+  },
+} as const satisfies Flags;
 
 /** The usage, with a line for each benchmark. */
 export function help(benchmarks: readonly { readonly name: BenchmarkName; readonly description: string }[]): string {
-  return [
-    "npm run bench -- [NAME …] [--backend webgpu|wasm|reference] [--json FILE] [--quick]",
-    "npm run bench -- full-size [--shape 3b|7b] [--folder DIR] [--python FILE] [--packing f16|int4|f32] " +
-      "--backend webgpu",
-    "",
-    "Measures this project, stock TensorFlow.js and jax-js side by side, interleaved, in processes of their own.",
-    "Without NAME: all but full-size.",
-    "",
-    ...benchmarks.map(({ name, description }) => `  ${name.padEnd(12)} ${description}`),
-    "",
-    "  --backend       where our side and the peers compute: webgpu (npm's Dawn; VK_ICD_FILENAMES chooses the " +
-      "Vulkan driver),",
-    "               wasm (default) or reference (plain JavaScript)",
-    `  --matmul NAME  of our side on webgpu: ${matmulFlag.valueHint}; by default as the backend chooses`,
-    "  --json FILE  write the report as JSON",
-    "  --quick      small shapes, few repetitions: whether it works, not how fast it is",
-    "  --small      of train-step and rollout: the smallest size that is compared, and no growth, for slow " +
-      "adapters (SwiftShader)",
-    "  --large      of train-step and rollout: a member twenty times as large as nano too, for GPUs",
-    "  --shape      of full-size: tiny, 3b (default), 7b, 32b or 72b; random weights of that shape are written " +
-      "and removed",
-    "  --folder DIR of full-size: use this checkpoint of that shape instead",
-    "  --python     of full-size: an interpreter that has torch, transformers and peft (default python3)",
-    "  --packing    of full-size: our frozen weights as f16 (default), int4 or f32; the peer computes in bf16, " +
-      "in f32 without CUDA",
-    "",
-  ].join("\n");
+  return helpText({
+    command: "npm run bench -- [BENCHMARK …]",
+    description:
+      "Measure this project, stock TensorFlow.js and jax-js side by side, interleaved, each in its own process. " +
+      "Without BENCHMARK: all except full-size.",
+    flags: FLAGS,
+    entries: { title: "Benchmarks", rows: benchmarks.map(({ name, description }) => [name, description] as const) },
+    examples: [
+      "npm run bench -- matmul --backend webgpu --json report.json",
+      "npm run bench -- full-size --shape 3b --backend webgpu --packing int4",
+    ],
+  });
 }
 
 /** @throws UsageError on an unknown benchmark or flag, or a folder that is not there */

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { arch, cpus, platform, release } from "node:os";
-import { UsageError } from "../runner/arguments/usage";
+import { reportFailure } from "../runner/arguments/failure";
 import { benchArguments, help } from "./arguments";
 import type { Benchmark, Outcome } from "./benchmark";
 import { dispatch } from "./benchmarks/dispatch";
@@ -33,7 +33,7 @@ const ALL: Readonly<Record<BenchmarkName, Benchmark>> = {
 /** → exit code */
 async function main(rawArgs: readonly string[]): Promise<number> {
   if (rawArgs.includes("--help") || rawArgs.includes("-h")) {
-    console.log(help(Object.values(ALL)));
+    process.stdout.write(help(Object.values(ALL)));
     return 0;
   }
   const { names, backend, json, quick, small, large, fullSize: fullSizeSetting } = benchArguments(rawArgs);
@@ -99,9 +99,4 @@ async function main(rawArgs: readonly string[]): Promise<number> {
 
 const message = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-function report(error: unknown): number {
-  process.stderr.write(`bench: ${message(error).replaceAll(/\s*\n\s*/g, " ")}\n`);
-  return error instanceof UsageError ? 2 : 1;
-}
-
-process.exitCode = await main(process.argv.slice(2)).catch(report);
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => reportFailure("bench", error));

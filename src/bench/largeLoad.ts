@@ -21,8 +21,8 @@ import { LORA_TARGETS, type LoraOptions } from "../policy/layers/lora";
 import { loadWeights } from "../policy/loadWeights";
 import { Policy, type RgbImage } from "../policy/policy";
 import { oneOf } from "../runner/arguments/usage";
-import { BACKEND_NAMES, openNodeBackend } from "../runner/backend/nodeBackends";
-import type { Backend } from "../tensor/backend";
+import { openNodeBackend } from "../runner/backend/nodeBackends";
+import { BACKEND_NAMES, type Backend } from "../tensor/backend";
 import { fitsFormat, packRows, WEIGHT_FORMATS, type WeightFormat } from "../tensor/packedWeight";
 import { sftUpdate } from "../training/update";
 

@@ -6,7 +6,8 @@ import { writeFileSync } from "node:fs";
 import { PNG } from "pngjs";
 import { DEFAULT_CORPUS } from "../tasks/corpus";
 import { SIDE } from "../tasks/draw";
-import { FAMILY_NAMES, makeProblem } from "../tasks/problems";
+import { FAMILY_NAMES } from "../tasks/problem";
+import { makeProblem } from "../tasks/problems";
 import { Random } from "../tasks/random";
 import { noisySolution, writeSolution } from "../tasks/solution";
 

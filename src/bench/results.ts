@@ -3,6 +3,7 @@
  * and which `--json` writes. Two runs are compared by joining on benchmark, backend, workload and contender.
  */
 import { z } from "zod";
+import { BACKEND_NAMES } from "../tensor/backend";
 
 export const BENCHMARKS = [
   "matmul",
@@ -37,7 +38,7 @@ export type Counts = z.output<typeof countsSchema>;
 
 export const measurementSchema = z.object({
   benchmark: z.enum(BENCHMARKS),
-  backend: z.enum(["webgpu", "wasm", "reference"]),
+  backend: z.enum(BACKEND_NAMES),
   /** What was done, e.g. "nano, 32 × 64 tokens". */
   workload: z.string().min(1),
   /** Who did it, e.g. "ours", "tfjs", "jax-js". */
@@ -62,7 +63,7 @@ export type Measurement = z.output<typeof measurementSchema>;
 /** A contender that could not take part, and why. */
 const absentSchema = z.object({
   benchmark: z.enum(BENCHMARKS),
-  backend: z.enum(["webgpu", "wasm", "reference"]),
+  backend: z.enum(BACKEND_NAMES),
   workload: z.string(),
   contender: z.string(),
   why: z.string(),

@@ -57,7 +57,7 @@ async function waitFor(page: Page, what: string, mark: string): Promise<void> {
     });
   } catch (error) {
     const banner = (await page.getByRole("banner").innerText()).replaceAll(/\s+/g, " ");
-    throw new Error(`startup: waited in vain for ${what}; the page's header says "${banner}".`, { cause: error });
+    throw new Error(`startup: timed out waiting for ${what}; the page's header says "${banner}".`, { cause: error });
   }
 }
 

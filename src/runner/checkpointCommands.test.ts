@@ -67,7 +67,7 @@ test("a synthetic checkpoint in shards is inspected, planned for, and loads; a c
   const told = await run(inspectCommand, at, "--backend", "wasm", "--memory", "1MB");
   expect(told.code).toBe(1);
   expect(told.out).toMatch(
-    /234,960 parameters[\s\S]*frozen weights in f16[\s\S]*logits in training: never held[\s\S]*not fit into 1.00 MB/,
+    /234,960 parameters[\s\S]*frozen weights in f16[\s\S]*logits in training: never stored[\s\S]*does not fit in 1.00 MB/,
   );
 
   const backend = await openWasmBackend();
@@ -126,6 +126,6 @@ test("packed weights are verified against their own values", async () => {
 test("sizes are read and written in decimal units", () => {
   expect([byteCount("x", "5GB"), byteCount("x", "1.5 mb"), byteCount("x", "7")]).toEqual([5e9, 1.5e6, 7]);
   expect([7.51e9, 470e3, 12].map(readableBytes)).toEqual(["7.51 GB", "470 KB", "12 bytes"]);
-  expect(() => byteCount("shard-size", "much")).toThrow('--shard-size: "much" is no size');
+  expect(() => byteCount("shard-size", "much")).toThrow('--shard-size: "much" is not a size');
   expect(() => byteCount("shard-size", "0GB")).toThrow(UsageError);
 });

@@ -41,11 +41,11 @@ describe("bad input: one clear line on stderr, exit 2", () => {
     ["an unknown flag", ["score", "--imput", "x"], /unknown flag --imput/],
     ["a missing file", ["score", "--input", "nowhere.jsonl"], /nowhere.jsonl: cannot be read/],
     [
-      "a variant of the product that there is not",
+      "an unknown matmul variant",
       ["eval", "--backend", "webgpu", "--matmul", "fast"],
-      /--matmul: "fast" is none of registerTiles, broadcastTiles, sharedTiles/,
+      /--matmul: "fast" is not one of registerTiles, broadcastTiles, sharedTiles/,
     ],
-    ["a folder that is no policy", ["eval", "--policy", "src"], /config.json/],
+    ["a folder without a policy", ["eval", "--policy", "src"], /config.json/],
   ])("%s", async (_what, args, message) => {
     const { code, out, err } = await srpo(...args);
     expect(err).toMatch(message);
@@ -129,7 +129,7 @@ describe("verify", () => {
     await writeFile(join(wrong, "model.safetensors"), weights);
     const [good, bad] = await Promise.all([
       srpo("verify", "--model", golden, "--backend", "wasm", "--json"),
-      srpo("verify", "--model", wrong, "--reference", join(golden, "reference.safetensors")),
+      srpo("verify", "--model", wrong, "--golden", join(golden, "reference.safetensors")),
     ]);
     expect(good.code).toBe(0);
     expect(JSON.parse(good.out)).toMatchObject({ ok: true, backend: "wasm" });

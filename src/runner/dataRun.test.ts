@@ -151,7 +151,7 @@ test("reflections are made once for each record, and a run on them resumes to th
     await start(reflect.map((word) => (word === inFolder("data.jsonl") ? inFolder("other.jsonl") : word))).done,
   ).toMatchObject({
     code: 2,
-    err: expect.stringMatching(/holds a line about "p\d+", which is no record of .*other.jsonl/) as string,
+    err: expect.stringMatching(/contains record "p\d+", which is not in .*other.jsonl/) as string,
   });
 
   const config = {
@@ -178,7 +178,7 @@ test("reflections are made once for each record, and a run on them resumes to th
   const second = await start([...train, "--out", inFolder("killed"), "--resume"]).done;
   expect(second).toMatchObject({
     code: 2,
-    err: expect.stringMatching(/process \d+ trains or serves this run already/) as string,
+    err: expect.stringMatching(/process \d+ is already training or serving this run/) as string,
   });
   child.kill("SIGKILL");
   await done;
@@ -211,7 +211,10 @@ test("reflections are made once for each record, and a run on them resumes to th
   // A run does not go on with other data than it was begun with.
   await appendFile(inFolder("reflections.jsonl"), text.split("\n").find((line) => line.includes("strategy")) ?? "");
   const other = await start([...train, "--out", inFolder("killed"), "--resume"]).done;
-  expect(other).toMatchObject({ code: 2, err: expect.stringMatching(/was begun with other data/) as string });
+  expect(other).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/the data of the run in .* has changed/) as string,
+  });
 
   // The second stage anew from the first stage's adapter, and what came of it, looked at.
   await writeFile(

@@ -25,7 +25,7 @@ test("writes a folder once, and refuses to write over one", async () => {
     "model.safetensors",
   ]);
   const again = await start(args).done;
-  expect(again.err).toMatch(/holds 4 files already/);
+  expect(again.err).toMatch(/--out \S+ is not empty \(.+, …\): choose a new or empty folder/);
   expect(again.code).toBe(2);
 });
 

@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { teach } from "../srpo/teacher";
 import { type CorpusPhase, corpusExample } from "./corpus";
-import type { FamilyName } from "./problem";
-import { FAMILY_NAMES } from "./problems";
+import { FAMILY_NAMES, type FamilyName } from "./problem";
 import { VOCABULARY } from "./vocabulary";
 
 const FORMAT = /^<think> (.+) <\/think> <answer> (\S+) <\/answer>$/;

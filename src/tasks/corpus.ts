@@ -4,8 +4,8 @@
  * sees well (greedily right, sampled at T = 1 wrong more often than not): the base on which reflection has
  * something to repair. Half of the chains say their steps twice. Only first solutions: no reflection is shown.
  */
-import type { FamilyName, Problem, Split } from "./problem";
-import { FAMILY_NAMES, problemAt } from "./problems";
+import { FAMILY_NAMES, type FamilyName, type Problem, type Split } from "./problem";
+import { problemAt } from "./problems";
 import { combineSeeds, Random } from "./random";
 import { type NoiseRates, noisySolution, writeSolution } from "./solution";
 

@@ -26,7 +26,8 @@ export interface Inference {
   readonly result: number;
 }
 
-export type FamilyName = "bars" | "shapes" | "geometry" | "digits";
+export const FAMILY_NAMES = ["bars", "shapes", "geometry", "digits"] as const;
+export type FamilyName = (typeof FAMILY_NAMES)[number];
 
 export interface Problem {
   /** "family:split:seed", enough to make it again. */

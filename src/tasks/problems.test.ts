@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { compute } from "./family";
-import { EVAL_SHARE, FAMILIES, FAMILY_NAMES, makeParts, makeProblem, problemAt, problemOf, splitOf } from "./problems";
+import { FAMILY_NAMES } from "./problem";
+import { EVAL_SHARE, FAMILIES, makeParts, makeProblem, problemAt, problemOf, splitOf } from "./problems";
 import { Random } from "./random";
 
 describe("a problem", () => {

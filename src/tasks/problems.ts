@@ -9,11 +9,10 @@ import { digits } from "./families/digits";
 import { geometry } from "./families/geometry";
 import { shapes } from "./families/shapes";
 import type { ProblemParts, TaskFamily } from "./family";
-import type { FamilyName, Problem, Split } from "./problem";
+import { FAMILY_NAMES, type FamilyName, type Problem, type Split } from "./problem";
 import { combineSeeds, hashText, Random } from "./random";
 
 export const FAMILIES: Readonly<Record<FamilyName, TaskFamily>> = { bars, shapes, geometry, digits };
-export const FAMILY_NAMES: readonly FamilyName[] = ["bars", "shapes", "geometry", "digits"];
 
 /** One in so many pictures is kept for evaluation. */
 export const EVAL_SHARE = 8;

@@ -12,7 +12,9 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { DynamicOptions, Kernels } from "./kernels";
 
-export type BackendName = "webgpu" | "wasm" | "reference";
+/** Fastest first: the order in which the page and the runner try them. */
+export const BACKEND_NAMES = ["webgpu", "wasm", "reference"] as const;
+export type BackendName = (typeof BACKEND_NAMES)[number];
 
 /** What the badge, the log and the benchmarks say about a backend. */
 export interface BackendDescription {

@@ -2,7 +2,7 @@
  * Opens the best backend that passes its self-test, in the order WebGPU, wasm, reference. Backends are imported
  * only when they are tried, so that a page does not load what it does not use.
  */
-import type { Backend, BackendName } from "./backend";
+import { BACKEND_NAMES, type Backend, type BackendName } from "./backend";
 import { type SelfTestTimes, timedSelfTest } from "./selfTest";
 import type { WebGpuBackendOptions } from "./webgpu/backend";
 
@@ -39,13 +39,13 @@ export interface OpenedBackend {
   readonly times: SelfTestTimes;
 }
 
-const ORDER: readonly BackendName[] = ["webgpu", "wasm", "reference"];
-
 /** @throws Error that gives every backend's reason, when none can be opened */
 export async function openBestBackend(options: OpenOptions = {}): Promise<OpenedBackend> {
   const { prefer, gpu, webgpu, onProgress } = options;
   const started = performance.now();
-  const order = prefer ? [prefer, ...ORDER.filter((name) => name !== prefer && options.only !== true)] : ORDER;
+  const order = prefer
+    ? [prefer, ...BACKEND_NAMES.filter((name) => name !== prefer && options.only !== true)]
+    : BACKEND_NAMES;
   const passedOver: PassedOver[] = [];
   for (const name of order) {
     try {

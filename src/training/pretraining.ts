@@ -9,8 +9,7 @@
  */
 import type { Policy } from "../policy/policy";
 import { type CorpusPhase, corpusExample, DEFAULT_CORPUS } from "../tasks/corpus";
-import type { FamilyName } from "../tasks/problem";
-import { FAMILY_NAMES } from "../tasks/problems";
+import { FAMILY_NAMES, type FamilyName } from "../tasks/problem";
 import type { TrainingRow } from "./microBatch";
 import type { DataParallel } from "./parallel/parallel";
 import { encodeProblem } from "./rollout";

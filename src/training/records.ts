@@ -6,7 +6,11 @@ import type { ResponseFacts } from "../srpo/reward";
 import type { GroupAdvantages, RewardTerms, Segment, Transition } from "../srpo/types";
 import type { Picture } from "../tasks/problem";
 
-export type Stage = "base" | "sft" | "grpo";
+export const STAGES = ["base", "sft", "grpo"] as const;
+export type Stage = (typeof STAGES)[number];
+/** Stages that train, in order. */
+export const TRAINED_STAGES = ["sft", "grpo"] as const;
+export type TrainedStage = (typeof TRAINED_STAGES)[number];
 /** The four phases of one GRPO step, in order. An SFT step has `data` (collect and write reflections) and `update`. */
 export type Phase = "rollout" | "score" | "normalise" | "update";
 

@@ -7,6 +7,7 @@ import { AGGREGATIONS } from "../srpo/aggregation";
 import { nanoSettings, RATIO_LEVELS, RECIPES, type RecipeSettings } from "../srpo/recipe";
 import { SURROGATE_KINDS } from "../srpo/surrogate";
 import { KL_ESTIMATORS, LENGTH_SHAPES, REWARD_VARIANTS, type RewardConfig, TRAINERS } from "../srpo/types";
+import { FAMILY_NAMES } from "../tasks/problem";
 
 /** The defaults are SRPO's recipe, at the nano policy's scale. */
 const defaults: RecipeSettings = nanoSettings(RECIPES.srpo);
@@ -90,9 +91,9 @@ export const rolloutSchema = z.object({
 export const settingsSchema = z.object({
   seed: z.number().int().nonnegative().default(0),
   families: z
-    .array(z.enum(["bars", "shapes", "geometry", "digits"]))
+    .array(z.enum(FAMILY_NAMES))
     .nonempty()
-    .default(["bars", "shapes", "geometry", "digits"]),
+    .default([...FAMILY_NAMES]),
   temperature: z.number().min(0).max(5).default(defaults.temperature),
   maxNewTokens: z.number().int().positive().default(104),
   microBatchRows: z.number().int().positive().default(32),

@@ -6,11 +6,11 @@
  * computed anew and cannot disagree.
  */
 import { z } from "zod";
-import type { StepMetrics } from "./records";
+import { STAGES, type StepMetrics } from "./records";
 import { settingsSchema } from "./settings";
 
 const count = z.int().nonnegative();
-const stageSchema = z.enum(["base", "sft", "grpo"]);
+const stageSchema = z.enum(STAGES);
 
 /** One sampled response as the rollout left it; arrays are aligned, the end token included if sampled. */
 const sampledRowSchema = z.object({

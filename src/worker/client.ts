@@ -1,9 +1,7 @@
 /**
- * The page's end of the protocol: typed commands out, checked events in. Knows the worker only as something
- * that takes and gives messages, so that the same client speaks to a Web Worker, to a socket and, in tests,
- * to a host in the same process.
+ * The page's end of the protocol: typed commands out, checked events in. It needs only a message port, so the same client
+ * works with a Web Worker, a socket and, in tests, a host in the same process.
  */
-
 import { parseEvent } from "./parse";
 import type { Port } from "./port";
 import type { Command, Event } from "./protocol";
@@ -18,8 +16,8 @@ export class WorkerClient {
   readonly #listeners = new Set<(event: Event) => void>();
 
   /**
-   * @param port where the worker listens
-   * @param onFault told of messages that are no events and of listeners that throw; nothing is swallowed
+   * @param port channel to the host
+   * @param onFault called for invalid messages and for listeners that throw
    */
   constructor(
     private readonly port: Port,
@@ -34,7 +32,7 @@ export class WorkerClient {
     return this.#run;
   }
 
-  /** Begin another run: events of the old one that are still under way are dropped from now on. */
+  /** Switch to another run; late events of the old one are dropped. */
   renew(run: string): void {
     this.#run = run;
   }
@@ -46,13 +44,13 @@ export class WorkerClient {
     this.port.send({ ...command, run: this.#run }, buffers);
   }
 
-  /** Hear every event of the current run. → a function that stops it. */
+  /** Call `listener` for every event of the current run. → a function that unsubscribes */
   subscribe(listener: (event: Event) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** The next event of one type; rejects on a fatal error, which would leave the caller waiting for ever. */
+  /** The next event of one type; rejects on a fatal error, after which none would come. */
   next<T extends Event["type"]>(type: T): Promise<Extract<Event, { type: T }>> {
     return new Promise((resolve, reject) => {
       const stop = this.subscribe((event) => {
@@ -82,7 +80,7 @@ function isType<T extends Event["type"]>(event: Event, type: T): event is Extrac
   return event.type === type;
 }
 
-/** What the page holds of an engine: a client, and the way to end it. */
+/** A client, and the way to stop what it talks to. */
 export interface Engine {
   readonly client: WorkerClient;
   readonly terminate: () => void;
@@ -100,15 +98,12 @@ export function joinRunner(token: string, run: string, onFault: (error: Error) =
   return { client: new WorkerClient(port, run, onFault), terminate: () => port.end() };
 }
 
-/**
- * Start the training worker and a client for it. The worker's own failures (a script that does not load) reach
- * `onFault`.
- */
+/** Start the training worker and a client for it. `onFault` also gets the worker's own failures, e.g. to load. */
 export function startWorker(run: string, onFault: (error: Error) => void): Engine {
   const worker = new Worker(new URL("./entry.ts", import.meta.url), { type: "module", name: "srpo-training" });
   worker.onerror = (event) =>
-    onFault(new Error(`The training worker failed: ${event.message || "its script could not be loaded"}`));
-  worker.onmessageerror = () => onFault(new Error("A message from the training worker could not be read."));
+    onFault(new Error(`The training worker failed: ${event.message || "could not load its script"}`));
+  worker.onmessageerror = () => onFault(new Error("Received an unreadable message from the training worker."));
   const port: Port = {
     send: (command, transfer) =>
       worker.postMessage(

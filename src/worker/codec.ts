@@ -1,20 +1,19 @@
 /**
- * Messages of the protocol as bytes, for a socket: JSON, and behind it what JSON is bad at. Little-endian:
+ * Protocol messages as bytes, for a socket: JSON followed by binary parts. Little-endian:
  *
  *   "SRP1" · u32 length · JSON in UTF-8 · for each part: u32 length · bytes
  *
- * A part stands for an ArrayBuffer, a typed array, or a list of numbers (a response's log-probabilities, say), which is
- * packed in the narrowest element type that holds every value exactly: what is decoded equals what was encoded, as with
- * a structured clone. In the JSON `{"$part": [index, kind]}` marks its place; numbers that JSON lacks (NaN, ±Infinity,
- * −0) are `{"$number": "NaN"}`.
+ * A part is an ArrayBuffer, a typed array, or a list of numbers (such as log-probabilities), stored in the narrowest element
+ * type that holds every value exactly: the decoded message equals the encoded one, as with a structured clone. In the JSON
+ * a part is `{"$part": [index, kind]}`; numbers that JSON lacks (NaN, ±Infinity, −0) are `{"$number": "NaN"}`.
  */
 
-/** A command is small; a tab that sends more is cut off. */
+/** Commands are small; a tab that sends more is disconnected. */
 export const MAX_COMMAND_BYTES = 64 * 2 ** 10;
-/** The largest event, an exported policy; larger ones are written on the runner's disk instead. */
+/** The largest event, an exported policy; a larger policy is written to the runner's disk instead. */
 export const MAX_EVENT_BYTES = 256 * 2 ** 20;
 
-/** Bytes that are no message: says what is wrong with them. */
+/** Bytes that are not a valid message, and why. */
 export class CodecError extends Error {
   override readonly name = "CodecError";
 }
@@ -25,7 +24,7 @@ const MAX_PARTS = 2 ** 20;
 /** Shorter lists of numbers stay in the JSON. */
 const SHORT = 8;
 
-/** Typed arrays, by the name that stands in the JSON. */
+/** Typed arrays by their name in the JSON. */
 const ARRAYS = { u8: Uint8Array, i32: Int32Array, f32: Float32Array, f64: Float64Array } as const;
 type ArrayKind = keyof typeof ARRAYS;
 /** `buffer`: an ArrayBuffer; `n-i32` and the like: a plain list of numbers in that element type. */
@@ -79,7 +78,7 @@ function pack(value: unknown, parts: Uint8Array[]): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([key, entry]) => {
       if (key === "$part" || key === "$number")
-        throw new CodecError(`a key "${key}" cannot be sent: it marks the codec's own places`);
+        throw new CodecError(`the key "${key}" cannot be sent: it is reserved by the codec`);
       return [key, pack(entry, parts)];
     }),
   );
@@ -96,29 +95,29 @@ function narrowest(list: readonly number[]): ArrayKind {
 }
 
 /**
- * The message in `bytes`. Nothing larger than `bytes` itself is ever allocated for a part.
- * @throws CodecError saying what is wrong: above `limit` bytes, not a message, cut short, parts that do not fit
+ * The message in `bytes`. No part allocates more than `bytes` itself.
+ * @throws CodecError when it is above `limit` bytes, not a message, truncated, or has invalid parts
  */
 export function decodeMessage(bytes: Uint8Array, limit: number): unknown {
   if (bytes.length > limit) throw new CodecError(`${bytes.length} bytes, expected at most ${limit}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 8 || view.getUint32(0, true) !== MAGIC)
-    throw new CodecError(`${bytes.length} bytes that do not begin with "SRP1"`);
+    throw new CodecError(`${bytes.length} bytes that do not start with "SRP1"`);
   const end = 8 + view.getUint32(4, true);
   if (end > bytes.length)
-    throw new CodecError(`cut short: its JSON ends at ${end}, the message at ${bytes.length} bytes`);
+    throw new CodecError(`truncated: the JSON ends at byte ${end}, the message at ${bytes.length}`);
   const parts: Uint8Array[] = [];
   for (let offset = end; offset < bytes.length; ) {
-    if (offset + 4 > bytes.length) throw new CodecError(`cut short: ${bytes.length - offset} stray bytes at its end`);
+    if (offset + 4 > bytes.length) throw new CodecError(`truncated: ${bytes.length - offset} stray bytes at the end`);
     const next = offset + 4 + view.getUint32(offset, true);
     if (next > bytes.length)
-      throw new CodecError(`cut short: part ${parts.length} ends at ${next}, the message at ${bytes.length} bytes`);
+      throw new CodecError(`truncated: part ${parts.length} ends at byte ${next}, the message at ${bytes.length}`);
     if (parts.push(bytes.subarray(offset + 4, next)) > MAX_PARTS) throw new CodecError(`more than ${MAX_PARTS} parts`);
     offset = next;
   }
   const unused = new Set(parts.keys());
   const message = unpack(parse(bytes.subarray(8, end)), parts, unused, 0);
-  if (unused.size > 0) throw new CodecError(`${unused.size} of ${parts.length} parts have no place in its JSON`);
+  if (unused.size > 0) throw new CodecError(`${unused.size} of ${parts.length} parts are not used in the JSON`);
   return message;
 }
 
@@ -127,7 +126,7 @@ function parse(bytes: Uint8Array): unknown {
     const json: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
     return json;
   } catch (cause) {
-    throw new CodecError(`its JSON cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    throw new CodecError(`invalid JSON: ${cause instanceof Error ? cause.message : String(cause)}`, {
       cause,
     });
   }
@@ -149,14 +148,16 @@ function unpackPart(place: unknown, parts: readonly Uint8Array[], unused: Set<nu
   const [index, kind]: readonly unknown[] = Array.isArray(place) ? place : [];
   const bytes = typeof index === "number" ? parts[index] : undefined;
   if (bytes === undefined || typeof index !== "number" || !isKind(kind) || !unused.delete(index))
-    throw new CodecError(`a place for part ${JSON.stringify(place)}: of no known kind, not there, or taken twice`);
-  // A copy begins at 0, where every element type may begin.
+    throw new CodecError(`invalid reference to part ${JSON.stringify(place)}: unknown kind, missing, or used twice`);
+  // A copy starts at byte 0, aligned for every element type.
   const buffer = bytes.slice().buffer;
   if (kind === "buffer") return buffer;
   const list = kind.startsWith("n-");
   const type = ARRAYS[(list ? kind.slice(2) : kind) as ArrayKind];
   if (buffer.byteLength % type.BYTES_PER_ELEMENT !== 0)
-    throw new CodecError(`part ${index} has ${buffer.byteLength} bytes, no whole number of ${kind} elements`);
+    throw new CodecError(
+      `part ${index} has ${buffer.byteLength} bytes, not a multiple of ${type.BYTES_PER_ELEMENT} (${kind})`,
+    );
   const array = new type(buffer);
   return list ? Array.from(array) : array;
 }

@@ -8,7 +8,7 @@ import { replicasOnWorkers } from "./replicaWorkers";
 import type { OpenBackend } from "./run";
 import { IndexedDbStore, MemoryStore, type SnapshotStore } from "./store";
 
-/** Of the page that opened the run; it may ask for a variant of the matrix product. */
+/** Address of the page that opened the run; it may name a matmul variant. */
 let address = self.location.href;
 
 const openBackend: OpenBackend = async (wanted, onProgress) => {
@@ -48,7 +48,7 @@ function filesOf(source: PolicySource, base: string | undefined): CheckpointFile
   }
 }
 
-/** Private windows may forbid IndexedDB: then the run lives as long as the tab. */
+/** Private windows may forbid IndexedDB; then the run lasts as long as the tab. */
 async function openStore(): Promise<{ readonly store: SnapshotStore; readonly refused: string | null }> {
   try {
     return { store: await IndexedDbStore.open(), refused: null };
@@ -57,7 +57,7 @@ async function openStore(): Promise<{ readonly store: SnapshotStore; readonly re
   }
 }
 
-/** 0 lets waiting messages be heard first; a message to oneself is not held back in hidden tabs, as timers are. */
+/** 0 lets waiting messages in first, by a message to ourselves: hidden tabs delay timers, not messages. */
 function sleep(ms: number): Promise<void> {
   if (ms > 0) return new Promise((resolve) => setTimeout(resolve, ms));
   return new Promise((resolve) => {
@@ -74,7 +74,7 @@ const send = (event: Event, transfer: Transferable[]): void => self.postMessage(
 const waiting: unknown[] = [];
 self.onmessage = ({ data }: MessageEvent<unknown>) => void waiting.push(data);
 const { store, refused } = await openStore();
-let told = refused === null;
+let reported = refused === null;
 const host = new Host({
   openBackend,
   openReplicas: replicasOnWorkers,
@@ -84,14 +84,14 @@ const host = new Host({
   now: () => performance.now(),
   post: (event, transfer) => {
     send(event, transfer);
-    if (told || event.type !== "opened") return;
-    told = true;
+    if (reported || event.type !== "opened") return;
+    reported = true;
     send(
       {
         run: event.run,
         type: "error",
         fatal: false,
-        message: `This browser keeps nothing for this page (${refused ?? ""}): closing the tab loses the run.`,
+        message: `This browser does not store data for this page (${refused ?? ""}). Closing the tab loses the run.`,
       },
       [],
     );

@@ -1,7 +1,6 @@
 /**
- * Group records are large (a hundred samples with four arrays each); while playing at full speed the page gets at
- * most ten a second, the newest first in line. What was held back last is sent when playing stops, so that the
- * page never rests on an old group.
+ * Limits how often groups are sent: they are large (a hundred samples with four arrays each), so while playing the page gets
+ * at most ten updates per second. The newest one that was held back is sent when playing stops.
  */
 import type { GroupRecord, Phase } from "./protocol";
 
@@ -22,7 +21,7 @@ export class GroupFeed {
     private readonly now: () => number,
   ) {}
 
-  /** @param every send in any case: when stepping by hand or in slow motion */
+  /** @param every always send: when stepping by hand or in slow motion */
   offer(post: GroupPost, every: boolean): void {
     if (!every && this.now() - this.#last < INTERVAL_MS) {
       this.#held = post;
@@ -38,13 +37,13 @@ export class GroupFeed {
     if (held !== null) this.offer(held, true);
   }
 
-  /** Forget what was held back, e.g. because the run was restored to an earlier step. */
+  /** Drop what was held back, e.g. after the run was restored to an earlier step. */
   clear(): void {
     this.#held = null;
   }
 }
 
-/** The phase whose results stand while `next` is to come. */
+/** The phase before `next`. */
 export function phaseBefore(next: Phase): Phase {
   switch (next) {
     case "rollout":

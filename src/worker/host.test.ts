@@ -212,7 +212,7 @@ describe("replicas", () => {
     expect(adapters(events)).toEqual(["SIMD, 1 thread"]);
     expect(only(events, "error")[0]).toMatchObject({
       fatal: false,
-      message: expect.stringMatching(/second worker.*forbidden/) as string,
+      message: expect.stringMatching(/continues with one worker. The second did not start: .*forbidden/) as string,
     });
     expect(only(events, "stepped")).toHaveLength(1);
   });

@@ -1,69 +1,70 @@
 /**
- * The worker's end of the protocol: does what commands say, one at a time, with the one run it has. Plays on promises
- * and the message loop (never requestAnimationFrame, which a hidden tab stops), so commands are heard between phases.
+ * The worker's end of the protocol: executes commands in order on its one run. Playing uses promises and the message loop
+ * (not requestAnimationFrame, which stops in a hidden tab), so commands are received between phases.
  *
- * A lost device: a new one is opened, the last kept state restored, and the work that failed done again; at most
- * three times without a finished step in between, and the page is told each time (runLifecycle.ts).
+ * When the device is lost, a new one is opened, the last saved state restored, and the failed work repeated; at most three
+ * times without a finished step in between. Each loss is reported to the page (runLifecycle.ts).
  */
 import { DeviceLostError } from "../tensor/backend";
 import { StepRefused } from "../training/optimiserStep";
 import type { GroupRecord, StepMetrics } from "../training/records";
 import type { PhaseResult } from "../training/session";
 import type { Snapshot } from "../training/snapshot";
-import { GroupFeed, phaseBefore } from "./groupFeed";
 import { parseCommand } from "./parse";
 import type { Command, Event, Stage } from "./protocol";
-import { adapterOf, type Run } from "./run";
+import type { Run } from "./run";
 import { type EventBody, FatalError, type LifecycleDependencies, type OpenCommand, RunLifecycle } from "./runLifecycle";
+import { RunReporter } from "./runReporter";
 import { RunStore } from "./runStore";
 
 export interface HostDependencies extends LifecycleDependencies {
   readonly post: (event: Event, transfer: Transferable[]) => void;
-  /** A finished step with all its groups, for logs: events may pass groups over when steps come fast. */
+  /** A finished step with all its groups, for logs: events skip groups when steps come fast. */
   readonly onStep?: (metrics: StepMetrics, groups: readonly GroupRecord[]) => void;
-  /** Resolves after `ms`; 0 lets waiting messages be heard. */
+  /** Resolves after `ms`; 0 lets waiting messages in. */
   readonly sleep: (ms: number) => Promise<void>;
 }
 
-/** Commands that end playing, and a long step, at the next phase; a step or phase ends playing only. */
+/** Commands that stop playing, and a long step, at the next phase. STEPPING commands stop playing only. */
 const INTERRUPTING: ReadonlySet<Command["type"]> = new Set(["pause", "open", "stage", "reset", "restore", "close"]);
 const STEPPING: ReadonlySet<Command["type"]> = new Set(["step", "phase"]);
 
 export class Host {
-  /**
-   * The run that events speak of, and the one that commands are taken for: they differ while another run is being
-   * opened.
-   */
+  /** The run of our events, and the run whose commands we accept: they differ while another run is being opened. */
   #id = "";
   #wanted = "";
   #queue: Promise<void> = Promise.resolve();
-  /** Serialises everything that touches the session: phases of a playing run and commands between them. */
+  /** Serialises all work on the session: the phases of a playing run, and commands between them. */
   #turn: Promise<void> = Promise.resolve();
   #playing: Promise<void> | null = null;
   #stopping = false;
-  /**
-   * Steps planned for the stage of the last finished phase; null in the base stage. Noted in the phase's turn, since
-   * afterwards the run may be on its way to another device.
-   */
+  /** Steps of the current stage; null in the base stage. Set during a phase: afterwards the run may be recovering. */
   #planned: number | null = null;
   readonly #runStore: RunStore;
-  readonly #feed: GroupFeed;
   readonly #life: RunLifecycle;
+  readonly #reporter: RunReporter;
 
   constructor(private readonly dependencies: HostDependencies) {
     const post = (event: EventBody): void => this.post(event);
     this.#runStore = new RunStore(dependencies.store, (error) =>
       post({ type: "error", message: `This run is not being saved: ${error.message}`, fatal: false }),
     );
-    this.#feed = new GroupFeed((groups) => post({ type: "phase", ...groups }), dependencies.now);
     this.#life = new RunLifecycle(dependencies, this.#runStore, post, (run, message) => {
       this.inTurn(async () => {
         if (this.#life.isCurrent(run)) await this.recover(message);
       }).catch((error: unknown) => this.fail(error, true));
     });
+    const { now, onStep } = dependencies;
+    this.#reporter = new RunReporter({
+      life: this.#life,
+      runStore: this.#runStore,
+      post,
+      now,
+      ...(onStep ? { onStep } : {}),
+    });
   }
 
-  /** A message from the page. Commands are done in order; one that fails is reported and does not stop the next. */
+  /** A message from the page. Commands run in order; a failing one is reported and does not stop the next. */
   receive(message: unknown): void {
     let command: Command;
     try {
@@ -79,7 +80,7 @@ export class Host {
     );
   }
 
-  /** Resolves when every command received so far is done and, if it plays, playing has ended. */
+  /** Resolves when every command received so far is done and playing has ended. */
   async idle(): Promise<void> {
     await this.#queue;
     await this.#playing;
@@ -122,7 +123,7 @@ export class Host {
           this.post({ type: "configured", settings: session.configure(command.settings) }),
         );
       case "observe":
-        return this.inTurn(async () => this.#life.watch(command.group));
+        return this.inTurn(async () => this.#life.observe(command.group));
       case "sample":
         return this.work(async ({ session }) =>
           this.post({ type: "sampled", group: await session.sample(command.family, command.greedy) }),
@@ -158,38 +159,7 @@ export class Host {
     await this.stop();
     this.#id = command.run;
     this.#stopping = false;
-    await this.inTurn(async () => this.postOpened(await this.#life.open(command)));
-  }
-
-  private postOpened(resumed: boolean): void {
-    const {
-      opened: { backend, passedOver },
-      policy,
-      session,
-      costs,
-    } = this.#life.run;
-    const { features: offered, matmul } = backend.description;
-    const features = matmul === undefined ? offered : [...offered, `matmul by ${matmul}`];
-    const adapter = adapterOf(this.#life.run);
-    this.post({
-      type: "opened",
-      backend: backend.name,
-      adapter,
-      features,
-      costs,
-      passedOver,
-      parameters: policy.parameters.count,
-      settings: session.settings,
-      stage: session.stage,
-      step: session.step,
-      resumed,
-      start: this.#life.start,
-      history: session.history,
-    });
-    this.postSnapshots();
-    if (session.dataProgress.collected > 0)
-      this.post({ type: "data", progress: session.dataProgress, examples: session.examples });
-    this.postGroupsUnderWay();
+    await this.inTurn(async () => this.#reporter.opened(await this.#life.open(command)));
   }
 
   private async play(delay: number, until: number | null): Promise<void> {
@@ -201,7 +171,7 @@ export class Host {
       .catch((error: unknown) => this.fail(error, false))
       .finally(() => {
         this.#playing = null;
-        this.#feed.flush();
+        this.#reporter.flush();
         this.post({ type: "playing", playing: false });
       });
   }
@@ -214,7 +184,7 @@ export class Host {
     }
   }
 
-  /** Has playing come to its end: the given step, else the stage's planned number of steps? */
+  /** Is this the last step to play: `until`, else the last of the stage? */
   private arrived(step: number, until: number | null): boolean {
     return until === null ? step === this.#planned : step >= until;
   }
@@ -227,7 +197,7 @@ export class Host {
     }
   }
 
-  /** One phase; null when the step was refused. @param every post its groups in any case */
+  /** One phase; null when the step was refused. @param every post its groups even when steps come fast */
   private async phase(every: boolean): Promise<PhaseResult | null> {
     let result: PhaseResult | null = null;
     await this.work(async ({ session }) => {
@@ -241,33 +211,17 @@ export class Host {
         this.post({ type: "refused", step, message: error.message });
         return;
       }
-      if (result.kind === "groups") return this.report(result, every);
-      // Nothing is shown as done before what came before it is durable: a tab closed now loses this step at most.
+      if (result.kind === "groups") return this.#reporter.phase(result, every);
+      // Report a step only when the one before it is durable: a tab closed now loses at most this step.
       await this.#runStore.settled();
-      this.report(result, every);
+      this.#reporter.phase(result, every);
       await this.#runStore.keep(await session.snapshot());
       if (result.kind === "stepped") {
         this.#life.trust();
-        this.postSnapshots();
+        this.#reporter.snapshots();
       }
     });
     return result;
-  }
-
-  private report(result: PhaseResult, every: boolean): void {
-    switch (result.kind) {
-      case "groups":
-        return this.#feed.offer({ phase: result.phase, step: result.step, groups: result.groups }, every);
-      case "data":
-        return this.post({ type: "data", progress: result.progress, examples: result.examples });
-      case "stepped":
-        this.dependencies.onStep?.(result.metrics, result.groups);
-        if (result.groups.length > 0)
-          this.#feed.offer({ phase: "update", step: result.step, groups: result.groups }, every);
-        return this.post({ type: "stepped", metrics: result.metrics });
-      default:
-        return result satisfies never;
-    }
   }
 
   private enter(stage: Stage): Promise<void> {
@@ -276,39 +230,18 @@ export class Host {
       const snapshot = await session.snapshot();
       await this.#runStore.keep(snapshot);
       await this.#runStore.mark(snapshot, stage);
-      this.#feed.clear();
-      this.post({ type: "stage", stage, step: session.step });
-      this.postSnapshots();
+      this.#reporter.stage();
     });
   }
 
   private backTo(take: () => Promise<Snapshot>): Promise<void> {
     return this.work(async ({ session }) => {
       await session.restore(await take());
-      this.postRestored();
+      this.#reporter.restored();
     });
   }
 
-  private postRestored(): void {
-    const { session } = this.#life.run;
-    this.#feed.clear();
-    this.post({ type: "restored", stage: session.stage, step: session.step, history: session.history });
-    this.postSnapshots();
-    this.postGroupsUnderWay();
-  }
-
-  private postSnapshots(): void {
-    this.post({ type: "snapshots", snapshots: [...this.#runStore.timeline] });
-  }
-
-  /** The groups of a step that was restored half done. */
-  private postGroupsUnderWay(): void {
-    const { session } = this.#life.run;
-    if (session.groups.length > 0)
-      this.#feed.offer({ phase: phaseBefore(session.nextPhase), step: session.step + 1, groups: session.groups }, true);
-  }
-
-  /** Do something with the run when its turn comes, again after a lost device. */
+  /** Run a job on the session in its turn, and again after a lost device. */
   private work(job: (run: Run) => Promise<void>): Promise<void> {
     return this.inTurn(async () => {
       for (;;) {
@@ -325,8 +258,8 @@ export class Host {
 
   private async recover(message: string): Promise<void> {
     const { otherBackend } = await this.#life.recover(message);
-    if (otherBackend) this.postOpened(true);
-    this.postRestored();
+    if (otherBackend) this.#reporter.opened(true);
+    this.#reporter.restored();
   }
 
   private inTurn<T>(job: () => Promise<T>): Promise<T> {
@@ -344,7 +277,7 @@ export class Host {
     await this.#turn;
   }
 
-  /** Do something once playing has ended. */
+  /** Stop playing, then run the job. */
   private async stopped(job: () => Promise<void>): Promise<void> {
     await this.stop();
     this.#stopping = false;

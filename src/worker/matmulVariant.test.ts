@@ -8,7 +8,7 @@ describe("matmul variants in the page", () => {
     expect(requestedMatmul("https://example.org/play/?matmul=sharedTiles#v=1&from=base")).toBe("sharedTiles");
     expect(requestedMatmul("https://example.org/?matmul=tuned")).toBe("tuned");
     expect(() => requestedMatmul("https://example.org/?matmul=fast")).toThrow(
-      'matmul="fast"; expected one of registerTiles, broadcastTiles, sharedTiles',
+      'matmul variant "fast" in the address; expected one of registerTiles, broadcastTiles, sharedTiles',
     );
   });
 

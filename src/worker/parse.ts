@@ -1,21 +1,20 @@
 /**
- * Both ends of the wire check what arrives, once, here. Commands drive training, so they are parsed field by
- * field; settings patches are checked by the settings schema when they are merged (src/training/configure.ts).
- * Events carry tens of thousands of numbers ten times a second from our own worker or runner, so for them the envelope
- * and the fields that decide control flow are checked and the arrays are taken as they are.
+ * Checks incoming messages, for both ends. Commands drive training, so every field is parsed; settings patches are checked
+ * when they are merged (src/training/configure.ts). Events carry tens of thousands of numbers ten times per second from our
+ * own worker or runner, so only the fields that decide control flow are checked.
  */
 import { z } from "zod";
-import type { Command, Event, SettingsPatch } from "./protocol";
+import { BACKEND_NAMES, type Command, type Event, type SettingsPatch, SHIPPED, STAGES } from "./protocol";
 
 const run = z.string().min(1);
 const bytes = z.instanceof(ArrayBuffer);
-const backendName = z.enum(["webgpu", "wasm", "reference"]);
+const backendName = z.enum(BACKEND_NAMES);
 const settingsPatch = z.custom<SettingsPatch>(
   (value) => typeof value === "object" && value !== null && !Array.isArray(value),
   "settings must be an object",
 );
 const source = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("shipped"), name: z.enum(["base", "sft", "srpo"]) }),
+  z.object({ kind: z.literal("shipped"), name: z.enum(SHIPPED) }),
   z.object({ kind: z.literal("files"), files: z.array(z.object({ path: z.string().min(1), bytes })) }),
 ]);
 
@@ -30,7 +29,7 @@ const commandSchema = z.discriminatedUnion("type", [
     base: z.string().optional(),
   }),
   z.object({ run, type: z.literal("configure"), settings: settingsPatch }),
-  z.object({ run, type: z.literal("stage"), stage: z.enum(["base", "sft", "grpo"]) }),
+  z.object({ run, type: z.literal("stage"), stage: z.enum(STAGES) }),
   z.object({
     run,
     type: z.literal("play"),
@@ -64,7 +63,7 @@ export function parseCommand(message: unknown): Command {
   throw new ProtocolError(`not a command: ${issue?.path.join(".") || "message"}: ${issue?.message ?? "invalid"}`);
 }
 
-/** The fields of each event that decide what a receiver does; the mapped type keeps the list complete. */
+/** The fields of each event that decide control flow; the mapped type keeps the list complete. */
 const EVENT_FIELDS: {
   readonly [T in Event["type"]]: Readonly<Record<string, "string" | "number" | "boolean" | "object" | "array">>;
 } = {
@@ -114,7 +113,7 @@ function isEvent(message: unknown): message is Event {
   });
 }
 
-/** @throws ProtocolError when a message from the worker is no event. */
+/** @throws ProtocolError when a message is not an event */
 export function parseEvent(message: unknown): Event {
   if (isEvent(message)) return message;
   const type =

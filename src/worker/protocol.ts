@@ -1,7 +1,6 @@
 /**
- * The whole contract between the page and the worker that trains, on one screen: one union each way.
- * Every command carries the run it speaks to; every event the run it comes from, so that late messages
- * of an abandoned run are told apart. Both sides parse what they receive and handle every case (`never`).
+ * The contract between the page and the worker that trains: one union each way. Every command and every event names its run,
+ * so late messages of an abandoned run are recognised. Both sides parse what they receive and handle every case (`never`).
  */
 import type { BackendName } from "../tensor/backend";
 import type {
@@ -16,9 +15,13 @@ import type {
 } from "../training/records";
 import type { Settings, SettingsPatch } from "../training/settings";
 
+/** The lists that both sides read messages and files with. */
+export { FAMILY_NAMES } from "../tasks/problem";
+export { BACKEND_NAMES } from "../tensor/backend";
 /** The schema of the settings and their defaults travel with the contract: both sides parse with the same one. */
 export { overlay } from "../training/overlay";
 export type { ProblemRecord, SampleRecord, SampleScore } from "../training/records";
+export { STAGES } from "../training/records";
 export { defaultSettings, settingsSchema } from "../training/settings";
 export type {
   DataProgress,
@@ -36,7 +39,7 @@ export type {
 /** The policies that come with the page. */
 export const SHIPPED = ["base", "sft", "srpo"] as const;
 export type ShippedName = (typeof SHIPPED)[number];
-/** Where a shipped policy's lesson goes on. */
+/** The stage that continues from a shipped policy. */
 export const STAGE_OF_SHIPPED: Readonly<Record<ShippedName, Stage>> = { base: "base", sft: "grpo", srpo: "grpo" };
 
 /** Where a run starts: a shipped policy by name, or a Hugging Face folder the visitor dropped. */
@@ -44,7 +47,12 @@ export type PolicySource =
   | { readonly kind: "shipped"; readonly name: ShippedName }
   | { readonly kind: "files"; readonly files: readonly { readonly path: string; readonly bytes: ArrayBuffer }[] };
 
-export type Command = { readonly run: string } & (
+export type Command = {
+  readonly run: string;
+} /**
+ * Start or restart a run; `resume`: the stored one, if any, with its own settings. `backend` null: the first of
+ * BACKEND_NAMES that passes its self-test.
+ */ & (
   | {
       /**
        * Start (or restart) a run; `resume`: continue the stored one, if there is one, under its own settings. `backend`
@@ -55,7 +63,7 @@ export type Command = { readonly run: string } & (
       readonly settings: SettingsPatch;
       readonly backend: BackendName | null;
       readonly resume: boolean;
-      /** Address that the folder `policies/` of the shipped ones is relative to; the client fills in the page's own. */
+      /** URL that the shipped policies are relative to; the client fills in the page's own. */
       readonly base?: string;
     }
   /** Change settings; training uses them from the next step. */
@@ -64,18 +72,15 @@ export type Command = { readonly run: string } & (
   /** Step until paused; `delay` ms between phases (slow motion), 0 at full speed. `until`: stop after this step. */
   | { readonly type: "play"; readonly delay: number; readonly until: number | null }
   | { readonly type: "pause" }
-  /** Finish the step under way, or do one whole step. */
+  /** Finish the current step, or do a whole one. */
   | { readonly type: "step" }
   /** Do the next phase only. */
   | { readonly type: "phase" }
   /** Back to the start of the run: weights, optimiser, random streams, data. */
   | { readonly type: "reset" }
-  /** Go back to a snapshot; steps after it are dropped from the run (fork). */
+  /** Go back to a snapshot; later steps are removed from the run (fork). */
   | { readonly type: "restore"; readonly snapshot: string }
-  /**
-   * Which group the page shows: after an update, its rows' new log-probabilities come along (`logprobsAfter`); null:
-   * none.
-   */
+  /** Group to re-evaluate after each update (`logprobsAfter`); null: none. */
   | { readonly type: "observe"; readonly group: number | null }
   /** Fresh samples of one problem with the current weights; nothing is trained. */
   | { readonly type: "sample"; readonly family: string | null; readonly greedy: boolean }
@@ -84,9 +89,7 @@ export type Command = { readonly run: string } & (
   | { readonly type: "export" }
   /** Destroy the GPU device on purpose, to see the recovery. */
   | { readonly type: "loseDevice" }
-  /**
-   * Of a run with several tabs: from now on this one steers and the others watch. A worker's only page always steers.
-   */
+  /** In a run with several tabs: let this tab steer; the others watch. A worker's only page always steers. */
   | { readonly type: "steer" }
   | { readonly type: "close" }
 );
@@ -97,11 +100,11 @@ export interface ServedRun {
   readonly policy: string;
   /** The file of problems; null: the built-in ones. */
   readonly data: string | null;
-  /** Does this tab steer, or does it watch another one do so? */
+  /** Whether this tab steers the run; otherwise it watches. */
   readonly steering: boolean;
 }
 
-/** What it cost to start, in milliseconds. */
+/** Start-up times in milliseconds. */
 export interface StartCosts {
   readonly download: number;
   readonly device: number;
@@ -130,24 +133,24 @@ export type Event = { readonly run: string } & (
       readonly stage: Stage;
       readonly step: number;
       readonly resumed: boolean;
-      /** What the run started from; after a resume, that of the stored run. "own": a dropped folder. */
+      /** The policy that the (stored) run started from. "own": a dropped folder. */
       readonly start: ShippedName | "own";
       readonly history: readonly StepMetrics[];
       /** Present when the run lives in the runner (`srpo serve`). */
       readonly served?: ServedRun;
     }
-  /** The line to the runner: lost and being tried again (an `opened` follows when it is back), or refused for good. */
+  /** Connection to the runner: lost and reconnecting (`opened` follows on success), or refused for good. */
   | { readonly type: "connection"; readonly state: "lost" | "refused"; readonly message: string }
-  /** Whether this tab steers the served run has changed. */
+  /** This tab has started or stopped steering the served run. */
   | { readonly type: "steering"; readonly steering: boolean }
-  /** What the badge says has changed: a worker was lost. */
+  /** The badge's text has changed: a worker was lost. */
   | { readonly type: "adapter"; readonly adapter: string }
   | { readonly type: "configured"; readonly settings: Settings }
   | { readonly type: "playing"; readonly playing: boolean }
   | { readonly type: "stage"; readonly stage: Stage; readonly step: number }
-  /** A phase begins: what is lit while it runs. */
+  /** A phase has started. */
   | { readonly type: "phaseStarted"; readonly phase: Phase; readonly step: number }
-  /** A phase has finished; `groups` holds what is known by now. */
+  /** A phase has finished; `groups` holds the results so far. */
   | { readonly type: "phase"; readonly phase: Phase; readonly step: number; readonly groups: readonly GroupRecord[] }
   | { readonly type: "stepped"; readonly metrics: StepMetrics }
   | { readonly type: "data"; readonly progress: DataProgress; readonly examples: readonly ReflectionExample[] }
@@ -163,14 +166,12 @@ export type Event = { readonly run: string } & (
   | {
       readonly type: "exported";
       readonly files: readonly { readonly path: string; readonly bytes: ArrayBuffer }[];
-      /**
-       * The runner's folder that the policy was written to, where it is too large to be sent; `files` is empty then.
-       */
+      /** The runner's folder with the policy, if it is too large to send; `files` is then empty. */
       readonly writtenTo?: string;
     }
   | { readonly type: "deviceLost"; readonly message: string; readonly recovering: boolean; readonly attempt: number }
   /** A step was refused (not finite); the weights are those before it. */
   | { readonly type: "refused"; readonly step: number; readonly message: string }
-  /** `fatal`: this run cannot go on; else the last command failed and the run stands as it was. */
+  /** `fatal`: this run cannot continue; otherwise the last command failed and the run is unchanged. */
   | { readonly type: "error"; readonly message: string; readonly fatal: boolean }
 );

@@ -1,4 +1,4 @@
-/** What a replica's browser worker runs: the other end of replicaWorkers.ts, on a wasm backend of its own. */
+/** Entry of a replica's browser worker, started by replicaWorkers.ts; it opens its own wasm backend. */
 import { openWasmBackend } from "../tensor/wasm/backend";
 import { type ReplicaRequest, serveReplica } from "../training/parallel/replicaChannel";
 

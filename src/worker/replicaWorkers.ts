@@ -1,10 +1,8 @@
 /**
- * Replicas of the policy on browser workers, started by the training worker. Used on the wasm backend only: a GPU is
- * shared anyway.
+ * Replicas of the policy on browser workers, started by the training worker; on the wasm backend only.
  *
- * One replica where the browser reports at least four processors, none otherwise: of two, one is wanted by the page and
- * by whatever else the machine does. More than one replica gains little with the nano policy's four micro-batches a
- * step.
+ * One replica if the browser reports at least four processors, else none: of two, the page needs one. More replicas gain
+ * little with the nano policy's four micro-batches per step.
  */
 import {
   RemoteReplica,
@@ -16,7 +14,7 @@ import type { OpenReplicas } from "./run";
 
 const MIN_PROCESSORS = 4;
 
-/** → none where the policy is better alone. @throws Error when the replica's worker does not start */
+/** → none on machines with few processors. @throws Error when the replica's worker does not start */
 export const replicasOnWorkers: OpenReplicas = async (policy, trainable) => {
   if (navigator.hardwareConcurrency < MIN_PROCESSORS) return [];
   return [await RemoteReplica.open(startReplica(), await replicaSource(policy, trainable))];
@@ -32,8 +30,8 @@ function startReplica(): ReplicaCarrier {
       },
     },
     onDeath: (report) => {
-      worker.onerror = (event) => report(new Error(event.message || "its script could not be loaded."));
-      worker.onmessageerror = () => report(new Error("a message could not be read."));
+      worker.onerror = (event) => report(new Error(event.message || "could not load its script."));
+      worker.onmessageerror = () => report(new Error("received an unreadable message."));
     },
     terminate: () => {
       worker.terminate();

@@ -1,7 +1,6 @@
 /**
- * An opened run: a backend, the policy on it and the session that trains it, and how to make all three again on a new
- * device. What a run needs from its surroundings comes in as arguments, so that it runs in a worker, in Node and in
- * tests.
+ * An opened run: a backend, the policy on it, and the session that trains it. Opening takes its dependencies as arguments, so
+ * it works in a worker, in Node and in tests, and again on a new device.
  */
 import { type CheckpointFiles, InMemoryFiles } from "../policy/checkpoint/checkpointFiles";
 import { Policy } from "../policy/policy";
@@ -32,7 +31,7 @@ export type OpenBackend = (
 /** Copies of a policy on the wasm backend that share its work. */
 export type OpenReplicas = (policy: Policy, trainable: "all" | "language") => Promise<readonly Replica[]>;
 
-/** Told what is wrong with the replicas; training goes on with those that are left. */
+/** Called when a replica is lost; training continues with the rest. */
 export type OnReplicas = (message: string) => void;
 
 export type OnProgress = (what: "download" | "device" | "selfTest" | "load", done: number, total: number) => void;
@@ -52,7 +51,7 @@ export type LoadPolicy = (backend: Backend, files: CheckpointFiles, settings: Se
 export const loadPolicy: LoadPolicy = (backend, files, settings) =>
   Policy.load(backend, files, { trainable: settings.freezeVision ? "language" : "all" });
 
-/** Read every file of a folder once, so that a lost device needs no network. */
+/** Read every file of a folder once, so recovering a lost device needs no network. */
 export async function download(files: CheckpointFiles, onProgress: OnProgress): Promise<InMemoryFiles> {
   const names = files.list();
   const read = new Map<string, Uint8Array>();
@@ -69,7 +68,7 @@ export interface RunOptions {
   readonly load: LoadPolicy;
   /** By default the built-in picture problems. */
   readonly source?: ProblemSource | undefined;
-  /** Null: the best that opens. */
+  /** Null: the first that passes its self-test. */
   readonly wanted: BackendName | null;
   readonly files: CheckpointFiles;
   readonly settings: Settings;
@@ -119,7 +118,7 @@ export async function openRun({
   }
 }
 
-/** A policy that cannot be replicated trains alone, with the same result. */
+/** Without a replica the policy trains on one worker, with the same result. */
 async function replicated(
   policy: Policy,
   trainable: "all" | "language",
@@ -128,21 +127,20 @@ async function replicated(
 ): Promise<DataParallel> {
   const replicas = await openReplicas(policy, trainable).catch((error: unknown) => {
     onLost(
-      `A second worker could not be started: ${error instanceof Error ? error.message : String(error)} Training goes ` +
-        "on with one.",
+      `Training continues with one worker. The second did not start: ${error instanceof Error ? error.message : String(error)}`,
     );
     return [];
   });
   return new DataParallel(policy, replicas, { onLost });
 }
 
-/** What the badge says: the backend's adapter, and how many workers compute where there are several. */
+/** The text of the badge: the backend's adapter, or the number of workers if there are several. */
 export function adapterOf({ opened, parallel }: Run): string {
   const { adapter } = opened.backend.description;
   return parallel === null || parallel.workers === 1 ? adapter : `SIMD, ${parallel.workers} workers`;
 }
 
-/** Give everything back. On a lost device the tensors are gone already, and only the backend is closed. */
+/** Release everything. On a lost device the tensors are already gone, so only the backend is closed. */
 export async function closeRun({ session, policy, parallel, opened }: Run, lost: boolean): Promise<void> {
   await parallel?.dispose();
   if (!lost) {

@@ -1,6 +1,6 @@
 /**
- * The life of a run in the host: opened, resumed from what is stored, opened again on a new device, closed. Knows the
- * one run there is, and the files it came from, so that a lost device needs no network.
+ * The lifecycle of the host's one run: open, resume from the store, recover on a new device, close. Keeps the policy's files,
+ * so recovery needs no network.
  */
 import type { CheckpointFiles } from "../policy/checkpoint/checkpointFiles";
 import { configure } from "../training/configure";
@@ -31,25 +31,25 @@ export type EventBody = Event extends infer E ? (E extends Event ? Omit<E, "run"
 export interface LifecycleDependencies {
   readonly openBackend: OpenBackend;
   readonly openReplicas: OpenReplicas;
-  /** The folder that a source names; `base`: address that the shipped ones are relative to. */
+  /** The folder of a source; `base`: URL that the shipped policies are relative to. */
   readonly filesOf: (source: PolicySource, base: string | undefined) => CheckpointFiles;
-  /** By default the whole policy, its vision tower as the settings say. */
+  /** Default: the whole policy, with the vision tower frozen or not as set. */
   readonly load?: LoadPolicy;
-  /** Where problems come from, by default the built-in picture tasks. */
+  /** Default: the built-in picture problems. */
   readonly source?: ProblemSource;
-  /** The files are at hand at any time (a folder on this machine): none is kept in memory. */
+  /** The files are local and can be read at any time, so none is kept in memory. */
   readonly filesAtHand?: boolean;
-  /** A stored run that cannot be continued is not replaced by a fresh one: opening fails. */
+  /** Opening fails when the stored run cannot be resumed, instead of replacing it by a new one. */
   readonly protectStored?: boolean;
   readonly store: SnapshotStore;
   /** Milliseconds. */
   readonly now: () => number;
 }
 
-/** A device that is lost so often is given up. */
+/** Give up after this many recoveries without a finished step. */
 const MAX_RECOVERIES = 3;
 
-/** The run cannot go on. */
+/** The run cannot continue. */
 export class FatalError extends Error {
   override readonly name = "FatalError";
 }
@@ -58,10 +58,10 @@ export class RunLifecycle {
   #run: Run | null = null;
   #opening: { readonly command: OpenCommand; readonly files: CheckpointFiles } | null = null;
   #recoveries = 0;
-  /** Group whose new log-probabilities are measured; outlives the run, since the page asks for it once. */
+  /** Group to re-evaluate after each update. It outlives the run, since the page sends it once. */
   #observedGroup: number | null = 0;
 
-  /** @param onLost told when the device of the current run is lost while nothing is being computed */
+  /** @param onLost called when the device of the current run is lost between two pieces of work */
   constructor(
     private readonly dependencies: LifecycleDependencies,
     private readonly runStore: RunStore,
@@ -71,13 +71,13 @@ export class RunLifecycle {
 
   /** @throws Error when no run is open */
   get run(): Run {
-    if (this.#run === null) throw new Error("no run is open; send open first");
+    if (this.#run === null) throw new Error("no run is open: send the command open first");
     return this.#run;
   }
 
   /** What the run started from. @throws Error when none was opened */
   get start(): ShippedName | "own" {
-    if (this.#opening === null) throw new Error("no run is open; send open first");
+    if (this.#opening === null) throw new Error("no run is open: send the command open first");
     const { source } = this.#opening.command;
     return source.kind === "shipped" ? source.name : "own";
   }
@@ -87,8 +87,8 @@ export class RunLifecycle {
     void this.run;
   }
 
-  /** Also while no run is open: the next one will heed it. */
-  watch(group: number | null): void {
+  /** Set the observed group, of the next run if none is open. */
+  observe(group: number | null): void {
     this.#observedGroup = group;
     if (this.#run !== null) this.#run.session.observedGroup = group;
   }
@@ -97,12 +97,12 @@ export class RunLifecycle {
     return this.#run === run;
   }
 
-  /** A step was finished: the device is worth trusting again. */
+  /** A step was finished: reset the count of recoveries. */
   trust(): void {
     this.#recoveries = 0;
   }
 
-  /** → whether a stored run was continued */
+  /** → whether a stored run was resumed */
   async open(command: OpenCommand): Promise<boolean> {
     await this.close();
     this.trust();
@@ -115,7 +115,7 @@ export class RunLifecycle {
   }
 
   /**
-   * A new device, with the last kept state on it.
+   * Open a new device and restore the last saved state.
    * @throws FatalError after MAX_RECOVERIES without a finished step
    */
   async recover(message: string): Promise<{ readonly otherBackend: boolean }> {
@@ -128,8 +128,8 @@ export class RunLifecycle {
       this.post({ type: "deviceLost", message: failure, recovering, attempt: Math.min(attempt, MAX_RECOVERIES) });
       if (!recovering)
         throw new FatalError(
-          `The device was lost ${MAX_RECOVERIES} times without a finished step: ${failure} Reload the page to go on ` +
-            "from the last saved step.",
+          `The device was lost ${MAX_RECOVERIES} times without a finished step: ${failure} ` +
+            "Reload the page to continue from the last saved step.",
         );
       try {
         await this.begin(0, this.runStore.latest());
@@ -147,10 +147,7 @@ export class RunLifecycle {
     if (run !== null) await closeRun(run, false);
   }
 
-  /**
-   * Go on with the stored run, from the policy it came from. → false where there is none, or it cannot be used, which
-   * is said
-   */
+  /** Resume the stored run from its policy. → false if there is none or it cannot be resumed, which is reported */
   private async resume(command: OpenCommand): Promise<boolean> {
     try {
       const kept = await this.runStore.resume();
@@ -164,9 +161,7 @@ export class RunLifecycle {
       this.post({
         type: "error",
         fatal: false,
-        message:
-          "The stored run could not be continued, a fresh one is started: " +
-          `${error instanceof Error ? error.message : String(error)}`,
+        message: `Started a new run: the stored one cannot be resumed. ${error instanceof Error ? error.message : String(error)}`,
       });
       return false;
     }
@@ -184,9 +179,9 @@ export class RunLifecycle {
     return now() - began;
   }
 
-  /** Open a backend, load the policy, and go on from `from` if given. */
+  /** Open a backend, load the policy, and restore `from` if given. */
   private async begin(downloadTime: number, from: Snapshot | null): Promise<void> {
-    if (this.#opening === null) throw new Error("no run is open; send open first");
+    if (this.#opening === null) throw new Error("no run is open: send the command open first");
     const { command, files } = this.#opening;
     const settings = from?.state.settings ?? configure(defaultSettings, command.settings);
     const stage = command.source.kind === "shipped" ? STAGE_OF_SHIPPED[command.source.name] : "base";
@@ -211,7 +206,7 @@ export class RunLifecycle {
     void run.opened.backend.lost.then((error) => this.onLost(run, error.message));
   }
 
-  /** A replica was given up, or none could be had. */
+  /** A replica was lost or did not start. */
   private readonly replicas = (message: string): void => {
     this.post({ type: "error", fatal: false, message });
     if (this.#run !== null) this.post({ type: "adapter", adapter: adapterOf(this.#run) });

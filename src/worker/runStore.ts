@@ -1,24 +1,24 @@
 /**
- * Keeps a run: its latest state after every step, so that a closed tab or a lost device loses at most the step
- * under way, its start for reset, and a thinned-out timeline for rewinding.
+ * Saves a run: its latest state after every step, so a closed tab or a lost device loses at most the current step; its start,
+ * for reset; and a thinned timeline, for rewinding.
  *
- * Saving overlaps with training: the bytes of step n are written while step n + 1 runs. Only if a write is still
- * under way when the next state is ready does saving wait for it, which keeps what can be lost at one step.
+ * Saving overlaps with training: step n is written while step n + 1 runs. The next save waits for the previous write, so
+ * at most one step can be lost.
  */
 import { z } from "zod";
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from "../training/snapshot";
-import type { SnapshotInfo } from "./protocol";
+import { type SnapshotInfo, STAGES } from "./protocol";
 import { LATEST, type SnapshotStore } from "./store";
 
 const START = "start";
 const TIMELINE = "timeline";
-/** Timeline snapshots kept at most; a full timeline drops every second one and doubles its interval. */
+/** Maximum number of timeline snapshots; a full timeline drops every second one and doubles its interval. */
 const TIMELINE_LENGTH = 24;
 
 const timelineSchema = z.array(
   z.object({
     id: z.string(),
-    stage: z.enum(["base", "sft", "grpo"]),
+    stage: z.enum(STAGES),
     step: z.int(),
     label: z.string().optional(),
     bytes: z.int(),
@@ -32,7 +32,7 @@ export class RunStore {
   #interval = 1;
   #count = 0;
 
-  /** @param onFault told when a write fails: training goes on, but the page must say that nothing is being kept */
+  /** @param onFault called when a write fails: training continues, but the page must say that the run is not being saved */
   constructor(
     private readonly store: SnapshotStore,
     private readonly onFault: (error: Error) => void,
@@ -42,7 +42,7 @@ export class RunStore {
     return this.#timeline;
   }
 
-  /** Begin a fresh run: everything kept of an earlier one is dropped. */
+  /** Start a new run; the stored one is deleted. */
   async start(snapshot: Snapshot): Promise<void> {
     await this.#saving;
     for (const { id } of this.#timeline.length > 0 ? this.#timeline : await this.storedTimeline())
@@ -59,7 +59,7 @@ export class RunStore {
     await this.mark(snapshot, "start");
   }
 
-  /** Go on with the run in the store. → its latest state, or null where there is none that can be read */
+  /** Resume the stored run. → its latest state; null if there is none */
   async resume(): Promise<Snapshot | null> {
     const bytes = await this.store.get(LATEST);
     if (bytes === null) return null;
@@ -70,7 +70,7 @@ export class RunStore {
     return snapshot;
   }
 
-  /** The run's state has moved on: keep it. Waits for an earlier write, not for this one. */
+  /** Save a new state. Waits for the previous write, not for this one. */
   async keep(snapshot: Snapshot): Promise<void> {
     const bytes = encodeSnapshot(snapshot);
     this.#latest = bytes;
@@ -84,14 +84,14 @@ export class RunStore {
     });
   }
 
-  /** Put a snapshot on the timeline. */
+  /** Add a snapshot to the timeline. */
   async mark(snapshot: Snapshot, label?: string): Promise<void> {
     await this.#saving;
     const marking = this.onTimeline(snapshot, encodeSnapshot(snapshot), label);
     if (marking !== null) this.#saving = this.writing(marking);
   }
 
-  /** List the snapshot. → what is left to write, or null where this very step is listed already */
+  /** List the snapshot. → the writes that remain, or null if this step is already listed */
   private onTimeline(
     { state: { stage, step } }: Snapshot,
     bytes: Uint8Array<ArrayBuffer>,
@@ -110,9 +110,9 @@ export class RunStore {
     };
   }
 
-  /** The last kept state, for a new device. @throws Error before the first */
+  /** The last saved state, for a new device. @throws Error before the first */
   latest(): Snapshot {
-    if (this.#latest === null) throw new Error("nothing has been kept of this run yet");
+    if (this.#latest === null) throw new Error("no state of this run has been saved yet");
     return decodeSnapshot(this.#latest);
   }
 
@@ -120,19 +120,17 @@ export class RunStore {
   async reset(): Promise<Snapshot> {
     await this.#saving;
     const bytes = await this.store.get(START);
-    if (bytes === null) throw new Error("the start of this run is not in the store any more; open the run anew");
+    if (bytes === null) throw new Error("the start of this run is no longer in the store: open the run again");
     return decodeSnapshot(bytes);
   }
 
-  /**
-   * A snapshot of the timeline; those after it are dropped from the run. @throws Error when there is none of that id
-   */
+  /** A snapshot of the timeline; later ones are removed. @throws Error when the id is unknown */
   async rewind(id: string): Promise<Snapshot> {
     const index = this.#timeline.findIndex((info) => info.id === id);
     if (index < 0) throw new Error(`there is no snapshot "${id}" in this run`);
     await this.#saving;
     const bytes = await this.store.get(timelineKey(id));
-    if (bytes === null) throw new Error(`snapshot "${id}" is listed but not in the store any more`);
+    if (bytes === null) throw new Error(`snapshot "${id}" is listed but no longer in the store`);
     const snapshot = decodeSnapshot(bytes);
     const later = this.#timeline.splice(index + 1);
     const kept = json(this.#timeline);
@@ -143,12 +141,12 @@ export class RunStore {
     return snapshot;
   }
 
-  /** Resolves when everything handed over so far is durable. */
+  /** Resolves when everything saved so far is durable. */
   settled(): Promise<void> {
     return this.#saving;
   }
 
-  /** Drops every second step (never a labelled one) once the timeline is full; → what was dropped. */
+  /** Drop every second step (never a labelled one) when the timeline is full. → the dropped ones */
   private thin(): SnapshotInfo[] {
     if (this.#timeline.length <= TIMELINE_LENGTH) return [];
     this.#interval *= 2;
@@ -161,7 +159,7 @@ export class RunStore {
     const bytes = await this.store.get(TIMELINE);
     if (bytes === null) return [];
     const parsed = timelineSchema.safeParse(JSON.parse(new TextDecoder().decode(bytes)));
-    if (!parsed.success) throw new Error("the timeline in the store cannot be read; start the run anew");
+    if (!parsed.success) throw new Error("the stored timeline is damaged: start a new run");
     return parsed.data.map(({ label, ...info }) => (label === undefined ? info : { ...info, label }));
   }
 

@@ -109,7 +109,7 @@ describe("the line", () => {
     last().begin();
     expect(last().sent.map(({ type }) => type)).toEqual(["open"]);
     last().end(1006, "");
-    expect(heard.at(-1)).toMatchObject({ type: "connection", state: "lost", message: "The runner does not answer." });
+    expect(heard.at(-1)).toMatchObject({ type: "connection", state: "lost", message: "The runner is not responding." });
   });
 
   test.each([CLOSE_CODES.token, CLOSE_CODES.full])("that is refused with %i is not tried again", (code) => {
@@ -149,8 +149,8 @@ describe("the line", () => {
     last().sayRaw(new Uint8Array(3).buffer);
     last().say({ run: "run", type: "playing", playing: false });
     expect(faults).toEqual([
-      expect.stringContaining("it is text, expected bytes"),
-      expect.stringContaining("do not begin with"),
+      expect.stringContaining("text; expected bytes"),
+      expect.stringContaining("do not start with"),
     ]);
     expect(heard).toHaveLength(1);
   });

@@ -1,25 +1,24 @@
 /**
- * The page's line to a run that lives in the runner (`srpo serve`): the worker's protocol over a WebSocket. To the
- * client it is a port like any other; what a socket has and a worker has not, the line that breaks, is told as
- * `connection` events. When the line is back the run is joined again, and the runner answers with `opened` and where
- * the run stands now.
+ * The page's connection to a run in the runner (`srpo serve`): the worker's protocol over a WebSocket. A lost connection is
+ * reported as `connection` events. After reconnecting, the page joins the run again, and the runner answers with `opened`
+ * and the current state.
  */
-
+import type { Port } from "./client";
 import { decodeMessage, encodeMessage, MAX_EVENT_BYTES } from "./codec";
 import type { Port } from "./port";
 import type { Command, Event } from "./protocol";
 
-/** The subprotocol both sides speak; the token travels as a second one, so that no address ever holds it. */
+/** The subprotocol; the token is sent as a second one, so it is never in an address. */
 export const SUBPROTOCOL = "srpo.v1";
 export const TOKEN_PREFIX = "token.";
-/** Where on the server the socket is. */
+/** Path of the socket on the server. */
 export const SOCKET_PATH = "/run";
 
-/** Why the runner ends a connection. After `token` and `full` there is no use in trying again. */
+/** Why the runner closes a connection. After `token` and `full` the page does not reconnect. */
 export const CLOSE_CODES = { malformed: 4400, token: 4401, full: 4429, tooLarge: 1009, stopped: 1001 } as const;
 const FINAL: ReadonlySet<number> = new Set([CLOSE_CODES.token, CLOSE_CODES.full]);
 
-/** What is used of a WebSocket; the browser's and npm's `ws` both have it. */
+/** The part of WebSocket that we use; the browser's and npm's `ws` both have it. */
 export interface Socket {
   binaryType: string;
   readonly readyState: number;
@@ -31,24 +30,24 @@ export interface Socket {
 }
 
 const OPEN = 1;
-/** Milliseconds between two tries: doubled from the first to the last. */
+/** Milliseconds between attempts, doubling from the first to the last. */
 const FIRST_WAIT = 500;
 const LAST_WAIT = 8000;
 
 export class RunnerPort implements Port {
   #receive: (message: unknown) => void = () => undefined;
   #socket: Socket | null = null;
-  /** What joins the run: sent first on every new line. */
+  /** Joins the run; sent first on every new connection. */
   #open: Extract<Command, { type: "open" }> | null = null;
-  #watch: Extract<Command, { type: "observe" }> | null = null;
+  #observe: Extract<Command, { type: "observe" }> | null = null;
   #wait = FIRST_WAIT;
   #retry: ReturnType<typeof setTimeout> | null = null;
-  #told = false;
+  #reported = false;
   #ended = false;
 
   /**
-   * @param connect begins a new connection
-   * @param onFault told of messages that cannot be decoded
+   * @param connect opens a new connection
+   * @param onFault called for messages that cannot be decoded
    */
   constructor(
     private readonly connect: () => Socket,
@@ -61,18 +60,18 @@ export class RunnerPort implements Port {
 
   send(command: Command): void {
     if (command.type === "open") this.#open = { ...command, resume: true };
-    if (command.type === "observe") this.#watch = command;
+    if (command.type === "observe") this.#observe = command;
     if (this.#socket?.readyState === OPEN) this.#socket.send(encodeMessage(command));
     else if (command.type === "open") this.begin();
     else if (command.type !== "observe" && command.type !== "close")
       this.tell({
         type: "error",
         fatal: false,
-        message: `The runner cannot be reached: "${command.type}" was not sent.`,
+        message: `Not connected to the runner: "${command.type}" was not sent.`,
       });
   }
 
-  /** Hang up for good. */
+  /** Disconnect for good. */
   end(): void {
     this.#ended = true;
     if (this.#retry !== null) clearTimeout(this.#retry);
@@ -86,8 +85,8 @@ export class RunnerPort implements Port {
     socket.binaryType = "arraybuffer";
     socket.addEventListener("open", () => {
       this.#wait = FIRST_WAIT;
-      this.#told = false;
-      for (const command of [this.#open, this.#watch]) if (command !== null) socket.send(encodeMessage(command));
+      this.#reported = false;
+      for (const command of [this.#open, this.#observe]) if (command !== null) socket.send(encodeMessage(command));
     });
     socket.addEventListener("message", ({ data }) => {
       try {
@@ -95,12 +94,12 @@ export class RunnerPort implements Port {
       } catch (error) {
         this.onFault(
           new Error(
-            `A message from the runner could not be read: ${error instanceof Error ? error.message : String(error)}`,
+            `Received an unreadable message from the runner: ${error instanceof Error ? error.message : String(error)}`,
           ),
         );
       }
     });
-    // Every error is followed by a close, which is where it is told.
+    // Every error is followed by a close, which reports it.
     socket.addEventListener("error", () => undefined);
     socket.addEventListener("close", ({ code, reason }) => this.lost(code, reason));
   }
@@ -112,13 +111,13 @@ export class RunnerPort implements Port {
       this.#ended = true;
       return this.tell({ type: "connection", state: "refused", message: reason });
     }
-    if (!this.#told)
+    if (!this.#reported)
       this.tell({
         type: "connection",
         state: "lost",
-        message: reason === "" ? "The runner does not answer." : `${reason}.`,
+        message: reason === "" ? "The runner is not responding." : `${reason}.`,
       });
-    this.#told = true;
+    this.#reported = true;
     this.#retry = setTimeout(() => this.begin(), this.#wait);
     this.#wait = Math.min(LAST_WAIT, 2 * this.#wait);
   }
@@ -128,8 +127,8 @@ export class RunnerPort implements Port {
   }
 }
 
-/** @throws Error when the message is text: this protocol has none */
+/** @throws Error for text: the protocol is binary */
 function bytesOf(data: unknown): Uint8Array {
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
-  throw new Error(`it is ${typeof data === "string" ? "text" : "of no known kind"}, expected bytes`);
+  throw new Error(`${typeof data === "string" ? "text" : "an unknown type"}; expected bytes`);
 }

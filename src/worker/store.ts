@@ -1,7 +1,4 @@
-/**
- * Where snapshots are kept so that closing the tab loses at most the last step: a small key-value store behind
- * an interface, kept in IndexedDB by the page and in memory by tests and by browsers that refuse IndexedDB.
- */
+/** A key-value store for snapshots: IndexedDB on the page; memory in tests and in browsers that forbid IndexedDB. */
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 
 export interface SnapshotStore {
@@ -37,7 +34,7 @@ interface Schema extends DBSchema {
 export class IndexedDbStore implements SnapshotStore {
   private constructor(private readonly db: IDBPDatabase<Schema>) {}
 
-  /** @throws DOMException where the browser forbids storage (some private windows): fall back to MemoryStore. */
+  /** @throws DOMException when the browser forbids storage (some private windows): fall back to MemoryStore. */
   static async open(name = "srpo-playground"): Promise<IndexedDbStore> {
     const db = await openDB<Schema>(name, 1, { upgrade: (fresh) => void fresh.createObjectStore("snapshots") });
     return new IndexedDbStore(db);

@@ -1,16 +1,16 @@
 /**
- * Where a stored run came from: a shipped policy's name, or the very files that a visitor dropped, so that a reload can
- * go on with a policy that exists nowhere else.
+ * The policy that the stored run started from: a shipped policy's name, or the files that a visitor dropped, so a reload can
+ * resume a policy that exists nowhere else.
  */
 import { z } from "zod";
-import type { PolicySource } from "./protocol";
+import { type PolicySource, SHIPPED } from "./protocol";
 import type { SnapshotStore } from "./store";
 
 const KEY = "source";
 const fileKey = (path: string): string => `source:${path}`;
 
 const recordSchema = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("shipped"), name: z.enum(["base", "sft", "srpo"]) }),
+  z.object({ kind: z.literal("shipped"), name: z.enum(SHIPPED) }),
   z.object({ kind: z.literal("files"), paths: z.array(z.string()) }),
 ]);
 
@@ -23,14 +23,14 @@ export async function storeSource(store: SnapshotStore, source: PolicySource): P
   await store.put(KEY, new Uint8Array(new TextEncoder().encode(JSON.stringify(record))));
 }
 
-/** Null where no run is stored. @throws Error when a file of it is gone */
+/** Null if no run is stored. @throws Error when a file is missing */
 export async function storedSource(store: SnapshotStore): Promise<PolicySource | null> {
   const record = await readRecord(store);
   if (record === null || record.kind === "shipped") return record;
   const files = await Promise.all(
     record.paths.map(async (path) => {
       const bytes = await store.get(fileKey(path));
-      if (bytes === null) throw new Error(`the stored policy's file ${path} is gone`);
+      if (bytes === null) throw new Error(`the file ${path} of the stored policy is missing`);
       return { path, bytes: Uint8Array.from(bytes).buffer };
     }),
   );
@@ -41,6 +41,6 @@ async function readRecord(store: SnapshotStore): Promise<z.output<typeof recordS
   const bytes = await store.get(KEY);
   if (bytes === null) return null;
   const parsed = recordSchema.safeParse(JSON.parse(new TextDecoder().decode(bytes)));
-  if (!parsed.success) throw new Error("the record of the stored run's policy cannot be read");
+  if (!parsed.success) throw new Error("the stored policy's record is damaged");
   return parsed.data;
 }

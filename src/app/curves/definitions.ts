@@ -1,4 +1,4 @@
-/** The curves of the page: which metrics, in which order and hue, on which axis. */
+/** The page's curves: metrics, order, colours and axes. */
 import type { Stage, StepMetrics } from "../../worker/protocol";
 import { number, percent } from "../state/words";
 
@@ -8,7 +8,7 @@ export interface Series {
   readonly key: MetricKey;
   readonly label: string;
   readonly hue: string;
-  /** Told apart without colour too. */
+  /** Distinguishes series without colour. */
   readonly dash?: string;
 }
 
@@ -18,12 +18,12 @@ export interface Curve {
   readonly kind: "lines" | "stack";
   readonly size: "large" | "small";
   readonly series: readonly Series[];
-  /** Fixed ends of the axis; else from the data. */
+  /** Fixed range of the axis; default: from the data. */
   readonly domain?: readonly [number, number];
-  /** Drawn around zero even where the data do not reach it. */
+  /** The axis always includes zero. */
   readonly fromZero?: boolean;
   readonly show: (value: number) => string;
-  /** For stacks: whose extremes survive decimation. */
+  /** For stacks: the series whose extremes survive decimation. */
   readonly leading?: MetricKey;
 }
 
@@ -47,7 +47,7 @@ const GRPO: readonly Curve[] = [
     ],
   },
   {
-    title: "What reflecting did",
+    title: "Effect of reflecting",
     unit: "share of samples",
     kind: "stack",
     size: "large",
@@ -113,7 +113,7 @@ const GRPO: readonly Curve[] = [
   },
   {
     title: "Entropy",
-    unit: "nats a token",
+    unit: "nats per token",
     kind: "lines",
     size: "small",
     fromZero: true,
@@ -122,7 +122,7 @@ const GRPO: readonly Curve[] = [
   },
   {
     title: "KL",
-    unit: "nats a token from the start",
+    unit: "nats per token, from the start",
     kind: "lines",
     size: "small",
     fromZero: true,
@@ -152,7 +152,7 @@ const GRPO: readonly Curve[] = [
 const SFT: readonly Curve[] = [
   {
     title: "SFT loss",
-    unit: "nats a token",
+    unit: "nats per token",
     kind: "lines",
     size: "large",
     fromZero: true,
@@ -179,5 +179,5 @@ const SFT: readonly Curve[] = [
   },
 ];
 
-/** The base stage trains nothing: it shows what GRPO would draw, empty or from a run before. */
+/** The base stage does not train: it shows the GRPO curves, empty or from earlier steps. */
 export const curvesOf = (stage: Stage): readonly Curve[] => (stage === "sft" ? SFT : GRPO);

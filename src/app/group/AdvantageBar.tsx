@@ -1,7 +1,4 @@
-/**
- * An advantage as a bar on the zero line that all rows share, and its number beside it, clear of every bar; where
- * weights were moved, the old bar stays as an outline.
- */
+/** An advantage as a bar from a zero line shared by all rows, and its number; after moving a slider the old bar stays as an outline. */
 import { explainAdvantage } from "../../srpo/explain";
 import type { Trainer } from "../../srpo/types";
 import { Why } from "../parts/Why";
@@ -10,11 +7,11 @@ import { number, signed } from "../state/words";
 interface AdvantageBarProps {
   readonly advantage: number | null;
   readonly ghost: number | null;
-  /** Every row's total, as the group was normalised. */
+  /** Every row's total reward. */
   readonly totals: readonly (number | null)[];
   readonly row: number;
   readonly preset: Trainer;
-  /** |A| at the end of the bar. */
+  /** |A| at the end of the axis. */
   readonly reach: number;
 }
 

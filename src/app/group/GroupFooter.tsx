@@ -1,4 +1,4 @@
-/** What the group amounts to: mean, spread, the formula; and in words where there is nothing to learn from it. */
+/** The group's mean, standard deviation and formula; and a sentence if there is nothing to learn from it. */
 import type { GroupRecord, Settings } from "../../worker/protocol";
 import { Why } from "../parts/Why";
 import { type ShownScores, scoreOf } from "../state/rescoring";
@@ -11,16 +11,11 @@ function verdict(group: GroupRecord, scores: ShownScores): string | null {
   const nothingRight = scored.every((score) => !score.firstRight && !score.refinedRight);
   if (scores.normalised?.flat) {
     const moved = group.samples.some((sample) => changeDirection(sample) !== "same") ? ` ${MOVED_BY_OTHERS}` : "";
-    return nothingRight
-      ? "Nothing is right and every reward is the same: no response is better than another, so this group teaches " +
-          "nothing. Its advantages are exactly 0." +
-          moved
-      : "Every reward is the same: no response is better than another, so this group teaches nothing. Its advantages " +
-          "are exactly 0." +
-          moved;
+    const what = nothingRight ? "No answer is right and all rewards are equal" : "All rewards are equal";
+    return `${what}: every advantage is 0, so this group teaches nothing.${moved}`;
   }
   if (nothingRight)
-    return "Nothing is right in this group. What still differs, such as format and length, is all that it can teach.";
+    return "No answer in this group is right. It can only teach what still differs, such as format and length.";
   return null;
 }
 
@@ -28,13 +23,13 @@ interface GroupFooterProps {
   readonly group: GroupRecord;
   readonly scores: ShownScores;
   readonly settings: Settings;
-  /** Prepared or sampled: nothing is trained on it. */
+  /** Prepared or sampled, not used for training. */
   readonly onlyShown: boolean;
 }
 
 export function GroupFooter({ group, scores, settings, onlyShown }: GroupFooterProps) {
   const { normalised, moved } = scores;
-  const said = verdict(group, scores);
+  const sentence = verdict(group, scores);
   return (
     <footer className="group-footer">
       {normalised && (
@@ -42,14 +37,14 @@ export function GroupFooter({ group, scores, settings, onlyShown }: GroupFooterP
           <Why
             label={`Group mean ${number(normalised.mean)}, standard deviation ${number(normalised.std)}`}
             explain={() => ({
-              title: "Rewards against each other",
+              title: "Rewards compared within the group",
               formula: "A = (r − mean) / (std + ε)",
               numbers:
                 `mean ${number(normalised.mean, 3)} · std ${number(normalised.std, 3)} · preset ` +
                 `${settings.grpo.preset}`,
               sentence:
-                "A response is judged only against the others to the same question: better than the mean is " +
-                "encouraged, worse is discouraged.",
+                "Each response is compared only with the others to the same question: above the mean it becomes more " +
+                "likely, below the mean less likely.",
             })}
           >
             group mean <b>{number(normalised.mean)}</b> · std <b>{number(normalised.std)}</b>
@@ -57,11 +52,11 @@ export function GroupFooter({ group, scores, settings, onlyShown }: GroupFooterP
           <span className="formula">A = (r − mean) / std</span>
         </p>
       )}
-      {said && <p className="group-verdict">{said}</p>}
+      {sentence && <p className="group-verdict">{sentence}</p>}
       {moved && (
         <p className="group-moved" role="status">
-          The weights were moved: these are the new numbers, the old ones stay as ghosts.{" "}
-          {onlyShown ? "Training will use the new weights." : "Training will use this from the next step."}
+          Numbers with the new reward weights; the old ones are struck through.{" "}
+          {onlyShown ? "Training will use the new weights." : "Training will use them from the next step."}
         </p>
       )}
     </footer>

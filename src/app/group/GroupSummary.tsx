@@ -1,4 +1,4 @@
-/** The step at a glance: how often the first and the refined answer are right, and what reflecting did. */
+/** Summary of the step: how often the first and the refined answer are right, and the transitions. */
 import { TRANSITIONS } from "../../srpo/types";
 import type { GroupRecord } from "../../worker/protocol";
 import type { StepGroups } from "../state/groups";
@@ -12,7 +12,7 @@ export function GroupSummary({ step, group }: { readonly step: StepGroups; reado
     scores.filter(test).length / Math.max(1, scores.length);
   const scored = scores.length > 0;
   return (
-    <section className={`summary${scored ? "" : " is-empty"}`} aria-label="This step at a glance">
+    <section className={`summary${scored ? "" : " is-empty"}`} aria-label="Summary of this step">
       <h2>{all.length > 1 ? `All ${all.length} problems of this step` : "This group"}</h2>
       <div className="summary-figures">
         <p className="figure segment-first">

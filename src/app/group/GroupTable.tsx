@@ -1,4 +1,4 @@
-/** The hero: all responses to one problem, what they said, what they earned, and how far they are pushed. */
+/** The group: all responses to one problem, their segments, rewards and advantages. */
 import { useMemo } from "react";
 import type { GroupRecord, Settings } from "../../worker/protocol";
 import { Icon } from "../parts/Icon";
@@ -10,7 +10,7 @@ import { SampleRow } from "./SampleRow";
 
 interface GroupTableProps {
   readonly group: GroupRecord;
-  /** As the controls say: the table is re-scored under these at once. */
+  /** As on the controls: the table is re-scored with them immediately. */
   readonly settings: Settings;
   readonly onlyShown: boolean;
 }
@@ -45,12 +45,8 @@ export function GroupTable({ group, settings, onlyShown }: GroupTableProps) {
             <th scope="col" className="head-advantage">
               Advantage
             </th>
-            <th
-              scope="col"
-              className="head-probability"
-              title="How the update moved the log-probability of the response itself"
-            >
-              log p moved
+            <th scope="col" className="head-probability" title="Change of the response's log-probability by the update">
+              Δ log p
             </th>
           </tr>
         </thead>

@@ -1,4 +1,4 @@
-/** The four phases of a step, lit as they happen. */
+/** The four phases of a step, highlighted as they run. */
 import { useRun } from "../state/hooks";
 import { PHASES } from "../state/run";
 import { PHASE_WORDS } from "../state/words";
@@ -7,7 +7,7 @@ export function PhaseLights() {
   const running = useRun((state) => state.running);
   const done = useRun((state) => state.done);
   const stage = useRun((state) => state.stage);
-  // The base stage asks and scores; it trains nothing.
+  // The base stage only samples and scores.
   const phases = stage === "base" ? PHASES.filter((phase) => phase !== "update") : PHASES;
   const reached = done === null ? -1 : PHASES.indexOf(done);
   return (
@@ -23,7 +23,7 @@ export function PhaseLights() {
           >
             <i aria-hidden="true" />
             {PHASE_WORDS[phase].label}
-            {state !== "" && <span className="visually-hidden">, {state === "is-running" ? "under way" : "done"}</span>}
+            {state !== "" && <span className="visually-hidden">, {state === "is-running" ? "running" : "done"}</span>}
           </li>
         );
       })}

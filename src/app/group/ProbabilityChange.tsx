@@ -1,4 +1,4 @@
-/** What the update did to this very response: its log-probability before and after. The point of the method, seen. */
+/** The response's log-probability before and after the update. */
 import type { SampleRecord } from "../../worker/protocol";
 import { Why } from "../parts/Why";
 import { changeDirection, movedByOthers, probabilityChange } from "../state/tokens";
@@ -14,16 +14,15 @@ export function ProbabilityChange({ sample, row }: { readonly sample: SampleReco
   return (
     <Why
       className={`probability is-${direction}`}
-      label={`Response ${row + 1}: log-probability from ${number(before)} to ${number(after)}`}
+      label={`Response ${row + 1}: log-probability ${number(before)} before, ${number(after)} after the update`}
       explain={() => ({
-        title: `Response ${row + 1} by this step`,
+        title: `Effect of this step on response ${row + 1}`,
         formula: "log p(response) = Σ log p(token)",
-        numbers: `${number(before, 3)} → ${number(after, 3)}, that is × ${number(Math.exp(by), 3)} in probability`,
+        numbers: `${number(before, 3)} → ${number(after, 3)}: probability × ${number(Math.exp(by), 3)}`,
         sentence:
           direction === "same"
-            ? "The update hardly changed how probable this response is."
-            : `The update made the policy ${direction === "up" ? "more" : "less"} likely to say exactly this ` +
-              `again.${movedByOthers(sample)}`,
+            ? "The update hardly changed the probability of this response."
+            : `The update made this exact response ${direction === "up" ? "more" : "less"} likely.${movedByOthers(sample)}`,
       })}
     >
       <span className="probability-by">

@@ -1,6 +1,4 @@
-/**
- * The problem on show: its picture as the policy sees it, the question, the answer, and the way to the other problems.
- */
+/** The problem: its picture as the policy sees it, question and answer, and buttons for the step's other problems. */
 import type { GroupRecord } from "../../worker/protocol";
 import { Icon } from "../parts/Icon";
 import { PixelPicture } from "../parts/PixelPicture";
@@ -12,19 +10,17 @@ import { GroupSummary } from "./GroupSummary";
 import { PhaseLights } from "./PhaseLights";
 
 const PICTURE_SIDE = 192;
-/** Pictures after the first, of a data set's question about several. */
+/** Further pictures of a question about several. */
 const MORE_SIDE = 72;
-/** Letters of a question beyond which it is set as text, not as a headline. */
+/** Characters above which a question is set as text, not as a headline. */
 const LONG_QUESTION = 70;
 
 function origin(step: StepGroups, now: number | null, ready: boolean): string {
   switch (step.origin) {
     case "prepared":
-      return ready
-        ? "A prepared group, until the policy has answered"
-        : "A prepared group, shown until the engine is ready";
+      return ready ? "Example group, until the policy has answered" : "Example group, until the engine is ready";
     case "sampled":
-      return "Fresh samples; nothing is trained on them";
+      return "New samples, not used for training";
     case "training":
       return now === null ? `Step ${step.step}` : `Looking back at step ${step.step}`;
     default:
@@ -38,7 +34,7 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
   const viewedStep = useGroups((state) => state.viewedStep);
   const ready = useRun(canSteer);
   const count = step.groups.length;
-  const choose = (by: number): void =>
+  const select = (by: number): void =>
     playground.live.groups.change((state) => ({ ...state, selectedGroup: (selectedGroup + by + count) % count }));
   const { problem } = group;
   const size = problem.fullSize ?? problem.picture;
@@ -47,10 +43,7 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
       <PixelPicture
         picture={problem.picture}
         size={PICTURE_SIDE}
-        alt={
-          `The picture of the problem, ${size.width} by ${size.height} pixels: ` +
-          `${FAMILY_WORDS[problem.family] ?? problem.family}`
-        }
+        alt={`${FAMILY_WORDS[problem.family] ?? problem.family}, ${size.width} by ${size.height} pixels`}
       />
       <div className="problem-text">
         <p className="problem-kind">
@@ -62,7 +55,7 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
               className="text-button"
               onClick={() => playground.live.groups.change((state) => ({ ...state, viewedStep: null }))}
             >
-              back to now
+              Back to now
             </button>
           )}
         </p>
@@ -77,13 +70,13 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
                 key={index}
                 picture={picture}
                 size={MORE_SIDE}
-                alt={`Picture ${index + 2} of the problem, ${picture.width} by ${picture.height} pixels`}
+                alt={`Picture ${index + 2}, ${picture.width} by ${picture.height} pixels`}
               />
             ))}
           </div>
         )}
         <p className="problem-answer">
-          The right answer is <b>{problem.answer}</b>
+          Right answer: <b>{problem.answer}</b>
         </p>
         <div className="problem-foot">
           {count > 1 && (
@@ -91,7 +84,7 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
               <button
                 type="button"
                 className="icon-button"
-                onClick={() => choose(-1)}
+                onClick={() => select(-1)}
                 aria-label="Previous problem"
                 title="Previous problem (P)"
               >
@@ -103,7 +96,7 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
               <button
                 type="button"
                 className="icon-button"
-                onClick={() => choose(1)}
+                onClick={() => select(1)}
                 aria-label="Next problem"
                 title="Next problem (N)"
               >
@@ -122,7 +115,7 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
                 className="button"
                 disabled={!ready}
                 onClick={() => playground.sample(true)}
-                title="Always the most probable word"
+                title="Always takes the most likely word"
               >
                 Ask greedily
               </button>

@@ -1,17 +1,17 @@
-/** A total as its terms, stacked from one zero line; what takes away hangs to the left of it. */
+/** The total reward as stacked terms from a zero line; negative terms are to its left. */
 import { explainTerm, explainTotal, type Explanation as MethodExplanation } from "../../srpo/explain";
 import type { RewardConfig } from "../../srpo/types";
 import { type Explanation, hideWhy, showWhy, Why } from "../parts/Why";
 import type { ShownRow } from "../state/rescoring";
 import { number, signed, TERMS } from "../state/words";
 
-/** Left and right end of the bars of one table, in reward. */
+/** Ends of the axis of one table, in reward. */
 export interface RewardScale {
   readonly min: number;
   readonly max: number;
 }
 
-/** What the weights can pay at most and at least, so that bars keep their scale from group to group. */
+/** The range that the weights allow, so bars keep their scale from group to group. */
 export function rewardScale(reward: RewardConfig, rows: readonly ShownRow[]): RewardScale {
   const { kept, fixed, spoilt, stillWrong } = reward.effectiveness;
   const weight = reward.effectivenessWeight;

@@ -1,4 +1,4 @@
-/** The opened row: the response word for word with its tags, why its format failed, and every term with its reason. */
+/** The opened row: the full response with its tags, its format errors, and the reason for every term. */
 import { explainTerm } from "../../srpo/explain";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import { type ShownRow, scoreOf } from "../state/rescoring";
@@ -24,7 +24,7 @@ export function SampleDetail({ sample, shown: { facts }, row, settings }: Sample
             sample={sample}
             at={sample.tokens.map((_, at) => at)}
             grpo={settings.grpo}
-            label={`Response ${row + 1}, word for word`}
+            label={`Response ${row + 1}, full text`}
             reachable
           />
         </p>
@@ -49,10 +49,9 @@ export function SampleDetail({ sample, shown: { facts }, row, settings }: Sample
           </dl>
         )}
         <p className="detail-numbers">
-          {whole.tokens} tokens
-          {whole.tokens > sample.tokens.length && ` (the first ${sample.tokens.length} are shown)`} · log p{" "}
+          {whole.tokens} tokens{whole.tokens > sample.tokens.length && ` (first ${sample.tokens.length} shown)`} · log p{" "}
           {number(whole.logprob)} · mean entropy {number(whole.entropy / Math.max(1, whole.tokens), 3)} nats
-          {facts && <> · first think and answer {facts.baseTokens} tokens</>}
+          {facts && <> · first solution {facts.baseTokens} tokens</>}
         </p>
       </td>
     </tr>

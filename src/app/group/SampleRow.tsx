@@ -1,4 +1,4 @@
-/** One response of the group, from its words to its push; opens to the whole text and every term. */
+/** One response of the group: segments, reward, advantage; opens to the full text and every term. */
 import { useState } from "react";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import { TransitionChip } from "../parts/TransitionChip";
@@ -26,11 +26,11 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
   const error = errorOf(sample);
   const { grpo } = settings;
   const broken = score !== null && !score.wellFormed;
-  // Only what could be read was graded: words in an answer block that never ends have no mark, and the chip says so.
+  // Only a closed answer block is graded: an unclosed one gets no mark, and the chip says so.
   const readable = score !== null && (score.firstSolution?.answer ?? "") !== "";
-  const said = tokensBySegment(sample);
-  const unread = score !== null && !readable && said.first.answer.length > 0;
-  const unreadRefined = score !== null && score.refinedSolution === null && said.refined.answer.length > 0;
+  const segments = tokensBySegment(sample);
+  const unread = score !== null && !readable && segments.first.answer.length > 0;
+  const unreadRefined = score !== null && score.refinedSolution === null && segments.refined.answer.length > 0;
   return (
     <>
       <tr className={`sample${open ? " is-open" : ""}${score?.transition ? ` is-${score.transition}` : ""}`}>
@@ -39,7 +39,7 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
             type="button"
             className="row-toggle"
             aria-expanded={open}
-            aria-label={`Response ${row + 1}: ${open ? "close" : "open"} the whole text`}
+            aria-label={`Response ${row + 1}: ${open ? "hide" : "show"} the full text`}
             onClick={() => setOpen(!open)}
           >
             {row + 1}
@@ -72,7 +72,7 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
         </td>
         {error !== null ? (
           <td className="cell-error" colSpan={4}>
-            <strong>Could not be scored.</strong> {error} It takes no part in this step.
+            <strong>Not scored.</strong> {error} It is not used in this step.
           </td>
         ) : (
           <>
@@ -89,7 +89,7 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
                 </span>
               )}
               {!sample.finished && (
-                <span className="flaw" title="The response ran into the length limit before it ended.">
+                <span className="flaw" title="The response reached the length limit.">
                   cut off
                 </span>
               )}

@@ -1,4 +1,4 @@
-/** One segment of one response: the answer first, because it is what one looks for, then the thought in small. */
+/** One segment of a response: the answer first, then the reasoning in small type. */
 import type { FocusEvent } from "react";
 import type { Segment } from "../../srpo/types";
 import type { SampleRecord, Settings } from "../../worker/protocol";
@@ -8,10 +8,10 @@ import { separator, strayTokens, tokensBySegment } from "../state/tokens";
 import { SEGMENTS } from "../state/words";
 import { Tokens } from "./Tokens";
 
-/** Letters of an answer beyond which a cell may be too narrow for it: then the whole is shown on focus too. */
+/** Characters above which an answer may not fit its cell: the full text is then also shown on focus. */
 const LONG_ANSWER = 10;
 
-/** Tokens of a thought drawn in a closed row, which has three lines: a long response would be thousands of elements. */
+/** Tokens drawn in a closed row of three lines: a long response would be thousands of elements. */
 const CLOSED_TOKENS = 60;
 
 /** Tokens of a tooltip. */
@@ -21,12 +21,12 @@ interface SegmentCellProps {
   readonly sample: SampleRecord;
   readonly segment: Segment;
   readonly row: number;
-  /** Null where this segment gives no answer or nothing has been scored yet. */
+  /** Null if the segment has no answer or is not scored yet. */
   readonly right: boolean | null;
-  /** The answer's block never ends: its words are shown, but nobody could grade them. */
+  /** The answer block is not closed, so it was not graded. */
   readonly unread?: boolean;
   readonly grpo: Settings["grpo"];
-  /** The row is open: everything is shown. */
+  /** The row is open: show everything. */
   readonly open: boolean;
 }
 
@@ -42,7 +42,7 @@ export function SegmentCell({ sample, segment, row, right, unread = false, grpo,
     at.map((index) => sample.tokens[index] ?? "").join(separator(sample));
   const whole = words(answer);
   const title = `Response ${row + 1}, ${name.toLowerCase()}, answer`;
-  /** Reachable by key, unlike the dozens of short answers. */
+  /** Long answers can be focused; there are too many short ones. */
   const readWhole = {
     tabIndex: 0,
     role: "note",
@@ -65,11 +65,11 @@ export function SegmentCell({ sample, segment, row, right, unread = false, grpo,
           at={open ? stray : stray.slice(0, CLOSED_TOKENS)}
           grpo={grpo}
           className="stray"
-          label={`Response ${row + 1}, outside of every block`}
+          label={`Response ${row + 1}, text outside any block`}
         />
       )}
       {nothing && stray.length === 0 && (
-        <span className="segment-nothing">{segment === "reflection" ? "no reflection" : "nothing said"}</span>
+        <span className="segment-nothing">{segment === "reflection" ? "no reflection" : "empty"}</span>
       )}
       {answer.length > 0 && (
         <span

@@ -1,4 +1,4 @@
-/** Text as the tokens it is made of: point at one (or walk with the arrow keys) to see its probability. */
+/** Text as tokens: point at one, or move with the arrow keys, to see its probability. */
 import { Fragment, type ReactNode, useState } from "react";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import { hideWhy, showWhy } from "../parts/Why";
@@ -10,25 +10,23 @@ interface TokensProps {
   readonly grpo: Settings["grpo"];
   readonly label: string;
   readonly className?: string;
-  /**
-   * In the order of the tab key: only in the opened row, which shows every token; else there would be dozens of stops.
-   */
+  /** Reachable with Tab: only in the opened row, otherwise there would be dozens of stops. */
   readonly reachable?: boolean;
 }
 
-/** Below this probability a token is underlined: the places where sampling decided. */
+/** Tokens below this probability are underlined: sampling decided there. */
 const UNSURE = 0.5;
 
-/** Clauses of up to so many tokens are kept on one line: "3 + 5 = 8 ;". */
+/** Clauses of at most this many tokens stay on one line: "3 + 5 = 8 ;". */
 const LONGEST_CLAUSE = 7;
 
-/** Tokens up to a semicolon, and it. */
+/** Tokens up to and including a semicolon. */
 interface Clause {
   readonly words: readonly number[];
   readonly end: number | null;
 }
 
-/** Tokens cut after each semicolon, so that lines break where thoughts do. */
+/** Tokens split after each semicolon, so lines break between statements. */
 function clauses(sample: SampleRecord, at: readonly number[]): readonly Clause[] {
   const cut: Clause[] = [];
   let words: number[] = [];

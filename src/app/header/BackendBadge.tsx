@@ -1,7 +1,4 @@
-/**
- * Where the policy lives: backend, adapter, speed; on demand what it cost to start and why better backends were passed
- * over.
- */
+/** Where the policy runs: backend, adapter, speed; in the panel the start-up times and why faster backends were skipped. */
 import { useId, useState } from "react";
 import { Icon } from "../parts/Icon";
 import { useRun } from "../state/hooks";
@@ -11,7 +8,7 @@ const PROGRESS_WORDS = {
   download: "Loading the policy",
   device: "Opening the device",
   selfTest: "Testing the kernels",
-  load: "Placing the weights",
+  load: "Loading the weights",
   evaluate: "Evaluating",
   restore: "Restoring",
 } as const;
@@ -31,7 +28,7 @@ export function BackendBadge() {
     return (
       <p className={`badge is-starting${status === "failed" ? " is-failed" : ""}`} role="status">
         <i className="badge-light" aria-hidden="true" />
-        {status === "failed" ? "No policy is open" : progress ? PROGRESS_WORDS[progress.what] : "Starting the engine"}
+        {status === "failed" ? "No policy loaded" : progress ? PROGRESS_WORDS[progress.what] : "Starting the engine"}
         {progress && progress.total > 0 && (
           <progress max={progress.total} value={progress.done} aria-label={PROGRESS_WORDS[progress.what]} />
         )}
@@ -81,12 +78,12 @@ export function BackendBadge() {
       <div id={panel} className="badge-panel" hidden={!open} tabIndex={-1}>
         <h2>
           <Icon name="chip" />
-          {served ? "Trained by the runner" : "Trained here, in this tab"}
+          {served ? "Training in Node" : "Training in this tab"}
         </h2>
         {served && (
           <p>
-            The run lives in a Node process and continues when this tab is closed. Its policy came from {served.policy}
-            {served.data !== null && <>, its problems from {served.data}</>}.
+            The run is in a Node process on your machine and continues when this tab is closed. Policy: {served.policy}.
+            {served.data !== null && <> Problems: {served.data}.</>}
           </p>
         )}
         <p>
@@ -95,11 +92,11 @@ export function BackendBadge() {
         </p>
         {passed && (
           <p className="badge-passed">
-            <b>{BACKEND_WORDS[passed.backend]} was passed over:</b> {passed.why}
+            <b>{BACKEND_WORDS[passed.backend]} was skipped:</b> {passed.why}
           </p>
         )}
         <table>
-          <caption>What it cost to start</caption>
+          <caption>Start-up time</caption>
           <tbody>
             <tr>
               <th scope="row">Download</th>
@@ -110,7 +107,7 @@ export function BackendBadge() {
               <td>{milliseconds(device)}</td>
             </tr>
             <tr>
-              <th scope="row">Compiling the kernels</th>
+              <th scope="row">Compiling kernels</th>
               <td>{milliseconds(pipelines)}</td>
             </tr>
             <tr>
@@ -118,11 +115,11 @@ export function BackendBadge() {
               <td>{milliseconds(selfTest)}</td>
             </tr>
             <tr>
-              <th scope="row">Weights</th>
+              <th scope="row">Loading the weights</th>
               <td>{milliseconds(load)}</td>
             </tr>
             <tr className="total">
-              <th scope="row">Together</th>
+              <th scope="row">Total</th>
               <td>{milliseconds(download + device + pipelines + selfTest + load)}</td>
             </tr>
           </tbody>

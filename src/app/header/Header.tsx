@@ -1,4 +1,4 @@
-/** The page's head: name, stages, transport, where it runs, and the page's own switches. */
+/** The page's header: name, stages, transport, backend, link, theme, help. */
 import { Icon } from "../parts/Icon";
 import { usePlayground, useRun, useView } from "../state/hooks";
 import { encodeLink, isFreshLink } from "../state/link";
@@ -30,7 +30,7 @@ export function Header() {
   const share = async (): Promise<void> => {
     const link = `${location.origin}${location.pathname}${encodeLink(settings, start)}`;
     history.replaceState(null, "", link);
-    // This browser has the run already: reloaded or followed again, the link goes on with it.
+    // This browser already has the run: opening or reloading the link resumes it.
     isFreshLink(location.hash, localStorage);
     try {
       await navigator.clipboard.writeText(link);
@@ -38,14 +38,14 @@ export function Header() {
         "info",
         "Link copied",
         link.includes("#")
-          ? "It carries the start and the settings that differ from the defaults."
-          : "Start and settings are the defaults, so it is the plain address.",
+          ? "It contains the starting policy and the settings that differ from the defaults."
+          : "All settings are the defaults, so it is the plain address.",
       );
     } catch (error) {
       playground.notify(
         "info",
-        "The link is in the address bar",
-        `It could not be copied by itself: ${error instanceof Error ? error.message : String(error)}`,
+        "Copy the link from the address bar",
+        `The browser did not allow copying: ${error instanceof Error ? error.message : String(error)}`,
       );
     }
   };
@@ -68,7 +68,7 @@ export function Header() {
         >
           <Icon name="sliders" />
         </button>
-        {/* The address of a served run holds its token, and its policy is on one machine only. */}
+        {/* The address of a served run contains its token, and its policy is on one machine only. */}
         {!served && (
           <button
             type="button"
@@ -84,8 +84,8 @@ export function Header() {
           type="button"
           className="icon-button"
           onClick={toggleTheme}
-          aria-label="Light or dark"
-          title={`Light or dark (T)${theme === "system" ? ", now as the system says" : ""}`}
+          aria-label="Light or dark theme"
+          title={`Light or dark theme (T)${theme === "system" ? ", currently the system setting" : ""}`}
         >
           <Icon name="moon" />
         </button>
@@ -94,7 +94,7 @@ export function Header() {
           className="icon-button"
           onClick={() => view.setState({ help: true })}
           aria-label="Help"
-          title="What do these buttons do? (?)"
+          title="Help (?)"
         >
           <Icon name="help" />
         </button>

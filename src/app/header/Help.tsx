@@ -1,6 +1,7 @@
-/** What the page shows, what its buttons do, its keys; and a corner for whoever tests it. */
+/** The help dialog: what the page shows, what its buttons do, its keys, and a section for developers. */
 import { useEffect, useRef } from "react";
 import { TRANSITIONS } from "../../srpo/types";
+import { STAGES } from "../../worker/protocol";
 import { Icon } from "../parts/Icon";
 import { TransitionChip } from "../parts/TransitionChip";
 import { usePlayground, useRun, useView } from "../state/hooks";
@@ -9,20 +10,20 @@ import { view } from "../state/view";
 import { SEGMENTS, STAGE_WORDS, TRANSITION_WORDS } from "../state/words";
 
 const BUTTONS = [
-  { icon: "reset", name: "Reset", what: "Back to the start of this run: weights, optimiser, random numbers, data." },
-  { icon: "play", name: "Play", what: "Takes steps until paused, and goes on from reflection SFT to GRPO by itself." },
-  { icon: "step", name: "Step", what: "One whole step, or the rest of the step under way." },
+  { icon: "reset", name: "Reset", what: "Return to the start of this run: weights, optimiser, random numbers, data." },
+  { icon: "play", name: "Play", what: "Train until paused; continues from reflection SFT to GRPO automatically." },
+  { icon: "step", name: "Step", what: "Take one step, or finish the current one." },
   {
     icon: "phase",
     name: "Sub-step",
-    what: "One phase: rollout, score, normalise, update. Only what that phase made appears.",
+    what: "Run one phase (rollout, score, normalise or update) and show its result.",
   },
   {
     icon: "back",
     name: "Look back",
-    what: "The groups of earlier steps. To train on from an earlier step, restore a snapshot in the timeline.",
+    what: "Show the groups of earlier steps. To train from an earlier step, restore a snapshot in the timeline.",
   },
-  { icon: "link", name: "Link", what: "Copies an address with the start and the settings you chose." },
+  { icon: "link", name: "Link", what: "Copy a link with the starting policy and your settings." },
 ] as const;
 
 export function Help() {
@@ -56,8 +57,8 @@ export function Help() {
         <section>
           <p className="lead">
             A small model looks at a picture, answers, reflects on its answer, and answers again. SRPO teaches it to
-            reflect well: it rewards reflections that keep right answers and fix wrong ones, and takes away for those
-            that spoil.
+            reflect well: it rewards reflections that keep right answers or fix wrong ones, and penalises those that
+            spoil right answers.
           </p>
           <dl>
             {SEGMENTS.map(({ segment, label }) => (
@@ -68,10 +69,10 @@ export function Help() {
                 </dt>
                 <dd>
                   {segment === "first"
-                    ? "What it thinks and answers at first sight."
+                    ? "Its first reasoning and answer."
                     : segment === "reflection"
-                      ? "What it says about its own answer."
-                      : "What it thinks and answers after that."}
+                      ? "Its comment on that answer."
+                      : "Its reasoning and answer after reflecting."}
                 </dd>
               </div>
             ))}
@@ -113,7 +114,7 @@ export function Help() {
           </dl>
           <h3>Three stages</h3>
           <dl>
-            {(["base", "sft", "grpo"] as const).map((stage) => (
+            {STAGES.map((stage) => (
               <div key={stage}>
                 <dt>{STAGE_WORDS[stage].label}</dt>
                 <dd>{STAGE_WORDS[stage].what}</dd>
@@ -121,12 +122,12 @@ export function Help() {
             ))}
           </dl>
           <p className="help-note">
-            Point at, focus or tap any number to see where it comes from. Nothing leaves this tab: the model trains on
-            your own machine.
+            Point at, focus or tap any number to see how it is computed. The model trains on your own machine; no data
+            leaves this tab.
           </p>
           <details className="developer">
             <summary>For developers</summary>
-            <p>Destroy the device on purpose, and watch training come back from the last snapshot.</p>
+            <p>Destroy the GPU device to see training recover from the last snapshot.</p>
             <button
               type="button"
               className="button"

@@ -14,8 +14,8 @@ export function Speed({ label }: { readonly label?: string }) {
       <select
         value={speed}
         onChange={(event) => {
-          const chosen = SPEEDS.find(({ name }) => name === event.target.value);
-          if (chosen) setTaste({ speed: chosen.name });
+          const selected = SPEEDS.find(({ name }) => name === event.target.value);
+          if (selected) setTaste({ speed: selected.name });
           if (playing) playground.play();
         }}
       >

@@ -1,11 +1,9 @@
-/** The three stages in order; the one the run is in stands out, and any of them can be entered. */
+/** The three stages in order; the current one is highlighted, and each can be entered. */
 import { Fragment } from "react";
-import type { Stage } from "../../worker/protocol";
+import { STAGES } from "../../worker/protocol";
 import { usePlayground, useRun } from "../state/hooks";
 import { canSteer } from "../state/run";
 import { STAGE_WORDS } from "../state/words";
-
-const STAGES: readonly Stage[] = ["base", "sft", "grpo"];
 
 export function StageStepper() {
   const playground = usePlayground();
@@ -13,7 +11,7 @@ export function StageStepper() {
   const ready = useRun(canSteer);
   const reached = STAGES.indexOf(stage);
   return (
-    <nav className="stages" aria-label="Stage of training">
+    <nav className="stages" aria-label="Training stage">
       {STAGES.map((each, at) => (
         <Fragment key={each}>
           {at > 0 && <i className={`stage-line${at <= reached ? " is-done" : ""}`} aria-hidden="true" />}

@@ -1,4 +1,4 @@
-/** Reset, look back, play, step, sub-step, speed, and where the run is. */
+/** Reset, look back, play, step, sub-step, speed, and the step count. */
 import { Icon } from "../parts/Icon";
 import { useGroups, usePlayground, useRun } from "../state/hooks";
 import { canSteer, plannedSteps } from "../state/run";
@@ -12,7 +12,7 @@ export function Transport() {
   const planned = useRun((state) => plannedSteps(state.stage, state.settings));
   const hasPast = useGroups((state) => state.past.length > 0);
   const looking = useGroups((state) => state.viewedStep !== null);
-  const stepName = looking ? "Look one step forward (→)" : "One step (→)";
+  const stepName = looking ? "Forward one step (→)" : "One step (→)";
   return (
     <div className="transport" role="group" aria-label="Transport">
       <button
@@ -21,7 +21,7 @@ export function Transport() {
         disabled={!ready}
         onClick={playground.reset}
         aria-label="Reset"
-        title="Reset: back to the start of this run (R)"
+        title="Reset to the start of this run (R)"
       >
         <Icon name="reset" />
       </button>
@@ -61,7 +61,7 @@ export function Transport() {
         className="icon-button is-wide"
         disabled={!ready}
         onClick={playground.phase}
-        title="One phase only: rollout, score, normalise, update (⇧→)"
+        title="Run one phase: rollout, score, normalise or update (⇧→)"
       >
         <Icon name="phase" />
         Sub-step

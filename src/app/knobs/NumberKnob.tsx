@@ -1,4 +1,4 @@
-/** A number to type: taken over when it is valid and the field is left or Enter pressed. */
+/** A number field: a valid value is applied on Enter or when the field loses focus. */
 import { useEffect, useId, useState } from "react";
 
 interface NumberKnobProps {

@@ -1,4 +1,4 @@
-/** What is rewarded: a slider for every term in its hue, the tiers of I_eff, and the variant of the scorer. */
+/** The reward: a slider for every term, the tiers of I_eff, and the scorer variant. */
 import { type RewardVariant, TRANSITIONS } from "../../srpo/types";
 import { defaultSettings } from "../../worker/protocol";
 import { Slider } from "../parts/Slider";
@@ -6,14 +6,14 @@ import { usePlayground, useRun } from "../state/hooks";
 import { signed, TRANSITION_WORDS } from "../state/words";
 
 const VARIANTS: Readonly<Record<RewardVariant, { readonly label: string; readonly what: string }>> = {
-  paper: { label: "the paper's", what: "Every term apart, as the paper defines them." },
+  paper: { label: "the paper's", what: "Each term as the paper defines it." },
   official: {
     label: "the released code's",
-    what: "One combined accuracy over both answers: it pays a deliberately wrong first answer most.",
+    what: "One accuracy term over both answers; it pays most for a deliberately wrong first answer.",
   },
   "official-verl": {
     label: "the verl port's",
-    what: "A slip in operator precedence: fixing a wrong answer earns nothing here.",
+    what: "An operator precedence bug: fixing a wrong answer earns nothing.",
   },
 };
 
@@ -31,18 +31,18 @@ export function RewardKnobs() {
         <h2 id="rewarded">What is rewarded</h2>
         {changed && (
           <button type="button" className="text-button" onClick={() => set(original)}>
-            defaults
+            Defaults
           </button>
         )}
       </div>
       {stage === "sft" && (
-        <p className="knob-note is-quiet">For GRPO: this stage learns from records, without rewards.</p>
+        <p className="knob-note is-quiet">Used in GRPO. SFT learns from examples, without rewards.</p>
       )}
       <Slider
         label="Format"
         symbol="R_format"
         hue="var(--term-format)"
-        hint="The five blocks stand in order"
+        hint="The five blocks in order"
         value={reward.formatWeight}
         original={original.formatWeight}
         min={0}
@@ -65,7 +65,7 @@ export function RewardKnobs() {
         label="Reflection helped"
         symbol="× I_eff"
         hue="var(--term-effectiveness)"
-        hint="0 turns the term off"
+        hint="0 turns this term off"
         value={reward.effectivenessWeight}
         original={original.effectivenessWeight}
         min={0}
@@ -92,7 +92,7 @@ export function RewardKnobs() {
       </div>
       {own && (
         <Slider
-          label="A reflection is there"
+          label="Reflection present"
           symbol="I_ref"
           hue="var(--term-reflectionFormat)"
           value={reward.reflectionFormatWeight}
@@ -107,7 +107,7 @@ export function RewardKnobs() {
         label="Length on target"
         symbol="α · f_len"
         hue="var(--term-length)"
-        hint="Twice the length of the first solution is best"
+        hint="Best: twice the length of the first solution"
         value={reward.lengthWeight}
         original={original.lengthWeight}
         min={0}

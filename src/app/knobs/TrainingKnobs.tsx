@@ -1,4 +1,4 @@
-/** How it is trained: three settings at hand, the others behind "more". */
+/** Training settings: three sliders, the rest under "More". */
 import { defaultSettings, type Settings, settingsSchema } from "../../worker/protocol";
 import { Slider } from "../parts/Slider";
 import { usePlayground, useRun } from "../state/hooks";
@@ -28,7 +28,7 @@ export function TrainingKnobs() {
   const settings = useRun((state) => state.wanted);
   const stage = useRun((state) => state.stage);
   const served = useRun((state) => state.served);
-  // A data set of one's own has neither families nor a teacher that writes examples.
+  // The user's own data set has neither families nor a teacher that writes examples.
   const data = served?.data ?? null;
   const set = playground.configure;
   const { grpo, sft } = settings;
@@ -45,7 +45,7 @@ export function TrainingKnobs() {
   return (
     <section className="knobs" aria-labelledby="trained">
       <div className="knobs-head">
-        <h2 id="trained">How it is trained</h2>
+        <h2 id="trained">Training</h2>
       </div>
       <Slider
         label="Group size"
@@ -56,7 +56,7 @@ export function TrainingKnobs() {
         max={16}
         step={1}
         show={whole}
-        hint="Responses to each problem"
+        hint="Responses per problem"
         onChange={(groupSize) => set({ grpo: { groupSize } })}
       />
       <Slider
@@ -82,9 +82,9 @@ export function TrainingKnobs() {
         }
       />
       <details className="more">
-        <summary>more …</summary>
+        <summary>More …</summary>
         <NumberKnob
-          label="Problems a step"
+          label="Problems per step"
           value={grpo.prompts}
           min={1}
           max={64}
@@ -138,21 +138,21 @@ export function TrainingKnobs() {
           onChange={(beta) => set({ grpo: { beta } })}
         />
         <NumberKnob
-          label="Epochs a rollout"
+          label="Epochs per rollout"
           value={grpo.epochs}
           min={1}
           max={8}
           onChange={(epochs) => set({ grpo: { epochs } })}
         />
         <NumberKnob
-          label="Longest response"
+          label="Max response tokens"
           value={settings.maxNewTokens}
           min={16}
           max={served !== null ? 8192 : 512}
           onChange={(maxNewTokens) => set({ maxNewTokens })}
         />
         <NumberKnob
-          label="Largest gradient norm"
+          label="Max gradient norm"
           value={settings.maxGradNorm}
           min={0.01}
           max={100}
@@ -160,7 +160,7 @@ export function TrainingKnobs() {
           onChange={(maxGradNorm) => set({ maxGradNorm })}
         />
         <label className="choice">
-          <span>Numerics of</span>
+          <span>Advantage preset</span>
           <select
             value={grpo.preset}
             onChange={(event) => {
@@ -208,11 +208,11 @@ export function TrainingKnobs() {
             onChange={(event) => set({ freezeVision: !event.target.checked })}
           />
           <span>
-            Train the vision tower too <em>starts over</em>
+            Train the vision tower <em>restarts the run</em>
           </span>
         </label>
         <NumberKnob
-          label="Seed (from the next reset)"
+          label="Seed (after reset)"
           value={settings.seed}
           min={0}
           max={2 ** 31 - 1}

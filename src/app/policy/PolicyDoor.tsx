@@ -1,4 +1,4 @@
-/** Which policy the run starts from, and the way out for the trained one. */
+/** Choose the starting policy; export the trained one. */
 import { useEffect, useRef, useState } from "react";
 import { Icon } from "../parts/Icon";
 import { usePlayground, useRun } from "../state/hooks";
@@ -7,7 +7,7 @@ import { SHIPPED, type ShippedName } from "../state/start";
 import { policyFromDrop, policyFromPicker } from "./dropped";
 
 const LABELS: Readonly<Record<ShippedName, string>> = {
-  base: "the base",
+  base: "base policy",
   sft: "after reflection SFT",
   srpo: "after SRPO",
 };
@@ -26,11 +26,7 @@ export function PolicyDoor() {
         playground.open(source);
       },
       (error: unknown) =>
-        playground.notify(
-          "error",
-          "The folder could not be opened",
-          error instanceof Error ? error.message : String(error),
-        ),
+        playground.notify("error", "Cannot open the folder", error instanceof Error ? error.message : String(error)),
     );
   };
 
@@ -86,7 +82,7 @@ export function PolicyDoor() {
               </option>
             ))}
             {start === "own" && <option value="own">your folder</option>}
-            <option value="pick">a checkpoint folder …</option>
+            <option value="pick">checkpoint folder …</option>
           </select>
         </label>
       )}

@@ -1,12 +1,12 @@
-/** A checkpoint folder dropped on the page or picked: its files with paths relative to the folder. */
+/** A checkpoint folder that was dropped on the page or picked: its files, with paths relative to the folder. */
 import type { PolicySource } from "../../worker/protocol";
 
 type FilesSource = Extract<PolicySource, { kind: "files" }>;
 
-/** What a Hugging Face folder must hold at least; the worker checks the contents. */
+/** Required files of a Hugging Face folder; the worker checks their contents. */
 const NEEDED = [/^config\.json$/, /^tokenizer\.json$/, /\.safetensors$/];
 
-/** Nothing of a page-sized policy is larger; refuse a full-size checkpoint before reading it into memory. */
+/** Maximum size: a full-size checkpoint is rejected before it is read into memory. */
 const LARGEST = 512 * 2 ** 20;
 
 async function entriesOf(entry: FileSystemEntry, path: string): Promise<{ path: string; file: File }[]> {
@@ -16,11 +16,11 @@ async function entriesOf(entry: FileSystemEntry, path: string): Promise<{ path: 
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader();
   const found: FileSystemEntry[] = [];
-  // A reader hands out its entries in portions, until one is empty.
+  // A reader returns its entries in batches, the last one empty.
   for (;;) {
-    const portion = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
-    if (portion.length === 0) break;
-    found.push(...portion);
+    const batch = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+    if (batch.length === 0) break;
+    found.push(...batch);
   }
   const nested = await Promise.all(
     found.map((each) => entriesOf(each, path === "" ? each.name : `${path}/${each.name}`)),
@@ -36,15 +36,15 @@ export async function readPolicy(
   if (missing.length > 0) {
     const names = missing.map((pattern) => pattern.source.replace(/[\\^$]/g, "").replace(/^\./, "a .")).join(", ");
     throw new Error(
-      `This is no Hugging Face checkpoint folder: ${names} is missing. Drop the folder that holds config.json, ` +
-        "tokenizer.json and the weights.",
+      `This is not a Hugging Face checkpoint folder: ${names} is missing. ` +
+        "Drop the folder that contains config.json, tokenizer.json and the weights.",
     );
   }
   const size = files.reduce((sum, { file }) => sum + file.size, 0);
   if (size > LARGEST)
     throw new Error(
-      `This folder holds ${Math.round(size / 2 ** 20)} MiB; the page opens at most ${LARGEST / 2 ** 20} MiB. Train ` +
-        "larger checkpoints with the command line: npm run srpo -- train --help.",
+      `This folder has ${Math.round(size / 2 ** 20)} MiB; the page opens at most ${LARGEST / 2 ** 20} MiB. ` +
+        "Train larger checkpoints on the command line: npm run srpo -- train --help.",
     );
   return {
     kind: "files",
@@ -52,7 +52,7 @@ export async function readPolicy(
   };
 }
 
-/** From a drop: a folder, or the loose files of one. */
+/** From a drop: a folder, or its files. */
 export async function policyFromDrop(items: DataTransferItemList): Promise<FilesSource> {
   const entries = [...items].flatMap((item) => item.webkitGetAsEntry() ?? []);
   const found = await Promise.all(entries.map((entry) => entriesOf(entry, entry.isDirectory ? "" : entry.name)));

@@ -1,4 +1,4 @@
-/** The trained policy as a Hugging Face folder: into a directory where the browser can, else as one zip download. */
+/** Download the trained policy as a zip of its Hugging Face folder. */
 import { zip } from "./zip";
 
 export interface PolicyFile {
@@ -12,7 +12,7 @@ export function download(name: string, content: Blob): void {
   anchor.href = address;
   anchor.download = name;
   anchor.click();
-  // The download has its own reference by the next task; a minute is generous.
+  // The browser needs the URL only until the download has started.
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 

@@ -1,16 +1,16 @@
-/** Stage 2: the reflection data being built, sample by sample, and what a record looks like. */
+/** Stage 2: the reflection data as it is collected, and the newest examples. */
 import type { ReflectionExample } from "../../worker/protocol";
 import { Icon } from "../parts/Icon";
 import { PixelPicture } from "../parts/PixelPicture";
 import { useReflections, useRun } from "../state/hooks";
 import { FAMILY_WORDS, percent } from "../state/words";
 
-/** The paper's share of right first answers in the data. */
+/** The paper's share of right first answers. */
 const PAPER_RIGHT = 0.3;
 
 const STRATEGY_WORDS = {
-  correction: { label: "correction", what: "names what was read wrongly" },
-  simplification: { label: "simplification", what: "says the right chain more briefly" },
+  correction: { label: "correction", what: "names what was misread" },
+  simplification: { label: "simplification", what: "shortens right reasoning" },
 } as const;
 
 export function SftView() {
@@ -28,20 +28,20 @@ export function SftView() {
     <section className="sft" aria-labelledby="sft-title">
       <header className="sft-head">
         <div>
-          <h1 id="sft-title">{building ? "Building the reflection data" : "Learning the form"}</h1>
+          <h1 id="sft-title">{building ? "Collecting reflection data" : "Learning the format"}</h1>
           {building ? (
             <p className="sft-what">
-              The policy answers; a teacher who knows the truth writes the reflection; a refined solution follows. Right
-              but long-winded answers are <b>simplified</b>, wrong ones <b>corrected</b>.
+              The policy answers; a teacher that knows the right answer writes a reflection and a refined solution.
+              Right but long solutions are <b>simplified</b>, wrong ones <b>corrected</b>.
             </p>
           ) : (
             <p className="sft-what">
-              The policy learns to write such records by itself: every token after the question is made more likely, in
-              small batches, until reflecting has become a habit. Whether it <b>helps</b> is taught by GRPO.
+              The policy learns to write such examples itself: each batch makes every token after the question more
+              likely. It learns to reflect here; GRPO teaches it to reflect <b>helpfully</b>.
             </p>
           )}
         </div>
-        <ol className="phases" aria-label="Parts of this stage">
+        <ol className="phases" aria-label="Phases of this stage">
           <li className={building ? "is-running" : "is-done"}>
             <i aria-hidden="true" />
             Collect
@@ -54,12 +54,12 @@ export function SftView() {
       </header>
       <div className="sft-progress">
         <p className="sft-count tabular">
-          <b>{collected.toLocaleString("en")}</b> of {wanted.toLocaleString("en")} records
+          <b>{collected.toLocaleString("en")}</b> of {wanted.toLocaleString("en")} examples
         </p>
         <div
           className="sft-bar"
           role="img"
-          aria-label={`${right} right and ${wrong} wrong first answers of ${wanted} wanted`}
+          aria-label={`${right} right and ${wrong} wrong first answers, ${wanted} needed`}
         >
           <i className="fill-right" style={{ width: `${(100 * right) / wanted}%` }} />
           <i className="fill-wrong" style={{ width: `${(100 * wrong) / wanted}%` }} />
@@ -67,39 +67,39 @@ export function SftView() {
         <ul className="sft-split tabular">
           <li>
             <i className="swatch fill-right" aria-hidden="true" />
-            <b>{right.toLocaleString("en")}</b> right at first <span>{percent(share)}</span>
+            <b>{right.toLocaleString("en")}</b> right first answers <span>{percent(share)}</span>
           </li>
           <li>
             <i className="swatch fill-wrong" aria-hidden="true" />
-            <b>{wrong.toLocaleString("en")}</b> wrong at first <span>{percent(1 - share)}</span>
+            <b>{wrong.toLocaleString("en")}</b> wrong first answers <span>{percent(1 - share)}</span>
           </li>
           {progress !== null && progress.discarded > 0 && (
             <li className="is-quiet">
-              <b>{progress.discarded.toLocaleString("en")}</b> unreadable, left out
+              <b>{progress.discarded.toLocaleString("en")}</b> unreadable, skipped
             </li>
           )}
-          <li className="is-quiet">in the paper {percent(PAPER_RIGHT)} right</li>
+          <li className="is-quiet">paper: {percent(PAPER_RIGHT)} right</li>
         </ul>
       </div>
       <div className="example-heads" aria-hidden="true">
         <span>Problem</span>
         <span className="head-first">
           <Icon name="first" size={14} />
-          Its own first solution
+          First solution
         </span>
         <span className="head-reflection">
           <Icon name="reflection" size={14} />
-          The teacher's reflection
+          Teacher's reflection
         </span>
         <span className="head-refined">
           <Icon name="refined" size={14} />
-          The refined solution
+          Refined solution
         </span>
       </div>
       {examples.length === 0 ? (
-        <p className="sft-empty">The first records appear as soon as training is under way.</p>
+        <p className="sft-empty">The first examples appear when training starts.</p>
       ) : (
-        <ul className="examples" aria-label="Newest records">
+        <ul className="examples" aria-label="Newest examples">
           {examples.map((example, at) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: records repeat; counted from the oldest, a number stays.
             <Example key={`${example.problem.id}:${examples.length - at}`} example={example} />

@@ -1,4 +1,4 @@
-/** The keyboard in one table: what the page listens to is what the help lists. */
+/** The keyboard shortcuts, for the page and its help. */
 export type Action =
   | "play"
   | "step"
@@ -18,14 +18,14 @@ export interface Binding {
 
 export const BINDINGS: readonly Binding[] = [
   { keys: "Space", action: "play", what: "Play or pause training" },
-  { keys: "→", action: "step", what: "One whole step, or finish the step under way" },
-  { keys: "⇧ →", action: "phase", what: "One phase only: rollout, score, normalise or update" },
+  { keys: "→", action: "step", what: "Take one step, or finish the current one" },
+  { keys: "⇧ →", action: "phase", what: "Run one phase: rollout, score, normalise or update" },
   { keys: "←", action: "back", what: "Look back one step" },
-  { keys: "R", action: "reset", what: "Back to the start of this run" },
-  { keys: "N", action: "nextProblem", what: "Next problem of the step" },
+  { keys: "R", action: "reset", what: "Reset to the start of this run" },
+  { keys: "N", action: "nextProblem", what: "Next problem of this step" },
   { keys: "P", action: "previousProblem", what: "Previous problem" },
-  { keys: "T", action: "theme", what: "Light or dark" },
-  { keys: "?", action: "help", what: "This list" },
+  { keys: "T", action: "theme", what: "Light or dark theme" },
+  { keys: "?", action: "help", what: "Show this help" },
 ];
 
 export interface Pressed {
@@ -36,7 +36,7 @@ export interface Pressed {
   readonly altKey: boolean;
 }
 
-/** Null where the key means nothing to the page, or belongs to the browser (any of Ctrl, Meta, Alt). */
+/** Null for other keys, and with Ctrl, Meta or Alt, which belong to the browser. */
 export function actionOf(pressed: Pressed): Action | null {
   if (pressed.ctrlKey || pressed.metaKey || pressed.altKey) return null;
   switch (pressed.key) {
@@ -66,7 +66,7 @@ export function actionOf(pressed: Pressed): Action | null {
   }
 }
 
-/** Keys that an element needs for itself: text fields take all, sliders and lists the arrows, buttons the space bar. */
+/** Keys that an element handles itself: text fields all, sliders and lists the arrows, buttons the space bar. */
 export function ownsKey(target: EventTarget | null, key: string): boolean {
   if (!(target instanceof HTMLElement)) return false;
   if (target.isContentEditable || target instanceof HTMLTextAreaElement) return true;

@@ -1,7 +1,7 @@
 /**
  * The share link: only what differs from the defaults (settings, and the policy to start from), and a version, in the
  * address after "#".
- * Read by one schema; a link that does not parse is told to the visitor and then ignored.
+ * Read by one schema; a link that does not parse is reported to the visitor and ignored.
  */
 import { z } from "zod";
 import { defaultSettings, overlay, type Settings, type SettingsPatch, settingsSchema } from "../../worker/protocol";

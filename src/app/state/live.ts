@@ -1,6 +1,6 @@
 /**
- * Live data outside React. Events are reduced the moment they come, into plain states; the stores that React
- * reads are written at most ten times a second, and not at all while the tab is hidden.
+ * Live data outside React. Events are reduced immediately, into plain states; the stores that React reads are updated at most
+ * ten times per second, and not while the tab is hidden.
  */
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { Event } from "../../worker/protocol";
@@ -9,14 +9,14 @@ import { type HistoryState, initialHistory, reduceHistory } from "./history";
 import { initialReflections, type ReflectionsState, reduceReflections } from "./reflections";
 import { initialRun, type RunState, reduceRun } from "./run";
 
-/** Milliseconds between two writes to the stores: 10 Hz. */
+/** Milliseconds between updates of the stores: 10 Hz. */
 const FLUSH_INTERVAL = 100;
 
 interface Channel<State> {
   readonly store: StoreApi<State>;
   receive(event: Event): void;
   flush(): void;
-  /** A change by the visitor: seen at once, and kept when the next event comes. */
+  /** A change by the visitor, shown immediately. */
   change(update: (state: State) => State): void;
 }
 
@@ -47,7 +47,7 @@ export interface Live {
   receive(event: Event): void;
 }
 
-/** `hidden` says whether anybody is looking; `now` in ms. Both are given so that tests need no browser. */
+/** @param now milliseconds. Both are parameters so that tests need no browser. */
 export function createLive(
   hidden: () => boolean,
   now: () => number = () => performance.now(),

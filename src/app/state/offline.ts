@@ -1,12 +1,12 @@
 /**
- * Offline use. The service worker keeps what passes through it; on the first visit the page's own files came before
- * it was there, so they are asked for once more (from the browser's cache) when it takes over.
+ * Offline use. The service worker caches what passes through it. On a first visit the page's files were loaded before it was
+ * active, so they are requested again, from the browser's cache, when it takes over.
  */
 
-/** Milliseconds the engine waits for the service worker, so that its downloads are kept too. */
+/** Milliseconds that the engine waits for the service worker, so that its downloads are cached, too. */
 const PATIENCE = 1500;
 
-/** Resolves when the service worker controls the page, or when waiting any longer would be felt. Never rejects. */
+/** Resolves when the service worker controls the page, or after PATIENCE. Never rejects. */
 export async function goOffline(script: string): Promise<void> {
   const { serviceWorker } = navigator as { serviceWorker?: ServiceWorkerContainer };
   if (serviceWorker === undefined || serviceWorker.controller !== null) {
@@ -35,7 +35,7 @@ export async function goOffline(script: string): Promise<void> {
   await Promise.race([controlled, waited, refused]);
 }
 
-/** Milliseconds until the page's own files are asked for again: nothing waits for this. */
+/** Milliseconds until the page's files are requested again. */
 const LATER = 3000;
 
 async function keepLoaded(): Promise<void> {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { CommandBody } from "../../worker/client";
 import { defaultSettings } from "../../worker/protocol";
-import { ScriptedClient } from "../testing/scripted-client";
+import { ScriptedClient } from "../testing/scriptedClient";
 import { createPlayground, type PlaygroundController } from "./playgroundController";
 
 /** A scripted worker that also notes what it was told. */
@@ -182,7 +182,7 @@ describe("the playground", () => {
     client.emit({ type: "refused", step: 6, message: "The loss is NaN." });
     vi.advanceTimersByTime(200);
     expect(run().status).toBe("recovering");
-    expect(run().notices.map(({ title }) => title)).toEqual(["The device was lost", "Step 6 was refused"]);
+    expect(run().notices.map(({ title }) => title)).toEqual(["The device was lost", "Step 6 was rejected"]);
     client.emit({ type: "error", message: "model.safetensors is truncated.", fatal: true });
     vi.advanceTimersByTime(200);
     expect(run().status).toBe("failed");

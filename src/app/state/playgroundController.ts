@@ -1,17 +1,27 @@
 /**
- * What the visitor can do, in one place: every control and key calls one of these, and each becomes a command of
- * the protocol. Play carries a beginner through the stages: base → reflection SFT → GRPO. A stage further on goes on
- * with the current weights; an earlier one means what it says, and starts again from the base.
+ * Everything the visitor can do: every control and key calls one of these, which send commands of the protocol. Play advances
+ * through the stages: base → reflection SFT → GRPO. Entering a later stage keeps the current weights; entering an earlier one
+ * starts again from the base.
  */
 import type { CommandBody } from "../../worker/client";
-import type { Event, GroupRecord, PolicySource, Settings, SettingsPatch, Stage } from "../../worker/protocol";
-import { overlay } from "../../worker/protocol";
+import {
+  type Event,
+  type GroupRecord,
+  overlay,
+  type PolicySource,
+  type SettingsPatch,
+  STAGES,
+  type Stage,
+} from "../../worker/protocol";
 import type { TrainingClient } from "./client";
 import { lookBack } from "./groups";
 import { createLive, type Live } from "./live";
-import { type Backend, dismiss, type Notice, notify, plannedSteps } from "./run";
+import { PendingSettings } from "./pendingSettings";
+import { type Backend, dismiss, type Notice, notify } from "./run";
+import { RunCursor } from "./runCursor";
+import { StageFlow } from "./stageFlow";
 import { stageOf, startOf } from "./start";
-import { SPEEDS, setTaste, view } from "./view";
+import { setTaste, view } from "./view";
 
 type Exported = Extract<Event, { type: "exported" }>;
 
@@ -22,7 +32,7 @@ export interface PlaygroundController {
     options?: { readonly backend?: Backend | null; readonly resume?: boolean; readonly settings?: SettingsPatch },
   ): void;
   togglePlay(): void;
-  /** Play at the speed chosen now; also while playing, to change the speed. */
+  /** Play at the selected speed; also while playing, to change the speed. */
   play(): void;
   pause(): void;
   step(): void;
@@ -35,12 +45,12 @@ export interface PlaygroundController {
   configure(patch: SettingsPatch): void;
   exportPolicy(): void;
   loseDevice(): void;
-  /** Of a served run that several tabs show: steer it from here. */
+  /** Take control of a served run that several tabs show. */
   steer(): void;
   back(): void;
-  /** The worker failed as a program: nothing more will come from it. */
+  /** The worker itself failed; no more events will come. */
   fault(error: Error): void;
-  /** Show a group until the engine makes its own. */
+  /** Show a group until the engine has its own. */
   prepare(group: GroupRecord): void;
   notify(kind: Notice["kind"], title: string, text: string): void;
   dismiss(id: number): void;
@@ -55,13 +65,9 @@ export interface PlaygroundOptions {
 }
 
 const BASE: PolicySource = { kind: "shipped", name: "base" };
-const STAGES: readonly Stage[] = ["base", "sft", "grpo"];
 
-/** What a tab that only watches may send. */
+/** Commands that a watching tab may send. */
 const WATCHING: ReadonlySet<CommandBody["type"]> = new Set(["open", "observe", "steer", "close"]);
-
-/** Milliseconds for which a moving slider is gathered into one command. */
-const CONFIGURE_DELAY = 120;
 
 export function createPlayground({
   client,
@@ -70,145 +76,36 @@ export function createPlayground({
   newRun = () => crypto.randomUUID(),
 }: PlaygroundOptions): PlaygroundController {
   const live = createLive(hidden);
-  /** True from play until the visitor pauses: the end of a stage then leads into the next. */
-  let autoAdvance = false;
-  /** The stage to enter as soon as the way back to the base is done. */
-  let pendingStage: Stage | null = null;
-  let waiting: SettingsPatch | null = null;
-  let timer: ReturnType<typeof setTimeout> | null = null;
-
-  // The newest state, also while the tab is hidden and the stores rest.
-  let stageNow: Stage = "base";
-  let stepNow = 0;
-  let settingsNow: Settings = live.run.store.getState().settings;
-
-  let served = false;
-  let steering = true;
+  const cursor = new RunCursor(live.run.store.getState().settings);
 
   const send: TrainingClient["send"] = (command) => {
-    if (steering || WATCHING.has(command.type)) client.send(command);
-    else playground.notify("info", "This tab watches", "Another tab steers the run; “Steer from here” takes over.");
+    if (cursor.steering || WATCHING.has(command.type)) client.send(command);
+    else
+      playground.notify(
+        "info",
+        "This tab only watches",
+        "Another tab controls the run. Press “Take control” to do it here.",
+      );
   };
 
-  const play = (): void => {
-    autoAdvance = true;
-    const { speed } = view.getState();
-    const delay = SPEEDS.find((each) => each.name === speed)?.delay ?? 0;
-    if (stageNow === "base") send({ type: "stage", stage: "sft" });
-    const stage: Stage = stageNow === "base" ? "sft" : stageNow;
-    const planned = plannedSteps(stage, settingsNow);
-    // Past the plan, play goes on until paused.
-    const until = planned !== null && (stageNow === "base" || stepNow < planned) ? planned : null;
-    send({ type: "play", delay: stage === "sft" ? 0 : delay, until });
-  };
-
-  const pause = (): void => {
-    autoAdvance = false;
-    send({ type: "pause" });
-  };
-
-  /** The policy's own words take the place of the prepared group as soon as it can speak. */
-  const greet = (): void => {
-    // A served run is joined, not begun: nothing is asked of it that nobody asked for.
-    if (!served && stageNow !== "sft" && stepNow === 0 && !autoAdvance)
-      send({ type: "sample", family: null, greedy: false });
-  };
-
-  /** The run stands at its start, or at a snapshot. */
-  const arrived = (): void => {
-    if (pendingStage === null) {
-      greet();
-      return;
-    }
-    send({ type: "stage", stage: pendingStage });
-    pendingStage = null;
-  };
-
-  const carryOn = (): void => {
-    const planned = plannedSteps(stageNow, settingsNow);
-    if (!autoAdvance || planned === null || stepNow < planned) return;
-    if (stageNow === "sft") {
-      stageNow = "grpo";
-      stepNow = 0;
-      send({ type: "stage", stage: "grpo" });
-      play();
-    } else autoAdvance = false;
-  };
-
-  const sendSettings = (): void => {
-    if (timer !== null) clearTimeout(timer);
-    timer = null;
-    if (waiting !== null) send({ type: "configure", settings: waiting });
-    waiting = null;
-  };
+  const flow = new StageFlow({ cursor, send, wanted: () => live.run.store.getState().wanted });
+  const pending = new PendingSettings((settings) => send({ type: "configure", settings }));
 
   const stop = client.subscribe((event) => {
     live.receive(event);
-    switch (event.type) {
-      case "opened":
-        stageNow = event.stage;
-        stepNow = event.step;
-        settingsNow = event.settings;
-        served = event.served !== undefined;
-        steering = event.served?.steering ?? true;
-        if (!steering) autoAdvance = false;
-        arrived();
-        break;
-      case "steering":
-        steering = event.steering;
-        if (!steering) autoAdvance = false;
-        break;
-      case "configured":
-        settingsNow = event.settings;
-        break;
-      case "stage":
-        stageNow = event.stage;
-        stepNow = event.step;
-        break;
-      case "restored":
-        stageNow = event.stage;
-        stepNow = event.step;
-        // A snapshot brings its own settings back; what the controls show is what training shall use.
-        if (steering) send({ type: "configure", settings: live.run.store.getState().wanted });
-        arrived();
-        break;
-      case "stepped":
-        stageNow = event.metrics.stage;
-        stepNow = event.metrics.step;
-        break;
-      case "playing":
-        if (!event.playing) carryOn();
-        break;
-      case "exported":
-        if (event.writtenTo === undefined) onExported(event.files);
-        else
-          playground.notify(
-            "info",
-            "The policy was written on the runner's machine",
-            `It is in ${event.writtenTo}: too large to be sent here.`,
-          );
-        break;
-      case "connection":
-      case "progress":
-      case "adapter":
-      case "phaseStarted":
-      case "phase":
-      case "data":
-      case "sampled":
-      case "evaluated":
-      case "snapshots":
-      case "deviceLost":
-      case "refused":
-        break;
-      case "error":
-        pendingStage = null;
-        break;
-      default:
-        event satisfies never;
-    }
+    cursor.receive(event);
+    flow.receive(event);
+    if (event.type !== "exported") return;
+    if (event.writtenTo === undefined) onExported(event.files);
+    else
+      playground.notify(
+        "info",
+        "Policy saved by the runner",
+        `It is too large to download here. It was saved to ${event.writtenTo}.`,
+      );
   });
 
-  // The worker measures each row's new log-probabilities only for the group that is looked at.
+  // The worker re-evaluates only the selected group after each update.
   let observedGroup = 0;
   const stopWatching = live.groups.store.subscribe(({ selectedGroup }) => {
     if (selectedGroup === observedGroup) return;
@@ -216,14 +113,14 @@ export function createPlayground({
     send({ type: "observe", group: selectedGroup });
   });
 
-  /** What decides which parameters have gradients is fixed when a run opens. */
+  /** The trained parameters are fixed when a run opens, so changing them opens a new run. */
   const reopen = (patch: SettingsPatch): void => {
     const { start } = live.run.store.getState();
-    if (served) {
+    if (cursor.served) {
       playground.notify(
         "info",
         "Fixed for this run",
-        "Which parts are trained is decided when the runner opens the policy: stop it and begin another run with " +
+        "The trained parts of the model are fixed when the run starts. Start another one with " +
           "srpo serve --set freezeVision=…",
       );
       return;
@@ -234,7 +131,7 @@ export function createPlayground({
           state,
           "info",
           "Drop your folder again to change this",
-          "Which parts are trained is decided when a run opens, and the page keeps no copy of your files.",
+          "The trained parts of the model are fixed when a run opens, and the page does not keep a copy of your files.",
         ),
       );
       return;
@@ -247,13 +144,11 @@ export function createPlayground({
     live,
     open(from, { backend = null, resume = false, settings } = {}) {
       client.renew(newRun());
-      autoAdvance = false;
-      pendingStage = null;
-      steering = true;
+      flow.stay();
+      flow.enterLater(null);
       const start = startOf(from);
-      stageNow = stageOf(start);
-      stepNow = 0;
-      // Nothing of the run before is true any more, wherever this one is going to live.
+      cursor.begin(stageOf(start));
+      // Clear the state of the previous run.
       live.run.change((state) => ({
         ...state,
         status: "starting",
@@ -273,54 +168,54 @@ export function createPlayground({
       send({ type: "observe", group: observedGroup });
     },
     togglePlay() {
-      sendSettings();
+      pending.flush();
       if (live.run.store.getState().playing) {
-        pause();
+        flow.pause();
         return;
       }
       live.groups.change((state) => ({ ...state, viewedStep: null }));
-      // Whoever has pressed play has read the line that asks for it.
+      // The first line asks to press play.
       if (!view.getState().firstLineSeen) setTaste({ firstLineSeen: true });
-      play();
+      flow.play();
     },
-    play,
-    pause,
+    play: () => flow.play(),
+    pause: () => flow.pause(),
     step() {
-      // While looking back, a step forward is a step towards now.
+      // While looking back, step forward through the remembered steps.
       if (live.groups.store.getState().viewedStep !== null) {
         live.groups.change((state) => lookBack(state, 1));
         return;
       }
-      sendSettings();
-      autoAdvance = false;
+      pending.flush();
+      flow.stay();
       send({ type: "step" });
     },
     phase() {
-      sendSettings();
-      autoAdvance = false;
+      pending.flush();
+      flow.stay();
       live.groups.change((state) => ({ ...state, viewedStep: null }));
       send({ type: "phase" });
     },
     reset() {
-      autoAdvance = false;
+      flow.stay();
       send({ type: "reset" });
     },
     stage(stage) {
-      autoAdvance = false;
-      if (STAGES.indexOf(stage) > STAGES.indexOf(stageNow)) {
+      flow.stay();
+      if (STAGES.indexOf(stage) > STAGES.indexOf(cursor.stage)) {
         send({ type: "stage", stage });
         return;
       }
       const { start } = live.run.store.getState();
       const next = stage === "base" ? null : stage;
-      // A run that began at a base (the visitor's own counts as one) only goes back to its start.
+      // A run that started at a base policy (a dropped folder counts as one) only needs a reset.
       if (stageOf(start) === "base") {
-        pendingStage = next;
+        flow.enterLater(next);
         playground.reset();
         return;
       }
       playground.open(BASE);
-      pendingStage = next;
+      flow.enterLater(next);
     },
     sample(greedy) {
       send({ type: "sample", family: null, greedy });
@@ -329,7 +224,7 @@ export function createPlayground({
       send({ type: "evaluate", problems });
     },
     restore(snapshot) {
-      autoAdvance = false;
+      flow.stay();
       send({ type: "restore", snapshot });
     },
     configure(patch) {
@@ -339,8 +234,7 @@ export function createPlayground({
         return;
       }
       live.run.change((state) => ({ ...state, wanted: overlay(state.wanted, patch) }));
-      waiting = overlay(waiting ?? {}, patch);
-      timer ??= setTimeout(sendSettings, CONFIGURE_DELAY);
+      pending.add(patch);
     },
     exportPolicy() {
       send({ type: "export" });
@@ -356,7 +250,7 @@ export function createPlayground({
     },
     fault(error) {
       live.run.change((state) => ({
-        ...notify(state, "error", "The training engine reported a fault", error.message),
+        ...notify(state, "error", "The training engine failed", error.message),
         status: state.opened === null ? "failed" : state.status,
       }));
     },
@@ -374,7 +268,7 @@ export function createPlayground({
     close() {
       stop();
       stopWatching();
-      sendSettings();
+      pending.flush();
       send({ type: "close" });
       client.close();
     },

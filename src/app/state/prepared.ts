@@ -1,10 +1,10 @@
 /**
- * The prepared group: what a first visitor sees before the engine is ready. A file beside the page, made from the
- * shipped policy's own samples; read by a schema, since a file may be old or broken.
+ * The example group that a first visitor sees before the engine is ready: a file next to the page, made from the shipped
+ * policy's own samples, and read by a schema, since it may be old or damaged.
  */
 import { z } from "zod";
 import { TRANSITIONS } from "../../srpo/types";
-import type { GroupRecord } from "../../worker/protocol";
+import { FAMILY_NAMES, type GroupRecord } from "../../worker/protocol";
 
 const segment = z.enum(["first", "reflection", "refined"]);
 const solution = z.object({ think: z.string(), answer: z.string() }).nullable();
@@ -64,7 +64,7 @@ const preparedSchema = z
     version: z.literal(1),
     problem: z.object({
       id: z.string(),
-      family: z.enum(["bars", "shapes", "geometry", "digits"]),
+      family: z.enum(FAMILY_NAMES),
       question: z.string(),
       answer: z.string(),
       /** RGB bytes as base64. */
@@ -77,7 +77,7 @@ const preparedSchema = z
     error: "the picture does not have width × height × 3 bytes",
   });
 
-/** @throws z.ZodError where the file is not a prepared group */
+/** @throws z.ZodError when the file is not a prepared group */
 export function decodePrepared(json: unknown): GroupRecord {
   const { problem, samples, normalised } = preparedSchema.parse(json);
   return { problem, samples, normalised };
@@ -99,9 +99,9 @@ export function encodePrepared({ problem, samples, normalised }: GroupRecord): s
   });
 }
 
-/** The prepared group, or a reason why there is none. The page goes on without it. */
+/** The prepared group. @throws Error with the reason; the page works without it */
 export async function fetchPrepared(address: string): Promise<GroupRecord> {
   const response = await fetch(address);
-  if (!response.ok) throw new Error(`The prepared group at ${address} could not be loaded (HTTP ${response.status}).`);
+  if (!response.ok) throw new Error(`Cannot load the prepared group at ${address} (HTTP ${response.status}).`);
   return decodePrepared(await response.json());
 }

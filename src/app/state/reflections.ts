@@ -1,4 +1,4 @@
-/** The SFT data while it is being built: progress, and the newest examples of either strategy. */
+/** The SFT data as it is collected: progress and the newest examples. */
 import type { DataProgress, Event, ReflectionExample } from "../../worker/protocol";
 
 export interface ReflectionsState {
@@ -7,7 +7,7 @@ export interface ReflectionsState {
   readonly examples: readonly ReflectionExample[];
 }
 
-/** Examples kept for reading; the data set itself stays in the worker. */
+/** Number of examples kept; the data set itself stays in the worker. */
 const KEPT = 24;
 
 export const initialReflections: ReflectionsState = { progress: null, examples: [] };
@@ -19,7 +19,7 @@ export function reduceReflections(state: ReflectionsState, event: Event): Reflec
         progress: event.progress,
         examples: [...[...event.examples].reverse(), ...state.examples].slice(0, KEPT),
       };
-    // A runner sends again what it has; a worker goes on from what it has sent.
+    // A runner sends its examples again; a worker sends only new ones.
     case "opened":
       return event.resumed && event.served === undefined ? state : initialReflections;
     case "connection":

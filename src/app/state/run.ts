@@ -1,6 +1,6 @@
 /**
- * Where the run stands: engine, stage, step, phase, settings, snapshots, notices. One pure reducer over the
- * protocol's events; the page never infers what the worker did, it only repeats what the worker said.
+ * The state of the run: engine, stage, step, phase, settings, snapshots, notices. One pure reducer over the protocol's events;
+ * the page shows what the worker reported and infers nothing.
  */
 
 import {
@@ -18,10 +18,10 @@ type Opened = Extract<Event, { type: "opened" }>;
 type ProgressEvent = Extract<Event, { type: "progress" }>;
 export type Backend = Opened["backend"];
 
-/** "disconnected": the run lives in the runner, and the line to it is lost for now. */
+/** "disconnected": the connection to the runner is lost for now. */
 export type EngineStatus = "starting" | "ready" | "recovering" | "disconnected" | "failed";
 
-/** A message that stays until it is dismissed or becomes untrue. */
+/** A message that stays until it is dismissed or no longer applies. */
 export interface Notice {
   readonly id: number;
   readonly kind: "info" | "warning" | "error";
@@ -36,21 +36,21 @@ export interface RunState {
     Opened,
     "backend" | "adapter" | "features" | "costs" | "passedOver" | "parameters" | "resumed"
   > | null;
-  /** Null: the run lives in this tab. */
+  /** Null: the run is in this tab. */
   readonly served: ServedRun | null;
-  /** What training uses, as the worker last confirmed it. */
+  /** The settings of training, as last confirmed by the worker. */
   readonly settings: Settings;
-  /** What the controls show; differs from `settings` until the worker has confirmed. */
+  /** The settings on the controls; differ from `settings` until the worker confirms. */
   readonly wanted: Settings;
-  /** What the run started from, or while it opens, what was asked for. */
+  /** The policy that the run started from, or will start from while it opens. */
   readonly start: Start;
   readonly stage: Stage;
   /** Steps finished in this stage. */
   readonly step: number;
   readonly playing: boolean;
-  /** The phase that runs now. */
+  /** The current phase. */
   readonly running: Phase | null;
-  /** The last phase that finished in this step. */
+  /** The last finished phase of this step. */
   readonly done: Phase | null;
   readonly secondsPerStep: number | null;
   readonly snapshots: readonly SnapshotInfo[];
@@ -80,9 +80,9 @@ export const initialRun: RunState = {
 export const PHASES: readonly Phase[] = ["rollout", "score", "normalise", "update"];
 
 const LOST = "The device was lost";
-const LINE_LOST = "The connection to the runner is lost";
+const CONNECTION_LOST = "Connection to the runner lost";
 
-/** May this tab tell the run what to do now? */
+/** Whether this tab can control the run now. */
 export const canSteer = ({ status, served }: RunState): boolean =>
   status === "ready" && (served === null || served.steering);
 
@@ -99,7 +99,7 @@ export function dismiss(state: RunState, id: number): RunState {
   return { ...state, notices: state.notices.filter((notice) => notice.id !== id) };
 }
 
-/** How many steps the current stage is meant to take; the base stage has no end. */
+/** The number of steps of the stage; null for the base stage, which has no end. */
 export function plannedSteps(stage: Stage, settings: Settings): number | null {
   switch (stage) {
     case "base":
@@ -155,7 +155,7 @@ export function reduceRun(state: RunState, event: Event): RunState {
         playing: false,
         running: null,
         done: null,
-        notices: state.notices.filter((notice) => notice.kind !== "error" && notice.title !== LINE_LOST),
+        notices: state.notices.filter((notice) => notice.kind !== "error" && notice.title !== CONNECTION_LOST),
       };
     }
     case "adapter":
@@ -167,18 +167,18 @@ export function reduceRun(state: RunState, event: Event): RunState {
       return notify(
         { ...alone, status: state.opened === null ? "starting" : "disconnected" },
         "warning",
-        LINE_LOST,
-        `${event.message} It is tried again until it answers; what plays there goes on without this page.`,
+        CONNECTION_LOST,
+        `${event.message} Reconnecting… Training continues there without this page.`,
       );
     }
     case "steering": {
       if (state.served === null || state.served.steering === event.steering) return state;
-      const told = event.steering
-        ? notify(state, "info", "This tab steers the run", "The others watch.")
-        : notify(state, "info", "This tab watches", "Another tab steers the run now.");
-      return { ...told, served: { ...state.served, steering: event.steering } };
+      const notified = event.steering
+        ? notify(state, "info", "This tab controls the run", "Other tabs only watch.")
+        : notify(state, "info", "This tab only watches", "Another tab controls the run now.");
+      return { ...notified, served: { ...state.served, steering: event.steering } };
     }
-    // A tab that watches shows what the one that steers has chosen.
+    // A watching tab shows the settings of the steering one.
     case "configured":
       return {
         ...state,
@@ -217,21 +217,21 @@ export function reduceRun(state: RunState, event: Event): RunState {
       return notify(
         { ...back, notices: back.notices.filter(({ title }) => title !== LOST) },
         "info",
-        "Back on a new device",
-        `The run goes on from step ${event.step}.`,
+        "Recovered on a new device",
+        `The run continues from step ${event.step}.`,
       );
     }
     case "deviceLost": {
-      const told = notify(
+      const notified = notify(
         { ...state, running: null },
         event.recovering ? "warning" : "error",
-        event.recovering ? LOST : "The device did not come back",
+        event.recovering ? LOST : "The device could not be recovered",
         event.recovering
-          ? `${event.message} Training goes on from the last snapshot on a new device (attempt ${event.attempt}).`
-          : `${event.message} Reload the page to start again from the last saved step.`,
+          ? `${event.message} Restoring the last snapshot on a new device (attempt ${event.attempt}).`
+          : `${event.message} Reload the page to continue from the last saved step.`,
       );
       return {
-        ...told,
+        ...notified,
         status: event.recovering ? "recovering" : "failed",
         playing: event.recovering && state.playing,
       };
@@ -240,17 +240,17 @@ export function reduceRun(state: RunState, event: Event): RunState {
       return notify(
         { ...state, running: null },
         "warning",
-        `Step ${event.step} was refused`,
-        `${event.message} The weights are those before it.`,
+        `Step ${event.step} was rejected`,
+        `${event.message} The weights are unchanged.`,
       );
     case "error": {
-      const told = notify(
+      const notified = notify(
         { ...state, progress: null, running: null },
         "error",
-        event.fatal ? "This run cannot go on" : "That did not work",
+        event.fatal ? "The run has stopped" : "The last command failed",
         event.message,
       );
-      return event.fatal ? { ...told, status: "failed", playing: false } : told;
+      return event.fatal ? { ...notified, status: "failed", playing: false } : notified;
     }
     case "data":
     case "sampled":

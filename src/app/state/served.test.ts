@@ -4,7 +4,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { CommandBody } from "../../worker/client";
 import { defaultSettings, type Event } from "../../worker/protocol";
-import { metricsAt, ScriptedClient } from "../testing/scripted-client";
+import { ScriptedClient } from "../testing/scriptedClient";
+import { metricsAt } from "../testing/scriptedRecords";
 import { servedToken } from "./link";
 import { createPlayground, type PlaygroundController } from "./playgroundController";
 import { canSteer } from "./run";
@@ -73,7 +74,7 @@ describe("the tab that steers", () => {
     client.emit({ type: "playing", playing: false });
     vi.advanceTimersByTime(200);
     expect(client.sent).toEqual([]);
-    expect(titles()).toEqual(["This tab watches"]);
+    expect(titles()).toEqual(["This tab only watches"]);
   });
 
   test("cannot have other parameters trained, and is told where to", () => {
@@ -91,7 +92,7 @@ describe("a tab that watches", () => {
     playground.step();
     playground.restore("x");
     expect(client.sent).toEqual([]);
-    expect(titles()).toEqual(["This tab watches"]);
+    expect(titles()).toEqual(["This tab only watches"]);
     playground.live.groups.change((state) => ({ ...state, selectedGroup: 1 }));
     client.emit({ type: "restored", stage: "grpo", step: 1, history: [] });
     client.emit({ type: "configured", settings: { ...defaultSettings, temperature: 0.3 } });
@@ -112,7 +113,7 @@ describe("the line to the runner", () => {
     vi.advanceTimersByTime(200);
     expect(run().status).toBe("disconnected");
     expect(canSteer(run())).toBe(false);
-    expect(titles()).toEqual(["The connection to the runner is lost"]);
+    expect(titles()).toEqual(["Connection to the runner lost"]);
     joined(true, { step: 9 });
     expect(run()).toMatchObject({ status: "ready", step: 9, notices: [] });
   });

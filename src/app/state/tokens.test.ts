@@ -27,7 +27,7 @@ describe("how an update moved a response", () => {
   test("is explained where it was not the response's own advantage", () => {
     expect(movedByOthers(sample(1.2, 0.1))).toBe("");
     expect(movedByOthers(sample(0, 0))).toBe("");
-    expect(movedByOthers(sample(0, 0.1))).toMatch(/advantage is 0 .* other groups/);
-    expect(movedByOthers(sample(1.2, -0.1))).toMatch(/pushes the other way/);
+    expect(movedByOthers(sample(0, 0.1))).toMatch(/advantage is 0\. The other groups/);
+    expect(movedByOthers(sample(1.2, -0.1))).toMatch(/points the other way/);
   });
 });

@@ -1,6 +1,4 @@
-/**
- * A response as the table shows it: which tokens are thought, which are the answer, and what one token's numbers say.
- */
+/** A response for the table: its tokens by segment and block, and the explanation of a token's numbers. */
 import { explainRatio, explainSurrogate } from "../../srpo/explainUpdate";
 import { evaluateObjective, objectiveOf } from "../../srpo/objective";
 import type { Segment } from "../../srpo/types";
@@ -9,14 +7,14 @@ import type { Explanation } from "../parts/Why";
 import { number } from "./words";
 
 export interface SegmentTokens {
-  /** Indices of the tokens of its think block (or of the reflection), tags left out. */
+  /** Indices of the tokens of its think block (or of the reflection), without tags. */
   readonly text: readonly number[];
   readonly answer: readonly number[];
 }
 
 const TAG = /^\s*<(\/?)(think|answer|reflection)>\s*$/;
 
-/** Tokens by segment, tags left out; tokens of no segment (the end token, stray text) stay out as well. */
+/** Tokens by segment, without tags and without tokens of no segment (the end token, stray text). */
 export function tokensBySegment(sample: SampleRecord): Readonly<Record<Segment, SegmentTokens>> {
   const found: Record<Segment, { text: number[]; answer: number[] }> = {
     first: { text: [], answer: [] },
@@ -36,23 +34,23 @@ export function tokensBySegment(sample: SampleRecord): Readonly<Record<Segment, 
   return found;
 }
 
-/** A special token such as the one that ends a turn: nothing anybody said. */
+/** A special token, such as the end of a turn. */
 const SPECIAL = /^<\|.*\|>$/;
 
-/** What a response says where it says nothing inside any block; empty as soon as one segment speaks. */
+/** The tokens of a response without any block; empty if it has one. */
 export function strayTokens(sample: SampleRecord): readonly number[] {
   if (sample.segments.some((segment) => segment !== null)) return [];
   return sample.tokens.flatMap((token, at) => (SPECIAL.test(token) ? [] : [at]));
 }
 
-/** Word-level tokens stand apart; byte-pair tokens carry their own spaces. */
+/** Word-level tokens are separated by spaces; byte-pair tokens contain them. */
 export function separator(sample: SampleRecord): "" | " " {
   return sample.tokens.some((token) => /^\s|\s$|^Ġ/.test(token)) ? "" : " ";
 }
 
 export const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
 
-/** What all tokens of a response come to, also where the record shows the first of them only. */
+/** Sums over all tokens of a response, also when the record has only the first ones. */
 export function wholeOf(sample: SampleRecord): NonNullable<SampleRecord["whole"]> {
   const { tokens, logprobs, entropies, logprobsAfter } = sample;
   return (
@@ -65,16 +63,16 @@ export function wholeOf(sample: SampleRecord): NonNullable<SampleRecord["whole"]
   );
 }
 
-/** How the update moved the log-probability of the whole response; null before it. */
+/** The response's log-probability before and after the update; null before the update. */
 export function probabilityChange(sample: SampleRecord): { readonly before: number; readonly after: number } | null {
   const { logprob, logprobAfter } = wholeOf(sample);
   return logprobAfter === undefined ? null : { before: logprob, after: logprobAfter };
 }
 
-/** Log-probability, nats: less than this is no movement worth an arrow. */
+/** Smaller changes of the log-probability, in nats, get no arrow. */
 const STILL = 0.0005;
 
-/** Which way the update moved the response; "same" before it. */
+/** The direction of the change; "same" before the update. */
 export function changeDirection(sample: SampleRecord): "up" | "down" | "same" {
   const change = probabilityChange(sample);
   if (change === null) return "same";
@@ -82,20 +80,17 @@ export function changeDirection(sample: SampleRecord): "up" | "down" | "same" {
   return by > STILL ? "up" : by < -STILL ? "down" : "same";
 }
 
-/** What moved the response, where it was not its own advantage; "" where it was. */
+/** What changed the response's probability if not its own advantage; "" if it was. */
 export function movedByOthers(sample: SampleRecord): string {
   const direction = changeDirection(sample);
   const { advantage } = sample;
   if (direction === "same" || advantage === undefined) return "";
   if (Math.abs(advantage) < 1e-9)
-    return (
-      " Its own advantage is 0 and pushed nothing: the step's other groups, AdamW's momentum and the weights " +
-      "that all responses share moved it."
-    );
+    return " Its own advantage is 0. The other groups of the step and AdamW's momentum changed the shared weights.";
   if (advantage > 0 === (direction === "up")) return "";
   return (
-    " Its own advantage pushes the other way: the step's other responses, AdamW's momentum and the weights that " +
-    "all of them share outweighed it."
+    " Its own advantage points the other way, but the step's other responses and AdamW's momentum had more influence " +
+    "on the shared weights."
   );
 }
 
@@ -105,34 +100,32 @@ export function explainToken(sample: SampleRecord, at: number, grpo: Settings["g
   const entropy = sample.entropies[at] ?? 0;
   const after = sample.logprobsAfter?.[at];
   const title = `“${sample.tokens[at]?.trim() ?? ""}” · token ${at + 1} of ${wholeOf(sample).tokens}`;
-  const said =
-    `log p = ${number(before, 3)} · p = ${number(100 * Math.exp(before), 1)} % · entropy ` +
-    `${number(entropy, 3)} nats`;
+  const p = number(100 * Math.exp(before), 1);
+  const atSampling = `log p = ${number(before, 3)} · p = ${p} % · entropy ${number(entropy, 3)} nats`;
   if (after === undefined || sample.logprobsAfter === undefined) {
     return {
       title,
-      numbers: said,
+      numbers: atSampling,
       sentence:
         Math.exp(before) > 0.9
-          ? "The policy was sure of this word."
+          ? "The policy was confident of this word."
           : Math.exp(before) > 0.4
-            ? "Another word could have stood here."
-            : "An unlikely word: sampling took a chance.",
+            ? "Other words were likely here, too."
+            : "An unlikely word, picked by sampling.",
     };
   }
   const advantage = sample.advantage ?? 0;
-  // Without the KL term: its reference is not on the page.
+  // Without the KL term: the page does not have its reference log-probabilities.
   const objective = objectiveOf({ ...grpo, beta: 0 }, sample.logprobs.length);
   const row = { length: sample.logprobs.length, logp: sample.logprobsAfter, oldLogp: sample.logprobs, advantage };
   const used = evaluateObjective([row], objective).ratios[0]?.[at] ?? 1;
   const ratio = explainRatio(after, before, used, objective.level);
   const next = explainSurrogate(used, advantage, after, objective.surrogate);
+  const again = `${next.sentence.charAt(0).toLowerCase()}${next.sentence.slice(1)}`;
   return {
     title,
     formula: `${ratio.formula}\n${next.formula}`,
-    numbers: `${said}\n${ratio.substituted}\n${next.substituted}`,
-    sentence:
-      `${ratio.sentence} Were this rollout used for another update: ` +
-      `${next.sentence.charAt(0).toLowerCase()}${next.sentence.slice(1)}`,
+    numbers: `${atSampling}\n${ratio.substituted}\n${next.substituted}`,
+    sentence: `${ratio.sentence} In another update on this rollout: ${again}`,
   };
 }

@@ -1,7 +1,4 @@
-/**
- * What only the page knows: theme, open panels, the step under the cursor, the speed. Kept across visits where it is a
- * taste.
- */
+/** State of the page itself: theme, open panels, the step under the cursor, speed. Preferences are stored. */
 
 import { z } from "zod";
 import { createStore } from "zustand/vanilla";
@@ -22,9 +19,9 @@ type Taste = z.output<typeof tasteSchema>;
 
 export interface ViewState extends Taste {
   readonly help: boolean;
-  /** The knobs' sheet on a narrow screen. */
+  /** The sheet of knobs on a narrow screen. */
   readonly sheet: boolean;
-  /** Step under the cursor, shared by every chart; null when no chart is pointed at. */
+  /** Step under the cursor, shared by all charts; null without a cursor. */
   readonly cursor: number | null;
 }
 
@@ -33,13 +30,13 @@ const STORAGE_KEY = "srpo-playground/taste";
 function readTaste(): Taste {
   const nothing = tasteSchema.parse({});
   try {
-    // Outside a browser (tests) there is no storage at all.
+    // Outside a browser (tests) there is no storage.
     const text = typeof localStorage === "undefined" ? null : localStorage.getItem(STORAGE_KEY);
     const parsed = tasteSchema.safeParse(text === null ? {} : JSON.parse(text));
     return parsed.success ? parsed.data : nothing;
   } catch (error) {
-    // Storage may be forbidden or hold something else: the page works the same, with its defaults.
-    console.warn("The page's preferences could not be read; using the defaults.", error);
+    // Storage may be forbidden or damaged: the page then uses its defaults.
+    console.warn("Cannot read the page's preferences; using the defaults.", error);
     return nothing;
   }
 }
@@ -53,11 +50,11 @@ export function setTaste(taste: Partial<Taste>): void {
   try {
     localStorage.setItem(STORAGE_KEY, JSON.stringify({ theme, speed, firstLineSeen }));
   } catch (error) {
-    console.warn("The page's preferences could not be kept.", error);
+    console.warn("Cannot store the page's preferences.", error);
   }
 }
 
-/** Resolves "system" and marks the document, so that the style sheet needs one attribute only. */
+/** Resolve "system" and set the document's theme attribute. */
 export function applyTheme(): () => void {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const apply = (): void => {

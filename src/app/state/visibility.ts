@@ -1,7 +1,7 @@
-/** What the page owes its surroundings: no drawing in a hidden tab, no sleeping screen while it trains. */
+/** Visibility and wake lock: no drawing in a hidden tab, no sleeping screen during training. */
 import type { PlaygroundController } from "./playgroundController";
 
-/** Draw what happened while the tab was hidden, the moment it is seen again. */
+/** Draw the newest state when the tab becomes visible. */
 export function followVisibility(playground: PlaygroundController): () => void {
   const show = (): void => {
     if (!document.hidden) playground.live.flush();
@@ -10,7 +10,7 @@ export function followVisibility(playground: PlaygroundController): () => void {
   return () => document.removeEventListener("visibilitychange", show);
 }
 
-/** Hold a screen wake lock while training plays. Browsers release it in hidden tabs, so it is asked for again. */
+/** Hold a screen wake lock while training plays. Browsers release it in hidden tabs, so it is requested again. */
 export function keepAwake(playground: PlaygroundController): () => void {
   if (!("wakeLock" in navigator)) return () => undefined;
   let lock: WakeLockSentinel | null = null;
@@ -24,7 +24,7 @@ export function keepAwake(playground: PlaygroundController): () => void {
             lock = null;
           });
         },
-        // Low battery or a policy may forbid it: training goes on, the screen may sleep.
+        // Low battery or a policy may forbid it: training continues, the screen may sleep.
         (reason: unknown) => console.info("The screen may sleep while training:", reason),
       );
     }

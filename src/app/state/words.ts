@@ -1,4 +1,4 @@
-/** The page's names for the method's things, in one place: labels, hues (CSS variables) and short explanations. */
+/** The page's words for segments, transitions, reward terms, phases and stages: labels and short explanations. */
 import type { RewardTerms, Segment, Transition } from "../../srpo/types";
 import type { Phase, Stage } from "../../worker/protocol";
 
@@ -14,13 +14,13 @@ export const TRANSITION_WORDS: Readonly<
     { readonly label: string; readonly first: boolean; readonly refined: boolean; readonly what: string }
   >
 > = {
-  kept: { label: "kept", first: true, refined: true, what: "right, and still right after reflecting" },
-  fixed: { label: "fixed", first: false, refined: true, what: "wrong, put right by reflecting" },
-  stillWrong: { label: "still wrong", first: false, refined: false, what: "wrong before and after" },
-  spoilt: { label: "spoilt", first: true, refined: false, what: "right, made wrong by reflecting" },
+  kept: { label: "kept", first: true, refined: true, what: "right before and after reflecting" },
+  fixed: { label: "fixed", first: false, refined: true, what: "wrong before, right after reflecting" },
+  stillWrong: { label: "still wrong", first: false, refined: false, what: "wrong before and after reflecting" },
+  spoilt: { label: "spoilt", first: true, refined: false, what: "right before, wrong after reflecting" },
 };
 
-/** The parts of a total in the order of the bar; `value` is what the term adds to the total. */
+/** The reward terms in the order of the bar; `value` is the term's share of the total. */
 export const TERMS = [
   { key: "format", label: "Format", symbol: "R_format", value: (terms: RewardTerms) => terms.format },
   { key: "accuracy", label: "First answer right", symbol: "R_accuracy", value: (terms: RewardTerms) => terms.accuracy },
@@ -32,7 +32,7 @@ export const TERMS = [
   },
   {
     key: "reflectionFormat",
-    label: "A reflection is there",
+    label: "Reflection present",
     symbol: "I_ref",
     value: (terms: RewardTerms) => terms.reflectionFormat,
   },
@@ -42,18 +42,21 @@ export type TermKey = (typeof TERMS)[number]["key"];
 
 export const PHASE_WORDS: Readonly<Record<Phase, { readonly label: string; readonly what: string }>> = {
   rollout: { label: "Rollout", what: "The policy answers each problem several times." },
-  score: { label: "Score", what: "Every response is parsed and each reward term computed." },
-  normalise: { label: "Normalise", what: "Rewards become advantages within their group." },
-  update: { label: "Update", what: "Responses above the group's mean become more probable, the others less." },
+  score: { label: "Score", what: "Each response is parsed and its reward terms are computed." },
+  normalise: { label: "Normalise", what: "The rewards of each group become advantages." },
+  update: { label: "Update", what: "Responses above the group mean become more likely, the others less." },
 };
 
 export const STAGE_WORDS: Readonly<Record<Stage, { readonly label: string; readonly what: string }>> = {
-  base: { label: "Base", what: "The policy as shipped: it can see, but writes carelessly and does not reflect." },
+  base: { label: "Base", what: "The shipped policy: it reads pictures, but makes mistakes and does not reflect." },
   sft: {
     label: "Reflection SFT",
-    what: "It learns the form: its own answers, followed by a teacher's reflection and a refined solution.",
+    what: "It learns the format: its own answer, then a teacher's reflection and a refined solution.",
   },
-  grpo: { label: "GRPO", what: "It learns what pays: groups of its own responses are scored and compared." },
+  grpo: {
+    label: "GRPO",
+    what: "It learns which reflections help: its responses to each problem are scored and compared.",
+  },
 };
 
 export const FAMILY_WORDS: Readonly<Record<string, string>> = {
@@ -65,11 +68,11 @@ export const FAMILY_WORDS: Readonly<Record<string, string>> = {
 
 export const BACKEND_WORDS = { webgpu: "WebGPU", wasm: "WebAssembly", reference: "Plain TensorFlow.js" } as const;
 
-/** Why a response without an advantage of its own became more or less probable all the same. */
+/** Why a response with advantage 0 became more or less likely anyway. */
 export const MOVED_BY_OTHERS =
-  "Log p moved all the same: the step's other groups, AdamW's momentum and shared weights move it too.";
+  "Log p changed anyway: the other groups of the step and AdamW's momentum change the same weights.";
 
-/** 2–3 decimals and a true minus sign, for tabular figures. */
+/** Fixed decimals and a true minus sign, for tabular figures. */
 export function number(value: number, digits = 2): string {
   const text = value.toFixed(digits);
   return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");

@@ -10,7 +10,7 @@ import { view } from "../state/view";
 import { Page } from "../views/Page";
 import "../styles/index.css";
 import { finish, group, random, score } from "./fixture";
-import { type Script, ScriptedClient } from "./scripted-client";
+import { type Script, ScriptedClient } from "./scriptedClient";
 
 interface Scene {
   readonly script: Script;

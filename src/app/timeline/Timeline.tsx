@@ -1,6 +1,4 @@
-/**
- * The run as a line: where it is, what can be looked back at, and the snapshots from which it can go on differently.
- */
+/** The run's timeline: the current step, the steps to look back at, and snapshots to fork from. */
 import { useState } from "react";
 import type { SnapshotInfo } from "../../worker/protocol";
 import { Icon } from "../parts/Icon";
@@ -19,7 +17,7 @@ export function Timeline() {
   const past = useGroups((state) => state.past);
   const viewedStep = useGroups((state) => state.viewedStep);
   const cursor = useView((state) => state.cursor);
-  const [chosen, setChosen] = useState<SnapshotInfo | null>(null);
+  const [selected, setSelected] = useState<SnapshotInfo | null>(null);
   const end = Math.max(1, planned ?? 1, step);
   const mine = snapshots.filter((snapshot) => snapshot.stage === stage);
   const at = (value: number): string => `${(100 * Math.min(end, Math.max(0, value))) / end}%`;
@@ -46,7 +44,7 @@ export function Timeline() {
           <i
             className="timeline-past"
             style={{ left: at(oldest), width: `calc(${at(step)} - ${at(oldest)})` }}
-            title="Steps whose groups can be looked at"
+            title="Steps to look back at"
           />
         )}
         {cursor !== null && <i className="timeline-cursor" style={{ left: at(cursor) }} />}
@@ -67,40 +65,40 @@ export function Timeline() {
           <button
             key={snapshot.id}
             type="button"
-            className={`snapshot${chosen?.id === snapshot.id ? " is-chosen" : ""}`}
+            className={`snapshot${selected?.id === snapshot.id ? " is-chosen" : ""}`}
             style={{ left: at(snapshot.step) }}
             aria-label={`Snapshot at step ${snapshot.step}${snapshot.label ? `, ${snapshot.label}` : ""}`}
             title={`Snapshot at step ${snapshot.step}`}
-            onClick={() => setChosen(chosen?.id === snapshot.id ? null : snapshot)}
+            onClick={() => setSelected(selected?.id === snapshot.id ? null : snapshot)}
           />
         ))}
-        {chosen && (
+        {selected && (
           <div
             className="snapshot-card"
-            style={{ left: `clamp(110px, ${at(chosen.step)}, calc(100% - 110px))` }}
+            style={{ left: `clamp(110px, ${at(selected.step)}, calc(100% - 110px))` }}
             role="dialog"
-            aria-label={`Snapshot at step ${chosen.step}`}
+            aria-label={`Snapshot at step ${selected.step}`}
           >
             <p>
-              <b>Step {chosen.step}</b>
-              {chosen.label && <> · {chosen.label}</>} <span>{(chosen.bytes / 1e6).toFixed(1)} MB</span>
+              <b>Step {selected.step}</b>
+              {selected.label && <> · {selected.label}</>} <span>{(selected.bytes / 1e6).toFixed(1)} MB</span>
             </p>
             <button
               type="button"
               className="button is-main"
               onClick={() => {
-                playground.restore(chosen.id);
-                setChosen(null);
+                playground.restore(selected.id);
+                setSelected(null);
               }}
             >
-              {chosen.step < step ? "Fork from here" : "Restore"}
+              {selected.step < step ? "Fork from here" : "Restore"}
             </button>
-            <button type="button" className="icon-button" onClick={() => setChosen(null)} aria-label="Close">
+            <button type="button" className="icon-button" onClick={() => setSelected(null)} aria-label="Close">
               <Icon name="close" />
             </button>
-            {chosen.step < step && (
+            {selected.step < step && (
               <p className="snapshot-warning">
-                {chosen.step + 1 === step ? `Step ${step} is` : `Steps ${chosen.step + 1}–${step} are`} dropped from the
+                Removes {selected.step + 1 === step ? `step ${step}` : `steps ${selected.step + 1}–${step}`} from the
                 run.
               </p>
             )}

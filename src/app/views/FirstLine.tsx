@@ -1,4 +1,4 @@
-/** The one sentence of a first visit, and what is worth knowing about where the run is now. */
+/** One line below the header: the sentence of a first visit, or what to know about the current run. */
 import { useState } from "react";
 import { Icon } from "../parts/Icon";
 import { usePlayground, useRun, useView } from "../state/hooks";
@@ -19,9 +19,9 @@ export function FirstLine() {
     if (served.steering) return null;
     return (
       <div className="first-line is-quiet">
-        <p>This tab watches: another one steers the run. Rewards moved here only show what they would do.</p>
+        <p>Another tab controls this run. Moving the rewards here only previews their effect.</p>
         <button type="button" className="text-button" disabled={!ready} onClick={playground.steer}>
-          Steer from here
+          Take control
         </button>
       </div>
     );
@@ -35,7 +35,7 @@ export function FirstLine() {
         </p>
         {passed && opened && (
           <p className="first-line-backend">
-            Without WebGPU it trains on {BACKEND_WORDS[opened.backend]}: the same, only slower.
+            WebGPU is not available, so training runs on {BACKEND_WORDS[opened.backend]}: same results, slower.
           </p>
         )}
         <button
@@ -52,9 +52,9 @@ export function FirstLine() {
   if (resumed && step > 0) {
     return (
       <div className="first-line is-quiet">
-        <p>Welcome back: the run goes on from step {step}, as you left it.</p>
+        <p>Welcome back. The run continues from step {step}.</p>
         <button type="button" className="text-button" onClick={playground.reset}>
-          start over
+          Start over
         </button>
       </div>
     );
@@ -63,7 +63,8 @@ export function FirstLine() {
     return (
       <div className="first-line is-quiet">
         <p>
-          Without WebGPU it trains on {BACKEND_WORDS[opened.backend]}: the same, only slower. {passed.why}
+          WebGPU is not available, so training runs on {BACKEND_WORDS[opened.backend]}: same results, slower.{" "}
+          {passed.why}
         </p>
         <button
           type="button"

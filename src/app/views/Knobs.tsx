@@ -1,4 +1,4 @@
-/** The knobs: a column where there is room, a sheet from below where there is not. */
+/** The knobs: a column on wide screens, a sheet on narrow ones. */
 import { useEffect, useRef } from "react";
 import { Speed } from "../header/Speed";
 import { RewardKnobs } from "../knobs/RewardKnobs";

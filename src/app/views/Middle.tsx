@@ -1,4 +1,4 @@
-/** The middle of the page: the group of the chosen problem, or the SFT data while they are built. */
+/** The middle of the page: the selected group, or the SFT data. */
 import { GroupTable } from "../group/GroupTable";
 import { ProblemHead } from "../group/ProblemHead";
 import { SftView } from "../sft/SftView";
@@ -23,10 +23,10 @@ export function Middle() {
         <div className="middle-empty">
           <p>
             {failed
-              ? "There is nothing to show: no policy is open. The message above says why."
+              ? "No policy is loaded. See the message above."
               : stage === "grpo"
-                ? "Press play, or take one step: the first group appears with its rollout."
-                : "A group appears here as soon as the policy has answered."}
+                ? "Press play or take a step to see the first group."
+                : "A group appears here when the policy has answered."}
           </p>
         </div>
       </main>

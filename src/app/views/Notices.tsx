@@ -1,18 +1,18 @@
-/** Messages from the run: what went wrong, where, and what happens now. */
+/** Messages from the run: what happened, and what happens next. */
 import { useEffect } from "react";
 import { Icon } from "../parts/Icon";
 import { usePlayground, useRun } from "../state/hooks";
 
-const NEWS_MS = 7000;
+const INFO_MS = 7000;
 
 export function Notices() {
   const playground = usePlayground();
   const notices = useRun((state) => state.notices);
-  // Good news leaves by itself; anything else waits until it was read.
+  // Info disappears by itself; warnings and errors stay until dismissed.
   const news = notices.find(({ kind }) => kind === "info")?.id;
   useEffect(() => {
     if (news === undefined) return;
-    const timer = setTimeout(() => playground.dismiss(news), NEWS_MS);
+    const timer = setTimeout(() => playground.dismiss(news), INFO_MS);
     return () => clearTimeout(timer);
   }, [news, playground]);
   return (

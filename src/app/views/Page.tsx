@@ -1,4 +1,4 @@
-/** The whole page on one screen, and the keyboard that drives it. */
+/** The whole page, and its keyboard shortcuts. */
 import { useEffect, useSyncExternalStore } from "react";
 import { Curves } from "../curves/Curves";
 import { Header, toggleTheme } from "../header/Header";

@@ -14,6 +14,6 @@ export function byteCount(flag: string, text: string): number {
   const [, digits, unit = ""] = /^(\d+(?:\.\d+)?)\s*(GB|MB|KB)?$/i.exec(text) ?? [];
   const scale = { gb: 1e9, mb: 1e6, kb: 1e3, "": 1 }[unit.toLowerCase()] ?? 1;
   const bytes = Math.floor(Number(digits) * scale);
-  if (!(bytes > 0)) throw new UsageError(`--${flag}: "${text}" is no size; write e.g. 5GB or 500MB`);
+  if (!(bytes > 0)) throw new UsageError(`--${flag}: "${text}" is not a size; expected e.g. 5GB or 500MB`);
   return bytes;
 }

@@ -1,11 +1,14 @@
-/** A command of the runner: its flags in citty's form (help is rendered from them) and what it does. */
-import type { ArgsDef } from "citty";
+/** A command of the runner: its flags, from which its help is printed, and what it does. */
+import { BACKEND_NAMES } from "../../tensor/backend";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
+import type { Flags } from "./flags";
 import type { Arguments } from "./usage";
 
 export interface RunnerCommand {
   readonly description: string;
-  readonly flags: ArgsDef;
+  readonly flags: Flags;
+  /** Command lines for the help, ready to copy. */
+  readonly examples: readonly string[];
   /** → exit code */
   run(args: Arguments): Promise<number>;
 }
@@ -14,14 +17,14 @@ export interface RunnerCommand {
 export const backendFlag = {
   type: "string",
   default: "wasm",
-  valueHint: "webgpu|wasm|reference",
-  description: "Where the policy lives",
+  valueHint: BACKEND_NAMES.join("|"),
+  description: "Where the policy runs: GPU, CPU, or plain JavaScript",
 } as const;
-export const seedFlag = { type: "string", valueHint: "n", description: "Seed of all randomness" } as const;
+export const seedFlag = { type: "string", valueHint: "n", description: "Seed of every random draw" } as const;
 export const setFlag = {
   type: "string",
   valueHint: "path=value",
-  description: "A setting, e.g. grpo.learningRate=1e-4; may be repeated. Also --reward.x v, --sft.x v, --grpo.x v",
+  description: "Change a setting, e.g. grpo.learningRate=1e-4; repeatable. Short: --grpo.learningRate 1e-4",
 } as const;
 export const policyFlag = {
   type: "string",
@@ -33,43 +36,41 @@ export const workersFlag = {
   type: "string",
   default: "1",
   valueHint: "n",
-  description:
-    "Threads that compute, each with a copy of the policy (wasm backend only); the same result with any number from " +
-    "2 on",
+  description: "Threads, each with a copy of the policy (wasm backend); any number above 1 gives the same result",
 } as const;
 export const packingFlag = {
   type: "string",
   default: "f32",
   valueHint: WEIGHT_FORMATS.join("|"),
-  description: "Storage of frozen weights; int4 keeps table, head and tower in f16",
+  description: "Storage of frozen weights; int4 keeps embeddings, head and vision tower in f16",
 } as const;
 export const adapterFlag = {
   type: "string",
   valueHint: "dir",
-  description: "Trained LoRA adapter (PEFT layout) on the policy",
+  description: "LoRA adapter trained on the policy (PEFT layout)",
 } as const;
 export const imagesFlag = {
   type: "string",
   valueHint: "dir",
-  description: "What image paths are relative to; by default the folder of --data",
+  description: "Folder that image paths are relative to (default: the folder of --data)",
 } as const;
 export const maxPixelsFlag = {
   type: "string",
   valueHint: "n",
-  description: "Pictures are scaled down to at most so many pixels; by default as preprocessor_config.json says",
+  description: "Maximum number of pixels; larger images are scaled down (default: preprocessor_config.json)",
 } as const;
-/** A data set in place of the built-in problems. */
+/** A data set instead of the built-in problems. */
 export const dataFlags = {
   data: {
     type: "string",
     valueHint: "file",
-    description: "Your own problems: JSON lines or parquet of {image(s), question, answer}",
+    description: "Your own problems: JSON Lines or Parquet with image(s), question, answer",
   },
   images: imagesFlag,
   maxPixels: maxPixelsFlag,
   instruction: {
     type: "string",
     valueHint: "file",
-    description: "Text below each question of --data, in place of ours, which asks for the response format",
+    description: "Text added below each question of --data (default: asks for the response format)",
   },
 } as const;

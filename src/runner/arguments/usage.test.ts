@@ -4,12 +4,12 @@ import { settingsOf } from "./settingsArguments";
 import { parseArguments } from "./usage";
 
 const flags = {
-  out: { type: "string", required: true },
-  backend: { type: "string", default: "wasm" },
-  saveEvery: { type: "string" },
-  json: { type: "boolean" },
-  seed: { type: "string" },
-  set: { type: "string" },
+  out: { type: "string", required: true, description: "" },
+  backend: { type: "string", default: "wasm", description: "" },
+  saveEvery: { type: "string", description: "" },
+  json: { type: "boolean", description: "" },
+  seed: { type: "string", description: "" },
+  set: { type: "string", description: "" },
 } as const;
 
 test("flags in both spellings, switches, defaults", () => {
@@ -23,10 +23,13 @@ test("flags in both spellings, switches, defaults", () => {
 });
 
 test("a word stands for the positional flag", () => {
-  const positional = { dir: { type: "positional", required: true }, json: { type: "boolean" } } as const;
+  const positional = {
+    dir: { type: "positional", required: true, description: "" },
+    json: { type: "boolean", description: "" },
+  } as const;
   expect(parseArguments(["--json", "a/b"], positional).text("dir")).toBe("a/b");
-  expect(() => parseArguments(["a", "b"], positional)).toThrow('"b" is not expected here');
-  expect(() => parseArguments(["--json"], positional)).toThrow("DIR is needed");
+  expect(() => parseArguments(["a", "b"], positional)).toThrow('"b" is unexpected here');
+  expect(() => parseArguments(["--json"], positional)).toThrow("DIR is required");
 });
 
 test("settings by --set and by their section, laid over the defaults", () => {
@@ -65,12 +68,12 @@ test("settings by --set and by their section, laid over the defaults", () => {
 });
 
 test.each<[string[], RegExp]>([
-  [["--out", "x", "--colour", "red"], /unknown flag --colour; known: --out, --backend, --save-every/],
+  [["--out", "x", "--colour", "red"], /unknown flag --colour; expected one of --out, --backend, --save-every/],
   [["--out"], /--out needs a value/],
   [["--out", "--json"], /--out needs a value/],
-  [["--json"], /--out is needed/],
+  [["--json"], /--out is required/],
   [["--json=yes", "--out", "x"], /--json takes no value/],
-  [["now", "--out", "x"], /"now" is not expected here/],
+  [["now", "--out", "x"], /"now" is unexpected here/],
   [["--out", "x", "--set", "grpo"], /not of the form path=value/],
 ])("%j is refused", (args, message) => {
   expect(() => parseArguments(args, flags)).toThrow(message);

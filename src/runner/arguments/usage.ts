@@ -1,11 +1,8 @@
-/**
- * Bad input on the command line: one clear line on stderr and exit code 2. Commands declare their flags in
- * citty's form, which renders the help; citty lets unknown flags and stray words pass, so arguments are read here.
- */
-import type { ArgsDef } from "citty";
+/** The command line: arguments read and checked against a command's flags. */
 import type { SettingsPatch } from "../../training/settings";
+import { camelCase, type Flags, kebabCase } from "./flags";
 
-/** What was asked cannot be done as asked. */
+/** What was typed cannot be run. Bad files are InputErrors (files/inputError.ts). */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
@@ -17,14 +14,14 @@ const SECTION = /^(reward|sft|grpo)\.[A-Za-z.]+$/;
 export class Arguments {
   constructor(
     private readonly values: ReadonlyMap<string, string | true>,
-    private readonly flags: ArgsDef,
+    private readonly flags: Flags,
     readonly settings: SettingsPatch,
   ) {}
 
   /** The flag's value, else its default. @throws UsageError when it has neither */
   text(name: string): string {
     const value = this.optional(name);
-    if (value === null) throw new UsageError(`--${kebabCase(name)} is needed; see --help`);
+    if (value === null) throw new UsageError(`--${kebabCase(name)} is required; see --help`);
     return value;
   }
 
@@ -33,7 +30,7 @@ export class Arguments {
     return typeof value === "string" ? value : null;
   }
 
-  /** What was said on the command line; null where the flag was left out, whatever its default. */
+  /** The value on the command line; null when the flag was left out, whatever its default. */
   given(name: string): string | null {
     const value = this.values.get(name);
     return typeof value === "string" ? value : null;
@@ -54,7 +51,7 @@ export class Arguments {
     if (text === null) return null;
     const value = Number(text);
     if (!Number.isFinite(value) || value < 0)
-      throw new UsageError(`--${kebabCase(name)}: "${text}" is not a number of at least 0`);
+      throw new UsageError(`--${kebabCase(name)}: "${text}" is not a number ≥ 0`);
     return value;
   }
 
@@ -64,18 +61,18 @@ export class Arguments {
 }
 
 /**
- * Read raw arguments: --flag value, --flag=value, --switch, words that stand for a positional flag, and settings by
- * --set path=value or --section.path value.
- * @throws UsageError on an unknown flag, a flag without its value, a missing required flag, or a stray word
+ * Read raw arguments: --flag value, --flag=value, --switch, positional words, and settings as --set path=value or
+ * --section.path value.
+ * @throws UsageError on an unknown flag, a flag without its value, a missing required flag, or an unexpected word
  */
-export function parseArguments(rawArgs: readonly string[], flags: ArgsDef): Arguments {
+export function parseArguments(rawArgs: readonly string[], flags: Flags): Arguments {
   const patch: Record<string, unknown> = {};
   const values = new Map<string, string | true>();
   for (let i = 0; i < rawArgs.length; i++) {
     const word = rawArgs[i] ?? "";
     if (!word.startsWith("--")) {
       const place = Object.keys(flags).find((key) => flags[key]?.type === "positional" && !values.has(key));
-      if (place === undefined) throw new UsageError(`"${word}" is not expected here; flags begin with --, see --help`);
+      if (place === undefined) throw new UsageError(`"${word}" is unexpected here: flags begin with --; see --help`);
       values.set(place, word);
       continue;
     }
@@ -85,11 +82,7 @@ export function parseArguments(rawArgs: readonly string[], flags: ArgsDef): Argu
     const flag = flags[key];
     const isSetting = "set" in flags && SECTION.test(name);
     if (flag === undefined && !isSetting)
-      throw new UsageError(
-        `unknown flag --${name}; known: ${Object.keys(flags)
-          .map((known) => `--${kebabCase(known)}`)
-          .join(", ")}`,
-      );
+      throw new UsageError(`unknown flag --${name}; expected one of ${namesOf(flags).join(", ")}`);
     if (flag?.type === "boolean") {
       if (equals >= 0) throw new UsageError(`--${name} takes no value`);
       values.set(key, true);
@@ -103,26 +96,29 @@ export function parseArguments(rawArgs: readonly string[], flags: ArgsDef): Argu
     else values.set(key, value);
   }
   const missing = Object.entries(flags).find(([key, flag]) => flag.required === true && !values.has(key));
-  if (missing !== undefined)
-    throw new UsageError(
-      `${missing[1].type === "positional" ? missing[0].toUpperCase() : `--${kebabCase(missing[0])}`} is needed; see ` +
-        "--help",
-    );
+  if (missing !== undefined) {
+    const [name, { type }] = missing;
+    const label = type === "positional" ? name.toUpperCase() : `--${kebabCase(name)}`;
+    throw new UsageError(`${label} is required; see --help`);
+  }
   return new Arguments(values, flags, patch);
 }
+
+const namesOf = (flags: Flags): string[] =>
+  Object.entries(flags).flatMap(([name, { type }]) => (type === "positional" ? [] : [`--${kebabCase(name)}`]));
 
 /** A whole number of at least `least`. @throws UsageError naming the flag */
 function integer(flag: string, text: string, least: number): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < least)
-    throw new UsageError(`--${flag}: "${text}" is not a whole number of at least ${least}`);
+    throw new UsageError(`--${flag}: "${text}" is not a whole number ≥ ${least}`);
   return value;
 }
 
 /** One of a list. @throws UsageError naming the flag and the list */
 export function oneOf<T extends string>(flag: string, text: string, known: readonly T[]): T {
   const found = known.find((name) => name === text);
-  if (found === undefined) throw new UsageError(`--${flag}: "${text}" is none of ${known.join(", ")}`);
+  if (found === undefined) throw new UsageError(`--${flag}: "${text}" is not one of ${known.join(", ")}`);
   return found;
 }
 
@@ -132,10 +128,7 @@ function pathAndValue(text: string): [string, string] {
   return [text.slice(0, equals), text.slice(equals + 1)];
 }
 
-/**
- * Lay a value at a dotted path. Numbers, true, false, null and JSON lists are read as such; a,b is a list where the
- * settings have one.
- */
+/** Set a value at a dotted path. Numbers, true, false, null and JSON lists are parsed; families also as a,b. */
 function assign(patch: Record<string, unknown>, path: string, text: string): void {
   const names = path.split(".");
   let at = patch;
@@ -161,6 +154,3 @@ function literal(text: string): unknown {
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
-
-const camelCase = (name: string): string => name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
-const kebabCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -1,4 +1,4 @@
-/** Backends on the command line: WebGPU by Dawn, wasm, or the reference; by default the first of them that opens. */
+/** The three backends in Node: WebGPU (Dawn), wasm, and the reference. */
 import { freemem } from "node:os";
 import type { Backend, BackendName } from "../../tensor/backend";
 import { openReferenceBackend } from "../../tensor/reference/backend";
@@ -9,8 +9,6 @@ import { MatmulError } from "../../tensor/webgpu/kernels/matmul/choice";
 import { nodeGpu, openNodeWebGpuBackend } from "../../tensor/webgpu/node";
 import { forcedMatmul } from "../arguments/matmulVariant";
 import { UsageError } from "../arguments/usage";
-
-export const BACKEND_NAMES: readonly BackendName[] = ["webgpu", "wasm", "reference"];
 
 export function openNodeBackend(name: BackendName): Promise<Backend> {
   switch (name) {
@@ -25,7 +23,7 @@ export function openNodeBackend(name: BackendName): Promise<Backend> {
   }
 }
 
-/** @throws UsageError when the variant of the product that was asked for cannot run */
+/** @throws UsageError when the requested matmul variant cannot run on this adapter */
 async function openWebGpu(): Promise<WebGpuBackend> {
   const matmul = forcedMatmul();
   try {
@@ -35,14 +33,14 @@ async function openWebGpu(): Promise<WebGpuBackend> {
   }
 }
 
-/** What a backend can hold, without opening it. */
+/** Memory limits of a backend, without opening it. */
 export async function backendLimits(name: BackendName): Promise<AdapterLimits> {
   switch (name) {
     case "webgpu":
       return adapterLimits(await nodeGpu());
     case "wasm":
       return {
-        adapter: "SIMD, 1 thread, 4 GiB of memory in all",
+        adapter: "SIMD, 1 thread, 4 GiB of memory",
         bufferBytes: 2 ** 32,
         bindingBytes: 2 ** 32,
         software: true,
@@ -54,10 +52,7 @@ export async function backendLimits(name: BackendName): Promise<AdapterLimits> {
   }
 }
 
-/**
- * Bytes that a backend may still take: what the host has free, 4 GiB at most on the wasm backend; null on a GPU, which
- * does not tell.
- */
+/** Free memory in bytes: of the host on CPU backends (at most 4 GiB on wasm); null on a GPU, which does not report it. */
 export function memoryOf(name: BackendName, { software }: AdapterLimits): number | null {
   if (!software) return null;
   return name === "wasm" ? Math.min(2 ** 32, freemem()) : freemem();

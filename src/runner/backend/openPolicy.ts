@@ -1,10 +1,11 @@
 /** A policy folder on disk, opened on a backend named on the command line. */
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { type LoadOptions, Policy } from "../../policy/policy";
-import type { Backend, BackendName } from "../../tensor/backend";
+import { BACKEND_NAMES, type Backend, type BackendName } from "../../tensor/backend";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
-import { type Arguments, UsageError } from "../arguments/usage";
-import { BACKEND_NAMES, openNodeBackend } from "./nodeBackends";
+import type { Arguments } from "../arguments/usage";
+import { InputError } from "../files/inputError";
+import { openNodeBackend } from "./nodeBackends";
 
 export interface OpenedPolicy {
   readonly backend: Backend;
@@ -13,8 +14,8 @@ export interface OpenedPolicy {
 }
 
 /**
- * @param trainable "none" where nothing is trained: no gradients or moments are allocated. A command with the flags
- * packing, adapter or maxPixels has them heeded.
+ * Honours the flags packing, adapter and maxPixels of commands that have them.
+ * @param trainable "none" allocates no gradients or moments
  */
 export async function openPolicy(
   args: Arguments,
@@ -55,11 +56,11 @@ export async function openPolicyOn(
   }
 }
 
-/** Whatever keeps a folder from being loaded is a matter of the folder. @throws UsageError naming it */
+/** A folder that cannot be loaded is bad input. @throws InputError naming the folder */
 export async function asInput<T>(directory: string, loading: Promise<T>): Promise<T> {
   try {
     return await loading;
   } catch (error) {
-    throw new UsageError(`${directory}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new InputError(`${directory}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

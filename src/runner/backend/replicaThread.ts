@@ -1,10 +1,9 @@
-/** What a replica's thread runs: the other end of replicaThreads.ts, on a wasm backend of its own. */
+/** Entry of a replica's thread, started by replicaThreads.ts; it opens its own wasm backend. */
 import { parentPort } from "node:worker_threads";
 import { openWasmBackend } from "../../tensor/wasm/backend";
 import { type ReplicaRequest, serveReplica } from "../../training/parallel/replicaChannel";
 
-if (parentPort === null)
-  throw new Error("replicaThread.ts is started as a worker thread by replicaThreads.ts, not by itself.");
+if (parentPort === null) throw new Error("replicaThread.ts must run in a worker thread; replicaThreads.ts starts it.");
 const port = parentPort;
 serveReplica(
   {

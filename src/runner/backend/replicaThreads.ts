@@ -11,8 +11,8 @@ import {
 import { UsageError } from "../arguments/usage";
 
 /**
- * The policy with `workers − 1` replicas beside it; null for one worker: then nothing is started.
- * @throws UsageError when the policy's backend cannot share its work
+ * The policy with `workers − 1` replicas; null for one worker, which starts no thread.
+ * @throws UsageError when the policy cannot be trained with several workers
  */
 export async function openWorkers(
   policy: Policy,
@@ -22,13 +22,11 @@ export async function openWorkers(
   if (workers === 1) return null;
   if (policy.backend.name !== "wasm")
     throw new UsageError(
-      `--workers ${workers}: only the wasm backend computes on several threads, this is ${policy.backend.name}; give ` +
-        "--backend wasm or --workers 1",
+      `--workers ${workers}: only the wasm backend uses several threads, not ${policy.backend.name}: ` +
+        "choose --backend wasm or --workers 1",
     );
   if (policy.model.lora !== null)
-    throw new UsageError(
-      `--workers ${workers}: a policy with a LoRA adapter is trained with one worker; leave --workers out`,
-    );
+    throw new UsageError(`--workers ${workers}: a LoRA adapter is trained with one worker: choose --workers 1`);
   const source = await replicaSource(policy, trainable);
   const replicas = await Promise.all(
     Array.from({ length: workers - 1 }, () => RemoteReplica.open(startThread(), source)),
@@ -36,7 +34,7 @@ export async function openWorkers(
   return new DataParallel(policy, replicas, { onLost: (message) => process.stderr.write(`${message}\n`) });
 }
 
-/** The other end of a replica's channel, in a thread of its own. */
+/** A thread that runs a replica, and the channel to it. */
 export function startThread(): ReplicaCarrier {
   const worker = new Worker(new URL("replicaThread.mjs", import.meta.url), { execArgv: [] });
   return {
@@ -46,7 +44,7 @@ export function startThread(): ReplicaCarrier {
     },
     onDeath: (report) => {
       worker.on("error", (error) => report(error));
-      worker.on("exit", (code) => report(new Error(`its thread ended with code ${code}.`)));
+      worker.on("exit", (code) => report(new Error(`its thread exited with code ${code}.`)));
     },
     terminate: async () => {
       await worker.terminate();

@@ -1,4 +1,4 @@
-/** `config`: a complete run file with every default, or what each of its keys means. */
+/** `config`: print a complete run file with every default, or explain its keys. */
 import type { RunnerCommand } from "../arguments/command";
 import { configPaths, defaultRunConfig } from "../run/runConfig";
 import { explanationOf } from "../run/runConfigExplained";
@@ -6,8 +6,9 @@ import { explanationOf } from "../run/runConfigExplained";
 export const configCommand: RunnerCommand = {
   description: "Print a complete run file for train --config, or explain its keys",
   flags: {
-    explain: { type: "boolean", description: "What each key means, with its default" },
+    explain: { type: "boolean", description: "Explain each key, with its default" },
   },
+  examples: ["npm run srpo -- config > run.json", "npm run srpo -- config --explain"],
   run(args) {
     process.stdout.write(args.boolean("explain") ? explained() : `${JSON.stringify(defaultRunConfig, null, 2)}\n`);
     return Promise.resolve(0);

@@ -14,13 +14,13 @@ import {
 import { settingsOf } from "../arguments/settingsArguments";
 import { openPolicy } from "../backend/openPolicy";
 import { progressBar } from "../run/progress";
-import { askedSource } from "../run/resolveSource";
+import { sourceFromFlags } from "../run/resolveSource";
 import { TokenRate, tokensPerSecond } from "../run/tokenRate";
 
 const PROBLEMS = 192;
 
 export const evalCommand: RunnerCommand = {
-  description: "Evaluate a policy on held-out problems",
+  description: "Evaluate a policy on held-out problems: accuracies, transitions, lengths",
   flags: {
     policy: policyFlag,
     adapter: adapterFlag,
@@ -28,20 +28,21 @@ export const evalCommand: RunnerCommand = {
     problems: {
       type: "string",
       valueHint: "n",
-      description: "Held-out problems (default: 192 of the built-in ones, all of --data)",
+      description: "Held-out problems (default: 192 built-in ones, or all of --data)",
     },
-    samples: { type: "string", default: "1", valueHint: "n", description: "Samples a problem" },
-    greedy: { type: "boolean", description: "Most likely tokens instead of samples" },
+    samples: { type: "string", default: "1", valueHint: "n", description: "Samples per problem" },
+    greedy: { type: "boolean", description: "Take the most likely token instead of sampling" },
     seed: seedFlag,
     packing: packingFlag,
     backend: backendFlag,
-    json: { type: "boolean", description: "One JSON line instead of a table" },
+    json: { type: "boolean", description: "Print one JSON line instead of a table" },
     set: setFlag,
   },
+  examples: ["npm run srpo -- eval --problems 64", "npm run srpo -- eval --policy runs/first/grpo --samples 4 --json"],
   async run(args) {
     const settings = settingsOf(args);
     const samples = args.integer("samples", 1);
-    const { source, size } = await askedSource(args);
+    const { source, size } = await sourceFromFlags(args);
     const problems = args.optional("problems") === null ? (size ?? PROBLEMS) : args.integer("problems", 1);
     const opened = await openPolicy(args, args.text("policy"), "none");
     const bar = progressBar("evaluate");

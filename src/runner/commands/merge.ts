@@ -1,4 +1,4 @@
-/** `merge`: a policy folder with an adapter's update in its weights, for whatever reads Hugging Face folders. */
+/** `merge`: add an adapter to the weights of its policy, for tools that read Hugging Face folders. */
 import { mkdir, open, readdir, rename } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
@@ -11,7 +11,7 @@ import { progressBar } from "../run/progress";
 const MB = 2 ** 20;
 
 export const mergeCommand: RunnerCommand = {
-  description: "Merge a LoRA adapter into its policy: a Hugging Face folder in the policy's own number format",
+  description: "Merge a LoRA adapter into its policy; writes a Hugging Face folder in the policy's dtype",
   flags: {
     model: {
       type: "string",
@@ -24,9 +24,10 @@ export const mergeCommand: RunnerCommand = {
       type: "string",
       required: true,
       valueHint: "dir",
-      description: "Folder to write; must be empty or not there",
+      description: "Folder to write; must be new or empty",
     },
   },
+  examples: ["npm run srpo -- merge --model public/policies/base --adapter runs/lora/grpo --out merged"],
   async run(args) {
     const [model, adapter, out] = [args.text("model"), args.text("adapter"), args.text("out")];
     await refuseOccupied(out);
@@ -51,19 +52,16 @@ export const mergeCommand: RunnerCommand = {
   },
 };
 
-/** @throws UsageError when the folder holds anything */
+/** @throws UsageError when the folder is not empty */
 async function refuseOccupied(out: string): Promise<void> {
   const held = await readdir(out).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
     throw new UsageError(`--out ${out}: ${error.message}`);
   });
-  if (held.length > 0)
-    throw new UsageError(
-      `--out ${out} holds ${held.length} files already, e.g. ${held[0]}; give an empty or a new folder`,
-    );
+  if (held.length > 0) throw new UsageError(`--out ${out} is not empty (${held[0]}, …): choose a new or empty folder`);
 }
 
-/** Write a file piece by piece beside its place, sync, and put it there. */
+/** Stream a file into a temporary file next to its destination, sync, then rename it. */
 async function writePieces(path: string, file: MergedFile, onBytes: (bytes: number) => void): Promise<void> {
   const beside = `${path}.${process.pid}.partial`;
   const handle = await open(beside, "w");

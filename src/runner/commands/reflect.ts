@@ -1,7 +1,7 @@
 /**
- * `reflect`: the reflection data of the first stage for a data set of one's own. The policy answers, a teacher behind
- * an OpenAI-compatible endpoint reflects; one JSON line a record, appended as it is made, so that a run that was
- * stopped goes on where it stood. Pictures, questions and answers of the data set are sent to that endpoint.
+ * `reflect`: make the reflection data of the SFT stage for your own data set. The policy answers; a teacher model behind an
+ * OpenAI-compatible endpoint reflects on the answer. One JSON line per record is appended as it is made; a stopped run
+ * continues where it was. Images, questions and answers of the data set are sent to that endpoint.
  */
 import { z } from "zod";
 import type { Policy } from "../../policy/policy";
@@ -31,9 +31,10 @@ import { readPrompt } from "../data/prompts";
 import { type Cost, NO_COST, type ReflectionLine, reflectOn } from "../data/reflections";
 import { Teacher } from "../data/teacherClient";
 import { appendLine, cutToWholeLines, readIfThere } from "../files/atomicWrite";
+import { InputError } from "../files/inputError";
 import { progressBar } from "../run/progress";
 
-/** Own answers sampled together; fixed, because a record's draws depend on its place in the chunk. */
+/** Answers sampled together; fixed, because a record's random draws depend on its position in the chunk. */
 const CHUNK = 8;
 
 const costSchema = z.object({ requests: z.number(), promptTokens: z.number(), completionTokens: z.number() });
@@ -46,14 +47,13 @@ const lineSchema = z.object({
 
 export const reflectCommand: RunnerCommand = {
   description:
-    "Build reflection data: the policy's own answers, reflected on by a teacher at SRPO_TEACHER_URL (key: " +
-    "SRPO_TEACHER_KEY). Exit 1 when none comes of it",
+    "Make reflection data: the policy answers, a teacher model at SRPO_TEACHER_URL (key: SRPO_TEACHER_KEY) reflects",
   flags: {
     data: {
       type: "string",
       required: true,
       valueHint: "file",
-      description: "JSON lines or parquet of {image(s), question, answer}",
+      description: "JSON Lines or Parquet with image(s), question, answer",
     },
     images: imagesFlag,
     maxPixels: maxPixelsFlag,
@@ -61,30 +61,30 @@ export const reflectCommand: RunnerCommand = {
       type: "string",
       required: true,
       valueHint: "jsonl",
-      description: "File of reflections; what it holds already is not asked for again",
+      description: "Output file; records that it already contains are skipped",
     },
     teacher: {
       type: "string",
       required: true,
       valueHint: "model",
-      description: "Name of the teacher's model at the endpoint",
+      description: "Name of the teacher model at the endpoint",
     },
     count: { type: "string", valueHint: "n", description: "Only the first n records" },
-    rate: { type: "string", default: "60", valueHint: "n", description: "Requests a minute, at most" },
-    tries: { type: "string", default: "6", valueHint: "n", description: "Tries of a request that may yet succeed" },
+    rate: { type: "string", default: "60", valueHint: "n", description: "Maximum requests per minute" },
+    tries: { type: "string", default: "6", valueHint: "n", description: "Attempts per request before giving up" },
     promptPrice: {
       type: "string",
       valueHint: "price",
-      description: "Price of a million prompt tokens, to count the cost in money",
+      description: "Price per million prompt tokens, to report the cost",
     },
-    completionPrice: { type: "string", valueHint: "price", description: "Price of a million completion tokens" },
+    completionPrice: { type: "string", valueHint: "price", description: "Price per million completion tokens" },
     timeout: { type: "string", default: "120", valueHint: "s", description: "Seconds to wait for an answer" },
-    correction: { type: "string", valueHint: "file", description: "Prompt for wrong solutions, in place of ours" },
-    simplification: { type: "string", valueHint: "file", description: "Prompt for right solutions, in place of ours" },
+    correction: { type: "string", valueHint: "file", description: "Your own teacher prompt for wrong solutions" },
+    simplification: { type: "string", valueHint: "file", description: "Your own teacher prompt for right solutions" },
     instruction: {
       type: "string",
       valueHint: "file",
-      description: "Text below each question, in place of ours, which asks for a first solution",
+      description: "Text added below each question (default: asks for a first solution)",
     },
     policy: policyFlag,
     adapter: adapterFlag,
@@ -93,6 +93,7 @@ export const reflectCommand: RunnerCommand = {
     backend: backendFlag,
     set: setFlag,
   },
+  examples: ["npm run srpo -- reflect --data problems.jsonl --teacher gpt-4o --out reflections.jsonl"],
   async run(args) {
     const settings = settingsOf(args);
     const teacher = teacherOf(args);
@@ -111,16 +112,13 @@ export const reflectCommand: RunnerCommand = {
     const ids = new Set(data.records.map(({ id }) => id));
     const stray = lines.find(({ problem }) => !ids.has(problem));
     if (stray !== undefined)
-      throw new UsageError(
-        `--out ${out} holds a line about "${stray.problem}", which is no record of ${data.path}; give another file, ` +
-          "or the data that it was made from",
+      throw new InputError(
+        `${out}: contains record "${stray.problem}", which is not in ${data.path}: ` +
+          "choose another --out, or pass the data that it was made from",
       );
     const opened = await openPolicy(args, args.text("policy"), "none");
     const bar = progressBar("reflect");
-    /**
-     * Let the teacher write about a chunk of answers. → the first failure, once all have ended: lines of the others are
-     * kept
-     */
+    /** Have the teacher reflect on a chunk of answers. → the first failure, once all have ended, so no line is lost */
     const taught = async (chunk: readonly Answer[]): Promise<{ readonly failed: unknown } | null> => {
       const made = await Promise.allSettled(
         chunk.map(async ({ record, problem, response }) => {
@@ -134,7 +132,7 @@ export const reflectCommand: RunnerCommand = {
       return failed === undefined ? null : { failed: failed.reason };
     };
     try {
-      // The teacher writes about one chunk while the policy answers the next.
+      // The teacher reflects on one chunk while the policy answers the next.
       let teaching: ReturnType<typeof taught> = Promise.resolve(null);
       for (let first = 0; first < wanted; first += CHUNK) {
         const places = Array.from({ length: Math.min(CHUNK, wanted - first) }, (_, i) => first + i);
@@ -153,8 +151,8 @@ export const reflectCommand: RunnerCommand = {
     process.stdout.write(`${JSON.stringify(summary(lines, prices))}\n`);
     if (lines.some(({ discarded }) => discarded === undefined)) return 0;
     process.stderr.write(
-      `srpo: no reflection came of ${lines.length} records; ${out} says why of each. Where answers could not be ` +
-        `read, raise maxNewTokens (${settings.maxNewTokens}) or begin with a policy that follows the instruction\n`,
+      `srpo: none of ${lines.length} records gave a reflection; ${out} has the reason for each. If answers could not be ` +
+        `parsed, raise maxNewTokens (now ${settings.maxNewTokens}) or start from a policy that follows the instruction\n`,
     );
     return 1;
   },
@@ -167,7 +165,9 @@ function throwFailure(result: { readonly failed: unknown } | null): void {
 function teacherOf(args: Arguments): Teacher {
   const baseUrl = process.env.SRPO_TEACHER_URL;
   if (baseUrl === undefined || !/^https?:\/\//.test(baseUrl))
-    throw new UsageError("SRPO_TEACHER_URL must hold the endpoint's base URL, e.g. http://127.0.0.1:8000/v1");
+    throw new UsageError(
+      "SRPO_TEACHER_URL is not set to the endpoint's base URL; expected e.g. http://127.0.0.1:8000/v1",
+    );
   return new Teacher({
     baseUrl,
     key: process.env.SRPO_TEACHER_KEY ?? null,
@@ -180,7 +180,7 @@ function teacherOf(args: Arguments): Teacher {
 
 type Summarised = z.output<typeof lineSchema>;
 
-/** What the file holds already; half a line, left by a kill, is cut off. */
+/** The lines of the file; half a line, left by a killed process, is cut off. */
 async function linesOf(path: string): Promise<Summarised[]> {
   await cutToWholeLines(path);
   return parseLines(path, new TextDecoder().decode((await readIfThere(path)) ?? new Uint8Array(0)), lineSchema);
@@ -201,7 +201,7 @@ interface Answer {
   readonly response: string;
 }
 
-/** The policy's own first solutions; the same for a record however often it is asked for. */
+/** The policy's own first solutions; always the same for a record. */
 async function answers(
   policy: Policy,
   data: DataRecords,
@@ -240,7 +240,7 @@ function totalCost(lines: readonly Summarised[]): Cost {
   );
 }
 
-/** Of a million tokens. */
+/** Per million tokens. */
 interface Prices {
   readonly prompt: number;
   readonly completion: number;
@@ -251,7 +251,7 @@ function pricesOf(args: Arguments): Prices | null {
   const [prompt, completion] = [args.amount("promptPrice"), args.amount("completionPrice")];
   if (prompt === null && completion === null) return null;
   if (prompt === null || completion === null)
-    throw new UsageError("--prompt-price and --completion-price are needed together: a request costs both");
+    throw new UsageError("--prompt-price and --completion-price must be given together");
   return { prompt, completion };
 }
 

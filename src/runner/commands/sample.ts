@@ -1,6 +1,6 @@
 /** `sample`: groups of responses to held-out problems, scored; nothing is trained. */
-import { FAMILY_NAMES } from "../../tasks/problems";
-import type { ProblemSource } from "../../training/problemSource";
+import { FAMILY_NAMES } from "../../tasks/problem";
+import type { ProblemSource, TrainingProblem } from "../../training/problemSource";
 import type { GroupRecord } from "../../training/records";
 import { Session } from "../../training/session";
 import type { TrainingProblem } from "../../training/trainingProblem";
@@ -17,11 +17,11 @@ import {
 import { settingsOf } from "../arguments/settingsArguments";
 import { UsageError } from "../arguments/usage";
 import { openPolicy } from "../backend/openPolicy";
-import { askedSource } from "../run/resolveSource";
+import { sourceFromFlags } from "../run/resolveSource";
 import { TokenRate } from "../run/tokenRate";
 
 export const sampleCommand: RunnerCommand = {
-  description: "Sample a group of responses to picture problems, with reward terms and advantages",
+  description: "Sample groups of responses, with reward terms and advantages; nothing is trained",
   flags: {
     policy: policyFlag,
     adapter: adapterFlag,
@@ -29,21 +29,26 @@ export const sampleCommand: RunnerCommand = {
     family: {
       type: "string",
       valueHint: FAMILY_NAMES.join("|"),
-      description: "Only problems of this family; of --data, of this category",
+      description: "Only problems of this family (with --data: category)",
     },
-    problem: { type: "string", valueHint: "family:split:seed", description: "This very problem; of --data, its id" },
-    count: { type: "string", default: "1", valueHint: "n", description: "Problems" },
-    greedy: { type: "boolean", description: "Most likely tokens instead of samples" },
+    problem: {
+      type: "string",
+      valueHint: "family:split:seed",
+      description: "One problem, e.g. bars:eval:7 (with --data: its id)",
+    },
+    count: { type: "string", default: "1", valueHint: "n", description: "Number of problems" },
+    greedy: { type: "boolean", description: "Take the most likely token instead of sampling" },
     seed: seedFlag,
     packing: packingFlag,
     backend: backendFlag,
-    json: { type: "boolean", description: "One JSON line a group, without the picture" },
+    json: { type: "boolean", description: "Print one JSON line per group, without the image" },
     set: setFlag,
   },
+  examples: ["npm run srpo -- sample --family bars", "npm run srpo -- sample --data problems.jsonl --count 4 --json"],
   async run(args) {
     const settings = settingsOf(args);
     const count = args.integer("count", 1);
-    const { source, size } = await askedSource(args);
+    const { source, size } = await sourceFromFlags(args);
     const family =
       args.optional("family") === null || size !== null ? args.optional("family") : args.oneOf("family", FAMILY_NAMES);
     const problem = await problemNamed(source, args.optional("problem"));

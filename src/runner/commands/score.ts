@@ -1,6 +1,4 @@
-/**
- * `score`: reward terms of responses in a JSON-lines file, one JSON line a case, with the keys of the reward vectors.
- */
+/** `score`: reward terms of responses in a JSON Lines file, one JSON line per case, keyed as in golden/reward_cases.jsonl. */
 import { z } from "zod";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { type CountTokens, countWords, scoreResponse } from "../../srpo/score";
@@ -28,29 +26,30 @@ function record({ note, ...terms }: RewardTerms, variant: RewardVariant): object
 }
 
 export const scoreCommand: RunnerCommand = {
-  description: "Score responses: one JSON line a case with every reward term and the total",
+  description: "Score responses: one JSON line per case with every reward term and the total",
   flags: {
     input: { type: "string", required: true, valueHint: "cases.jsonl", description: "Lines of {id, response, answer}" },
     variant: {
       type: "string",
       default: "paper",
       valueHint: "paper|official|official-verl",
-      description: "Reward variant; its published tiers unless --set changes them",
+      description: "Reward variant, with its published tiers unless --set changes them",
     },
     tokens: {
       type: "string",
       default: "words",
       valueHint: "words|policy",
-      description: "What f_len counts: white-space words, or the policy's tokens",
+      description: "Unit of f_len: white-space words, or the policy's tokens",
     },
     policy: { type: "string", valueHint: "dir", description: "Policy folder, for --tokens policy" },
     set: setFlag,
   },
+  examples: ["npm run srpo -- score --input src/srpo/golden/reward_cases.jsonl"],
   async run(args) {
     const variant = args.oneOf("variant", VARIANTS);
     const tokens = args.oneOf("tokens", ["words", "policy"] as const);
     const path = args.text("input");
-    const cases = parseLines(path, await readInput("input", path), caseSchema);
+    const cases = parseLines(path, await readInput(path), caseSchema);
     const config = { ...settingsOf(args).reward, variant };
     const count = tokens === "words" ? countWords : await policyCounter(args.optional("policy"));
     for (const { id, response, answer } of cases) {
@@ -62,6 +61,6 @@ export const scoreCommand: RunnerCommand = {
 };
 
 async function policyCounter(directory: string | null): Promise<CountTokens> {
-  if (directory === null) throw new UsageError("--tokens policy needs --policy, the folder whose tokenizer counts");
+  if (directory === null) throw new UsageError("--tokens policy requires --policy, the folder of the tokenizer");
   return loadTokenCounter(await openDirectory(directory));
 }

@@ -1,17 +1,17 @@
-/** `serve`: a run in Node that the page watches and steers. */
+/** `serve`: train in Node; the page shows and controls the run. */
 import { join } from "node:path";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
-import type { BackendName } from "../../tensor/backend";
+import { BACKEND_NAMES, type BackendName } from "../../tensor/backend";
 import type { ProblemSource } from "../../training/problemSource";
+import { STAGES, type Stage } from "../../training/records";
 import type { Settings } from "../../training/settings";
 import { MAX_EVENT_BYTES } from "../../worker/codec";
-import type { Stage } from "../../worker/protocol";
 import { type RunnerCommand, seedFlag, setFlag } from "../arguments/command";
 import { settingsOf } from "../arguments/settingsArguments";
 import { type Arguments, UsageError } from "../arguments/usage";
-import { BACKEND_NAMES } from "../backend/nodeBackends";
 import { writeFolder } from "../files/atomicWrite";
-import { plannedSource, refuseOtherData } from "../run/resolveSource";
+import { InputError } from "../files/inputError";
+import { refuseOtherData, resolveSource } from "../run/resolveSource";
 import { defaultRunConfig, readRunFile, recipeSettings } from "../run/runConfig";
 import { type FixedKeys, fixedKeys, planOf, type RunPlan, readPlan, refuseOther, writePlan } from "../run/runPlan";
 import { BuiltPage } from "../serve/builtPage";
@@ -21,53 +21,50 @@ import { nodeHost } from "../serve/openNodeRun";
 import { ServedFolder } from "../serve/servedFolder";
 import { serveRun } from "../serve/server";
 
-const STAGES: readonly Stage[] = ["base", "sft", "grpo"];
-/** Room in the largest event for names and lengths around an exported policy's bytes. */
+/** Leaves space in the largest event for the names and lengths around an exported policy's bytes. */
 const LARGEST_EXPORT = MAX_EVENT_BYTES - 2 ** 20;
 
 const log = (line: string): void => void process.stderr.write(`serve: ${line}\n`);
 
 export const serveCommand: RunnerCommand = {
-  description: "Train in Node, observedGroup and steered from the page: prints one link to open",
+  description: "Train in Node, shown and controlled by the page; prints the link to open",
   flags: {
     config: { type: "string", valueHint: "run.json", description: "Run file (see srpo config); flags override it" },
     policy: {
       type: "string",
       valueHint: "dir",
-      description:
-        "Policy folder (Hugging Face layout); by default that of the run in --run, else " +
-        `${defaultRunConfig.policy}`,
+      description: `Policy folder (default: that of the run in --run, else ${defaultRunConfig.policy})`,
     },
     run: {
       type: "string",
       valueHint: "dir",
-      description:
-        "Folder of the run: snapshots and metrics.jsonl (default runs/serve). A run that is there is continued",
+      description: "Folder of the run (default runs/serve); a run that it contains is continued",
     },
-    port: { type: "string", default: "0", valueHint: "n", description: "Port on 127.0.0.1; 0: any free one" },
+    port: { type: "string", default: "0", valueHint: "n", description: "Port on 127.0.0.1; 0 takes a free one" },
     backend: {
       type: "string",
       valueHint: BACKEND_NAMES.join("|"),
-      description: "Where the policy lives; by default the first that passes its self-test",
+      description: "Where the policy runs (default: the first that passes its self-test)",
     },
     stage: {
       type: "string",
       valueHint: STAGES.join("|"),
-      description: "Stage that a fresh run begins in (default base)",
+      description: "First stage of a new run (default base)",
     },
-    page: { type: "string", default: "dist", valueHint: "dir", description: "The built page" },
+    page: { type: "string", default: "dist", valueHint: "dir", description: "Folder of the built page" },
     seed: seedFlag,
     set: setFlag,
   },
+  examples: ["npm run srpo -- serve", "npm run srpo -- serve --run runs/mine --backend webgpu"],
   async run(args) {
     const port = args.integer("port", 0);
-    if (port > 65_535) throw new UsageError(`--port: ${port} is above 65535`);
-    const { run, backend, stage, settings, asked } = await requestOf(args);
+    if (port > 65_535) throw new UsageError(`--port: ${port} is not a port; expected 0 to 65535`);
+    const { run, backend, stage, settings, requested } = await requestOf(args);
     const page = await BuiltPage.open(args.text("page"));
-    const folder = await ServedFolder.take(run, (error) => log(`the logs are not being written: ${error.message}`));
+    const folder = await ServedFolder.take(run, (error) => log(`cannot write the logs: ${error.message}`));
     try {
       const resume = await folder.holdsRun();
-      const { plan, source } = await planned(asked, resume ? await readPlan(folder.path) : null, folder.path);
+      const { plan, source } = await resolveRun(requested, resume ? await readPlan(folder.path) : null, folder.path);
       const files = await openDirectory(plan.policy);
       const hub = new Hub({
         policy: plan.policy,
@@ -93,12 +90,12 @@ export const serveCommand: RunnerCommand = {
           if (event.type === "error" || event.type === "refused" || event.type === "deviceLost") log(event.message);
         },
       });
-      log(`opening ${plan.policy}${resume ? `, to continue the run in ${folder.path}` : ""} …`);
+      log(`opening ${plan.policy}${resume ? ` to continue the run in ${folder.path}` : ""} …`);
       host.receive({ run: HOST_RUN, type: "open", source: { kind: "files", files: [] }, settings, backend, resume });
       host.receive({ run: HOST_RUN, type: "observe", group: null });
       await host.idle();
       if (hub.runView.opened === null)
-        throw new UsageError(hub.runView.failed?.message ?? `${plan.policy} could not be opened`);
+        throw new InputError(hub.runView.failed?.message ?? `${plan.policy}: the policy could not be opened`);
       await writePlan(folder.path, { ...plan, backend: hub.runView.opened.backend });
       if (!resume && stage !== "base") host.receive({ run: HOST_RUN, type: "stage", stage });
       if (resume && Object.keys(args.settings).length > 0)
@@ -108,12 +105,12 @@ export const serveCommand: RunnerCommand = {
       const { opened } = hub.runView;
       const server = await serveRun({ page, hub, token: newToken(), port, log });
       log(
-        `${opened.backend} (${opened.adapter}), ${opened.stage} step ${hub.runView.opened.step}; the run is kept in ` +
-          `${folder.path}. Open this link; Ctrl-C ends`,
+        `${opened.backend} (${opened.adapter}), ${opened.stage} step ${hub.runView.opened.step}; ` +
+          `saving to ${folder.path}. Open this link; press Ctrl-C to stop`,
       );
       process.stdout.write(`${server.link}\n`);
       await interrupted();
-      log("stopping after the phase under way …");
+      log("stopping after the current phase …");
       host.receive({ run: HOST_RUN, type: "close" });
       await host.idle();
       await server.close();
@@ -124,10 +121,10 @@ export const serveCommand: RunnerCommand = {
   },
 };
 
-interface Asked {
-  /** What a fresh run is. */
+interface RequestedPlan {
+  /** The plan of a new run. */
   readonly plan: RunPlan;
-  /** Only what the flags or the run file say of it. */
+  /** Only what the flags or the run file say. */
   readonly fixed: Partial<FixedKeys>;
 }
 
@@ -138,7 +135,7 @@ interface Request {
   readonly backend: BackendName | null;
   readonly stage: Stage;
   readonly settings: Settings;
-  readonly asked: Asked;
+  readonly requested: RequestedPlan;
 }
 
 async function requestOf(args: Arguments): Promise<Request> {
@@ -153,27 +150,27 @@ async function requestOf(args: Arguments): Promise<Request> {
     stage:
       args.optional("stage") !== null ? args.oneOf("stage", STAGES) : "stages" in given ? config.stages[0] : "base",
     settings,
-    asked: {
+    requested: {
       plan: planOf({ ...config, policy: policy ?? config.policy }),
       fixed: { ...fixedKeys(config, given), ...(policy === null ? {} : { policy }) },
     },
   };
 }
 
-/** What to open: as the run in the folder was, or as asked. @throws UsageError where the two differ */
-async function planned(
-  { plan, fixed }: Asked,
+/** The stored run, or a new one as requested. @throws UsageError when the two differ */
+async function resolveRun(
+  { plan, fixed }: RequestedPlan,
   stored: RunPlan | null,
   run: string,
 ): Promise<{ readonly plan: RunPlan; readonly source: ProblemSource }> {
   if (stored !== null) refuseOther(stored, fixed, run);
-  const { source, digest } = await plannedSource(stored ?? plan);
+  const { source, digest } = await resolveSource(stored ?? plan);
   if (stored === null) return { plan: { ...plan, dataDigest: digest }, source };
   refuseOtherData(stored, digest, run);
   return { plan: stored, source };
 }
 
-/** Resolves at the first Ctrl-C or SIGTERM; the second ends the process at once, as usual. */
+/** Resolves at the first Ctrl-C or SIGTERM; the second ends the process immediately, as usual. */
 function interrupted(): Promise<void> {
   return new Promise((resolve) => {
     process.once("SIGINT", resolve);

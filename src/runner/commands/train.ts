@@ -1,72 +1,80 @@
-/** `train`: reflection SFT and GRPO without a page, from flags or a run file, resumable. */
-
+/** `train`: reflection SFT and GRPO without the page, from flags or a run file; resumable. */
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { nanoSettings, RECIPE_NAMES, RECIPES } from "../../srpo/recipe";
+import { BACKEND_NAMES } from "../../tensor/backend";
 import { configure } from "../../training/configure";
 import { isSection, overlay } from "../../training/overlay";
-import type { StepMetrics } from "../../training/records";
+import { type StepMetrics, TRAINED_STAGES, type TrainedStage } from "../../training/records";
 import { Session } from "../../training/session";
 import { type Settings, type SettingsPatch, settingsSchema } from "../../training/settings";
 import { backendFlag, policyFlag, type RunnerCommand, seedFlag, setFlag, workersFlag } from "../arguments/command";
 import { settingsOf } from "../arguments/settingsArguments";
 import { type Arguments, oneOf, UsageError } from "../arguments/usage";
-import { BACKEND_NAMES } from "../backend/nodeBackends";
 import { asInput, openPolicyOn } from "../backend/openPolicy";
 import { openWorkers } from "../backend/replicaThreads";
 import { fittingOptions } from "../run/deviceMemory";
 import { progressBar } from "../run/progress";
-import { plannedSource, refuseOtherData } from "../run/resolveSource";
+import { refuseOtherData, resolveSource } from "../run/resolveSource";
 import { defaultRunConfig, type RunConfig, readRunFile, recipeSettings } from "../run/runConfig";
 import { RunFolder } from "../run/runFolder";
 import { RunLock } from "../run/runLock";
 import { fixedKeys, planOf, readPlan, refuseOther } from "../run/runPlan";
 import { tokensPerSecond } from "../run/tokenRate";
-import { type TrainedStage, trainStages } from "../run/trainLoop";
+import { trainStages } from "../run/trainLoop";
 
-const STAGES: readonly TrainedStage[] = ["sft", "grpo"];
-/** What a run file and the flags say together. */
+/** The run file with the flags laid over it. */
 interface Request {
-  /** The run file completed, its flags laid over it. */
+  /** Complete: defaults, run file, flags. */
   readonly config: RunConfig;
-  /** The run file as it stands; empty without one. */
+  /** Only what the run file says; empty without one. */
   readonly given: Readonly<Record<string, unknown>>;
 }
 
 export const trainCommand: RunnerCommand = {
-  description: "Train a policy: reflection SFT, then GRPO; writes metrics.jsonl, snapshots and the policies",
+  description: "Train a policy: reflection SFT, then GRPO; writes metrics.jsonl, snapshots and policies",
   flags: {
     config: { type: "string", valueHint: "run.json", description: "Run file (see srpo config); flags override it" },
     out: { type: "string", valueHint: "dir", description: "Folder of the run" },
     policy: policyFlag,
-    stage: { type: "string", default: "sft,grpo", valueHint: "sft|grpo|sft,grpo", description: "Stages, in order" },
+    stage: {
+      type: "string",
+      default: "sft,grpo",
+      valueHint: "sft|grpo|sft,grpo",
+      description: "Stages to train, in order",
+    },
     recipe: {
       type: "string",
       default: "srpo",
       valueHint: RECIPE_NAMES.join("|"),
-      description: "Method that the settings start from",
+      description: "Method that sets the default settings",
     },
-    steps: { type: "string", valueHint: "n", description: "Steps of the stage (with several stages: of the last)" },
+    steps: { type: "string", valueHint: "n", description: "Steps of the last stage" },
     seed: seedFlag,
     backend: backendFlag,
     workers: workersFlag,
     resume: {
       type: "boolean",
-      description:
-        "Go on with the run in --out from its last snapshot, under its own settings but for --steps, --set and the " +
-        "settings in --config",
+      description: "Continue the run in --out from its last snapshot; --steps, --set and --config change its settings",
     },
     saveEvery: { type: "string", default: "10", valueHint: "n", description: "Steps between snapshots" },
     set: setFlag,
   },
+  examples: [
+    "npm run srpo -- train --out runs/first",
+    "npm run srpo -- train --out runs/first --resume --steps 400",
+    "npm run srpo -- train --config run.json --recipe grpo --set grpo.learningRate=1e-4",
+  ],
   async run(args) {
     const request = await requestOf(args);
     const { out } = request.config;
-    if (out === null) throw new UsageError("--out is needed, or the key out in --config: the folder of the run");
+    if (out === null) throw new UsageError("--out (or the key out in --config) is required: the folder of the run");
     const resume = args.boolean("resume");
     const began = (await readPlan(out)) !== null;
     if (began && !resume)
-      throw new UsageError(`--out ${out} holds a run already; give --resume to go on with it, or another folder`);
-    if (!began && resume) throw new UsageError(`--resume: there is no run in ${out}`);
+      throw new UsageError(
+        `--out ${out} already contains a run: add --resume to continue it, or choose another folder`,
+      );
+    if (!began && resume) throw new UsageError(`--resume: ${out} contains no run`);
     const lock = await RunLock.take(out);
     try {
       await trainIn(out, request, args);
@@ -78,14 +86,14 @@ export const trainCommand: RunnerCommand = {
   },
 };
 
-/** Begin the run in a folder that is ours, or go on with it, to its end. */
+/** Start the run in a folder that we have locked, or continue it, and train to the end. */
 async function trainIn(out: string, { config, given }: Request, args: Arguments): Promise<void> {
   const stored = await readPlan(out);
   if (stored !== null) refuseOther(stored, fixedKeys(config, given), out);
-  const asked = stored ?? planOf(config);
-  const { source, digest } = await plannedSource(asked);
+  const wanted = stored ?? planOf(config);
+  const { source, digest } = await resolveSource(wanted);
   if (stored !== null) refuseOtherData(stored, digest, out);
-  const plan = { ...asked, dataDigest: digest };
+  const plan = { ...wanted, dataDigest: digest };
   const backend = args.given("backend") === null ? plan.backend : args.oneOf("backend", BACKEND_NAMES);
   const opened = await openPolicyOn(
     backend,
@@ -104,11 +112,11 @@ async function trainIn(out: string, { config, given }: Request, args: Arguments)
       await folder.restore(session);
       session.configure(resumedSettings(session.settings, { config, given }, args, plan.stages));
     }
+    const { name, adapter } = opened.backend.description;
     process.stderr.write(
-      `${stored === null ? "training from" : "resumed at"} ${session.stage} step ${session.step} on ` +
-        `${opened.backend.description.name} (${opened.backend.description.adapter}), ` +
-        `${workers === 1 ? "1 worker" : `${workers} workers`}, ${opened.policy.parameters.trainableCount} ` +
-        `trainable parameters\n`,
+      `${stored === null ? "training from" : "resumed at"} ${session.stage} step ${session.step} on ${name} (${adapter}), ` +
+        `${workers === 1 ? "1 worker" : `${workers} workers`}, ` +
+        `${opened.policy.parameters.trainableCount} trainable parameters\n`,
     );
     await trainStages(session, plan, folder, {
       onData: (collected, wanted) => bar.update(collected, wanted, "reflections"),
@@ -144,7 +152,7 @@ async function requestOf(args: Arguments): Promise<Request> {
   };
 }
 
-/** The run's own settings, with what the file and the flags say now laid over them. */
+/** The run's own settings, with the run file and the flags of this command laid over them. */
 function resumedSettings(
   own: Settings,
   { config, given }: Request,
@@ -159,10 +167,10 @@ function resumedSettings(
 }
 
 function stagesOf(text: string): RunConfig["stages"] {
-  const [first, second, ...rest] = text.split(",").map((name) => oneOf("stage", name.trim(), STAGES));
+  const [first, second, ...rest] = text.split(",").map((name) => oneOf("stage", name.trim(), TRAINED_STAGES));
   if (first === "sft" && second === "grpo" && rest.length === 0) return ["sft", "grpo"];
   if (first === undefined || second !== undefined)
-    throw new UsageError(`--stage: "${text}" is none of sft, grpo, sft,grpo`);
+    throw new UsageError(`--stage: "${text}" is not one of sft, grpo, sft,grpo`);
   return [first];
 }
 
@@ -181,8 +189,6 @@ function note({ stage, loss, ...metrics }: StepMetrics): string {
     metrics["time/rollout_tokens_per_second"],
   ];
   if (first === undefined || refined === undefined) return `${stage} loss ${loss?.toFixed(3) ?? ""}`;
-  return (
-    `${stage} first ${percent(first)} refined ` +
-    `${percent(refined)}${rate === undefined ? "" : `, ${tokensPerSecond(rate)}`}`
-  );
+  const speed = rate === undefined ? "" : `, ${tokensPerSecond(rate)}`;
+  return `${stage} first ${percent(first)} refined ${percent(refined)}${speed}`;
 }

@@ -1,53 +1,56 @@
 /**
- * `verify`: does a checkpoint compute here what a reference file says it computes elsewhere? With --packing, do its
- * packed weights compute what the values they stand for compute in float32 (on the wasm backend, on the file's inputs)?
+ * `verify`: compare a checkpoint's outputs with a golden file, made by another implementation. With --packing, compare
+ * packed weights with the same values in float32 (on the wasm backend, on the file's inputs).
  */
-
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { Safetensors } from "../../policy/checkpoint/safetensors";
 import { Policy } from "../../policy/policy";
 import { type TensorReport, verifyModel, verifyPacked } from "../../policy/verify/verify";
-import type { Backend } from "../../tensor/backend";
+import { BACKEND_NAMES, type Backend } from "../../tensor/backend";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
 import { backendFlag, packingFlag, type RunnerCommand } from "../arguments/command";
-import { UsageError } from "../arguments/usage";
-import { BACKEND_NAMES, openNodeBackend } from "../backend/nodeBackends";
+import { openNodeBackend } from "../backend/nodeBackends";
 import { asInput } from "../backend/openPolicy";
+import { InputError } from "../files/inputError";
 
-const REFERENCE = "reference.safetensors";
+/** The golden file of a policy or adapter folder. */
+const GOLDEN = "reference.safetensors";
 
 export const verifyCommand: RunnerCommand = {
-  description: "Compare forward, gradients and greedy tokens with a reference file; exit 1 above tolerance",
+  description: "Compare outputs, gradients and greedy tokens with a golden file; exit 1 above tolerance",
   flags: {
     model: { type: "string", required: true, valueHint: "dir", description: "Policy folder" },
     adapter: { type: "string", valueHint: "dir", description: "LoRA adapter folder (PEFT layout)" },
-    reference: {
+    golden: {
       type: "string",
       valueHint: "file",
-      description: `Reference file; by default ${REFERENCE} of --adapter, else of --model`,
+      description: `Golden file (default: ${GOLDEN} in --adapter, else in --model)`,
     },
     packing: {
       ...packingFlag,
-      description: "Storage of the weights; packed ones are compared with their own values in f32, to 1e-3",
+      description: "Storage of the weights; packed weights are compared with the same values in f32, to 1e-3",
     },
     backend: backendFlag,
-    json: { type: "boolean", description: "One JSON object instead of a table" },
+    json: { type: "boolean", description: "Print one JSON object instead of a table" },
   },
+  examples: [
+    "npm run srpo -- verify --model public/policies/base",
+    "npm run srpo -- verify --model public/policies/base --packing int4",
+  ],
   async run(args) {
     const backendName = args.oneOf("backend", BACKEND_NAMES);
     const model = args.text("model");
     const adapter = args.optional("adapter");
     const files = await openDirectory(model);
     const adapterFiles = adapter === null ? null : await openDirectory(adapter);
-    const named = args.optional("reference");
-    const own = adapter === null && named !== null ? named : join(model, REFERENCE);
-    // An adapter's file has outputs only: its inputs are those of the model's reference.
-    const reference = await openReference(own);
+    const named = args.optional("golden");
+    // An adapter's golden file has outputs only: its inputs are in the model's golden file.
+    const golden = await openGolden(adapter === null && named !== null ? named : join(model, GOLDEN));
     const packing = args.oneOf("packing", WEIGHT_FORMATS);
-    const adapterReference =
-      adapter === null || packing !== "f32" ? null : await openReference(named ?? join(adapter, REFERENCE));
+    const adapterGolden =
+      adapter === null || packing !== "f32" ? null : await openGolden(named ?? join(adapter, GOLDEN));
     const backend = await openNodeBackend(backendName);
     const open = (on: Backend, frozenFormat: typeof packing): Promise<Policy> =>
       asInput(
@@ -58,9 +61,9 @@ export const verifyCommand: RunnerCommand = {
       const policy = await open(backend, packing);
       const reports =
         packing === "f32"
-          ? await verifyModel(policy.model, reference, adapterReference)
+          ? await verifyModel(policy.model, golden, adapterGolden)
           : await withBackend("wasm", async (other) =>
-              verifyPacked(policy.model, (await open(other, "f32")).model, reference),
+              verifyPacked(policy.model, (await open(other, "f32")).model, golden),
             );
       policy.dispose();
       const ok = reports.every((report) => report.ok);
@@ -85,15 +88,13 @@ async function withBackend<T>(name: "wasm", use: (backend: Backend) => Promise<T
   }
 }
 
-async function openReference(path: string): Promise<Safetensors> {
+async function openGolden(path: string): Promise<Safetensors> {
   let bytes: Uint8Array;
   try {
     bytes = new Uint8Array(await readFile(path));
   } catch (error) {
-    throw new UsageError(
-      `${path}: the reference file cannot be read (${error instanceof Error ? error.message : String(error)}); name ` +
-        "one with --reference",
-    );
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new InputError(`${path}: cannot read the golden file (${reason}); name one with --golden`);
   }
   return Safetensors.open(bytes, path);
 }
@@ -111,6 +112,8 @@ function table(reports: readonly TensorReport[], ok: boolean): string {
       `${fine ? "ok" : "TOO LARGE"}\n`,
   );
   const failed = reports.filter((report) => !report.ok).length;
-  const verdict = ok ? `all ${reports.length} tensors within` : `${failed} of ${reports.length} tensors above`;
-  return `${rows.join("")}${verdict} tolerance\n`;
+  const verdict = ok
+    ? `all ${reports.length} tensors within tolerance`
+    : `${failed} of ${reports.length} tensors above tolerance`;
+  return `${rows.join("")}${verdict}\n`;
 }

@@ -1,11 +1,10 @@
 /**
- * A data set of the user's own: records of {image or images, question, answer} in a JSON-lines or parquet file. Texts
- * are read and checked when the set is opened; images stay where they are (files, data URLs, bytes in the table) and
- * are read and decoded when a problem is asked for.
+ * The user's own data set: records of {image or images, question, answer} in a JSON Lines or Parquet file. Texts are read
+ * and checked when the set is opened; images (files, data URLs, bytes in the table) are read and decoded on demand.
  *
- * An image is: a path (relative to the images folder, by default the file's own), a data URL, base64 under {bytes}, or
- * in parquet plain bytes or the {bytes, path} structure that Hugging Face writes. Other columns are left alone; `id`
- * (else the row's number) names a record, `category` (else "data") is what evaluations are broken down by.
+ * An image is a path (relative to the images folder, by default the file's own), a data URL, base64 under {bytes}, or in
+ * Parquet plain bytes or the {bytes, path} structure that Hugging Face writes. Other columns are ignored. A record is named
+ * by its `id`, else by its row number; evaluations are grouped by its `category`, else "data".
  */
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
@@ -18,14 +17,14 @@ import {
   parquetSchema,
 } from "hyparquet";
 import { z } from "zod";
-import { UsageError } from "../arguments/usage";
+import { InputError } from "../files/inputError";
 import { type Line, linesOf, readLine } from "./lineIndex";
 
 const text = z
   .union([z.string(), z.number(), z.boolean(), z.bigint()])
   .transform(String)
   .pipe(z.string().trim().min(1, "is empty"));
-/** Bytes as they come out of a table. */
+/** Bytes of a table cell. */
 const bytesSchema = z.instanceof(Uint8Array);
 const imageSchema = z.union([
   z.string().min(1),
@@ -57,22 +56,19 @@ export interface DataRecord {
 export interface DataRecords {
   readonly path: string;
   readonly records: readonly DataRecord[];
-  /** The encoded images of a record, in order; at least one. @throws UsageError naming the record */
+  /** The encoded images of a record, in order; at least one. @throws InputError naming the record */
   images(index: number): Promise<readonly Uint8Array[]>;
 }
 
-/**
- * @param imagesFolder what image paths are relative to; null: the file's folder. @throws UsageError naming the row and
- * field that is wrong
- */
+/** @param imagesFolder base of image paths; null: the file's folder. @throws InputError naming the invalid row and field */
 export async function openDataRecords(path: string, imagesFolder: string | null = null): Promise<DataRecords> {
   const folder = imagesFolder ?? dirname(path);
   const opened = path.endsWith(".parquet") ? await openTable(path) : await openLines(path);
-  if (opened.records.length === 0) throw new UsageError(`${path}: holds no record`);
+  if (opened.records.length === 0) throw new InputError(`${path}: contains no records`);
   const seen = new Map<string, number>();
   opened.records.forEach(({ id }, index) => {
     const first = seen.get(id);
-    if (first !== undefined) throw new UsageError(`${path}: rows ${first} and ${index} have the same id "${id}"`);
+    if (first !== undefined) throw new InputError(`${path}: rows ${first} and ${index} have the same id "${id}"`);
     seen.set(id, index);
   });
   return {
@@ -81,7 +77,7 @@ export async function openDataRecords(path: string, imagesFolder: string | null 
     async images(index) {
       const where = `${path}, row ${index}`;
       const references = await opened.references(index);
-      if (references.length === 0) throw new UsageError(`${where}: has no image; expected image or images`);
+      if (references.length === 0) throw new InputError(`${where}: no image; expected the field image or images`);
       return Promise.all(references.map((reference) => imageBytes(reference, folder, where)));
     },
   };
@@ -94,28 +90,28 @@ interface Opened {
 
 async function openLines(path: string): Promise<Opened> {
   const records: DataRecord[] = [];
-  const places: Pick<Line, "number" | "start" | "length">[] = [];
+  const lines: Pick<Line, "number" | "start" | "length">[] = [];
   const rowOf = (text: string, number: number): z.output<typeof recordSchema> =>
     parsedRow(recordSchema, jsonOf(text, `${path}, line ${number}`), `${path}, line ${number}`);
   try {
     for await (const { text, number, start, length } of linesOf(path)) {
       records.push(dataRecord(rowOf(text, number), records.length, `${path}, line ${number}`));
-      places.push({ number, start, length });
+      lines.push({ number, start, length });
     }
   } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(`${path}: cannot be read (${error instanceof Error ? error.message : String(error)})`);
+    if (error instanceof InputError) throw error;
+    throw new InputError(`${path}: cannot be read (${error instanceof Error ? error.message : String(error)})`);
   }
   return {
     records,
     async references(index) {
-      const place = places[index];
-      return place === undefined ? [] : imagesOf(rowOf(await readLine(path, place), place.number));
+      const line = lines[index];
+      return line === undefined ? [] : imagesOf(rowOf(await readLine(path, line), line.number));
     },
   };
 }
 
-/** Beside snappy, which hyparquet brings. */
+/** In addition to snappy, which hyparquet includes. */
 const compressors: Compressors = {
   GZIP: (bytes) => new Uint8Array(gunzipSync(bytes)),
   BROTLI: (bytes) => new Uint8Array(brotliDecompressSync(bytes)),
@@ -150,8 +146,8 @@ async function openTable(path: string): Promise<Opened> {
       },
     };
   } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError(
+    if (error instanceof InputError) throw error;
+    throw new InputError(
       `${path}: cannot be read as parquet (${error instanceof Error ? error.message : String(error)})`,
     );
   }
@@ -161,7 +157,7 @@ function jsonOf(json: string, where: string): unknown {
   try {
     return JSON.parse(json);
   } catch (error) {
-    throw new UsageError(`${where}: not JSON (${error instanceof Error ? error.message : String(error)})`);
+    throw new InputError(`${where}: not JSON (${error instanceof Error ? error.message : String(error)})`);
   }
 }
 
@@ -169,7 +165,7 @@ function parsedRow<T>(schema: z.ZodType<T>, row: unknown, where: string): T {
   const parsed = schema.safeParse(row);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw new UsageError(`${where}: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}`);
+  throw new InputError(`${where}: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}`);
 }
 
 function dataRecord(
@@ -177,9 +173,9 @@ function dataRecord(
   index: number,
   where: string,
 ): DataRecord {
-  const asked = question ?? problem;
-  if (asked == null) throw new UsageError(`${where}: question: is missing`);
-  return { id: id ?? String(index), category: category ?? "data", question: asked, answer };
+  const text = question ?? problem;
+  if (text == null) throw new InputError(`${where}: question: is missing`);
+  return { id: id ?? String(index), category: category ?? "data", question: text, answer };
 }
 
 function imagesOf({ image, images }: z.output<typeof imagesSchema>): readonly ImageReference[] {
@@ -199,9 +195,7 @@ async function imageBytes(reference: ImageReference, folder: string, where: stri
 function dataUrlBytes(url: string, where: string): Uint8Array {
   const match = /^data:[^,]*;base64,([A-Za-z0-9+/=\s]+)$/.exec(url);
   if (match === null)
-    throw new UsageError(
-      `${where}: image: the data URL "${url.slice(0, 40)}…" is not of the form data:image/…;base64,…`,
-    );
+    throw new InputError(`${where}: image: invalid data URL "${url.slice(0, 40)}…"; expected data:image/…;base64,…`);
   return new Uint8Array(Buffer.from(match[1] ?? "", "base64"));
 }
 
@@ -210,8 +204,8 @@ async function fileBytes(path: string, folder: string, where: string): Promise<U
   try {
     return new Uint8Array(await readFile(file));
   } catch (error) {
-    throw new UsageError(
-      `${where}: image ${file} cannot be read (${error instanceof Error ? error.message : String(error)})`,
+    throw new InputError(
+      `${where}: image: ${file} cannot be read (${error instanceof Error ? error.message : String(error)})`,
     );
   }
 }

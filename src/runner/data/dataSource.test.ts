@@ -130,7 +130,7 @@ test("each stage goes through the set in epochs, shuffled by the seed, wherever 
   expect(await ids("grpo", 0, 15, 1)).not.toEqual(whole);
   expect(await ids("sft", 0, 15)).not.toEqual(whole);
   expect((await source.heldOut(2, defaultSettings)).map(({ id }) => id)).toEqual(["0", "url"]);
-  await expect(source.heldOut(4, defaultSettings)).rejects.toThrow(/holds 3/);
+  await expect(source.heldOut(4, defaultSettings)).rejects.toThrow(/contains 3 problems/);
   expect((await source.requested(3, "grey", defaultSettings)).id).toBe("url");
 });
 
@@ -160,21 +160,25 @@ describe("what cannot be used is refused by file, row and field", () => {
       lines([1, 2].map(() => ({ id: "same", image: "x", question: "q", answer: 1 }))),
       /rows 0 and 1 have the same id "same"/,
     ],
-    ["nothing", "\n", /holds no record/],
+    ["nothing", "\n", /contains no records/],
   ])("%s", async (_what, content, message) => {
     await writeFile(inFolder("bad.jsonl"), content);
     await expect(openDataRecords(inFolder("bad.jsonl"))).rejects.toThrow(message);
   });
 
   test.each<[string, object, RegExp]>([
-    ["an image that is not there", { image: "x.png" }, /row 0: image .*x.png cannot be read/],
+    ["an image that is not there", { image: "x.png" }, /row 0: image: .*x.png cannot be read/],
     [
       "an image that is none",
       { image: `data:image/png;base64,${Buffer.from("text").toString("base64")}` },
-      /record "0": its image cannot be decoded/,
+      /record "0": cannot decode its image/,
     ],
-    ["a data URL of another form", { image: "data:image/png,plain" }, /not of the form/],
-    ["no image", {}, /row 0: has no image/],
+    [
+      "a data URL of another form",
+      { image: "data:image/png,plain" },
+      /invalid data URL "data:image.png,plain…"; expected data:image/,
+    ],
+    ["no image", {}, /row 0: no image/],
   ])("%s", async (_what, image, message) => {
     await writeFile(inFolder("bad.jsonl"), lines([{ ...image, question: "q", answer: 1 }]));
     await expect((await openSource(await options("bad.jsonl"))).problemOf("0")).rejects.toThrow(message);

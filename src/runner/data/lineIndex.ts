@@ -1,7 +1,4 @@
-/**
- * The lines of a text file and where they lie, so that a line can be read again later instead of being kept: a line may
- * hold a whole picture.
- */
+/** The lines of a text file and their positions, to read a line again instead of keeping it: it may hold a whole image. */
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 
@@ -16,7 +13,7 @@ export interface Line {
 
 const NEWLINE = 10;
 
-/** Lines that hold more than white space, in order. */
+/** Lines that are not blank, in order. */
 export async function* linesOf(path: string): AsyncGenerator<Line> {
   let pieces: Buffer[] = [];
   let number = 0;
@@ -43,7 +40,7 @@ export async function* linesOf(path: string): AsyncGenerator<Line> {
   if (last.text.trim() !== "") yield last;
 }
 
-/** The line's text as it is in the file now. */
+/** The line's current text. */
 export async function readLine(path: string, { start, length }: Pick<Line, "start" | "length">): Promise<string> {
   const file = await open(path);
   try {

@@ -1,17 +1,14 @@
-/**
- * Image files to RGB pixels and back, by sharp: decoding only. Resizing is the image processor's business (src/policy),
- * which does it exactly as the model's own preprocessor does.
- */
+/** Image files to RGB pixels and back, by sharp. Resizing is done in src/policy/processor, exactly as the model's own. */
 import sharp from "sharp";
 import type { Picture } from "../../tasks/problem";
 
-/** Pictures of more pixels are refused before they are decoded: a hostile file must not fill the memory. */
+/** Larger images are rejected before decoding, so a hostile file cannot fill the memory. */
 export const MAX_PIXELS = 100_000_000;
 
 /**
- * An encoded image (PNG, JPEG, WebP, GIF, TIFF, AVIF) as 8-bit RGB, turned upright as its EXIF orientation says, as the
- * Python processors do; transparency is laid over white; of several frames the first.
- * @throws Error when the bytes are no image that can be decoded
+ * An encoded image (PNG, JPEG, WebP, GIF, TIFF, AVIF) as 8-bit RGB, rotated by its EXIF orientation as the Python
+ * processors do; transparency over white; the first frame of several.
+ * @throws Error when the bytes cannot be decoded as an image
  */
 export async function decodePicture(bytes: Uint8Array): Promise<Picture> {
   const { data, info } = await sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: "error" })
@@ -29,7 +26,7 @@ export async function decodePicture(bytes: Uint8Array): Promise<Picture> {
   };
 }
 
-/** The picture as a PNG file, without loss. */
+/** The picture as a PNG file, lossless. */
 export async function encodePng({ width, height, pixels }: Picture): Promise<Uint8Array> {
   return new Uint8Array(
     await sharp(pixels, { raw: { width, height, channels: 3 } })

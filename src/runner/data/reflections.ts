@@ -1,7 +1,7 @@
 /**
- * The reflection data of the first stage, for a data set (SRPO, section 3.2): the policy's own first solution, and a
- * teacher that knows the answer and writes what the policy should have noticed, by one of two strategies: correction of
- * a wrong solution, simplification of a right one. An example counts only if the teacher's refined answer is right.
+ * Reflection data for a data set (SRPO, section 3.2): the policy writes a first solution; a teacher that knows the answer
+ * writes the reflection, by one of two strategies: correction of a wrong solution, simplification of a right one. An
+ * example counts only if the teacher's refined answer is right.
  */
 import { parseResponse } from "../../srpo/format";
 import { isRight } from "../../srpo/grader";
@@ -16,7 +16,7 @@ export interface ReflectionPrompts {
   readonly simplification: string;
 }
 
-/** What asking cost, in the teacher's tokens. */
+/** The cost of the requests, in the teacher's tokens. */
 export interface Cost {
   readonly requests: number;
   readonly promptTokens: number;
@@ -25,18 +25,18 @@ export interface Cost {
 
 export const NO_COST: Cost = { requests: 0, promptTokens: 0, completionTokens: 0 };
 
-/** One line of the file: an example or why there is none, and what it cost. */
+/** One line of the file: an example, or the reason why there is none; and its cost. */
 export type ReflectionLine = (StoredExample | { readonly problem: string; readonly discarded: string }) & {
   readonly cost: Cost;
 };
 
-/** Times the teacher is asked for a reflection that holds together. */
+/** Requests per record until the teacher gives a valid reflection. */
 const ATTEMPTS = 2;
 
 /**
- * @param question the bare question, without the instruction that the policy got
+ * @param question without the instruction that the policy got
  * @param response the policy's own first solution
- * @throws TeacherError when the teacher cannot be asked
+ * @throws TeacherError when the request fails
  */
 export async function reflectOn(
   problem: TrainingProblem,
@@ -47,7 +47,7 @@ export async function reflectOn(
 ): Promise<ReflectionLine> {
   const { firstSolution, firstAnswer } = parseResponse(response);
   if (firstSolution === null || !firstAnswer || firstSolution.think === "")
-    return { problem: problem.id, discarded: "the policy's answer could not be read", cost: NO_COST };
+    return { problem: problem.id, discarded: "the policy's answer could not be parsed", cost: NO_COST };
   const firstRight = isRight(firstAnswer, problem.answer, "equivalent");
   const strategy = firstRight ? "simplification" : "correction";
   const prompt = fillPrompt(prompts[strategy], {
@@ -68,7 +68,7 @@ export async function reflectOn(
     };
     const { reflection, firstSolution: refined } = parseResponse(text);
     if (reflection === null || reflection === "" || refined === null || refined.think === "" || refined.answer === "")
-      discarded = "the teacher's blocks could not be read";
+      discarded = "the teacher's blocks could not be parsed";
     else if (!isRight(refined.answer, problem.answer, "equivalent"))
       discarded = `the teacher's answer was ${refined.answer}`;
     else

@@ -109,7 +109,7 @@ describe("tries again what may pass", () => {
 
   test("but not for ever, and not what cannot pass; the key is in no message", async () => {
     const busy = fake([status(503)]);
-    await expect(busy.teacher.ask("look", [])).rejects.toThrow(/answered 503 busy \(4 tries\)/);
+    await expect(busy.teacher.ask("look", [])).rejects.toThrow(/answered 503 busy \(4 attempts\)/);
     expect(busy.calls).toHaveLength(4);
     const refused = fake([status(401)]);
     const error = await refused.teacher.ask("look", []).catch((reason: unknown) => String(reason));
@@ -137,6 +137,8 @@ describe("prompts", () => {
 
   test("a place without a value, and a value without a place, are errors", () => {
     expect(() => fillPrompt("{{question}} {{mood}}", { question: "q" })).toThrow(/\{\{mood\}\}/);
-    expect(() => fillPrompt("{{question}}", { question: "q", answer: "a" })).toThrow(/no place \{\{answer\}\}/);
+    expect(() => fillPrompt("{{question}}", { question: "q", answer: "a" })).toThrow(
+      /placeholder \{\{answer\}\} is missing/,
+    );
   });
 });

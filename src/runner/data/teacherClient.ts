@@ -1,7 +1,7 @@
 /**
- * A teacher behind an OpenAI-compatible endpoint: POST {base}/chat/completions. Requests start no faster than the rate
- * limit; what may pass (429, 408, 5xx, a broken or silent connection) is tried again with doubling pauses, or after as
- * long as the server asks; everything else is an error at once. Tokens are counted as the server reports them.
+ * A teacher model behind an OpenAI-compatible endpoint: POST {base}/chat/completions. Requests are rate-limited. Temporary
+ * failures (429, 408, 5xx, a broken or silent connection) are retried with exponential backoff, or after the pause that
+ * the server requests; any other failure is an error. Token counts are the server's.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
@@ -9,12 +9,12 @@ import { z } from "zod";
 export interface TeacherOptions {
   /** e.g. https://api.example.org/v1 */
   readonly baseUrl: string;
-  /** Sent as a bearer token and nowhere else: neither messages nor logs hold it. Null: none. */
+  /** Sent as a bearer token; never in messages or logs. Null: none. */
   readonly key: string | null;
   readonly model: string;
-  /** Requests started in a minute, at most. */
+  /** Maximum requests per minute. */
   readonly requestsPerMinute: number;
-  /** Tries of one request, at least 1. */
+  /** Attempts per request, at least 1. */
   readonly tries: number;
   readonly timeoutSeconds: number;
   /** Pause after the first failure in seconds; it doubles with each further one. */
@@ -27,17 +27,17 @@ export interface TeacherOptions {
 
 export interface TeacherAnswer {
   readonly text: string;
-  /** As the server counts them; 0 where it does not say. */
+  /** As the server reports; 0 if it does not. */
   readonly promptTokens: number;
   readonly completionTokens: number;
 }
 
-/** The teacher could not be asked; the message says what it answered. */
+/** A request failed for good; the message contains the server's answer. */
 export class TeacherError extends Error {
   override readonly name = "TeacherError";
 }
 
-/** Longest pause between two tries. */
+/** Longest pause between two attempts. */
 const MAX_PAUSE_SECONDS = 120;
 const RETRIED = new Set([408, 409, 425, 429]);
 
@@ -46,7 +46,7 @@ const answerSchema = z.object({
   usage: z.object({ prompt_tokens: z.number().default(0), completion_tokens: z.number().default(0) }).nullish(),
 });
 
-/** What came of one try: an answer, or why not, and in how many seconds to try again (null: never). */
+/** The result of one attempt: an answer, or why not and seconds until the next attempt (null: give up). */
 type Try = { readonly answer: TeacherAnswer } | { readonly why: string; readonly again: number | null };
 
 export class Teacher {
@@ -63,7 +63,7 @@ export class Teacher {
     this.#fetch = options.fetcher ?? fetch;
   }
 
-  /** @param images encoded pictures (PNG), shown before the text. @throws TeacherError when no try succeeds */
+  /** @param images encoded pictures (PNG), shown before the text. @throws TeacherError when no attempt succeeds */
   async ask(prompt: string, images: readonly Uint8Array[]): Promise<TeacherAnswer> {
     const content = [
       ...images.map((image) => ({
@@ -78,12 +78,12 @@ export class Teacher {
       const result = await this.attempt(body, tried);
       if ("answer" in result) return result.answer;
       if (result.again === null || tried >= this.options.tries)
-        throw new TeacherError(`${this.#url}: ${result.why} (${tried} ${tried === 1 ? "try" : "tries"})`);
+        throw new TeacherError(`${this.#url}: ${result.why} (${tried} ${tried === 1 ? "attempt" : "attempts"})`);
       await this.#pause(1000 * Math.min(MAX_PAUSE_SECONDS, result.again));
     }
   }
 
-  /** Wait until the rate limit allows another start. Callers queue: each takes the next free start. */
+  /** Wait for the rate limit. Each caller takes the next start time. */
   private async turn(): Promise<void> {
     const now = this.#now();
     const start = Math.max(now, this.#nextStart);
@@ -111,14 +111,14 @@ export class Teacher {
       const passes = response.status >= 500 || RETRIED.has(response.status);
       return {
         why: `answered ${response.status} ${text.slice(0, 200)}`.trim(),
-        again: passes ? (askedPause(response) ?? backoff) : null,
+        again: passes ? (retryAfter(response) ?? backoff) : null,
       };
     }
     const parsed = answerSchema.safeParse(jsonOrNull(text));
     const message = parsed.data?.choices[0]?.message.content;
     if (message === undefined)
       return {
-        why: `answered ${response.status}, but not with a chat completion: ${text.slice(0, 200)}`,
+        why: `answered ${response.status} without a chat completion: ${text.slice(0, 200)}`,
         again: backoff,
       };
     return {
@@ -131,13 +131,13 @@ export class Teacher {
   }
 }
 
-/** The pause in seconds that the server asks for; null where it asks for none that we can read. */
-function askedPause(response: Response): number | null {
+/** The pause in seconds that the server requests (Retry-After); null without a valid one. */
+function retryAfter(response: Response): number | null {
   const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
   return Number.isFinite(seconds) && seconds >= 0 ? seconds : null;
 }
 
-/** Null for what is no JSON: no schema takes it. */
+/** Null for invalid JSON, which no schema accepts. */
 function jsonOrNull(text: string): unknown {
   try {
     return JSON.parse(text);

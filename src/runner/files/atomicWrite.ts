@@ -1,8 +1,8 @@
-/** Files that are either the old or the new one, whenever the process is killed: write beside, sync, rename. */
+/** Atomic writes: write a temporary file, sync, rename. A killed process leaves the old file or the new one. */
 import { appendFile, mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-/** Names of files that are still being written; one that a killed process left is of no use. */
+/** Names of temporary files; those of a killed process are garbage. */
 export const PARTIAL = /\.\d+\.partial$/;
 
 export async function writeAtomically(path: string, content: Uint8Array | string): Promise<void> {
@@ -28,7 +28,7 @@ export async function appendLine(path: string, record: unknown): Promise<void> {
   await appendFile(path, `${JSON.stringify(record)}\n`);
 }
 
-/** Cut off what follows the last line's end: half a line, left by a process that was killed while it appended. */
+/** Cut off an unfinished last line, left by a process that was killed while appending. */
 export async function cutToWholeLines(path: string): Promise<void> {
   const bytes = await readIfThere(path);
   if (bytes === null) return;
@@ -36,7 +36,7 @@ export async function cutToWholeLines(path: string): Promise<void> {
   if (end < bytes.length) await writeAtomically(path, bytes.subarray(0, end));
 }
 
-/** The file's bytes, or null where there is none. Other failures (rights, a folder in its place) are thrown. */
+/** The file's bytes, or null if it does not exist. Other failures (permissions, a folder in its place) are thrown. */
 export async function readIfThere(path: string): Promise<Uint8Array | null> {
   try {
     return new Uint8Array(await readFile(path));

@@ -1,6 +1,6 @@
 /**
- * Writing a checkpoint of any size: tensors stream into their shards, shards and index get their names only when they
- * are whole, the index last.
+ * Write a checkpoint of any size: tensors stream into their shards. Shards and index get their names when they are
+ * complete, the index last.
  */
 import { mkdir, open, rename } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,10 +9,9 @@ import type { CheckpointPlan } from "../../policy/checkpoint/shards";
 import { writeAtomically } from "./atomicWrite";
 
 /**
- * @param bytesOf a tensor's bytes as they stand on disk, in order; a piece may be overwritten once the next is asked
- *   for
+ * @param bytesOf a tensor's bytes as stored on disk, in order; a piece may be overwritten once the next is requested
  * @param onWritten bytes of tensor data written so far
- * @throws Error when a tensor's bytes are more or fewer than its shape takes
+ * @throws Error when a tensor has more or fewer bytes than its shape needs
  */
 export async function writeShards(
   directory: string,
@@ -31,13 +30,13 @@ export async function writeShards(
       for (const tensor of tensors) {
         let written = 0;
         for await (const piece of bytesOf(tensor)) {
-          await handle.writeFile(piece); // goes on where the last one ended
+          await handle.writeFile(piece); // appends
           written += piece.length;
           total += piece.length;
           onWritten(total);
         }
         if (written !== planBytes(tensor))
-          throw new Error(`${file}: tensor ${tensor.name} takes ${planBytes(tensor)} bytes, got ${written}.`);
+          throw new Error(`${file}: tensor ${tensor.name} has ${written} bytes; expected ${planBytes(tensor)}.`);
       }
       await handle.sync();
     } finally {

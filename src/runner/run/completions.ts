@@ -1,10 +1,9 @@
 /**
- * What the policy wrote in one step, and what each response was worth: a parquet table, one row a sample, for notebooks
- * and audits. Terms have the names of the reward vectors; a column is null where there is nothing to say (no second
- * answer, a scorer that failed). The picture is a PNG file in the column `image`, the same bytes for all rows of a
- * group; pictures after the first, where a question has several, are the list `more_images`.
+ * The responses of one step with their rewards: a Parquet table, one row per sample, for notebooks and audits. Terms have
+ * the names of the reward vectors; a column is null when it does not apply (no second answer, a scorer that failed). The
+ * picture is a PNG file in the column `image`, the same bytes for all rows of a group; further pictures of the question
+ * are the list `more_images`.
  */
-
 import type { SchemaElement } from "hyparquet";
 import { type BasicType, ByteWriter, parquetWrite, schemaFromColumnData } from "hyparquet-writer";
 import type { GroupRecord, SampleRecord, SampleScore, Stage } from "../../training/records";
@@ -86,7 +85,7 @@ const COLUMNS: readonly Column[] = [
 /** The names of the table's columns, in order. */
 export const COMPLETION_COLUMNS: readonly string[] = COLUMNS.map((column) => column.name);
 
-/** The table of one step as a parquet file. */
+/** The table of one step as a Parquet file. */
 export async function completionsTable(
   stage: Stage,
   step: number,

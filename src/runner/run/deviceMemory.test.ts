@@ -44,7 +44,7 @@ test.each<[string, object, object, "wasm" | "reference", RegExp]>([
     {},
     {},
     "wasm",
-    /policies.own cannot be trained so on SIMD.*3,085,938,688 trained values take 12.3 GB.*hold 4.29 GB; set lora/,
+    /policies.own cannot be trained with these settings on SIMD.*its 3,085,938,688 trained values take 12.3 GB in one buffer, but a buffer holds at most 4.29 GB; set lora.rank/,
   ],
   [
     "and by the memory the run names",
@@ -58,14 +58,14 @@ test.each<[string, object, object, "wasm" | "reference", RegExp]>([
     { memory: "60GB" },
     { grpo: { beta: 0.1 } },
     "reference",
-    /needs at least 6\d.\d GB .*15.0 GB for the copy that the KL term needs/,
+    /needs at least 6\d.\d GB .*15.0 GB for the KL reference/,
   ],
   [
     "activations, where recomputation would help",
     { ...adapter, memory: "10GB", recompute: "none" },
     {},
     "reference",
-    /to sample or to update\), there are 10.0 GB; .*recompute layers/,
+    /to sample or update\), 10.0 GB are available; .*set recompute to layers/,
   ],
 ])("%s", async (_what, more, patch, backend, message) => {
   await expect(fittingOptions(plan(more), configure(settings, patch), files("3b"), backend)).rejects.toThrow(message);

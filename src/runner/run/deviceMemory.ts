@@ -1,9 +1,9 @@
 /**
- * What a run will take on the device, from config.json and the run's settings: decides whether layers are made again in
- * the backward pass, and refuses a run that cannot fit, before anything is loaded.
+ * The memory that a run needs on the device, from config.json and the run's settings: decides whether layers are recomputed
+ * in the backward pass, and rejects a run that cannot fit, before anything is loaded.
  *
- * Lengths of prompts are not known before the data is read. To decide on recomputation a prompt counts as 1,024 tokens;
- * to refuse, as none, so that what is refused would not have fitted whatever the prompts.
+ * Prompt lengths are unknown before the data is read. The recomputation decision assumes prompts of 1,024 tokens; the
+ * fit check assumes 1 token, so a rejected run would not fit with any prompts.
  */
 import type { CheckpointFiles } from "../../policy/checkpoint/checkpointFiles";
 import { parseConfig } from "../../policy/checkpoint/config";
@@ -14,24 +14,21 @@ import type { BackendName } from "../../tensor/backend";
 import type { AdapterLimits } from "../../tensor/webgpu/device";
 import type { Settings } from "../../training/settings";
 import { byteCount, readableBytes } from "../arguments/bytes";
-import { UsageError } from "../arguments/usage";
 import { backendLimits, memoryOf } from "../backend/nodeBackends";
 import { asInput } from "../backend/openPolicy";
+import { InputError } from "../files/inputError";
 import { loadOptions } from "./resolveSource";
 import type { RunPlan } from "./runPlan";
 
-/** Kept activations beyond this are made again instead. */
+/** Above this, activations are recomputed instead of stored. */
 export const KEPT_ACTIVATION_BYTES = 1e9;
 const ASSUMED_PROMPT = 1024;
 
-type Planned = Pick<RunPlan, "policy" | "packing" | "lora" | "data" | "recompute" | "memory">;
+type PlanPart = Pick<RunPlan, "policy" | "packing" | "lora" | "data" | "recompute" | "memory">;
 
-/**
- * How the run's policy is to be loaded. @param files the policy's folder: config.json is read @throws UsageError where
- * its keys do not go together, or its policy cannot be planned
- */
+/** How to load the run's policy. @param files the policy's folder @throws InputError when config.json or the plan is invalid */
 export async function recomputingOptions(
-  plan: Planned,
+  plan: PlanPart,
   settings: Settings,
   files: CheckpointFiles,
 ): Promise<LoadOptions> {
@@ -41,9 +38,9 @@ export async function recomputingOptions(
   return { ...options, recompute: activations > KEPT_ACTIVATION_BYTES };
 }
 
-/** The same, refused where the backend cannot hold it. @throws UsageError with the numbers */
+/** The same, for a backend that can hold it. @throws InputError with the numbers when it cannot */
 export async function fittingOptions(
-  plan: Planned,
+  plan: PlanPart,
   settings: Settings,
   files: CheckpointFiles,
   backend: BackendName,
@@ -61,10 +58,7 @@ export async function fittingOptions(
   return options;
 }
 
-/**
- * @param available bytes; null: not known @throws UsageError that says what is needed, what there is, and what would
- * need less
- */
+/** @param available bytes; null: unknown @throws InputError that says what is needed, what is available and what to change */
 export function refuseTooLarge(
   policy: string,
   plan: MemoryPlan,
@@ -79,41 +73,41 @@ export function refuseTooLarge(
       trainedBuffer === largest
         ? `its ${plan.trained.toLocaleString("en")} trained values take ${readableBytes(trainedBuffer)} in one buffer`
         : `${plan.largestWeight.key} takes ${readableBytes(largest)}`;
-    throw new UsageError(
-      `${policy} cannot be trained so on ${limits.adapter}: ${what}, and its buffers hold ` +
-        `${readableBytes(limits.bufferBytes)}; set lora.rank (an adapter), or a narrower packing with it`,
+    throw new InputError(
+      `${policy} cannot be trained with these settings on ${limits.adapter}: ${what}, ` +
+        `but a buffer holds at most ${readableBytes(limits.bufferBytes)}; set lora.rank to train an adapter, ` +
+        "and choose a smaller packing",
     );
   }
   const needed = recompute ? plan.peakRecomputed : plan.peak;
   if (available === null || needed <= available) return;
   const parts = [
     `${readableBytes(plan.frozenWeights)} of frozen weights`,
-    `${readableBytes(plan.trainedState)} for ${plan.trained.toLocaleString("en")} trained values with gradient and ` +
-      "moments",
-    ...(plan.reference > 0 ? [`${readableBytes(plan.reference)} for the copy that the KL term needs`] : []),
-    `${readableBytes(needed - plan.frozenWeights - plan.trainedState - plan.reference)} to sample or to update`,
+    `${readableBytes(plan.trainedState)} for ${plan.trained.toLocaleString("en")} trained values with gradient and moments`,
+    ...(plan.reference > 0 ? [`${readableBytes(plan.reference)} for the KL reference`] : []),
+    `${readableBytes(needed - plan.frozenWeights - plan.trainedState - plan.reference)} to sample or update`,
   ];
-  throw new UsageError(
-    `${policy} does not fit on ${limits.adapter}: the run needs at least ${readableBytes(needed)} ` +
-      `(${parts.join(", ")}), there are ${readableBytes(available)}; set lora.rank and packing f16 or ` +
-      `int4${recompute ? "" : ", recompute layers"}, or lower settings.microBatchRows, settings.maxNewTokens or ` +
+  throw new InputError(
+    `${policy} does not fit on ${limits.adapter}: the run needs at least ${readableBytes(needed)} (${parts.join(", ")}), ` +
+      `${readableBytes(available)} are available; set lora.rank and packing f16 or int4` +
+      `${recompute ? "" : ", set recompute to layers"}, or lower settings.microBatchRows, settings.maxNewTokens or ` +
       "settings.rollout.slots",
   );
 }
 
 async function memoryPlanOf(
-  { policy }: Planned,
+  { policy }: PlanPart,
   files: CheckpointFiles,
   options: LoadOptions,
   settings: Settings,
-  given: Pick<PlanOptions, "promptTokens" | "records">,
+  lengths: Pick<PlanOptions, "promptTokens" | "records">,
 ): Promise<MemoryPlan> {
   const config = await asInput(
     policy,
     files.read("config.json").then((bytes) => parseConfig(new TextDecoder().decode(bytes))),
   );
   const lora = options.adapter == null ? (options.lora ?? null) : await readAdapterConfig(options.adapter);
-  const asked: PlanOptions = {
+  const planOptions: PlanOptions = {
     trainable: lora === null ? (options.trainable ?? "all") : "none",
     lora,
     ...(options.frozenFormat === undefined ? {} : { frozenFormat: options.frozenFormat }),
@@ -121,11 +115,11 @@ async function memoryPlanOf(
     prompts: settings.grpo.prompts,
     slots: settings.rollout.slots,
     cache: settings.rollout.cache,
-    ...given,
+    ...lengths,
     imageTokens: 0,
     completionTokens: settings.maxNewTokens,
     microBatch: settings.microBatchRows,
     kl: settings.grpo.beta > 0,
   };
-  return planMemory(config, asked);
+  return planMemory(config, planOptions);
 }

@@ -1,4 +1,4 @@
-/** Progress of long work on stderr, so that stdout stays data: a bar on a terminal, nothing where no one watches. */
+/** Progress of long work: a bar on stderr if that is a terminal, else nothing. stdout is for data. */
 import { SingleBar } from "cli-progress";
 
 export interface Progress {

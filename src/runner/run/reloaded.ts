@@ -1,15 +1,12 @@
-/**
- * What a run wrote, read back from the disk by the way it will be opened later, and compared with what was trained: a
- * run calls itself done only if its result can be used.
- */
+/** Read back what a run wrote, as it will be opened later, and compare it with what was trained. */
 import { Checkpoint } from "../../policy/checkpoint/checkpoint";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { adapterConfigJson, loadAdapter, readAdapterConfig } from "../../policy/layers/lora";
 import type { Policy } from "../../policy/policy";
 
 /**
- * Load an adapter folder into the policy it was written from, in place of the trained values.
- * @throws Error when its options or a value differ; the policy then has its own values again
+ * Load an adapter folder into the policy that wrote it. The policy has its trained values again afterwards.
+ * @throws Error when its options or a value differ
  */
 export async function reloadAdapter(policy: Policy, folder: string): Promise<void> {
   const files = await openDirectory(folder);
@@ -17,20 +14,20 @@ export async function reloadAdapter(policy: Policy, folder: string): Promise<voi
   const { lora } = policy.model;
   if (lora === null || adapterConfigJson(stored) !== adapterConfigJson(lora.options)) {
     throw new Error(
-      `${folder}/adapter_config.json: reads ${JSON.stringify(stored)}, the adapter that was trained is ` +
-        `${JSON.stringify(lora?.options ?? null)}`,
+      `${folder}/adapter_config.json: contains ${JSON.stringify(stored)}; ` +
+        `expected ${JSON.stringify(lora?.options ?? null)}, which was trained`,
     );
   }
   const trained = await policy.parameters.state();
-  // Zeros first: a tensor that the file lacks, or puts elsewhere, cannot pass for the one in memory.
+  // Zeros first, so a tensor that is missing from the file cannot pass for the one in memory.
   policy.parameters.restore({ ...trained, theta: new Float32Array(trained.theta.length) });
   try {
     await loadAdapter(policy.parameters, files);
     const { theta } = await policy.parameters.state();
     if (!sameBits(theta, trained.theta))
       throw new Error(
-        `${folder}/adapter_model.safetensors: read back, its values are not those that were trained; the disk or the ` +
-          "file is damaged. Resume the run to write it again",
+        `${folder}/adapter_model.safetensors: differs from the trained values after writing; the disk or the file is ` +
+          "damaged. Resume the run to write it again",
       );
   } finally {
     policy.parameters.restore(trained);
@@ -45,8 +42,8 @@ export async function reloadPolicy(policy: Policy, folder: string): Promise<void
     const values = trained.get(name);
     if (values === undefined || !sameBits(await checkpoint.read(name), values))
       throw new Error(
-        `${folder}: read back, ${name} is not what was trained; the disk or the file is damaged. Resume the run to ` +
-          "write it again",
+        `${folder}: ${name} differs from the trained values after writing; the disk or the file is damaged. ` +
+          "Resume the run to write it again",
       );
   }
 }

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { configure } from "../../training/configure";
 import { defaultSettings } from "../../training/settings";
-import { loadOptions, plannedSource, refuseOtherData } from "./resolveSource";
+import { loadOptions, refuseOtherData, resolveSource } from "./resolveSource";
 import { runConfigSchema } from "./runConfig";
 import { planOf, type RunPlan } from "./runPlan";
 
@@ -14,7 +14,7 @@ test.each<[string, object, RegExp]>([
   [
     "a rank for an adapter that has one",
     { lora: { rank: 2, adapter: "runs/a/sft" } },
-    /lora.rank 2 .* has a rank of its own/,
+    /lora.rank 2 .* has its own rank/,
   ],
 ])("%s", async (_what, config, message) => {
   await expect(loadOptions(plan(config), frozen)).rejects.toThrow(message);
@@ -22,7 +22,7 @@ test.each<[string, object, RegExp]>([
 
 test("an adapter leaves the tower frozen; without one, the settings say", async () => {
   await expect(loadOptions(plan({ lora: { rank: 2 } }), configure(frozen, { freezeVision: false }))).rejects.toThrow(
-    /freezeVision must be true/,
+    /freezeVision is false; with an adapter \(lora\) it must be true/,
   );
   expect(await loadOptions(plan({}), configure(frozen, { freezeVision: false }))).toEqual({
     trainable: "all",
@@ -48,20 +48,24 @@ test("an adapter leaves the tower frozen; without one, the settings say", async 
 });
 
 test.each<[string, object, RegExp]>([
-  ["a data set without reflections for the first stage", { data: { train: "data.jsonl" } }, /needs data.reflections/],
-  ["held-out records without others", { data: { heldOut: "data.jsonl" } }, /data.heldOut belongs to a data set/],
+  [
+    "a data set without reflections for the first stage",
+    { data: { train: "data.jsonl" } },
+    /data.reflections is required/,
+  ],
+  ["held-out records without others", { data: { heldOut: "data.jsonl" } }, /data.heldOut is set but data.train is not/],
   [
     "a file that is not there",
     { stages: ["grpo"], data: { train: "nowhere/data.jsonl" } },
     /nowhere.data.jsonl: cannot be read/,
   ],
 ])("%s", async (_what, config, message) => {
-  await expect(plannedSource(plan(config))).rejects.toThrow(message);
+  await expect(resolveSource(plan(config))).rejects.toThrow(message);
 });
 
 test("a run goes on with its own data", () => {
   const own = { ...plan({ stages: ["grpo"], data: { train: "data.jsonl" } }), dataDigest: "a" };
   refuseOtherData(own, "a", "runs/a");
   refuseOtherData({ ...own, dataDigest: null }, "b", "runs/a");
-  expect(() => refuseOtherData(own, "b", "runs/a")).toThrow(/begun with other data: .*data.jsonl/);
+  expect(() => refuseOtherData(own, "b", "runs/a")).toThrow(/data of the run in runs.a has changed .*data.jsonl/);
 });

@@ -54,13 +54,13 @@ describe("a file that cannot be used is refused, saying where and what", () => {
     [
       "a slip of the pen",
       { settings: { grpo: { learningrate: 1 } } },
-      /no key "settings.grpo.learningrate"; did you mean "settings.grpo.learningRate"/,
+      /unknown key "settings.grpo.learningrate"; did you mean "settings.grpo.learningRate"/,
     ],
-    ["a key in the wrong place", { groupSize: 4 }, /no key "groupSize"; did you mean "settings.grpo.groupSize"/],
-    ["an unknown section", { lara: { rank: 4 } }, /no key "lara"; did you mean "lora"/],
+    ["a key in the wrong place", { groupSize: 4 }, /unknown key "groupSize"; did you mean "settings.grpo.groupSize"/],
+    ["an unknown section", { lara: { rank: 4 } }, /unknown key "lara"; did you mean "lora"/],
     ["a value of another kind", { settings: { sft: { steps: "many" } } }, /settings.sft.steps/],
     ["stages the wrong way round", { stages: ["grpo", "sft"] }, /stages: expected/],
-    ["a list", [], /expected an object/],
+    ["a list", [], /not a JSON object/],
     ["no JSON", "{", /not JSON/],
   ])("%s", async (_what, content, message) => {
     await expect(readRunFile(await fileOf(content))).rejects.toThrow(message);

@@ -1,22 +1,24 @@
 /**
- * The file of a run, `srpo train --config run.json`: JSON, any part of the keys below, the rest by default. Unknown
- * keys are refused with the nearest known one, so that a mistyped setting never silently keeps its default.
- * Paths are relative to the working directory. What each key means: runConfigExplained.ts.
+ * A run file, `srpo train --config run.json`: JSON with any of the keys below; the rest keep their defaults. An unknown key
+ * is an error that names the nearest known one, so a mistyped setting never silently keeps its default.
+ * Paths are relative to the working directory. runConfigExplained.ts says what each key means.
  */
 import { z } from "zod";
 import { LORA_TARGETS } from "../../policy/layers/lora";
 import { nanoSettings, RECIPE_NAMES, RECIPES, type RecipeName } from "../../srpo/recipe";
+import { BACKEND_NAMES } from "../../tensor/backend";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
 import { isSection, overlay } from "../../training/overlay";
+import { TRAINED_STAGES } from "../../training/records";
 import { defaultSettings, type Settings, settingsSchema } from "../../training/settings";
 import { readInput } from "../arguments/inputFile";
 import { nearestPath } from "../arguments/nearestName";
-import { UsageError } from "../arguments/usage";
+import { InputError } from "../files/inputError";
 
 const path = z.string().min(1);
 
 const stagesSchema = z.union(
-  [z.tuple([z.literal("sft"), z.literal("grpo")]), z.tuple([z.enum(["sft", "grpo"])])],
+  [z.tuple([z.literal("sft"), z.literal("grpo")]), z.tuple([z.enum(TRAINED_STAGES)])],
   'expected ["sft"], ["grpo"] or ["sft", "grpo"]',
 );
 
@@ -34,7 +36,7 @@ export const loraSchema = z.object({
 export const packingSchema = z.enum(WEIGHT_FORMATS).default("f32");
 
 export const recomputeSchema = z.enum(["auto", "none", "layers"]).default("auto");
-/** A size such as "24GB"; null: not said. */
+/** A size such as "24GB"; null: unknown. */
 export const memorySchema = z
   .string()
   .regex(/^\d+(\.\d+)?\s*(GB|MB|KB)?$/i, 'expected a size such as "24GB"')
@@ -61,8 +63,8 @@ export const runConfigSchema = z.object({
   recompute: recomputeSchema,
   memory: memorySchema,
   out: path.nullable().default(null),
-  backend: z.enum(["webgpu", "wasm", "reference"]).default("wasm"),
-  stages: stagesSchema.default(["sft", "grpo"]),
+  backend: z.enum(BACKEND_NAMES).default("wasm"),
+  stages: stagesSchema.default([...TRAINED_STAGES]),
   recipe: z.enum(RECIPE_NAMES).default("srpo"),
   saveEvery: z.int().positive().default(10),
   lora: loraSchema.prefault({}),
@@ -75,7 +77,7 @@ export type RunConfig = z.output<typeof runConfigSchema>;
 
 export const defaultRunConfig: RunConfig = runConfigSchema.parse({});
 
-/** Every key of a complete file, as dotted paths, sections before what is in them. */
+/** Every key of a complete file as a dotted path; a section comes before its keys. */
 export function configPaths(section: object = defaultRunConfig, prefix = ""): string[] {
   return Object.entries(section).flatMap(([key, value]: [string, unknown]) => [
     `${prefix}${key}`,
@@ -83,40 +85,34 @@ export function configPaths(section: object = defaultRunConfig, prefix = ""): st
   ]);
 }
 
-/**
- * A run file as it stands: checked, not completed, so that what it leaves open can be told from what it says. @throws
- * UsageError
- */
+/** Read and check a run file. → config: complete; given: only the keys in the file. @throws InputError */
 export async function readRunFile(
   file: string,
 ): Promise<{ readonly config: RunConfig; readonly given: Readonly<Record<string, unknown>> }> {
-  const text = await readInput("config", file);
+  const text = await readInput(file);
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new UsageError(`${file}: not JSON (${error instanceof Error ? error.message : String(error)})`);
+    throw new InputError(`${file}: not JSON (${error instanceof Error ? error.message : String(error)})`);
   }
-  if (!isSection(json))
-    throw new UsageError(`${file}: expected an object of settings; srpo config prints a complete one`);
+  if (!isSection(json)) throw new InputError(`${file}: not a JSON object; srpo config prints a complete run file`);
   refuseUnknownKeys(json, file);
   const parsed = runConfigSchema.safeParse(json);
   if (parsed.success) return { config: parsed.data, given: json };
   const issue = parsed.error.issues[0];
-  throw new UsageError(
-    `${file}: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}; srpo config --explain says what ` +
-      "each key may be",
+  throw new InputError(
+    `${file}: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}; srpo config --explain lists all keys`,
   );
 }
 
-/** @throws UsageError naming the first key that is not known and the nearest that is */
+/** @throws InputError naming the first unknown key and the nearest known one */
 export function refuseUnknownKeys(json: object, file: string): void {
   const known = configPaths();
   const unknown = configPaths(json).find((dotted) => !known.includes(dotted));
   if (unknown === undefined) return;
-  throw new UsageError(
-    `${file}: there is no key "${unknown}"; did you mean "${nearestPath(unknown, known)}"? srpo config --explain ` +
-      "lists all",
+  throw new InputError(
+    `${file}: unknown key "${unknown}"; did you mean "${nearestPath(unknown, known)}"? srpo config --explain lists all keys`,
   );
 }
 

@@ -1,13 +1,11 @@
-/**
- * What every key of a run file means. The type asks for one sentence a key: a new setting without one does not compile.
- */
+/** What each key of a run file means. The type requires a sentence per key: a new setting without one does not compile. */
 import { AGGREGATIONS } from "../../srpo/aggregation";
 import { RECIPES } from "../../srpo/recipe";
 import { SURROGATE_KINDS } from "../../srpo/surrogate";
 import { KL_ESTIMATORS, TRAINERS } from "../../srpo/types";
 import type { RunConfig } from "./runConfig";
 
-/** A sentence for each key; a section has one of its own under "". */
+/** A sentence for each key; the sentence of a section is under "". */
 export type Explained<T> = T extends readonly unknown[]
   ? string
   : T extends object
@@ -17,121 +15,121 @@ export type Explained<T> = T extends readonly unknown[]
 export const EXPLAINED: Explained<RunConfig> = {
   "": "A training run.",
   policy: "Folder of the policy to start from, in Hugging Face layout (config.json, safetensors, tokenizer).",
-  packing: "Storage of the weights that an adapter leaves frozen: f32, f16, or int4 (table, head and tower in f16).",
+  packing:
+    "Storage of the weights that an adapter leaves frozen: f32, f16, or int4 (embeddings, head and vision tower in f16).",
   recompute:
-    "Make each layer's activations again in the backward pass instead of keeping them (layers), or not (none): less " +
-    "memory for a third more work, the same gradients. auto: where they would take more than 1 GB.",
+    "layers: recompute each layer's activations in the backward pass instead of storing them, which saves memory for a " +
+    "third more work, with the same gradients. none: store them. auto: recompute if they would take more than 1 GB.",
   memory:
-    "Memory of the device, e.g. 24GB: a run that needs more is refused before anything is loaded. null: what the " +
-    "host has free on a backend on the CPU, unknown on a GPU.",
-  out: "Folder of the run: snapshot, logs, what was trained. Needed here or as --out.",
-  backend: "Where tensors live: webgpu (a GPU), wasm (the CPU), reference (plain and slow, for comparison).",
-  stages: "Stages in order: sft (learn to reflect from examples), grpo (reinforce what reflecting gains).",
-  recipe: `Method that the settings start from: ${Object.values(RECIPES)
+    "Memory of the device, e.g. 24GB: a run that needs more stops before anything is loaded. null: the host's free " +
+    "memory on CPU backends, unknown on a GPU.",
+  out: "Folder of the run: snapshot, logs, trained weights. Required here or as --out.",
+  backend: "Where the policy runs: webgpu (a GPU), wasm (the CPU), reference (plain JavaScript, slow, for comparison).",
+  stages: "Stages in order: sft (learn to reflect from examples), grpo (reinforce reflections that help).",
+  recipe: `Method that sets the default settings. ${Object.values(RECIPES)
     .map(({ name, summary }) => `${name}: ${summary}`)
     .join(" ")}`,
-  saveEvery: "Steps between snapshots; a killed run goes on from the last one.",
+  saveEvery: "Steps between snapshots; a killed run resumes from the last one.",
   lora: {
-    "": "A low-rank adapter on the decoder; everything else is frozen.",
-    rank: "Rank r of a new adapter; 0 without one: the decoder is trained in full.",
+    "": "A low-rank adapter on the decoder; all other weights are frozen.",
+    rank: "Rank r of a new adapter. 0: no adapter, the decoder is trained in full.",
     alpha: "Numerator of the adapter's scale alpha / r.",
     rankStabilised: "Scale by alpha / sqrt(r) instead (rsLoRA), for high ranks.",
-    targets: "Projections that get an adapter: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj.",
+    targets: "Projections with an adapter: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj.",
     adapter:
-      "Folder of a trained adapter (PEFT layout) to go on from, with its own rank, alpha and targets; rank stays 0 " +
-      "then.",
+      "Folder of a trained adapter (PEFT layout) to continue from, with its own rank, alpha and targets; leave rank at 0.",
   },
   data: {
-    "": "A data set of your own, in place of the built-in picture problems.",
-    train: "JSON lines or parquet of {image or images, question, answer}; null: the built-in problems.",
-    heldOut: "Such a file that is never trained on, for evaluations.",
-    images: "Folder that image paths are relative to; null: the folder of the file that names them.",
+    "": "Your own data set instead of the built-in picture problems.",
+    train: "JSON Lines or Parquet with image(s), question, answer; null: the built-in problems.",
+    heldOut: "A file in the same format for evaluations, never trained on.",
+    images: "Folder that image paths are relative to; null: the folder of each file.",
     maxPixels:
-      "Pictures are scaled down to at most so many pixels (28 × 28 of them are one token); null: as " +
-      "preprocessor_config.json says.",
-    instruction: "Text file put below every question; null: ours, which asks for the response format.",
+      "Maximum number of pixels; larger images are scaled down (28 × 28 pixels are one token). null: as in " +
+      "preprocessor_config.json.",
+    instruction:
+      "File with the text below every question; null: the built-in text, which asks for the response format.",
     reflections: "File made by srpo reflect, for the stage sft.",
   },
   logs: {
-    "": "What is written beside metrics.jsonl.",
+    "": "Logs in addition to metrics.jsonl.",
     tensorboard: "Curves as a TensorBoard event file in tensorboard/.",
-    completions: "Each GRPO step's samples with every reward term as parquet in completions/.",
+    completions: "Each GRPO step's samples with every reward term, as Parquet in completions/.",
   },
   settings: {
-    "": "Everything that decides the course of training; --set path=value changes these.",
-    seed: "Seed of all randomness: the same seed on the same backend gives the same run.",
+    "": "All settings of training; --set path=value changes them.",
+    seed: "Seed of every random draw: the same seed on the same backend gives the same run.",
     families: "Families of built-in picture problems, in turn: bars, shapes, geometry, digits.",
-    temperature: "Sampling temperature, 0 to 5; 0 takes the likeliest token.",
-    maxNewTokens: "Longest response, in tokens.",
-    microBatchRows: "Responses that go through the model together; memory only, the result is the same.",
-    maxGradNorm: "The gradient is scaled down to this Euclidean norm.",
-    freezeVision: "Leave the vision tower as it is, and compute its features once.",
+    temperature: "Sampling temperature, 0 to 5; 0 takes the most likely token.",
+    maxNewTokens: "Maximum tokens per response.",
+    microBatchRows: "Responses per micro-batch; affects memory only, not the result.",
+    maxGradNorm: "Maximum norm of the gradient; a larger gradient is scaled down.",
+    freezeVision: "Freeze the vision tower and compute its features once.",
     rollout: {
       "": "How responses are sampled.",
       slots:
-        "Responses written at a time (with several workers: by each); a slot is refilled when its response ends. " +
-        "Memory and speed only, the samples are the same. null: as many as their keys and values fit into 2 GiB.",
+        "Responses generated at a time, per worker; a finished response makes room for the next. Affects memory and speed, " +
+        "not the samples. null: as many as fit a 2 GiB KV cache.",
       cache:
-        "Keys and values in f32 or f16 (half the memory; a response's probabilities then differ slightly from those " +
-        "that the update recomputes). null: f16 with packed weights, else f32.",
-      stopStrings:
-        "A response ends, finished, with the token that completes one of these texts; the text is cut behind it.",
+        "Number format of the KV cache, f32 or f16. f16 halves its memory; a response's probabilities then differ slightly " +
+        "from those that the update computes. null: f16 with packed weights, else f32.",
+      stopStrings: "A response ends with the token that completes one of these texts; the text is cut after it.",
     },
     reward: {
-      "": "The reward of a response; the total is the sum of its terms.",
-      variant: "paper: the terms of the paper. official, official-verl: what the released scorers compute.",
+      "": "The reward of a response, the sum of its terms.",
+      variant: "paper: the terms of the paper. official, official-verl: those of the released scorers.",
       formatWeight: "Reward of a well-formed response.",
       accuracyWeight: "Reward of a right first answer.",
       effectiveness: {
-        "": "Reward of what the reflection did to the answer.",
+        "": "Reward for what the reflection changed about the answer.",
         kept: "Right before and after.",
         fixed: "Wrong before, right after.",
         stillWrong: "Wrong before and after.",
         spoilt: "Right before, wrong after.",
       },
-      effectivenessWeight: "Factor on the four above; 0 turns them off.",
+      effectivenessWeight: "Factor on the four values above; 0 turns them off.",
       reflectionFormatWeight: "Reward of one non-empty reflection between the two answers.",
-      lengthWeight: "Factor on the length term, which favours a total length near its target.",
-      lengthShape: "Fall-off of the length term around its target: gaussian or laplace.",
-      targetFactor: "Target length, in lengths of the first solution.",
-      maxFactor: "Length at which the length term has fallen off, in lengths of the first solution.",
+      lengthWeight: "Factor on the length term, which favours a total length near the target.",
+      lengthShape: "Shape of the length term around the target: gaussian or laplace.",
+      targetFactor: "Target length, as a multiple of the first solution's.",
+      maxFactor: "Length at which the length term has decayed, as a multiple of the first solution's.",
     },
     sft: {
-      "": "The first stage, supervised.",
-      examples: "Reflection examples to collect before training on them.",
-      batchSize: "Examples in one step.",
-      steps: "Steps of the supervised stage.",
-      learningRate: "Highest learning rate; it warms up, then falls along a cosine.",
-      warmup: "Share of the steps in which the learning rate rises, 0 to 1.",
-      weightDecay: "AdamW's weight decay.",
-      beta2: "AdamW's second decay rate.",
+      "": "The first stage, supervised fine-tuning.",
+      examples: "Reflection examples to collect before training.",
+      batchSize: "Examples per step.",
+      steps: "Steps of the SFT stage.",
+      learningRate: "Peak learning rate; linear warm-up, then cosine decay.",
+      warmup: "Share of the steps used for warm-up, 0 to 1.",
+      weightDecay: "Weight decay of AdamW.",
+      beta2: "β2 of AdamW.",
     },
     grpo: {
-      "": "The second stage, reinforcement.",
-      steps: "Steps of the reinforced stage.",
-      floor: "Share of the learning rate that is left at the last step; it falls over the second half. 1: constant.",
-      prompts: "Problems in one step.",
-      groupSize: "Responses sampled for each problem, compared with one another.",
+      "": "The second stage, reinforcement learning.",
+      steps: "Steps of the GRPO stage.",
+      floor: "Share of the learning rate at the last step; it decays over the second half. 1: constant.",
+      prompts: "Problems per step.",
+      groupSize: "Responses per problem, compared with one another.",
       learningRate: "Learning rate of the first half of the steps; see floor.",
-      preset: `Whose advantages, clamps and dual clip: ${TRAINERS.join(", ")}.`,
-      surrogate: `What the ratio makes of an advantage: ${SURROGATE_KINDS.join(", ")}.`,
-      ratioLevel: "One probability ratio a token, or one a sequence (GSPO): token, sequence.",
-      clipLow: "clip: how far below 1 a probability ratio counts.",
-      clipHigh: "clip: how far above 1 a probability ratio counts.",
-      ratioMax: "clip: the ratio is clamped to this before the clip; null: as the preset has it.",
-      dualClip: "clip: the loss of a negative advantage is at most this times its size; null: as the preset has it.",
+      preset: `Trainer whose advantages, clamps and dual clip are used: ${TRAINERS.join(", ")}.`,
+      surrogate: `Surrogate objective of ratio and advantage: ${SURROGATE_KINDS.join(", ")}.`,
+      ratioLevel: "Probability ratio per token, or per sequence (GSPO): token, sequence.",
+      clipLow: "clip: clip range of the probability ratio below 1.",
+      clipHigh: "clip: clip range of the probability ratio above 1.",
+      ratioMax: "clip: upper clamp of the ratio, before clipping; null: as in the preset.",
+      dualClip: "clip: the loss of a negative advantage is at most this multiple of it; null: as in the preset.",
       cispoLow: "cispo: lower bound of the ratio.",
       cispoHigh: "cispo: upper bound of the ratio.",
       tauPositive: "sapo: temperature of the gate for positive advantages.",
-      tauNegative: "sapo: temperature of the gate for the others.",
+      tauNegative: "sapo: temperature of the gate for other advantages.",
       beta:
-        "Weight of the KL term; 0 leaves it out. Measured against the policy without its adapter, or, trained in " +
-        "full, against the one the stage began with.",
+        "Weight of the KL term; 0 turns it off. The KL reference is the policy without its adapter, or, without one, the " +
+        "policy at the start of the stage.",
       klEstimator: `Estimator of the KL term: ${KL_ESTIMATORS.join(", ")}.`,
-      epochs: "Updates on one rollout; 1 stays on-policy.",
-      aggregation: `How token losses become one loss: ${AGGREGATIONS.join(", ")}.`,
+      epochs: "Updates per rollout; 1 is on-policy.",
+      aggregation: `Aggregation of the token losses: ${AGGREGATIONS.join(", ")}.`,
       onlineFilter:
-        "Keep only groups whose mean accuracy lies between these two numbers, e.g. [0.1, 0.9]; null keeps all.",
+        "Keep only groups whose mean accuracy is between these two numbers, e.g. [0.1, 0.9]; null keeps all.",
     },
   },
 };

@@ -1,14 +1,13 @@
 /**
- * A run on disk: plan.json (what the run is), snapshot.bin (where it stands), its logs, and a folder for each finished
- * stage with what was trained. Each file is the old or the new one whenever the process is killed; a run goes on from
- * its snapshot, and its logs are cut back to it first.
+ * A run on disk: plan.json (what the run is), snapshot.bin (its latest state), its logs, and a folder per finished stage with
+ * the trained weights. Writes are atomic. A resumed run continues from its snapshot, and its logs are cut back to it first.
  */
 import { join } from "node:path";
 import type { GroupRecord, StepMetrics } from "../../training/records";
 import type { Session } from "../../training/session";
 import { decodeSnapshot, encodeSnapshot } from "../../training/snapshot";
-import { UsageError } from "../arguments/usage";
 import { readIfThere, writeAtomically, writeFolder } from "../files/atomicWrite";
+import { InputError } from "../files/inputError";
 import { reloadAdapter, reloadPolicy } from "./reloaded";
 import { RunLogs } from "./runLogs";
 import { type RunPlan, writePlan } from "./runPlan";
@@ -31,17 +30,17 @@ export class RunFolder {
     await writeAtomically(this.snapshotPath, encodeSnapshot(await session.snapshot()));
   }
 
-  /** The plan is written last: a folder with a plan has a snapshot to begin from. */
+  /** The plan is written last, so a folder with a plan always has a snapshot. */
   async begin(session: Session): Promise<void> {
     await this.save(session);
     await this.#logs.standAt([]);
     await writePlan(this.path, this.plan);
   }
 
-  /** Restore the last snapshot and cut the logs back to it. @throws UsageError when there is none */
+  /** Restore the last snapshot and cut the logs back to it. @throws InputError when there is none */
   async restore(session: Session): Promise<void> {
     const bytes = await readIfThere(this.snapshotPath);
-    if (bytes === null) throw new UsageError(`${this.snapshotPath}: missing; the run cannot be continued`);
+    if (bytes === null) throw new InputError(`${this.snapshotPath}: not found; without it the run cannot be resumed`);
     await session.restore(decodeSnapshot(bytes));
     await this.#logs.standAt(session.history);
   }
@@ -51,10 +50,7 @@ export class RunFolder {
     return this.#logs.step(metrics, groups);
   }
 
-  /**
-   * Write what a stage trained into a folder of its name, open that folder again and compare. @throws Error when it
-   * differs
-   */
+  /** Write the trained weights of a stage into a folder, read it back and compare. @throws Error when it differs */
   async writeTrained({ policy }: Session, name: string): Promise<void> {
     const folder = join(this.path, name);
     if (policy.model.lora === null) {

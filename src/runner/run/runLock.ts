@@ -1,34 +1,33 @@
 /**
- * One process at a time works on a run's folder, whichever command it is. The claim is a file with the process id, so
- * that a process that was killed leaves none that counts.
+ * A lock on a run's folder: one process at a time, whichever command it is. The lock file holds the process id, so the lock
+ * of a killed process does not count.
  */
 import { mkdir, open, readdir, readFile, rm, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { UsageError } from "../arguments/usage";
 import { PARTIAL } from "../files/atomicWrite";
+import { InputError } from "../files/inputError";
 
 const LOCK = "run.lock";
-/**
- * Claims of this process: an id like ours in another file is that of a process before us (in a container, ids repeat).
- */
+/** Locks of this process. Our id in any other lock file is that of an earlier process: containers reuse ids. */
 const held = new Set<string>();
 
 export class RunLock {
   private constructor(private readonly path: string) {}
 
-  /** Claim the folder, made if need be. @throws UsageError when another process has it */
+  /** Lock the folder, creating it if needed. @throws InputError when another process has it */
   static async take(folder: string): Promise<RunLock> {
     await mkdir(folder, { recursive: true });
     const path = join(folder, LOCK);
     if (!(await written(path))) {
       const holder = Number(await readFile(path, "utf8"));
       if (held.has(path) || isOtherAlive(holder))
-        throw new UsageError(
-          `${folder}: process ${holder} trains or serves this run already; stop it, or choose another folder (if ` +
-            `that process is something else, remove ${path})`,
+        throw new InputError(
+          `${folder}: process ${holder} is already training or serving this run: stop it, or choose another folder ` +
+            `(if that process is something else, remove ${path})`,
         );
       await unlink(path);
-      if (!(await written(path))) throw new UsageError(`${folder}: another process has just taken this run`);
+      if (!(await written(path)))
+        throw new InputError(`${folder}: another process has just taken this run: choose another folder`);
     }
     held.add(path);
     await removePartial(folder);
@@ -41,9 +40,7 @@ export class RunLock {
   }
 }
 
-/**
- * Remove what a killed process left half written, here and in the folders below: a snapshot may be of hundreds of MB.
- */
+/** Remove the temporary files of a killed process, here and one level down: a snapshot may take hundreds of MB. */
 async function removePartial(folder: string): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true });
   const folders = [folder, ...entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name))];
@@ -52,7 +49,7 @@ async function removePartial(folder: string): Promise<void> {
   }
 }
 
-/** Write our process id where nothing is yet. → false where something is */
+/** Create the lock file with our process id. → false if it exists */
 async function written(path: string): Promise<boolean> {
   try {
     const file = await open(path, "wx");
@@ -71,7 +68,7 @@ function isOtherAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: it lives and belongs to somebody else.
+    // EPERM: it is alive and belongs to another user.
     return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }

@@ -1,7 +1,6 @@
 /**
- * The logs of a run: metrics.jsonl always, a TensorBoard event file and a completions table a step as its plan says.
- * They follow the run, back as well: on going on from a snapshot they are cut back to its history, so that no step is
- * there twice and none is missing.
+ * The logs of a run: metrics.jsonl, and as its plan says a TensorBoard event file and one completions table per step. When a
+ * run resumes from a snapshot its logs are cut back to the snapshot's history, so each step is logged exactly once.
  */
 import { readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -37,7 +36,7 @@ export class RunLogs {
       );
   }
 
-  /** The run stands at the end of `history`: empty for a new one. */
+  /** Bring the logs in line with `history`: empty for a new run. */
   async standAt(history: readonly StepMetrics[]): Promise<void> {
     await writeAtomically(this.metrics, history.map((metrics) => `${JSON.stringify(metrics)}\n`).join(""));
     if (this.logs.tensorboard) await this.#events.restore(history);

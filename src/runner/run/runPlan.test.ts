@@ -32,7 +32,7 @@ test("a plan is found as it was written; an older one has the values that its ru
   });
   for (const text of ["{}", "{", '{"stages": ["grpo", "sft"], "saveEvery": 1, "policy": "p"}']) {
     await writeFile(join(folder, "plan.json"), text);
-    await expect(readPlan(folder)).rejects.toThrow(/not the plan of a run/);
+    await expect(readPlan(folder)).rejects.toThrow(/plan.json: damaged/);
   }
 });
 
@@ -42,13 +42,13 @@ test("a run goes on only as what it is; what is left open is left as it was", ()
   refuseOther(plan, fixedKeys(defaultRunConfig, {}), "runs/a");
   refuseOther(plan, fixedKeys(config, { packing: "f16", lora: { rank: 4 } }), "runs/a");
   expect(() => refuseOther(plan, fixedKeys({ ...config, packing: "int4" }, { packing: "int4" }), "runs/a")).toThrow(
-    /run in runs\/a was begun with packing "f16", not "int4"/,
+    /run in runs\/a started with packing "f16", not "int4"/,
   );
 });
 
 test("a folder belongs to one process; one that was killed leaves no claim", async () => {
   const mine = await RunLock.take(folder);
-  await expect(RunLock.take(folder)).rejects.toThrow(/trains or serves this run already/);
+  await expect(RunLock.take(folder)).rejects.toThrow(/is already training or serving this run/);
   await mine.release();
   const lock = join(folder, "run.lock");
   // Another that lives, one that cannot be, and one before us with an id like ours, as in a container that was started

@@ -1,18 +1,17 @@
 /**
- * TensorBoard event files: scalars only. A file is a row of records (u64 length, masked CRC-32C of the length, the
- * data, masked CRC-32C of the data, all little-endian: TensorFlow's TFRecord), the data of each an `Event` message of
- * tensorflow/core/util/event.proto. The first event names the version; then there is one for each training step, which
- * holds all of the step's numbers, so that a file can be cut back to a step when a run resumes.
+ * TensorBoard event files with scalars. A file is a sequence of TFRecords (u64 length, masked CRC-32C of the length, data,
+ * masked CRC-32C of the data, all little-endian); each holds an `Event` of tensorflow/core/util/event.proto. The first event
+ * names the version. Each training step is one event with all its numbers, so a file can be cut back to a step on resume.
  */
 import { appendFile, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { StepMetrics } from "../../training/records";
 import { readIfThere, writeAtomically } from "../files/atomicWrite";
 
-/** Any name with "tfevents" in it is read by TensorBoard. */
+/** TensorBoard reads any file with "tfevents" in its name. */
 export const EVENT_FILE = "events.out.tfevents.srpo";
 const VERSION = "brain.Event:2";
-/** Length, its checksum, and the data's checksum. */
+/** Length, checksum of the length, checksum of the data. */
 const FRAME_BYTES = 8 + 4 + 4;
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
@@ -28,7 +27,7 @@ export function crc32c(bytes: Uint8Array): number {
   return (crc ^ 0xffffffff) >>> 0;
 }
 
-/** A record's checksum: rotated and shifted, so that data that itself holds checksums is checked well. */
+/** A record's checksum, masked as TFRecord does, since data may itself contain checksums. */
 export function maskedCrc32c(bytes: Uint8Array): number {
   const crc = crc32c(bytes);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
@@ -45,7 +44,7 @@ export function record(data: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** Lengths in bytes of the whole records that a file begins with; a damaged or cut one ends the list. */
+/** Lengths in bytes of the complete records at the start of a file, up to the first damaged one. */
 export function recordLengths(file: Uint8Array): number[] {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const lengths: number[] = [];
@@ -93,7 +92,7 @@ export class EventFile {
     await appendFile(this.path, this.stepRecord(metrics));
   }
 
-  /** Cut the file back to the steps of `history`; steps that it lost, or a lost file, are written again. */
+  /** Cut the file back to the steps of `history`; missing steps, or a missing file, are written again. */
   async restore(history: readonly StepMetrics[]): Promise<void> {
     const file = (await readIfThere(this.path)) ?? new Uint8Array(0);
     const kept = recordLengths(file).slice(0, 1 + history.length);
@@ -108,7 +107,7 @@ export class EventFile {
     await writeAtomically(this.path, Buffer.concat([head, ...missing]));
   }
 
-  /** Stages count their steps anew: each has curves of its own, "grpo/reward". */
+  /** Each stage counts its steps from 1, so each has its own curves, e.g. "grpo/reward". */
   private stepRecord({ step, stage, ...scalars }: StepMetrics): Uint8Array {
     const tagged = Object.entries(scalars).map(([name, value]) => [`${stage}/${name}`, value] as const);
     return record(scalarsEvent(this.now(), step, tagged));

@@ -1,4 +1,4 @@
-/** Tokens a second of what a command samples, prompts and the first use of kernels included. */
+/** Sampled tokens per second of a command, including prompts and kernel compilation. */
 export class TokenRate {
   private readonly began: number;
 
@@ -6,7 +6,7 @@ export class TokenRate {
     this.began = now();
   }
 
-  /** Of `tokens` sampled since this was made. */
+  /** @param tokens sampled since construction */
   perSecond(tokens: number): number {
     return tokens / Math.max(1e-3, (this.now() - this.began) / 1000);
   }
@@ -18,10 +18,8 @@ export class TokenRate {
 
   /** For the end of a command. */
   summary(tokens: number): string {
-    return (
-      `sampled ${tokens.toLocaleString("en")} tokens in ${((this.now() - this.began) / 1000).toFixed(1)} s: ` +
-      `${this.note(tokens)}\n`
-    );
+    const seconds = ((this.now() - this.began) / 1000).toFixed(1);
+    return `sampled ${tokens.toLocaleString("en")} tokens in ${seconds} s: ${this.note(tokens)}\n`;
   }
 }
 

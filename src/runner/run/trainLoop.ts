@@ -1,14 +1,11 @@
 /**
- * Training without a page: stages one after the other, metrics as JSON lines, a snapshot now and then. After a kill the
- * run goes on from its last snapshot, bit for bit on the same backend; the metrics file is cut back to that snapshot
- * first.
+ * Training without the page: stages in order, metrics as JSON lines, regular snapshots. A killed run resumes from its last
+ * snapshot, bit for bit on the same backend.
  */
 import { StepRefused } from "../../training/optimiserStep";
-import type { Stage, StepMetrics } from "../../training/records";
+import type { StepMetrics, TrainedStage } from "../../training/records";
 import type { Session } from "../../training/session";
 import type { RunFolder } from "./runFolder";
-
-export type TrainedStage = Exclude<Stage, "base">;
 
 export interface TrainPlan {
   readonly stages: readonly TrainedStage[];
@@ -17,17 +14,17 @@ export interface TrainPlan {
 }
 
 export interface TrainEvents {
-  /** Awaited, so that an evaluation sees the weights of this very step. */
+  /** Awaited, so that an evaluation sees the weights of this step. */
   onStep?(metrics: StepMetrics, planned: number): void | Promise<void>;
   onData?(collected: number, wanted: number): void;
   onRefused?(message: string): void;
 }
 
-/** Refused steps in a row after which a run gives up. */
+/** The run stops after this many refused steps in a row. */
 const MAX_REFUSALS = 3;
 
 /**
- * Run what is left of the plan.
+ * Train the remaining steps of the plan.
  * @throws StepRefused after three refused steps in a row
  */
 export async function trainStages(
@@ -47,7 +44,7 @@ export async function trainStages(
   }
 }
 
-/** The stage the session is in and those after it; a session still at the base has everything before it. */
+/** The current stage and those after it; at the base, all of them. */
 function remaining(session: Session, stages: readonly TrainedStage[]): readonly TrainedStage[] {
   // biome-ignore lint/complexity/useIndexOf: indexOf takes no stage that may be the base.
   const at = stages.findIndex((stage) => stage === session.stage);

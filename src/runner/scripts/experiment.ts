@@ -1,32 +1,33 @@
 /**
- * The learning runs behind docs/learning.md, `npm run experiment`: for each seed reflection SFT from the shipped base,
- * then GRPO under each arm (the reward as it is, and with terms taken away), evaluated on held-out problems on the way.
- * Every seed and arm is a run folder of its own: a killed experiment goes on where it stood, and several processes may
- * share the work by seed. When all asked for is done, the table is made from whatever results lie in --out.
+ * `npm run experiment`, the learning runs behind docs/learning.md: for each seed, reflection SFT from the shipped base, then
+ * GRPO under each arm (the full reward, and with terms removed), evaluated on held-out problems along the way.
+ * Each seed and arm has its own run folder: a killed experiment resumes, and several processes may share the work by seed.
+ * At the end the table is made from all results in --out.
  */
 import { join } from "node:path";
-import { stripVTControlCharacters } from "node:util";
-import { type ArgsDef, defineCommand, renderUsage } from "citty";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { Policy } from "../../policy/policy";
-import type { Backend } from "../../tensor/backend";
+import { BACKEND_NAMES, type Backend } from "../../tensor/backend";
 import { configure } from "../../training/configure";
-import type { EvaluationRecord } from "../../training/records";
+import type { EvaluationRecord, TrainedStage } from "../../training/records";
 import { Session } from "../../training/session";
 import type { Settings } from "../../training/settings";
 import { backendFlag, policyFlag, setFlag, workersFlag } from "../arguments/command";
+import { reportFailure } from "../arguments/failure";
+import type { Flags } from "../arguments/flags";
+import { helpText } from "../arguments/help";
 import { settingsOf } from "../arguments/settingsArguments";
 import { oneOf, parseArguments, UsageError } from "../arguments/usage";
-import { BACKEND_NAMES, openNodeBackend } from "../backend/nodeBackends";
+import { openNodeBackend } from "../backend/nodeBackends";
 import { openWorkers } from "../backend/replicaThreads";
 import { writeAtomically } from "../files/atomicWrite";
 import { progressBar } from "../run/progress";
 import { RunFolder } from "../run/runFolder";
 import { planOf, readPlan } from "../run/runPlan";
-import { type TrainedStage, trainStages } from "../run/trainLoop";
+import { trainStages } from "../run/trainLoop";
 import { collectResults, learningTable, readEvaluations, writeEvaluations } from "./learningTable";
 
-/** What each arm changes of the reward. */
+/** What each arm changes in the reward. */
 export const ARMS: Readonly<Record<string, Partial<Settings["reward"]>>> = {
   full: {},
   "no-ieff": { effectivenessWeight: 0 },
@@ -34,19 +35,19 @@ export const ARMS: Readonly<Record<string, Partial<Settings["reward"]>>> = {
   "task-only": { effectivenessWeight: 0, reflectionFormatWeight: 0, lengthWeight: 0 },
 };
 
-const flags: ArgsDef = {
+const flags: Flags = {
   out: { type: "string", default: "runs/experiment", valueHint: "dir", description: "Folder of all runs" },
   policy: policyFlag,
-  seeds: { type: "string", default: "0,1,2", valueHint: "0,1,2", description: "Seeds" },
+  seeds: { type: "string", default: "0,1,2", valueHint: "0,1,2", description: "Seeds, one run each" },
   arms: {
     type: "string",
     default: "full,no-ieff",
     valueHint: Object.keys(ARMS).join(","),
     description: "Arms of the GRPO stage",
   },
-  problems: { type: "string", default: "192", valueHint: "n", description: "Held-out problems of an evaluation" },
+  problems: { type: "string", default: "192", valueHint: "n", description: "Held-out problems per evaluation" },
   every: { type: "string", default: "25", valueHint: "n", description: "GRPO steps between evaluations" },
-  report: { type: "boolean", description: "Only make the table from the results in --out" },
+  report: { type: "boolean", description: "Only print the table of the results in --out" },
   backend: backendFlag,
   workers: workersFlag,
   set: setFlag,
@@ -62,7 +63,7 @@ interface Part {
   readonly workers: number;
 }
 
-/** Train one part of the experiment, or what is left of it, with evaluations along the way. */
+/** Train one run of the experiment, or the rest of it, with evaluations along the way. */
 async function runPart(
   backend: Backend,
   { folder: path, stage, from, settings, problems, every, workers }: Part,
@@ -107,13 +108,14 @@ async function runPart(
 
 async function main(rawArgs: readonly string[]): Promise<number> {
   if (rawArgs.includes("--help")) {
-    const usage = await renderUsage(
-      defineCommand({
-        meta: { name: "npm run experiment --", description: "The learning runs of docs/learning.md" },
-        args: flags,
+    process.stdout.write(
+      helpText({
+        command: "npm run experiment --",
+        description: "Run the learning experiments of docs/learning.md and print their table.",
+        flags,
+        examples: ["npm run experiment -- --seeds 0 --arms full", "npm run experiment -- --report"],
       }),
     );
-    process.stdout.write(`${stripVTControlCharacters(usage)}\n`);
     return 0;
   }
   const args = parseArguments(rawArgs, flags);
@@ -172,9 +174,4 @@ async function main(rawArgs: readonly string[]): Promise<number> {
   return 0;
 }
 
-function report(error: unknown): number {
-  process.stderr.write(`experiment: ${error instanceof Error ? error.message : String(error)}\n`);
-  return error instanceof UsageError ? 2 : 1;
-}
-
-process.exitCode = await main(process.argv.slice(2)).catch(report);
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => reportFailure("experiment", error));

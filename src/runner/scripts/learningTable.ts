@@ -1,17 +1,17 @@
-/**
- * Results of the learning runs: evaluations in each run's folder, gathered into one Markdown table and one JSON file.
- */
+/** Results of the learning runs: the evaluations in each run's folder, as one Markdown table and one JSON file. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import type { EvaluationRecord } from "../../training/records";
+import { FAMILY_NAMES } from "../../tasks/problem";
+import { type EvaluationRecord, STAGES } from "../../training/records";
 import { UsageError } from "../arguments/usage";
 import { readIfThere, writeAtomically } from "../files/atomicWrite";
+import { InputError } from "../files/inputError";
 
 const share = z.number().min(0).max(1);
 const evaluationSchema = z.object({
   step: z.int(),
-  stage: z.enum(["base", "sft", "grpo"]),
+  stage: z.enum(STAGES),
   problems: z.int(),
   samples: z.int(),
   accuracyFirst: share,
@@ -19,10 +19,7 @@ const evaluationSchema = z.object({
   wellFormed: share,
   meanLength: z.number(),
   transitions: z.object({ kept: share, fixed: share, stillWrong: share, spoilt: share }),
-  byFamily: z.partialRecord(
-    z.enum(["bars", "shapes", "geometry", "digits"]),
-    z.object({ first: share, refined: share }),
-  ),
+  byFamily: z.partialRecord(z.enum(FAMILY_NAMES), z.object({ first: share, refined: share })),
 }) satisfies z.ZodType<EvaluationRecord, unknown>;
 
 const FILE = "evaluations.json";
@@ -32,16 +29,17 @@ export async function writeEvaluations(folder: string, records: readonly Evaluat
   await writeAtomically(join(folder, FILE), `${JSON.stringify(ordered, null, 1)}\n`);
 }
 
-/** Empty where none were written yet. @throws UsageError when the file cannot be read as evaluations */
+/** Empty if there is no file yet. @throws InputError when the file is damaged */
 export async function readEvaluations(folder: string): Promise<EvaluationRecord[]> {
   const bytes = await readIfThere(join(folder, FILE));
   if (bytes === null) return [];
   const parsed = z.array(evaluationSchema).safeParse(JSON.parse(new TextDecoder().decode(bytes)));
-  if (!parsed.success) throw new UsageError(`${join(folder, FILE)}: not a list of evaluations`);
+  if (!parsed.success)
+    throw new InputError(`${join(folder, FILE)}: not a list of evaluations; remove it to evaluate again`);
   return parsed.data;
 }
 
-/** One run: its seed, its arm ("sft" for the stage before), its evaluations by step. */
+/** One run: its seed, its arm ("sft" for the SFT stage), its evaluations by step. */
 export interface LearningResult {
   readonly seed: number;
   readonly arm: string;
@@ -67,13 +65,12 @@ const percent = (value: number): string => `${Math.round(100 * value)}`;
 
 /** first / refined / right→wrong in %, well formed in %, mean length in tokens. */
 function cell(record: EvaluationRecord): string {
-  return (
-    `${percent(record.accuracyFirst)} / ${percent(record.accuracyRefined)} / ` +
-    `${percent(record.transitions.spoilt)} %, ${percent(record.wellFormed)} %, ${record.meanLength.toFixed(0)}`
-  );
+  const { accuracyFirst, accuracyRefined, transitions, wellFormed, meanLength } = record;
+  const shares = [accuracyFirst, accuracyRefined, transitions.spoilt].map(percent).join(" / ");
+  return `${shares} %, ${percent(wellFormed)} %, ${meanLength.toFixed(0)}`;
 }
 
-/** A table for each arm: steps down, seeds across. */
+/** One table per arm: a row per step, a column per seed. */
 export function learningTable(results: readonly LearningResult[]): string {
   const arms = [...new Set(results.map(({ arm }) => arm))];
   const legend =

@@ -1,6 +1,6 @@
 /**
- * `npm run pretrain`: makes the base policy that the page ships, from nothing, with a fixed seed. Its progress is kept
- * beside the log in `--run`; started again, it goes on from there.
+ * `npm run pretrain`: train the base policy that the page ships, from random weights and a fixed seed. Log and resumable state
+ * are in `--run`; run it again to resume.
  */
 import { join } from "node:path";
 import { nanoFiles } from "../../policy/create";
@@ -8,40 +8,56 @@ import { Policy } from "../../policy/policy";
 import { RESPONSE_TAGS } from "../../srpo/tags";
 import { problemAt } from "../../tasks/problems";
 import { VOCABULARY } from "../../tasks/vocabulary";
+import { BACKEND_NAMES } from "../../tensor/backend";
 import { evaluate } from "../../training/evaluate";
 import type { DataParallel } from "../../training/parallel/parallel";
 import { DEFAULT_PRETRAINING, type PretrainingOptions, pretrainingStep } from "../../training/pretraining";
 import { defaultSettings } from "../../training/settings";
-import { workersFlag } from "../arguments/command";
-import { type Arguments, parseArguments, UsageError } from "../arguments/usage";
-import { BACKEND_NAMES, openNodeBackend } from "../backend/nodeBackends";
+import { backendFlag, workersFlag } from "../arguments/command";
+import { reportFailure } from "../arguments/failure";
+import type { Flags } from "../arguments/flags";
+import { helpText } from "../arguments/help";
+import { type Arguments, parseArguments } from "../arguments/usage";
+import { openNodeBackend } from "../backend/nodeBackends";
 import { openWorkers } from "../backend/replicaThreads";
 import { appendLine, readIfThere, writeAtomically, writeFolder } from "../files/atomicWrite";
 import { progressBar } from "../run/progress";
 import { packTrainingState, unpackTrainingState } from "./pretrainState";
 
-/** Steps between two saved states, and between two evaluations. */
+/** Steps between saved states, and between evaluations. */
 const SAVE_EVERY = 100;
 const EVALUATE_EVERY = 200;
 const HELD_OUT = 192;
 
-const FLAGS = {
-  out: { type: "string", default: "public/policies/base", description: "Folder to write" },
-  run: { type: "string", default: "runs/pretrain", description: "Log and resumable state" },
-  seed: { type: "string", default: String(DEFAULT_PRETRAINING.seed), description: "Seed of weights and corpus" },
+const FLAGS: Flags = {
+  out: { type: "string", default: "public/policies/base", valueHint: "dir", description: "Policy folder to write" },
+  run: {
+    type: "string",
+    default: "runs/pretrain",
+    valueHint: "dir",
+    description: "Folder of the log and the resumable state",
+  },
+  seed: {
+    type: "string",
+    default: String(DEFAULT_PRETRAINING.seed),
+    valueHint: "n",
+    description: "Seed of weights and corpus",
+  },
   cleanSteps: {
     type: "string",
     default: String(DEFAULT_PRETRAINING.cleanSteps),
+    valueHint: "n",
     description: "Steps on the clean corpus",
   },
   noisySteps: {
     type: "string",
     default: String(DEFAULT_PRETRAINING.noisySteps),
+    valueHint: "n",
     description: "Steps on the noisy corpus",
   },
-  backend: { type: "string", default: "wasm", description: "webgpu, wasm or reference" },
+  backend: backendFlag,
   workers: workersFlag,
-} as const;
+};
 
 async function evaluateBase(
   policy: Policy,
@@ -59,10 +75,8 @@ async function evaluateBase(
     sampled: { first: sampled.accuracyFirst, ...sampled.byFamily },
     greedy: { first: greedy.accuracyFirst, ...greedy.byFamily },
   });
-  return (
-    `right at T = 1: ${(100 * sampled.accuracyFirst).toFixed(1)} %, greedily: ` +
-    `${(100 * greedy.accuracyFirst).toFixed(1)} %`
-  );
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  return `right at T = 1: ${percent(sampled.accuracyFirst)}, greedy: ${percent(greedy.accuracyFirst)}`;
 }
 
 async function train(
@@ -108,11 +122,22 @@ async function train(
   }
   process.stdout.write(`step ${total}: ${await evaluateBase(policy, parallel, total, options.seed, log)}\n`);
   await writeFolder(args.text("out"), await policy.toFiles());
-  process.stdout.write(`written to ${args.text("out")}\n`);
+  process.stdout.write(`${args.text("out")}\n`);
 }
 
-async function main(): Promise<number> {
-  const args = parseArguments(process.argv.slice(2), FLAGS);
+async function main(rawArgs: readonly string[]): Promise<number> {
+  if (rawArgs.includes("--help")) {
+    process.stdout.write(
+      helpText({
+        command: "npm run pretrain --",
+        description: "Train the base policy that the page ships; run it again to resume.",
+        flags: FLAGS,
+        examples: ["npm run pretrain -- --workers 4"],
+      }),
+    );
+    return 0;
+  }
+  const args = parseArguments(rawArgs, FLAGS);
   const options: PretrainingOptions = {
     ...DEFAULT_PRETRAINING,
     seed: args.integer("seed", 0),
@@ -134,7 +159,4 @@ async function main(): Promise<number> {
   return 0;
 }
 
-process.exitCode = await main().catch((error: unknown) => {
-  process.stderr.write(`pretrain: ${error instanceof Error ? error.message : String(error)}\n`);
-  return error instanceof UsageError ? 2 : 1;
-});
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => reportFailure("pretrain", error));

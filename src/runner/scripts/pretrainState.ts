@@ -1,7 +1,4 @@
-/**
- * The resumable state of a pre-training run, as a safetensors file: the three flat buffers, and which run they belong
- * to.
- */
+/** The resumable state of a pre-training run as a safetensors file: three flat buffers, the step, and the run's options. */
 import { Safetensors } from "../../policy/checkpoint/safetensors";
 import { readFloat32 } from "../../policy/checkpoint/safetensorsValues";
 import { writeSafetensors } from "../../policy/checkpoint/safetensorsWriter";
@@ -17,7 +14,7 @@ export function packTrainingState(step: number, state: ParameterState, options: 
   return writeSafetensors(tensors, { step: String(step), options: JSON.stringify(options) });
 }
 
-/** @throws UsageError when the state is of a run with other options; SafetensorsError when the file is damaged. */
+/** @throws UsageError when the run has other options; SafetensorsError when the file is damaged */
 export function unpackTrainingState(
   bytes: Uint8Array,
   options: PretrainingOptions,
@@ -26,7 +23,7 @@ export function unpackTrainingState(
   const { step, options: saved } = file.header.metadata;
   if (saved !== JSON.stringify(options)) {
     throw new UsageError(
-      "the saved run was made with other options; give another --run, or delete this one to begin anew",
+      `--run contains a run with other options (${saved}): choose another --run, or delete this one to start over`,
     );
   }
   return {

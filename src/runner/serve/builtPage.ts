@@ -1,10 +1,8 @@
-/**
- * The built page: the files of `dist`, known by name before anybody asks, so that no address can lead anywhere else.
- */
+/** The built page: the files of `dist`, listed once at the start, so no URL can reach any other file. */
 import { readdir, readFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { extname, join, relative, sep } from "node:path";
-import { UsageError } from "../arguments/usage";
+import { InputError } from "../files/inputError";
 
 const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
@@ -18,7 +16,7 @@ const TYPES: Readonly<Record<string, string>> = {
   ".safetensors": "application/octet-stream",
 };
 
-/** A token stands in the page's address: nothing may carry it on, and no other page may hold this one in a frame. */
+/** The page's address holds a token: it must not leak through referrers, and no other page may frame this one. */
 const HEADERS = {
   "Referrer-Policy": "no-referrer",
   "X-Content-Type-Options": "nosniff",
@@ -31,22 +29,21 @@ const HEADERS = {
 export class BuiltPage {
   private constructor(private readonly files: ReadonlyMap<string, string>) {}
 
-  /** @throws UsageError where the page has not been built */
+  /** @throws InputError when the page has not been built */
   static async open(directory: string): Promise<BuiltPage> {
     const files = new Map(
       (await listed(directory)).map((path) => [`/${relative(directory, path).split(sep).join("/")}`, path]),
     );
     const index = files.get("/index.html");
-    if (index === undefined)
-      throw new UsageError(`${directory}/index.html is missing: the page is not built; run "npm run build" first`);
+    if (index === undefined) throw new InputError(`${directory}/index.html not found: run "npm run build" first`);
     return new BuiltPage(files.set("/", index));
   }
 
-  /** Answers one request; the Host has been checked. */
+  /** Answer one request, whose Host has been checked. */
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.method !== "GET" && request.method !== "HEAD") return refuse(response, 405, "only GET and HEAD");
     const path = this.files.get((request.url ?? "").replace(/[?#].*$/s, ""));
-    if (path === undefined) return refuse(response, 404, "there is no such file");
+    if (path === undefined) return refuse(response, 404, "not found");
     const bytes = await readFile(path);
     response.writeHead(200, {
       ...HEADERS,
@@ -67,9 +64,7 @@ async function listed(directory: string): Promise<string[]> {
     const entries = await readdir(directory, { withFileTypes: true, recursive: true });
     return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   } catch (error) {
-    throw new UsageError(
-      `${directory}: the page is not built; run "npm run build" first ` +
-        `(${error instanceof Error ? error.message : String(error)})`,
-    );
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new InputError(`${directory}: no built page (${reason}): run "npm run build" first`);
   }
 }

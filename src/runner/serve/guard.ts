@@ -1,7 +1,7 @@
 /**
- * Who may join a served run: a page that this very server gave out, opened by the link that it printed. Any site in the
- * same browser can open a socket to 127.0.0.1, hence the Origin; a name that is made to resolve to 127.0.0.1 makes a
- * foreign site look like this one, hence the Host; other users of the machine can reach the port, hence the token.
+ * Who may join a served run: only this server's own page, opened by the link that it printed. We check the Origin, since any
+ * site in the same browser can open a socket to 127.0.0.1; the Host, since a foreign name can resolve to 127.0.0.1 (DNS
+ * rebinding); and the token, since other users of the machine can reach the port.
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { SUBPROTOCOL, TOKEN_PREFIX } from "../../worker/runnerPort";
@@ -9,16 +9,16 @@ import { SUBPROTOCOL, TOKEN_PREFIX } from "../../worker/runnerPort";
 /** 128 bits in base64url: 22 characters that an address and a subprotocol may hold. */
 export const newToken = (): string => randomBytes(16).toString("base64url");
 
-/** Compares digests, so that neither content nor length shows in the time it takes. */
+/** Compares digests, so the time reveals neither content nor length. */
 export function sameToken(given: string, token: string): boolean {
   const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
   return timingSafeEqual(digest(given), digest(token));
 }
 
-/** The names that this server answers to. */
+/** The host names of this server. */
 const hosts = (port: number): readonly string[] => [`127.0.0.1:${port}`, `localhost:${port}`];
 
-/** Null for this server's own name, else why not: another name that resolves to 127.0.0.1 is DNS rebinding. */
+/** Null for this server's own name, else what is wrong: another name that resolves here is DNS rebinding. */
 export function wrongHost(host: string | undefined, port: number): string | null {
   if (host !== undefined && hosts(port).includes(host.toLowerCase())) return null;
   return (
@@ -27,7 +27,7 @@ export function wrongHost(host: string | undefined, port: number): string | null
   );
 }
 
-/** Null for a page of this server, else why not. */
+/** Null for a page of this server, else what is wrong. */
 export function foreignOrigin(origin: string | undefined, port: number): string | null {
   if (origin !== undefined && hosts(port).some((host) => origin.toLowerCase() === `http://${host}`)) return null;
   return `Origin ${quoted(origin)}; expected ${hosts(port)
@@ -35,13 +35,13 @@ export function foreignOrigin(origin: string | undefined, port: number): string 
     .join(" or ")}`;
 }
 
-/** The token among the subprotocols that a socket asks for; null where there is none or the protocol is another. */
+/** The token among the requested subprotocols; null without one, or for another protocol. */
 export function offeredToken(protocols: string | undefined): string | null {
   const offered = (protocols ?? "").split(",").map((each) => each.trim());
   if (!offered.includes(SUBPROTOCOL)) return null;
   return offered.find((each) => each.startsWith(TOKEN_PREFIX))?.slice(TOKEN_PREFIX.length) ?? null;
 }
 
-/** A stranger's words for the terminal: no control characters, not longer than a line. */
+/** Untrusted text for the terminal: one short line without control characters. */
 export const quoted = (text: string | undefined): string =>
   text === undefined ? "missing" : JSON.stringify(text.slice(0, 80)).replaceAll(/[^\x20-\x7e]/g, "?");

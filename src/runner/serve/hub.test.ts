@@ -12,7 +12,7 @@ import {
 } from "../../worker/protocol";
 import type { EventBody } from "../../worker/runLifecycle";
 import { HOST_RUN, Hub, type Tab } from "./hub";
-import { PREVIEW_SIDE, PREVIEW_TOKENS, previewOf, shrink, TOKENS_A_MESSAGE } from "./preview";
+import { MAX_TOKENS, PREVIEW_SIDE, PREVIEW_TOKENS, previewOf, shrink } from "./preview";
 
 const opened: EventBody = {
   type: "opened",
@@ -170,7 +170,7 @@ describe("steering", () => {
     expect(second.heard.at(-1)).toMatchObject({
       type: "error",
       fatal: false,
-      message: expect.stringContaining("This tab watches") as string,
+      message: expect.stringContaining("This tab only watches") as string,
     });
     first.say({ run: "a", type: "step" });
     expect(commands).toEqual([{ run: HOST_RUN, type: "step" }]);
@@ -260,7 +260,7 @@ describe("previews", () => {
 
   test("the group that is looked at is bounded too, and the message with it", () => {
     const groups = groupsOf(previewOf(phase(alike(2, group(16, 8192))), 0));
-    expect(groups[0]?.samples.reduce((sum, { tokens }) => sum + tokens.length, 0)).toBe(TOKENS_A_MESSAGE);
+    expect(groups[0]?.samples.reduce((sum, { tokens }) => sum + tokens.length, 0)).toBe(MAX_TOKENS);
     // 16 prompts × 8 responses × 1024 tokens, with pictures of a megapixel.
     const step = phase(alike(16, group(8, 1024, picture(1024, 1024))));
     expect(encodeMessage(previewOf(step, 0)).length).toBeLessThan(10 * 2 ** 20);

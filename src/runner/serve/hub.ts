@@ -1,44 +1,43 @@
 /**
- * One run, many tabs. The host knows one page; the hub is that page to it, and gives every tab what it would have got
- * from a worker of its own: events under the tab's own run id, where the run stands when it joins, the group it looks
- * at. One tab steers, the first; the others watch until they ask to steer or the first one goes. The run needs none of
- * them.
+ * One run, many tabs. To the host the hub is its one page; each tab gets what its own worker would send: events with the tab's
+ * run id, the current state when it joins, the group it shows. The first tab steers; the others watch until they take over
+ * or the first one leaves. The run continues without any tab.
  */
 import type { Command, Event } from "../../worker/protocol";
 import type { EventBody } from "../../worker/runLifecycle";
 import { previewOf } from "./preview";
-import { nothingYet, type RunView, reduceRunView, replay } from "./runView";
+import { emptyRunView, type RunView, reduceRunView, replay } from "./runView";
 
-/** A tab's line. */
+/** A tab's connection. */
 export interface Tab {
   send(event: Event): void;
 }
 
-/** The run's id towards the host. */
+/** The run's id in messages to the host. */
 export const HOST_RUN = "served";
 
 interface Member {
-  /** The run id that the tab speaks of; null until it has joined. */
+  /** The tab's own run id; null until it has joined. */
   run: string | null;
-  /** The group it looks at. */
+  /** The group that the tab shows. */
   observedGroup: number | null;
 }
 
 export interface HubOptions {
-  /** The policy's folder, as the badge names it. */
+  /** The policy's folder, shown in the badge. */
   readonly policy: string;
   /** The file of problems; null: the built-in ones. */
   readonly data: string | null;
-  /** To the host. */
+  /** Sends a command to the host. */
   readonly command: (command: Command) => void;
-  /** Write a policy that is too large to be sent. → the folder */
+  /** Write a policy that is too large to send. → the folder */
   readonly write: (files: ReadonlyMap<string, Uint8Array>) => Promise<string>;
-  /** Bytes of the largest policy that is sent. */
+  /** Maximum bytes of a policy that is sent. */
   readonly largestExport: number;
 }
 
 export class Hub {
-  #runView: RunView = nothingYet;
+  #runView: RunView = emptyRunView;
   readonly #tabs = new Map<Tab, Member>();
   #steering: Tab | null = null;
 
@@ -48,12 +47,12 @@ export class Hub {
     return this.#runView;
   }
 
-  /** Tabs that show the run. */
+  /** Number of tabs. */
   get size(): number {
     return this.#tabs.size;
   }
 
-  /** An event of the host, for every tab. */
+  /** Pass an event of the host to every tab. */
   post(event: Event): void {
     this.#runView = reduceRunView(this.#runView, event);
     const { run: _run, ...body } = event;
@@ -75,7 +74,7 @@ export class Hub {
     return this.#steering === tab;
   }
 
-  /** A tab's command, checked against the protocol already. */
+  /** A tab's command, already parsed. */
   receive(tab: Tab, command: Command): void {
     const member = this.#tabs.get(tab);
     if (member === undefined) return;
@@ -85,7 +84,7 @@ export class Hub {
         this.tell(tab, event.type === "opened" ? this.openedFor(tab, event) : event);
       return;
     }
-    // Late commands of a run that the tab has left, as the host does it.
+    // Ignore late commands of a run that the tab has left, as the host does.
     if (command.run !== member.run) return;
     switch (command.type) {
       case "observe":
@@ -114,7 +113,7 @@ export class Hub {
         return this.tell(tab, {
           type: "error",
           fatal: false,
-          message: `This tab watches: "${command.type}" is for the tab that steers.`,
+          message: `This tab only watches. Take over the run to use "${command.type}".`,
         });
       default:
         return command satisfies never;
@@ -127,7 +126,7 @@ export class Hub {
     this.#steering = tab;
     if (before !== null && this.#tabs.has(before)) this.tell(before, { type: "steering", steering: false });
     if (tab !== null) this.tell(tab, { type: "steering", steering: true });
-    // The host measures the group that is looked at by the tab that steers; by nobody: none.
+    // The host re-evaluates the group that the steering tab shows.
     this.toHost({
       run: HOST_RUN,
       type: "observe",
@@ -150,7 +149,7 @@ export class Hub {
         this.tell(tab, {
           type: "error",
           fatal: false,
-          message: `The policy could not be written: ${error instanceof Error ? error.message : String(error)}`,
+          message: `Cannot write the policy: ${error instanceof Error ? error.message : String(error)}`,
         }),
     );
   }

@@ -1,25 +1,20 @@
-/**
- * A worker's host in Node: backends by Dawn, wasm or the reference, a policy folder on disk, snapshots in the run's
- * folder.
- */
+/** The worker's host in Node: a tested backend, a policy folder on disk, snapshots in the run's folder. */
 import { setTimeout as after, setImmediate as nextTurn } from "node:timers/promises";
 import type { CheckpointFiles } from "../../policy/checkpoint/checkpointFiles";
 import { Policy } from "../../policy/policy";
-import type { BackendName } from "../../tensor/backend";
+import { BACKEND_NAMES, type BackendName } from "../../tensor/backend";
 import { timedSelfTest } from "../../tensor/selfTest";
 import type { ProblemSource } from "../../training/problemSource";
 import { Host, type HostDependencies } from "../../worker/host";
 import type { Event } from "../../worker/protocol";
 import type { LoadPolicy, OpenBackend } from "../../worker/run";
 import type { SnapshotStore } from "../../worker/store";
-import { BACKEND_NAMES, openNodeBackend } from "../backend/nodeBackends";
+import { openNodeBackend } from "../backend/nodeBackends";
 import { asInput } from "../backend/openPolicy";
 import { fittingOptions } from "../run/deviceMemory";
 import type { RunPlan } from "../run/runPlan";
 
-/**
- * A backend that has passed its self-test: the one that is wanted, else the first of webgpu, wasm, reference that does.
- */
+/** Open the wanted backend, else the first that passes its self-test. */
 export const openTestedBackend: OpenBackend = async (wanted, onProgress) => {
   const passedOver: { readonly backend: BackendName; readonly why: string }[] = [];
   for (const name of wanted === null ? BACKEND_NAMES : [wanted]) {
@@ -42,10 +37,7 @@ export const openTestedBackend: OpenBackend = async (wanted, onProgress) => {
       passedOver.push({ backend: name, why: error instanceof Error ? error.message : String(error) });
     }
   }
-  throw new Error(
-    "No backend for the policy could be opened. " +
-      `${passedOver.map(({ backend, why }) => `${backend}: ${why}`).join(" ")}`,
-  );
+  throw new Error(`No backend works here. ${passedOver.map(({ backend, why }) => `${backend}: ${why}`).join(" ")}`);
 };
 
 export interface NodeRunOptions {
@@ -73,7 +65,7 @@ export function nodeHost({ plan, source, files, store, post, onStep }: NodeRunOp
     store,
     post,
     now: () => performance.now(),
-    // An immediate lets what has come in through the socket be heard.
+    // An immediate lets messages from the socket in.
     sleep: async (ms) => void (await (ms > 0 ? after(ms) : nextTurn())),
   });
 }

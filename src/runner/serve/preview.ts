@@ -1,21 +1,21 @@
 /**
- * What of a group goes to a tab. A nano policy's groups go as they are. A full-size policy answers in thousands of
- * tokens over megapixel pictures: then the group that the tab looks at goes whole as far as the bound allows, of the
- * others the beginning of each response, and pictures at the size they are drawn. Texts, scores, advantages and the
- * sums over all tokens are always whole: no number in the table comes from a preview.
+ * Shortens groups for a tab. Groups of the nano policy are sent unchanged. A full-size policy writes thousands of tokens over
+ * megapixel images: then the tab gets the group that it shows up to a limit, the beginning of each response of the others,
+ * and images at display size. Texts, scores, advantages and sums over all tokens are always complete, so no number in the
+ * table comes from a preview.
  */
 import type { Picture } from "../../tasks/problem";
 import type { GroupRecord, ProblemRecord, ReflectionExample, SampleRecord } from "../../worker/protocol";
 import type { EventBody } from "../../worker/runLifecycle";
 
-/** Tokens of one message; up to so many, nothing is cut. */
-export const TOKENS_A_MESSAGE = 32_768;
-/** Tokens of each response in the groups that are not looked at. */
+/** Maximum tokens per message; below that nothing is cut. */
+export const MAX_TOKENS = 32_768;
+/** Tokens per response in groups that the tab does not show. */
 export const PREVIEW_TOKENS = 96;
-/** Pixels of a picture's longer side: twice what the page draws. */
+/** Pixels of an image's longer side: twice the display size. */
 export const PREVIEW_SIDE = 384;
 
-/** The event as a tab gets it that looks at group `observedGroup` of a step. */
+/** The event for a tab that shows group `observedGroup` of the step. */
 export function previewOf(event: EventBody, observedGroup: number | null): EventBody {
   switch (event.type) {
     case "phase":
@@ -37,14 +37,14 @@ export function previewOf(event: EventBody, observedGroup: number | null): Event
 const tokensOf = ({ samples }: GroupRecord): number => samples.reduce((sum, sample) => sum + sample.tokens.length, 0);
 
 function previewGroups(groups: readonly GroupRecord[], observedGroup: number): readonly GroupRecord[] {
-  const fits = groups.reduce((sum, group) => sum + tokensOf(group), 0) <= TOKENS_A_MESSAGE;
-  const looked = Math.min(observedGroup, groups.length - 1);
+  const fits = groups.reduce((sum, group) => sum + tokensOf(group), 0) <= MAX_TOKENS;
+  const observed = Math.min(observedGroup, groups.length - 1);
   return groups.map((group, index) => {
     const { problem, samples } = group;
     const shown = fits
       ? Number.POSITIVE_INFINITY
-      : index === looked
-        ? Math.floor(TOKENS_A_MESSAGE / Math.max(1, samples.length))
+      : index === observed
+        ? Math.floor(MAX_TOKENS / Math.max(1, samples.length))
         : PREVIEW_TOKENS;
     return {
       ...group,
@@ -76,7 +76,7 @@ function previewSample(sample: SampleRecord, shown: number): SampleRecord {
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 
-/** A picture comes back in every phase of its step, as the same object. */
+/** Every phase of a step sends the same picture object: shrink it once. */
 const shrunk = new WeakMap<Picture, Picture>();
 
 function previewProblem(problem: ProblemRecord): ProblemRecord {
@@ -100,7 +100,7 @@ function previewPicture(picture: Picture): Picture {
   return small;
 }
 
-/** Each pixel the mean of the box it covers. */
+/** Box filter: each pixel is the mean of the box that it covers. */
 export function shrink({ width, height, pixels }: Picture): Picture {
   const scale = PREVIEW_SIDE / Math.max(width, height);
   const w = Math.max(1, Math.round(width * scale));

@@ -1,7 +1,4 @@
-/**
- * Where a served run stands, gathered from the host's own events: what a tab that comes later has to be told so that it
- * shows the same as one that was there from the start.
- */
+/** The state of a served run, reduced from the host's events; replayed to a tab that joins later. */
 import type {
   DataProgress,
   EvaluationRecord,
@@ -14,27 +11,27 @@ import type {
 import type { EventBody } from "../../worker/runLifecycle";
 
 type Opened = Extract<EventBody, { type: "opened" }>;
-type Told<T extends EventBody["type"]> = Extract<EventBody, { type: T }>;
+type EventOf<T extends EventBody["type"]> = Extract<EventBody, { type: T }>;
 
 export interface RunView {
   /** Null until the run is open. */
   readonly opened: Opened | null;
   readonly evaluations: readonly EvaluationRecord[];
   readonly playing: boolean;
-  readonly running: Told<"phaseStarted"> | null;
+  readonly running: EventOf<"phaseStarted"> | null;
   /** The groups of the newest step, or fresh samples if they came later. */
-  readonly groups: Told<"phase"> | null;
+  readonly groups: EventOf<"phase"> | null;
   readonly sampled: readonly GroupRecord[];
   readonly data: DataProgress | null;
   /** Oldest first. */
   readonly examples: readonly ReflectionExample[];
   readonly snapshots: readonly SnapshotInfo[];
-  readonly progress: Told<"progress"> | null;
-  readonly lost: Told<"deviceLost"> | null;
-  readonly failed: Told<"error"> | null;
+  readonly progress: EventOf<"progress"> | null;
+  readonly lost: EventOf<"deviceLost"> | null;
+  readonly failed: EventOf<"error"> | null;
 }
 
-export const nothingYet: RunView = {
+export const emptyRunView: RunView = {
   opened: null,
   evaluations: [],
   playing: false,
@@ -49,15 +46,15 @@ export const nothingYet: RunView = {
   failed: null,
 };
 
-/** Metrics kept for a later tab: as many as the page keeps. */
+/** Maximum metrics kept for later tabs, as on the page. */
 const HISTORY = 20_000;
 const EVALUATIONS = 500;
-/** Examples that the page shows at most. */
+/** Maximum examples that the page shows. */
 const EXAMPLES = 24;
 const SAMPLED = 16;
 
-/** The run is at another place: nothing of the step under way is true any more. */
-const elsewhere = { running: null, groups: null, sampled: [], progress: null } as const;
+/** The run is at another step: discard the current one. */
+const noCurrentStep = { running: null, groups: null, sampled: [], progress: null } as const;
 
 export function reduceRunView(state: RunView, event: Event): RunView {
   const moved = (change: Partial<Opened>): Opened | null =>
@@ -65,7 +62,7 @@ export function reduceRunView(state: RunView, event: Event): RunView {
   switch (event.type) {
     case "opened": {
       const { run: _run, ...opened } = event;
-      return { ...nothingYet, opened, evaluations: opened.resumed ? state.evaluations : [], playing: state.playing };
+      return { ...emptyRunView, opened, evaluations: opened.resumed ? state.evaluations : [], playing: state.playing };
     }
     case "adapter":
       return { ...state, opened: moved({ adapter: event.adapter }) };
@@ -76,7 +73,7 @@ export function reduceRunView(state: RunView, event: Event): RunView {
     case "stage":
       return {
         ...state,
-        ...elsewhere,
+        ...noCurrentStep,
         opened: moved({ stage: event.stage, step: event.step }),
         data: null,
         examples: [],
@@ -84,7 +81,7 @@ export function reduceRunView(state: RunView, event: Event): RunView {
     case "restored":
       return {
         ...state,
-        ...elsewhere,
+        ...noCurrentStep,
         lost: null,
         opened: moved({ stage: event.stage, step: event.step, history: event.history }),
         evaluations: state.evaluations.filter((each) => each.stage !== event.stage || each.step <= event.step),
@@ -138,7 +135,7 @@ export function reduceRunView(state: RunView, event: Event): RunView {
 const grown = (history: readonly StepMetrics[], metrics: StepMetrics): readonly StepMetrics[] =>
   [...history, metrics].slice(-HISTORY);
 
-/** What a tab that joins now is told, in order. */
+/** The events for a tab that joins now, in order. */
 export function replay({
   opened,
   evaluations,

@@ -1,7 +1,6 @@
 /**
- * A served run on disk: what the page keeps in IndexedDB, as files. The latest state is `snapshot.bin`, as `srpo train`
- * writes it, with the same plan and logs beside it, so that a run begun by one command can be continued by the other.
- * One process at a time.
+ * A served run on disk: files instead of the page's IndexedDB. The latest state is `snapshot.bin`, with the same plan and logs
+ * as `srpo train`, so each command can resume the other's runs. One process at a time.
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -28,7 +27,7 @@ export class FolderStore implements SnapshotStore {
     await rm(this.path(key), { force: true });
   }
 
-  /** Keys hold colons and, of dropped folders, slashes. */
+  /** Keys contain colons, and slashes for dropped folders. */
   private path(key: string): string {
     return key === LATEST
       ? join(this.folder, "snapshot.bin")
@@ -47,9 +46,9 @@ export class ServedFolder {
   ) {}
 
   /**
-   * Take the folder, for this process alone.
-   * @param onFault told when the logs cannot be written
-   * @throws UsageError when another process has it
+   * Lock the folder for this process.
+   * @param onFault called when the logs cannot be written
+   * @throws InputError when another process has it
    */
   static async take(path: string, onFault: (error: Error) => void): Promise<ServedFolder> {
     return new ServedFolder(path, await RunLock.take(path), onFault);
@@ -59,17 +58,17 @@ export class ServedFolder {
     return new FolderStore(this.path);
   }
 
-  /** Does the folder hold a run? */
+  /** Whether the folder contains a run. */
   async holdsRun(): Promise<boolean> {
     return (await this.store.get(LATEST)) !== null;
   }
 
-  /** What the run is from now on; its logs follow it. */
+  /** Start logging the run. */
   begin(plan: RunPlan): void {
     this.#logs = new RunLogs(this.path, plan.logs);
   }
 
-  /** The run goes back, or is opened: keep the logs in step with it. */
+  /** Cut the logs back when the run is opened or restored. */
   follow(event: Event): void {
     if (event.type === "opened" || event.type === "restored") this.write((logs) => logs.standAt(event.history));
   }
@@ -79,7 +78,7 @@ export class ServedFolder {
     this.write((logs) => logs.step(metrics, groups));
   }
 
-  /** Write what is left, and let another process have the folder. */
+  /** Finish writing and unlock the folder. */
   async release(): Promise<void> {
     await this.#writing;
     await this.lock.release();

@@ -174,14 +174,14 @@ describe("refused with a reason that the page can show", () => {
   test("more tabs than there may be", async () => {
     for (let i = 0; i < MAX_TABS; i++) await joined();
     expect((await dial().closed).code).toBe(CLOSE_CODES.full);
-    expect(log.at(-1)).toMatch(/8 tabs show this run already/);
+    expect(log.at(-1)).toMatch(/8 tabs are already open, the maximum/);
   });
 });
 
 describe("a line is cut for", () => {
   test.each<[string, Uint8Array | string, number, RegExp]>([
     ["text", "{}", CLOSE_CODES.malformed, /malformed message: "a text message/],
-    ["bytes that are no message", new Uint8Array(100), CLOSE_CODES.malformed, /do not begin with .*SRP1/],
+    ["bytes that are no message", new Uint8Array(100), CLOSE_CODES.malformed, /do not start with .*SRP1/],
     [
       "a message that is no command",
       encodeMessage({ run: "tab", type: "rm -rf" }),

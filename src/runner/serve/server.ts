@@ -1,6 +1,6 @@
 /**
- * The server of a run: the built page and one WebSocket, on 127.0.0.1 only. What is refused is said in the terminal
- * with its reason; a page of this server learns it too, as the close code that `runnerPort.ts` knows.
+ * The server of a run: the built page and a WebSocket, on 127.0.0.1 only. Refusals are logged in the terminal with the reason;
+ * this server's own page also gets a close code (runnerPort.ts).
  */
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { Duplex } from "node:stream";
@@ -13,23 +13,20 @@ import { foreignOrigin, offeredToken, quoted, sameToken, wrongHost } from "./gua
 import type { Hub, Tab } from "./hub";
 
 export const ADDRESS = "127.0.0.1";
-/** Tabs at a time. */
+/** Maximum number of tabs. */
 export const MAX_TABS = 8;
-/**
- * Bytes waiting for a tab that does not read (frozen in the background, say); more, and its line is cut: it joins
- * again.
- */
+/** Maximum bytes queued for a tab that does not read, e.g. frozen in the background; it is then disconnected and rejoins. */
 const MAX_WAITING = 512 * 2 ** 20;
-/** Milliseconds between two signs of life; a tab that misses one is gone. */
+/** Milliseconds between pings; a tab that misses one is disconnected. */
 const HEARTBEAT = 30_000;
-/** Milliseconds for a tab to take its leave. */
+/** Milliseconds to close a connection cleanly. */
 const LEAVE = 1000;
 
 export interface ServerOptions {
   readonly page: Pick<BuiltPage, "answer">;
   readonly hub: Hub;
   readonly token: string;
-  /** 0: any free one. */
+  /** 0 takes a free one. */
   readonly port: number;
   /** One line for the terminal. */
   readonly log: (line: string) => void;
@@ -37,12 +34,12 @@ export interface ServerOptions {
 
 export interface RunServer {
   readonly port: number;
-  /** The page's address with the token behind "#", which browsers send to nobody. */
+  /** The page's address with the token after "#", which browsers do not send. */
   readonly link: string;
   close(): Promise<void>;
 }
 
-/** @throws Error when the port is taken */
+/** @throws Error when the port is in use */
 export async function serveRun({ page, hub, token, port, log }: ServerOptions): Promise<RunServer> {
   const sockets = new WebSocketServer({
     noServer: true,
@@ -54,11 +51,11 @@ export async function serveRun({ page, hub, token, port, log }: ServerOptions): 
     const wrong = wrongHost(request.headers.host, actualPort(server));
     if (wrong !== null) {
       log(`refused a request: ${wrong}`);
-      return refuse(response, 403, "this name is not this server's");
+      return refuse(response, 403, "unknown host");
     }
     page.answer(request, response).catch((error: unknown) => {
-      log(`could not answer ${quoted(request.url)}: ${reason(error)}`);
-      if (!response.headersSent) refuse(response, 500, "the file could not be read");
+      log(`cannot answer ${quoted(request.url)}: ${reason(error)}`);
+      if (!response.headersSent) refuse(response, 500, "cannot read the file");
       else response.destroy();
     });
   });
@@ -69,21 +66,21 @@ export async function serveRun({ page, hub, token, port, log }: ServerOptions): 
       log(`refused a connection: ${no}`);
       return hangUp(socket);
     }
-    sockets.handleUpgrade(request, socket, head, (line) => {
+    sockets.handleUpgrade(request, socket, head, (connection) => {
       const given = offeredToken(request.headers["sec-websocket-protocol"]);
       if (given === null || !sameToken(given, token)) {
         log(`refused a connection: its token is ${given === null ? "missing" : "wrong"}`);
         return leave(
-          line,
+          connection,
           CLOSE_CODES.token,
-          "The link's token is not this run's. Open the link that srpo serve printed last.",
+          "This link is for another run. Open the link that srpo serve printed last.",
         );
       }
       if (hub.size >= MAX_TABS) {
-        log(`refused a connection: ${MAX_TABS} tabs show this run already, the most there may be`);
-        return leave(line, CLOSE_CODES.full, `${MAX_TABS} tabs show this run already. Close one and reload.`);
+        log(`refused a connection: ${MAX_TABS} tabs are already open, the maximum`);
+        return leave(connection, CLOSE_CODES.full, `${MAX_TABS} tabs already show this run. Close one and reload.`);
       }
-      welcome(line, hub, log);
+      welcome(connection, hub, log);
     });
   });
   const heartbeat = setInterval(() => sockets.clients.forEach(beat), HEARTBEAT);
@@ -97,7 +94,7 @@ export async function serveRun({ page, hub, token, port, log }: ServerOptions): 
     link: `http://${ADDRESS}:${listening}/#run=${token}`,
     async close() {
       clearInterval(heartbeat);
-      for (const line of sockets.clients) leave(line, CLOSE_CODES.stopped, "srpo serve was stopped");
+      for (const connection of sockets.clients) leave(connection, CLOSE_CODES.stopped, "srpo serve was stopped");
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeIdleConnections();
@@ -112,9 +109,9 @@ function actualPort(server: Server): number {
   return typeof address === "object" && address !== null ? address.port : 0;
 }
 
-/** Why a socket is not even opened; null if it may. */
+/** Why a socket is refused; null if it may open. */
 function refusal({ headers, url }: IncomingMessage, port: number): string | null {
-  if (url !== SOCKET_PATH) return `a socket at ${quoted(url)}; the run's is at ${SOCKET_PATH}`;
+  if (url !== SOCKET_PATH) return `a socket at ${quoted(url)}; expected ${SOCKET_PATH}`;
   return wrongHost(headers.host, port) ?? foreignOrigin(headers.origin, port);
 }
 
@@ -123,11 +120,11 @@ function hangUp(socket: Duplex): void {
   socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
 }
 
-/** Close with a reason; a line that does not answer is cut. */
-function leave(line: WebSocket, code: number, why: string): void {
-  line.on("error", () => line.terminate());
-  line.close(code, shortened(why));
-  setTimeout(() => line.terminate(), LEAVE).unref();
+/** Close with a reason; terminate a connection that does not answer. */
+function leave(connection: WebSocket, code: number, why: string): void {
+  connection.on("error", () => connection.terminate());
+  connection.close(code, shortened(why));
+  setTimeout(() => connection.terminate(), LEAVE).unref();
 }
 
 /** A close frame holds 123 bytes. */
@@ -136,50 +133,50 @@ function shortened(text: string): string {
   return bytes.length <= 123 ? text : `${new TextDecoder().decode(bytes.subarray(0, 117)).replace(/\ufffd+$/, "")}…`;
 }
 
-/** Lines that have given a sign of life since the last beat. */
+/** Connections that have answered since the last ping. */
 const alive = new WeakSet<WebSocket>();
 
-function beat(line: WebSocket): void {
-  if (!alive.delete(line)) return line.terminate();
-  line.ping();
+function beat(connection: WebSocket): void {
+  if (!alive.delete(connection)) return connection.terminate();
+  connection.ping();
 }
 
-function welcome(line: WebSocket, hub: Hub, log: (text: string) => void): void {
+function welcome(connection: WebSocket, hub: Hub, log: (text: string) => void): void {
   const tab: Tab = {
     send(event) {
-      if (line.readyState !== line.OPEN) return;
-      if (line.bufferedAmount > MAX_WAITING) {
-        log(`cut off a tab that reads nothing: ${line.bufferedAmount} bytes were waiting`);
-        return line.terminate();
+      if (connection.readyState !== connection.OPEN) return;
+      if (connection.bufferedAmount > MAX_WAITING) {
+        log(`disconnected a tab that does not read: ${connection.bufferedAmount} bytes were waiting`);
+        return connection.terminate();
       }
-      line.send(encodeMessage(event));
+      connection.send(encodeMessage(event));
     },
   };
-  alive.add(line);
+  alive.add(connection);
   hub.join(tab);
   log(`a tab joined and ${hub.steers(tab) ? "steers" : "watches"} (${hub.size} open)`);
-  line.on("pong", () => alive.add(line));
-  line.on("message", (data, isBinary) => {
-    alive.add(line);
-    // What was on its way when the line was closed.
-    if (line.readyState !== line.OPEN) return;
+  connection.on("pong", () => alive.add(connection));
+  connection.on("message", (data, isBinary) => {
+    alive.add(connection);
+    // Ignore what arrives after closing.
+    if (connection.readyState !== connection.OPEN) return;
     try {
       if (!isBinary) throw new ProtocolError("a text message; the protocol is binary");
       hub.receive(tab, parseCommand(decodeMessage(bytesOf(data), MAX_COMMAND_BYTES)));
     } catch (error) {
       if (!(error instanceof CodecError || error instanceof ProtocolError)) throw error;
-      log(`cut off a tab: malformed message: ${quoted(error.message)}`);
-      leave(line, CLOSE_CODES.malformed, `Malformed message: ${error.message}`);
+      log(`disconnected a tab: malformed message: ${quoted(error.message)}`);
+      leave(connection, CLOSE_CODES.malformed, `Malformed message: ${error.message}`);
     }
   });
-  line.on("error", (error) => {
+  connection.on("error", (error) => {
     log(
       "code" in error && error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH"
-        ? `cut off a tab: a message above ${MAX_COMMAND_BYTES} bytes`
-        : `a tab's line failed: ${quoted(error.message)}`,
+        ? `disconnected a tab: a message above ${MAX_COMMAND_BYTES} bytes`
+        : `a tab's connection failed: ${quoted(error.message)}`,
     );
   });
-  line.on("close", () => {
+  connection.on("close", () => {
     hub.leave(tab);
     log(`a tab left (${hub.size} open)`);
   });

@@ -1,8 +1,7 @@
 /**
- * A client that plays a script instead of training: for tests and for drawing the page's states. It answers every
- * command with the events the worker would send; its numbers are invented and it says so in its adapter's name.
+ * A client that plays a script instead of training, for tests and for drawing the page's states. It answers every command with
+ * the events that the worker would send. Its numbers are invented (scriptedRecords.ts), as its adapter's name says.
  */
-
 import type { CommandBody } from "../../worker/client";
 import {
   type Event,
@@ -10,7 +9,6 @@ import {
   overlay,
   type Phase,
   type PolicySource,
-  type ReflectionExample,
   type SnapshotInfo,
   STAGE_OF_SHIPPED,
   type Stage,
@@ -19,7 +17,8 @@ import {
 } from "../../worker/protocol";
 import type { TrainingClient } from "../state/client";
 import { PHASES } from "../state/run";
-import { barProblem, group, random } from "./fixture";
+import { group } from "./fixture";
+import { example, historyTo, metricsAt, skillAt } from "./scriptedRecords";
 
 type Unaddressed<Each> = Each extends unknown ? Omit<Each, "run"> : never;
 type Message = Unaddressed<Event>;
@@ -33,83 +32,6 @@ export interface Script {
   readonly pace?: number;
   /** Never says that it has opened: the first visit before the engine is ready. */
   readonly stuck?: "download" | "load" | "selfTest";
-}
-
-const skillAt = (stage: Stage, step: number): number =>
-  stage === "base" ? 0.1 : stage === "sft" ? 0.2 : 0.25 + 0.7 * (1 - Math.exp(-step / 45));
-
-export function metricsAt(stage: Stage, step: number): StepMetrics {
-  const next = random(step * 17 + (stage === "sft" ? 5 : 9));
-  const noise = (width: number): number => (next() - 0.5) * width;
-  const t = 1 - Math.exp(-step / 45);
-  if (stage === "sft") {
-    return {
-      step,
-      stage,
-      loss: 0.25 + 1.9 * Math.exp(-step / 40) + noise(0.08),
-      grad_norm: 0.6 + 2 * Math.exp(-step / 30) + noise(0.2),
-      learning_rate: 1e-3 * (1 - step / 320),
-      step_time: 0.11,
-    };
-  }
-  const first = Math.min(1, 0.43 + 0.53 * t + noise(0.08));
-  const spoilt = Math.max(0, 0.17 - 0.1 * t + noise(0.05));
-  const fixed = Math.max(0, Math.min(1 - first, 0.16 * (1 - t) + 0.03 + noise(0.03)));
-  const kept = Math.max(0, first - spoilt);
-  return {
-    step,
-    stage,
-    loss: noise(0.02),
-    grad_norm: 0.4 + 0.5 * Math.exp(-step / 60) + noise(0.2),
-    learning_rate: 2e-4,
-    reward: 0.98 + 0.5 * t + noise(0.06),
-    reward_std: 0.42 - 0.2 * t,
-    "reward/group_std": 0.35 - 0.2 * t,
-    "format/wellFormed": 0.94 + 0.05 * t,
-    "rewards/format": 0.47 + 0.03 * t,
-    "rewards/accuracy": first / 2,
-    "rewards/effectiveness": 0.25 * kept + 0.5 * fixed - 0.25 * spoilt,
-    "rewards/reflectionFormat": 0.235 + 0.01 * t,
-    "rewards/length": 0.055 + 0.03 * t + noise(0.008),
-    "accuracy/first": first,
-    "accuracy/refined": kept + fixed,
-    "transitions/kept": kept,
-    "transitions/fixed": fixed,
-    "transitions/spoilt": spoilt,
-    "transitions/stillWrong": Math.max(0, 1 - kept - fixed - spoilt),
-    "completions/mean_length": 60 - 6 * t + noise(2),
-    "completions/reflection_length": 9 - 5 * t + noise(0.6),
-    entropy: 0.52 * Math.exp(-step / 70) + 0.08 + noise(0.02),
-    kl: 0.12 * t + Math.abs(noise(0.01)),
-    frac_reward_zero_std: Math.min(1, Math.max(0, 0.05 + 0.5 * t * t + noise(0.1))),
-    "clip_ratio/low_mean": 0,
-    "clip_ratio/high_mean": 0,
-    step_time: 0.32,
-  };
-}
-
-const historyTo = (stage: Stage, step: number): StepMetrics[] => [
-  ...(stage === "grpo" ? Array.from({ length: 300 }, (_, at) => metricsAt("sft", at + 1)) : []),
-  ...(stage === "base" ? [] : Array.from({ length: step }, (_, at) => metricsAt(stage, at + 1))),
-];
-
-export function example(seed: number): ReflectionExample {
-  const problem = barProblem(seed);
-  const wrong = random(seed)() < 0.68;
-  const first = Number(problem.answer) + (wrong ? 1 : 0);
-  const [left = "A", , right = "C"] = problem.question.split(" ");
-  const a = Math.min(9, Math.floor(Number(problem.answer) / 2));
-  const think = (value: number): string => `${left} = ${a} ; ${right} = ${value - a} ; ${a} + ${value - a} = ${value}`;
-  return {
-    problem,
-    strategy: wrong ? "correction" : "simplification",
-    firstRight: !wrong,
-    firstSolution: { think: think(first) + (wrong ? "" : ` ; so ${think(first)}`), answer: String(first) },
-    reflection: wrong
-      ? `check ${right} ; it is ${Number(problem.answer) - a} not ${first - a}`
-      : "right ; the sum is said twice ; once is enough",
-    refinedSolution: { think: think(Number(problem.answer)), answer: problem.answer },
-  };
 }
 
 export class ScriptedClient implements TrainingClient {

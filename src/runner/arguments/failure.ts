@@ -1,0 +1,17 @@
+/** How a command of this project fails: one line on stderr, and the exit code that says whose fault it is. */
+import { CheckpointError } from "../../policy/checkpoint/checkpointFiles";
+import { SafetensorsError } from "../../policy/checkpoint/safetensors";
+import { SettingsError } from "../../training/configure";
+import { SnapshotError } from "../../training/snapshot";
+import { InputError } from "../files/inputError";
+import { UsageError } from "./usage";
+
+/** Errors in what was given to us: the command line, a file, a folder. */
+const INPUT_ERRORS = [UsageError, InputError, CheckpointError, SafetensorsError, SettingsError, SnapshotError];
+
+/** Print the error as one line. → exit code: 2 for bad input, 1 for everything else */
+export function reportFailure(program: string, error: unknown): number {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`${program}: ${message.replaceAll(/\s*\n\s*/g, " ")}\n`);
+  return INPUT_ERRORS.some((kind) => error instanceof kind) ? 2 : 1;
+}
