@@ -7,22 +7,12 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { MATMUL_VARIABLE } from "../runner/arguments/matmulVariant";
-import { BACKEND_NAMES, type BackendName } from "../tensor/backend";
+import type { BackendName } from "../tensor/backend";
 import type { MatmulOption } from "../tensor/webgpu/kernels/matmul/choice";
 import type { Contender, Library, LibraryName, Run } from "./contender";
 import type { Job } from "./job";
 import { answerSchema, type Question } from "./libraryMessages";
 import { countsSchema } from "./results";
-
-export const questionSchema = z.discriminatedUnion("ask", [
-  z.object({ ask: z.literal("library"), name: z.enum(LIBRARIES), backend: z.enum(BACKEND_NAMES) }),
-  z.object({ ask: z.literal("open"), job: jobSchema }),
-  z.object({ ask: z.literal("check") }),
-  z.object({ ask: z.literal("run"), units: z.int().positive() }),
-  z.object({ ask: z.literal("close") }),
-  z.object({ ask: z.literal("end") }),
-]);
-export type Question = z.output<typeof questionSchema>;
 
 const runSchema = z.object({
   milliseconds: z.number(),

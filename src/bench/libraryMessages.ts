@@ -1,10 +1,12 @@
 /** What is said between a benchmark and the process of a library (isolation.ts, libraryProcess.ts). */
+
 import { z } from "zod";
+import { BACKEND_NAMES } from "../tensor/backend";
 import { LIBRARIES } from "./contender";
 import { jobSchema } from "./job";
 
 export const questionSchema = z.discriminatedUnion("ask", [
-  z.object({ ask: z.literal("library"), name: z.enum(LIBRARIES), backend: z.enum(["webgpu", "wasm", "reference"]) }),
+  z.object({ ask: z.literal("library"), name: z.enum(LIBRARIES), backend: z.enum(BACKEND_NAMES) }),
   z.object({ ask: z.literal("open"), job: jobSchema }),
   z.object({ ask: z.literal("check") }),
   z.object({ ask: z.literal("run"), units: z.int().positive() }),

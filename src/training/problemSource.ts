@@ -3,7 +3,7 @@
  * (src/runner/data/dataSource.ts). A source is a pure function of its arguments: the same cursor and settings give the
  * same problems, and a problem is found again by its id, so that a snapshot needs to hold no problem.
  */
-import type { Inference, Picture, Problem, Reading } from "../tasks/problem";
+import type { Problem } from "../tasks/problem";
 import { FAMILY_NAMES } from "../tasks/problem";
 import { problemOf } from "../tasks/problems";
 import { heldOutProblems, requestedProblem, trainingProblems } from "./dataCursor";

@@ -3,7 +3,6 @@
  * reported as `connection` events. After reconnecting, the page joins the run again, and the runner answers with `opened`
  * and the current state.
  */
-import type { Port } from "./client";
 import { decodeMessage, encodeMessage, MAX_EVENT_BYTES } from "./codec";
 import type { Port } from "./port";
 import type { Command, Event } from "./protocol";

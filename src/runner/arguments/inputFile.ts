@@ -1,6 +1,6 @@
 /** Files named on the command line. */
 import { readFile } from "node:fs/promises";
-import { z } from "zod";
+import type { z } from "zod";
 import { InputError } from "../files/inputError";
 
 /** A file's text. @throws InputError when it cannot be read */

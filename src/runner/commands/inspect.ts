@@ -148,8 +148,6 @@ function text({
   const size = (bytes: number): string => readableBytes(bytes).padStart(10);
   const blocks = Math.ceil(plan.largestWeight.bytes / limits.bindingBytes);
   const training = plan.trained > 0;
-  const byItself = `${needed < plan.peak ? "as" : "unlike what"} train does by itself`;
-  const recomputed = `${readableBytes(plan.peakRecomputed)} recomputed, ${byItself}`;
   const lines = [
     `${directory}: Qwen2.5-VL, ${count(parametersOnDisk)} parameters, ${readableBytes(bytesOnDisk)} ` +
       `in ${formats.join(" and ")}`,

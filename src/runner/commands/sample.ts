@@ -1,6 +1,6 @@
 /** `sample`: groups of responses to held-out problems, scored; nothing is trained. */
 import { FAMILY_NAMES } from "../../tasks/problem";
-import type { ProblemSource, TrainingProblem } from "../../training/problemSource";
+import type { ProblemSource } from "../../training/problemSource";
 import type { GroupRecord } from "../../training/records";
 import { Session } from "../../training/session";
 import type { TrainingProblem } from "../../training/trainingProblem";
