@@ -1,4 +1,7 @@
-/** A checkpoint folder dropped on the page: a good one is trained, a bad one gets a message with what is wrong and where. */
+/**
+ * A checkpoint folder dropped on the page: a good one is trained, a bad one gets a message with what is wrong and
+ * where.
+ */
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -54,7 +57,7 @@ describe("a dropped policy folder", () => {
     await playground.takeStep();
   });
 
-  test("that is invalid gets a message with what is wrong and where, and the shipped base can be opened next", async () => {
+  test("that is invalid gets a message with what is wrong and where; the shipped base can be opened next", async () => {
     const playground = await visit();
     await playground.ready();
 

@@ -1,7 +1,7 @@
 /**
- * The arrows between files: who may import whom. The layout tells the story only as long as it is true. Arrows point from
- * room to room as the design says, there is no circle of files, code for tests stays with the tests, and every other
- * module is reached from something that runs.
+ * The arrows between files: who may import whom. The layout tells the story only as long as it is true. Arrows point
+ * from room to room as the design says, there is no circle of files, code for tests stays with the tests, and every
+ * other module is reached from something that runs.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, sep } from "node:path";

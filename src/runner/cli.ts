@@ -1,5 +1,6 @@
 /**
- * The command line, `npm run srpo -- <command>`. Exit codes: 0 done; 1 failed, or a check failed (verify above tolerance);
+ * The command line, `npm run srpo -- <command>`. Exit codes: 0 done; 1 failed, or a check failed (verify above
+ * tolerance);
  * 2 bad input (one line on stderr says what).
  */
 import { reportFailure } from "./arguments/failure";

@@ -1,6 +1,6 @@
 /**
- * The page's end of the protocol: typed commands out, checked events in. It needs only a message port, so the same client
- * works with a Web Worker, a socket and, in tests, a host in the same process.
+ * The page's end of the protocol: typed commands out, checked events in. It needs only a message port, so the same
+ * client works with a Web Worker, a socket and, in tests, a host in the same process.
  */
 import { parseEvent } from "./parse";
 import type { Port } from "./port";

@@ -3,9 +3,10 @@
  *
  *   "SRP1" · u32 length · JSON in UTF-8 · for each part: u32 length · bytes
  *
- * A part is an ArrayBuffer, a typed array, or a list of numbers (such as log-probabilities), stored in the narrowest element
- * type that holds every value exactly: the decoded message equals the encoded one, as with a structured clone. In the JSON
- * a part is `{"$part": [index, kind]}`; numbers that JSON lacks (NaN, ±Infinity, −0) are `{"$number": "NaN"}`.
+ * A part is an ArrayBuffer, a typed array, or a list of numbers (such as log-probabilities), stored in the narrowest
+ * element type that holds every value exactly: the decoded message equals the encoded one, as with a structured clone.
+ * In the JSON a part is `{"$part": [index, kind]}`; numbers that JSON lacks (NaN, ±Infinity, −0) are `{"$number":
+ * "NaN"}`.
  */
 
 /** Commands are small; a tab that sends more is disconnected. */

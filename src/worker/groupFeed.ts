@@ -1,6 +1,6 @@
 /**
- * Limits how often groups are sent: they are large (a hundred samples with four arrays each), so while playing the page gets
- * at most ten updates per second. The newest one that was held back is sent when playing stops.
+ * Limits how often groups are sent: they are large (a hundred samples with four arrays each), so while playing the page
+ * gets at most ten updates per second. The newest one that was held back is sent when playing stops.
  */
 import type { GroupRecord, Phase } from "./protocol";
 

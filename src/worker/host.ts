@@ -1,9 +1,9 @@
 /**
- * The worker's end of the protocol: executes commands in order on its one run. Playing uses promises and the message loop
- * (not requestAnimationFrame, which stops in a hidden tab), so commands are received between phases.
+ * The worker's end of the protocol: executes commands in order on its one run. Playing uses promises and the message
+ * loop (not requestAnimationFrame, which stops in a hidden tab), so commands are received between phases.
  *
- * When the device is lost, a new one is opened, the last saved state restored, and the failed work repeated; at most three
- * times without a finished step in between. Each loss is reported to the page (runLifecycle.ts).
+ * When the device is lost, a new one is opened, the last saved state restored, and the failed work repeated; at most
+ * three times without a finished step in between. Each loss is reported to the page (runLifecycle.ts).
  */
 import { DeviceLostError } from "../tensor/backend";
 import { StepRefused } from "../training/optimiserStep";

@@ -1,7 +1,7 @@
 /**
- * Checks incoming messages, for both ends. Commands drive training, so every field is parsed; settings patches are checked
- * when they are merged (src/training/configure.ts). Events carry tens of thousands of numbers ten times per second from our
- * own worker or runner, so only the fields that decide control flow are checked.
+ * Checks incoming messages, for both ends. Commands drive training, so every field is parsed; settings patches are
+ * checked when they are merged (src/training/configure.ts). Events carry tens of thousands of numbers ten times per
+ * second from our own worker or runner, so only the fields that decide control flow are checked.
  */
 import { z } from "zod";
 import { BACKEND_NAMES, type Command, type Event, type SettingsPatch, SHIPPED, STAGES } from "./protocol";

@@ -1,6 +1,7 @@
 /**
- * The contract between the page and the worker that trains: one union each way. Every command and every event names its run,
- * so late messages of an abandoned run are recognised. Both sides parse what they receive and handle every case (`never`).
+ * The contract between the page and the worker that trains: one union each way. Every command and every event names its
+ * run, so late messages of an abandoned run are recognised. Both sides parse what they receive and handle every case
+ * (`never`).
  */
 import type { BackendName } from "../tensor/backend";
 import type {

@@ -1,8 +1,8 @@
 /**
  * Replicas of the policy on browser workers, started by the training worker; on the wasm backend only.
  *
- * One replica if the browser reports at least four processors, else none: of two, the page needs one. More replicas gain
- * little with the nano policy's four micro-batches per step.
+ * One replica if the browser reports at least four processors, else none: of two, the page needs one. More replicas
+ * gain little with the nano policy's four micro-batches per step.
  */
 import {
   RemoteReplica,

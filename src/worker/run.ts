@@ -1,6 +1,6 @@
 /**
- * An opened run: a backend, the policy on it, and the session that trains it. Opening takes its dependencies as arguments, so
- * it works in a worker, in Node and in tests, and again on a new device.
+ * An opened run: a backend, the policy on it, and the session that trains it. Opening takes its dependencies as
+ * arguments, so it works in a worker, in Node and in tests, and again on a new device.
  */
 import { type CheckpointFiles, InMemoryFiles } from "../policy/checkpoint/checkpointFiles";
 import { Policy } from "../policy/policy";
@@ -127,7 +127,8 @@ async function replicated(
 ): Promise<DataParallel> {
   const replicas = await openReplicas(policy, trainable).catch((error: unknown) => {
     onLost(
-      `Training continues with one worker. The second did not start: ${error instanceof Error ? error.message : String(error)}`,
+      "Training continues with one worker. The second did not start: " +
+        `${error instanceof Error ? error.message : String(error)}`,
     );
     return [];
   });

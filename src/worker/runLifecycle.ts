@@ -1,6 +1,6 @@
 /**
- * The lifecycle of the host's one run: open, resume from the store, recover on a new device, close. Keeps the policy's files,
- * so recovery needs no network.
+ * The lifecycle of the host's one run: open, resume from the store, recover on a new device, close. Keeps the policy's
+ * files, so recovery needs no network.
  */
 import type { CheckpointFiles } from "../policy/checkpoint/checkpointFiles";
 import { configure } from "../training/configure";
@@ -161,7 +161,9 @@ export class RunLifecycle {
       this.post({
         type: "error",
         fatal: false,
-        message: `Started a new run: the stored one cannot be resumed. ${error instanceof Error ? error.message : String(error)}`,
+        message:
+          "Started a new run: the stored one cannot be resumed. " +
+          `${error instanceof Error ? error.message : String(error)}`,
       });
       return false;
     }

@@ -1,9 +1,9 @@
 /**
- * Saves a run: its latest state after every step, so a closed tab or a lost device loses at most the current step; its start,
- * for reset; and a thinned timeline, for rewinding.
+ * Saves a run: its latest state after every step, so a closed tab or a lost device loses at most the current step; its
+ * start, for reset; and a thinned timeline, for rewinding.
  *
- * Saving overlaps with training: step n is written while step n + 1 runs. The next save waits for the previous write, so
- * at most one step can be lost.
+ * Saving overlaps with training: step n is written while step n + 1 runs. The next save waits for the previous write,
+ * so at most one step can be lost.
  */
 import { z } from "zod";
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from "../training/snapshot";
@@ -32,7 +32,9 @@ export class RunStore {
   #interval = 1;
   #count = 0;
 
-  /** @param onFault called when a write fails: training continues, but the page must say that the run is not being saved */
+  /**
+   * @param onFault called when a write fails: training continues, but the page must say that the run is not being saved
+   */
   constructor(
     private readonly store: SnapshotStore,
     private readonly onFault: (error: Error) => void,

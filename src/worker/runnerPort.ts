@@ -1,7 +1,7 @@
 /**
- * The page's connection to a run in the runner (`srpo serve`): the worker's protocol over a WebSocket. A lost connection is
- * reported as `connection` events. After reconnecting, the page joins the run again, and the runner answers with `opened`
- * and the current state.
+ * The page's connection to a run in the runner (`srpo serve`): the worker's protocol over a WebSocket. A lost
+ * connection is reported as `connection` events. After reconnecting, the page joins the run again, and the runner
+ * answers with `opened` and the current state.
  */
 import { decodeMessage, encodeMessage, MAX_EVENT_BYTES } from "./codec";
 import type { Port } from "./port";

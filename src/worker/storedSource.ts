@@ -1,6 +1,6 @@
 /**
- * The policy that the stored run started from: a shipped policy's name, or the files that a visitor dropped, so a reload can
- * resume a policy that exists nowhere else.
+ * The policy that the stored run started from: a shipped policy's name, or the files that a visitor dropped, so a
+ * reload can resume a policy that exists nowhere else.
  */
 import { z } from "zod";
 import { type PolicySource, SHIPPED } from "./protocol";

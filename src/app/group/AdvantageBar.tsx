@@ -1,4 +1,7 @@
-/** An advantage as a bar from a zero line shared by all rows, and its number; after moving a slider the old bar stays as an outline. */
+/**
+ * An advantage as a bar from a zero line shared by all rows, and its number; after moving a slider the old bar stays as
+ * an outline.
+ */
 import { explainAdvantage } from "../../srpo/explain";
 import type { Trainer } from "../../srpo/types";
 import { Why } from "../parts/Why";

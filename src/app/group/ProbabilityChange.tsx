@@ -22,7 +22,8 @@ export function ProbabilityChange({ sample, row }: { readonly sample: SampleReco
         sentence:
           direction === "same"
             ? "The update hardly changed the probability of this response."
-            : `The update made this exact response ${direction === "up" ? "more" : "less"} likely.${movedByOthers(sample)}`,
+            : `The update made this exact response ${direction === "up" ? "more" : "less"} ` +
+              `likely.${movedByOthers(sample)}`,
       })}
     >
       <span className="probability-by">

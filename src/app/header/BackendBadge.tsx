@@ -1,4 +1,6 @@
-/** Where the policy runs: backend, adapter, speed; in the panel the start-up times and why faster backends were skipped. */
+/**
+ * Where the policy runs: backend, adapter, speed; in the panel the start-up times and why faster backends were skipped.
+ */
 import { useId, useState } from "react";
 import { Icon } from "../parts/Icon";
 import { useRun } from "../state/hooks";

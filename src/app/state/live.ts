@@ -1,6 +1,6 @@
 /**
- * Live data outside React. Events are reduced immediately, into plain states; the stores that React reads are updated at most
- * ten times per second, and not while the tab is hidden.
+ * Live data outside React. Events are reduced immediately, into plain states; the stores that React reads are updated
+ * at most ten times per second, and not while the tab is hidden.
  */
 import { createStore, type StoreApi } from "zustand/vanilla";
 import type { Event } from "../../worker/protocol";

@@ -1,6 +1,6 @@
 /**
- * Offline use. The service worker caches what passes through it. On a first visit the page's files were loaded before it was
- * active, so they are requested again, from the browser's cache, when it takes over.
+ * Offline use. The service worker caches what passes through it. On a first visit the page's files were loaded before
+ * it was active, so they are requested again, from the browser's cache, when it takes over.
  */
 
 /** Milliseconds that the engine waits for the service worker, so that its downloads are cached, too. */

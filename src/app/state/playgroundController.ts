@@ -1,7 +1,7 @@
 /**
- * Everything the visitor can do: every control and key calls one of these, which send commands of the protocol. Play advances
- * through the stages: base → reflection SFT → GRPO. Entering a later stage keeps the current weights; entering an earlier one
- * starts again from the base.
+ * Everything the visitor can do: every control and key calls one of these, which send commands of the protocol. Play
+ * advances through the stages: base → reflection SFT → GRPO. Entering a later stage keeps the current weights; entering
+ * an earlier one starts again from the base.
  */
 import type { CommandBody } from "../../worker/client";
 import {

@@ -1,6 +1,6 @@
 /**
- * The example group that a first visitor sees before the engine is ready: a file next to the page, made from the shipped
- * policy's own samples, and read by a schema, since it may be old or damaged.
+ * The example group that a first visitor sees before the engine is ready: a file next to the page, made from the
+ * shipped policy's own samples, and read by a schema, since it may be old or damaged.
  */
 import { z } from "zod";
 import { TRANSITIONS } from "../../srpo/types";

@@ -1,6 +1,6 @@
 /**
- * The state of the run: engine, stage, step, phase, settings, snapshots, notices. One pure reducer over the protocol's events;
- * the page shows what the worker reported and infers nothing.
+ * The state of the run: engine, stage, step, phase, settings, snapshots, notices. One pure reducer over the protocol's
+ * events; the page shows what the worker reported and infers nothing.
  */
 
 import {

@@ -1,4 +1,6 @@
-/** How the run moves through the stages: playing on into the next one, and entering a stage once it is back at the base. */
+/**
+ * How the run moves through the stages: playing on into the next one, and entering a stage once it is back at the base.
+ */
 import type { Event, Settings, Stage } from "../../worker/protocol";
 import type { TrainingClient } from "./client";
 import type { RunCursor } from "./runCursor";

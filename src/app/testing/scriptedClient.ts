@@ -1,6 +1,7 @@
 /**
- * A client that plays a script instead of training, for tests and for drawing the page's states. It answers every command with
- * the events that the worker would send. Its numbers are invented (scriptedRecords.ts), as its adapter's name says.
+ * A client that plays a script instead of training, for tests and for drawing the page's states. It answers every
+ * command with the events that the worker would send. Its numbers are invented (scriptedRecords.ts), as its adapter's
+ * name says.
  */
 import type { CommandBody } from "../../worker/client";
 import {

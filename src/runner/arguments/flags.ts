@@ -1,4 +1,6 @@
-/** What a command declares of its flags: arguments are read by it (usage.ts) and its help is printed from it (help.ts). */
+/**
+ * What a command declares of its flags: arguments are read by it (usage.ts) and its help is printed from it (help.ts).
+ */
 export interface Flag {
   readonly type: "string" | "boolean" | "positional";
   readonly description: string;

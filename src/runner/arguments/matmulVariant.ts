@@ -10,7 +10,9 @@ export const MATMUL_VARIABLE = "SRPO_MATMUL";
 export const matmulFlag = {
   type: "string",
   valueHint: MATMUL_OPTIONS.join("|"),
-  description: `Matmul variant of the webgpu backend (default: registerTiles on CPUs, the fastest on GPUs). Also ${MATMUL_VARIABLE}`,
+  description:
+    "Matmul variant of the webgpu backend (default: registerTiles on CPUs, the fastest on GPUs). Also " +
+    `${MATMUL_VARIABLE}`,
 } as const;
 
 /** @throws UsageError when the flag's value is not a variant */

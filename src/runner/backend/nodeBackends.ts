@@ -52,7 +52,9 @@ export async function backendLimits(name: BackendName): Promise<AdapterLimits> {
   }
 }
 
-/** Free memory in bytes: of the host on CPU backends (at most 4 GiB on wasm); null on a GPU, which does not report it. */
+/**
+ * Free memory in bytes: of the host on CPU backends (at most 4 GiB on wasm); null on a GPU, which does not report it.
+ */
 export function memoryOf(name: BackendName, { software }: AdapterLimits): number | null {
   if (!software) return null;
   return name === "wasm" ? Math.min(2 ** 32, freemem()) : freemem();

@@ -177,7 +177,8 @@ function text({
     `  ${size(plan.peak)}  peak${training ? ", all layers stored" : ""}`,
     ...(training
       ? [
-          `  ${size(plan.peakRecomputed)}  peak with layers recomputed${needed < plan.peak ? " (the default here)" : ""}`,
+          `  ${size(plan.peakRecomputed)}  peak with layers ` +
+            `recomputed${needed < plan.peak ? " (the default here)" : ""}`,
         ]
       : []),
     `largest weight: ${plan.largestWeight.key}, ${readableBytes(plan.largestWeight.bytes)}` +

@@ -1,7 +1,7 @@
 /**
- * `reflect`: make the reflection data of the SFT stage for your own data set. The policy answers; a teacher model behind an
- * OpenAI-compatible endpoint reflects on the answer. One JSON line per record is appended as it is made; a stopped run
- * continues where it was. Images, questions and answers of the data set are sent to that endpoint.
+ * `reflect`: make the reflection data of the SFT stage for your own data set. The policy answers; a teacher model
+ * behind an OpenAI-compatible endpoint reflects on the answer. One JSON line per record is appended as it is made; a
+ * stopped run continues where it was. Images, questions and answers of the data set are sent to that endpoint.
  */
 import { z } from "zod";
 import type { Policy } from "../../policy/policy";
@@ -151,8 +151,10 @@ export const reflectCommand: RunnerCommand = {
     process.stdout.write(`${JSON.stringify(summary(lines, prices))}\n`);
     if (lines.some(({ discarded }) => discarded === undefined)) return 0;
     process.stderr.write(
-      `srpo: none of ${lines.length} records gave a reflection; ${out} has the reason for each. If answers could not be ` +
-        `parsed, raise maxNewTokens (now ${settings.maxNewTokens}) or start from a policy that follows the instruction\n`,
+      `srpo: none of ${lines.length} records gave a reflection; ${out} has the reason for each. If answers could ` +
+        "not be " +
+        `parsed, raise maxNewTokens (now ${settings.maxNewTokens}) or start from a policy that follows the ` +
+        "instruction\n",
     );
     return 1;
   },

@@ -1,4 +1,7 @@
-/** `score`: reward terms of responses in a JSON Lines file, one JSON line per case, keyed as in golden/reward_cases.jsonl. */
+/**
+ * `score`: reward terms of responses in a JSON Lines file, one JSON line per case, keyed as in
+ * golden/reward_cases.jsonl.
+ */
 import { z } from "zod";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { type CountTokens, countWords, scoreResponse } from "../../srpo/score";

@@ -114,7 +114,8 @@ async function trainIn(out: string, { config, given }: Request, args: Arguments)
     }
     const { name, adapter } = opened.backend.description;
     process.stderr.write(
-      `${stored === null ? "training from" : "resumed at"} ${session.stage} step ${session.step} on ${name} (${adapter}), ` +
+      `${stored === null ? "training from" : "resumed at"} ${session.stage} step ${session.step} on ${name} ` +
+        `(${adapter}), ` +
         `${workers === 1 ? "1 worker" : `${workers} workers`}, ` +
         `${opened.policy.parameters.trainableCount} trainable parameters\n`,
     );

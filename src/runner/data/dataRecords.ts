@@ -1,10 +1,11 @@
 /**
- * The user's own data set: records of {image or images, question, answer} in a JSON Lines or Parquet file. Texts are read
- * and checked when the set is opened; images (files, data URLs, bytes in the table) are read and decoded on demand.
+ * The user's own data set: records of {image or images, question, answer} in a JSON Lines or Parquet file. Texts are
+ * read and checked when the set is opened; images (files, data URLs, bytes in the table) are read and decoded on
+ * demand.
  *
- * An image is a path (relative to the images folder, by default the file's own), a data URL, base64 under {bytes}, or in
- * Parquet plain bytes or the {bytes, path} structure that Hugging Face writes. Other columns are ignored. A record is named
- * by its `id`, else by its row number; evaluations are grouped by its `category`, else "data".
+ * An image is a path (relative to the images folder, by default the file's own), a data URL, base64 under {bytes}, or
+ * in Parquet plain bytes or the {bytes, path} structure that Hugging Face writes. Other columns are ignored. A record
+ * is named by its `id`, else by its row number; evaluations are grouped by its `category`, else "data".
  */
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
@@ -60,7 +61,10 @@ export interface DataRecords {
   images(index: number): Promise<readonly Uint8Array[]>;
 }
 
-/** @param imagesFolder base of image paths; null: the file's folder. @throws InputError naming the invalid row and field */
+/**
+ * @param imagesFolder base of image paths; null: the file's folder.
+ * @throws InputError naming the invalid row and field
+ */
 export async function openDataRecords(path: string, imagesFolder: string | null = null): Promise<DataRecords> {
   const folder = imagesFolder ?? dirname(path);
   const opened = path.endsWith(".parquet") ? await openTable(path) : await openLines(path);

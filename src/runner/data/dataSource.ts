@@ -1,6 +1,6 @@
 /**
- * A data set as a session's source of problems. Each stage goes through the set in epochs, reshuffled each epoch by the run's
- * seed; a problem is identified by its record's id. Reflection data comes from `srpo reflect`.
+ * A data set as a session's source of problems. Each stage goes through the set in epochs, reshuffled each epoch by the
+ * run's seed; a problem is identified by its record's id. Reflection data comes from `srpo reflect`.
  */
 import { createHash } from "node:crypto";
 import { z } from "zod";
@@ -43,7 +43,9 @@ export interface OpenedSource {
   readonly source: ProblemSource;
   /** Records to train on. */
   readonly size: number;
-  /** Digest of every text that training reads; without images, since reading them all would take as long as an epoch. */
+  /**
+   * Digest of every text that training reads; without images, since reading them all would take as long as an epoch.
+   */
   readonly digest: string;
 }
 
@@ -121,7 +123,8 @@ export async function dataProblem(data: DataRecords, at: number, instruction: st
       pictures.push(await decodePicture(bytes));
     } catch (error) {
       throw new InputError(
-        `${data.path}, record "${record.id}": cannot decode its image (${error instanceof Error ? error.message : String(error)})`,
+        `${data.path}, record "${record.id}": cannot decode its image ` +
+          `(${error instanceof Error ? error.message : String(error)})`,
       );
     }
   }

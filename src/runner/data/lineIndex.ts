@@ -1,4 +1,6 @@
-/** The lines of a text file and their positions, to read a line again instead of keeping it: it may hold a whole image. */
+/**
+ * The lines of a text file and their positions, to read a line again instead of keeping it: it may hold a whole image.
+ */
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 

@@ -1,4 +1,6 @@
-/** Image files to RGB pixels and back, by sharp. Resizing is done in src/policy/processor, exactly as the model's own. */
+/**
+ * Image files to RGB pixels and back, by sharp. Resizing is done in src/policy/processor, exactly as the model's own.
+ */
 import sharp from "sharp";
 import type { Picture } from "../../tasks/problem";
 

@@ -1,7 +1,7 @@
 /**
- * Reflection data for a data set (SRPO, section 3.2): the policy writes a first solution; a teacher that knows the answer
- * writes the reflection, by one of two strategies: correction of a wrong solution, simplification of a right one. An
- * example counts only if the teacher's refined answer is right.
+ * Reflection data for a data set (SRPO, section 3.2): the policy writes a first solution; a teacher that knows the
+ * answer writes the reflection, by one of two strategies: correction of a wrong solution, simplification of a right
+ * one. An example counts only if the teacher's refined answer is right.
  */
 import { parseResponse } from "../../srpo/format";
 import { isRight } from "../../srpo/grader";

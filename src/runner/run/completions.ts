@@ -1,8 +1,8 @@
 /**
- * The responses of one step with their rewards: a Parquet table, one row per sample, for notebooks and audits. Terms have
- * the names of the reward vectors; a column is null when it does not apply (no second answer, a scorer that failed). The
- * picture is a PNG file in the column `image`, the same bytes for all rows of a group; further pictures of the question
- * are the list `more_images`.
+ * The responses of one step with their rewards: a Parquet table, one row per sample, for notebooks and audits. Terms
+ * have the names of the reward vectors; a column is null when it does not apply (no second answer, a scorer that
+ * failed). The picture is a PNG file in the column `image`, the same bytes for all rows of a group; further pictures of
+ * the question are the list `more_images`.
  */
 import type { SchemaElement } from "hyparquet";
 import { type BasicType, ByteWriter, parquetWrite, schemaFromColumnData } from "hyparquet-writer";

@@ -1,6 +1,6 @@
 /**
- * The memory that a run needs on the device, from config.json and the run's settings: decides whether layers are recomputed
- * in the backward pass, and rejects a run that cannot fit, before anything is loaded.
+ * The memory that a run needs on the device, from config.json and the run's settings: decides whether layers are
+ * recomputed in the backward pass, and rejects a run that cannot fit, before anything is loaded.
  *
  * Prompt lengths are unknown before the data is read. The recomputation decision assumes prompts of 1,024 tokens; the
  * fit check assumes 1 token, so a rejected run would not fit with any prompts.
@@ -26,7 +26,11 @@ const ASSUMED_PROMPT = 1024;
 
 type PlanPart = Pick<RunPlan, "policy" | "packing" | "lora" | "data" | "recompute" | "memory">;
 
-/** How to load the run's policy. @param files the policy's folder @throws InputError when config.json or the plan is invalid */
+/**
+ * How to load the run's policy.
+ * @param files the policy's folder
+ * @throws InputError when config.json or the plan is invalid
+ */
 export async function recomputingOptions(
   plan: PlanPart,
   settings: Settings,
@@ -58,7 +62,10 @@ export async function fittingOptions(
   return options;
 }
 
-/** @param available bytes; null: unknown @throws InputError that says what is needed, what is available and what to change */
+/**
+ * @param available bytes; null: unknown
+ * @throws InputError that says what is needed, what is available and what to change
+ */
 export function refuseTooLarge(
   policy: string,
   plan: MemoryPlan,
@@ -83,12 +90,14 @@ export function refuseTooLarge(
   if (available === null || needed <= available) return;
   const parts = [
     `${readableBytes(plan.frozenWeights)} of frozen weights`,
-    `${readableBytes(plan.trainedState)} for ${plan.trained.toLocaleString("en")} trained values with gradient and moments`,
+    `${readableBytes(plan.trainedState)} for ${plan.trained.toLocaleString("en")} trained values with gradient ` +
+      "and moments",
     ...(plan.reference > 0 ? [`${readableBytes(plan.reference)} for the KL reference`] : []),
     `${readableBytes(needed - plan.frozenWeights - plan.trainedState - plan.reference)} to sample or update`,
   ];
   throw new InputError(
-    `${policy} does not fit on ${limits.adapter}: the run needs at least ${readableBytes(needed)} (${parts.join(", ")}), ` +
+    `${policy} does not fit on ${limits.adapter}: the run needs at least ${readableBytes(needed)} ` +
+      `(${parts.join(", ")}), ` +
       `${readableBytes(available)} are available; set lora.rank and packing f16 or int4` +
       `${recompute ? "" : ", set recompute to layers"}, or lower settings.microBatchRows, settings.maxNewTokens or ` +
       "settings.rollout.slots",

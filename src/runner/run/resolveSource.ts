@@ -22,7 +22,8 @@ export async function loadOptions(
   if (!trainsAdapter) {
     if (packing !== "f32")
       throw new InputError(
-        `packing ${packing} rounds weights, which only an adapter leaves frozen: set lora.rank above 0 or packing to f32`,
+        `packing ${packing} rounds weights, which only an adapter leaves frozen: set lora.rank above 0 or ` +
+          "packing to f32",
       );
     return { trainable: settings.freezeVision ? "language" : "all", maxPixels };
   }
@@ -32,7 +33,8 @@ export async function loadOptions(
     return { lora: { rank, ...lora, baseModel: policy }, seed: settings.seed, frozenFormat: packing, maxPixels };
   if (rank > 0)
     throw new InputError(
-      `lora.rank ${rank} is for a new adapter, but lora.adapter ${adapter} has its own rank: set rank to 0 or remove adapter`,
+      `lora.rank ${rank} is for a new adapter, but lora.adapter ${adapter} has its own rank: set rank to 0 or ` +
+        "remove adapter",
     );
   return { adapter: await openDirectory(adapter), frozenFormat: packing, maxPixels };
 }
@@ -65,7 +67,8 @@ export function refuseOtherData(stored: RunPlan, digest: string | null, folder: 
   if (stored.dataDigest === null || stored.dataDigest === digest) return;
   const files = Object.values(stored.data).filter((path) => path !== null);
   throw new InputError(
-    `the data of the run in ${folder} has changed (questions, answers, instruction or reflections in ${files.join(", ")}): ` +
+    `the data of the run in ${folder} has changed (questions, answers, instruction or reflections in ` +
+      `${files.join(", ")}): ` +
       "restore the files, or start a new run in another folder",
   );
 }

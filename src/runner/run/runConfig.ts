@@ -1,7 +1,7 @@
 /**
- * A run file, `srpo train --config run.json`: JSON with any of the keys below; the rest keep their defaults. An unknown key
- * is an error that names the nearest known one, so a mistyped setting never silently keeps its default.
- * Paths are relative to the working directory. runConfigExplained.ts says what each key means.
+ * A run file, `srpo train --config run.json`: JSON with any of the keys below; the rest keep their defaults. An unknown
+ * key is an error that names the nearest known one, so a mistyped setting never silently keeps its default. Paths are
+ * relative to the working directory. runConfigExplained.ts says what each key means.
  */
 import { z } from "zod";
 import { LORA_TARGETS } from "../../policy/layers/lora";
@@ -102,7 +102,8 @@ export async function readRunFile(
   if (parsed.success) return { config: parsed.data, given: json };
   const issue = parsed.error.issues[0];
   throw new InputError(
-    `${file}: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}; srpo config --explain lists all keys`,
+    `${file}: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}; srpo config --explain lists ` +
+      "all keys",
   );
 }
 
@@ -112,7 +113,8 @@ export function refuseUnknownKeys(json: object, file: string): void {
   const unknown = configPaths(json).find((dotted) => !known.includes(dotted));
   if (unknown === undefined) return;
   throw new InputError(
-    `${file}: unknown key "${unknown}"; did you mean "${nearestPath(unknown, known)}"? srpo config --explain lists all keys`,
+    `${file}: unknown key "${unknown}"; did you mean "${nearestPath(unknown, known)}"? srpo config --explain ` +
+      "lists all keys",
   );
 }
 

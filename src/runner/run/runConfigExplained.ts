@@ -1,4 +1,6 @@
-/** What each key of a run file means. The type requires a sentence per key: a new setting without one does not compile. */
+/**
+ * What each key of a run file means. The type requires a sentence per key: a new setting without one does not compile.
+ */
 import { AGGREGATIONS } from "../../srpo/aggregation";
 import { RECIPES } from "../../srpo/recipe";
 import { SURROGATE_KINDS } from "../../srpo/surrogate";
@@ -16,9 +18,11 @@ export const EXPLAINED: Explained<RunConfig> = {
   "": "A training run.",
   policy: "Folder of the policy to start from, in Hugging Face layout (config.json, safetensors, tokenizer).",
   packing:
-    "Storage of the weights that an adapter leaves frozen: f32, f16, or int4 (embeddings, head and vision tower in f16).",
+    "Storage of the weights that an adapter leaves frozen: f32, f16, or int4 (embeddings, head and vision tower " +
+    "in f16).",
   recompute:
-    "layers: recompute each layer's activations in the backward pass instead of storing them, which saves memory for a " +
+    "layers: recompute each layer's activations in the backward pass instead of storing them, which saves memory " +
+    "for a " +
     "third more work, with the same gradients. none: store them. auto: recompute if they would take more than 1 GB.",
   memory:
     "Memory of the device, e.g. 24GB: a run that needs more stops before anything is loaded. null: the host's free " +
@@ -37,7 +41,8 @@ export const EXPLAINED: Explained<RunConfig> = {
     rankStabilised: "Scale by alpha / sqrt(r) instead (rsLoRA), for high ranks.",
     targets: "Projections with an adapter: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj.",
     adapter:
-      "Folder of a trained adapter (PEFT layout) to continue from, with its own rank, alpha and targets; leave rank at 0.",
+      "Folder of a trained adapter (PEFT layout) to continue from, with its own rank, alpha and targets; leave " +
+      "rank at 0.",
   },
   data: {
     "": "Your own data set instead of the built-in picture problems.",
@@ -68,10 +73,12 @@ export const EXPLAINED: Explained<RunConfig> = {
     rollout: {
       "": "How responses are sampled.",
       slots:
-        "Responses generated at a time, per worker; a finished response makes room for the next. Affects memory and speed, " +
+        "Responses generated at a time, per worker; a finished response makes room for the next. Affects memory " +
+        "and speed, " +
         "not the samples. null: as many as fit a 2 GiB KV cache.",
       cache:
-        "Number format of the KV cache, f32 or f16. f16 halves its memory; a response's probabilities then differ slightly " +
+        "Number format of the KV cache, f32 or f16. f16 halves its memory; a response's probabilities then " +
+        "differ slightly " +
         "from those that the update computes. null: f16 with packed weights, else f32.",
       stopStrings: "A response ends with the token that completes one of these texts; the text is cut after it.",
     },
@@ -123,7 +130,8 @@ export const EXPLAINED: Explained<RunConfig> = {
       tauPositive: "sapo: temperature of the gate for positive advantages.",
       tauNegative: "sapo: temperature of the gate for other advantages.",
       beta:
-        "Weight of the KL term; 0 turns it off. The KL reference is the policy without its adapter, or, without one, the " +
+        "Weight of the KL term; 0 turns it off. The KL reference is the policy without its adapter, or, without " +
+        "one, the " +
         "policy at the start of the stage.",
       klEstimator: `Estimator of the KL term: ${KL_ESTIMATORS.join(", ")}.`,
       epochs: "Updates per rollout; 1 is on-policy.",

@@ -1,6 +1,7 @@
 /**
- * A run on disk: plan.json (what the run is), snapshot.bin (its latest state), its logs, and a folder per finished stage with
- * the trained weights. Writes are atomic. A resumed run continues from its snapshot, and its logs are cut back to it first.
+ * A run on disk: plan.json (what the run is), snapshot.bin (its latest state), its logs, and a folder per finished
+ * stage with the trained weights. Writes are atomic. A resumed run continues from its snapshot, and its logs are cut
+ * back to it first.
  */
 import { join } from "node:path";
 import type { GroupRecord, StepMetrics } from "../../training/records";

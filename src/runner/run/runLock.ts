@@ -1,6 +1,6 @@
 /**
- * A lock on a run's folder: one process at a time, whichever command it is. The lock file holds the process id, so the lock
- * of a killed process does not count.
+ * A lock on a run's folder: one process at a time, whichever command it is. The lock file holds the process id, so the
+ * lock of a killed process does not count.
  */
 import { mkdir, open, readdir, readFile, rm, unlink } from "node:fs/promises";
 import { join } from "node:path";

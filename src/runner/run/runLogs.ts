@@ -1,6 +1,7 @@
 /**
- * The logs of a run: metrics.jsonl, and as its plan says a TensorBoard event file and one completions table per step. When a
- * run resumes from a snapshot its logs are cut back to the snapshot's history, so each step is logged exactly once.
+ * The logs of a run: metrics.jsonl, and as its plan says a TensorBoard event file and one completions table per step.
+ * When a run resumes from a snapshot its logs are cut back to the snapshot's history, so each step is logged exactly
+ * once.
  */
 import { readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,6 @@
-/** What a run keeps for life, however often it is resumed: `plan.json`. What may change (settings) is in the snapshot. */
+/**
+ * What a run keeps for life, however often it is resumed: `plan.json`. What may change (settings) is in the snapshot.
+ */
 import { join } from "node:path";
 import { z } from "zod";
 import { UsageError } from "../arguments/usage";
@@ -74,13 +76,18 @@ export function fixedKeys(config: RunConfig, given: object): Partial<FixedKeys> 
   };
 }
 
-/** A resumed run keeps its original plan. @param requested only what was given @throws UsageError naming a key that differs */
+/**
+ * A resumed run keeps its original plan.
+ * @param requested only what was given
+ * @throws UsageError naming a key that differs
+ */
 export function refuseOther(stored: RunPlan, requested: Partial<FixedKeys>, folder: string): void {
   for (const key of FIXED_KEYS) {
     const [was, wanted] = [JSON.stringify(stored[key]), JSON.stringify(requested[key])];
     if (requested[key] === undefined || wanted === was) continue;
     throw new UsageError(
-      `the run in ${folder} started with ${key} ${was}, not ${wanted}: leave ${key} unchanged to resume it, or start a ` +
+      `the run in ${folder} started with ${key} ${was}, not ${wanted}: leave ${key} unchanged to resume it, or ` +
+        "start a " +
         "new run in another folder",
     );
   }

@@ -1,7 +1,8 @@
 /**
- * TensorBoard event files with scalars. A file is a sequence of TFRecords (u64 length, masked CRC-32C of the length, data,
- * masked CRC-32C of the data, all little-endian); each holds an `Event` of tensorflow/core/util/event.proto. The first event
- * names the version. Each training step is one event with all its numbers, so a file can be cut back to a step on resume.
+ * TensorBoard event files with scalars. A file is a sequence of TFRecords (u64 length, masked CRC-32C of the length,
+ * data, masked CRC-32C of the data, all little-endian); each holds an `Event` of tensorflow/core/util/event.proto. The
+ * first event names the version. Each training step is one event with all its numbers, so a file can be cut back to a
+ * step on resume.
  */
 import { appendFile, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";

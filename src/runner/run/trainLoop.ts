@@ -1,6 +1,6 @@
 /**
- * Training without the page: stages in order, metrics as JSON lines, regular snapshots. A killed run resumes from its last
- * snapshot, bit for bit on the same backend.
+ * Training without the page: stages in order, metrics as JSON lines, regular snapshots. A killed run resumes from its
+ * last snapshot, bit for bit on the same backend.
  */
 import { StepRefused } from "../../training/optimiserStep";
 import type { StepMetrics, TrainedStage } from "../../training/records";

@@ -1,8 +1,8 @@
 /**
- * `npm run experiment`, the learning runs behind docs/learning.md: for each seed, reflection SFT from the shipped base, then
- * GRPO under each arm (the full reward, and with terms removed), evaluated on held-out problems along the way.
- * Each seed and arm has its own run folder: a killed experiment resumes, and several processes may share the work by seed.
- * At the end the table is made from all results in --out.
+ * `npm run experiment`, the learning runs behind docs/learning.md: for each seed, reflection SFT from the shipped base,
+ * then GRPO under each arm (the full reward, and with terms removed), evaluated on held-out problems along the way.
+ * Each seed and arm has its own run folder: a killed experiment resumes, and several processes may share the work by
+ * seed. At the end the table is made from all results in --out.
  */
 import { join } from "node:path";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";

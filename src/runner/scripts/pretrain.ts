@@ -1,6 +1,6 @@
 /**
- * `npm run pretrain`: train the base policy that the page ships, from random weights and a fixed seed. Log and resumable state
- * are in `--run`; run it again to resume.
+ * `npm run pretrain`: train the base policy that the page ships, from random weights and a fixed seed. Log and
+ * resumable state are in `--run`; run it again to resume.
  */
 import { join } from "node:path";
 import { nanoFiles } from "../../policy/create";

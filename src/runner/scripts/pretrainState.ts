@@ -1,4 +1,6 @@
-/** The resumable state of a pre-training run as a safetensors file: three flat buffers, the step, and the run's options. */
+/**
+ * The resumable state of a pre-training run as a safetensors file: three flat buffers, the step, and the run's options.
+ */
 import { Safetensors } from "../../policy/checkpoint/safetensors";
 import { readFloat32 } from "../../policy/checkpoint/safetensorsValues";
 import { writeSafetensors } from "../../policy/checkpoint/safetensorsWriter";

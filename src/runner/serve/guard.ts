@@ -1,7 +1,7 @@
 /**
- * Who may join a served run: only this server's own page, opened by the link that it printed. We check the Origin, since any
- * site in the same browser can open a socket to 127.0.0.1; the Host, since a foreign name can resolve to 127.0.0.1 (DNS
- * rebinding); and the token, since other users of the machine can reach the port.
+ * Who may join a served run: only this server's own page, opened by the link that it printed. We check the Origin,
+ * since any site in the same browser can open a socket to 127.0.0.1; the Host, since a foreign name can resolve to
+ * 127.0.0.1 (DNS rebinding); and the token, since other users of the machine can reach the port.
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { SUBPROTOCOL, TOKEN_PREFIX } from "../../worker/runnerPort";

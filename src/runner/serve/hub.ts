@@ -1,7 +1,7 @@
 /**
- * One run, many tabs. To the host the hub is its one page; each tab gets what its own worker would send: events with the tab's
- * run id, the current state when it joins, the group it shows. The first tab steers; the others watch until they take over
- * or the first one leaves. The run continues without any tab.
+ * One run, many tabs. To the host the hub is its one page; each tab gets what its own worker would send: events with
+ * the tab's run id, the current state when it joins, the group it shows. The first tab steers; the others watch until
+ * they take over or the first one leaves. The run continues without any tab.
  */
 import type { Command, Event } from "../../worker/protocol";
 import type { EventBody } from "../../worker/runLifecycle";

@@ -1,8 +1,8 @@
 /**
- * Shortens groups for a tab. Groups of the nano policy are sent unchanged. A full-size policy writes thousands of tokens over
- * megapixel images: then the tab gets the group that it shows up to a limit, the beginning of each response of the others,
- * and images at display size. Texts, scores, advantages and sums over all tokens are always complete, so no number in the
- * table comes from a preview.
+ * Shortens groups for a tab. Groups of the nano policy are sent unchanged. A full-size policy writes thousands of
+ * tokens over megapixel images: then the tab gets the group that it shows up to a limit, the beginning of each response
+ * of the others, and images at display size. Texts, scores, advantages and sums over all tokens are always complete, so
+ * no number in the table comes from a preview.
  */
 import type { Picture } from "../../tasks/problem";
 import type { GroupRecord, ProblemRecord, ReflectionExample, SampleRecord } from "../../worker/protocol";

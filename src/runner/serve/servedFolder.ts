@@ -1,6 +1,6 @@
 /**
- * A served run on disk: files instead of the page's IndexedDB. The latest state is `snapshot.bin`, with the same plan and logs
- * as `srpo train`, so each command can resume the other's runs. One process at a time.
+ * A served run on disk: files instead of the page's IndexedDB. The latest state is `snapshot.bin`, with the same plan
+ * and logs as `srpo train`, so each command can resume the other's runs. One process at a time.
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";

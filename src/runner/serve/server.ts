@@ -1,6 +1,6 @@
 /**
- * The server of a run: the built page and a WebSocket, on 127.0.0.1 only. Refusals are logged in the terminal with the reason;
- * this server's own page also gets a close code (runnerPort.ts).
+ * The server of a run: the built page and a WebSocket, on 127.0.0.1 only. Refusals are logged in the terminal with the
+ * reason; this server's own page also gets a close code (runnerPort.ts).
  */
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { Duplex } from "node:stream";
@@ -15,7 +15,10 @@ import type { Hub, Tab } from "./hub";
 export const ADDRESS = "127.0.0.1";
 /** Maximum number of tabs. */
 export const MAX_TABS = 8;
-/** Maximum bytes queued for a tab that does not read, e.g. frozen in the background; it is then disconnected and rejoins. */
+/**
+ * Maximum bytes queued for a tab that does not read, e.g. frozen in the background; it is then disconnected and
+ * rejoins.
+ */
 const MAX_WAITING = 512 * 2 ** 20;
 /** Milliseconds between pings; a tab that misses one is disconnected. */
 const HEARTBEAT = 30_000;

@@ -4,7 +4,7 @@ import type { Contender } from "../../contender";
 import type { JobOf } from "../../job";
 import { TERM } from "../../workload";
 import type { OpenedTfjs } from "./backend";
-import { measured } from "./library";
+import { measured } from "./measured";
 
 export function openChain(opened: OpenedTfjs, { length }: JobOf<"chain">): Contender {
   const term = tf.tensor(TERM, [TERM.length]);

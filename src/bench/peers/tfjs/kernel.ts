@@ -10,7 +10,7 @@ import { type KernelName, SIZES } from "../../kernelWork";
 import { matmulInputs } from "../../workload";
 import type { OpenedTfjs } from "./backend";
 import { causalMask, linear, rmsNorm, rotate, swiglu } from "./decoder";
-import { measured } from "./library";
+import { measured } from "./measured";
 
 const {
   rows: N,

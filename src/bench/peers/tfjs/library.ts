@@ -1,8 +1,6 @@
 /** Stock TensorFlow.js as a library. */
-import * as tf from "@tensorflow/tfjs";
 import type { BackendName } from "../../../tensor/backend";
-import { timed } from "../../clock";
-import type { Contender, Library, Run } from "../../contender";
+import type { Contender, Library } from "../../contender";
 import type { Job } from "../../job";
 import { type OpenedTfjs, openTfjsBackend } from "./backend";
 import { openChain } from "./chain";
@@ -40,18 +38,4 @@ function openJob(opened: OpenedTfjs, job: Job): Contender {
     default:
       return job satisfies never;
   }
-}
-
-/** Time and GPU calls of `units` times `work`. */
-export async function measured({ calls }: OpenedTfjs, units: number, work: () => Promise<unknown>): Promise<Run> {
-  const before = { ...calls };
-  const { milliseconds, hostMilliseconds } = await timed(units, work);
-  const counts = Object.fromEntries(
-    Object.entries(calls ?? {}).map(([name, count]) => [name, count - (Reflect.get(before, name) as number)]),
-  );
-  return {
-    milliseconds,
-    hostMilliseconds: calls === null ? null : hostMilliseconds,
-    counts: { ...counts, bytesHeld: tf.memory().numBytes },
-  };
 }

@@ -4,7 +4,7 @@ import type { Contender } from "../../contender";
 import type { JobOf } from "../../job";
 import { matmulInputs } from "../../workload";
 import type { OpenedTfjs } from "./backend";
-import { measured } from "./library";
+import { measured } from "./measured";
 
 export function openMatmul(opened: OpenedTfjs, { form, rows, inner, outer }: JobOf<"matmul">): Contender {
   const x = tf.tensor(matmulInputs(rows * inner, 0), [rows, inner]);

@@ -1,5 +1,5 @@
 /** Time and GPU calls of units of work in stock TensorFlow.js. */
-import * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs";
 import { timed } from "../../clock";
 import type { Run } from "../../contender";
 import type { OpenedTfjs } from "./backend";

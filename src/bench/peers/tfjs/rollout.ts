@@ -9,7 +9,7 @@ import type { JobOf } from "../../job";
 import { randomTokens, rotaryTables } from "../../workload";
 import type { OpenedTfjs } from "./backend";
 import { causalMask, type LayerCache, layers, linear, makeWeights, rmsNorm } from "./decoder";
-import { measured } from "./library";
+import { measured } from "./measured";
 
 /** log 0 must not arise. */
 const LEAST = 1e-20;

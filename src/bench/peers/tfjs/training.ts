@@ -9,7 +9,7 @@ import type { JobOf } from "../../job";
 import { CHECKED_STEPS, OPTIMISER, randomTokens, rotaryTables, type Values } from "../../workload";
 import type { OpenedTfjs } from "./backend";
 import { causalMask, layers, linear, makeWeights, rmsNorm } from "./decoder";
-import { measured } from "./library";
+import { measured } from "./measured";
 
 export function openTraining(opened: OpenedTfjs, { shape, rows, length }: JobOf<"train">): Contender {
   const variables: tf.Variable[] = [];
