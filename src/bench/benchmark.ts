@@ -1,6 +1,6 @@
 /**
- * What a benchmark is given and what it gives, and the way most of them go: one comparison a workload, libraries in
- * their own processes.
+ * The inputs and results of a benchmark, and how most of them run: one comparison per workload, libraries in processes
+ * of their own.
  */
 import type { ShapeName } from "../policy/checkpoint/shapes";
 import type { BackendName } from "../tensor/backend";
@@ -32,7 +32,7 @@ export interface Setting {
   readonly small: boolean;
   /** A member twenty times as large too: for GPUs. */
   readonly large: boolean;
-  /** Told what is going on, for a human who waits. */
+  /** Receives progress messages for whoever is waiting. */
   readonly onProgress: (what: string) => void;
 }
 
@@ -57,8 +57,7 @@ export interface Runner {
   readonly library: LibraryName;
   readonly job: Job;
   /**
-   * The variant of the matrix product of our side on webgpu, in a process of its own; where the adapter cannot run it,
-   * this runner is absent.
+   * Our matmul variant on webgpu, in a process of its own; absent if the adapter cannot run it.
    */
   readonly matmul?: MatmulOption;
 }

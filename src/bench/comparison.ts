@@ -25,8 +25,8 @@ export interface ComparisonOptions {
 
 /**
  * Steps and rollouts are measured some in a row, as training takes them: while the others had their turns, caches have
- * gone cold and threads to sleep. Engines compile what runs often in several passes, and in each worker anew: training
- * has hundreds of steps after that, so the time before is nobody's measure.
+ * gone cold and threads to sleep. Engines compile what runs often in several passes, and again in each worker. Training
+ * has hundreds of steps after that, so the time before does not count.
  */
 export const AS_IN_TRAINING = { repetitionMs: 1500, maxUnits: 5, warmUpMs: 5000 } as const;
 
@@ -63,7 +63,7 @@ export async function compare(
   options: ComparisonOptions,
 ): Promise<{ readonly results: ComparisonResult[]; readonly skipped: Skipped[] }> {
   const [first] = candidates;
-  if (first === undefined) throw new Error("compare: there is nobody to measure.");
+  if (first === undefined) throw new Error("compare: there is nothing to measure.");
   const expected = await first.contender.check();
   const skipped: Skipped[] = [];
   const running: {
@@ -108,7 +108,7 @@ export function requireSame(numbers: readonly number[], expected: readonly numbe
     );
 }
 
-/** Warms up, and finds how many units make a repetition of the wished length. */
+/** Warms up, and finds how many units make a repetition of the wanted length. */
 async function suitableUnits(
   contender: Contender,
   { repetitionMs, maxUnits, warmUpMs }: ComparisonOptions,
@@ -121,7 +121,7 @@ async function suitableUnits(
   for (;;) {
     const { milliseconds } = await contender.run(units);
     const wanted = Math.min(maxUnits, Math.max(1, Math.round((units * repetitionMs) / Math.max(milliseconds, 1e-3))));
-    // Short runs are mostly waiting: only a run that is near the wished length says how long a unit takes.
+    // Short runs are mostly waiting: only a run near the wanted length tells how long a unit takes.
     if (wanted <= 4 * units) return wanted;
     units = wanted;
   }

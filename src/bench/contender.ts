@@ -9,7 +9,7 @@ import type { Counts } from "./results";
 export const LIBRARIES = ["ours", "tfjs", "jax-js"] as const;
 export type LibraryName = (typeof LIBRARIES)[number];
 
-/** Some units of work, measured by whoever did them. */
+/** Some units of work, measured by the contender itself. */
 export interface Run {
   /** Until results could be used. */
   readonly milliseconds: number;

@@ -25,7 +25,7 @@ const PATIENCE_MS = 15 * 60_000;
 const KEPT_STDERR = 2000;
 
 /**
- * @param products the variant of the matrix product of our side on webgpu; null: as this process was told.
+ * @param matmul our matmul variant on webgpu; null: as in this process.
  * @throws Error when the library cannot be opened, with its own reason
  */
 export async function isolatedLibrary(

@@ -59,7 +59,7 @@ export const jobSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("kernel"), name: z.enum(KERNEL_NAMES) }),
   /** A sum of `length` terms, a dispatch each; `replayed`: recorded once by us, and replayed. */
   z.object({ kind: z.literal("chain"), length: size, replayed: z.boolean() }),
-  /** Copying so many bytes from one place of the device's memory to another. */
+  /** Copying `bytes` bytes within the device's memory. */
   z.object({ kind: z.literal("copy"), bytes: size }),
   /** A whole GRPO step of a session on a shipped policy: rollout, score, normalise, update. */
   z.object({

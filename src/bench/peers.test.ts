@@ -10,7 +10,7 @@ import { openLibrary } from "./openLibrary";
 const SHAPE = { vocabulary: 40, hidden: 32, intermediate: 48, layers: 2, heads: 2 };
 const TRAIN: JobOf<"train"> = { kind: "train", shape: SHAPE, rows: 3, length: 9, microBatchRows: 3, workers: 1 };
 const ROLLOUT: Job = { kind: "rollout", shape: SHAPE, prompts: 2, groupSize: 3, promptLength: 6, newTokens: 5 };
-const PRODUCTS: readonly Job[] = (["forward", "inputGradient", "weightGradient"] as const).map((form) => ({
+const MATMULS: readonly Job[] = (["forward", "inputGradient", "weightGradient"] as const).map((form) => ({
   kind: "matmul",
   form,
   rows: 7,
@@ -53,7 +53,7 @@ test("a greedy rollout: tokens and log-probabilities of the tfjs decode loop are
 });
 
 test("each form of the product", async () => {
-  for (const job of PRODUCTS) {
+  for (const job of MATMULS) {
     const expected = await checked(ours, job);
     requireSame(await checked(tfjs, job), expected, TOLERANCE);
     requireSame(await checked(jax, job), expected, TOLERANCE);

@@ -32,7 +32,7 @@ const COLUMNS: readonly (Column<Measurement> & { readonly shown?: (rows: readonl
   { title: "kB", text: ({ needs }) => figure(needs && needs.bytes / 1e3), shown: needed },
   { title: "MFLOP", text: ({ needs }) => figure(needs && needs.flops / 1e6), shown: needed },
   { title: "of copy bandwidth", text: ({ needs }) => percent(needs?.ofBandwidth), shown: needed },
-  { title: "of peak product", text: ({ needs }) => percent(needs?.ofPeak), shown: needed },
+  { title: "of peak matmul", text: ({ needs }) => percent(needs?.ofPeak), shown: needed },
 ];
 
 function counted(name: "dispatches" | "submits" | "readbacks" | "bytesUploaded") {

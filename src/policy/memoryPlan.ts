@@ -3,7 +3,7 @@
  * is trained with its gradient and moments, the KV cache of what is in flight, activations of an update. Weights,
  * adapter and cache are exact; activations count what the tape keeps of a layer (decoder.ts) and are an upper bound in
  * the backward pass. The wasm backend widens one layer's f16 cache into scratch of its own, which no line counts.
- * Logits are in no line: training folds them block by block (kernels.ts, `tokenLogprobs`).
+ * Logits are not counted: training folds them block by block (kernels.ts, `tokenLogprobs`).
  */
 import { weightBytes } from "../tensor/packedWeight";
 import type { ParameterGroup } from "../tensor/parameters";

@@ -57,7 +57,7 @@ const RECORDINGS_KEPT = 24;
 export class VisionLanguageModel {
   readonly parameters: ParameterSet;
   readonly lora: LoraAdapter | null;
-  /** Training steps, for whoever trains this model: a recording for each shape of batch. */
+  /** Recorder of training steps: one recording per shape of batch. */
   readonly trainingSteps: Recorder;
   private readonly decodeSteps: Recorder;
   /** Of rollouts that do not say. */

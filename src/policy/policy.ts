@@ -34,7 +34,7 @@ export interface LoadOptions extends Partial<ModelOptions> {
   /** A trained adapter in PEFT's layout; it is trained on. */
   readonly adapter?: CheckpointFiles | null;
   readonly seed?: number;
-  /** Pictures are scaled down to at most so many pixels; null: as preprocessor_config.json says. */
+  /** Maximum number of pixels; larger images are scaled down. null: as preprocessor_config.json says. */
   readonly maxPixels?: number | null;
   readonly onLoaded?: OnLoaded;
 }

@@ -24,7 +24,7 @@ export interface BackendDescription {
   /** Adapter features or build traits that change which kernels run, e.g. ["shader-f16", "subgroups"]. */
   readonly features: readonly string[];
   /**
-   * Which variant of the matrix product makes what, where there are several; another choice may give other last bits.
+   * Which matmul variant is used for what, where there are several; another choice may differ in the last bits.
    */
   readonly matmul?: string;
   /** Matrix products with f32 weights round an operand to f16: they agree with f32 to about 1e-3. */

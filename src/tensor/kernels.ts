@@ -1,7 +1,7 @@
 /**
  * The kernels every backend implements, under stable names. All matrices are row-major 2-D float32 tensors
  * [rows, columns]; indices are int32. Sequences are packed without padding: N counts rows (tokens or
- * patches) over all sequences of the batch, and attention is told by row ranges who sees whom, which
+ * patches) over all sequences of the batch, and attention takes row ranges that say which rows each query sees, which
  * covers causal, windowed, bidirectional, padded, cached and prefix-shared attention in one kernel.
  *
  * Conventions

@@ -51,7 +51,7 @@ export class GroupStep {
     parallel: DataParallel | null,
   ): Promise<GroupStep> {
     const prompts = problems.map((problem) => encodeProblem(policy, problem));
-    // Workers that share the prompts compute the features of theirs: nobody waits for a bank.
+    // Workers that share the prompts compute the features of their own prompts; a bank would make them wait.
     const features = settings.freezeVision && (parallel?.workers ?? 1) === 1 ? bankOf(policy, prompts) : null;
     try {
       const rows = await sampleRows(

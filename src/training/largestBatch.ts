@@ -1,7 +1,7 @@
 /**
  * How large a run's micro-batches can become: as many responses as one takes, each as long as the settings allow.
- * Backends that recycle memory take it for such a batch once, so that a run holds the same bytes whatever its responses
- * turn out to be.
+ * Backends that recycle memory allocate for that batch once; a run then holds the same bytes however long its responses
+ * are.
  */
 import { type BatchCapacity, paddedSize } from "../policy/layers/packing";
 import { type MicroBatch, tokenCount } from "./microBatch";

@@ -46,7 +46,7 @@ function kernelSurrogate(surrogate: Surrogate): SurrogateOptions {
 /**
  * Rows to train on. Weights are global: they count every row that was scored and not filtered, so that leaving out the
  * rows that cannot contribute (advantage 0 and no KL term: flat groups above all) changes nothing but the work.
- * A row whose scorer failed is no part of the loss.
+ * A row whose scorer failed is left out of the loss.
  * @param prompts one a group, in order
  */
 export function trainingRows(

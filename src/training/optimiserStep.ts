@@ -39,7 +39,7 @@ export class StepRefused extends Error {
   override readonly name = "StepRefused";
 }
 
-/** Memory for activations is taken for the largest batch of a run where it is at most so many bytes. */
+/** Memory for activations is allocated for the largest batch of a run, up to this many bytes. */
 const FORESEEN_BYTES = 2 ** 30;
 
 /** AdamW's constants, as torch and the trainers have them. */

@@ -1,7 +1,7 @@
 /**
  * Where a session's problems come from: the built-in picture tasks, made from seeds, or a data set of the user's own
  * (src/runner/data/dataSource.ts). A source is a pure function of its arguments: the same cursor and settings give the
- * same problems, and a problem is found again by its id, so that a snapshot needs to hold no problem.
+ * same problems, and a problem can be looked up by its id, so snapshots hold no problems.
  */
 import type { Problem } from "../tasks/problem";
 import { FAMILY_NAMES } from "../tasks/problem";

@@ -1,9 +1,8 @@
 /**
  * The data of stage 1 (SRPO, section 3.2): the policy answers by itself, a teacher that sees the ground truth writes
  * the reflection, and the refined solution follows from it. About 30 % of the first answers should be right and 70 %
- * wrong: answers beyond either share are passed over until twice as many as wanted have been seen; from then on
- * whatever comes is taken, so that a policy that is nearly always right (or wrong) still gets its data, and the split
- * is reported.
+ * wrong: answers beyond either share are skipped until twice as many as needed have been seen; after that every answer
+ * is taken, so a policy that is nearly always right (or wrong) still gets its data. The split is reported.
  *
  * Departs from the released records, which lack the second <think> block: ours have it (facts of the format).
  */

@@ -1,7 +1,8 @@
 /**
  * Learning-rate schedules. Stage 1 follows the released SRPO recipe: linear warm-up over the first tenth
  * of the steps, then half a cosine down to 0 (as `get_cosine_schedule_with_warmup` of transformers, one
- * half period). GRPO keeps its rate constant, as the paper does.
+ * half period). GRPO holds its rate for the first half of its steps, then lowers it to `floor`; a floor of 1 keeps it
+ * constant, as the paper does.
  */
 
 /**

@@ -69,7 +69,7 @@ export interface SessionOptions {
 const FIRST_KL_MAX = 1e-4;
 
 export class Session {
-  /** Group whose new log-probabilities come along after an update; null: none, which saves a forward pass. */
+  /** Group to re-evaluate after each update; null: none, which saves a forward pass. */
   observedGroup: number | null = null;
   #settings: Settings;
   #stage: Stage;
@@ -138,8 +138,8 @@ export class Session {
     const next = configure(this.#settings, patch);
     if (next.freezeVision !== this.#settings.freezeVision)
       throw new Error(
-        "settings: freezeVision is fixed when a run opens (it decides which parameters have gradients); open the " +
-          "run anew to change it",
+        "settings: freezeVision is fixed when a run opens (it decides which parameters have gradients); reopen the " +
+          "run to change it",
       );
     this.#settings = next;
     return next;

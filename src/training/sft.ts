@@ -1,6 +1,6 @@
 /**
  * Stage 1, reflection SFT: first the data set (the policy's own answers, the teacher's reflections), then steps on it.
- * The loss covers every response token, the prompt none; examples are shuffled anew each epoch; the learning rate
+ * The loss covers every response token, the prompt none; examples are reshuffled each epoch; the learning rate
  * is a cosine with warm-up.
  */
 import type { EncodedPrompt, FeatureBank } from "../policy/layers/packing";

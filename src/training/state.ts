@@ -1,9 +1,9 @@
 /**
  * Everything a session knows besides the weights, as plain data: what is restored from here continues
  * bit for bit. Randomness is in it as counters (randomStreams.ts), the data cursor as a count of problems
- * taken, problems as ids (src/tasks makes them again), and a step under way as the tokens it sampled:
- * scores and advantages are pure functions of these and of the step's frozen settings, so they are
- * computed anew and cannot disagree.
+ * taken, problems as ids (src/tasks rebuilds them), and a step under way as the tokens it sampled:
+ * scores and advantages are pure functions of these and of the step's frozen settings, so they are recomputed and
+ * cannot disagree.
  */
 import { z } from "zod";
 import { STAGES, type StepMetrics } from "./records";

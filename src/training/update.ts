@@ -4,15 +4,15 @@
  * GRPO (DeepSeekMath eq. 3, with SRPO's clamps): the loss is Σ w·(clipped surrogate + β·k3) over response tokens; the
  * weights w carry the aggregation (src/srpo/aggregation.ts) and are those of the whole step.
  *
- * With one inner epoch the old log-probabilities are those of this very forward pass: the ratio is 1 everywhere,
+ * With one inner epoch the old log-probabilities are those of the current forward pass: the ratio is 1 everywhere,
  * nothing is ever clipped, and since the advantages of a group add up to 0 the reported loss is about 0.
  * "loss 0, clip 0" is therefore how a healthy on-policy run looks: the gradient, A·∇log π, is not 0; watch grad_norm
  * and the rewards instead. With more epochs the log-probabilities of the first forward are kept as the old ones.
  * The rollout's own log-probabilities do not serve as the old ones: the sampler's cached decode and the packed forward
- * agree to rounding only, and less with keys and values in f16. So the tokens come from a policy a little beside the
- * one that is trained, which no ratio corrects: the update is on-policy but for `samplerKl`, which is measured for
- * nothing where there is no KL term (the kernel's reference input is free then). The tiny test policy has 1e-13 with a
- * cache in f32 and 1e-8 in f16; a value that can be seen beside the KL that a step makes, 1e-3 say, means that
+ * agree up to rounding, and less closely with an f16 cache. The tokens therefore come from a policy slightly different
+ * from the one being trained, and no ratio corrects for it: the update is on-policy except for `samplerKl`, which costs
+ * nothing to measure where there is no KL term (the kernel's reference input is free then). The tiny test policy shows
+ * 1e-13 with an f32 cache and 1e-8 with f16; a value comparable to the KL of a step, 1e-3 say, means that
  * `rollout.cache` should be f32.
  *
  * SFT: negative log-likelihood, mean over all response tokens of the batch; the prompt carries no loss.

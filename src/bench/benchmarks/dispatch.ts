@@ -1,6 +1,6 @@
 /**
  * What a dispatch costs the thread that records it: a chain of small sums, recorded once and replayed as the training
- * and decode steps are, against the same recorded anew each time and against stock TensorFlow.js. The kernels
+ * and decode steps are, against the same work recorded each time and against stock TensorFlow.js. The kernels
  * themselves take no time worth the name. Only WebGPU has dispatches.
  */
 import { type Benchmark, raceAll } from "../benchmark";
@@ -11,7 +11,7 @@ const LENGTH = 200;
 
 export const dispatch: Benchmark = {
   name: "dispatch",
-  description: "on webgpu: host time a dispatch, replayed and recorded anew",
+  description: "on webgpu: host time per dispatch, replayed and recorded each time",
   async run(setting) {
     if (setting.backend !== "webgpu")
       return {

@@ -1,7 +1,7 @@
 /**
  * Each kernel alone at the nano policy's sizes, next to the composition of stock operations that stands for it, and as
  * a share of what the device was measured to do in this very run: bytes a second of a plain copy, operations a second
- * of our product of 1024³. A kernel whose tensors fit a cache may move more than a large copy does.
+ * of our matmul of 1024³. A kernel whose tensors fit a cache may move more than a large copy does.
  */
 import { type Benchmark, each, raceAll, type Workload } from "../benchmark";
 import type { JobOf } from "../job";
@@ -21,8 +21,8 @@ const COPY: Workload = {
   rate: { perUnit: (2 * COPIED) / 1e9, unit: "GB/s" },
   runners: each(copy, ["ours"]),
 };
-export const PRODUCT: Workload = {
-  title: `product of ${SIDE}³`,
+export const PEAK_MATMUL: Workload = {
+  title: `matmul of ${SIDE}³`,
   rate: { perUnit: (2 * SIDE ** 3) / 1e9, unit: "GFLOP/s" },
   runners: each(product, ["ours"]),
 };
@@ -38,7 +38,7 @@ export const kernels: Benchmark = {
         runners: each({ kind: "kernel", name }, ["ours", "tfjs"]),
       }),
     );
-    const outcome = await raceAll("kernels", setting, [COPY, PRODUCT, ...named], {
+    const outcome = await raceAll("kernels", setting, [COPY, PEAK_MATMUL, ...named], {
       repetitions: setting.quick ? 3 : 7,
       repetitionMs: 30,
       maxUnits: 500,
@@ -46,7 +46,7 @@ export const kernels: Benchmark = {
       tolerance: 0,
     });
     const bandwidth = 1e9 * rateOf(outcome.measurements, COPY.title);
-    const peak = 1e9 * rateOf(outcome.measurements, PRODUCT.title);
+    const peak = 1e9 * rateOf(outcome.measurements, PEAK_MATMUL.title);
     return {
       ...outcome,
       measurements: outcome.measurements.map((row) => withNeeds(row, bandwidth, peak)),

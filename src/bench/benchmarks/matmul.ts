@@ -34,7 +34,7 @@ const F16_TOLERANCE = 2e-2;
 
 export const matmul: Benchmark = {
   name: "matmul",
-  description: "the products of a training step, in GFLOP/s; on webgpu also each variant of ours",
+  description: "the matrix products of a training step, in GFLOP/s; on webgpu also each of our variants",
   async run(setting) {
     const options = {
       repetitions: setting.quick ? 5 : 9,

@@ -1,8 +1,8 @@
 /**
  * One step of supervised training on the nano policy's decoder: forward, backward, clip by global norm, AdamW. Our side
- * packs and uploads the batch anew in every step, as the session does; the peers' inputs lie on the device already. The
+ * packs and uploads the batch in every step, as the session does; the peers' inputs lie on the device already. The
  * wasm backend also takes the step with two workers; both of ours then take it in micro-batches of half the rows. How
- * the cost grows with sequence length and model size is measured on our side alone. A product of 1024³ in the same run
+ * the cost grows with sequence length and model size is measured on our side alone. A matmul of 1024³ in the same run
  * is the yardstick of its arithmetic.
  */
 import { type Benchmark, each, type Runner, raceAll, type Workload } from "../benchmark";
@@ -10,7 +10,7 @@ import { AS_IN_TRAINING } from "../comparison";
 import type { DecoderShape, Job } from "../job";
 import { figure } from "../tables";
 import { largeShape, nanoShape, trainingFlops } from "../workload";
-import { PRODUCT, rateOf } from "./kernels";
+import { PEAK_MATMUL, rateOf } from "./kernels";
 
 const LENGTH = 64;
 /** Growth is measured at this many sequences. */
@@ -63,12 +63,12 @@ export const trainStep: Benchmark = {
     const workloads = setting.quick || setting.small ? [compared(8)] : [...growth, compared(8), compared(32)];
     const large = await largeShape();
     const all = [...(setting.large ? [compared(8, "twenty times nano", large)] : []), ...workloads];
-    const outcome = await raceAll("train-step", setting, [PRODUCT, ...all], {
+    const outcome = await raceAll("train-step", setting, [PEAK_MATMUL, ...all], {
       repetitions: setting.quick ? 3 : 5,
       ...(setting.quick ? { repetitionMs: 0, maxUnits: 1, warmUpMs: 0 } : AS_IN_TRAINING),
       tolerance: 1e-3,
     });
-    const peak = rateOf(outcome.measurements, PRODUCT.title);
+    const peak = rateOf(outcome.measurements, PEAK_MATMUL.title);
     const notes = outcome.measurements
       .filter(({ contender, workload }) => contender === "ours" && all.some(({ title }) => title === workload))
       .flatMap(({ workload, milliseconds }) => {
@@ -78,7 +78,7 @@ export const trainStep: Benchmark = {
         const rate = (1000 * operations) / milliseconds.median;
         return [
           `${workload}: ${figure(operations)} GFLOP a step, ${figure(rate)} GFLOP/s, ` +
-            `${figure((100 * rate) / peak)} % of the product of 1024³.`,
+            `${figure((100 * rate) / peak)} % of the matmul of 1024³.`,
         ];
       });
     return { ...outcome, notes };

@@ -19,7 +19,7 @@ import type { FullSizeFigures, FullSizeWork } from "./work";
 
 const LOSS = lossOptions(defaultSettings);
 
-/** @param onProgress told what is going on */
+/** @param onProgress receives progress messages */
 export async function measureOurs(
   backendName: BackendName,
   packing: WeightFormat,

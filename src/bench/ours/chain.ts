@@ -1,5 +1,6 @@
 /**
- * A sum of many terms, one small dispatch each: what a dispatch costs the calling thread, recorded anew or replayed.
+ * A sum of many terms, one small dispatch each: what a dispatch costs the calling thread, recorded each time or
+ * replayed.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../tensor/backend";

@@ -23,7 +23,7 @@ export async function openOurs(name: BackendName): Promise<Library> {
   };
 }
 
-/** "lavapipe (CPU), products by registerTiles". */
+/** "lavapipe (CPU), matmul by registerTiles". */
 function adapterOf({ description: { adapter, matmul } }: Backend): string {
   return matmul === undefined ? adapter : `${adapter}, matmul by ${matmul}`;
 }

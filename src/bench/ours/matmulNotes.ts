@@ -12,7 +12,7 @@ export function matmulNotes(backend: Backend): readonly string[] {
   const configs = adapter.fragments?.configs ?? [];
   const trials = backend.matmulTuning?.trials ?? [];
   return [
-    `Variants of the product that this adapter can run: ${offeredVariants(adapter).offered.join(", ")}.`,
+    `Matmul variants that this adapter can run: ${offeredVariants(adapter).offered.join(", ")}.`,
     "Subgroup-matrix configurations that the driver offers: " +
       `${configs.length === 0 ? "none" : configs.map(describeConfig).join(", ")}.`,
     ...trials.map(

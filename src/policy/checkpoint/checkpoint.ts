@@ -1,9 +1,8 @@
 /**
  * Opening a Hugging Face folder: config.json, then either model.safetensors or the shards that
- * model.safetensors.index.json names; tensors under one canonical name, checked against the configuration
- * before anything is used, so that a config that fits no checkpoint is told at once and by name. Opening reads
- * headers only; tensors are read when they are asked for, in pieces of whole rows, so that a checkpoint of any
- * size passes through a few MB of memory.
+ * model.safetensors.index.json names; tensors under one canonical name, checked against the configuration before
+ * anything is used: a configuration that does not fit is reported immediately, by name. Opening reads headers only;
+ * tensors are read on demand, in pieces of whole rows, so a checkpoint of any size needs a few MB of memory.
  */
 import { z } from "zod";
 import { CheckpointError, type CheckpointFiles } from "./checkpointFiles";
@@ -42,7 +41,7 @@ export interface TensorRows {
   readonly values: Float32Array;
 }
 
-/** At most so many names are listed in one message. */
+/** Maximum number of names listed in one message. */
 const MOST_NAMES = 6;
 
 function listed(names: readonly string[]): string {

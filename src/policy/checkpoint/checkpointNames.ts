@@ -1,5 +1,5 @@
 /**
- * Tensor names of a Qwen2.5-VL checkpoint. Two layouts are met: `model.layers…`, `visual…` (as published, and what we
+ * Tensor names of a Qwen2.5-VL checkpoint. There are two layouts: `model.layers…`, `visual…` (as published, and what we
  * write) and `model.language_model.layers…`, `model.visual…` (transformers' module names). The first is canonical.
  */
 import type { PolicyConfig } from "./config";

@@ -1,7 +1,7 @@
 /**
  * The files of a checkpoint in the layout of the hub: one model.safetensors, or shards
- * `model-00001-of-00003.safetensors` of at most so many bytes with model.safetensors.index.json beside them. Planning
- * knows sizes only; whoever writes streams each tensor's bytes after its shard's head.
+ * `model-00001-of-00003.safetensors` up to a size limit, with model.safetensors.index.json beside them. Planning needs
+ * sizes only; the writer streams each tensor's bytes after its shard's header.
  */
 import { inFileOrder, planBytes, safetensorsHead, type TensorPlan } from "./safetensorsWriter";
 

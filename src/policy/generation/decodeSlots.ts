@@ -1,7 +1,7 @@
 /**
  * The tables of a window of decode steps: one slot for each response being written, and what the sampler fills. Between
- * windows the slots are written anew in place, so that responses come and go while shapes, and with them the recorded
- * step, stay the same. An empty slot sees nothing, stores nothing and counts as done.
+ * windows the tables are rewritten in place: responses come and go, while shapes, and with them the recorded step, stay
+ * the same. An empty slot sees nothing, stores nothing and counts as done.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend, DataType } from "../../tensor/backend";
@@ -33,7 +33,7 @@ export class DecodeSlots {
   ) {
     if (larger !== null && (count > larger.count || steps > larger.steps))
       throw new Error(
-        `DecodeSlots: ${count} decodeSlots of ${steps} steps do not fit the memory of ${larger.count} of ` +
+        `DecodeSlots: ${count} slots of ${steps} steps do not fit the memory of ${larger.count} of ` +
           `${larger.steps}.`,
       );
     const table = (shape: readonly number[], type: DataType, of: (decodeSlots: DecodeSlots) => Tensor): Tensor =>

@@ -1,9 +1,9 @@
 /**
  * Sampling groups of responses. Each prompt is computed once for its whole group (prefill.ts); responses are written in
  * slots (groupCache.ts), and a slot whose response has finished is taken by the next one, of the same prompt or a later
- * one. Every decode step is the same: feed the last prompt token or the token just sampled, cacheOffset the cache by
- * one row, sample on the device. The host looks every `LOOK_EVERY` tokens, in one read-back: it takes what was sampled,
- * retires responses that have finished, and slots others. Without anything to stop at it looks once.
+ * one. Every decode step is the same: feed the last prompt token or the token just sampled, extend the cache by one
+ * row, sample on the device. The host looks every `LOOK_EVERY` tokens, in one read-back: it takes what was sampled,
+ * retires responses that have finished, and starts others in their slots. Without anything to stop at it looks once.
  *
  * A response's tokens depend on the weights, its prompt, (seed, step) and its row id: not on the slots there are, nor
  * on what else is in flight.
@@ -140,7 +140,7 @@ export async function generateRollout(
       decodeSlots.begin(active.rows, ahead);
       for (let step = 0; step < ahead; step++) {
         decodeStep(model, step, decodeSlots, cache.layers, options);
-        backend.flush(); // the device computes this token while the host goes on
+        backend.flush(); // the device computes this token while the host continues
       }
       steps += ahead;
       const { tokens, logprobs, entropies } = decodeSlots.buffers;

@@ -14,7 +14,7 @@ import { paddedSize } from "../layers/packing";
 export const CACHE_FORMATS = ["f32", "f16"] as const;
 export type CacheFormat = (typeof CACHE_FORMATS)[number];
 
-/** Where nobody asks for a number of slots, responses being written and their prompts take at most so many bytes. */
+/** Maximum number of bytes of responses being written and their prompts, unless a number of slots is requested. */
 const SLOT_BYTES = 2 ** 31;
 
 export interface CacheNeeds {

@@ -6,7 +6,7 @@ import type { Decoder, KvCache } from "../layers/decoder";
 import type { MropeAngles } from "../layers/mrope";
 import { type EncodedPrompt, type FeatureIndex, paddedSize, promptAngles, referFeatures } from "../layers/packing";
 
-/** Prompts go through the decoder together up to so many tokens: memory only, the result is the same. */
+/** Maximum number of tokens of prompts in one pass of the decoder; it bounds memory and changes no result. */
 export const PREFILL_TOKENS = 2048;
 
 export interface PrefillModel {

@@ -1,7 +1,7 @@
 /**
  * Multimodal rotary positions (M-RoPE) of Qwen2.5-VL, on the host. A token has three positions (time, height, width):
  * equal for text; for the cell (row, col) of an image's merged grid, starting at s: t = s + frame, h = s + row,
- * w = s + col, and the text after it goes on at s + max(rows, cols). Frequencies are shared out among the three by
+ * w = s + col, and the text after it continues at s + max(rows, cols). Frequencies are shared out among the three by
  * `mropeSection`. Follows transformers 5.18 (`get_rope_index`), for still images.
  */
 import type { ImageGrid } from "./imagePatches";

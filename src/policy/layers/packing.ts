@@ -8,7 +8,7 @@
  * running each prompt+response alone.
  *
  * Where steps are recorded, a batch is padded up to one of few sizes, so that few recordings serve all batches: padding
- * rows see nothing, are seen by nobody, have no target, and so add exact zeros to every gradient.
+ * rows see nothing, are seen by no row, have no target, and so add exact zeros to every gradient.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../tensor/backend";
@@ -194,7 +194,7 @@ export function promptAngles(
 
 /**
  * Upload packed rows. The batch owns `vision` (disposed with it), not `features`.
- * @param capacity take the memory of such a batch
+ * @param capacity allocate as much memory as this batch needs
  */
 export function uploadBatch(
   backend: Backend,

@@ -1,11 +1,11 @@
 /**
- * Features of full-size pictures, kept on the device from step to step while the tower is frozen: a data set comes
- * round every epoch, and the tower costs as much as the decoder on a prompt. Least recently used go first beyond a
- * number of bytes.
+ * Features of full-size pictures, kept on the device from step to step while the tower is frozen: a data set repeats
+ * every epoch, and the tower costs as much as the decoder on a prompt. Least recently used go first beyond a number of
+ * bytes.
  *
- * A kept picture goes through the tower alone, so that its features do not depend on its company, and a run that is
- * resumed with nothing kept makes the same bits. Small pictures (the nano policies') go together and are not kept: the
- * tower is quick.
+ * A kept picture goes through the tower alone, so its features do not depend on the other pictures, and a run resumed
+ * with an empty cache gives the same bits. Small pictures (the nano policies') go together and are not kept: the tower
+ * is quick.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../tensor/backend";

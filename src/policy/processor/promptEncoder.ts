@@ -1,6 +1,6 @@
 /**
  * From a question and a picture to token ids and patches: the folder's chat template, tokenizer and image processor
- * put together, and checked to be of one make.
+ * put together, and checked against each other.
  */
 
 import type { CheckpointFiles } from "../checkpoint/checkpointFiles";
@@ -23,7 +23,7 @@ export class PromptEncoder {
 
   /**
    * Null when the folder has no tokenizer.json.
-   * @param maxPixels at most so many pixels a picture; null: as the folder says.
+   * @param maxPixels maximum number of pixels per picture; null: as the folder says.
    * @throws ConfigError when the preprocessor does not fit config.json
    */
   static async open(

@@ -1,7 +1,6 @@
 /**
- * Text to token ids and back, from a folder's tokenizer.json and tokenizer_config.json (the `tokenizers` format, read
- * by
- * @huggingface/tokenizers). Two kinds matter here: byte-level BPE (the published checkpoints) and WordLevel (the nano
+ * Text to token ids and back, from a folder's tokenizer.json and tokenizer_config.json (read by
+ * `@huggingface/tokenizers`). Two kinds matter here: byte-level BPE (the published checkpoints) and WordLevel (the nano
  * policy: one white-space word, one token), whose ids decode by a table look-up with single spaces between words.
  */
 import { Tokenizer } from "@huggingface/tokenizers";

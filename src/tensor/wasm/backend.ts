@@ -1,7 +1,7 @@
 /**
  * The wasm backend: our AssemblyScript SIMD kernels in the memory of TensorFlow.js' wasm backend, one thread.
- * It computes at once, so there is nothing to flush or lose. No JavaScript Math takes part: the same inputs give the
- * same bits on every machine that runs the same build of the kernels (assembly/math.ts, `madd`).
+ * Kernels run synchronously, so there is nothing to flush and no device to lose. JavaScript's Math is not used: the
+ * same inputs give the same bits on every machine that runs the same build of the kernels (assembly/math.ts, `madd`).
  */
 import { type Tensor, util } from "@tensorflow/tfjs-core";
 import type { Backend, BackendCounters } from "../backend";

@@ -71,7 +71,7 @@ export async function locateBinaries(fused: boolean | null = null): Promise<Wasm
   return { tfjs: addresses.tfjs, kernels: new Uint8Array(await response.arrayBuffer()), fused: fuses };
 }
 
-/** Built-in modules are asked for at run time, so that a bundler for browsers never meets them. */
+/** Loads built-in modules at run time; a bundler for browsers never sees them. */
 function nodeBinaries(fused: boolean | null): WasmBinaries {
   const { readFileSync, existsSync } = process.getBuiltinModule("node:fs");
   const { createRequire } = process.getBuiltinModule("node:module");

@@ -1,6 +1,6 @@
 /**
  * Tensors in the memory of TensorFlow.js' wasm backend: one backend instance, and so one memory, for each backend.
- * Growth of that memory detaches its ArrayBuffer, so typed arrays are made anew for each use.
+ * Growing that memory detaches its ArrayBuffer, so every use creates new typed arrays.
  */
 
 import { BackendWasm, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
@@ -44,7 +44,7 @@ export class WasmMemory {
   }
 
   /**
-   * Starts TensorFlow.js' wasm backend (SIMD, one thread) and our kernels on its memory; `onKernel` hears of every
+   * Starts TensorFlow.js' wasm backend (SIMD, one thread) and our kernels on its memory; `onKernel` is called for every
    * kernel run; `fused` as in binaries.ts.
    */
   static async open(onKernel: () => void, fused: boolean | null): Promise<WasmMemory> {
@@ -91,7 +91,7 @@ export class WasmMemory {
         `A tensor of shape [${shape.join(", ")}] needs ${bytes} bytes; the wasm memory holds ${this.liveBytes} ` +
           "and cannot grow by that. Use a smaller batch.",
       );
-    // TensorFlow.js passes sizes on modulo 2^32 and takes address 0 for an answer: both are failures.
+    // TensorFlow.js truncates sizes modulo 2^32 and accepts address 0; both mean failure.
     if (bytes >= 2 ** 32) throw full();
     const tensor = engine().makeTensorFromTensorInfo(this.tfjs.makeOutput([...shape], dtype), this.tfjs);
     this.liveBytes += bytes;

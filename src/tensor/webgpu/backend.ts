@@ -36,8 +36,8 @@ export interface WebGpuBackendOptions {
   /** Kernel variants for a GPU on a CPU adapter or the reverse; for tests and measurements. */
   readonly kernelsFor?: "software" | "gpu";
   /**
-   * The variant of the matrix product (kernels/matmul), or "tuned" to measure them. By default register tiles on CPU
-   * adapters, and on GPUs what the tuner chooses. Products that a variant is not written for are left to the plain one.
+   * The matmul variant (kernels/matmul), or "tuned" to measure them. By default broadcast or register tiles on CPU
+   * adapters, and on GPUs what the tuner chooses. The plain variant computes whatever a variant is not written for.
    */
   readonly matmul?: MatmulOption;
   /**
@@ -47,10 +47,10 @@ export interface WebGpuBackendOptions {
   readonly tuning?: { readonly store: TuningStore; readonly environment: string };
   /** Subgroup matrices in another spelling than the device's, or emulated; for tests. */
   readonly fragments?: FragmentSupport;
-  /** Bind at most so many bytes of a weight at once, as an adapter with a lower limit would; for tests. */
+  /** Maximum number of bytes of a weight in one binding, to imitate an adapter with a lower limit; for tests. */
   readonly weightBindingBytes?: number;
   /**
-   * false: run every step's code anew instead of replaying recorded steps; for tests and measurements. Default true.
+   * false: run every step's code again instead of replaying recorded steps; for tests and measurements. Default true.
    */
   readonly record?: boolean;
 }
@@ -91,7 +91,7 @@ function isTuned({ matmul, kernelsFor }: WebGpuBackendOptions, { traits }: Opene
   return matmul === "tuned" || (matmul === undefined && kernelsFor === undefined && !traits.software);
 }
 
-/** @throws Error when the wished variant of the product cannot run, naming what the adapter lacks */
+/** @throws Error when the requested matmul variant cannot run, naming what the adapter lacks */
 function traitsFor(
   { traits }: OpenedDevice,
   { kernelsFor, matmul, fragments, weightBindingBytes }: WebGpuBackendOptions,
@@ -183,13 +183,13 @@ export class WebGpuBackend implements Backend {
     };
   }
 
-  /** How the variants of the product were chosen; null where none was measured. */
+  /** How the matmul variants were chosen; null if none was measured. */
   get matmulTuning(): MatmulTuning | null {
     return this.tuned;
   }
 
   /**
-   * Measure the variants of the product and use the fastest from here on, or those that were kept. Before any other
+   * Measures the matmul variants, or loads the stored choice, and uses the fastest from here on. Call before any other
    * work.
    */
   async tuneMatmul(tuning: WebGpuBackendOptions["tuning"] | null): Promise<void> {

@@ -37,7 +37,7 @@ export interface AdapterTraits {
   readonly workPerDispatch: number;
   /** Dispatches recorded before they are submitted without being asked. */
   readonly dispatchesPerSubmit: number;
-  /** Bind at most so many bytes of a weight at once, where the device's own limit is no less. */
+  /** Maximum number of bytes of a weight in one binding, unless the device's own limit is lower. */
   readonly weightBindingBytes: number;
   /** Which variant makes which matrix product. */
   readonly matmul: MatmulVariants;

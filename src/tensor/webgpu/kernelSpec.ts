@@ -21,7 +21,7 @@ export interface KernelSpec {
   readonly threads: number;
   /**
    * WGSL with `fn kernel(group: u32, lane: u32)`: `group` is the same for all invocations of a workgroup
-   * and always inside the range that was asked for, `lane` is in [0, THREADS). With subgroups enabled:
+   * and always inside the requested range, `lane` is in [0, THREADS). With subgroups enabled:
    * `fn kernel(group, lane, subgroup, subgroups, subgroupLane, subgroupSize)`, all u32: which of how many subgroups of
    * the workgroup, which lane of how many.
    */

@@ -10,7 +10,7 @@ import { type Timing, TUNED_SHAPES } from "./kernels/matmul/tuner";
 import type { MatmulAdapter, MatmulVariantName } from "./kernels/matmul/variant";
 import { weightAccess } from "./kernels/weightAccess";
 
-/** One measurement runs about so long, and is the best of so many. */
+/** Target length of one measurement and number of tries; the best counts. */
 const MEASURED_MS = 6;
 const ROUNDS = 3;
 const MAX_REPETITIONS = 200;
@@ -91,7 +91,7 @@ export class MatmulTiming implements Timing {
     for (let i = 0; i < times; i++) runMatmul(this.dispatcher, product, plan);
   }
 
-  /** Made when the kind is first asked for, with numbers that depend on nothing but their place. */
+  /** Created on first use of the kind; each value depends on its index alone. */
   private inputsOf(kind: MatmulKind): Inputs {
     const known = this.inputs.get(kind);
     if (known) return known;

@@ -33,7 +33,7 @@ export class ParameterRing {
     return SLOTS - this.next;
   }
 
-  /** Begin anew. Everything filled so far must have been submitted. */
+  /** Start over. Everything filled so far must have been submitted. */
   restart(): void {
     this.next = 0;
     this.uploaded = 0;

@@ -1,14 +1,14 @@
 /**
  * Recorded steps. The first run of a piece of work keeps its dispatches with their bind groups; a replay puts them into
- * the current pass, and runs none of the work's own code. Whoever asked for the replay flushes or reads after it:
+ * the current pass, and runs none of the work's own code. The caller flushes or reads after the replay:
  * several replays may share an encoder, one upload of parameters and one submit.
  *
  * What may differ from run to run:
  *  - inputs, the caller's tensors: dispatches that bind one get the bind group for the new one;
  *  - outputs, tensors that outlive the work: each run makes new ones (of tfjs' pool), bound in the same way;
- *  - options in `DynamicOptions`, which kernels give as functions: their parameters are encoded anew.
+ *  - options in `DynamicOptions`, which kernels give as functions: their parameters are re-encoded.
  * Everything in between lives in the arena and stays where it was; weights and gradients are bound as they were found,
- * and a replay refuses to go on when one of them has been disposed.
+ * and a replay throws when one of them has been disposed.
  *
  * Work of one key takes its memory in one order, so a recording of new shapes finds the buffers of the largest before
  * it; `reserve` runs the work without its dispatches, to have them from the start.
@@ -263,7 +263,7 @@ export class WebGpuRecorder implements Recorder {
   }
 }
 
-/** Encode the parameters of a dispatch anew, in place: the words are its own. */
+/** Re-encode the parameters of a dispatch in place; it owns the words. */
 function change(dispatch: Dispatch | undefined, dynamicOptions: DynamicOptions): void {
   if (dispatch !== undefined && typeof dispatch.params === "function")
     writeValues(dispatch.words, dispatch.kernel.paramTypes, dispatch.params(dynamicOptions));

@@ -2,8 +2,8 @@
  * Tensors of the WebGPU backend as ranges of GPU buffers. A tensor either owns a buffer of tfjs' pool or is a
  * view: a range of another tensor's buffer, kept in our own table dataId → range. A buffer may be larger than its
  * tensor: a packed batch seldom repeats its size, so buffers of passing tensors get some headroom, and a free one is
- * taken for any tensor that half fills it (arena.ts). Whoever knows how large a batch may become says so (`capacity`,
- * `Recorder.reserve`): then the first step takes all that the later ones need.
+ * taken for any tensor that half fills it (arena.ts). Callers that know the maximum batch size pass it (`capacity`,
+ * `Recorder.reserve`); the first step then allocates everything later steps need.
  */
 import { engine, type Tensor, util } from "@tensorflow/tfjs-core";
 import type { BackendCounters, DataType } from "../backend";
@@ -23,7 +23,7 @@ const FREE_SHARE_KEPT = 0.25;
  */
 const EXACT_FROM_BYTES = 8 * 2 ** 20;
 
-/** Passing tensors below that size are made so much larger than asked for. */
+/** Temporary tensors below that size get buffers this many times larger. */
 const HEADROOM = 1.25;
 
 interface View extends BufferBinding {
@@ -280,7 +280,7 @@ function firstAtLeast(ascending: readonly number[], least: number): number {
   return low;
 }
 
-/** Bytes of the buffer for a tensor: at least one binding unit, at most an eighth more than asked for. */
+/** Bytes of the buffer for a tensor: at least one binding unit, at most an eighth more than requested. */
 function bufferBytes(bytes: number): number {
   if (bytes <= BINDING_ALIGNMENT) return BINDING_ALIGNMENT;
   const step = Math.max(BINDING_ALIGNMENT, 2 ** (Math.floor(Math.log2(bytes)) - 3));

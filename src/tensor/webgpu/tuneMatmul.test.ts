@@ -135,7 +135,7 @@ describe("the kept choice", () => {
     expect((await run(store, "adapter | driver 1", device)).table.fewRows).toBe("registerTiles");
   });
 
-  it("that is damaged is told, measured anew and replaced", async () => {
+  it("that is damaged is reported, measured again and replaced", async () => {
     for (const [text, why] of [
       ["{", /no JSON/],
       ['{"version":2,"choices":[]}', /version/],
@@ -153,7 +153,7 @@ describe("the kept choice", () => {
     }
   });
 
-  it("naming a variant that the adapter cannot run is measured anew", async () => {
+  it("naming a variant that the adapter cannot run is measured again", async () => {
     const store = memory(
       JSON.stringify({ version: 1, choices: [{ identity: "adapter | driver 1", table: uniformTable("subgroups") }] }),
     );
@@ -167,7 +167,7 @@ describe("the kept choice", () => {
     expect([from, notes.some((note) => /names subgroups/.test(note))]).toEqual(["measured", true]);
   });
 
-  it("that cannot be kept is told, and used", async () => {
+  it("that cannot be stored is reported, and used", async () => {
     const { table, notes } = await run({
       read: () => Promise.reject(new Error("no right to read")),
       write: () => Promise.reject(new Error("disk full")),

@@ -1,4 +1,4 @@
-/** The choice of product variants for an adapter: as it was kept, else measured and then kept. */
+/** The choice of matmul variants for an adapter: loaded if it was stored, else measured and stored. */
 import { type MatmulTable, matmulVariant } from "./kernels/matmul/choice";
 import { type Timing, type Trial, tune } from "./kernels/matmul/tuner";
 import { parseTuningRecord, type TuningRecord, type TuningStore, withChoice } from "./kernels/matmul/tuningRecord";
@@ -42,7 +42,7 @@ export async function tuneMatmul({
   if (kept) {
     const unable = Object.values(kept.table).find((name) => matmulVariant(name).lacks(adapter) !== null);
     if (unable === undefined) return { table: kept.table, from: "kept", trials: [], notes };
-    notes.push(`The kept choice of matmul variants names ${unable}, which this adapter cannot run: measured anew.`);
+    notes.push(`The kept choice of matmul variants names ${unable}, which this adapter cannot run: measured again.`);
   }
   const { table, trials, untried } = await tune(adapter, timing, budgetMs, now);
   for (const { kind, variant, refused } of trials)
@@ -73,6 +73,6 @@ async function readRecord(store: TuningStore, notes: string[]): Promise<TuningRe
   }
   const record = parseTuningRecord(text);
   if (record === null || !("damaged" in record)) return record;
-  notes.push(`The kept choice of matmul variants is damaged and is measured anew: ${record.damaged}`);
+  notes.push(`The kept choice of matmul variants is damaged and was measured again: ${record.damaged}`);
   return null;
 }

@@ -1,12 +1,12 @@
 /**
  * Data parallelism: the micro-batches of an update and the prompts of a rollout are dealt to the policy and to replicas
- * of it, each on a backend of its own. Who computes what is decided here; how a replica is reached (threads, browser
- * workers) is the carrier's business (replicaChannel.ts and its users).
+ * of it, each on a backend of its own. This file decides who computes what; how a replica is reached (threads, browser
+ * workers) is up to the carrier (replicaChannel.ts and its users).
  *
  * The result does not depend on how many there are, bit for bit: every micro-batch's gradient is made alone, from zero,
  * and the gradients are summed on the host in the order of the micro-batches; a response's tokens depend on its row id
- * and prompt only. So a replica that fails costs time and nothing else: it is left out from then on, and its jobs are
- * done here.
+ * and prompt only. A replica that fails costs time and nothing else: it is left out from then on, and its jobs run
+ * here.
  *
  * One AdamW, on the policy itself; replicas get the new weights before their next job.
  */
@@ -26,7 +26,7 @@ import {
 } from "./replica";
 
 export interface DataParallelOptions {
-  /** Told when a replica is given up, and why. */
+  /** Called when a replica is dropped, with the reason. */
   readonly onLost?: (message: string) => void;
 }
 
@@ -160,7 +160,7 @@ export class DataParallel {
       this.#replicas = this.#replicas.filter((other) => other !== replica);
       const why = error instanceof Error ? error.message : String(error);
       this.options.onLost?.(
-        `A worker stopped computing: ${why} Its work is done again here, with the same result; training goes on ` +
+        `A worker stopped computing: ${why} Its work is repeated here, with the same result; training continues ` +
           `with ${this.workers === 1 ? "one worker" : `${this.workers} workers`}.`,
       );
       replica.dispose().catch(() => undefined); // it is gone either way

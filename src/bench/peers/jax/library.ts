@@ -54,7 +54,7 @@ function openJob(calls: GpuCalls | null, job: Job): Contender {
     case "chain":
     case "copy":
     case "grpo":
-      throw new Error("jax-js is compared in the product and the training step.");
+      throw new Error("jax-js is compared in matmul and the training step.");
     default:
       return job satisfies never;
   }

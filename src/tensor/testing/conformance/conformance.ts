@@ -9,8 +9,10 @@
 import type { Backend } from "../../backend";
 import { attentionCases } from "./attentionCases";
 import { compareBackends, type ErrorReport } from "./compare";
+import { copyRowsCases, f16CacheCases, ropeToCacheCases } from "./kvCacheCases";
 import { linearMapCases } from "./linearCases";
 import { objectiveCases } from "./objectiveCases";
+import { ropeCases } from "./ropeCases";
 import { stepCases } from "./stepCases";
 
 export { type ErrorReport, type OutputError, relativeError, TOLERANCE } from "./compare";
@@ -24,7 +26,16 @@ export interface ConformanceCase {
 
 /** All cases, in a fixed order with fixed seeds. */
 export function conformanceCases(): ConformanceCase[] {
-  const bodies = [...linearMapCases(), ...attentionCases(), ...objectiveCases(), ...stepCases()];
+  const bodies = [
+    ...linearMapCases(),
+    ...attentionCases(),
+    ...copyRowsCases(),
+    ...ropeCases(),
+    ...ropeToCacheCases(),
+    ...f16CacheCases(),
+    ...objectiveCases(),
+    ...stepCases(),
+  ];
   return bodies.map(([name, body], i) => ({
     name,
     run: (backend, reference) => compareBackends(body, 1000 + i, backend, reference),

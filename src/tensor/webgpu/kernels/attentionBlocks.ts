@@ -3,7 +3,7 @@
  * nearly the same rows: training and prompts. Such an adapter reads memory lane by lane, a test and a load for each,
  * also where all lanes want the same value; loads and barriers are what attention by rows (attentionCode.ts) spends its
  * time on there. Here a workgroup has a few neighbouring rows of one head, each in the registers of a lane, and walks
- * through all that any of them sees. A value is loaded once, each lane another part, and handed round with
+ * through all that any of them sees. A value is loaded once, each lane a different part, and broadcast with
  * `subgroupBroadcast` from constant lanes. No workgroup memory.
  *
  * A row that a lane does not see weighs 0 there, and what a lane sums up does not depend on the rows beside it: it adds

@@ -1,7 +1,7 @@
 /**
  * WGSL of attention over a cache (decoding) for adapters on which a workgroup is one subgroup (oneSubgroup.ts): a lane
  * has the row of one slot. What the rows see first, their prompts, they mostly share: it is walked through together,
- * each value loaded once and handed round (attentionBlocks.ts). What they see second, their own tokens, each lane walks
+ * each value loaded once and broadcast (attentionBlocks.ts). What they see second, their own tokens, each lane walks
  * through alone, all at once. Its keys are loaded in a loop to a run-time bound, as what is written out must be
  * compiled; its values are written out, as a loop would have to choose the sum of each part.
  */

@@ -1,6 +1,6 @@
 /**
  * Adapters on which a workgroup can be just one subgroup of known size: those that are a CPU (lavapipe, SwiftShader),
- * where it pays to load a value once a workgroup and hand it round with `subgroupBroadcast` from a constant lane.
+ * where it pays to load a value once a workgroup and broadcast it with `subgroupBroadcast` from a constant lane.
  */
 import type { MatmulAdapter } from "./matmul/variant";
 

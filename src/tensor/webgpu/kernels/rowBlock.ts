@@ -25,7 +25,7 @@ const each = (count: number, text: Text, between = "\n"): string =>
 export class RowBlock {
   /** vec4s of a head. */
   readonly parts: number;
-  /** Rows that a step of the walk loads: so many that the least share of a load is wasted. */
+  /** Rows that one step of the walk loads, chosen to waste the least of a load. */
   readonly steps: number;
   /**
    * vec4s that a lane loads of a step's rows: element e is part e % parts of row e / parts, and lane e % lanes loads

@@ -3,7 +3,7 @@
  * to two rows a lane × 4 columns a lane of C in registers. Such an adapter (lavapipe, SwiftShader) reads memory lane by
  * lane, a test and a load for each, also where all lanes want the same value; loads, not sums, are what register tiles
  * spend their time on. Here no value is loaded twice in a workgroup: each lane loads a part of A of its own, and the
- * subgroup hands it round with `subgroupBroadcast` from a constant lane, which is one instruction. No workgroup memory,
+ * subgroup broadcasts it with `subgroupBroadcast` from a constant lane, which is one instruction. No workgroup memory,
  * no barriers.
  */
 import { lacksOneSubgroup } from "../oneSubgroup";

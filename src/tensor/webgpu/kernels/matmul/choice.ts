@@ -46,7 +46,7 @@ export function matmulVariant(name: MatmulVariantName): MatmulVariant {
   return VARIANTS[name];
 }
 
-/** What is asked for when a backend is opened: a variant, or "tuned" to measure them (also on CPU adapters). */
+/** What a backend is opened with: a variant, or "tuned" to measure them (also on CPU adapters). */
 export type MatmulOption = MatmulVariantName | "tuned";
 export const MATMUL_OPTIONS: readonly MatmulOption[] = [...MATMUL_VARIANTS, "tuned"];
 
@@ -87,7 +87,7 @@ export function uniformTable(name: MatmulVariantName): MatmulTable {
   };
 }
 
-/** A variant that was asked for cannot run on the adapter. */
+/** The requested variant cannot run on the adapter. */
 export class MatmulError extends Error {
   override readonly name = "MatmulError";
 }

@@ -4,7 +4,7 @@
  *  - few rows of x · Wᵀ (a decoded token): the lanes of a subgroup walk along k side by side, so that they read
  *    neighbouring parts of a row of W, and add up what they have with `subgroupAdd`;
  *  - everything else: a subgroup makes 8 rows × 4 columns a lane; each lane loads a different part of A's rows, and the
- *    subgroup hands the parts round with `subgroupShuffle`. On CPU adapters 4 rows: a shuffle is long code there, and
+ *    subgroup exchanges the parts with `subgroupShuffle`. On CPU adapters 4 rows: a shuffle is long code there, and
  *    eight rows of it take ten seconds to compile.
  *
  * A workgroup may hold subgroups of any size between the adapter's least and most: work is dealt out by the actual
@@ -116,7 +116,7 @@ function loop(orientation: Orientation, rows: number): string {
       ? [(i: number) => `weight4(n${i}, k)`, () => `vec4f(dot(a, b0), dot(a, b1), dot(a, b2), dot(a, b3))`]
       : [(i: number) => `weight4(min(k + ${i}u, last), n)`, () => `a.x * b0 + a.y * b1 + a.z * b2 + a.w * b3`];
   const last = orientation === "NT" ? "params.n" : "params.k";
-  // Each lane loads four k of its own, of every row; the quads past the end are not handed round.
+  // Each lane loads four k of its own, of every row; the quads past the end are not exchanged.
   return `
   ${join(rows, (r) => `let m${r} = min(m + ${r}u, params.m - 1u);`, " ")}
   let last = ${last} - 1u;

@@ -1,6 +1,6 @@
 /**
  * The tuner's choices as they are kept between runs: one entry an adapter, driver and version of this code, the latest
- * few. A record that cannot be read is told and made anew; an entry of another driver or other kernels is not found.
+ * few. An unreadable record is reported and rebuilt; an entry of another driver or other kernels is not found.
  */
 import { z } from "zod";
 import { MATMUL_KINDS, type MatmulTable, matmulVariant } from "./choice";
@@ -52,7 +52,7 @@ export function withChoice(record: TuningRecord | null, identity: string, table:
 
 /**
  * What a choice holds for: the adapter with its driver (as far as it tells), what it offers, where it runs (browser or
- * Node and their version), and the code of the variants itself, so that changed kernels are measured anew.
+ * Node and their version), and the code of the variants itself, so changed kernels are measured again.
  */
 export function tuningIdentity(
   { vendor, architecture, device, description }: GPUAdapterInfo,

@@ -1,6 +1,6 @@
 /**
  * What a variant of the matrix product is: code for the same C[m, n] = Σ_k A·B that suits some adapters and shapes, and
- * says what it needs. Variants share how operands are read and results stored (product.ts), so that each is only its
+ * says what it needs. Variants share how operands are read and results stored (matmul.ts); each variant is only its
  * loops.
  */
 import type { Enable, Operand } from "../../kernelSpec";
@@ -19,7 +19,7 @@ export type MatmulVariantName = (typeof MATMUL_VARIANTS)[number];
 
 export type Orientation = "NT" | "NN" | "TN";
 
-/** One product as it is asked for (orientations: product.ts). */
+/** One matrix product as requested (orientations: matmul.ts). */
 export interface Matmul {
   readonly orientation: Orientation;
   readonly m: number;
