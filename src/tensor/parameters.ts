@@ -10,40 +10,20 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend, Recorder } from "./backend";
 import { FlatBuffers, type ParameterState } from "./flatBuffers";
-import type { AdamWOptions, Weight } from "./kernels";
-import { disposeWeight, emptyWeight, unpackWeight, writeRows } from "./packedWeight";
+import type { AdamWOptions } from "./kernels";
+import { disposeWeight, unpackWeight, writeRows } from "./packedWeight";
+import { type Bound, boundGroup, type Slice } from "./parameterBinding";
 import {
   flatLayout,
   groupShape,
   type MatrixParameter,
   type ParameterGroup,
-  type ParameterPart,
   sizeOf,
   type VectorParameter,
 } from "./parameterGroups";
 
 export type { ParameterState } from "./flatBuffers";
 export type { MatrixParameter, ParameterGroup, ParameterPart, VectorParameter } from "./parameterGroups";
-
-interface Bound {
-  readonly group: ParameterGroup;
-  readonly shape: readonly number[];
-  readonly size: number;
-  /** Elements from the start of theta, or −1 when frozen. */
-  readonly offset: number;
-  readonly value: Tensor | null;
-  readonly grad: Tensor | null;
-  readonly weight: Weight | null;
-  /** A packed group's parts that have not been written to their last row; zeros would be no weights. */
-  readonly missing: Set<string>;
-}
-
-interface Slice {
-  readonly bound: Bound;
-  readonly part: ParameterPart;
-  readonly offset: number;
-  readonly size: number;
-}
 
 export class ParameterSet {
   /** Number of trainable values. */
@@ -253,27 +233,7 @@ export class ParameterSet {
 
   private bind(group: ParameterGroup, offset: number): void {
     if (this.bound.has(group.key)) throw new Error(`Parameter group ${group.key} is defined twice.`);
-    const shape = groupShape(group);
-    const { backend } = this;
-    const [out = 0, columns] = shape;
-    const packed = offset < 0 && columns !== undefined && group.format !== undefined && group.format !== "f32";
-    const trained = offset >= 0 ? this.flat : null;
-    const value = packed ? null : trained !== null ? backend.view(trained.theta, offset, shape) : backend.zeros(shape);
-    const bound: Bound = {
-      group,
-      shape,
-      size: sizeOf(shape),
-      offset,
-      value,
-      grad: trained === null ? null : backend.view(trained.grad, offset, shape),
-      weight:
-        columns === undefined
-          ? null
-          : value !== null
-            ? { format: "f32", out, in: columns, values: value }
-            : emptyWeight(backend, out, columns, group.format ?? "f32"),
-      missing: new Set(packed ? group.parts.map((part) => part.name) : []),
-    };
+    const bound = boundGroup(this.backend, this.flat, group, offset);
     this.bound.set(group.key, bound);
     let start = 0;
     for (const part of group.parts) {
