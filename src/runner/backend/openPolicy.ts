@@ -4,7 +4,7 @@ import { type LoadOptions, Policy } from "../../policy/policy";
 import type { Backend, BackendName } from "../../tensor/backend";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
 import { type Arguments, UsageError } from "../arguments/usage";
-import { BACKEND_NAMES, openNodeBackend } from "./nodeBackends";
+import { BACKEND_NAMES, openNodeBackend, reportAdapter } from "./nodeBackends";
 
 export interface OpenedPolicy {
   readonly backend: Backend;
@@ -36,6 +36,7 @@ export async function openPolicyOn(
 ): Promise<OpenedPolicy> {
   const files = await openDirectory(directory);
   const backend = await openNodeBackend(backendName);
+  reportAdapter(backend);
   try {
     const policy = await asInput(directory, Policy.load(backend, files, options));
     return {

@@ -13,7 +13,7 @@ import type { Backend } from "../../tensor/backend";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
 import { backendFlag, packingFlag, type RunnerCommand } from "../arguments/command";
 import { UsageError } from "../arguments/usage";
-import { BACKEND_NAMES, openNodeBackend } from "../backend/nodeBackends";
+import { BACKEND_NAMES, openNodeBackend, reportAdapter } from "../backend/nodeBackends";
 import { asInput } from "../backend/openPolicy";
 
 const REFERENCE = "reference.safetensors";
@@ -49,6 +49,7 @@ export const verifyCommand: RunnerCommand = {
     const adapterReference =
       adapter === null || packing !== "f32" ? null : await openReference(named ?? join(adapter, REFERENCE));
     const backend = await openNodeBackend(backendName);
+    reportAdapter(backend);
     const open = (on: Backend, frozenFormat: typeof packing): Promise<Policy> =>
       asInput(
         adapter ?? model,

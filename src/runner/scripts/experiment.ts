@@ -17,7 +17,7 @@ import type { Settings } from "../../training/settings";
 import { backendFlag, policyFlag, setFlag, workersFlag } from "../arguments/command";
 import { settingsOf } from "../arguments/settingsArguments";
 import { oneOf, parseArguments, UsageError } from "../arguments/usage";
-import { BACKEND_NAMES, openNodeBackend } from "../backend/nodeBackends";
+import { BACKEND_NAMES, openNodeBackend, reportAdapter } from "../backend/nodeBackends";
 import { openWorkers } from "../backend/replicaThreads";
 import { writeAtomically } from "../files/atomicWrite";
 import { progressBar } from "../run/progress";
@@ -135,6 +135,7 @@ async function main(rawArgs: readonly string[]): Promise<number> {
   const base = settingsOf(args);
   if (!args.boolean("report")) {
     const backend = await openNodeBackend(args.oneOf("backend", BACKEND_NAMES));
+    reportAdapter(backend);
     try {
       for (const seed of seeds) {
         const settings = { ...base, seed };

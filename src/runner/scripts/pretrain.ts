@@ -14,7 +14,7 @@ import { DEFAULT_PRETRAINING, type PretrainingOptions, pretrainingStep } from ".
 import { defaultSettings } from "../../training/settings";
 import { workersFlag } from "../arguments/command";
 import { type Arguments, parseArguments, UsageError } from "../arguments/usage";
-import { BACKEND_NAMES, openNodeBackend } from "../backend/nodeBackends";
+import { BACKEND_NAMES, openNodeBackend, reportAdapter } from "../backend/nodeBackends";
 import { openWorkers } from "../backend/replicaThreads";
 import { appendLine, readIfThere, writeAtomically, writeFolder } from "../files/atomicWrite";
 import { progressBar } from "../run/progress";
@@ -117,6 +117,7 @@ async function main(): Promise<number> {
     noisySteps: args.integer("noisySteps", 0),
   };
   const backend = await openNodeBackend(args.oneOf("backend", BACKEND_NAMES));
+  reportAdapter(backend);
   try {
     const policy = await Policy.create(backend, nanoFiles([...RESPONSE_TAGS, ...VOCABULARY]), { seed: options.seed });
     const parallel = await openWorkers(policy, args.integer("workers", 1), "all");
