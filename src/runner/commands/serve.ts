@@ -14,6 +14,7 @@ import { writeFolder } from "../files/atomicWrite";
 import { plannedSource, refuseOtherData } from "../run/resolveSource";
 import { defaultRunConfig, readRunFile, recipeSettings } from "../run/runConfig";
 import { type FixedKeys, fixedKeys, planOf, type RunPlan, readPlan, refuseOther, writePlan } from "../run/runPlan";
+import { BUILT_PAGE, builtPage } from "../serve/buildPage";
 import { BuiltPage } from "../serve/builtPage";
 import { newToken } from "../serve/guard";
 import { HOST_RUN, Hub } from "../serve/hub";
@@ -53,7 +54,11 @@ export const serveCommand: RunnerCommand = {
       valueHint: STAGES.join("|"),
       description: "Stage that a fresh run begins in (default base)",
     },
-    page: { type: "string", default: "dist", valueHint: "dir", description: "The built page" },
+    page: {
+      type: "string",
+      valueHint: "dir",
+      description: `Folder of a built page; by default ${BUILT_PAGE}, which is built where it is missing`,
+    },
     seed: seedFlag,
     set: setFlag,
   },
@@ -61,7 +66,7 @@ export const serveCommand: RunnerCommand = {
     const port = args.integer("port", 0);
     if (port > 65_535) throw new UsageError(`--port: ${port} is above 65535`);
     const { run, backend, stage, settings, asked } = await requestOf(args);
-    const page = await BuiltPage.open(args.text("page"));
+    const page = await BuiltPage.open(args.optional("page") ?? builtPage(log));
     const folder = await ServedFolder.take(run, (error) => log(`the logs are not being written: ${error.message}`));
     try {
       const resume = await folder.holdsRun();

@@ -36,7 +36,7 @@ export class BuiltPage {
     );
     const index = files.get("/index.html");
     if (index === undefined)
-      throw new UsageError(`${directory}/index.html is missing: the page is not built; run "npm run build" first`);
+      throw new UsageError(`${directory}/index.html is missing: expected the folder of a built page (npm run build)`);
     return new BuiltPage(files.set("/", index));
   }
 
@@ -66,7 +66,7 @@ async function listed(directory: string): Promise<string[]> {
     return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   } catch (error) {
     throw new UsageError(
-      `${directory}: the page is not built; run "npm run build" first (${error instanceof Error ? error.message : String(error)})`,
+      `${directory}: expected the folder of a built page (npm run build): ${error instanceof Error ? error.message : String(error)}`,
     );
   }
 }
