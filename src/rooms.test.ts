@@ -26,6 +26,7 @@ const NODE_MODULES = [
   "src/policy/checkpoint/checkpointDirectory.ts",
   "src/tensor/webgpu/node.ts",
   "src/tensor/webgpu/tuningFile.ts",
+  "src/tensor/webgpu/vulkan.ts",
   "src/tensor/wasm/build.ts",
 ];
 

@@ -1,7 +1,7 @@
 /** The built page on a free local port, and a headless Chromium to open it in. */
-import { existsSync } from "node:fs";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { preview } from "vite";
+import { builtPage } from "../../src/runner/serve/buildPage";
 import { browserFlags, findOrInstallBrowser } from "./browser";
 
 export interface Site {
@@ -17,10 +17,9 @@ export interface SiteOptions {
   readonly path?: string;
 }
 
-/** Serves dist/ and starts Chromium. @throws Error when the page has not been built */
+/** Serves the page, built where it is missing, and starts Chromium. */
 export async function openSite(options: SiteOptions): Promise<Site> {
-  if (!existsSync("dist/index.html"))
-    throw new Error("dist/index.html is missing: run `npm run build` first (npm test does).");
+  builtPage((line) => void process.stderr.write(`${line}\n`));
   const server = await preview({
     base: options.path ?? "/",
     preview: { host: "127.0.0.1", port: 0, strictPort: false },

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Browser, chromium } from "playwright-core";
 import { createServer, preview } from "vite";
+import { builtPage } from "../runner/serve/buildPage";
 
 const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
 const THEMES = ["light", "dark"] as const;
@@ -105,9 +106,10 @@ async function picture(
 }
 
 if (values.built) {
+  builtPage(console.error);
   const server = await preview({ preview: { port: 0, open: false } });
   const address = server.resolvedUrls?.local[0];
-  if (address === undefined) throw new Error("vite preview gave no address; build the page first: npx vite build");
+  if (address === undefined) throw new Error("The preview server gave no address.");
   for (const size of ["wide", "phone"] as const)
     for (const theme of THEMES)
       await picture(browser, address, size, theme, join(folder, `built-${size}-${theme}.png`), 15_000);

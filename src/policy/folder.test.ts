@@ -60,7 +60,7 @@ async function logprobs(policy: Policy, train: boolean): Promise<Float32Array> {
   return Float32Array.from(values ?? []);
 }
 
-it("a folder written and opened again is the same policy, to the bit", async () => {
+it("a folder written and opened again is the same policy, to the bit", { timeout: 60_000 }, async () => {
   const policy = await create();
   const files = await policy.toFiles();
   expect([...files.keys()].sort()).toEqual([

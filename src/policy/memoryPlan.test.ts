@@ -108,7 +108,7 @@ describe("what the wasm backend holds", () => {
     },
   );
 
-  it("the KV cache of a group, and the activations that a tape keeps", async () => {
+  it("the KV cache of a group, and the activations that a tape keeps", { timeout: 60_000 }, async () => {
     const policy = await Policy.load(backend, await openDirectory(folder), { trainable: "none", lora: lora(4) });
     const { text } = policy.config;
     const prompt = policy.model.encode(

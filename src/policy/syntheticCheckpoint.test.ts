@@ -86,7 +86,7 @@ test("the same seed gives the same bytes; shards change no value, number formats
   await backend.dispose();
 });
 
-test("any text is tokenised and given back, every id of the vocabulary decodes", async () => {
+test("any text is tokenised and given back, every id of the vocabulary decodes", { timeout: 60_000 }, async () => {
   for (const shape of ["tiny", "3b"] as const) {
     const tokenizer = await PolicyTokenizer.open(new InMemoryFiles(syntheticFiles(shape, "bf16")));
     const { text, imageTokenId } = parseConfig(shapeConfig(shape, "bfloat16"));

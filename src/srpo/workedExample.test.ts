@@ -8,9 +8,9 @@ import { scoreResponse } from "./score";
 
 const page = readFileSync(new URL("../../docs/method.md", import.meta.url), "utf8");
 /** Cells of the rows of the worked example that open with a response. */
-const rows = Array.from(page.matchAll(/^\| `(<think>.*?)` +\| (.*) \|$/gm), ([, text = "", cells = ""]) => ({
+const rows = Array.from(page.matchAll(/^\| `(<think>.*?)` *\| (.*) \|$/gm), ([, text = "", cells = ""]) => ({
   text,
-  cells: cells.split(" | ").map((cell) => cell.trim()),
+  cells: cells.split("|").map((cell) => cell.trim()),
 }));
 
 describe("the worked example of docs/method.md", () => {

@@ -73,7 +73,7 @@ describe("the vocabulary", () => {
     expect(VOCABULARY.length).toBeLessThan(200);
   });
 
-  it("holds every word of questions, responses and the teacher's reflections", () => {
+  it("holds every word of questions, responses and the teacher's reflections", { timeout: 60_000 }, () => {
     const known = new Set([...VOCABULARY, "<think>", "</think>", "<answer>", "</answer>"]);
     const unknown = new Set<string>();
     for (let i = 0; i < 20_000; i++) {
@@ -89,7 +89,9 @@ describe("the vocabulary", () => {
 });
 
 describe("a taught response", () => {
-  it("is at most 96 tokens long, its reflection as informative for right as for wrong answers", () => {
+  it("is at most 96 tokens long, its reflection as informative for right as for wrong answers", {
+    timeout: 60_000,
+  }, () => {
     const lengths = { right: [] as number[], wrong: [] as number[] };
     const ratios = { concise: [] as number[], redundant: [] as number[] };
     for (let i = 0; i < 8000; i++) {

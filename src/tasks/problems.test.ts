@@ -66,7 +66,7 @@ describe("a problem", () => {
 });
 
 describe("the split", () => {
-  it("keeps every evaluation picture out of training", () => {
+  it("keeps every evaluation picture out of training", { timeout: 60_000 }, () => {
     for (const family of FAMILY_NAMES) {
       const training = new Set<string>();
       const evaluation = new Set<string>();

@@ -33,6 +33,11 @@ async function openWebGpu(): Promise<WebGpuBackend> {
   }
 }
 
+/** Says on stderr which adapter WebGPU took: with several GPUs, or none, that is not evident. */
+export function reportAdapter({ description }: Backend): void {
+  if (description.name === "webgpu") process.stderr.write(`WebGPU adapter: ${description.adapter}\n`);
+}
+
 /** Memory limits of a backend, without opening it. */
 export async function backendLimits(name: BackendName): Promise<AdapterLimits> {
   switch (name) {

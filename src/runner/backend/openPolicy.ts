@@ -5,7 +5,7 @@ import { BACKEND_NAMES, type Backend, type BackendName } from "../../tensor/back
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
 import type { Arguments } from "../arguments/usage";
 import { InputError } from "../files/inputError";
-import { openNodeBackend } from "./nodeBackends";
+import { openNodeBackend, reportAdapter } from "./nodeBackends";
 
 export interface OpenedPolicy {
   readonly backend: Backend;
@@ -40,6 +40,7 @@ export async function openPolicyOn(
 ): Promise<OpenedPolicy> {
   const files = await openDirectory(directory);
   const backend = await openNodeBackend(backendName);
+  reportAdapter(backend);
   try {
     const policy = await asInput(directory, Policy.load(backend, files, options));
     return {

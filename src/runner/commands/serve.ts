@@ -14,6 +14,7 @@ import { InputError } from "../files/inputError";
 import { refuseOtherData, resolveSource } from "../run/resolveSource";
 import { defaultRunConfig, readRunFile, recipeSettings } from "../run/runConfig";
 import { type FixedKeys, fixedKeys, planOf, type RunPlan, readPlan, refuseOther, writePlan } from "../run/runPlan";
+import { BUILT_PAGE, builtPage } from "../serve/buildPage";
 import { BuiltPage } from "../serve/builtPage";
 import { newToken } from "../serve/guard";
 import { HOST_RUN, Hub } from "../serve/hub";
@@ -51,7 +52,11 @@ export const serveCommand: RunnerCommand = {
       valueHint: STAGES.join("|"),
       description: "First stage of a new run (default base)",
     },
-    page: { type: "string", default: "dist", valueHint: "dir", description: "Folder of the built page" },
+    page: {
+      type: "string",
+      valueHint: "dir",
+      description: `Folder of a built page; by default ${BUILT_PAGE}, built where it is missing`,
+    },
     seed: seedFlag,
     set: setFlag,
   },
@@ -60,7 +65,7 @@ export const serveCommand: RunnerCommand = {
     const port = args.integer("port", 0);
     if (port > 65_535) throw new UsageError(`--port: ${port} is not a port; expected 0 to 65535`);
     const { run, backend, stage, settings, requested } = await requestOf(args);
-    const page = await BuiltPage.open(args.text("page"));
+    const page = await BuiltPage.open(args.optional("page") ?? builtPage(log));
     const folder = await ServedFolder.take(run, (error) => log(`cannot write the logs: ${error.message}`));
     try {
       const resume = await folder.holdsRun();

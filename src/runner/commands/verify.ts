@@ -11,7 +11,7 @@ import { type TensorReport, verifyModel, verifyPacked } from "../../policy/verif
 import { BACKEND_NAMES, type Backend } from "../../tensor/backend";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
 import { backendFlag, packingFlag, type RunnerCommand } from "../arguments/command";
-import { openNodeBackend } from "../backend/nodeBackends";
+import { openNodeBackend, reportAdapter } from "../backend/nodeBackends";
 import { asInput } from "../backend/openPolicy";
 import { InputError } from "../files/inputError";
 
@@ -52,6 +52,7 @@ export const verifyCommand: RunnerCommand = {
     const adapterGolden =
       adapter === null || packing !== "f32" ? null : await openGolden(named ?? join(adapter, GOLDEN));
     const backend = await openNodeBackend(backendName);
+    reportAdapter(backend);
     const open = (on: Backend, frozenFormat: typeof packing): Promise<Policy> =>
       asInput(
         adapter ?? model,

@@ -74,7 +74,7 @@ test("the nearest name is by the last name first", () => {
   expect(nearestPath("x", [])).toBeNull();
 });
 
-test("the command prints a file that train reads, and explains it", async () => {
+test("the command prints a file that train reads, and explains it", { timeout: 60_000 }, async () => {
   const [printed, explained] = await Promise.all([start(["config"]).done, start(["config", "--explain"]).done]);
   expect(JSON.parse(printed.out)).toEqual(defaultRunConfig);
   expect(explained.out).toContain("settings.grpo.groupSize = 8");

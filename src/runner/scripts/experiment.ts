@@ -18,7 +18,7 @@ import type { Flags } from "../arguments/flags";
 import { helpText } from "../arguments/help";
 import { settingsOf } from "../arguments/settingsArguments";
 import { oneOf, parseArguments, UsageError } from "../arguments/usage";
-import { openNodeBackend } from "../backend/nodeBackends";
+import { openNodeBackend, reportAdapter } from "../backend/nodeBackends";
 import { openWorkers } from "../backend/replicaThreads";
 import { writeAtomically } from "../files/atomicWrite";
 import { progressBar } from "../run/progress";
@@ -137,6 +137,7 @@ async function main(rawArgs: readonly string[]): Promise<number> {
   const base = settingsOf(args);
   if (!args.boolean("report")) {
     const backend = await openNodeBackend(args.oneOf("backend", BACKEND_NAMES));
+    reportAdapter(backend);
     try {
       for (const seed of seeds) {
         const settings = { ...base, seed };

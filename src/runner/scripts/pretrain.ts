@@ -18,7 +18,7 @@ import { reportFailure } from "../arguments/failure";
 import type { Flags } from "../arguments/flags";
 import { helpText } from "../arguments/help";
 import { type Arguments, parseArguments } from "../arguments/usage";
-import { openNodeBackend } from "../backend/nodeBackends";
+import { openNodeBackend, reportAdapter } from "../backend/nodeBackends";
 import { openWorkers } from "../backend/replicaThreads";
 import { appendLine, readIfThere, writeAtomically, writeFolder } from "../files/atomicWrite";
 import { progressBar } from "../run/progress";
@@ -145,6 +145,7 @@ async function main(rawArgs: readonly string[]): Promise<number> {
     noisySteps: args.integer("noisySteps", 0),
   };
   const backend = await openNodeBackend(args.oneOf("backend", BACKEND_NAMES));
+  reportAdapter(backend);
   try {
     const policy = await Policy.create(backend, nanoFiles([...RESPONSE_TAGS, ...VOCABULARY]), { seed: options.seed });
     const parallel = await openWorkers(policy, args.integer("workers", 1), "all");

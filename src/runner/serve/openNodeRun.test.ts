@@ -94,7 +94,9 @@ test("a run that was stopped goes on from its folder; its export is the adapter"
   expect(exported?.files.map(({ path }) => path)).not.toContain("model.safetensors");
 });
 
-test("a run on a data set is served with its pictures and logged as train logs it, back as well", async () => {
+test("a run on a data set is served with its pictures and logged as train logs it, back as well", {
+  timeout: 60_000,
+}, async () => {
   const where = join(folder, "own");
   const { question, picture } = problemAt("train", 3);
   const image = { bytes: Buffer.from(await encodePng(picture)).toString("base64") };

@@ -253,8 +253,8 @@ describe("the page's own files", () => {
   });
 
   test("that were not built are asked for in words", async () => {
-    await expect(BuiltPage.open(folder)).rejects.toThrow(/run "npm run build" first/);
-    await expect(BuiltPage.open(join(folder, "dist"))).rejects.toThrow(/run "npm run build" first/);
+    await expect(BuiltPage.open(folder)).rejects.toThrow(/expected the folder of a built page/);
+    await expect(BuiltPage.open(join(folder, "dist"))).rejects.toThrow(/expected the folder of a built page/);
   });
 
   test("are those of the folder, and nothing else is", async () => {

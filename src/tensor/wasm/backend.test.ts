@@ -41,7 +41,7 @@ describe("the wasm backend", () => {
     expect(backend.memoryBytes()).toBe(bytes - 48);
   });
 
-  it("keeps values when its memory grows", async () => {
+  it("keeps values when its memory grows", { timeout: 60_000 }, async () => {
     const small = backend.upload(Float32Array.of(1, 2, 3), [3]);
     const large = backend.zeros([40_000_000]);
     expect(await readOne(small)).toEqual([1, 2, 3]);

@@ -1,28 +1,17 @@
 /**
  * WebGPU for Node, from Dawn's npm package `webgpu`. Node only: a page must never bundle this file.
- * Dawn speaks to Vulkan, so a Vulkan driver is looked for: the one VK_ICD_FILENAMES names, else a real
- * GPU's system driver, else Mesa's lavapipe (25 or newer; Dawn refuses older), else the SwiftShader that Chromium
- * carries.
+ * On Linux Dawn speaks to Vulkan (vulkan.ts). Its driver is the one that VK_ICD_FILENAMES or VK_DRIVER_FILES names,
+ * else a real GPU's, else Mesa's lavapipe from version 25 on, else the SwiftShader that a Chromium carries.
  */
-import { existsSync, mkdtempSync, readdirSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
-import { join } from "node:path";
+import { tmpdir } from "node:os";
 import { openWebGpuBackend, type WebGpuBackend, type WebGpuBackendOptions } from "./backend";
 import { pauseWhileWaiting } from "./polling";
 import { fileTuningStore } from "./tuningFile";
-
-const SYSTEM_DRIVERS = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d"];
-const CHROMIUM_FOLDERS = [
-  "/usr/lib/chromium",
-  "/usr/lib/chromium-browser",
-  "/opt/google/chrome",
-  "/opt/chromium.org/chromium",
-];
+import { lavapipeVersion, loadVulkan, OLDEST_MESA, vulkanDrivers } from "./vulkan";
 
 const HOW_TO_INSTALL =
-  "Install a Vulkan driver: that of your GPU, or Mesa's lavapipe (Debian and Ubuntu: mesa-vulkan-drivers, " +
-  "version 25 or newer), or Chromium, which carries SwiftShader (Debian: apt install chromium; elsewhere: npx " +
-  "playwright-core install chromium).";
+  "Install a Vulkan driver: that of your GPU, or Mesa's lavapipe (Debian and Ubuntu: mesa-vulkan-drivers, version 25 or " +
+  "newer), or Chromium, which carries SwiftShader (Debian: apt install chromium; elsewhere: npx playwright-core install chromium).";
 
 let gpu: Promise<GPU> | null = null;
 
@@ -48,12 +37,13 @@ export async function openNodeWebGpuBackend(options: Omit<WebGpuBackendOptions, 
 }
 
 async function createGpu(): Promise<GPU> {
-  process.env.XDG_RUNTIME_DIR ??= mkdtempSync(join(tmpdir(), "runtime-"));
+  process.env["XDG_RUNTIME_DIR"] ??= tmpdir();
   const { create, globals } = await import("webgpu");
   Object.assign(globalThis, globals);
   pauseWhileWaiting();
-  if (process.platform === "linux" && !process.env.VK_ICD_FILENAMES && !process.env.VK_DRIVER_FILES) {
-    await chooseDriver(create);
+  if (process.platform === "linux") {
+    loadVulkan();
+    if (!process.env["VK_ICD_FILENAMES"] && !process.env["VK_DRIVER_FILES"]) await chooseDriver(create);
   }
   const made = create(TOGGLES);
   // Node has a `navigator` from version 21 on.
@@ -65,41 +55,19 @@ async function createGpu(): Promise<GPU> {
 
 /** Sets VK_ICD_FILENAMES for the first driver that gives an adapter, real GPUs first. */
 async function chooseDriver(create: (options: string[]) => GPU): Promise<void> {
-  const system = SYSTEM_DRIVERS.flatMap((folder) => driversIn(folder));
-  const lavapipe = system.filter((file) => /lvp_icd/.test(file));
-  const hardware = system.filter((file) => !/lvp_icd/.test(file));
-  const candidates = [...(hardware.length > 0 ? [hardware.join(":")] : []), ...lavapipe, ...swiftShaders()];
+  const { hardware, lavapipe, swiftShader } = vulkanDrivers();
+  const candidates = [...(hardware.length > 0 ? [hardware.join(":")] : []), ...lavapipe, ...swiftShader];
   const tried: string[] = [];
   for (const candidate of candidates) {
     process.env.VK_ICD_FILENAMES = candidate;
     const adapter = await create([]).requestAdapter();
-    if (adapter) return;
+    if (adapter !== null && (lavapipeVersion(adapter.info) ?? OLDEST_MESA) >= OLDEST_MESA) return;
     tried.push(candidate);
   }
   delete process.env.VK_ICD_FILENAMES;
   const found =
     tried.length > 0
-      ? `None of the Vulkan drivers found here gives an adapter (${tried.join(", ")}).`
+      ? `None of the Vulkan drivers found here gives an adapter that passes (${tried.join(", ")}).`
       : "No Vulkan driver was found.";
   throw new Error(`WebGPU in Node needs Vulkan. ${found} ${HOW_TO_INSTALL}`);
-}
-
-function driversIn(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .filter((name) => name.endsWith(".json"))
-    .map((name) => join(folder, name));
-}
-
-/** SwiftShader's driver files of installed Chromiums: Debian's, Google's, Playwright's. */
-function swiftShaders(): string[] {
-  const cache = process.env.PLAYWRIGHT_BROWSERS_PATH ?? join(homedir(), ".cache", "ms-playwright");
-  const playwright = existsSync(cache)
-    ? readdirSync(cache)
-        .filter((name) => name.startsWith("chromium"))
-        .flatMap((name) => ["chrome-linux", "chrome-linux64"].map((folder) => join(cache, name, folder)))
-    : [];
-  return [...CHROMIUM_FOLDERS, ...playwright]
-    .map((folder) => join(folder, "vk_swiftshader_icd.json"))
-    .filter((file) => existsSync(file));
 }

@@ -4,13 +4,14 @@
  * matrix instructions themselves are not run here.
  */
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { create, globals } from "webgpu";
 import type { Backend } from "../backend";
 import { packWeight } from "../packedWeight";
 import { randomUniform } from "../random";
 import { openReferenceBackend } from "../reference/backend";
 import { relativeError } from "../testing/conformance/conformance";
+import { adapterAtHand, all, feature, type Requirement, testWhere } from "../testing/testWhere";
 import type { WebGpuBackend } from "./backend";
 import { shaderCode } from "./kernelSpec";
 import { matmulSpec } from "./kernels/matmul";
@@ -18,6 +19,7 @@ import {
   FRAGMENT_FEATURE,
   type FragmentConfig,
   type FragmentDialect,
+  type FragmentSupport,
   fragmentDialect,
   orderAsArgument,
   orderAsTemplate,
@@ -123,24 +125,36 @@ describe("its WGSL compiles", () => {
 describe("with emulated units", () => {
   const numbers = (count: number, stream: number, scale = 1): Float32Array =>
     Float32Array.from({ length: count }, (_, i) => scale * (2 * randomUniform(9, stream, 0, i) - 1));
-  let backend: WebGpuBackend;
+  let backend: WebGpuBackend | null = null;
   const reference = openReferenceBackend();
-  const open = async (componentType: "f32" | "f16"): Promise<void> => {
-    const probe = await openNodeWebGpuBackend();
-    const M = probe.dispatcher.traits.matmul.adapter.subgroupMaxSize;
+  const unitsFor = (componentType: "f32" | "f16", M: number): FragmentSupport => ({
+    dialect: emulatedFragments(M),
+    configs: [{ componentType, resultComponentType: "f32", M, N: 16, K: 32 }],
+  });
+  /** Emulated units need what real ones need, but for the units. */
+  const emulates =
+    (componentType: "f32" | "f16"): Requirement =>
+    (adapter) => {
+      const lacks = subgroupMatrix.lacks({ ...adapter, fragments: unitsFor(componentType, adapter.subgroupMaxSize) });
+      return lacks === null ? null : `the adapter has no ${lacks}`;
+    };
+  const open = async (componentType: "f32" | "f16"): Promise<WebGpuBackend> => {
+    const { subgroupMaxSize } = await adapterAtHand();
     backend = await openNodeWebGpuBackend({
       matmul: "subgroupMatrix",
-      fragments: {
-        dialect: emulatedFragments(M),
-        configs: [{ componentType, resultComponentType: "f32", M, N: 16, K: 32 }],
-      },
+      fragments: unitsFor(componentType, subgroupMaxSize),
     });
+    return backend;
   };
-  afterAll(() => backend.dispose());
+  afterEach(async () => {
+    await backend?.dispose();
+    backend = null;
+  });
   const [rows, columns, out] = [37, 52, 68];
 
-  it("of f32: x·Wᵀ, dy·W, dyᵀ·x as the reference has them", { timeout: 240_000 }, async () => {
-    await open("f32");
+  const f32Units = all(feature("subgroups"), emulates("f32"));
+  testWhere(f32Units, "of f32: x·Wᵀ, dy·W, dyᵀ·x as the reference has them", { timeout: 240_000 }, async () => {
+    const backend = await open("f32");
     expect(backend.description.f16Matmul).toBeUndefined();
     const matmul = async (on: Backend): Promise<readonly ArrayLike<number>[]> => {
       const weight = packWeight(on, numbers(out * columns, 1), out, columns, "f32");
@@ -163,10 +177,10 @@ describe("with emulated units", () => {
     for (const [i, values] of expected.entries()) expect(relativeError(got[i] ?? [], values)).toBeLessThan(3e-6);
   });
 
-  it("of f16: activations far beyond the range of f16 keep their digits, and dy·W is left to shared tiles", {
-    timeout: 240_000,
-  }, async () => {
-    await open("f16");
+  const f16Units = all(feature("subgroups"), feature("shader-f16"), emulates("f16"));
+  const f16Test = "of f16: activations far beyond a half's range keep their digits, and dy·W is left to shared tiles";
+  testWhere(f16Units, f16Test, { timeout: 240_000 }, async () => {
+    const backend = await open("f16");
     expect(backend.description.f16Matmul).toBe(true);
     const matmul = async (on: Backend): Promise<readonly ArrayLike<number>[]> => {
       const weight = packWeight(on, numbers(out * columns, 1), out, columns, "f16");

@@ -3,15 +3,16 @@
  * refused by name.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import type { Backend } from "../backend";
 import { packWeight, type WeightFormat } from "../packedWeight";
 import { randomUniform } from "../random";
 import { openReferenceBackend } from "../reference/backend";
 import { relativeError } from "../testing/conformance/conformance";
+import { matmulVariant, testWhere } from "../testing/testWhere";
 import type { WebGpuBackend, WebGpuBackendOptions } from "./backend";
 import { offeredVariants } from "./kernels/matmul/choice";
-import { MATMUL_VARIANTS } from "./kernels/matmul/variant";
+import { MATMUL_VARIANTS, type MatmulVariantName } from "./kernels/matmul/variant";
 import { openNodeWebGpuBackend } from "./node";
 
 const numbers = (count: number, stream: number): Float32Array =>
@@ -75,9 +76,6 @@ async function matmul(backend: Backend, [form, rows, columns, out, format]: Case
 }
 
 const reference = await openReferenceBackend();
-const probe = await openNodeWebGpuBackend();
-const { offered, missing } = offeredVariants(probe.dispatcher.traits.matmul.adapter);
-await probe.dispose();
 const expected = new Map<Case, ArrayLike<number>>();
 for (const c of CASES) expected.set(c, await matmul(reference, c));
 
@@ -86,44 +84,43 @@ const EXACT = 3e-6;
 const F16 = 1e-3;
 
 function agrees(
+  variant: MatmulVariantName,
   options: WebGpuBackendOptions,
   tolerance: (format: WeightFormat) => number,
   cases: readonly Case[] = CASES,
 ): void {
-  let backend: WebGpuBackend;
-  beforeAll(async () => {
-    backend = await openNodeWebGpuBackend(options);
-  });
-  afterAll(() => backend.dispose());
-  it.each(cases.map((c) => [...c, c] as const))(
-    "%s, %i rows, %i → %i, %s",
-    { timeout: 120_000 },
-    async (_form, _rows, _columns, _out, format, c) => {
-      expect(relativeError(await matmul(backend, c), expected.get(c) ?? [])).toBeLessThan(tolerance(format));
-    },
-  );
+  let opened: Promise<WebGpuBackend> | null = null;
+  afterAll(async () => (await opened)?.dispose());
+  for (const c of cases) {
+    const [form, rows, columns, out, format] = c;
+    const name = `${form}, ${rows} rows, ${columns} → ${out}, ${format}`;
+    testWhere(matmulVariant(variant), name, { timeout: 120_000 }, async () => {
+      opened ??= openNodeWebGpuBackend({ ...options, matmul: variant });
+      expect(relativeError(await matmul(await opened, c), expected.get(c) ?? [])).toBeLessThan(tolerance(format));
+    });
+  }
 }
 
-describe.each(offered)("matmul by %s", (matmul) => {
-  agrees({ matmul }, (format) => (matmul === "f16" && format !== "f16" ? F16 : EXACT));
+describe.each(MATMUL_VARIANTS)("matmul by %s", (variant) => {
+  agrees(variant, {}, (format) => (variant === "f16" && format !== "f16" ? F16 : EXACT));
 });
 
-if (offered.includes("subgroups")) {
-  // CPU adapters hold half the rows in registers.
-  describe("matmul by subgroups, as GPUs get them", () => {
-    agrees(
-      { matmul: "subgroups", kernelsFor: "gpu" },
-      () => EXACT,
-      CASES.filter(
-        ([form, rows]) => (form === "x·Wᵀ" && rows === 11) || (form !== "x·Wᵀ + bias + residual" && rows === 71),
-      ),
-    );
-  });
-}
+// CPU adapters hold half the rows in registers.
+describe("matmul by subgroups, as GPUs get them", () => {
+  agrees(
+    "subgroups",
+    { kernelsFor: "gpu" },
+    () => EXACT,
+    CASES.filter(
+      ([form, rows]) => (form === "x·Wᵀ" && rows === 11) || (form !== "x·Wᵀ + bias + residual" && rows === 71),
+    ),
+  );
+});
 
 describe("forcing a variant", () => {
   it("refuses what the adapter cannot run, naming what it lacks, and leaves the open backend alone", async () => {
     const backend = await openNodeWebGpuBackend();
+    const { offered, missing } = offeredVariants(backend.dispatcher.traits.matmul.adapter);
     expect(missing.map(({ variant }) => variant)).toEqual(MATMUL_VARIANTS.filter((name) => !offered.includes(name)));
     for (const { variant, lacks } of missing) {
       expect(lacks).not.toBe("");
@@ -136,14 +133,21 @@ describe("forcing a variant", () => {
     await backend.dispose();
   });
 
-  it("is reported; by default broadcast tiles on CPUs with subgroups, shared tiles on GPUs", async () => {
-    const described = async (options: WebGpuBackendOptions): Promise<string | undefined> => {
-      const backend = await openNodeWebGpuBackend(options);
-      await backend.dispose();
-      return backend.description.matmul;
-    };
-    expect(await described({ matmul: "sharedTiles" })).toBe("sharedTiles");
-    expect(await described({ kernelsFor: "software" })).toBe("broadcastTiles");
+  const described = async (options: WebGpuBackendOptions): Promise<string | undefined> => {
+    const backend = await openNodeWebGpuBackend(options);
+    await backend.dispose();
+    return backend.description.matmul;
+  };
+
+  it("is what the backend says it does; without it, GPUs get shared tiles", async () => {
+    expect(await described({ matmul: "registerTiles" })).toBe("registerTiles");
     expect(await described({ kernelsFor: "gpu" })).toBe("sharedTiles");
   });
+
+  testWhere(
+    matmulVariant("broadcastTiles"),
+    "is broadcast tiles by default on CPU adapters with subgroups",
+    { timeout: 60_000 },
+    async () => expect(await described({ kernelsFor: "software" })).toBe("broadcastTiles"),
+  );
 });
