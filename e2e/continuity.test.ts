@@ -34,7 +34,7 @@ describe("reopening the page", () => {
     expect(await rewardCurve(playground), "the curve continues").toContain(`steps 1 to ${step + 1}`);
   });
 
-  test("loses at most the last step when the tab is closed while playing, also when its link is opened again", async () => {
+  test("loses at most the last step when the tab is closed while playing, also when its link is reopened", async () => {
     const kept = await context();
     const first = await visit({ settings: LONG, context: kept });
     await first.ready();

@@ -28,12 +28,12 @@ test("every test file belongs to one group, named as vitest.config.ts says", { t
 
 test("a unit test cannot open WebGPU, nor can a process that it starts", async () => {
   await expect(openNodeWebGpuBackend()).rejects.toThrow(/A unit test must not open WebGPU/);
-  expect(existsSync(process.env["VK_ICD_FILENAMES"] ?? "")).toBe(false);
+  expect(existsSync(process.env.VK_ICD_FILENAMES ?? "")).toBe(false);
 });
 
 test("a unit test cannot open a browser", async () => {
   await expect(import("playwright-core")).rejects.toThrow(/A unit test must not open a browser/);
-  expect(existsSync(process.env["SRPO_BROWSER"] ?? "")).toBe(false);
+  expect(existsSync(process.env.SRPO_BROWSER ?? "")).toBe(false);
 });
 
 test("a test that cannot run says why: none is skipped but by testWhere", () => {

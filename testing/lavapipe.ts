@@ -14,8 +14,8 @@ async function lavapipe(): Promise<string> {
   const [manifest] = vulkanDrivers().lavapipe;
   if (manifest === undefined)
     throw new Error(`Mesa's lavapipe is not installed: no lvp_icd*.json in the folders of Vulkan drivers. ${INSTALL}`);
-  process.env["VK_ICD_FILENAMES"] = manifest;
-  delete process.env["VK_DRIVER_FILES"];
+  process.env.VK_ICD_FILENAMES = manifest;
+  delete process.env.VK_DRIVER_FILES;
   loadVulkan();
   const { create } = await import("webgpu");
   const adapter = await create([]).requestAdapter();

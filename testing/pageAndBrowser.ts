@@ -4,7 +4,7 @@ import { buildPage } from "../src/runner/serve/buildPage";
 
 export default function setup(): void {
   const browser = findOrInstallBrowser();
-  process.env["SRPO_BROWSER"] = browser;
+  process.env.SRPO_BROWSER = browser;
   process.stderr.write(`Browser: ${browser}\nBuilding the page …\n`);
   buildPage();
 }

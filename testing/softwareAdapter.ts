@@ -7,9 +7,9 @@ import { vulkanDrivers } from "../src/tensor/webgpu/vulkan";
 
 export default function setup(): void {
   if (process.platform !== "linux") return;
-  const named = process.env["VK_ICD_FILENAMES"] ?? process.env["VK_DRIVER_FILES"];
-  if (named === undefined) process.env["VK_ICD_FILENAMES"] = swiftShader(findOrInstallBrowser());
-  process.stderr.write(`Vulkan driver: ${named ?? process.env["VK_ICD_FILENAMES"]}\n`);
+  const named = process.env.VK_ICD_FILENAMES ?? process.env.VK_DRIVER_FILES;
+  if (named === undefined) process.env.VK_ICD_FILENAMES = swiftShader(findOrInstallBrowser());
+  process.stderr.write(`Vulkan driver: ${named ?? process.env.VK_ICD_FILENAMES}\n`);
 }
 
 function swiftShader(browser: string): string {
@@ -19,6 +19,6 @@ function swiftShader(browser: string): string {
       `No vk_swiftshader_icd.json beside ${browser} or in another Chromium: run \`npx playwright-core install chromium\`, ` +
         "or set VK_ICD_FILENAMES to the manifest of a Vulkan driver.",
     );
-  process.env["SRPO_BROWSER"] = browser;
+  process.env.SRPO_BROWSER = browser;
   return manifest;
 }

@@ -30,20 +30,22 @@ interface Ended {
 /** Runs a command in the clone. @param until ends it by Ctrl-C once its stdout matches */
 function run(
   words: readonly string[],
-  until?: { readonly said: RegExp; then(out: string): Promise<void> },
+  until?: { readonly said: RegExp; visit(out: string): Promise<void> },
 ): Promise<Ended> {
   const [program = "", ...args] = words;
   return new Promise((settle, reject) => {
     // A group of its own: Ctrl-C reaches npm and what it started, as in a terminal.
     const child = spawn(program, args, { cwd: clone, detached: true, stdio: ["ignore", "pipe", "pipe"] });
     let [out, err] = ["", ""];
-    child.stderr.on("data", (chunk: Buffer) => void (err += chunk.toString()));
+    child.stderr.on("data", (chunk: Buffer) => {
+      err += chunk.toString();
+    });
     child.stdout.on("data", (chunk: Buffer) => {
       const before = out;
       out += chunk.toString();
       if (until === undefined || until.said.test(before) || !until.said.test(out)) return;
       until
-        .then(out)
+        .visit(out)
         .catch(reject)
         .finally(() => process.kill(-(child.pid ?? 0), "SIGINT"));
     });
@@ -76,7 +78,9 @@ test("srpo serve builds the page that it serves", { timeout: 240_000 }, async ()
   let page = "";
   const { err } = await run(words, {
     said: /\n/,
-    then: async (link) => void (page = await (await fetch(new URL("/", link.trim()))).text()),
+    visit: async (link) => {
+      page = await (await fetch(new URL("/", link.trim()))).text();
+    },
   });
   expect(err).toContain("building the page: dist/ is missing");
   expect(page).toBe(await readFile(join(clone, "dist", "index.html"), "utf8"));

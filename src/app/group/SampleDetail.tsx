@@ -49,7 +49,8 @@ export function SampleDetail({ sample, shown: { facts }, row, settings }: Sample
           </dl>
         )}
         <p className="detail-numbers">
-          {whole.tokens} tokens{whole.tokens > sample.tokens.length && ` (first ${sample.tokens.length} shown)`} · log p{" "}
+          {whole.tokens} tokens
+          {whole.tokens > sample.tokens.length && ` (first ${sample.tokens.length} shown)`} · log p{" "}
           {number(whole.logprob)} · mean entropy {number(whole.entropy / Math.max(1, whole.tokens), 3)} nats
           {facts && <> · first solution {facts.baseTokens} tokens</>}
         </p>

@@ -44,7 +44,10 @@ test.each<[string, object, object, "wasm" | "reference", RegExp]>([
     {},
     {},
     "wasm",
-    /policies.own cannot be trained with these settings on SIMD.*its 3,085,938,688 trained values take 12.3 GB in one buffer, but a buffer holds at most 4.29 GB; set lora.rank/,
+    new RegExp(
+      "policies.own cannot be trained with these settings on SIMD.*its 3,085,938,688 trained values take 12.3 GB " +
+        "in one buffer, but a buffer holds at most 4.29 GB; set lora.rank",
+    ),
   ],
   [
     "and by the memory the run names",

@@ -10,8 +10,10 @@ import { fileTuningStore } from "./tuningFile";
 import { lavapipeVersion, loadVulkan, OLDEST_MESA, vulkanDrivers } from "./vulkan";
 
 const HOW_TO_INSTALL =
-  "Install a Vulkan driver: that of your GPU, or Mesa's lavapipe (Debian and Ubuntu: mesa-vulkan-drivers, version 25 or " +
-  "newer), or Chromium, which carries SwiftShader (Debian: apt install chromium; elsewhere: npx playwright-core install chromium).";
+  "Install a Vulkan driver: that of your GPU, or Mesa's lavapipe (Debian and Ubuntu: mesa-vulkan-drivers, " +
+  "version 25 or " +
+  "newer), or Chromium, which carries SwiftShader (Debian: apt install chromium; elsewhere: npx playwright-core " +
+  "install chromium).";
 
 let gpu: Promise<GPU> | null = null;
 
@@ -37,13 +39,13 @@ export async function openNodeWebGpuBackend(options: Omit<WebGpuBackendOptions, 
 }
 
 async function createGpu(): Promise<GPU> {
-  process.env["XDG_RUNTIME_DIR"] ??= tmpdir();
+  process.env.XDG_RUNTIME_DIR ??= tmpdir();
   const { create, globals } = await import("webgpu");
   Object.assign(globalThis, globals);
   pauseWhileWaiting();
   if (process.platform === "linux") {
     loadVulkan();
-    if (!process.env["VK_ICD_FILENAMES"] && !process.env["VK_DRIVER_FILES"]) await chooseDriver(create);
+    if (!process.env.VK_ICD_FILENAMES && !process.env.VK_DRIVER_FILES) await chooseDriver(create);
   }
   const made = create(TOGGLES);
   // Node has a `navigator` from version 21 on.

@@ -81,7 +81,7 @@ function keepInMemory(path: string): void {
 
 /** Where the Vulkan loader itself looks. */
 function manifestFolders(): readonly string[] {
-  const data = process.env["XDG_DATA_DIRS"] || "/usr/local/share:/usr/share";
+  const data = process.env.XDG_DATA_DIRS || "/usr/local/share:/usr/share";
   return [...new Set(["/usr/share", "/etc", "/usr/local/share", ...data.split(delimiter)])].map((folder) =>
     join(folder, "vulkan", "icd.d"),
   );
@@ -97,11 +97,11 @@ function manifestsIn(folder: string): string[] {
 /**
  * Folders that hold the libraries of installed Chromiums: a named one, those on PATH, Debian's, Google's, Playwright's.
  */
-function chromiumFolders(browser = process.env["SRPO_BROWSER"]): readonly string[] {
-  const onPath = (process.env["PATH"] ?? "")
+function chromiumFolders(browser = process.env.SRPO_BROWSER): readonly string[] {
+  const onPath = (process.env.PATH ?? "")
     .split(delimiter)
     .flatMap((folder) => BROWSER_NAMES.map((name) => join(folder, name)));
-  const cache = process.env["PLAYWRIGHT_BROWSERS_PATH"] ?? join(homedir(), ".cache", "ms-playwright");
+  const cache = process.env.PLAYWRIGHT_BROWSERS_PATH ?? join(homedir(), ".cache", "ms-playwright");
   const playwright = existsSync(cache)
     ? readdirSync(cache)
         .filter((name) => name.startsWith("chromium"))
