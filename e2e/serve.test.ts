@@ -59,7 +59,7 @@ afterAll(async () => {
 });
 
 describe("a run in Node", () => {
-  test("is stepped from its link, watched by a second tab, rejoined after a reload, then reported as lost", async () => {
+  test("is stepped from its link, watched by a second tab, rejoined after a reload, then lost", async () => {
     expect(link).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/#run=[\w-]{22}$/);
     const kept = await context();
     const first = await visit({ at: link, context: kept });

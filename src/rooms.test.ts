@@ -31,8 +31,15 @@ const NODE_MODULES = [
 ];
 
 /** Imports and re-exports (also of types only), dynamic imports, and scripts named by address (workers, processes). */
-const IMPORT =
-  /(?:import|export)\s[^"';]*?from\s*["']([^"']+)["']|import\s*\(\s*["']([^"']+)["']|import\s+["']([^"']+)["']|new URL\(\s*["']([^"']+\.m?[jt]s)["']/g;
+const IMPORT = new RegExp(
+  [
+    String.raw`(?:import|export)\s[^"';]*?from\s*["']([^"']+)["']`,
+    String.raw`import\s*\(\s*["']([^"']+)["']`,
+    String.raw`import\s+["']([^"']+)["']`,
+    String.raw`new URL\(\s*["']([^"']+\.m?[jt]s)["']`,
+  ].join("|"),
+  "g",
+);
 
 const inTestFolder = (file: string): boolean => /\/(testing|golden)\//.test(file);
 const isTest = (file: string): boolean => /\.test\.tsx?$/.test(file) || inTestFolder(file);

@@ -53,9 +53,9 @@ describe("help", () => {
 });
 
 test("docs and messages write flags in kebab-case", () => {
-  // Settings keep the names that they have in a run file (--grpo.learningRate); these are flags of tsc and vite, and
-  // CSS properties named after reward terms.
-  const foreign = /^--(noEmit|logLevel|term-\w+)$/;
+  // Settings keep the names that they have in a run file (--grpo.learningRate); these are flags of tsc, vite and
+  // vitest, and CSS properties named after reward terms.
+  const foreign = /^--(noEmit|logLevel|filesOnly|term-\w+)$/;
   const texts = ["README.md", ...files("docs", /\.md$/), ...files("src", /\.tsx?$/), ...files("e2e", /\.ts$/)];
   const wrong = texts.flatMap((file) =>
     [...readFileSync(file, "utf8").matchAll(CAMEL_CASE_FLAG)]

@@ -201,7 +201,7 @@ describe("replicas", () => {
     const events = await send(page, open, { type: "step" });
     expect(adapters(events)).toEqual(["SIMD, 2 workers", "SIMD, 1 thread"]);
     expect(only(events, "error").map(({ message }) => message)).toEqual([
-      expect.stringMatching(/out of memory.*goes on with one worker/),
+      expect.stringMatching(/out of memory.*training continues with one worker/),
     ]);
     expect(only(events, "stepped")[0]?.metrics.grad_norm).toBe(expected?.metrics.grad_norm);
   });

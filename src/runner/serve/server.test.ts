@@ -253,8 +253,10 @@ describe("the page's own files", () => {
   });
 
   test("that were not built are asked for in words", async () => {
-    await expect(BuiltPage.open(folder)).rejects.toThrow(/expected the folder of a built page/);
-    await expect(BuiltPage.open(join(folder, "dist"))).rejects.toThrow(/expected the folder of a built page/);
+    await expect(BuiltPage.open(folder)).rejects.toThrow(/index.html not found: run "npm run build" first/);
+    await expect(BuiltPage.open(join(folder, "dist"))).rejects.toThrow(
+      /no built page \(.*\): run "npm run build" first/,
+    );
   });
 
   test("are those of the folder, and nothing else is", async () => {
