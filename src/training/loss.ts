@@ -6,7 +6,7 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../tensor/backend";
-import type { PolicyLossOptions } from "../tensor/kernels";
+import type { PolicyLossOptions } from "../tensor/policyLossOptions";
 import type { DisposalScope } from "./disposalScope";
 import { type MicroBatch, perToken, sampledLogprobs, sequenceRows } from "./microBatch";
 

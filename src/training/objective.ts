@@ -7,7 +7,7 @@ import { rowWeights } from "../srpo/aggregation";
 import { type ObjectiveSettings, objectiveOf } from "../srpo/objective";
 import type { Surrogate } from "../srpo/surrogate";
 import { TRAINER_NUMERICS } from "../srpo/trainers";
-import type { PolicyLossOptions, SurrogateOptions } from "../tensor/kernels";
+import type { PolicyLossOptions, SurrogateOptions } from "../tensor/policyLossOptions";
 import type { TrainingRow } from "./microBatch";
 import type { GroupRecord } from "./records";
 import type { Settings } from "./settings";

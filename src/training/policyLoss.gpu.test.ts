@@ -10,7 +10,7 @@ import { vectors } from "../srpo/golden/vectors";
 import { evaluateObjective, type ObjectiveRow, type ObjectiveSettings, objectiveOf } from "../srpo/objective";
 import { KL_ESTIMATORS, TRAINERS } from "../srpo/types";
 import type { Backend } from "../tensor/backend";
-import { POLICY_LOSS_STATS } from "../tensor/kernels";
+import { POLICY_LOSS_STATS } from "../tensor/policyLossOptions";
 import { randomUniform } from "../tensor/random";
 import { sequenceRows } from "./microBatch";
 import { kernelOptions } from "./objective";

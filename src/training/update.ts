@@ -19,7 +19,7 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Policy } from "../policy/policy";
-import { POLICY_LOSS_STATS, type PolicyLossOptions } from "../tensor/kernels";
+import { POLICY_LOSS_STATS, type PolicyLossOptions } from "../tensor/policyLossOptions";
 import { DisposalScope } from "./disposalScope";
 import { ofBatches, ofSampler, policyLoss, sftLoss } from "./loss";
 import { type MicroBatch, microBatches, sampledLogprobs, type TrainingRow, tokenCount } from "./microBatch";

@@ -1,4 +1,5 @@
 /** Training settings: three sliders, the rest under "More". */
+import { TRAINERS } from "../../srpo/types";
 import { defaultSettings, type Settings, settingsSchema } from "../../worker/protocol";
 import { Slider } from "../parts/Slider";
 import { usePlayground, useRun } from "../state/hooks";
@@ -11,7 +12,6 @@ function scientific(value: number): string {
   return `${mantissa}·10${power.replace("+", "").replace(/./g, raised)}`;
 }
 const whole = (value: number): string => String(Math.round(value));
-const PRESETS: readonly Settings["grpo"]["preset"][] = ["srpo", "trl", "verl", "easyr1", "openrlhf"];
 const FAMILIES: readonly { readonly name: Settings["families"][number]; readonly label: string }[] = [
   { name: "bars", label: "Bar charts" },
   { name: "shapes", label: "Shapes" },
@@ -164,11 +164,11 @@ export function TrainingKnobs() {
           <select
             value={grpo.preset}
             onChange={(event) => {
-              const preset = PRESETS.find((each) => each === event.target.value);
+              const preset = TRAINERS.find((each) => each === event.target.value);
               if (preset) set({ grpo: { preset } });
             }}
           >
-            {PRESETS.map((each) => (
+            {TRAINERS.map((each) => (
               <option key={each}>{each}</option>
             ))}
           </select>

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { type CountTokens, countWords, scoreResponse } from "../../srpo/score";
-import type { RewardTerms, RewardVariant } from "../../srpo/types";
+import { REWARD_VARIANTS, type RewardTerms, type RewardVariant } from "../../srpo/types";
 import { loadTokenCounter } from "../../training/transcript";
 import { type RunnerCommand, setFlag } from "../arguments/command";
 import { parseLines, readInput } from "../arguments/inputFile";
@@ -17,7 +17,6 @@ const caseSchema = z.object({
   response: z.string(),
   answer: z.union([z.string(), z.number()]).transform(String),
 });
-const VARIANTS: readonly RewardVariant[] = ["paper", "official", "official-verl"];
 
 /** The keys that the vectors have for a variant; the released scorers' `length` is the weighted one. */
 function record({ note, ...terms }: RewardTerms, variant: RewardVariant): object {
@@ -49,7 +48,7 @@ export const scoreCommand: RunnerCommand = {
   },
   examples: ["npm run srpo -- score --input src/srpo/golden/reward_cases.jsonl"],
   async run(args) {
-    const variant = args.oneOf("variant", VARIANTS);
+    const variant = args.oneOf("variant", REWARD_VARIANTS);
     const tokens = args.oneOf("tokens", ["words", "policy"] as const);
     const path = args.text("input");
     const cases = parseLines(path, await readInput(path), caseSchema);

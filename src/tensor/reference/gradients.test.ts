@@ -5,7 +5,7 @@
 
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
-import type { PolicyLossOptions } from "../kernels";
+import type { PolicyLossOptions } from "../policyLossOptions";
 import { randomUniform } from "../random";
 import { openReferenceBackend } from "./backend";
 

@@ -3,7 +3,8 @@
  * clamp that binds passes nothing.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import type { Kernels, PolicyLossOptions, SurrogateOptions } from "../../kernels";
+import type { Kernels } from "../../kernels";
+import type { PolicyLossOptions, SurrogateOptions } from "../../policyLossOptions";
 import { integers } from "../cpuMemory";
 import { expectShape } from "../shapes";
 

@@ -1,5 +1,5 @@
 /** Conformance of the element-wise kernels, the log-probabilities of tokens and the policy-gradient loss. */
-import type { PolicyLossOptions } from "../../kernels";
+import type { PolicyLossOptions } from "../../policyLossOptions";
 import type { CaseBody } from "./compare";
 import type { Probe } from "./probe";
 

@@ -1,7 +1,11 @@
 /** The policy-gradient loss of the wasm backend. */
-import { type Kernels, KL_ESTIMATORS, type SurrogateOptions } from "../../kernels";
+import type { Kernels } from "../../kernels";
+import type { KlEstimatorName, SurrogateOptions } from "../../policyLossOptions";
 import { expectShape } from "../checks";
 import type { WasmMemory } from "../memory";
+
+/** As assembly/policyLoss.ts counts them. */
+const ESTIMATOR_NUMBERS: Readonly<Record<KlEstimatorName, number>> = { k1: 0, abs: 1, k2: 2, k3: 3 };
 
 export function policyLossKernels(memory: WasmMemory): Pick<Kernels, "policyLoss"> {
   const { exports: wasm, address: at } = memory;
@@ -33,7 +37,7 @@ export function policyLossKernels(memory: WasmMemory): Pick<Kernels, "policyLoss
         p3,
         o.logRatioClamp,
         o.beta,
-        KL_ESTIMATORS.indexOf(o.klEstimator),
+        ESTIMATOR_NUMBERS[o.klEstimator],
         o.klExponentClamp,
         o.klValueClamp,
         at(dLogprob),

@@ -4,7 +4,12 @@
  * before any exp, whatever they hold.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
-import { type KlEstimatorName, POLICY_LOSS_STATS, type PolicyLossOptions, type SurrogateOptions } from "../../kernels";
+import {
+  type KlEstimatorName,
+  POLICY_LOSS_STATS,
+  type PolicyLossOptions,
+  type SurrogateOptions,
+} from "../../policyLossOptions";
 import type { KernelDispatcher } from "../dispatch";
 import { read, write } from "../kernelSpec";
 import { expectShape } from "../shapes";
