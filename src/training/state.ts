@@ -6,11 +6,22 @@
  * cannot disagree.
  */
 import { z } from "zod";
+import { isSection } from "./overlay";
 import { STAGES, type StepMetrics } from "./records";
 import { settingsSchema } from "./settings";
 
 const count = z.int().nonnegative();
 const stageSchema = z.enum(STAGES);
+
+/**
+ * Settings of a snapshot. Before `grpo.surrogate` existed, `ratioMax` was a number that every preset but srpo ignored: such
+ * a snapshot keeps the ratio clamp that it trained with.
+ */
+const storedSettingsSchema = z.preprocess((stored) => {
+  if (!isSection(stored) || !isSection(stored.grpo) || "surrogate" in stored.grpo || stored.grpo.preset === "srpo")
+    return stored;
+  return { ...stored, grpo: { ...stored.grpo, ratioMax: null } };
+}, settingsSchema);
 
 /** One sampled response as the rollout left it; arrays are aligned, the end token included if sampled. */
 const sampledRowSchema = z.object({
@@ -25,7 +36,7 @@ const pendingStepSchema = z.object({
   /** The phase to do next. */
   next: z.enum(["score", "normalise", "update"]),
   /** The settings this step began with; changes wait for the next one. */
-  settings: settingsSchema,
+  settings: storedSettingsSchema,
   groups: z.array(z.object({ problem: z.string(), rows: z.array(sampledRowSchema) })),
   rolloutSeconds: z.number(),
   /** Seconds spent on this step so far. */
@@ -68,7 +79,7 @@ export const sessionStateSchema = z.object({
   samples: count,
   /** Steps refused because something was not finite. */
   refusals: count,
-  settings: settingsSchema,
+  settings: storedSettingsSchema,
   pending: pendingStepSchema.nullable(),
   examples: z.array(storedExampleSchema),
   progress: progressSchema,
