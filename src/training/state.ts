@@ -14,8 +14,8 @@ const count = z.int().nonnegative();
 const stageSchema = z.enum(STAGES);
 
 /**
- * Settings of a snapshot. Before `grpo.surrogate` existed, `ratioMax` was a number that every preset but srpo ignored: such
- * a snapshot keeps the ratio clamp that it trained with.
+ * Settings of a snapshot. Before `grpo.surrogate` existed, `ratioMax` was a number that every preset but srpo ignored:
+ * such a snapshot keeps the ratio clamp that it trained with.
  */
 const storedSettingsSchema = z.preprocess((stored) => {
   if (!isSection(stored) || !isSection(stored.grpo) || "surrogate" in stored.grpo || stored.grpo.preset === "srpo")
