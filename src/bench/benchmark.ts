@@ -32,7 +32,7 @@ export interface Setting {
   readonly small: boolean;
   /** A member twenty times as large too: for GPUs. */
   readonly large: boolean;
-  /** Receives progress messages for whoever is waiting. */
+  /** Receives progress messages. */
   readonly onProgress: (what: string) => void;
 }
 

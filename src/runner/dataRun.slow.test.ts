@@ -216,7 +216,7 @@ test("reflections are made once for each record, and a run on them resumes to th
     err: expect.stringMatching(/the data of the run in .* has changed/) as string,
   });
 
-  // The second stage anew from the first stage's adapter, and what came of it, looked at.
+  // The second stage again from the first stage's adapter, and its result inspected.
   await writeFile(
     inFolder("second.json"),
     JSON.stringify({

@@ -13,7 +13,7 @@ const good =
 const replaced = (from: string, to: string): string => good.replace(from, to);
 
 describe("a well-formed response", () => {
-  it("is told apart into first solution, reflection and refined solution", () => {
+  it("is split into first solution, reflection and refined solution", () => {
     expect(parseResponse(good)).toMatchObject({
       firstSolution: { think: "t1", answer: "a1" },
       reflection: "r",

@@ -22,7 +22,7 @@ const angle: Omit<TeacherInput, "firstThink" | "firstAnswer"> = {
 };
 
 describe("correction", () => {
-  it("names the wrong reading and reads the rest anew", () => {
+  it("names the wrong reading and reads the rest again", () => {
     const taught = teach({ ...sum, firstThink: "A = 3 ; C = 5 ; 3 + 5 = 8", firstAnswer: "8" });
     expect(taught).toEqual({
       strategy: "correction",
@@ -83,7 +83,7 @@ describe("correction", () => {
 });
 
 describe("simplification", () => {
-  it("confirms by reading anew, and says when steps repeat", () => {
+  it("confirms by reading again, and says when steps repeat", () => {
     const chain = "A = 4 ; C = 5 ; 4 + 5 = 9";
     expect(teach({ ...sum, firstThink: chain, firstAnswer: "9" })).toMatchObject({
       strategy: "simplification",

@@ -4,7 +4,7 @@
  * **simplification** of a right one says that it holds, or that its steps are said twice.
  *
  * Departures: the paper's teacher is a large model, ours a program that works on readings and inferences.
- * Both strategies read the picture anew, one clause a reading ("A is 4 not 3 ; C is 5"), so that a reflection
+ * Both strategies read the picture again, one clause a reading ("A is 4 not 3 ; C is 5"), so that a reflection
  * is never hollow, right and wrong solutions get reflections of like length, and the refined solution can
  * take its readings from the clauses before it. Where right answers rest on wrong steps, the steps are corrected.
  */

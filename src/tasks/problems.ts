@@ -16,7 +16,7 @@ export const FAMILIES: Readonly<Record<FamilyName, TaskFamily>> = { bars, shapes
 
 /** One in so many pictures is kept for evaluation. */
 export const EVAL_SHARE = 8;
-/** Changing it deals the pictures out anew. */
+/** Changing it changes every picture. */
 const SPLIT_SEED = 1;
 
 /** The side on which a picture of these facts falls. */

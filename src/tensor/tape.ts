@@ -144,7 +144,7 @@ export class Tape {
     }
   }
 
-  /** Dispose a tensor (and what it is a view of), whoever owned it before. */
+  /** Dispose a tensor (and what it is a view of), whatever owned it before. */
   disposeTensor(tensor: Tensor): void {
     if (tensor === this.borrowed) return;
     const base = this.bases.get(tensor);

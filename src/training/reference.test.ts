@@ -64,7 +64,7 @@ test("the KL without the adapter grows from 0, nothing is copied, a resumed run 
   expect(await resumed.stepThrough()).toEqual(third);
   expect((await again.parameters.state()).theta).toEqual(theta);
 
-  // A stage entered anew measures from the base too, not from where the last one ended.
+  // A stage entered again measures from the base too, not from where the last one ended.
   await resumed.enter("grpo");
   expect((await resumed.stepThrough())?.kl).toBeGreaterThan(1e-6);
   for (const each of [session, resumed]) each.dispose();

@@ -112,7 +112,7 @@ describe("a snapshot at any phase restores to a bit-identical continuation", () 
     await backend.dispose();
   });
 
-  test("a snapshot taken on one backend goes on on another: a lost WebGPU device may leave only wasm", async () => {
+  test("a snapshot taken on one backend continues on another: a lost WebGPU device may leave only wasm", async () => {
     const [gpu, wasm] = [await openNodeWebGpuBackend(), await openWasmBackend()];
     const session = sessionOn(await freshPolicy(gpu), "grpo");
     for (let i = 0; i < 5; i++) await session.phase();

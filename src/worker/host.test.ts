@@ -194,7 +194,7 @@ describe("replicas", () => {
   const adapters = (events: readonly Event[]): string[] =>
     events.flatMap((event) => (event.type === "opened" || event.type === "adapter" ? [event.adapter] : []));
 
-  test("one that fails is told, leaves the badge, and changes nothing", async () => {
+  test("one that fails is reported, leaves the badge, and changes nothing", async () => {
     const alone = rig();
     const [expected] = only(await send(alone, open, { type: "step" }), "stepped");
     const page = rig({ openReplicas: async () => [broken] });
@@ -219,7 +219,7 @@ describe("replicas", () => {
 });
 
 describe("faults", () => {
-  test("closing the tab loses nothing that was stepped: a new host goes on bit for bit", async () => {
+  test("closing the tab loses nothing that was stepped: a new host continues bit for bit", async () => {
     const store = new MemoryStore();
     const page = rig({}, store);
     await send(page, open, { type: "step" }, { type: "step" });
@@ -231,7 +231,7 @@ describe("faults", () => {
     expect(only(await send(reloaded, { type: "step" }), "stepped")[0]?.metrics.grad_norm).toBe(went);
   });
 
-  test("a policy that the visitor dropped is stored with its run: a reload goes on with it", async () => {
+  test("a policy that the visitor dropped is stored with its run: a reload continues with it", async () => {
     const filesOf: HostDependencies["filesOf"] = (source) => {
       if (source.kind !== "files") throw new Error("expected the dropped files");
       return new InMemoryFiles(new Map(source.files.map(({ path, bytes }) => [path, new Uint8Array(bytes)])));
@@ -274,7 +274,7 @@ describe("faults", () => {
   });
 
   test(
-    "a device that is lost just as a step is done: playing goes on, and nothing asks for a run that is under way " +
+    "a device that is lost just as a step is done: playing continues, and nothing asks for a run that is under way " +
       "to another device",
     async () => {
       const page = rig();
@@ -292,7 +292,7 @@ describe("faults", () => {
     },
   );
 
-  test("a device that is lost in the middle of playing: playing goes on", async () => {
+  test("a device that is lost in the middle of playing: playing continues", async () => {
     let reads = 0;
     const page = rig({
       openBackend: async () => ({

@@ -87,7 +87,7 @@ describe("runStore", () => {
     expect(runStore.timeline.at(-1)?.step).toBe(40);
   });
 
-  test("a store that is full is reported, and training goes on", async () => {
+  test("a store that is full is reported, and training continues", async () => {
     const faults: string[] = [];
     const store = new MemoryStore();
     const runStore = new RunStore(store, (error) => faults.push(error.message));

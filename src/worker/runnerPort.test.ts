@@ -93,7 +93,7 @@ describe("the line", () => {
     expect(heard).toEqual([{ run: "run", type: "playing", playing: true }]);
   });
 
-  test("that breaks is told once, tried again ever less often, and joins again", () => {
+  test("that breaks is reported once, retried less and less often, and joins again", () => {
     client.send(open);
     last().begin();
     last().end(CLOSE_CODES.stopped, "srpo serve was stopped");
@@ -142,7 +142,7 @@ describe("the line", () => {
     expect(heard).toEqual([]);
   });
 
-  test("tells of messages that cannot be read and goes on", () => {
+  test("reports messages that cannot be read and continues", () => {
     client.send(open);
     last().begin();
     last().sayRaw("text");

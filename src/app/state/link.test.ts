@@ -40,7 +40,7 @@ describe("the share link", () => {
     expect(decoded.ok ? "" : decoded.why).toMatch(why);
   });
 
-  test("starts a run of its own once; a reload or another tab goes on with it", () => {
+  test("starts a run of its own once; a reload or another tab continues it", () => {
     const kept = new Map<string, string>();
     const storage = {
       getItem: (key: string) => kept.get(key) ?? null,

@@ -58,7 +58,7 @@ const OPENED_KEY = "srpo-playground/opened-link";
 
 /**
  * True when this browser meets another link than the last time: then a run starts as the link says. Followed again, in
- * this tab or another, the run that is stored goes on.
+ * this tab or another, the stored run continues.
  * @param storage shared by all tabs, as the stored run is
  */
 export function isFreshLink(hash: string, storage: Pick<Storage, "getItem" | "setItem">): boolean {

@@ -129,7 +129,7 @@ describe("the playground", () => {
     expect(client.sent[1]).toMatchObject({ settings: { reward: { accuracyWeight: 0.1 } } });
   });
 
-  test("training other parameters opens the run anew", () => {
+  test("training other parameters reopens the run", () => {
     start({ stage: "grpo", step: 5 });
     playground.configure({ freezeVision: false });
     expect(client.sent.at(-2)).toMatchObject({ type: "open", resume: false, settings: { freezeVision: false } });

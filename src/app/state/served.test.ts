@@ -77,7 +77,7 @@ describe("the tab that steers", () => {
     expect(titles()).toEqual(["This tab only watches"]);
   });
 
-  test("cannot have other parameters trained, and is told where to", () => {
+  test("cannot train other parameters, and says where to", () => {
     joined(true);
     playground.configure({ freezeVision: false });
     expect(client.sent).toEqual([]);
@@ -133,7 +133,7 @@ describe("the line to the runner", () => {
   });
 });
 
-test("the link's token is what the runner prints; one that was cut goes on as a word that fits nothing", () => {
+test("the link's token is what the runner prints; a truncated one becomes a token that matches nothing", () => {
   expect(servedToken("#run=68C5u2GxhTorPZFiGQ0YnA")).toBe("68C5u2GxhTorPZFiGQ0YnA");
   expect(servedToken("#run=68C5u2Gxh")).toBe("-");
   expect(servedToken("#run=a b, c")).toBe("-");

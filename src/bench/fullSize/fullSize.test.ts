@@ -66,7 +66,7 @@ test("a step is what the tokens after the first took; ratios are over ours", () 
   expect(rows[1]?.counts).toBeUndefined();
 });
 
-test("a Python that is not there, or lacks a module, is told with what to install", async () => {
+test("a Python that is missing or lacks a module is reported with what to install", async () => {
   await expect(measureTransformers("no-such-python", WORK, () => undefined)).rejects.toThrow(
     /no-such-python cannot be started .*name a Python that has torch/,
   );

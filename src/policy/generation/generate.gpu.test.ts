@@ -125,7 +125,7 @@ describe("slots", () => {
     await backend.dispose();
   });
 
-  it("give rows of the cache back to whoever comes next", async () => {
+  it("return rows of the cache to the next response", async () => {
     const backend = await openWasmBackend();
     const cache = new GroupCache(backend, { layers: 1, kvHeads: 1, headDim: 4 }, "f32", {
       prefixRows: 10,

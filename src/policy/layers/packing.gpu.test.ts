@@ -86,7 +86,7 @@ describe("generate", () => {
     await model.backend.dispose();
   });
 
-  it("goes on without the rows that have finished, and samples the same", async () => {
+  it("continues without the finished rows, and samples the same", async () => {
     const model = smallModel(await openWasmBackend(), { trainable: "none" });
     const prompts = [prompt(model, 1, [10]), prompt(model, 2, [11, 12, 13])];
     const options = { groupSize: 8, temperature: 1, maxNewTokens: 40, seed: 5, step: 0 };

@@ -20,7 +20,7 @@ const keeping = (pictures: number): ModelOptions => ({
   pictureFeatures: { bytes: pictures * PICTURE, fromCells: 16 },
 });
 
-/** Features of pictures of these phases, each in a prompt made anew, and the kernels that were called for them. */
+/** Features of pictures of these phases, each in a new prompt, and the kernels that were called for them. */
 async function bank(
   model: VisionLanguageModel,
   phases: readonly number[],

@@ -160,7 +160,7 @@ function resumedSettings(
   args: Arguments,
   stages: readonly TrainedStage[],
 ): Settings {
-  // A recipe that is named anew comes first; what the file says lies over it, and the flags over both.
+  // A newly named recipe comes first; the file overrides it, and flags override both.
   const named = args.given("recipe") !== null || "recipe" in given ? nanoSettings(RECIPES[config.recipe]) : {};
   const said = isSection(given.settings) ? given.settings : {};
   const settings = configure(settingsSchema.parse(overlay(overlay(own, named), said)), args.settings);

@@ -63,7 +63,7 @@ test.each<[string, object, RegExp]>([
   await expect(resolveSource(plan(config))).rejects.toThrow(message);
 });
 
-test("a run goes on with its own data", () => {
+test("a resumed run keeps its own data", () => {
   const own = { ...plan({ stages: ["grpo"], data: { train: "data.jsonl" } }), dataDigest: "a" };
   refuseOtherData(own, "a", "runs/a");
   refuseOtherData({ ...own, dataDigest: null }, "b", "runs/a");

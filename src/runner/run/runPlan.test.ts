@@ -36,7 +36,7 @@ test("a plan is found as it was written; an older one has the values that its ru
   }
 });
 
-test("a run goes on only as what it is; what is left open is left as it was", () => {
+test("a resumed run keeps its original settings; what is not named stays as it was", () => {
   const config = runConfigSchema.parse({ packing: "f16", lora: { rank: 4 } });
   const plan = planOf(config);
   refuseOther(plan, fixedKeys(defaultRunConfig, {}), "runs/a");

@@ -1,4 +1,4 @@
-/** One run, many tabs: what each is told when it comes, who steers, and that full-size groups stay within bounds. */
+/** One run, many tabs: what each receives when it joins, who steers, and that full-size groups stay within bounds. */
 import { describe, expect, test } from "vitest";
 import type { Picture } from "../../tasks/problem";
 import { encodeMessage } from "../../worker/codec";
@@ -101,7 +101,7 @@ function rig(): Rig {
 const types = (events: readonly Event[]): string[] => events.map(({ type }) => type);
 
 describe("a tab that comes later", () => {
-  test("is told where the run stands: history, settings, the group, what is under way", () => {
+  test("receives the state of the run: history, settings, the group, what is under way", () => {
     const { post, tab } = rig();
     post(opened);
     post({ type: "playing", playing: true });
@@ -146,7 +146,7 @@ describe("a tab that comes later", () => {
     expect(types(tab("late").heard)).toEqual(["opened", "snapshots", "playing"]);
   });
 
-  test("before the run is open waits for it, and is told when it fails", () => {
+  test("before the run is open waits for it, and hears of a failure", () => {
     const { post, tab } = rig();
     const early = tab("early");
     expect(early.heard).toEqual([]);

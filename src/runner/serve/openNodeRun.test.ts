@@ -75,7 +75,7 @@ async function livedIn(
   return events;
 }
 
-test("a run that was stopped goes on from its folder; its export is the adapter", async () => {
+test("a stopped run continues from its folder; its export is the adapter", async () => {
   const begun = await life(false, { type: "stage", stage: "grpo" }, { type: "step" });
   expect(begun.filter(({ type }) => type === "error")).toEqual([]);
   expect(begun.find(({ type }) => type === "opened")).toMatchObject({ resumed: false, start: "own", backend: "wasm" });
@@ -135,7 +135,7 @@ test("a run on a data set is served with its pictures and logged as train logs i
   expect(await readdir(join(where, "completions"))).toEqual(["grpo-000001.parquet"]);
   expect(recordLengths(await readFile(join(where, "tensorboard", EVENT_FILE)))).toHaveLength(2);
 
-  // srpo train goes on from there, and serving from there again.
+  // srpo train continues from there, and so does serving.
   const backend = await openWasmBackend();
   const served = plan({ logs: { tensorboard: true, completions: true } });
   const session = new Session(

@@ -125,7 +125,7 @@ describe("recorded work", () => {
     recorder.dispose();
   });
 
-  it("records anew for other shapes and other keys, and forgets the least recently used", () => {
+  it("records again for other shapes and other keys, and forgets the least recently used", () => {
     const recorder = backend.recorder(2);
     let recorded = 0;
     const run = (key: string, size: number): void => {

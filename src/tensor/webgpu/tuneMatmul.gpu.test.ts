@@ -30,7 +30,7 @@ const gpu: MatmulAdapter = {
   },
 };
 
-/** A device that is as fast and as right as it is told, and a clock that it moves. */
+/** A device as fast and as accurate as the test wants, and a clock that it moves. */
 class Device implements Timing {
   clock = 0;
   readonly tried: string[] = [];

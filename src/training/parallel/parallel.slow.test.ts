@@ -171,7 +171,7 @@ describe("the same bits with one, two and three workers", () => {
     for (const replicas of [1, 2]) expectSame(await train(await team(replicas), stage, patch, phases), alone);
   });
 
-  test("a replica that dies between or within phases costs nothing, and is told", async () => {
+  test("a replica that dies between or within phases costs nothing, and is reported", async () => {
     const alone = await train(await team(0), "grpo", {}, 8);
     for (const phase of [0, 3, 7]) {
       const two = await team(1);
