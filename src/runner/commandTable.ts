@@ -8,6 +8,7 @@ import { matmulFlag } from "./arguments/matmulVariant";
 export const COMMANDS: Readonly<Record<string, () => Promise<RunnerCommand>>> = {
   train: async () => (await import("./commands/train")).trainCommand,
   config: async () => (await import("./commands/config")).configCommand,
+  recipes: async () => (await import("./commands/recipes")).recipesCommand,
   reflect: async () => (await import("./commands/reflect")).reflectCommand,
   merge: async () => (await import("./commands/merge")).mergeCommand,
   sample: async () => (await import("./commands/sample")).sampleCommand,
