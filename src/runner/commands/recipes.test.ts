@@ -1,21 +1,26 @@
 /** `srpo recipes`: the record, whole, with sources and what differs from SRPO. */
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { RECIPE_NAMES, RECIPES } from "../../srpo/recipe";
-import { start } from "../testing/spawned";
+import { parseArguments } from "../arguments/usage";
+import { recipesCommand } from "./recipes";
+
+async function run(...words: string[]): Promise<string> {
+  const write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  try {
+    expect(await recipesCommand.run(parseArguments(words, recipesCommand.flags))).toBe(0);
+    return write.mock.calls.map(([text]) => String(text)).join("");
+  } finally {
+    write.mockRestore();
+  }
+}
 
 test("lists the recipes", async () => {
-  const { code, out } = await start(["recipes"]).done;
-  expect(code).toBe(0);
-  expect(
-    out
-      .trim()
-      .split("\n")
-      .map((line) => line.split(" ")[0]),
-  ).toEqual(RECIPE_NAMES);
+  const lines = (await run()).trim().split("\n");
+  expect(lines.map((line) => line.split(" ")[0])).toEqual(RECIPE_NAMES);
 });
 
 test("prints every value of one with its source, and SRPO's where it differs", async () => {
-  const { out } = await start(["recipes", "grpo", "--json"]).done;
+  const out = await run("grpo", "--json");
   const [recipe] = JSON.parse(out) as { values: { key: string; value: unknown; source: string; srpo?: unknown }[] }[];
   const { settings, sources } = RECIPES.grpo;
   expect(recipe?.values).toHaveLength(2 + Object.keys(settings.grpo).length);
@@ -31,7 +36,5 @@ test("prints every value of one with its source, and SRPO's where it differs", a
 });
 
 test("an unknown name is refused with the known ones", async () => {
-  const { code, err } = await start(["recipes", "ppo"]).done;
-  expect(code).toBe(2);
-  expect(err).toMatch(/"ppo" is not one of srpo, grpo/);
+  await expect(run("ppo")).rejects.toThrow(/"ppo" is not one of srpo, grpo/);
 });
