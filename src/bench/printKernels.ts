@@ -29,14 +29,17 @@ function overview(): string {
 }
 
 function printed({ name, adapters, code }: ListedKernel): string {
-  const where = adapters.length === LISTED_ADAPTERS.length ? "every adapter" : adapters.join("; ");
-  const heading = `// ${name}\n// on: ${where}`;
+  const where = adapters.length === LISTED_ADAPTERS.length ? ["every adapter"] : adapters;
+  const heading = [`// ${name}`, ...where.map((adapter) => `// on ${adapter}`)].join("\n");
   return `${"/".repeat(80)}\n${heading}\n${code.trim()}\n`;
 }
 
 async function main(names: readonly string[]): Promise<number> {
-  if (names.length === 0) {
-    console.log(overview());
+  if (names.length === 0 || names.includes("--help")) {
+    console.log(
+      "npm run kernels:print -- KERNEL prints the WGSL of a kernel's file. Files and their " +
+        `kernels:\n${overview()}`,
+    );
     return 0;
   }
   for (const name of names) {

@@ -1,7 +1,6 @@
 /**
  * The command line, `npm run srpo -- <command>`. Exit codes: 0 done; 1 failed, or a check failed (verify above
- * tolerance);
- * 2 bad input (one line on stderr says what).
+ * tolerance); 2 bad input (one line on stderr says what).
  */
 import { reportFailure } from "./arguments/failure";
 import { forceMatmul } from "./arguments/matmulVariant";
@@ -27,4 +26,6 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
   return command.run(args);
 }
 
+// `… | head` closes the pipe early; that is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => reportFailure("srpo", error));

@@ -1,7 +1,7 @@
 /**
- * Recipes: everything that tells one method from another, as data, each value with its source. The settings of a run,
- * its defaults, `--recipe` and the loss kernels all read these records. A recipe with a new mechanism adds to the
- * surrogates, aggregations or advantage estimators, and a record here.
+ * Recipes: everything that tells one method from another, as data, each value with its source. The settings' defaults,
+ * `--recipe` and `srpo recipes` come from these records; the loss kernels get them through the settings. A recipe with a
+ * new mechanism adds to the surrogates, aggregations or advantage estimators, and a record here.
  */
 import type { Aggregation } from "./aggregation";
 import { type AccuracyBand, PAPER_BAND } from "./onlineFilter";
@@ -59,7 +59,7 @@ type Sources<T> = { readonly [K in keyof T]: string };
 export interface Recipe {
   readonly name: RecipeName;
   readonly title: string;
-  /** One sentence for a chooser. */
+  /** One sentence: `srpo recipes`, `config --explain`. */
   readonly summary: string;
   /** Does reflection SFT come before the reinforcement? */
   readonly coldStart: boolean;

@@ -82,7 +82,7 @@ export class Session {
   #pending: GroupStep | null = null;
   #sft: ReflectionSft;
   readonly #reference: Reference;
-  readonly #largest = { update: new LargestBatch(), observedGroup: new LargestBatch() };
+  readonly #largest = { update: new LargestBatch(), observed: new LargestBatch() };
   readonly #now: () => number;
   readonly #parallel: DataParallel | null;
   readonly #source: ProblemSource;
@@ -309,7 +309,7 @@ export class Session {
     const update = this.#stage === "grpo" ? await this.refusable(() => this.updateGroups(pending)) : null;
     const updateSeconds = elapsed();
     if (update !== null && this.observedGroup !== null)
-      await pending.logprobsAfter(this.observedGroup, this.#largest.observedGroup);
+      await pending.logprobsAfter(this.observedGroup, this.#largest.observed);
     const { groups, settings } = pending;
     const sampled = groupMetrics(groups);
     const metrics: StepMetrics = {

@@ -1,8 +1,9 @@
 /**
  * Phase 4, update, for both stages.
  *
- * GRPO (DeepSeekMath eq. 3, with SRPO's clamps): the loss is Σ w·(clipped surrogate + β·k3) over response tokens; the
- * weights w carry the aggregation (src/srpo/aggregation.ts) and are those of the whole step.
+ * GRPO (DeepSeekMath eq. 3, with SRPO's clamps): the loss is Σ w·(surrogate + β·KL estimate) over response tokens, both
+ * chosen by the settings; the weights w carry the aggregation (src/srpo/aggregation.ts) and are those of the whole
+ * step.
  *
  * With one inner epoch the old log-probabilities are those of the current forward pass: the ratio is 1 everywhere,
  * nothing is ever clipped, and since the advantages of a group add up to 0 the reported loss is about 0.

@@ -1,6 +1,6 @@
 /** `train`: reflection SFT and GRPO without the page, from flags or a run file; resumable. */
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
-import { nanoSettings, RECIPE_NAMES, RECIPES } from "../../srpo/recipe";
+import { nanoSettings, RECIPE_NAMES, RECIPES, type RecipeName } from "../../srpo/recipe";
 import { BACKEND_NAMES } from "../../tensor/backend";
 import { configure } from "../../training/configure";
 import { isSection, overlay } from "../../training/overlay";
@@ -36,12 +36,7 @@ export const trainCommand: RunnerCommand = {
     config: { type: "string", valueHint: "run.json", description: "Run file (see srpo config); flags override it" },
     out: { type: "string", valueHint: "dir", description: "Folder of the run" },
     policy: policyFlag,
-    stage: {
-      type: "string",
-      default: "sft,grpo",
-      valueHint: "sft|grpo|sft,grpo",
-      description: "Stages to train, in order",
-    },
+    stage: { type: "string", valueHint: "sft|grpo|sft,grpo", description: "Stages, in order (default: the recipe's)" },
     recipe: {
       type: "string",
       default: "srpo",
@@ -135,8 +130,13 @@ async function trainIn(out: string, { config, given }: Request, args: Arguments)
 async function requestOf(args: Arguments): Promise<Request> {
   const file = args.optional("config");
   const { config, given } = file === null ? { config: defaultRunConfig, given: {} } : await readRunFile(file);
-  const stages = args.given("stage") === null ? config.stages : stagesOf(args.text("stage"));
   const recipe = args.given("recipe") === null ? config.recipe : args.oneOf("recipe", RECIPE_NAMES);
+  const stages =
+    args.given("stage") !== null
+      ? stagesOf(args.text("stage"))
+      : "stages" in given
+        ? config.stages
+        : stagesOfRecipe(recipe);
   const settings = settingsOf(args, recipeSettings(recipe, given));
   return {
     given,
@@ -165,6 +165,11 @@ function resumedSettings(
   const said = isSection(given.settings) ? given.settings : {};
   const settings = configure(settingsSchema.parse(overlay(overlay(own, named), said)), args.settings);
   return configure(settings, stepsPatch(args, stages));
+}
+
+/** Reflection SFT comes first where the recipe begins with a cold start. */
+function stagesOfRecipe(recipe: RecipeName): RunConfig["stages"] {
+  return RECIPES[recipe].coldStart ? ["sft", "grpo"] : ["grpo"];
 }
 
 function stagesOf(text: string): RunConfig["stages"] {
