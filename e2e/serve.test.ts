@@ -1,5 +1,5 @@
 /**
- * `srpo serve`: a run in Node, opened by its link, stepped from the page, observedGroup by a second tab, found again.
+ * `srpo serve`: a run in Node, opened by its link, stepped from the page, watched by a second tab, reopened.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";

@@ -26,7 +26,7 @@ export interface VisitOptions {
   readonly settings?: LinkSettings | null;
   readonly viewport?: { readonly width: number; readonly height: number };
   readonly theme?: "light" | "dark";
-  /** Goes on in a context that is open already: what was stored is there. */
+  /** Reuses an open context, with its storage. */
   readonly context?: BrowserContext;
   /** Done before the page is asked for, e.g. to hold up a file. */
   readonly before?: (page: Page) => Promise<unknown>;

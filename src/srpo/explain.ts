@@ -1,5 +1,5 @@
 /**
- * Why a number is what it is: the formula, the same formula with this row's numbers put in, and a sentence in words.
+ * Explains a number: formula, formula with this row's values, one sentence.
  * Plain Unicode mathematics, for the page's "every number answers why?".
  */
 

@@ -1,6 +1,6 @@
 /**
- * Why the update does to a token what it does: its ratio, and what the surrogate makes of it. Same shape and notation
- * as explain.ts; the arithmetic is surrogate.ts's.
+ * Explains a token's update: its ratio and its surrogate loss. Same shape and notation as explain.ts; the
+ * arithmetic is surrogate.ts's.
  */
 import type { Explanation } from "./explain";
 import { formatFactor, formatNumber } from "./notation";

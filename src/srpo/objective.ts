@@ -5,7 +5,7 @@
  *   loss = Σ_tokens w · ( surrogate(ρ, A, log π) + β · KL(log π, log π_ref) )
  *
  * with w from `rowWeights`, ρ = π/π_old per token, or (GSPO) the geometric mean of the sequence's ratios, and log ρ
- * clamped to ±20 as verl, EasyR1 and OpenRLHF do (TRL does not).
+ * clamped as the preset says (trainers.ts).
  *
  * Departure from TRL: only response tokens are ever looked at (rows are cut at their length before any exp), so one
  * masked outlier cannot make the loss NaN.

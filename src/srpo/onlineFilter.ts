@@ -1,6 +1,6 @@
 /**
  * The online filter (SRPO's RL set-up, after MM-Eureka): a step keeps only groups whose mean accuracy lies in a band,
- * 0.1–0.9 in the paper: what is always right or always wrong teaches little.
+ * 0.1–0.9 in the paper: groups that are all right or all wrong teach little.
  */
 
 /** Mean accuracies a group may have, both ends included. */

@@ -9,8 +9,7 @@
  *   answer blocks) it gives 0 for the whole response; here the same rules score that text, and `note` says what the
  *   scorer would have done.
  * `official-verl` (the verl port): a precedence slip makes its accuracy kept 0.75, still wrong −0.25 (the tier meant
- * for
- *   spoilt), fixed and spoilt 0; overall = 0.5·accuracy + 0.5·format + α·f_len.
+ *   for spoilt), fixed and spoilt 0; overall = 0.5·accuracy + 0.5·format + α·f_len.
  *   Departure: that port also reads answers from `\boxed{}` only and squeezes spaces around tags; we keep the answer
  *   blocks.
  *

@@ -1,7 +1,7 @@
 /**
  * The teacher of stage 1 (SRPO, section 3.2): it sees the ground truth and the policy's own first solution and
  * writes the reflection, by one of two strategies. **Correction** of a wrong solution names what is wrong;
- * **simplification** of a right one says that it holds, or that its steps are said twice.
+ * **simplification** of a right one says that it holds, or that its steps are repeated.
  *
  * Departures: the paper's teacher is a large model, ours a program that works on readings and inferences.
  * Both strategies read the picture again, one clause a reading ("A is 4 not 3 ; C is 5"), so that a reflection

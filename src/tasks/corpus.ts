@@ -13,7 +13,7 @@ export type CorpusPhase = "clean" | "noisy";
 
 export interface CorpusOptions {
   readonly families: readonly FamilyName[];
-  /** Fraction of chains whose steps are said twice. */
+  /** Fraction of chains whose steps are repeated. */
   readonly redundant: number;
   /** Error rates of the noisy phase. */
   readonly noise: Readonly<Record<FamilyName, NoiseRates>>;

@@ -30,7 +30,7 @@ export const FAMILY_NAMES = ["bars", "shapes", "geometry", "digits"] as const;
 export type FamilyName = (typeof FAMILY_NAMES)[number];
 
 export interface Problem {
-  /** "family:split:seed", enough to make it again. */
+  /** "family:split:seed", enough to rebuild it. */
   readonly id: string;
   readonly family: FamilyName;
   readonly picture: Picture;

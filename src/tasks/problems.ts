@@ -14,7 +14,7 @@ import { combineSeeds, hashText, Random } from "./random";
 
 export const FAMILIES: Readonly<Record<FamilyName, TaskFamily>> = { bars, shapes, geometry, digits };
 
-/** One in so many pictures is kept for evaluation. */
+/** One picture in EVAL_SHARE is held out for evaluation. */
 export const EVAL_SHARE = 8;
 /** Changing it changes every picture. */
 const SPLIT_SEED = 1;

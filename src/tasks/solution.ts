@@ -58,7 +58,7 @@ export function noisySolution(problem: Problem, rates: NoiseRates, random: Rando
   return { readings, inferences };
 }
 
-/** "A = 3 ; C = 5 ; 3 + 5 = 8"; redundant: the same steps said twice. */
+/** "A = 3 ; C = 5 ; 3 + 5 = 8"; redundant: the steps are repeated. */
 export function writeChain(solution: Solution, style: ChainStyle): string {
   const steps = [
     ...solution.readings.map((reading) => `${reading.subject} = ${reading.value}`),

@@ -10,7 +10,7 @@ export type SurrogateOptions =
       readonly ratioMax: number;
       readonly dualClip: number;
     }
-  /** −sg(clamp(ρ, ratioLow, ratioHigh))·A·log π */
+  /** −sg(clamp(ρ, ratioLow, ratioHigh))·A·log π: keeps its gradient, since it clamps only the weight. */
   | { readonly kind: "cispo"; readonly ratioLow: number; readonly ratioHigh: number }
   /** −(4/τ)·σ(τ(ρ − 1))·A, τ by the sign of A */
   | { readonly kind: "sapo"; readonly tauPositive: number; readonly tauNegative: number };

@@ -8,7 +8,7 @@ export class SettingsError extends Error {
 }
 
 /**
- * The settings with `patch` laid over them.
+ * The settings with `patch` merged into them.
  * @throws SettingsError naming the first field that is unknown or invalid.
  */
 export function configure(settings: Settings, patch: SettingsPatch): Settings {

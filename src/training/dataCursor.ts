@@ -1,7 +1,7 @@
 /**
  * Which problems a step trains on. A stage's problems are numbered; the cursor is how many have been taken.
- * Each stage has a stream of its own, so that looking at the base for a while changes nothing of what SFT
- * or GRPO will see. Evaluation problems come from the held-out split and are the same for every run seed.
+ * Each stage has a stream of its own, so sampling from the base does not change which problems SFT or GRPO see.
+ * Evaluation problems come from the held-out split and are the same for every run seed.
  */
 import type { Problem } from "../tasks/problem";
 import { problemAt } from "../tasks/problems";

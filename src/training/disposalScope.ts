@@ -1,4 +1,4 @@
-/** Things on the device that end together: tensors, tapes, packed batches. Released in reverse order of arrival. */
+/** Device resources released together: tensors, tapes, packed batches; the last one acquired is released first. */
 export class DisposalScope {
   readonly #owned: { dispose(): void }[] = [];
 

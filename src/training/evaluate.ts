@@ -21,7 +21,7 @@ export interface EvaluationOptions {
   readonly samples?: number;
   /** Problems sampled together, default 64. */
   readonly batch?: number;
-  /** Whom the problems are dealt to; the result is the same. */
+  /** Replicas that share the problems; the result is the same. */
   readonly parallel?: DataParallel | null;
   /** @param tokens sampled so far */
   readonly onProgress?: (done: number, total: number, tokens: number) => void;

@@ -1,6 +1,6 @@
 /**
- * One step on sampled groups (GRPO, or looking at the base), as the four phases rollout → score → normalise → update.
- * It keeps the settings it began with: changes made meanwhile wait for the next step.
+ * One step on sampled groups (GRPO, or sampling from the base), as the four phases rollout → score → normalise →
+ * update. It keeps the settings it began with: changes made meanwhile wait for the next step.
  */
 import type { EncodedPrompt, FeatureBank } from "../policy/layers/packing";
 import type { Policy } from "../policy/policy";

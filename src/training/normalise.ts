@@ -1,7 +1,7 @@
 /**
  * Phase 3, normalise: rewards → advantages within each group, by the chosen trainer's numerics (src/srpo).
  * Rows whose scorer failed take no part and get advantage 0; a flat group is exactly 0 and is counted.
- * The online filter (SRPO's RL set-up, taken over from MM-Eureka) leaves groups out of the update whose mean accuracy
+ * The online filter (SRPO's RL set-up, from MM-Eureka) leaves groups out of the update whose mean accuracy
  * lies outside a band.
  */
 import { groupAdvantages } from "../srpo/advantage";

@@ -1,11 +1,11 @@
-/** The deep merge of everything that is laid over settings: patches, links, run files, recipes. */
+/** Deep-merges patches, links, run files and recipes into settings. */
 
 /** A section: an object that is merged key by key. Arrays and null are values. */
 export function isSection(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** `patch` laid over `base`, section by section. A key that the patch leaves out, or gives as undefined, stays. */
+/** `patch` merged into `base`, section by section. A key that the patch leaves out, or gives as undefined, stays. */
 export function overlay<T extends object>(base: T, patch: object): T {
   const out: Record<string, unknown> = Object.fromEntries(Object.entries(base));
   for (const [key, value] of Object.entries(patch)) {

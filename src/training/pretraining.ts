@@ -1,5 +1,5 @@
 /**
- * Making the base: next-token training on the corpus of first solutions (src/tasks/corpus.ts), tower and decoder
+ * Trains the base: next-token training on the corpus of first solutions (src/tasks/corpus.ts), tower and decoder
  * together, in two phases. **clean** teaches the policy to see; **noisy** teaches it to write carelessly what it
  * sees well. What comes out answers right less than half of the time at T = 1, and almost always greedily: the
  * base on which reflection has something to repair. No reflection is shown to it.

@@ -1,5 +1,5 @@
 /**
- * What a session tells the outside after each phase: plain data, structured-clonable, no tensors.
+ * What a session reports after each phase: plain data, structured-clonable, no tensors.
  * The page, the JSONL log and the tests read the same records.
  */
 import type { ResponseFacts } from "../srpo/reward";

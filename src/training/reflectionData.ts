@@ -4,7 +4,7 @@
  * wrong: answers beyond either share are skipped until twice as many as needed have been seen; after that every answer
  * is taken, so a policy that is nearly always right (or wrong) still gets its data. The split is reported.
  *
- * Departs from the released records, which lack the second <think> block: ours have it (facts of the format).
+ * Departs from the released records, which lack the second <think> block: ours have it, as the format requires.
  */
 
 import { parseResponse } from "../srpo/format";

@@ -27,7 +27,7 @@ export function encodeProblem(
 
 /**
  * → one list of rows a prompt.
- * @param parallel whom the prompts are dealt to; null: the policy alone, with the same result
+ * @param parallel replicas that share the prompts; null: the policy alone, with the same result
  */
 export async function sampleRows(
   policy: Policy,

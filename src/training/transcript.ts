@@ -1,4 +1,4 @@
-/** Between token ids and the words that records show and scorers read. */
+/** Converts token ids to the text in records and scorers. */
 
 import { cutAfterStop } from "../policy/generation/stopStrings";
 import type { CheckpointFiles, Policy } from "../policy/policy";

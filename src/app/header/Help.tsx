@@ -122,8 +122,8 @@ export function Help() {
             ))}
           </dl>
           <p className="help-note">
-            Point at, focus or tap any number to see how it is computed. The model trains on your own machine; no data
-            leaves this tab.
+            Point at, focus or tap any number to see how it is computed. The model trains on your own machine; nothing
+            is sent elsewhere.
           </p>
           <details className="developer">
             <summary>For developers</summary>

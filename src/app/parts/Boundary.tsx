@@ -1,8 +1,8 @@
-/** Keeps a part that fails to draw (a chunk that did not load, a bug) from taking the page with it. */
+/** Keeps a part that fails to draw (a chunk that did not load, a bug) from crashing the page. */
 import { Component, type ReactNode } from "react";
 
 interface BoundaryProps {
-  /** What is said in its place. */
+  /** What is shown instead. */
   readonly otherwise: (error: Error) => ReactNode;
   readonly children: ReactNode;
 }

@@ -1,5 +1,5 @@
 /**
- * The page's few icons, drawn on a 16-pixel grid in the current colour. Always beside a name, never the name itself.
+ * The page's few icons, drawn on a 16-pixel grid in the current colour. Always with a text label.
  */
 const PATHS = {
   play: <path d="M5 3.2v9.6L12.8 8z" fill="currentColor" stroke="none" />,

@@ -1,4 +1,4 @@
-/** How the refined answer relates to the first: always the same four chips, told apart by marks as well as colour. */
+/** How the refined answer relates to the first: always the same four chips, distinguished by mark and colour. */
 import type { Transition } from "../../srpo/types";
 import { TRANSITION_WORDS } from "../state/words";
 import { Icon } from "./Icon";

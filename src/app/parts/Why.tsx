@@ -9,7 +9,7 @@ import { createStore } from "zustand/vanilla";
 export interface Explanation {
   readonly title: string;
   readonly formula?: string;
-  /** The formula with this row's numbers put in. */
+  /** The formula with this row's numbers. */
   readonly numbers?: string;
   readonly sentence: string;
 }

@@ -1,5 +1,5 @@
 /**
- * The groups on show. The newest step's groups arrive phase by phase; a window of past steps is kept so
+ * The displayed groups. The newest step's groups arrive phase by phase; a window of past steps is kept so
  * that one can look back. What the visitor chose (problem, step) is never changed by new data.
  */
 import type { Event, GroupRecord, Phase, Stage } from "../../worker/protocol";
@@ -72,7 +72,7 @@ function remember(state: GroupsState): readonly StepGroups[] {
   return kept.slice(Math.min(first + 1, kept.length - 1));
 }
 
-/** Every step is asked about once a step of the run: counted once. */
+/** Token counts, cached: each step is queried on every new step. */
 const counted = new WeakMap<StepGroups, number>();
 
 function tokensOf(step: StepGroups): number {

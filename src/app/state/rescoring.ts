@@ -1,5 +1,5 @@
 /**
- * Counterfactual re-scoring: the frozen group on show under the weights the sliders say now, by the method's own
+ * Counterfactual re-scoring: the frozen displayed group under the sliders' current weights, by the method's own
  * arithmetic (src/srpo), without the engine. What training used stays beside it as the ghost.
  */
 import { groupAdvantages } from "../../srpo/advantage";

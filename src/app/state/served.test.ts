@@ -1,5 +1,5 @@
 /**
- * The page of a run that lives in the runner: joined without a word, observedGroup or steered, its line lost and found.
+ * The page of a run that lives in the runner: joined silently, watched or steered, its connection lost and restored.
  */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { CommandBody } from "../../worker/client";

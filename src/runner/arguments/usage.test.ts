@@ -32,7 +32,7 @@ test("a word stands for the positional flag", () => {
   expect(() => parseArguments(["--json"], positional)).toThrow("DIR is required");
 });
 
-test("settings by --set and by their section, laid over the defaults", () => {
+test("settings by --set and by their section, merged into the defaults", () => {
   const args = parseArguments(
     [
       "--out",

@@ -152,9 +152,8 @@ export const reflectCommand: RunnerCommand = {
     if (lines.some(({ discarded }) => discarded === undefined)) return 0;
     process.stderr.write(
       `srpo: none of ${lines.length} records gave a reflection; ${out} has the reason for each. If answers could ` +
-        "not be " +
-        `parsed, raise maxNewTokens (now ${settings.maxNewTokens}) or start from a policy that follows the ` +
-        "instruction\n",
+        `not be parsed, raise maxNewTokens (now ${settings.maxNewTokens}) or start from a policy that follows ` +
+        "the instruction\n",
     );
     return 1;
   },

@@ -36,8 +36,8 @@ export const verifyCommand: RunnerCommand = {
     json: { type: "boolean", description: "Print one JSON object instead of a table" },
   },
   examples: [
-    "npm run srpo -- verify --model public/policies/base",
-    "npm run srpo -- verify --model public/policies/base --packing int4",
+    "npm run srpo -- verify --model src/policy/golden/tiny_tied",
+    "npm run srpo -- verify --model src/policy/golden/tiny_untied --packing int4",
   ],
   async run(args) {
     const backendName = args.oneOf("backend", BACKEND_NAMES);

@@ -1,7 +1,7 @@
 /**
  * A teacher model behind an OpenAI-compatible endpoint: POST {base}/chat/completions. Requests are rate-limited.
- * Temporary failures (429, 408, 5xx, a broken or silent connection) are retried with exponential backoff, or after the
- * pause that the server requests; any other failure is an error. Token counts are the server's.
+ * Temporary failures (408, 409, 425, 429, 5xx, a broken or silent connection) are retried with exponential backoff, or
+ * after the pause that the server requests; any other failure is an error. Token counts are the server's.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";

@@ -89,7 +89,7 @@ describe("a recipe in a run file", () => {
     expect(settings.temperature).toBe(RECIPES[name].settings.temperature);
   });
 
-  test("what the file says lies over it", () => {
+  test("keys in the file override it", () => {
     const { grpo, reward } = recipeSettings("grpo", {
       settings: { grpo: { beta: 0.01 }, reward: { lengthWeight: 1 } },
     });

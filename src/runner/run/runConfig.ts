@@ -118,7 +118,7 @@ export function refuseUnknownKeys(json: object, file: string): void {
   );
 }
 
-/** The settings of a recipe, with what a run file says laid over them. */
+/** The settings of a recipe, with the keys of a run file merged into them. */
 export function recipeSettings(recipe: RecipeName, given: Readonly<Record<string, unknown>> = {}): Settings {
   const said = isSection(given.settings) ? given.settings : {};
   return settingsSchema.parse(overlay(overlay(defaultSettings, nanoSettings(RECIPES[recipe])), said));

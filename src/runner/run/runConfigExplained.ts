@@ -18,12 +18,12 @@ export const EXPLAINED: Explained<RunConfig> = {
   "": "A training run.",
   policy: "Folder of the policy to start from, in Hugging Face layout (config.json, safetensors, tokenizer).",
   packing:
-    "Storage of the weights that an adapter leaves frozen: f32, f16, or int4 (embeddings, head and vision tower " +
-    "in f16).",
+    "Storage of the weights that an adapter leaves frozen: f32, f16, or int4 (embeddings, head and vision " +
+    "tower in f16).",
   recompute:
     "layers: recompute each layer's activations in the backward pass instead of storing them, which saves memory " +
-    "for a " +
-    "third more work, with the same gradients. none: store them. auto: recompute if they would take more than 1 GB.",
+    "for a third more work, with the same gradients. none: store them. auto: recompute if they would take more " +
+    "than 1 GB.",
   memory:
     "Memory of the device, e.g. 24GB: a run that needs more stops before anything is loaded. null: the host's free " +
     "memory on CPU backends, unknown on a GPU.",
@@ -67,19 +67,17 @@ export const EXPLAINED: Explained<RunConfig> = {
     families: "Families of built-in picture problems, in turn: bars, shapes, geometry, digits.",
     temperature: "Sampling temperature, 0 to 5; 0 takes the most likely token.",
     maxNewTokens: "Maximum tokens per response.",
-    microBatchRows: "Responses per micro-batch; affects memory only, not the result.",
+    microBatchRows: "Responses per micro-batch; affects memory and the order in which floats are summed, nothing else.",
     maxGradNorm: "Maximum norm of the gradient; a larger gradient is scaled down.",
     freezeVision: "Freeze the vision tower and compute its features once.",
     rollout: {
       "": "How responses are sampled.",
       slots:
         "Responses generated at a time, per worker; a finished response makes room for the next. Affects memory " +
-        "and speed, " +
-        "not the samples. null: as many as fit a 2 GiB KV cache.",
+        "and speed, not the samples. null: as many as fit a 2 GiB KV cache.",
       cache:
         "Number format of the KV cache, f32 or f16. f16 halves its memory; a response's probabilities then " +
-        "differ slightly " +
-        "from those that the update computes. null: f16 with packed weights, else f32.",
+        "differ slightly from those that the update computes. null: f16 with packed weights, else f32.",
       stopStrings: "A response ends with the token that completes one of these texts; the text is cut after it.",
     },
     reward: {
@@ -131,8 +129,7 @@ export const EXPLAINED: Explained<RunConfig> = {
       tauNegative: "sapo: temperature of the gate for other advantages.",
       beta:
         "Weight of the KL term; 0 turns it off. The KL reference is the policy without its adapter, or, without " +
-        "one, the " +
-        "policy at the start of the stage.",
+        "one, the policy at the start of the stage.",
       klEstimator: `Estimator of the KL term: ${KL_ESTIMATORS.join(", ")}.`,
       epochs: "Updates per rollout; 1 is on-policy.",
       aggregation: `Aggregation of the token losses: ${AGGREGATIONS.join(", ")}.`,

@@ -87,8 +87,7 @@ export function refuseOther(stored: RunPlan, requested: Partial<FixedKeys>, fold
     if (requested[key] === undefined || wanted === was) continue;
     throw new UsageError(
       `the run in ${folder} started with ${key} ${was}, not ${wanted}: leave ${key} unchanged to resume it, or ` +
-        "start a " +
-        "new run in another folder",
+        "start a new run in another folder",
     );
   }
 }

@@ -133,7 +133,7 @@ export class RemoteReplica implements Replica {
   }
 }
 
-/** The other end: does what is asked, one after the other, on a backend of its own. */
+/** The other end. Serves requests in order, on its own backend. */
 export function serveReplica(
   port: ReplicaPort<ReplicaReply, ReplicaRequest>,
   openBackend: () => Promise<Backend>,

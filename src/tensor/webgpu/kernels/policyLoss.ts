@@ -1,7 +1,7 @@
 /**
  * The policy-gradient objective of one token per row and its gradient (kernels.ts). One generated kernel for each
- * surrogate, ratio level and KL estimator. A clamp or clip that binds passes no gradient. Rows of weight 0 are skipped
- * before any exp, whatever they hold.
+ * surrogate, ratio level and KL estimator. A clamp or clip that binds passes no gradient; `cispo` keeps its gradient,
+ * since it clamps only the weight. Rows of weight 0 are skipped before any exp, whatever they hold.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import {
