@@ -1,4 +1,4 @@
-/** What a record may require of an answer to it, as it is written in data sets and in the files of `score` and `grade`. */
+/** What a record may require of its answer, as written in data sets and in the input of `score` and `grade`. */
 import { z } from "zod";
 import { ANSWER_KINDS, type AnswerKind, isTolerance } from "../../srpo/grader/kind";
 

@@ -22,7 +22,7 @@ const VULGAR: Readonly<Record<string, string>> = {
   "⅞": "7/8",
 };
 
-/** Canonical characters; runs of white space become one blank. Line breaks stay: they separate a letter from its wording. */
+/** Canonical characters, single blanks. Line breaks stay: they separate a letter from its wording. */
 export function canonicalCharacters(text: string): string {
   return text
     .replace(/[\u200b-\u200f\u2060\ufeff\u00ad]/g, "")

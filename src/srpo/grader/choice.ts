@@ -25,12 +25,15 @@ export function lettersOf(text: string): string | null {
   return new Set(letters).size === letters.length ? [...letters].sort().join("") : null;
 }
 
-/** What an answer chooses: its letter in upper case, and the wording behind it. Null where it chooses none or several. */
+const CHOICE = new RegExp(
+  String.raw`^(?:(?:the\s+)?(?:correct\s+)?(?:option|choice|answer)\s*)?[([{]?([A-Za-z])([)\]}])?` +
+    String.raw`(?:\s*([.:)])\s*(\S[\s\S]*)?|(\s*,\s*|\s*\n\s*|\s+)(\S[\s\S]*))?$`,
+  "i",
+);
+
+/** What an answer chooses: letter in upper case, and the wording behind it. Null where it chooses none or several. */
 export function choiceOf(text: string): Option | null {
-  const match =
-    /^(?:(?:the\s+)?(?:correct\s+)?(?:option|choice|answer)\s*)?[([{]?([A-Za-z])([)\]}])?(?:\s*([.:)])\s*(\S[\s\S]*)?|(\s*,\s*|\s*\n\s*|\s+)(\S[\s\S]*))?$/i.exec(
-      text,
-    );
+  const match = CHOICE.exec(text);
   const [, letter, closing, mark, labelled, gap, loose] = match ?? [];
   if (letter === undefined) return null;
   const wording = (labelled ?? loose ?? "").trim();
@@ -52,7 +55,7 @@ function namesAnother(wording: string): boolean {
   return (
     /^(?:or|and|nor|but|maybe|perhaps|not|no wait|wait|vs|versus|actually|\/|&|\|)(?:\W|$)/i.test(wording) ||
     /^\(?[A-J]\)?(?:\s*(?:,|;|\/|and|or|&)?\s*\(?[A-J]\)?)*[.:]?$/.test(wording) ||
-    /(?:\bor\b|\bbut\b|\bmaybe\b|\bperhaps\b|\bactually\b|\bwait\b|\binstead\b|\bnor\b).*(?:^|[^A-Za-z])[A-J](?:[^A-Za-z]|$)/i.test(
+    /\b(?:or|nor|but|maybe|perhaps|actually|wait|instead)\b.*(?:^|[^A-Za-z])[A-J](?:[^A-Za-z]|$)/i.test(
       wording.replace(/\b[a-j]\b/g, ""),
     ) ||
     /(?:^|[\s,;])\(?[A-J](?:\)(?=\s|$|\.)|[.:]\s)|(?:^|\s)(?:option|choice|answer)\s+[A-J]\b/.test(wording)

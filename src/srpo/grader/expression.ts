@@ -31,7 +31,7 @@ export class ExpressionComparison {
     return agree(pointsOf(left, right), exact.length >= 4 ? 1e-6 : 1e-12);
   }
 
-  /** Equations with the same solutions by one being a constant multiple of the other; null where a side is no expression. */
+  /** Equations where one is a constant multiple of the other; null where a side is no expression. */
   sameEquation(a: readonly [string, string], b: readonly [string, string]): boolean | null {
     const [left, right] = [parseExpression(difference(a)), parseExpression(difference(b))];
     if (!left || !right) return null;

@@ -1,7 +1,7 @@
 /**
  * Expressions as people write them, as a tree: `2x^2y` is 2·x²·y, `sin 2x` is sin(2·x). Null where the text is no
- * expression: words, open brackets, two numbers in a row. Recursive descent over a bounded number of tokens at a bounded
- * depth; nothing of the text is ever run.
+ * expression: words, open brackets, two numbers in a row. Recursive descent over a bounded number of tokens at a
+ * bounded depth; nothing of the text is ever run.
  */
 
 const MAX_TOKENS = 160;

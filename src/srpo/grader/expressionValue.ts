@@ -1,7 +1,7 @@
 /**
  * Values of an expression: in exact fractions at rational points (fraction.js) and in complex numbers at real points of
- * both signs (complex.js). A closed list of operations; powers, factorials and the size of fractions are bounded, so the
- * time is bounded too.
+ * both signs (complex.js). A closed list of operations; powers, factorials and the size of fractions are bounded, so
+ * the time is bounded too.
  *
  * Why these two and no computer algebra system: @cortex-js/compute-engine 0.140 adds 988 kB (gzip) and seconds of
  * start-up, mathjs 15.2 adds 100 kB, and nothing bounds the time of their `simplify`, `expand` and `rationalize`.

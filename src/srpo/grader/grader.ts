@@ -1,11 +1,11 @@
 /**
  * Two graders of an answer against the true one; which one judged is always named.
  *
- * `exact`: what the released scorer's rows were graded by: string equality after removing `$`, `\boxed{}`, tags and outer
- * spaces. The official variants use it.
- * `equivalent`: same meaning, one answer only. Both texts are brought to a normal form (wrapping.ts), read as one kind of
- * answer (choice.ts, value.ts) and compared by the rules of that kind (comparison.ts). What it does not understand on
- * either side is right only where the words are the same. Rules: docs/method.md, "Graders".
+ * `exact`: what the released scorer's rows were graded by: string equality after removing `$`, `\boxed{}`, tags and
+ * outer spaces. The official variants use it.
+ * `equivalent`: same meaning, one answer only. Both texts are brought to a normal form (wrapping.ts), read as one kind
+ * of answer (choice.ts, value.ts) and compared by the rules of that kind (comparison.ts). What it does not understand
+ * on either side is right only where the words are the same. Rules: docs/method.md, "Graders".
  */
 import { choiceOf, lettersOf, optionOf, wordingOf } from "./choice";
 import { Comparison, type Verdict } from "./comparison";
@@ -22,7 +22,7 @@ export type { AnswerKind, Tolerance };
 
 export type GraderName = "equivalent" | "exact";
 
-/** The true answer, and what a data set asks of an answer to it; a problem is one. A bare string asks for nothing else. */
+/** The true answer, and what a data set requires of an answer to it. A problem is one; a bare string has no rules. */
 export interface TrueAnswer {
   readonly answer: string;
   /** Required kind; without it the truth's own form decides. */
@@ -98,7 +98,7 @@ function readTruth(truth: string): Named {
   return own ? { name: null, source: truth, value: { kind: "number", quantity: own } } : readNamed(truth);
 }
 
-/** The answer itself, its wording behind an option's label, and what a sentence says at its end: the first that is right. */
+/** The answer itself, its wording behind an option's label, the end of a sentence: the first that is right. */
 function compareForms(
   answer: string,
   truth: Named,

@@ -18,10 +18,14 @@ const SYMBOLS: ReadonlyMap<string, string> = new Map(
     .flatMap((name, at, all): [string, string][] => (at % 2 === 0 ? [[name, all[at + 1] ?? ""]] : [])),
 );
 const FUNCTIONS = /^(sin|cos|tan|cot|sec|csc|arcsin|arccos|arctan|sinh|cosh|tanh|ln|log|lg|exp|min|max|gcd|det)$/;
-const DRESS =
-  /^(text|textbf|textit|textrm|textsf|texttt|textnormal|mathrm|mathbf|mathit|mathsf|mathbb|boldsymbol|bm|operatorname|mbox|hbox|emph|underline)$/;
-const SILENT =
-  /^(left|right|big|Big|bigg|Bigg|bigl|bigr|Bigl|Bigr|biggl|biggr|displaystyle|textstyle|rm|bf|it|limits|nolimits|mathord)$/;
+const DRESS = new Set(
+  `text textbf textit textrm textsf texttt textnormal mathrm mathbf mathit mathsf mathbb boldsymbol bm operatorname mbox
+  hbox emph underline`.split(/\s+/),
+);
+const SILENT = new Set(
+  `left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr displaystyle textstyle rm bf it limits nolimits
+  mathord`.split(/\s+/),
+);
 
 /** Plain text of an answer with LaTeX in it; null where groups are left open or nested too deep. */
 export function plainLatex(text: string): string | null {
@@ -113,13 +117,13 @@ class Converter {
         : quotient(fraction[0], fraction[1]);
     }
     if (command === "sqrt") return this.#root();
-    if (DRESS.test(command)) {
+    if (DRESS.has(command)) {
       const inner = this.#argument(false);
       return /(?<![\w.])[\d.,]+\s*$/.test(before) && /^[A-Za-z]/.test(inner) ? ` ${inner}` : inner;
     }
     if (/^(overline|bar|vec|overrightarrow|hat|widehat|overset)$/.test(command))
       return `${command}(${this.#argument()})`;
-    if (SILENT.test(command)) return this.#text[this.#at] === "." ? this.#skip() : "";
+    if (SILENT.has(command)) return this.#text[this.#at] === "." ? this.#skip() : "";
     if (FUNCTIONS.test(command)) return ` ${command.replace("lg", "log")} `;
     const symbol = SYMBOLS.get(command);
     if (symbol !== undefined) return symbol;

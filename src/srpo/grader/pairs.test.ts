@@ -1,6 +1,7 @@
 /**
  * Pairs of an answer and a truth: the labelled file (src/srpo/golden/grader_pairs.jsonl), and two sets written against
- * the grader afterwards (grader_adversarial.jsonl and the tables below), most of them wrong answers close to the right one.
+ * the grader afterwards (grader_adversarial.jsonl and the tables below), most of them wrong answers close to the right
+ * one.
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";

@@ -1,10 +1,10 @@
 /**
- * A quantity: a number with a percent sign, a scale ("million") or a unit, several numbers with falling units ("5 ft 6 in"),
- * or a numeric expression with a unit ("2sqrt(5) cm").
+ * A quantity: a number with a percent sign, a scale ("million") or a unit, several numbers with falling units ("5 ft 6
+ * in"), or a numeric expression with a unit ("2sqrt(5) cm").
  */
 import { fromInteger, parseNumber, plus, type Rational, times } from "./number";
 import { readUnit, type Unit } from "./unit";
-import { numberInWords } from "./words";
+import { anyWordOf, numberInWords } from "./words";
 
 export interface Quantity {
   /** Exact value before scale and unit; null where only the expression engine can tell. */
@@ -69,12 +69,14 @@ export function readQuantity(text: string): Quantity | null {
   return value && (suffixed(value, number, suffix) ?? compound(approximate));
 }
 
-const NO_NOUN =
-  /^(?:hundred|thousand|\w*illion|dozen|pair|couple|score|half|halves|quarter|\w+ths?|thirds?|squared?|cubed?|times|plus|minus|over|under|point|less|more|than|factorial|percent|and|or|to|by|below|above|from|modulo|mod|base|if|but|not|is|of|divided|multiplied|negative)s?$/i;
+const NO_NOUN = anyWordOf(`
+  hundreds? thousands? \\w*illions? dozens? pairs? couples? scores? half halves quarters?
+  \\w+ths? thirds? squared? cubed? times plus minus over under point less more than factorials? percent and or to by
+  below above from modulo mod base if but not is of divided multiplied negative`);
 
 /**
- * The truth's own noun is a unit too: "20 widgets" is 20 with a unit that only this truth knows, unless the word computes
- * with the number or counts further.
+ * The truth's own noun is a unit too: "20 widgets" is 20 with a unit that only this truth knows, unless the word
+ * computes with the number or counts further.
  */
 export function readOwnNoun(truth: string): Quantity | null {
   const [, number = "", noun = ""] = /^([-+]?[\d.,]+) ([A-Za-z]{3,}(?: [A-Za-z]{3,})?)$/.exec(truth) ?? [];

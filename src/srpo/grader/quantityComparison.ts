@@ -38,8 +38,8 @@ function factor(quantity: Quantity, unit: Unit): Rational {
 }
 
 /**
- * 50 % is 0.5. Where only one side writes the sign, the face value counts too (50 for 50 %), unless it could be the share
- * itself: 0.5 is not 0.5 %.
+ * 50 % is 0.5. Where only one side writes the sign, the face value counts too (50 for 50 %), unless it could be the
+ * share itself: 0.5 is not 0.5 %.
  */
 function percentDifference(given: Quantity, wanted: Quantity, same: SameNumber): Difference | null {
   const [share, bare] = given.percent ? [given, wanted] : [wanted, given];

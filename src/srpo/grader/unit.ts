@@ -1,6 +1,7 @@
 /**
- * Units in answers: a closed list (SI with prefixes, time, money, angle, volume, counted things) and products, quotients
- * and powers of its members. A word that is not on the list is no unit: "5x", "8 halves", "8 minus x" are other answers.
+ * Units in answers: a closed list (SI with prefixes, time, money, angle, volume, counted things) and products,
+ * quotients and powers of its members. A word that is not on the list is no unit: "5x", "8 halves", "8 minus x" are
+ * other answers.
  */
 import { parseNumber, type Rational, times } from "./number";
 import { COUNT_NOUNS, KNOWN_UNITS, PREFIXES, QUALIFIERS } from "./unitTable";
@@ -46,7 +47,7 @@ export function readUnit(text: string): readonly Unit[] {
   return product(t);
 }
 
-/** factor (* factor | / factor)*, where a factor is a name with an optional power, or names in brackets after a slash. */
+/** factor (* factor | / factor)*; a factor is a name with an optional power, or names in brackets after a slash. */
 function product(text: string): readonly Unit[] {
   const parts = text.replace(/\/\(([^()]+)\)/g, (_, inner: string) => `/${inner.split(/[ *]+/).join("/")}`).split("/");
   const factors: { readonly name: string; readonly power: number }[] = [];

@@ -130,24 +130,25 @@ export const PREFIXES: readonly { readonly symbol: string; readonly name: string
 ];
 
 /**
- * Things that problems count. No word here multiplies or divides the number before it: no pairs, dozens, halves, scores,
- * quarters, thirds, percent.
+ * Things that problems count. No word here multiplies or divides the number before it: no pairs, dozens, halves,
+ * scores, quarters, thirds, percent.
  */
-const NOUNS = `people/person men/man women/woman children/child boys girls students pupils teachers players workers
-  employees members passengers customers voters families/family households countries/country states cities/city apples
-  oranges pears bananas lemons eggs cookies cakes candies/candy sweets pizzas books pens pencils pages letters words
-  stamps cards coins tickets cars buses/bus bikes bicycles trucks trains boats planes dogs cats birds fish/fish cows
-  horses sheep/sheep chickens animals trees flowers plants leaves/leaf balls marbles blocks cubes spheres cylinders cones
-  pyramids prisms boxes/box bags bottles houses rooms floors tables chairs windows doors shapes circles triangles squares
-  rectangles pentagons hexagons polygons sides edges/edge faces/face vertices/vertex corners angles diagonals lines/line
-  points dots stars objects items things pieces/piece parts sections bars categories/category types groups teams games
-  goals matches/match steps rows columns tiles/tile beats respondents participants adults users cells atoms molecules
-  electrons protons neutrons bonds chromosomes species/species seats toys shirts hats shoes/shoe phones computers
-  questions answers votes ways outcomes/outcome solutions roots zeros/zero`;
+const NOUNS = `
+  people/person men/man women/woman children/child boys girls students pupils teachers players workers employees
+  members passengers customers voters families/family households countries/country states cities/city apples oranges
+  pears bananas lemons eggs cookies cakes candies/candy sweets pizzas books pens pencils pages letters words stamps
+  cards coins tickets cars buses/bus bikes bicycles trucks trains boats planes dogs cats birds fish/fish cows horses
+  sheep/sheep chickens animals trees flowers plants leaves/leaf balls marbles blocks cubes spheres cylinders cones
+  pyramids prisms boxes/box bags bottles houses rooms floors tables chairs windows doors shapes circles triangles
+  squares rectangles pentagons hexagons polygons sides edges/edge faces/face vertices/vertex corners angles
+  diagonals lines/line points dots stars objects items things pieces/piece parts sections bars categories/category
+  types groups teams games goals matches/match steps rows columns tiles/tile beats respondents participants adults
+  users cells atoms molecules electrons protons neutrons bonds chromosomes species/species seats toys shirts hats
+  shoes/shoe phones computers questions answers votes ways outcomes/outcome solutions roots zeros/zero`;
 
 /** Accepted form → singular. */
 export const COUNT_NOUNS: ReadonlyMap<string, string> = new Map(
-  NOUNS.split(/\s+/).flatMap((entry): [string, string][] => {
+  NOUNS.trim().split(/\s+/).flatMap((entry): [string, string][] => {
     const [many = "", one = many.replace(/s$/, "")] = entry.split("/");
     return [
       [many, one],
@@ -158,7 +159,6 @@ export const COUNT_NOUNS: ReadonlyMap<string, string> = new Map(
 
 /** Words between a number and a counted thing that leave the number alone. */
 export const QUALIFIERS: ReadonlySet<string> = new Set(
-  "red blue green yellow orange purple brown black white gray grey pink cyan small large big tiny little metal rubber shiny matte different possible distinct".split(
-    " ",
-  ),
+  `red blue green yellow orange purple brown black white gray grey pink cyan small large big tiny little metal rubber
+  shiny matte different possible distinct`.split(/\s+/),
 );

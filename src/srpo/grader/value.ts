@@ -1,12 +1,13 @@
 /**
- * What kind of answer a text is: number, range, ratio, time of day, interval, tuple, set, equation, expression, or text.
- * The reading depends on the text alone; how two readings compare is in comparison.ts.
+ * What kind of answer a text is: number, range, ratio, time of day, interval, tuple, set, equation, expression, or
+ * text. The reading depends on the text alone; how two readings compare is in comparison.ts.
  */
 import { parseExpression } from "./expressionParser";
 import type { Named, Value } from "./forms";
 import { readCondition, readUnion } from "./interval";
 import { plainQuantity, readExpressionWithUnit, readQuantity } from "./quantity";
 import { outerBrackets, splitTop } from "./split";
+import { anyWordOf } from "./words";
 
 const MAX_MEMBERS = 30;
 
@@ -118,7 +119,9 @@ export function nameOf(text: string): string | null {
 }
 
 const NOT_A_NAME =
-  /\b(?:not|no|never|or|and|if|than|less|more|minus|plus|times|twice|double|half|square|cube|root|sqrt|sin|cos|tan|log|ln|exp|either|neither|unless|maybe)\b/i;
+  anyWordOf(`
+    not no never or and if than less more minus plus times twice double half square cube root sqrt sin cos tan log
+  ln exp either neither unless maybe`);
 
 function mentions(text: string, name: string): boolean {
   return /^[A-Za-z](?:_\w+)?$/.test(name) && new RegExp(`(?<![A-Za-z_])${name}(?![A-Za-z_])`).test(text);

@@ -1,9 +1,12 @@
 /** Texts compared as words, and numbers written as words. */
 
-const ONES =
-  "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split(
-    " ",
-  );
+/** Any of these words, or patterns of words, standing alone; a list with blanks between. */
+export function anyWordOf(words: string): RegExp {
+  return new RegExp(`\\b(?:${words.trim().split(/\s+/).join("|")})\\b`, "i");
+}
+
+const ONES = `zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+  seventeen eighteen nineteen`.split(/\s+/);
 const TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 
 /** The value of "five", "twenty-one", "negative three hundred and four"; null where any other word stands there. */
@@ -41,7 +44,7 @@ export function numberInWords(text: string): number | null {
   return last === "and" ? null : (negative ? -1 : 1) * (total + current);
 }
 
-/** Lower case, one blank between words, no article before the first word, no dots in abbreviations of the time of day. */
+/** Lower case, one blank between words, no leading article, no dots in initials and in a.m. or p.m. */
 export function plainWords(text: string): string {
   return text
     .replace(/_(?=\d|[A-Za-z]\b)/g, "")
