@@ -35,6 +35,8 @@ export function canonicalCharacters(text: string): string {
     .replace(/[、]/g, ",")
     .replace(/[。]/g, ".")
     .normalize("NFKC")
+    .replace(/(?<=[\w)])\s*[和与及]\s*(?=[\w(])/g, " and ")
+    .replace(/(?<=[\w)])\s*或\s*(?=[\w(])/g, " or ")
     .replace(/⁄/g, "/")
     .replace(/[×⨯]/g, "×")
     .replace(/[·∙⋅•∗]/g, "*")

@@ -45,13 +45,16 @@ export function choiceOf(text: string): Option | null {
   // "A dog" opens with an article, "A, B" is a list.
   if (/[\n]/.test(gap ?? "")) return option;
   if (/,/.test(gap ?? "")) return /(?:^|[^A-Za-z])[A-J](?:[^A-Za-z]|$)|\b(?:not|no)\b/.test(wording) ? null : option;
-  return letter === option.letter && /^-?[\d$€£(\\]/.test(wording) && !/(?:^|[^A-Za-z°])[A-J](?![A-Za-z])/.test(wording)
+  return letter === option.letter &&
+    /^-?\s?[\d$€£(\\]/.test(wording) &&
+    !/(?:^|[^A-Za-z°])[A-J](?![A-Za-z])/.test(wording)
     ? option
     : null;
 }
 
 /** A wording that takes the choice back or adds to it: "or B", "maybe C", "B", "B and C", "(B)". */
-function namesAnother(wording: string): boolean {
+function namesAnother(text: string): boolean {
+  const wording = text.replace(/^[.:;,)\s]+/, "");
   return (
     /^(?:or|and|nor|but|maybe|perhaps|not|no wait|wait|vs|versus|actually|\/|&|\|)(?:\W|$)/i.test(wording) ||
     /^\(?[A-J]\)?(?:\s*(?:,|;|\/|and|or|&)?\s*\(?[A-J]\)?)*[.:]?$/.test(wording) ||

@@ -183,6 +183,8 @@ class Parser {
     this.#at++;
     if (token.kind === "function") return this.#application(token.text);
     if (token.kind === "number") return { op: "number", digits: token.text };
+    // f(x) is a function's value, which nothing here knows.
+    if (token.kind === "variable" && /^[fgh]$/.test(token.text) && this.#sign("(") !== null) return null;
     if (token.kind !== "sign") return { op: token.kind, name: token.text };
     if (token.text === "(") {
       const inner = this.#sum();

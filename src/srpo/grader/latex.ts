@@ -93,8 +93,11 @@ class Converter {
         } else out += this.#spelled(command, out);
       } else if (c === "{") out += bareGroup(this.#until("}"));
       else if (c === "^") out += raised(this.#argument());
-      else if (c === "_") out += `_${this.#argument().replace(/\s+/g, "")}`;
-      else if (c === "~") out += " ";
+      else if (c === "_") {
+        out += `_${this.#argument().replace(/\s+/g, "")}`;
+        // x_{1}2 is not x_{12}.
+        if (/\d/.test(this.#text[this.#at] ?? "")) out += " ";
+      } else if (c === "~") out += " ";
       else out += c;
     }
     this.#depth--;

@@ -4,8 +4,7 @@ import { anyWordOf } from "./words";
 
 const MAX_WORDS = 14;
 /** Words that turn a statement about the answer into another one: denial, condition, comparison, arithmetic, doubt. */
-const ANOTHER_STATEMENT =
-  anyWordOf(`
+const ANOTHER_STATEMENT = anyWordOf(`
     not no never none neither nor cannot if unless except when either or but maybe perhaps might may could would
   should possibly probably unlikely wrong incorrect false mistaken other another guess first previous initial half
   twice double triple thrice third quarter square squared cube cubed root times plus minus less more fewer greater

@@ -38,7 +38,7 @@ export const KNOWN_UNITS: readonly KnownUnit[] = [
   unit("length", "9460730472580800", "ly", plural("light-year light_year")),
   unit("mass", "1", "g", plural("gram gramme"), true),
   unit("mass", "1", "克"),
-  unit("mass", "1000", "千克 公斤 kilo kilos"),
+  unit("mass", "1000", "千克 公斤"),
   unit("mass", "1000000", "t 吨", plural("tonne") + " metric_tons metric_ton"),
   unit("mass in short tons", "1", "", plural("ton")),
   unit("mass", "453.59237", "lb lbs", plural("pound")),
@@ -148,13 +148,15 @@ const NOUNS = `
 
 /** Accepted form → singular. */
 export const COUNT_NOUNS: ReadonlyMap<string, string> = new Map(
-  NOUNS.trim().split(/\s+/).flatMap((entry): [string, string][] => {
-    const [many = "", one = many.replace(/s$/, "")] = entry.split("/");
-    return [
-      [many, one],
-      [one, one],
-    ];
-  }),
+  NOUNS.trim()
+    .split(/\s+/)
+    .flatMap((entry): [string, string][] => {
+      const [many = "", one = many.replace(/s$/, "")] = entry.split("/");
+      return [
+        [many, one],
+        [one, one],
+      ];
+    }),
 );
 
 /** Words between a number and a counted thing that leave the number alone. */

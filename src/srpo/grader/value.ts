@@ -16,6 +16,8 @@ export function readNamed(text: string, depth = 0): Named {
   const source = text.trim();
   const unnamed = (value: Value): Named => ({ name: null, value, source });
   if (depth > 4) return unnamed({ kind: "text", text: source });
+  const builder = /^[({]\s*[A-Za-z]\s*[|:]\s*([^|]*[<>≤≥∈][^|]*)[)}]$/.exec(source)?.[1];
+  if (builder !== undefined) return { ...readNamed(builder, depth + 1), source };
   const whole = readWhole(source);
   if (whole) return unnamed(whole);
   const list = readList(source, depth);
@@ -88,6 +90,8 @@ function named(source: string, sides: readonly string[], depth: number): Named {
   const [left = "", ...rest] = sides;
   const right = rest.at(-1) ?? "";
   if (rest.length === 1) {
+    // 12 = x says x = 12.
+    if (nameOf(left) === null && /^[A-Za-z]$/.test(right)) return named(source, [right, left], depth);
     const name = left === "" ? "" : nameOf(left);
     if (name !== null && right !== "" && !mentions(right, name)) {
       const inner = readNamed(right, depth + 1);
@@ -118,8 +122,7 @@ export function nameOf(text: string): string | null {
   return plain && !NOT_A_NAME.test(t) ? t.toLowerCase() : null;
 }
 
-const NOT_A_NAME =
-  anyWordOf(`
+const NOT_A_NAME = anyWordOf(`
     not no never or and if than less more minus plus times twice double half square cube root sqrt sin cos tan log
   ln exp either neither unless maybe`);
 

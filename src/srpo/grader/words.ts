@@ -47,6 +47,7 @@ export function numberInWords(text: string): number | null {
 /** Lower case, one blank between words, no leading article, no dots in initials and in a.m. or p.m. */
 export function plainWords(text: string): string {
   return text
+    .replace(/\^\(?(\d*[+-])(?:\)|$)/g, "$1")
     .replace(/_(?=\d|[A-Za-z]\b)/g, "")
     .replace(/([ap])\.\s?m\.?(?![A-Za-z])/gi, "$1m")
     .replace(/(?<![A-Za-z])([A-Za-z])\.\s?(?=[A-Za-z](?![A-Za-z]))/g, "$1")
@@ -75,6 +76,7 @@ function withoutSpaces(text: string): string {
 
 /** Case means nothing in words; it does in formulas and units: 5 MW, 5 mW; CO, Co; πr², πR². */
 function isWordy(text: string): boolean {
+  if (/^[-+]?[\d.].*[A-Za-z]{1,5}$/.test(text) && !/[A-Za-z]{6}/.test(text)) return false;
   return /[A-Za-z]{3}/.test(text) || !/[\d^*/+=<>≤≥π√()_|]/.test(text);
 }
 
