@@ -25,7 +25,8 @@ interface SampleDetailProps {
 export function SampleDetail({ sample, shown: { facts }, row, settings }: SampleDetailProps) {
   const score = scoreOf(sample);
   const whole = wholeOf(sample);
-  const reasons = score?.gradeReasons?.[graderOf(settings.reward.variant)];
+  const grader = graderOf(settings.reward.variant);
+  const reasons = score?.gradeReasons?.[grader];
   return (
     <tr className="detail">
       <td colSpan={8}>
@@ -51,7 +52,7 @@ export function SampleDetail({ sample, shown: { facts }, row, settings }: Sample
               which === "refined" && score.refinedSolution === null ? null : (
                 <div key={which}>
                   <dt>
-                    {label}: {(which === "first" ? score.firstRight : score.refinedRight) ? "right" : "wrong"}
+                    {label}: {score.facts.right[grader][which] ? "right" : "wrong"}
                   </dt>
                   <dd>{reasons[which]}</dd>
                 </div>

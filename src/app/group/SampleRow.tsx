@@ -32,7 +32,10 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
   const segments = tokensBySegment(sample);
   const unread = score !== null && !readable && segments.first.answer.length > 0;
   const unreadRefined = score !== null && score.refinedSolution === null && segments.refined.answer.length > 0;
-  const reasons = score?.gradeReasons?.[graderOf(settings.reward.variant)];
+  const grader = graderOf(settings.reward.variant);
+  // The mark is the training's verdict; under a variant with the other grader its reason may not fit.
+  const reasonOf = (which: "first" | "refined", right: boolean): string | undefined =>
+    score?.facts.right[grader][which] === right ? score.gradeReasons?.[grader][which] : undefined;
   return (
     <>
       <tr className={`sample${open ? " is-open" : ""}${score?.transition ? ` is-${score.transition}` : ""}`}>
@@ -54,7 +57,7 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
             row={row}
             right={readable ? score.firstRight : null}
             unread={unread}
-            reason={readable ? reasons?.first : undefined}
+            reason={readable ? reasonOf("first", score.firstRight) : undefined}
             grpo={grpo}
             open={open}
           />
@@ -69,7 +72,7 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
             row={row}
             right={score?.refinedSolution ? score.refinedRight : null}
             unread={unreadRefined}
-            reason={score?.refinedSolution ? reasons?.refined : undefined}
+            reason={score?.refinedSolution ? reasonOf("refined", score.refinedRight) : undefined}
             grpo={grpo}
             open={open}
           />
