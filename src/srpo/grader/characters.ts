@@ -32,6 +32,7 @@ export function canonicalCharacters(text: string): string {
     .replace(/[‐‑‒–—―−﹣－]/g, "-")
     .replace(/[“”„«»″〝〞]/g, '"')
     .replace(/[‘’‚′`´]/g, "'")
+    .replace(/【([^【】]*)】/g, "($1)")
     .replace(/[、]/g, ",")
     .replace(/[。]/g, ".")
     .normalize("NFKC")

@@ -57,7 +57,7 @@ function namesAnother(text: string): boolean {
   const wording = text.replace(/^[.:;,)\s]+/, "");
   return (
     /^(?:or|and|nor|but|maybe|perhaps|not|no wait|wait|vs|versus|actually|\/|&|\|)(?:\W|$)/i.test(wording) ||
-    /^\(?[A-J]\)?(?:\s*(?:,|;|\/|and|or|&)?\s*\(?[A-J]\)?)*[.:]?$/.test(wording) ||
+    (!/II|IV|VI/.test(wording) && /^\(?[A-J]\)?(?:\s*(?:,|;|\/|and|or|&)?\s*\(?[A-J]\)?)*[.:]?$/.test(wording)) ||
     /\b(?:or|nor|but|maybe|perhaps|actually|wait|instead)\b.*(?:^|[^A-Za-z])[A-J](?:[^A-Za-z]|$)/i.test(
       wording.replace(/\b[a-j]\b/g, ""),
     ) ||

@@ -23,7 +23,7 @@ const DRESS = new Set(
   hbox emph underline`.split(/\s+/),
 );
 const SILENT = new Set(
-  `left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr displaystyle textstyle rm bf it limits nolimits
+  `left right therefore because big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr displaystyle textstyle rm bf it limits nolimits
   mathord`.split(/\s+/),
 );
 

@@ -4,7 +4,7 @@
  */
 import { fromInteger, parseNumber, plus, type Rational, times } from "./number";
 import { readUnit, type Unit } from "./unit";
-import { anyWordOf, numberInWords } from "./words";
+import { anyWordOf, fractionInWords, numberInWords } from "./words";
 
 export interface Quantity {
   /** Exact value before scale and unit; null where only the expression engine can tell. */
@@ -43,7 +43,7 @@ const LEADING_NUMBER = new RegExp(
 
 /** A quantity with an exact value, or null. */
 export function readQuantity(text: string): Quantity | null {
-  const approximate = text.replace(/^(?:≈|~|∼|approximately|approx\.?)\s*/i, "").trim();
+  const approximate = text.replace(/^(?:≈|~|∼|approximately|approx\.?|about|around|roughly)\s*/i, "").trim();
   const note = /^(.*\d.*?)\s*\((?:in )?([^()\d]+)\)$/.exec(approximate);
   if (note) {
     const inner = readQuantity(note[1] ?? "");
@@ -59,6 +59,8 @@ export function readQuantity(text: string): Quantity | null {
   }
   const bare = parseNumber(approximate);
   if (bare) return plainQuantity(bare, approximate);
+  const share = fractionInWords(approximate);
+  if (share) return plainQuantity(parseNumber(share.join("/")), share.join("/"));
   const words = /^[A-Za-z -]+$/.test(approximate) ? leadingWords(approximate) : null;
   if (words) return suffixed(fromInteger(words.value), String(words.value), words.rest);
   const bracketed = /^(\([^()]*\)|[-+]\s*\([^()]*\))(.+)$/.exec(approximate);
@@ -90,6 +92,8 @@ export function readExpressionWithUnit(text: string): Quantity | null {
   for (const match of text.matchAll(/(?<=[\d)π])\s*(?=[A-Za-z°Ω%€£¥$μ])/g)) {
     const number = text.slice(0, match.index).trim();
     const suffix = text.slice(match.index);
+    // tan 45° is the tangent of an angle, not an angle.
+    if (suffix.trim() === "°" && /(?:sin|cos|tan|cot|sec|csc)\s*[\d.]+$/.test(number)) continue;
     if (/[a-z](?<!sqrt|sin|cos|tan|log|ln|exp)(?![a-z])/i.test(number)) continue;
     const read = suffixed(null, number, suffix);
     if (read) return read;

@@ -114,6 +114,7 @@ export function nameOf(text: string): string | null {
     // A letter, x_1, AB, x1; longer runs of letters are words, below.
     if (t.length <= 2 || t.includes("_") || /^[A-Z]{2,4}$/.test(t)) return t;
   }
+  if (/^\|[A-Z]{2}\|$/.test(t)) return t;
   if (/^\([a-z](?:,\s?[a-z]){1,3}\)$/.test(t)) return t.replace(/\s/g, "");
   if (/^[∠△]\s*(?:[A-Z]{1,3}|\d|[a-zα-ω])'?$/.test(t)) return t.replace(/\s/g, "");
   if (/^[A-Za-z]\([^()]{1,8}\)$/.test(t)) return t;

@@ -44,6 +44,21 @@ export function numberInWords(text: string): number | null {
   return last === "and" ? null : (negative ? -1 : 1) * (total + current);
 }
 
+const PARTS = ["half", "third", "quarter", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"];
+
+/** "two-thirds" → [2, 3], "a half" → [1, 2]; null for anything else. */
+export function fractionInWords(text: string): readonly [number, number] | null {
+  const [, count = "", part = ""] = /^(\w+)[ -](\w+)$/.exec(text.toLowerCase()) ?? [];
+  const at = PARTS.indexOf(
+    part
+      .replace(/^halves$/, "half")
+      .replace(/s$/, "")
+      .replace(/^fourth$/, "quarter"),
+  );
+  const top = count === "a" ? 1 : /\d/.test(count) ? null : numberInWords(count);
+  return at < 0 || top === null ? null : [top, at + 2];
+}
+
 /** Lower case, one blank between words, no leading article, no dots in initials and in a.m. or p.m. */
 export function plainWords(text: string): string {
   return text

@@ -62,6 +62,7 @@ function withoutMarkdown(text: string): string {
   return text
     .replace(/(^|[\s:(])(\*\*|__)(?!\s)([^*_]+?)\2(?=$|[\s.,;:)])/g, "$1$3")
     .replace(/(^|[\s:(])([*_])(?!\s)([^*_\s][^*_]*)\2(?=$|[\s.,;:)])/g, "$1$3")
+    .replace(/<\/?(?:b|i|u|em|strong|p|br) ?\/?>/gi, "")
     .replace(/^`+([^`]*)`+$/, "$1")
     .replace(/^#{1,6} +/, "")
     .trim();
