@@ -12,8 +12,8 @@ type Pair = z.output<typeof pairSchema>;
 
 /** Answers that cost the most: at the bounds of length, nesting, members and work. */
 const HOSTILE: readonly (readonly [string, string])[] = [
-  ["(".repeat(190) + "x" + ")".repeat(190), "x"],
-  ["\\frac{1}{".repeat(18) + "x" + "}".repeat(18), "x"],
+  [`${"(".repeat(190)}x${")".repeat(190)}`, "x"],
+  [`${"\\frac{1}{".repeat(18)}x${"}".repeat(18)}`, "x"],
   [
     Array.from({ length: 30 }, (_, n) => `sqrt(${n}+x)`).join(", "),
     Array.from({ length: 30 }, (_, n) => `sqrt(x+${29 - n})`).join(", "),

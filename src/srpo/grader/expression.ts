@@ -21,6 +21,7 @@ export class ExpressionComparison {
 
   /** Same value wherever both are defined? Null where a text is no expression. */
   same(a: string, b: string): boolean | null {
+    if (this.exhausted) return false;
     const [left, right] = [parseExpression(a), parseExpression(b)];
     if (!left || !right) return null;
     if (!sameVariables(left, right)) return false;
