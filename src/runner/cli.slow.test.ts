@@ -62,6 +62,57 @@ test("help lists the commands, and each command's flags", async () => {
   expect(train.out).toContain("--resume");
 });
 
+describe("grade", () => {
+  const pairs = [
+    { answer: "$8$ halves", gold: "8" },
+    { answer: "\\sqrt{20}", truth: "2\\sqrt5" },
+    { answer: 3.02, truth: 3, tolerance: "5%", answerKind: "number" },
+  ];
+  const graded = async (...more: readonly string[]): Promise<unknown[]> => {
+    await writeFile(inFolder("pairs.jsonl"), pairs.map((pair) => JSON.stringify(pair)).join("\n"));
+    const { code, out } = await srpo("grade", "--input", inFolder("pairs.jsonl"), ...more);
+    expect(code).toBe(0);
+    return out
+      .trim()
+      .split("\n")
+      .map((line): unknown => JSON.parse(line));
+  };
+
+  test("one JSON line a pair: verdict, reason and the forms compared", async () => {
+    expect(await graded()).toEqual([
+      {
+        right: false,
+        reason: "“8 halves” is not one number with a known unit; the right answer is “8”.",
+        forms: { answer: "8 halves", truth: "8" },
+      },
+      {
+        right: true,
+        reason: "“sqrt(20)” and “2sqrt(5)” are the same number.",
+        forms: { answer: "sqrt(20)", truth: "2sqrt(5)" },
+      },
+      {
+        right: true,
+        reason: "“3.02” and “3” are the same number, within the tolerance.",
+        forms: { answer: "3.02", truth: "3" },
+      },
+    ]);
+    expect(await graded("--grader", "exact")).toMatchObject([{ right: false }, { right: false }, { right: false }]);
+  });
+
+  test.each([
+    ['{"answer": "8"}', /line 1: truth: is missing/],
+    ['{"answer": "8", "truth": "8", "answerKind": "colour"}', /line 1: answerKind: expected one of letter, number/],
+    ['{"answer": "8", "truth": "8", "tolerance": "much"}', /line 1: tolerance: expected a number from 0 on/],
+    ["8", /line 1: value: /],
+  ])("%s is named in one line", async (line, message) => {
+    await writeFile(inFolder("bad-pairs.jsonl"), line);
+    const { code, err } = await srpo("grade", "--input", inFolder("bad-pairs.jsonl"));
+    expect(code).toBe(2);
+    expect(err).toMatch(message);
+    expect(err.trim().split("\n")).toHaveLength(1);
+  });
+});
+
 describe("score", () => {
   test("one JSON line a case, with the vectors' keys and numbers", async () => {
     const vectors = (await readFile("src/srpo/golden/reward_cases.jsonl", "utf8"))

@@ -13,6 +13,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<RunnerCommand>>> = 
   merge: async () => (await import("./commands/merge")).mergeCommand,
   sample: async () => (await import("./commands/sample")).sampleCommand,
   score: async () => (await import("./commands/score")).scoreCommand,
+  grade: async () => (await import("./commands/grade")).gradeCommand,
   verify: async () => (await import("./commands/verify")).verifyCommand,
   eval: async () => (await import("./commands/eval")).evalCommand,
   inspect: async () => (await import("./commands/inspect")).inspectCommand,

@@ -4,7 +4,7 @@
  */
 
 import { groupAdvantages } from "./advantage";
-import type { GraderName } from "./grader";
+import type { GraderName } from "./grader/grader";
 import { formatChange, formatFactor, formatNumber, formatSum } from "./notation";
 import { graderOf, lengthPosition, type ResponseFacts, rewardTerms, transitionOf, VERL_SHARE } from "./reward";
 import { TRAINER_NUMERICS } from "./trainers";

@@ -5,7 +5,7 @@ import type { Surrogate } from "./surrogate";
 const clip = { kind: "clip", clipLow: 0.2, clipHigh: 0.2, ratioMax: null, dualClip: null } as const;
 
 const explainClip = (ratio: number, advantage: number, surrogate: Surrogate) =>
-  explainSurrogate(ratio, advantage, -1, surrogate);
+  explainSurrogate(ratio, advantage, -1, surrogate, "token");
 
 describe("the update answers why", () => {
   it("the ratio", () => {
@@ -42,19 +42,34 @@ describe("the update answers why", () => {
     expect(explainClip(5, -1, { ...clip, dualClip: 3 }).sentence).toMatch(/outlier/);
   });
 
+  it("a ratio clamp that binds a positive advantage leaves no gradient", () => {
+    expect(explainClip(4.953, 1.234, { ...clip, clipHigh: 5, ratioMax: 3 }).sentence).toMatch(/no gradient/);
+  });
+
+  it("at sequence level the ratio is the response's, s", () => {
+    const { formula, sentence } = explainSurrogate(1.5, 0.4, -1, clip, "sequence");
+    expect(formula).toBe("L = −min(s·A, clip(s, 0.8, 1.2)·A)");
+    expect(sentence).toMatch(/^The response is already more than 1.2 times as likely/);
+  });
+
+  it("SAPO's gate never passes more than all of the ratio", () => {
+    const sapo = { kind: "sapo", tauPositive: 1, tauNegative: 1.05 } as const;
+    expect(explainSurrogate(1.8, 1, -1, sapo, "token").sentence).toMatch(/passes 85\.56\d* % of the ratio/);
+  });
+
   it("CISPO's weight and SAPO's gate", () => {
     const cispo = { kind: "cispo", ratioLow: 0, ratioHigh: 5 } as const;
-    expect(explainSurrogate(7, 0.5, -1, cispo)).toEqual({
+    expect(explainSurrogate(7, 0.5, -1, cispo, "token")).toEqual({
       formula: "L = −sg(clamp(ρ, 0, 5))·A·log π",
       substituted: "L = −5·0.5·(−1) = 2.5",
       sentence:
         "The ratio is a weight that no gradient passes through, held at 5: this step makes the token more likely.",
     });
     const sapo = { kind: "sapo", tauPositive: 1, tauNegative: 1.05 } as const;
-    expect(explainSurrogate(1, -2, -1, sapo)).toEqual({
+    expect(explainSurrogate(1, -2, -1, sapo, "token")).toEqual({
       formula: "L = −(4/τ)·σ(τ(ρ − 1))·A",
       substituted: "L = −(4/1.05)·σ(1.05·(1 − 1))·(−2) = 3.81",
-      sentence: "The soft gate passes 100 % of the push: this step makes the token less likely.",
+      sentence: "The soft gate passes 100 % of the ratio: this step makes the token less likely.",
     });
   });
 });

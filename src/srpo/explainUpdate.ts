@@ -31,8 +31,25 @@ export function explainRatio(logp: number, oldLogp: number, ratio: number, level
   };
 }
 
-/** What the surrogate makes of a token's ratio and advantage. @param logp log π, read by cispo only */
-export function explainSurrogate(ratio: number, advantage: number, logp: number, surrogate: Surrogate): Explanation {
+/**
+ * What the surrogate makes of a token's ratio and advantage.
+ * @param logp log π, read by cispo only
+ * @param level at sequence level the ratio is the response's, written s
+ */
+export function explainSurrogate(
+  ratio: number,
+  advantage: number,
+  logp: number,
+  surrogate: Surrogate,
+  level: RatioLevel,
+): Explanation {
+  const own = explainKind(ratio, advantage, logp, surrogate);
+  if (level === "token") return own;
+  const sentence = own.sentence.replace(/^Already /, "The response is already ");
+  return { formula: own.formula.replaceAll("ρ", "s"), substituted: own.substituted, sentence };
+}
+
+function explainKind(ratio: number, advantage: number, logp: number, surrogate: Surrogate): Explanation {
   switch (surrogate.kind) {
     case "clip":
       return explainClip(ratio, advantage, surrogate);
@@ -73,7 +90,7 @@ function explainClip(ratio: number, advantage: number, surrogate: Of<"clip">): E
           ? `Already more than ${high} times as likely: the clip stops pushing it up.`
           : clippedLow
             ? `Already below ${low} of its old likelihood: the clip stops pushing it down.`
-            : bounded
+            : bounded || slope === 0
               ? "The ratio is so large that a bound holds the loss: no gradient, so one outlier cannot shake the step."
               : slope < 0
                 ? "Inside the clip: this step makes the token more likely."
@@ -98,9 +115,11 @@ function explainCispo(ratio: number, advantage: number, logp: number, surrogate:
 }
 
 function explainSapo(ratio: number, advantage: number, surrogate: Of<"sapo">): Explanation {
-  const { loss, slope } = surrogateLoss(ratio, advantage, 0, surrogate);
-  const tau = formatNumber(advantage > 0 ? surrogate.tauPositive : surrogate.tauNegative);
-  const share = advantage === 0 ? 0 : slope / -advantage;
+  const { loss } = surrogateLoss(ratio, advantage, 0, surrogate);
+  const temperature = advantage > 0 ? surrogate.tauPositive : surrogate.tauNegative;
+  const tau = formatNumber(temperature);
+  const gate = 1 / (1 + Math.exp(-temperature * (ratio - 1)));
+  const share = 4 * gate * (1 - gate);
   return {
     formula: "L = −(4/τ)·σ(τ(ρ − 1))·A",
     substituted:
@@ -108,7 +127,7 @@ function explainSapo(ratio: number, advantage: number, surrogate: Of<"sapo">): E
     sentence:
       advantage === 0
         ? "The advantage is 0: no push either way."
-        : `The soft gate passes ${formatNumber(100 * share)} % of the push: this step makes the token ` +
+        : `The soft gate passes ${formatNumber(100 * share)} % of the ratio: this step makes the token ` +
           `${advantage > 0 ? "more" : "less"} likely.`,
   };
 }

@@ -1,7 +1,7 @@
 /**
  * Recipes: everything that tells one method from another, as data, each value with its source. The settings' defaults,
- * `--recipe` and `srpo recipes` come from these records; the loss kernels get them through the settings. A recipe with a
- * new mechanism adds to the surrogates, aggregations or advantage estimators, and a record here.
+ * `--recipe` and `srpo recipes` come from these records; the loss kernels get them through the settings. A recipe with
+ * a new mechanism adds to the surrogates, aggregations or advantage estimators, and a record here.
  */
 import type { Aggregation } from "./aggregation";
 import { type AccuracyBand, PAPER_BAND } from "./onlineFilter";

@@ -17,7 +17,7 @@
  * think and answer, T_target = 2·base, T_max = 2.5·base. A summary of the paper prints exp(−|x|)²: that is `laplace`,
  * exp(−2|x|).
  */
-import type { GraderName } from "./grader";
+import type { GraderName } from "./grader/grader";
 import type { RewardConfig, RewardTerms, RewardVariant, Transition } from "./types";
 
 /**

@@ -1,6 +1,6 @@
 /** From a response's text to its score: parse, grade both answers, count tokens, and compute every reward term. */
 import { formatReasons, type ParsedResponse, parseResponse, type Solution } from "./format";
-import { type GraderName, isRight } from "./grader";
+import { type Grade, type GraderName, gradeAnswer, type TrueAnswer } from "./grader/grader";
 import { graderOf, type ResponseFacts, rewardTerms, transitionIn } from "./reward";
 import type { RewardConfig, RewardTerms, Transition } from "./types";
 
@@ -10,6 +10,9 @@ export type CountTokens = (text: string) => number;
 export function countWords(text: string): number {
   return text.match(/\S+/g)?.length ?? 0;
 }
+
+/** A sentence per answer, by grader. */
+export type GradeReasons = Readonly<Record<GraderName, { readonly first: string; readonly refined: string }>>;
 
 /** A scored response. Without `parsed` these are exactly the fields of a session's `SampleScore`. */
 export interface ScoredResponse {
@@ -24,6 +27,8 @@ export interface ScoredResponse {
   readonly firstRight: boolean;
   /** False where there is no second answer. */
   readonly refinedRight: boolean;
+  /** Why each answer is right or wrong, in a sentence, by each grader. */
+  readonly gradeReasons: GradeReasons;
   readonly transition: Transition | null;
   readonly terms: RewardTerms;
 }
@@ -34,13 +39,14 @@ export interface ScoredResponse {
  */
 export function scoreResponse(
   text: string,
-  answer: string,
+  answer: string | TrueAnswer,
   config: RewardConfig,
   countTokens: CountTokens = countWords,
   grader: GraderName = graderOf(config.variant),
 ): ScoredResponse {
   const parsed = parseResponse(text);
-  const facts = responseFacts(parsed, answer, countTokens);
+  const grades = gradesOf(parsed, answer);
+  const facts = factsOf(parsed, grades, countTokens);
   const right = facts.right[grader];
   const pattern = config.variant === "paper" ? "strict" : "released";
   const reasons = formatReasons(text, pattern);
@@ -54,6 +60,7 @@ export function scoreResponse(
     formatReasons: reasons,
     firstRight: right.first,
     refinedRight: right.refined,
+    gradeReasons: { equivalent: reasonsOf(grades.equivalent), exact: reasonsOf(grades.exact) },
     transition: transitionIn(facts, grader),
     terms: rewardTerms(facts, config, grader),
   };
@@ -62,13 +69,38 @@ export function scoreResponse(
 /** The facts of a response (see `ResponseFacts`): compute once, then `rewardTerms(facts, config)` for any config. */
 export function responseFacts(
   response: ParsedResponse | string,
-  answer: string,
+  answer: string | TrueAnswer,
   countTokens: CountTokens = countWords,
 ): ResponseFacts {
   const parsed = typeof response === "string" ? parseResponse(response) : response;
-  const grade = (grader: GraderName): { readonly first: boolean; readonly refined: boolean } => ({
-    first: isRight(parsed.firstAnswer, answer, grader),
-    refined: isRight(parsed.lastAnswer, answer, grader),
+  return factsOf(parsed, gradesOf(parsed, answer), countTokens);
+}
+
+interface AnswerGrades {
+  readonly first: Grade;
+  readonly refined: Grade;
+}
+
+function gradesOf(parsed: ParsedResponse, answer: string | TrueAnswer): Readonly<Record<GraderName, AnswerGrades>> {
+  const grade = (grader: GraderName): AnswerGrades => ({
+    first: gradeAnswer(parsed.firstAnswer, answer, grader),
+    refined: gradeAnswer(parsed.lastAnswer, answer, grader),
+  });
+  return { equivalent: grade("equivalent"), exact: grade("exact") };
+}
+
+function reasonsOf({ first, refined }: AnswerGrades): GradeReasons[GraderName] {
+  return { first: first.reason, refined: refined.reason };
+}
+
+function factsOf(
+  parsed: ParsedResponse,
+  { equivalent, exact }: Readonly<Record<GraderName, AnswerGrades>>,
+  countTokens: CountTokens,
+): ResponseFacts {
+  const right = ({ first, refined }: AnswerGrades): { readonly first: boolean; readonly refined: boolean } => ({
+    first: first.right,
+    refined: refined.right,
   });
   return {
     wellFormed: formatReasons(parsed.text, "strict").length === 0,
@@ -76,7 +108,7 @@ export function responseFacts(
     reflectionBetween: parsed.reflectionBetween,
     thinkBlocks: parsed.thinks.length,
     answerBlocks: parsed.answers.length,
-    right: { equivalent: grade("equivalent"), exact: grade("exact") },
+    right: { equivalent: right(equivalent), exact: right(exact) },
     lengthTokens: countTokens(parsed.text),
     baseTokens:
       countTokens(parsed.thinks[0]?.content.trim() ?? "") + countTokens(parsed.answers[0]?.content.trim() ?? ""),

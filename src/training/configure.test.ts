@@ -1,5 +1,6 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { configure } from "./configure";
+import { overlay } from "./overlay";
 import { defaultSettings } from "./settings";
 
 test("a patch changes what it names and nothing else, also inside the tiers", () => {
@@ -21,4 +22,24 @@ test("null is a value, undefined is not", () => {
   expect(banded.grpo.onlineFilter).toEqual([0.1, 0.9]);
   expect(configure(banded, { grpo: { onlineFilter: null } }).grpo.onlineFilter).toBeNull();
   expect(configure(banded, { grpo: undefined }).grpo).toEqual(banded.grpo);
+});
+
+describe("names that every object inherits", () => {
+  test.each([{ constructor: 3 }, { grpo: { toString: 3 } }, JSON.parse('{"__proto__":{"x":1}}')])(
+    "%j is an unknown setting",
+    (patch) => {
+      expect(() => configure(defaultSettings, patch)).toThrow(/there is no "/);
+      expect(Object.keys({})).toEqual([]);
+    },
+  );
+
+  test("overlay keeps them as keys and never as a prototype", () => {
+    const out: object = overlay({ a: 1 }, JSON.parse('{"__proto__":{"x":1}}'));
+    expect(Object.getPrototypeOf(out)).toBe(Object.prototype);
+    expect("x" in out).toBe(false);
+  });
+});
+
+test("a reversed CISPO band is refused", () => {
+  expect(() => configure(defaultSettings, { grpo: { cispoLow: 6 } })).toThrow(/grpo.cispoLow.*above cispoHigh/);
 });

@@ -22,7 +22,7 @@ export function configure(settings: Settings, patch: SettingsPatch): Settings {
 function refuseUnknown(base: object, patch: object, path: string): void {
   for (const [key, value] of Object.entries(patch)) {
     const at = path === "" ? key : `${path}.${key}`;
-    if (!(key in base))
+    if (!Object.hasOwn(base, key))
       throw new SettingsError(`settings: there is no "${at}"; known here: ${Object.keys(base).join(", ")}`);
     const under: unknown = (base as Record<string, unknown>)[key];
     if (isSection(under) && isSection(value)) refuseUnknown(under, value, at);

@@ -35,6 +35,16 @@ export function requestedProblem(count: number, families: Settings["families"]):
   return problemAt("eval", SAMPLE_OFFSET + count, families);
 }
 
-export function problemRecord({ id, family, picture, morePictures, question, answer }: TrainingProblem): ProblemRecord {
-  return { id, family, picture, ...(morePictures === undefined ? {} : { morePictures }), question, answer };
+export function problemRecord(problem: TrainingProblem): ProblemRecord {
+  const { id, family, picture, morePictures, question, answer, answerKind, tolerance } = problem;
+  return {
+    id,
+    family,
+    picture,
+    ...(morePictures === undefined ? {} : { morePictures }),
+    question,
+    answer,
+    ...(answerKind === undefined ? {} : { answerKind }),
+    ...(tolerance === undefined ? {} : { tolerance }),
+  };
 }

@@ -56,7 +56,7 @@ export async function evaluate(
       rows[index]?.forEach((row) => {
         const score = scoreSample(
           textOf(policy, row.tokens, settings.rollout.stopStrings),
-          problem.answer,
+          problem,
           settings.reward,
           count,
         );

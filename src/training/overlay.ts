@@ -7,11 +7,11 @@ export function isSection(value: unknown): value is Readonly<Record<string, unkn
 
 /** `patch` merged into `base`, section by section. A key that the patch leaves out, or gives as undefined, stays. */
 export function overlay<T extends object>(base: T, patch: object): T {
-  const out: Record<string, unknown> = Object.fromEntries(Object.entries(base));
+  const out = new Map<string, unknown>(Object.entries(base));
   for (const [key, value] of Object.entries(patch)) {
     if (value === undefined) continue;
-    const under = out[key];
-    out[key] = isSection(under) && isSection(value) ? overlay(under, value) : value;
+    const under = out.get(key);
+    out.set(key, isSection(under) && isSection(value) ? overlay(under, value) : value);
   }
-  return out as T;
+  return Object.fromEntries(out) as T;
 }

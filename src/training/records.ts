@@ -2,7 +2,9 @@
  * What a session reports after each phase: plain data, structured-clonable, no tensors.
  * The page, the JSONL log and the tests read the same records.
  */
+import type { AnswerKind } from "../srpo/grader/grader";
 import type { ResponseFacts } from "../srpo/reward";
+import type { GradeReasons } from "../srpo/score";
 import type { GroupAdvantages, RewardTerms, Segment, Transition } from "../srpo/types";
 import type { Picture } from "../tasks/problem";
 
@@ -25,6 +27,9 @@ export interface ProblemRecord {
   readonly morePictures?: readonly Picture[];
   readonly question: string;
   readonly answer: string;
+  /** What a data set asks of an answer, if anything (`TrueAnswer`). */
+  readonly answerKind?: AnswerKind;
+  readonly tolerance?: number | string;
 }
 
 /** One sampled response. Fields beyond `rollout` appear with the phase that makes them. */
@@ -65,6 +70,8 @@ export interface SampleScore {
   readonly formatReasons: readonly string[];
   readonly firstRight: boolean;
   readonly refinedRight: boolean;
+  /** Why each answer is right or wrong, by each grader; absent in records of earlier versions. */
+  readonly gradeReasons?: GradeReasons;
   /** Null where there is no second answer to compare. */
   readonly transition: Transition | null;
   readonly terms: RewardTerms;

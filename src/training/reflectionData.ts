@@ -8,7 +8,7 @@
  */
 
 import { parseResponse } from "../srpo/format";
-import { isRight } from "../srpo/grader";
+import { isRight } from "../srpo/grader/grader";
 import { teach } from "../srpo/teacher";
 import { problemRecord } from "./dataCursor";
 import type { ProblemSource } from "./problemSource";
@@ -32,7 +32,7 @@ export function reflect(problem: TrainingProblem, text: string): ReflectionExamp
         `reflections with "srpo reflect" and name the file as data.reflections`,
     );
   }
-  const firstRight = isRight(firstAnswer, problem.answer, "equivalent");
+  const firstRight = isRight(firstAnswer, problem, "equivalent");
   const taught = teach({
     readings: problem.readings,
     inferences: problem.inferences,

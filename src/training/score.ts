@@ -3,16 +3,22 @@
  * total that is not finite, makes an error of that row, never a reward of 0: a 0 would teach the policy that
  * the response was bad, when nothing is known about it.
  */
+import type { TrueAnswer } from "../srpo/grader/grader";
 import { type CountTokens, type ScoredResponse, scoreResponse } from "../srpo/score";
 import type { RewardConfig } from "../srpo/types";
 import type { GroupRecord, SampleScore } from "./records";
 
 /** Scores one response; the default is the method's own. Replaced in tests and where rewards come from elsewhere. */
-export type Scorer = (text: string, answer: string, config: RewardConfig, countTokens: CountTokens) => ScoredResponse;
+export type Scorer = (
+  text: string,
+  answer: string | TrueAnswer,
+  config: RewardConfig,
+  countTokens: CountTokens,
+) => ScoredResponse;
 
 export function scoreSample(
   text: string,
-  answer: string,
+  answer: string | TrueAnswer,
   config: RewardConfig,
   countTokens: CountTokens,
   scorer: Scorer = scoreResponse,
@@ -37,7 +43,7 @@ export function scoreGroups(
     ...group,
     samples: group.samples.map((sample) => ({
       ...sample,
-      score: scoreSample(sample.text, group.problem.answer, config, countTokens, scorer),
+      score: scoreSample(sample.text, group.problem, config, countTokens, scorer),
     })),
   }));
 }

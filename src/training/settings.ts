@@ -41,40 +41,45 @@ export const sftSchema = z.object({
   beta2: z.number().min(0).lt(1).default(0.95),
 });
 
-export const grpoSchema = z.object({
-  steps: z.number().int().positive().default(150),
-  prompts: z.number().int().positive().default(16),
-  groupSize: z.number().int().min(2).default(defaults.grpo.groupSize),
-  /** Holds for the first half of `steps`, then falls along a line to `floor` of itself, and stays there. */
-  learningRate: z.number().positive().default(2e-4),
-  /** 1: a constant rate, as verl's default. */
-  floor: z.number().min(0).max(1).default(0.1),
-  /** Advantages and numerics of this trainer (src/srpo/trainers.ts). */
-  preset: z.enum(TRAINERS).default(defaults.grpo.preset),
-  surrogate: z.enum(SURROGATE_KINDS).default(defaults.grpo.surrogate),
-  ratioLevel: z.enum(RATIO_LEVELS).default(defaults.grpo.ratioLevel),
-  clipLow: z.number().positive().default(defaults.grpo.clipLow),
-  clipHigh: z.number().positive().default(defaults.grpo.clipHigh),
-  /** Ratio clamp before the clip; null: the preset's. */
-  ratioMax: z.number().positive().nullable().default(defaults.grpo.ratioMax),
-  /** Dual clip; null: the preset's. */
-  dualClip: z.number().gt(1).nullable().default(defaults.grpo.dualClip),
-  cispoLow: z.number().min(0).default(defaults.grpo.cispoLow),
-  cispoHigh: z.number().positive().default(defaults.grpo.cispoHigh),
-  tauPositive: z.number().positive().default(defaults.grpo.tauPositive),
-  tauNegative: z.number().positive().default(defaults.grpo.tauNegative),
-  beta: z.number().min(0).default(defaults.grpo.beta),
-  klEstimator: z.enum(KL_ESTIMATORS).default(defaults.grpo.klEstimator),
-  /** Inner epochs over one rollout; 1 keeps every update on-policy. */
-  epochs: z.number().int().positive().default(1),
-  aggregation: z.enum(AGGREGATIONS).default(defaults.grpo.aggregation),
-  /** Keep only groups whose mean accuracy lies inside (the paper: 0.1–0.9); null keeps all. */
-  onlineFilter: z
-    .tuple([z.number().min(0).max(1), z.number().min(0).max(1)])
-    .refine(([low, high]) => low <= high, "the band's low end comes first")
-    .nullable()
-    .default(defaults.grpo.onlineFilter === null ? null : [...defaults.grpo.onlineFilter]),
-});
+export const grpoSchema = z
+  .object({
+    steps: z.number().int().positive().default(150),
+    prompts: z.number().int().positive().default(16),
+    groupSize: z.number().int().min(2).default(defaults.grpo.groupSize),
+    /** Holds for the first half of `steps`, then falls along a line to `floor` of itself, and stays there. */
+    learningRate: z.number().positive().default(2e-4),
+    /** 1: a constant rate, as verl's default. */
+    floor: z.number().min(0).max(1).default(0.1),
+    /** Advantages and numerics of this trainer (src/srpo/trainers.ts). */
+    preset: z.enum(TRAINERS).default(defaults.grpo.preset),
+    surrogate: z.enum(SURROGATE_KINDS).default(defaults.grpo.surrogate),
+    ratioLevel: z.enum(RATIO_LEVELS).default(defaults.grpo.ratioLevel),
+    clipLow: z.number().positive().default(defaults.grpo.clipLow),
+    clipHigh: z.number().positive().default(defaults.grpo.clipHigh),
+    /** Ratio clamp before the clip; null: the preset's. */
+    ratioMax: z.number().positive().nullable().default(defaults.grpo.ratioMax),
+    /** Dual clip; null: the preset's. */
+    dualClip: z.number().gt(1).nullable().default(defaults.grpo.dualClip),
+    cispoLow: z.number().min(0).default(defaults.grpo.cispoLow),
+    cispoHigh: z.number().positive().default(defaults.grpo.cispoHigh),
+    tauPositive: z.number().min(0.01).max(100).default(defaults.grpo.tauPositive),
+    tauNegative: z.number().min(0.01).max(100).default(defaults.grpo.tauNegative),
+    beta: z.number().min(0).default(defaults.grpo.beta),
+    klEstimator: z.enum(KL_ESTIMATORS).default(defaults.grpo.klEstimator),
+    /** Inner epochs over one rollout; 1 keeps every update on-policy. */
+    epochs: z.number().int().positive().default(1),
+    aggregation: z.enum(AGGREGATIONS).default(defaults.grpo.aggregation),
+    /** Keep only groups whose mean accuracy lies inside (the paper: 0.1–0.9); null keeps all. */
+    onlineFilter: z
+      .tuple([z.number().min(0).max(1), z.number().min(0).max(1)])
+      .refine(([low, high]) => low <= high, "the band's low end comes first")
+      .nullable()
+      .default(defaults.grpo.onlineFilter === null ? null : [...defaults.grpo.onlineFilter]),
+  })
+  .refine(({ cispoLow, cispoHigh }) => cispoLow <= cispoHigh, {
+    path: ["cispoLow"],
+    message: "is above cispoHigh; the lower bound of the ratio comes first",
+  });
 
 /**
  * How responses are sampled (src/policy/generation/generate.ts); none but `cache` and `stopStrings` changes what is

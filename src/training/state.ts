@@ -18,9 +18,16 @@ const stageSchema = z.enum(STAGES);
  * such a snapshot keeps the ratio clamp that it trained with.
  */
 const storedSettingsSchema = z.preprocess((stored) => {
-  if (!isSection(stored) || !isSection(stored.grpo) || "surrogate" in stored.grpo || stored.grpo.preset === "srpo")
-    return stored;
-  return { ...stored, grpo: { ...stored.grpo, ratioMax: null } };
+  if (!isSection(stored) || !isSection(stored.grpo) || "surrogate" in stored.grpo) return stored;
+  const { preset, ratioMax, onlineFilter } = stored.grpo;
+  const band = Array.isArray(onlineFilter) ? onlineFilter.map((end) => Math.min(Math.max(Number(end), 0), 1)) : null;
+  const grpo = {
+    ...stored.grpo,
+    ratioMax: preset === "srpo" ? ratioMax : null,
+    // Any two numbers were accepted then; a reversed band kept no group, and nothing was trained.
+    onlineFilter: band !== null && (band[0] ?? 0) <= (band[1] ?? 1) ? band : null,
+  };
+  return { ...stored, grpo };
 }, settingsSchema);
 
 /** One sampled response as the rollout left it; arrays are aligned, the end token included if sampled. */

@@ -1,10 +1,19 @@
-/** The opened row: the full response with its tags, its format errors, and the reason for every term. */
+/**
+ * The opened row: the full response with its tags, its format errors, why each answer is right or wrong, and the
+ * reason for every term.
+ */
 import { explainTerm } from "../../srpo/explain";
+import { graderOf } from "../../srpo/reward";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import { type ShownRow, scoreOf } from "../state/rescoring";
 import { wholeOf } from "../state/tokens";
 import { number, TERMS } from "../state/words";
 import { Tokens } from "./Tokens";
+
+const ANSWERS = [
+  { which: "first", label: "First answer" },
+  { which: "refined", label: "Refined answer" },
+] as const;
 
 interface SampleDetailProps {
   readonly sample: SampleRecord;
@@ -16,6 +25,8 @@ interface SampleDetailProps {
 export function SampleDetail({ sample, shown: { facts }, row, settings }: SampleDetailProps) {
   const score = scoreOf(sample);
   const whole = wholeOf(sample);
+  const grader = graderOf(settings.reward.variant);
+  const reasons = score?.gradeReasons?.[grader];
   return (
     <tr className="detail">
       <td colSpan={8}>
@@ -34,6 +45,20 @@ export function SampleDetail({ sample, shown: { facts }, row, settings }: Sample
               <li key={reason}>{reason}</li>
             ))}
           </ul>
+        )}
+        {score && reasons && (
+          <dl className="detail-terms detail-answers">
+            {ANSWERS.map(({ which, label }) =>
+              which === "refined" && score.refinedSolution === null ? null : (
+                <div key={which}>
+                  <dt>
+                    {label}: {score.facts.right[grader][which] ? "right" : "wrong"}
+                  </dt>
+                  <dd>{reasons[which]}</dd>
+                </div>
+              ),
+            )}
+          </dl>
         )}
         {facts && (
           <dl className="detail-terms">

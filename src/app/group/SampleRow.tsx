@@ -1,5 +1,6 @@
 /** One response of the group: segments, reward, advantage; opens to the full text and every term. */
 import { useState } from "react";
+import { graderOf } from "../../srpo/reward";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import { TransitionChip } from "../parts/TransitionChip";
 import { errorOf, type ShownRow, scoreOf } from "../state/rescoring";
@@ -31,6 +32,10 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
   const segments = tokensBySegment(sample);
   const unread = score !== null && !readable && segments.first.answer.length > 0;
   const unreadRefined = score !== null && score.refinedSolution === null && segments.refined.answer.length > 0;
+  const grader = graderOf(settings.reward.variant);
+  // The mark is the training's verdict; under a variant with the other grader its reason may not fit.
+  const reasonOf = (which: "first" | "refined", right: boolean): string | undefined =>
+    score?.facts.right[grader][which] === right ? score.gradeReasons?.[grader][which] : undefined;
   return (
     <>
       <tr className={`sample${open ? " is-open" : ""}${score?.transition ? ` is-${score.transition}` : ""}`}>
@@ -52,6 +57,7 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
             row={row}
             right={readable ? score.firstRight : null}
             unread={unread}
+            reason={readable ? reasonOf("first", score.firstRight) : undefined}
             grpo={grpo}
             open={open}
           />
@@ -66,6 +72,7 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
             row={row}
             right={score?.refinedSolution ? score.refinedRight : null}
             unread={unreadRefined}
+            reason={score?.refinedSolution ? reasonOf("refined", score.refinedRight) : undefined}
             grpo={grpo}
             open={open}
           />

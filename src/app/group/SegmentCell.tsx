@@ -25,12 +25,14 @@ interface SegmentCellProps {
   readonly right: boolean | null;
   /** The answer block is not closed, so it was not graded. */
   readonly unread?: boolean;
+  /** Why the grader finds the answer right or wrong. */
+  readonly reason?: string | undefined;
   readonly grpo: Settings["grpo"];
   /** The row is open: show everything. */
   readonly open: boolean;
 }
 
-export function SegmentCell({ sample, segment, row, right, unread = false, grpo, open }: SegmentCellProps) {
+export function SegmentCell({ sample, segment, row, right, unread = false, reason, grpo, open }: SegmentCellProps) {
   const { text, answer } = tokensBySegment(sample)[segment];
   const { label: name, short } = SEGMENTS.find((each) => each.segment === segment) ?? {
     label: segment,
@@ -49,7 +51,11 @@ export function SegmentCell({ sample, segment, row, right, unread = false, grpo,
     "aria-label": `${title}: ${whole}`,
     onBlur: hideWhy,
     onFocus: (event: FocusEvent<HTMLElement>) => {
-      if (event.target === event.currentTarget) showWhy({ title, sentence: whole }, event.currentTarget);
+      if (event.target === event.currentTarget)
+        showWhy(
+          reason === undefined ? { title, sentence: whole } : { title, formula: whole, sentence: reason },
+          event.currentTarget,
+        );
     },
   } as const;
   const stray = segment === "first" && nothing ? strayTokens(sample) : [];
@@ -74,7 +80,7 @@ export function SegmentCell({ sample, segment, row, right, unread = false, grpo,
       {answer.length > 0 && (
         <span
           className={`answer ${unread ? "is-unreadable" : right === null ? "" : right ? "is-right" : "is-wrong"}`}
-          title={whole}
+          title={reason === undefined ? whole : `${whole}\n${reason}`}
           {...(whole.length > LONG_ANSWER ? readWhole : {})}
         >
           {right !== null && <Icon name={right ? "check" : "cross"} size={11} />}

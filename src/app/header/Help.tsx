@@ -26,6 +26,16 @@ const BUTTONS = [
   { icon: "link", name: "Link", what: "Copy a link with the starting policy and your settings." },
 ] as const;
 
+/** The rules of the equivalent grader in short; docs/method.md has the table. */
+const GRADING = [
+  { name: "Letter", what: "B, (b) and “B. 12 cm” choose B. “A or B” chooses nothing." },
+  { name: "Number", what: "By exact value: 1/2 is 0.5 is 50%. Known units are converted; 5 cm is not 5 kg." },
+  { name: "Anything after", what: "A word or letter that is no unit makes another answer: 8x, 8 halves, 8 or 9." },
+  { name: "Set, interval", what: "A set in any order. An interval or a point with the same brackets and ends." },
+  { name: "Expression", what: "The same value everywhere: √20 is 2√5. Text: the same words." },
+  { name: "Why", what: "Open a row: it says for each answer why it is right or wrong." },
+] as const;
+
 export function Help() {
   const playground = usePlayground();
   const dialog = useRef<HTMLDialogElement>(null);
@@ -84,6 +94,15 @@ export function Help() {
                   <TransitionChip transition={each} />
                 </dt>
                 <dd>{TRANSITION_WORDS[each].what}</dd>
+              </div>
+            ))}
+          </dl>
+          <h3>When is an answer right?</h3>
+          <dl>
+            {GRADING.map(({ name, what }) => (
+              <div key={name}>
+                <dt>{name}</dt>
+                <dd>{what}</dd>
               </div>
             ))}
           </dl>

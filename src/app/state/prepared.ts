@@ -23,6 +23,8 @@ const terms = z.object({
 
 const right = z.object({ first: z.boolean(), refined: z.boolean() });
 
+const reasons = z.object({ first: z.string(), refined: z.string() });
+
 const facts = z.object({
   wellFormed: z.boolean(),
   wellFormedReleased: z.boolean(),
@@ -42,6 +44,7 @@ const score = z.object({
   formatReasons: z.array(z.string()),
   firstRight: z.boolean(),
   refinedRight: z.boolean(),
+  gradeReasons: z.object({ equivalent: reasons, exact: reasons }).exactOptional(),
   transition: z.enum(TRANSITIONS).nullable(),
   terms,
   facts,

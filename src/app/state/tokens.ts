@@ -118,9 +118,13 @@ export function explainToken(sample: SampleRecord, at: number, grpo: Settings["g
   // Without the KL term: the page does not have its reference log-probabilities.
   const objective = objectiveOf({ ...grpo, beta: 0 }, sample.logprobs.length);
   const row = { length: sample.logprobs.length, logp: sample.logprobsAfter, oldLogp: sample.logprobs, advantage };
-  const used = evaluateObjective([row], objective).ratios[0]?.[at] ?? 1;
+  const { logprob, logprobAfter, tokens } = wholeOf(sample);
+  const used =
+    objective.level === "sequence" && sample.whole !== undefined && logprobAfter !== undefined
+      ? Math.exp((logprobAfter - logprob) / tokens) // the record holds the first tokens only
+      : (evaluateObjective([row], objective).ratios[0]?.[at] ?? 1);
   const ratio = explainRatio(after, before, used, objective.level);
-  const next = explainSurrogate(used, advantage, after, objective.surrogate);
+  const next = explainSurrogate(used, advantage, after, objective.surrogate, objective.level);
   const again = `${next.sentence.charAt(0).toLowerCase()}${next.sentence.slice(1)}`;
   return {
     title,

@@ -133,12 +133,18 @@ function assign(patch: Record<string, unknown>, path: string, text: string): voi
   const names = path.split(".");
   let at = patch;
   for (const name of names.slice(0, -1)) {
-    const inner = at[name];
+    const inner = Object.hasOwn(at, name) ? at[name] : undefined;
     const next: Record<string, unknown> = isRecord(inner) ? inner : {};
-    at[name] = next;
+    setOwn(at, name, next);
     at = next;
   }
-  at[names.at(-1) ?? path] = path === "families" && !text.startsWith("[") ? text.split(",") : literal(text);
+  const value = path === "families" && !text.startsWith("[") ? text.split(",") : literal(text);
+  setOwn(at, names.at(-1) ?? path, value);
+}
+
+/** Sets an own property, also where its name is that of an inherited setter (`__proto__`). */
+function setOwn(target: Record<string, unknown>, name: string, value: unknown): void {
+  Object.defineProperty(target, name, { value, writable: true, enumerable: true, configurable: true });
 }
 
 function literal(text: string): unknown {

@@ -11,11 +11,13 @@ import { type RunnerCommand, setFlag } from "../arguments/command";
 import { parseLines, readInput } from "../arguments/inputFile";
 import { settingsOf } from "../arguments/settingsArguments";
 import { UsageError } from "../arguments/usage";
+import { answerRuleOf, answerRuleShape } from "../data/answerRules";
 
 const caseSchema = z.object({
   id: z.union([z.string(), z.number()]),
   response: z.string(),
   answer: z.union([z.string(), z.number()]).transform(String),
+  ...answerRuleShape,
 });
 
 /** The keys that the vectors have for a variant; the released scorers' `length` is the weighted one. */
@@ -54,8 +56,8 @@ export const scoreCommand: RunnerCommand = {
     const cases = parseLines(path, await readInput(path), caseSchema);
     const config = { ...settingsOf(args).reward, variant };
     const count = tokens === "words" ? countWords : await policyCounter(args.optional("policy"));
-    for (const { id, response, answer } of cases) {
-      const { terms } = scoreResponse(response, answer, config, count);
+    for (const { id, response, answer, ...rule } of cases) {
+      const { terms } = scoreResponse(response, { answer, ...answerRuleOf(rule) }, config, count);
       process.stdout.write(`${JSON.stringify({ id, ...record(terms, variant) })}\n`);
     }
     return 0;

@@ -84,7 +84,9 @@ export const trainCommand: RunnerCommand = {
 /** Start the run in a folder that we have locked, or continue it, and train to the end. */
 async function trainIn(out: string, { config, given }: Request, args: Arguments): Promise<void> {
   const stored = await readPlan(out);
-  if (stored !== null) refuseOther(stored, fixedKeys(config, given), out);
+  const named = ["stage", "recipe"].filter((flag) => args.given(flag) !== null);
+  const said = { ...given, ...Object.fromEntries(named.map((flag) => [flag === "stage" ? "stages" : flag, true])) };
+  if (stored !== null) refuseOther(stored, fixedKeys(config, said), out);
   const wanted = stored ?? planOf(config);
   const { source, digest } = await resolveSource(wanted);
   if (stored !== null) refuseOtherData(stored, digest, out);
@@ -105,7 +107,7 @@ async function trainIn(out: string, { config, given }: Request, args: Arguments)
       await folder.begin(session);
     } else {
       await folder.restore(session);
-      session.configure(resumedSettings(session.settings, { config, given }, args, plan.stages));
+      session.configure(resumedSettings(session.settings, given, args, plan.stages));
     }
     const { name, adapter } = opened.backend.description;
     process.stderr.write(
@@ -137,7 +139,10 @@ async function requestOf(args: Arguments): Promise<Request> {
       : "stages" in given
         ? config.stages
         : stagesOfRecipe(recipe);
-  const settings = settingsOf(args, recipeSettings(recipe, given));
+  // A recipe on the command line overrides the whole file, so that it also works beside a complete one.
+  const own = recipeSettings(config.recipe, given);
+  const started = args.given("recipe") === null ? own : overlay(own, nanoSettings(RECIPES[recipe]));
+  const settings = settingsOf(args, started);
   return {
     given,
     config: {
@@ -156,14 +161,12 @@ async function requestOf(args: Arguments): Promise<Request> {
 /** The run's own settings, with the run file and the flags of this command laid over them. */
 function resumedSettings(
   own: Settings,
-  { config, given }: Request,
+  given: Request["given"],
   args: Arguments,
   stages: readonly TrainedStage[],
 ): Settings {
-  // A newly named recipe comes first; the file overrides it, and flags override both.
-  const named = args.given("recipe") !== null || "recipe" in given ? nanoSettings(RECIPES[config.recipe]) : {};
   const said = isSection(given.settings) ? given.settings : {};
-  const settings = configure(settingsSchema.parse(overlay(overlay(own, named), said)), args.settings);
+  const settings = configure(settingsSchema.parse(overlay(own, said)), args.settings);
   return configure(settings, stepsPatch(args, stages));
 }
 

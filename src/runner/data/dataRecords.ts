@@ -5,7 +5,8 @@
  *
  * An image is a path (relative to the images folder, by default the file's own), a data URL, base64 under {bytes}, or
  * in Parquet plain bytes or the {bytes, path} structure that Hugging Face writes. Other columns are ignored. A record
- * is named by its `id`, else by its row number; evaluations are grouped by its `category`, else "data".
+ * is named by its `id`, else by its row number; evaluations are grouped by its `category`, else "data". `answerKind`
+ * and `tolerance` say what the grader requires of an answer (src/srpo/grader).
  */
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
@@ -19,6 +20,7 @@ import {
 } from "hyparquet";
 import { z } from "zod";
 import { InputError } from "../files/inputError";
+import { type AnswerRule, answerRuleOf, answerRuleShape } from "./answerRules";
 import { type Line, linesOf, readLine } from "./lineIndex";
 
 const text = z
@@ -42,12 +44,14 @@ const textShape = {
   question: text.nullish(),
   problem: text.nullish(),
   answer: text,
+  ...answerRuleShape,
 };
 
 const recordSchema = z.object({ ...textShape, ...imagesShape });
 const imagesSchema = z.object(imagesShape);
 
-export interface DataRecord {
+/** The rule says what the grader requires of an answer. */
+export interface DataRecord extends AnswerRule {
   readonly id: string;
   readonly category: string;
   readonly question: string;
@@ -173,13 +177,13 @@ function parsedRow<T>(schema: z.ZodType<T>, row: unknown, where: string): T {
 }
 
 function dataRecord(
-  { id, category, question, problem, answer }: z.output<z.ZodObject<typeof textShape>>,
+  { id, category, question, problem, answer, ...rule }: z.output<z.ZodObject<typeof textShape>>,
   index: number,
   where: string,
 ): DataRecord {
   const text = question ?? problem;
   if (text == null) throw new InputError(`${where}: question: is missing`);
-  return { id: id ?? String(index), category: category ?? "data", question: text, answer };
+  return { id: id ?? String(index), category: category ?? "data", question: text, answer, ...answerRuleOf(rule) };
 }
 
 function imagesOf({ image, images }: z.output<typeof imagesSchema>): readonly ImageReference[] {

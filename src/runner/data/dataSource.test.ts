@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ChatTemplate } from "../../policy/processor/chatTemplate";
+import { problemRecord } from "../../training/dataCursor";
 import type { ProblemSource } from "../../training/problemSource";
+import { scoreGroups } from "../../training/score";
 import { defaultSettings } from "../../training/settings";
 import { openDataRecords } from "./dataRecords";
 import { type DataOptions, openDataSource } from "./dataSource";
@@ -16,6 +18,15 @@ const inFolder = (name: string): string => join(folder, name);
 const picture = (shade: number) => ({ width: 4, height: 3, pixels: new Uint8Array(36).fill(shade) });
 const png = (shade: number): Promise<Uint8Array> => encodePng(picture(shade));
 const base64 = async (shade: number): Promise<string> => Buffer.from(await png(shade)).toString("base64");
+const sampled = (text: string) => ({
+  text,
+  tokens: [],
+  tokenIds: [],
+  logprobs: [],
+  entropies: [],
+  segments: [],
+  finished: true,
+});
 const lines = (records: readonly unknown[]): string => records.map((record) => JSON.stringify(record)).join("\n");
 
 async function options(name: string, more: Partial<DataOptions> = {}): Promise<DataOptions> {
@@ -38,6 +49,42 @@ beforeAll(async () => {
   await writeFile(inFolder("pictures/10.png"), await png(10));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
+
+test("a record may require a kind of answer and allow a tolerance; both reach the scorer", async () => {
+  const record = { image: "pictures/10.png", question: "how dark ?", answer: "10" };
+  await writeFile(
+    inFolder("rules.jsonl"),
+    lines([{ ...record, answerKind: "number", tolerance: "5%" }, { ...record, answerKind: "text" }, record]),
+  );
+  const source = await openSource(await options("rules.jsonl"));
+  const right = async (id: string, answer: string): Promise<boolean | undefined> => {
+    const problem = problemRecord(await source.problemOf(id));
+    const text = `<think> t </think> <answer> ${answer} </answer>`;
+    const [scored] = scoreGroups(
+      [{ problem, samples: [sampled(text)] }],
+      defaultSettings.reward,
+      (words) => words.length,
+    );
+    const score = scored?.samples[0]?.score;
+    return score && "firstRight" in score ? score.firstRight : undefined;
+  };
+  expect(await source.problemOf("0")).toMatchObject({ answerKind: "number", tolerance: "5%" });
+  expect(await Promise.all([right("0", "10.4"), right("0", "10.6"), right("0", "ten")])).toEqual([true, false, true]);
+  expect(await Promise.all([right("1", "10"), right("1", "ten")])).toEqual([true, false]);
+  expect(await Promise.all([right("2", "ten"), right("2", "10.4")])).toEqual([true, false]);
+});
+
+test.each([
+  [{ answerKind: "colour" }, /line 1: answerKind: expected one of letter, number/],
+  [{ tolerance: "a little" }, /line 1: tolerance: expected a number from 0 on/],
+  [{ tolerance: -1 }, /line 1: tolerance: /],
+])("a rule that is none is named: %j", async (rule, message) => {
+  await writeFile(
+    inFolder("no-rule.jsonl"),
+    lines([{ image: "pictures/10.png", question: "?", answer: "1", ...rule }]),
+  );
+  await expect(openSource(await options("no-rule.jsonl"))).rejects.toThrow(message);
+});
 
 test("images by path, data URL and base64, one or several, are decoded as they are", async () => {
   await writeFile(

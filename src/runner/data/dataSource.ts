@@ -13,6 +13,7 @@ import { type StoredExample, storedExampleSchema } from "../../training/state";
 import type { TrainingProblem } from "../../training/trainingProblem";
 import { parseLines, readInput } from "../arguments/inputFile";
 import { InputError } from "../files/inputError";
+import { answerRuleOf } from "./answerRules";
 import { type DataRecords, openDataRecords } from "./dataRecords";
 import { decodePicture } from "./pictures";
 import { readPrompt } from "./prompts";
@@ -137,6 +138,7 @@ export async function dataProblem(data: DataRecords, at: number, instruction: st
     ...(morePictures.length === 0 ? {} : { morePictures }),
     question: instruction === "" ? record.question : `${record.question}\n\n${instruction}`,
     answer: record.answer,
+    ...answerRuleOf(record),
   };
 }
 

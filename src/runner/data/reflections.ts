@@ -4,7 +4,7 @@
  * one. An example counts only if the teacher's refined answer is right.
  */
 import { parseResponse } from "../../srpo/format";
-import { isRight } from "../../srpo/grader";
+import { isRight } from "../../srpo/grader/grader";
 import type { StoredExample } from "../../training/state";
 import type { TrainingProblem } from "../../training/trainingProblem";
 import { encodePng } from "./pictures";
@@ -48,7 +48,7 @@ export async function reflectOn(
   const { firstSolution, firstAnswer } = parseResponse(response);
   if (firstSolution === null || !firstAnswer || firstSolution.think === "")
     return { problem: problem.id, discarded: "the policy's answer could not be parsed", cost: NO_COST };
-  const firstRight = isRight(firstAnswer, problem.answer, "equivalent");
+  const firstRight = isRight(firstAnswer, problem, "equivalent");
   const strategy = firstRight ? "simplification" : "correction";
   const prompt = fillPrompt(prompts[strategy], {
     question,
@@ -69,8 +69,7 @@ export async function reflectOn(
     const { reflection, firstSolution: refined } = parseResponse(text);
     if (reflection === null || reflection === "" || refined === null || refined.think === "" || refined.answer === "")
       discarded = "the teacher's blocks could not be parsed";
-    else if (!isRight(refined.answer, problem.answer, "equivalent"))
-      discarded = `the teacher's answer was ${refined.answer}`;
+    else if (!isRight(refined.answer, problem, "equivalent")) discarded = `the teacher's answer was ${refined.answer}`;
     else
       return { problem: problem.id, strategy, firstRight, firstSolution, reflection, refinedSolution: refined, cost };
   }

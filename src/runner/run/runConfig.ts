@@ -98,7 +98,9 @@ export async function readRunFile(
   }
   if (!isSection(json)) throw new InputError(`${file}: not a JSON object; srpo config prints a complete run file`);
   refuseUnknownKeys(json, file);
-  const parsed = runConfigSchema.safeParse(json);
+  // Sections may be given in part, however deep they lie.
+  const settings = isSection(json.settings) ? overlay(defaultSettings, json.settings) : json.settings;
+  const parsed = runConfigSchema.safeParse({ ...json, ...(settings === undefined ? {} : { settings }) });
   if (parsed.success) return { config: parsed.data, given: json };
   const issue = parsed.error.issues[0];
   throw new InputError(
@@ -107,10 +109,20 @@ export async function readRunFile(
   );
 }
 
+/** Dotted paths of a file's keys. @throws InputError when it is nested too deeply to be one */
+function pathsIn(json: object, file: string): string[] {
+  try {
+    return configPaths(json);
+  } catch (error) {
+    if (error instanceof RangeError) throw new InputError(`${file}: nested too deeply for a run file`);
+    throw error;
+  }
+}
+
 /** @throws InputError naming the first unknown key and the nearest known one */
 export function refuseUnknownKeys(json: object, file: string): void {
   const known = configPaths();
-  const unknown = configPaths(json).find((dotted) => !known.includes(dotted));
+  const unknown = pathsIn(json, file).find((dotted) => !known.includes(dotted));
   if (unknown === undefined) return;
   throw new InputError(
     `${file}: unknown key "${unknown}"; did you mean "${nearestPath(unknown, known)}"? srpo config --explain ` +

@@ -1,8 +1,10 @@
 /**
  * What a run keeps for life, however often it is resumed: `plan.json`. What may change (settings) is in the snapshot.
  */
+
 import { join } from "node:path";
 import { z } from "zod";
+import { RECIPE_NAMES } from "../../srpo/recipe";
 import { UsageError } from "../arguments/usage";
 import { readIfThere, writeAtomically } from "../files/atomicWrite";
 import { InputError } from "../files/inputError";
@@ -27,6 +29,8 @@ const planSchema = z.object({
   recompute: recomputeSchema,
   memory: memorySchema,
   backend: runConfigSchema.shape.backend,
+  /** Null: an older run, whose recipe is not known. */
+  recipe: z.enum(RECIPE_NAMES).nullable().default(null),
   lora: loraSchema.prefault({}),
   data: dataSchema.prefault({}),
   /** Digest of the data set's texts (dataSource.ts); null for the built-in problems. */
@@ -37,7 +41,7 @@ const planSchema = z.object({
 export type RunPlan = z.output<typeof planSchema>;
 
 /** Keys of a run file that a run cannot change. */
-export const FIXED_KEYS = ["policy", "packing", "stages", "lora", "data"] as const;
+export const FIXED_KEYS = ["policy", "packing", "stages", "recipe", "lora", "data"] as const;
 export type FixedKeys = Pick<RunPlan, (typeof FIXED_KEYS)[number]>;
 
 /** A complete plan: missing keys get their defaults. */
@@ -66,11 +70,12 @@ export async function writePlan(folder: string, plan: RunPlan): Promise<void> {
 
 /** The fixed keys that a run file contains. */
 export function fixedKeys(config: RunConfig, given: object): Partial<FixedKeys> {
-  const { policy, packing, stages, lora, data } = config;
+  const { policy, packing, stages, recipe, lora, data } = config;
   return {
     ...("policy" in given ? { policy } : {}),
     ...("packing" in given ? { packing } : {}),
     ...("stages" in given ? { stages } : {}),
+    ...("recipe" in given ? { recipe } : {}),
     ...("lora" in given ? { lora } : {}),
     ...("data" in given ? { data } : {}),
   };
@@ -84,7 +89,7 @@ export function fixedKeys(config: RunConfig, given: object): Partial<FixedKeys> 
 export function refuseOther(stored: RunPlan, requested: Partial<FixedKeys>, folder: string): void {
   for (const key of FIXED_KEYS) {
     const [was, wanted] = [JSON.stringify(stored[key]), JSON.stringify(requested[key])];
-    if (requested[key] === undefined || wanted === was) continue;
+    if (requested[key] === undefined || stored[key] === null || wanted === was) continue;
     throw new UsageError(
       `the run in ${folder} started with ${key} ${was}, not ${wanted}: leave ${key} unchanged to resume it, or ` +
         "start a new run in another folder",

@@ -18,21 +18,29 @@ export interface Rational {
 const MAX_CHARACTERS = 60;
 const MAX_EXPONENT = 60;
 
-const DIGITS = String.raw`(?:\d{1,3}(?:,\d{3})+|\d+)`;
+const DIGITS = String.raw`(?:\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+(?!\d)|\d{1,3}(?:_\d{3})+|\d+)`;
 const DECIMAL = String.raw`(?:${DIGITS}(?:\.\d+)?|\.\d+)`;
-const TIMES_TEN = String.raw`(?:[eE]|\s*(?:[×x*·]|\\times|\\cdot)\s*10\s*\^)`;
+const TIMES_TEN = String.raw`(?:[eE]|\s*[×x*]\s*10\s*\^)`;
 const DECIMAL_PATTERN = new RegExp(`^(${DECIMAL})\\.?$`);
-const SCIENTIFIC_PATTERN = new RegExp(`^(${DECIMAL})${TIMES_TEN}\\s*\\{?\\s*([+-]?\\d{1,3})\\s*\\}?$`);
-const FRACTION_PATTERN = new RegExp(`^(${DECIMAL})\\s*/\\s*([+-]?\\s*${DECIMAL})$`);
+const SCIENTIFIC_PATTERN = new RegExp(`^(${DECIMAL})${TIMES_TEN}\\s*\\(?\\s*([+-]?\\d{1,3})\\s*\\)?$`);
+const POWER_OF_TEN = /^10\s*\^\s*\(?\s*([+-]?\d{1,3})\s*\)?$/;
+const FRACTION_PATTERN = new RegExp(`^([+-]?${DECIMAL})\\s*/\\s*([+-]?\\s*${DECIMAL})$`);
 const MIXED_PATTERN = new RegExp(`^(${DIGITS})\\s+(\\d+)\\s*/\\s*(\\d+)$`);
 
 /** The value of a bare number (no unit, no percent sign), or null where the text is anything else. */
 export function parseNumber(text: string): Rational | null {
-  const t = text.trim();
-  if (t.length > MAX_CHARACTERS) return null;
+  if (text.length > MAX_CHARACTERS) return null;
+  const t = unbracketed(text.trim());
   const sign = t.startsWith("-") ? -1n : 1n;
-  const value = unsigned(t.replace(/^[+-]\s*/, ""));
+  const rest = unbracketed(t.replace(/^[+-]\s*/, ""));
+  const value = unsigned(rest.replace(/\(\s*(-?[\d.]+)\s*\)/g, "$1"));
   return value && { ...value, numerator: sign * value.numerator };
+}
+
+/** Without brackets around the whole: "(3/4)" → "3/4". */
+function unbracketed(text: string): string {
+  const inner = /^\(([^()]*|\([^()]*\)\/\([^()]*\))\)$/.exec(text)?.[1];
+  return inner === undefined ? text : inner.trim();
 }
 
 /** value · 10^exponent. */
@@ -89,11 +97,14 @@ function unsigned(t: string): Rational | null {
   if (mantissa !== undefined && exponent !== undefined) {
     return Math.abs(Number(exponent)) > MAX_EXPONENT ? null : timesPowerOfTen(fromDecimal(mantissa), Number(exponent));
   }
+  const power = POWER_OF_TEN.exec(t)?.[1];
+  if (power !== undefined)
+    return Math.abs(Number(power)) > MAX_EXPONENT ? null : timesPowerOfTen(fromDecimal("1"), Number(power));
   const [, top, bottom] = FRACTION_PATTERN.exec(t) ?? [];
   if (top !== undefined && bottom !== undefined) {
     const divisor = parseNumber(bottom);
-    const dividend = fromDecimal(top);
-    if (!divisor || divisor.numerator === 0n) return null;
+    const dividend = parseNumber(top);
+    if (!dividend || !divisor || divisor.numerator === 0n) return null;
     return reduce(dividend.numerator * divisor.denominator, dividend.denominator * divisor.numerator, null);
   }
   const [, whole, part, parts] = MIXED_PATTERN.exec(t) ?? [];
@@ -106,7 +117,7 @@ function unsigned(t: string): Rational | null {
 }
 
 function fromDecimal(text: string): Rational {
-  const [whole = "", fraction = ""] = text.replaceAll(",", "").split(".");
+  const [whole = "", fraction = ""] = text.replace(/[, _]/g, "").split(".");
   return reduce(BigInt(whole + fraction), 10n ** BigInt(fraction.length), fraction.length);
 }
 
@@ -119,4 +130,13 @@ function reduce(numerator: bigint, denominator: bigint, places: number | null): 
 
 function magnitude(value: bigint): bigint {
   return value < 0n ? -value : value;
+}
+
+export function fromInteger(value: number): Rational {
+  return { numerator: BigInt(value), denominator: 1n, places: 0 };
+}
+
+/** a + b */
+export function plus(a: Rational, b: Rational): Rational {
+  return reduce(a.numerator * b.denominator + b.numerator * a.denominator, a.denominator * b.denominator, null);
 }
