@@ -186,7 +186,7 @@ describe("every view", () => {
 
     await page.getByRole("button", { name: /^Response 1: show the full text/ }).click();
     await picture(playground, "grpo-row", (each) => [...controls(each), question(each)]);
-    await page.getByRole("button", { name: /^Response 1: close the whole text/ }).click();
+    await page.getByRole("button", { name: /^Response 1: hide the full text/ }).click();
 
     await playground.badge.click();
     await picture(playground, "badge", (each) => [

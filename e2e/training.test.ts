@@ -31,9 +31,9 @@ describe("a step of reflection SFT", () => {
     const { page } = playground;
     await playground.takeStep();
     const main = await page.getByRole("main").innerText();
-    expect(main).toMatch(/8\s+of\s+8\s+records/);
+    expect(main).toMatch(/8\s+of\s+8\s+examples/);
     expect(
-      await page.getByRole("img", { name: /^\d+ right and \d+ wrong first answers of 8 wanted$/ }).count(),
+      await page.getByRole("img", { name: /^\d+ right and \d+ wrong first answers, 8 needed$/ }).count(),
       "the right/wrong split",
     ).toBe(1);
     const records = page.getByRole("list", { name: "Newest examples" }).getByRole("listitem");

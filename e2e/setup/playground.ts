@@ -109,7 +109,7 @@ export class Playground {
   }
 
   get probabilities(): Locator {
-    return this.button(/^Response \d+: log-probability from/);
+    return this.button(/^Response \d+: log-probability .* before/);
   }
 
   get table(): Locator {

@@ -19,7 +19,7 @@ const PHASES = [
   { phase: "Rollout", number: null },
   { phase: "Score", number: /^Response 1: total reward/ },
   { phase: "Normalise", number: /^Response 1: advantage/ },
-  { phase: "Update", number: /^Response 1: log-probability from/ },
+  { phase: "Update", number: /^Response 1: log-probability .* before/ },
 ] as const;
 const SETTINGS = { grpo: { prompts: 2, groupSize: 8 } };
 /** Milliseconds that a frame stays: in passing, what a phase ends with, and an explanation. */
