@@ -1,15 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Backend } from "../../backend";
+import { describe, expect, it } from "vitest";
 import { at, expectClose, noise } from "../../testing/plain";
-import { openWasmBackend } from "../backend";
+import { wasmUnderTest } from "../../testing/wasmUnderTest";
 
-let backend: Backend;
-beforeAll(async () => {
-  backend = await openWasmBackend();
-});
-afterAll(() => backend.dispose());
-
-const up = (values: Float32Array | Int32Array, ...shape: number[]) => backend.upload(values, shape);
+const wasm = wasmUnderTest();
+const { up } = wasm;
 
 describe("AdamW", () => {
   const options = {
@@ -26,9 +20,9 @@ describe("AdamW", () => {
     const [theta, grad, m] = [noise(n, 1), noise(n, 2), noise(n, 3, 0.1)];
     const v = noise(n, 4, 0.1).map(Math.abs);
     const [t, mm, vv] = [up(theta, n), up(m, n), up(v, n)];
-    const squares = backend.kernels.sumSquares(up(grad, n));
-    backend.kernels.adamw(t, up(grad, n), mm, vv, squares, options);
-    const [gotT, gotM, gotV, gotSquares] = await backend.read([t, mm, vv, squares]);
+    const squares = wasm.backend.kernels.sumSquares(up(grad, n));
+    wasm.backend.kernels.adamw(t, up(grad, n), mm, vv, squares, options);
+    const [gotT, gotM, gotV, gotSquares] = await wasm.backend.read([t, mm, vv, squares]);
     const sum = grad.reduce((a, g) => a + g * g, 0);
     expectClose(gotSquares ?? [], [sum]);
     const clip = Math.min(1, options.maxGradNorm / (Math.sqrt(sum) + 1e-6));
@@ -52,13 +46,16 @@ describe("AdamW", () => {
   it("writes nothing where the gradient is not finite", async () => {
     const theta = noise(9, 1);
     for (const bad of [NaN, Infinity]) {
-      const [t, m, v] = [up(theta, 9), backend.zeros([9]), backend.zeros([9])];
+      const [t, m, v] = [up(theta, 9), wasm.backend.zeros([9]), wasm.backend.zeros([9])];
       const grad = up(
         noise(9, 2).map((g, i) => (i === 8 ? bad : g)),
         9,
       );
-      backend.kernels.adamw(t, grad, m, v, backend.kernels.sumSquares(grad), { ...options, maxGradNorm: Infinity });
-      const [gotT, gotM] = await backend.read([t, m]);
+      wasm.backend.kernels.adamw(t, grad, m, v, wasm.backend.kernels.sumSquares(grad), {
+        ...options,
+        maxGradNorm: Infinity,
+      });
+      const [gotT, gotM] = await wasm.backend.read([t, m]);
       expect(gotT).toEqual(theta);
       expect(gotM).toEqual(new Float32Array(9));
     }

@@ -1,20 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Backend } from "../../backend";
+import { describe, expect, it } from "vitest";
 import { attention, expectClose, keysOf, noise } from "../../testing/plain";
-import { openWasmBackend } from "../backend";
+import { wasmUnderTest } from "../../testing/wasmUnderTest";
 
-let backend: Backend;
-beforeAll(async () => {
-  backend = await openWasmBackend();
-});
-afterAll(() => backend.dispose());
-
-const up = (values: Float32Array | Int32Array, ...shape: number[]) => backend.upload(values, shape);
-const read = async (...tensors: Parameters<Backend["read"]>[0]) => {
-  const values = await backend.read(tensors);
-  for (const tensor of tensors) tensor.dispose();
-  return values;
-};
+const wasm = wasmUnderTest();
+const { up, read } = wasm;
 
 describe("attention", () => {
   /** A prompt of `prompt` rows followed by responses: rows see the prompt and their own past. One row sees nothing. */
@@ -63,8 +52,8 @@ describe("attention", () => {
       const expected = attention(qkv, qkv, visible, shape, dOut);
       const x = up(qkv, n, width);
       const ranges = up(visible, n, 4);
-      const { out, lse } = backend.kernels.attention(x, x, ranges, shape);
-      const grad = backend.kernels.attentionGrad(
+      const { out, lse } = wasm.backend.kernels.attention(x, x, ranges, shape);
+      const grad = wasm.backend.kernels.attentionGrad(
         x,
         ranges,
         up(seenBy, n, 2),
@@ -85,7 +74,7 @@ describe("attention", () => {
     const [q, cache] = [noise(3 * 11, 1), noise(9 * 8, 2)];
     const visible = Int32Array.of(0, 3, 4, 6, 5, 5, 2, 2, 1, 2, 0, 0);
     expect(keysOf(visible, 0, 2)).toEqual([0, 1, 2, 4, 5, 6, 7]);
-    const got = backend.kernels.attention(up(q, 3, 11), up(cache, 9, 8), up(visible, 3, 4), shape);
+    const got = wasm.backend.kernels.attention(up(q, 3, 11), up(cache, 9, 8), up(visible, 3, 4), shape);
     const expected = attention(q, cache, visible, shape);
     const [out, lse] = await read(got.out, got.lse);
     expectClose(out ?? [], expected.out);
@@ -97,7 +86,7 @@ describe("attention", () => {
     const shape = { heads: 1, kvHeads: 1, headDim: 8, qOffset: 0, kOffset: 0, vOffset: 8 };
     const visible = Int32Array.of(0, 40, 50, 51, 0, 1, 50, 90, 0, 3, 50, 52, 0, 40, 50, 90, 0, 40, 0, 0);
     const [q, cache] = [noise(5 * 8, 1), noise(90 * 16, 2)];
-    const got = backend.kernels.attention(up(q, 5, 8), up(cache, 90, 16), up(visible, 5, 4), shape);
+    const got = wasm.backend.kernels.attention(up(q, 5, 8), up(cache, 90, 16), up(visible, 5, 4), shape);
     const expected = attention(q, cache, visible, shape);
     const [out, lse] = await read(got.out, got.lse);
     expectClose(out ?? [], expected.out);
@@ -107,9 +96,9 @@ describe("attention", () => {
   it("refuses ranges outside the rows", () => {
     const shape = { heads: 1, kvHeads: 1, headDim: 4, qOffset: 0, kOffset: 0, vOffset: 0 };
     expect(() =>
-      backend.kernels.attention(
-        backend.zeros([1, 4]),
-        backend.zeros([2, 4]),
+      wasm.backend.kernels.attention(
+        wasm.backend.zeros([1, 4]),
+        wasm.backend.zeros([2, 4]),
         up(Int32Array.of(0, 3, 0, 0), 1, 4),
         shape,
       ),

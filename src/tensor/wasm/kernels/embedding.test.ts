@@ -1,21 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Backend } from "../../backend";
+import { describe, expect, it } from "vitest";
 import { at, expectClose, noise } from "../../testing/plain";
-import { openWasmBackend } from "../backend";
+import { plus, wasmUnderTest } from "../../testing/wasmUnderTest";
 
-let backend: Backend;
-beforeAll(async () => {
-  backend = await openWasmBackend();
-});
-afterAll(() => backend.dispose());
-
-const up = (values: Float32Array | Int32Array, ...shape: number[]) => backend.upload(values, shape);
-const read = async (...tensors: Parameters<Backend["read"]>[0]) => {
-  const values = await backend.read(tensors);
-  for (const tensor of tensors) tensor.dispose();
-  return values;
-};
-const plus = (a: ArrayLike<number>, b: (i: number) => number) => Float64Array.from(a, (x, i) => x + b(i));
+const wasm = wasmUnderTest();
+const { up, read } = wasm;
 
 describe("embedding", () => {
   it("takes table rows and feature rows, and gives their gradients back", async () => {
@@ -25,7 +13,7 @@ describe("embedding", () => {
     const row = (id: number) =>
       Array.from(id < 0 ? features.subarray((-1 - id) * d, -id * d) : table.subarray(id * d, (id + 1) * d));
     const [y] = await read(
-      backend.kernels.embedding(
+      wasm.backend.kernels.embedding(
         { format: "f32", out: v, in: d, values: up(table, v, d) },
         up(features, f, d),
         up(ids, 6),
@@ -35,7 +23,7 @@ describe("embedding", () => {
 
     const dy = noise(6 * d, 3);
     const [dTable, dFeatures] = [up(table, v, d), up(features, f, d)];
-    backend.kernels.embeddingGrad(up(dy, 6, d), up(ids, 6), dTable, dFeatures);
+    wasm.backend.kernels.embeddingGrad(up(dy, 6, d), up(ids, 6), dTable, dFeatures);
     const [gotTable, gotFeatures] = await read(dTable, dFeatures);
     const sumOf = (id: number, c: number) =>
       Array.from(ids).reduce((sum, other, n) => sum + (other === id ? at(dy, n * d + c) : 0), 0);

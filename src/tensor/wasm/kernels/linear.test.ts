@@ -1,21 +1,9 @@
-import { afterAll, beforeAll, describe, it } from "vitest";
-import type { Backend } from "../../backend";
+import { describe, it } from "vitest";
 import { at, expectClose, noise, product, productTransposed, transposed } from "../../testing/plain";
-import { openWasmBackend } from "../backend";
+import { plus, wasmUnderTest } from "../../testing/wasmUnderTest";
 
-let backend: Backend;
-beforeAll(async () => {
-  backend = await openWasmBackend();
-});
-afterAll(() => backend.dispose());
-
-const up = (values: Float32Array | Int32Array, ...shape: number[]) => backend.upload(values, shape);
-const read = async (...tensors: Parameters<Backend["read"]>[0]) => {
-  const values = await backend.read(tensors);
-  for (const tensor of tensors) tensor.dispose();
-  return values;
-};
-const plus = (a: ArrayLike<number>, b: (i: number) => number) => Float64Array.from(a, (x, i) => x + b(i));
+const wasm = wasmUnderTest();
+const { up, read } = wasm;
 
 /** [rows, in, out]: tile multiples, tails of every kind, the tiny golden sizes, one slab and several. */
 const sizes: [number, number, number][] = [
@@ -40,9 +28,11 @@ describe.each(sizes)("products of %i rows, %i inputs, %i outputs", (n, inputs, o
 
   it("linear, with and without bias and residual", async () => {
     const expected = productTransposed(x, w, n, outputs, inputs);
-    const [y] = await read(backend.kernels.linear(up(x, n, inputs), weight(), null, null));
+    const [y] = await read(wasm.backend.kernels.linear(up(x, n, inputs), weight(), null, null));
     expectClose(y ?? [], expected);
-    const [z] = await read(backend.kernels.linear(up(x, n, inputs), weight(), up(bias, outputs), up(dy, n, outputs)));
+    const [z] = await read(
+      wasm.backend.kernels.linear(up(x, n, inputs), weight(), up(bias, outputs), up(dy, n, outputs)),
+    );
     expectClose(
       z ?? [],
       plus(expected, (i) => at(bias, i % outputs) + at(dy, i)),
@@ -51,9 +41,9 @@ describe.each(sizes)("products of %i rows, %i inputs, %i outputs", (n, inputs, o
 
   it("linearGradInput, with and without a gradient to add", async () => {
     const expected = product(dy, w, n, inputs, outputs);
-    const [dx] = await read(backend.kernels.linearGradInput(up(dy, n, outputs), weight(), null));
+    const [dx] = await read(wasm.backend.kernels.linearGradInput(up(dy, n, outputs), weight(), null));
     expectClose(dx ?? [], expected);
-    const [sum] = await read(backend.kernels.linearGradInput(up(dy, n, outputs), weight(), up(x, n, inputs)));
+    const [sum] = await read(wasm.backend.kernels.linearGradInput(up(dy, n, outputs), weight(), up(x, n, inputs)));
     expectClose(
       sum ?? [],
       plus(expected, (i) => at(x, i)),
@@ -63,7 +53,7 @@ describe.each(sizes)("products of %i rows, %i inputs, %i outputs", (n, inputs, o
   it("linearGradWeight accumulates", async () => {
     const into = up(w, outputs, inputs);
     const intoBias = up(bias, outputs);
-    backend.kernels.linearGradWeight(up(x, n, inputs), up(dy, n, outputs), into, intoBias);
+    wasm.backend.kernels.linearGradWeight(up(x, n, inputs), up(dy, n, outputs), into, intoBias);
     const [dw, db] = await read(into, intoBias);
     expectClose(
       dw ?? [],

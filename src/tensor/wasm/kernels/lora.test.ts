@@ -1,21 +1,9 @@
-import { afterAll, beforeAll, describe, it } from "vitest";
-import type { Backend } from "../../backend";
+import { describe, it } from "vitest";
 import { at, expectClose, noise, product, productTransposed, transposed } from "../../testing/plain";
-import { openWasmBackend } from "../backend";
+import { plus, wasmUnderTest } from "../../testing/wasmUnderTest";
 
-let backend: Backend;
-beforeAll(async () => {
-  backend = await openWasmBackend();
-});
-afterAll(() => backend.dispose());
-
-const up = (values: Float32Array | Int32Array, ...shape: number[]) => backend.upload(values, shape);
-const read = async (...tensors: Parameters<Backend["read"]>[0]) => {
-  const values = await backend.read(tensors);
-  for (const tensor of tensors) tensor.dispose();
-  return values;
-};
-const plus = (a: ArrayLike<number>, b: (i: number) => number) => Float64Array.from(a, (x, i) => x + b(i));
+const wasm = wasmUnderTest();
+const { up, read } = wasm;
 
 describe("LoRA", () => {
   it.each([
@@ -27,7 +15,7 @@ describe("LoRA", () => {
     const block = y.filter((_, i) => inBlock(i));
     const columns = { offset, count };
     const into = up(y, n, width);
-    backend.kernels.loraApply(into, columns, up(h, n, rank), up(b, count, rank), scale);
+    wasm.backend.kernels.loraApply(into, columns, up(h, n, rank), up(b, count, rank), scale);
     const delta = productTransposed(h, b, n, count, rank);
     const [applied] = await read(into);
     expectClose(
@@ -36,7 +24,7 @@ describe("LoRA", () => {
     );
 
     const intoB = up(b, count, rank);
-    const dh = backend.kernels.loraApplyGrad(
+    const dh = wasm.backend.kernels.loraApplyGrad(
       up(y, n, width),
       columns,
       up(h, n, rank),

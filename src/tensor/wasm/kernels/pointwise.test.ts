@@ -1,20 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Backend } from "../../backend";
+import { describe, expect, it } from "vitest";
 import { at, expectClose, noise } from "../../testing/plain";
-import { openWasmBackend } from "../backend";
+import { wasmUnderTest } from "../../testing/wasmUnderTest";
 
-let backend: Backend;
-beforeAll(async () => {
-  backend = await openWasmBackend();
-});
-afterAll(() => backend.dispose());
+const wasm = wasmUnderTest();
+const { up, read } = wasm;
 
-const up = (values: Float32Array | Int32Array, ...shape: number[]) => backend.upload(values, shape);
-const read = async (...tensors: Parameters<Backend["read"]>[0]) => {
-  const values = await backend.read(tensors);
-  for (const tensor of tensors) tensor.dispose();
-  return values;
-};
 const zip = (f: (i: number) => number, count: number) => Float64Array.from({ length: count }, (_, i) => f(i));
 
 describe("activations", () => {
@@ -31,8 +21,8 @@ describe("activations", () => {
   const sigmoid = (v: number) => 1 / (1 + Math.exp(-v));
 
   it("GELU is exact to 1e-6, its gradient too", async () => {
-    const [y] = await read(backend.kernels.gelu(up(x, 1003)));
-    const [dx] = await read(backend.kernels.geluGrad(up(x, 1003), up(dy, 1003)));
+    const [y] = await read(wasm.backend.kernels.gelu(up(x, 1003)));
+    const [dx] = await read(wasm.backend.kernels.geluGrad(up(x, 1003), up(dy, 1003)));
     for (let i = 0; i < 1003; i++) {
       const v = at(x, i);
       expect(Math.abs(at(y ?? [], i) - v * cdf(v))).toBeLessThan(1e-6);
@@ -51,12 +41,12 @@ describe("activations", () => {
     const g = (i: number) => at(gateUp, Math.floor(i / f) * 2 * f + (i % f));
     const u = (i: number) => at(gateUp, Math.floor(i / f) * 2 * f + f + (i % f));
     const d = noise(n * f, 4);
-    const [y] = await read(backend.kernels.swiglu(up(gateUp, n, 2 * f)));
+    const [y] = await read(wasm.backend.kernels.swiglu(up(gateUp, n, 2 * f)));
     expectClose(
       y ?? [],
       zip((i) => g(i) * sigmoid(g(i)) * u(i), n * f),
     );
-    const [grad] = await read(backend.kernels.swigluGrad(up(gateUp, n, 2 * f), up(d, n, f)));
+    const [grad] = await read(wasm.backend.kernels.swigluGrad(up(gateUp, n, 2 * f), up(d, n, f)));
     expectClose(
       grad ?? [],
       zip(
@@ -72,16 +62,16 @@ describe("activations", () => {
   });
 
   it("lets NaN through", async () => {
-    const [y] = await read(backend.kernels.gelu(up(Float32Array.of(1, NaN, 2), 3)));
+    const [y] = await read(wasm.backend.kernels.gelu(up(Float32Array.of(1, NaN, 2), 3)));
     expect(Array.from(y ?? [], Number.isNaN)).toEqual([false, true, false]);
   });
 
   it("adds and fills any number of elements", async () => {
     for (const n of [1, 2, 3, 4, 7, 64]) {
       const a = noise(n, 1);
-      const sum = backend.kernels.add(up(a, n), up(a, n));
-      const filled = backend.zeros([n + 1]);
-      backend.kernels.fill(backend.view(filled, 0, [n]), 3);
+      const sum = wasm.backend.kernels.add(up(a, n), up(a, n));
+      const filled = wasm.backend.zeros([n + 1]);
+      wasm.backend.kernels.fill(wasm.backend.view(filled, 0, [n]), 3);
       const [s, f] = await read(sum, filled);
       expect(s).toEqual(a.map((v) => v + v));
       expect(Array.from(f ?? [])).toEqual([...Array<number>(n).fill(3), 0]);

@@ -1,20 +1,10 @@
-import { afterAll, beforeAll, describe, it } from "vitest";
-import type { Backend } from "../../backend";
+import { describe, it } from "vitest";
 import { at, expectClose, noise } from "../../testing/plain";
-import { openWasmBackend } from "../backend";
+import { wasmUnderTest } from "../../testing/wasmUnderTest";
 
-let backend: Backend;
-beforeAll(async () => {
-  backend = await openWasmBackend();
-});
-afterAll(() => backend.dispose());
+const wasm = wasmUnderTest();
+const { up, read } = wasm;
 
-const up = (values: Float32Array | Int32Array, ...shape: number[]) => backend.upload(values, shape);
-const read = async (...tensors: Parameters<Backend["read"]>[0]) => {
-  const values = await backend.read(tensors);
-  for (const tensor of tensors) tensor.dispose();
-  return values;
-};
 const zip = (f: (i: number) => number, count: number) => Float64Array.from({ length: count }, (_, i) => f(i));
 
 describe.each([
@@ -30,7 +20,7 @@ describe.each([
     1 / Math.sqrt(x.subarray(r * d, (r + 1) * d).reduce((sum, v) => sum + v * v, 0) / d + eps);
 
   it("forward", async () => {
-    const [y] = await read(backend.kernels.rmsNorm(up(x, n, d), up(w, d), eps));
+    const [y] = await read(wasm.backend.kernels.rmsNorm(up(x, n, d), up(w, d), eps));
     expectClose(
       y ?? [],
       zip((i) => at(x, i) * inverse(Math.floor(i / d)) * at(w, i % d), n * d),
@@ -47,7 +37,7 @@ describe.each([
     const scale = Math.max(...expected.map(Math.abs), 1);
     const into = up(w, d);
     const [dx, dw] = await read(
-      backend.kernels.rmsNormGrad(up(x, n, d), up(w, d), up(dy, n, d), eps, up(residual, n, d), into),
+      wasm.backend.kernels.rmsNormGrad(up(x, n, d), up(w, d), up(dy, n, d), eps, up(residual, n, d), into),
       into,
     );
     expectClose(
@@ -62,7 +52,7 @@ describe.each([
         d,
       ),
     );
-    const [plain] = await read(backend.kernels.rmsNormGrad(up(x, n, d), up(w, d), up(dy, n, d), eps, null, null));
+    const [plain] = await read(wasm.backend.kernels.rmsNormGrad(up(x, n, d), up(w, d), up(dy, n, d), eps, null, null));
     expectClose([...(plain ?? []), scale], [...expected, scale], 3e-6);
   });
 });

@@ -1,20 +1,10 @@
-import { afterAll, beforeAll, describe, it } from "vitest";
-import type { Backend } from "../../backend";
+import { describe, it } from "vitest";
 import { at, expectClose, noise } from "../../testing/plain";
-import { openWasmBackend } from "../backend";
+import { wasmUnderTest } from "../../testing/wasmUnderTest";
 
-let backend: Backend;
-beforeAll(async () => {
-  backend = await openWasmBackend();
-});
-afterAll(() => backend.dispose());
+const wasm = wasmUnderTest();
+const { up, read } = wasm;
 
-const up = (values: Float32Array | Int32Array, ...shape: number[]) => backend.upload(values, shape);
-const read = async (...tensors: Parameters<Backend["read"]>[0]) => {
-  const values = await backend.read(tensors);
-  for (const tensor of tensors) tensor.dispose();
-  return values;
-};
 const zip = (f: (i: number) => number, count: number) => Float64Array.from({ length: count }, (_, i) => f(i));
 
 describe("rope", () => {
@@ -28,8 +18,8 @@ describe("rope", () => {
     const angles = noise(n * half, 2, 3);
     const [cos, sin] = [angles.map(Math.cos), angles.map(Math.sin)];
     const into = up(x, n, width);
-    backend.kernels.rope(into, up(cos, n, half), up(sin, n, half), heads, headDim, false);
-    const [y] = await backend.read([into]);
+    wasm.backend.kernels.rope(into, up(cos, n, half), up(sin, n, half), heads, headDim, false);
+    const [y] = await wasm.backend.read([into]);
     expectClose(
       y ?? [],
       zip((i) => {
@@ -42,7 +32,7 @@ describe("rope", () => {
           : at(x, i) * at(cos, t) + at(x, i - half) * at(sin, t);
       }, n * width),
     );
-    backend.kernels.rope(into, up(cos, n, half), up(sin, n, half), heads, headDim, true);
+    wasm.backend.kernels.rope(into, up(cos, n, half), up(sin, n, half), heads, headDim, true);
     expectClose((await read(into))[0] ?? [], x);
   });
 });

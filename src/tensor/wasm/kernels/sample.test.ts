@@ -1,17 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Backend } from "../../backend";
+import { describe, expect, it } from "vitest";
 import type { SampleOptions } from "../../kernels";
 import { randomUniform } from "../../random";
 import { at, noise } from "../../testing/plain";
-import { openWasmBackend } from "../backend";
+import { wasmUnderTest } from "../../testing/wasmUnderTest";
 
-let backend: Backend;
-beforeAll(async () => {
-  backend = await openWasmBackend();
-});
-afterAll(() => backend.dispose());
-
-const up = (values: Float32Array | Int32Array, ...shape: number[]) => backend.upload(values, shape);
+const wasm = wasmUnderTest();
+const { up } = wasm;
 
 describe("sample", () => {
   const [rows, v, capacity] = [23, 37, 3];
@@ -31,15 +25,15 @@ describe("sample", () => {
 
   async function run(o: SampleOptions, done = new Int32Array(rows)) {
     const buffers = {
-      tokens: backend.zeros([rows, capacity], "int32"),
-      logprobs: backend.zeros([rows, capacity]),
-      entropies: backend.zeros([rows, capacity]),
-      next: backend.zeros([rows], "int32"),
+      tokens: wasm.backend.zeros([rows, capacity], "int32"),
+      logprobs: wasm.backend.zeros([rows, capacity]),
+      entropies: wasm.backend.zeros([rows, capacity]),
+      next: wasm.backend.zeros([rows], "int32"),
       done: up(done, rows),
       streams: up(streams, rows, 2),
     };
-    backend.kernels.sample(up(logits, rows, v), buffers, o);
-    const [tokens, logprobs, entropies, next, after] = await backend.read([
+    wasm.backend.kernels.sample(up(logits, rows, v), buffers, o);
+    const [tokens, logprobs, entropies, next, after] = await wasm.backend.read([
       buffers.tokens,
       buffers.logprobs,
       buffers.entropies,
@@ -103,17 +97,17 @@ describe("sample", () => {
   it("keeps the first of equal logits under top-k and arg-max", async () => {
     const flat = up(new Float32Array(rows * v).fill(1), rows, v);
     const buffers = {
-      tokens: backend.zeros([rows, 1], "int32"),
-      logprobs: backend.zeros([rows, 1]),
-      entropies: backend.zeros([rows, 1]),
-      next: backend.zeros([rows], "int32"),
-      done: backend.zeros([rows], "int32"),
+      tokens: wasm.backend.zeros([rows, 1], "int32"),
+      logprobs: wasm.backend.zeros([rows, 1]),
+      entropies: wasm.backend.zeros([rows, 1]),
+      next: wasm.backend.zeros([rows], "int32"),
+      done: wasm.backend.zeros([rows], "int32"),
       streams: up(streams, rows, 2),
     };
-    backend.kernels.sample(flat, buffers, { ...base, position: 0, topK: 3 });
-    expect(Math.max(...((await backend.read([buffers.next]))[0] ?? []))).toBeLessThan(3);
-    backend.write(buffers.done, new Int32Array(rows));
-    backend.kernels.sample(flat, buffers, { ...base, position: 0, greedy: true });
-    expect(Math.max(...((await backend.read([buffers.next]))[0] ?? []))).toBe(0);
+    wasm.backend.kernels.sample(flat, buffers, { ...base, position: 0, topK: 3 });
+    expect(Math.max(...((await wasm.backend.read([buffers.next]))[0] ?? []))).toBeLessThan(3);
+    wasm.backend.write(buffers.done, new Int32Array(rows));
+    wasm.backend.kernels.sample(flat, buffers, { ...base, position: 0, greedy: true });
+    expect(Math.max(...((await wasm.backend.read([buffers.next]))[0] ?? []))).toBe(0);
   });
 });

@@ -1,21 +1,9 @@
-import { afterAll, beforeAll, describe, it } from "vitest";
-import type { Backend } from "../../backend";
+import { describe, it } from "vitest";
 import { at, expectClose, noise, product, productTransposed, transposed } from "../../testing/plain";
-import { openWasmBackend } from "../backend";
+import { plus, wasmUnderTest } from "../../testing/wasmUnderTest";
 
-let backend: Backend;
-beforeAll(async () => {
-  backend = await openWasmBackend();
-});
-afterAll(() => backend.dispose());
-
-const up = (values: Float32Array | Int32Array, ...shape: number[]) => backend.upload(values, shape);
-const read = async (...tensors: Parameters<Backend["read"]>[0]) => {
-  const values = await backend.read(tensors);
-  for (const tensor of tensors) tensor.dispose();
-  return values;
-};
-const plus = (a: ArrayLike<number>, b: (i: number) => number) => Float64Array.from(a, (x, i) => x + b(i));
+const wasm = wasmUnderTest();
+const { up, read } = wasm;
 
 /** [rows, width, vocabulary]; the last crosses a chunk of the vocabulary and a block of rows. */
 describe.each([
@@ -38,7 +26,7 @@ describe.each([
   const weight = () => ({ format: "f32", out: v, in: d, values: up(head, v, d) }) as const;
 
   it("gives log-probability, log-sum-exp and entropy", async () => {
-    const got = backend.kernels.tokenLogprobs(up(hidden, n, d), weight(), up(targets, n), temperature);
+    const got = wasm.backend.kernels.tokenLogprobs(up(hidden, n, d), weight(), up(targets, n), temperature);
     const [logprob, lse, entropy] = await read(got.logprob, got.lse, got.entropy);
     expectClose(
       logprob ?? [],
@@ -66,7 +54,7 @@ describe.each([
       Float32Array.from(rows, (r) => r.lse),
       n,
     );
-    const dHidden = backend.kernels.tokenLogprobsGrad(
+    const dHidden = wasm.backend.kernels.tokenLogprobsGrad(
       up(hidden, n, d),
       weight(),
       up(targets, n),
