@@ -108,6 +108,16 @@ test("a killed adapter run resumes to the same bits, and its adapter opens again
   expect((await policy.parameters.state()).theta).toEqual(before);
   policy.dispose();
 
+  for (const [flag, value, message] of [
+    ["--seed", "9", /started with seed 5, not 9/],
+    ["--recipe", "grpo", /started with recipe "srpo", not "grpo"/],
+    ["--stage", "grpo", /started with stages \["sft","grpo"\], not \["grpo"\]/],
+  ] as const) {
+    const refused = await start([...args, "--out", inFolder("alone"), "--resume", flag, value]).done;
+    expect(refused.err).toMatch(message);
+    expect(refused.code).toBe(2);
+  }
+
   await writeFile(inFolder("run.json"), JSON.stringify({ ...config, lora: { ...config.lora, rank: 4 } }));
   const other = await start([...args, "--out", inFolder("alone"), "--resume"]).done;
   expect(other.err).toMatch(/started with lora .*"rank":2.*, not .*"rank":4/);

@@ -107,6 +107,7 @@ async function trainIn(out: string, { config, given }: Request, args: Arguments)
       await folder.begin(session);
     } else {
       await folder.restore(session);
+      refuseOtherSeed(session.settings, args, out);
       session.configure(resumedSettings(session.settings, given, args, plan.stages));
     }
     const { name, adapter } = opened.backend.description;
@@ -156,6 +157,15 @@ async function requestOf(args: Arguments): Promise<Request> {
       settings: configure(settings, stepsPatch(args, stages)),
     },
   };
+}
+
+/** A run's seed decides every draw it has made. @throws UsageError naming both */
+function refuseOtherSeed({ seed }: Settings, args: Arguments, out: string): void {
+  if (args.given("seed") === null || args.integer("seed", 0) === seed) return;
+  throw new UsageError(
+    `the run in ${out} started with seed ${seed}, not ${args.text("seed")}: leave --seed out to resume it, or start a ` +
+      "new run in another folder",
+  );
 }
 
 /** The run's own settings, with the run file and the flags of this command laid over them. */
