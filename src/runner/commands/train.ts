@@ -163,8 +163,8 @@ async function requestOf(args: Arguments): Promise<Request> {
 function refuseOtherSeed({ seed }: Settings, args: Arguments, out: string): void {
   if (args.given("seed") === null || args.integer("seed", 0) === seed) return;
   throw new UsageError(
-    `the run in ${out} started with seed ${seed}, not ${args.text("seed")}: leave --seed out to resume it, or start a ` +
-      "new run in another folder",
+    `the run in ${out} started with seed ${seed}, not ${args.text("seed")}: leave --seed out to resume it, or ` +
+      "start a new run in another folder",
   );
 }
 
