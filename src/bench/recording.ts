@@ -80,7 +80,7 @@ try {
   const page = await browser.newPage({ viewport: SIZE, colorScheme: "light", reducedMotion: "reduce" });
   await page.goto(`${address}#v=1&from=sft&s=${encodeURIComponent(JSON.stringify(SETTINGS))}`);
   await page.getByRole("button", { name: "Play", exact: true }).and(page.locator(":enabled")).waitFor();
-  await page.getByRole("main").getByText("Fresh samples").first().waitFor({ timeout: 120_000 });
+  await page.getByRole("main").getByText("New samples").first().waitFor({ timeout: 120_000 });
   await page.waitForTimeout(1000);
   const frames = await record(page);
   if (values.frames !== undefined) {
