@@ -12,9 +12,9 @@
 import type { Policy } from "../policy/policy";
 import { configure } from "./configure";
 import { type EvaluationOptions, evaluate } from "./evaluate";
+import { GroupStage } from "./groupStage";
 import { GroupStep } from "./groupStep";
-import { LargestBatch } from "./largestBatch";
-import { groupMetrics, updateMetrics } from "./metrics";
+import { updateMetrics } from "./metrics";
 import { StepRefused } from "./optimiserStep";
 import type { DataParallel } from "./parallel/parallel";
 import { type ProblemSource, taskSource } from "./problemSource";
@@ -28,9 +28,7 @@ import type {
   Stage,
   StepMetrics,
 } from "./records";
-import { Reference } from "./reference";
 import { storeExample } from "./reflectionData";
-import { heldThenFalling } from "./schedule";
 import type { Scorer } from "./score";
 import type { Settings, SettingsPatch } from "./settings";
 import { ReflectionSft } from "./sft";
@@ -65,12 +63,7 @@ export interface SessionOptions {
   readonly parallel?: DataParallel | null;
 }
 
-/** KL of the first GRPO step against a copy of the policy must be 0 but for rounding: more means another policy. */
-const FIRST_KL_MAX = 1e-4;
-
 export class Session {
-  /** Group to re-evaluate after each update; null: none, which saves a forward pass. */
-  observedGroup: number | null = null;
   #settings: Settings;
   #stage: Stage;
   #step = 0;
@@ -79,10 +72,8 @@ export class Session {
   #samples = 0;
   #refusals = 0;
   #history: StepMetrics[] = [];
-  #pending: GroupStep | null = null;
   #sft: ReflectionSft;
-  readonly #reference: Reference;
-  readonly #largest = { update: new LargestBatch(), observed: new LargestBatch() };
+  readonly #groups: GroupStage;
   readonly #now: () => number;
   readonly #parallel: DataParallel | null;
   readonly #source: ProblemSource;
@@ -97,8 +88,13 @@ export class Session {
     this.#parallel = options.parallel ?? null;
     this.#source = options.source ?? taskSource;
     this.#sft = new ReflectionSft(policy, settings, this.#parallel, this.#source);
-    this.#reference = new Reference(policy);
     this.#now = options.now ?? (() => performance.now());
+    this.#groups = new GroupStage(policy, {
+      scorer: options.scorer,
+      parallel: this.#parallel,
+      source: this.#source,
+      now: this.#now,
+    });
   }
 
   get stage(): Stage {
@@ -114,12 +110,19 @@ export class Session {
   get history(): readonly StepMetrics[] {
     return this.#history;
   }
+  /** Group to re-evaluate after each update; null: none, which saves a forward pass. */
+  get observedGroup(): number | null {
+    return this.#groups.observed;
+  }
+  set observedGroup(index: number | null) {
+    this.#groups.observed = index;
+  }
   get refusals(): number {
     return this.#refusals;
   }
   /** The groups of the step under way, or none. */
   get groups(): readonly GroupRecord[] {
-    return this.#pending?.groups ?? [];
+    return this.#groups.groups;
   }
   get dataProgress(): DataProgress {
     return this.#sft.progress;
@@ -130,7 +133,7 @@ export class Session {
   /** What `phase` will do. */
   get nextPhase(): Phase {
     if (this.#stage === "sft") return this.#sft.complete ? "update" : "rollout";
-    return this.#pending?.next ?? "rollout";
+    return this.#groups.next;
   }
 
   /** Training uses the new settings from the next step. @throws SettingsError, leaving the settings as they were. */
@@ -147,10 +150,9 @@ export class Session {
 
   /** Begin a stage with the current weights: step 0, fresh optimiser moments, no step under way. */
   async enter(stage: Stage): Promise<void> {
-    this.drop();
+    this.#groups.forget();
     const { theta } = await this.policy.parameters.state();
     this.policy.parameters.restore({ theta, m: new Float32Array(theta.length), v: new Float32Array(theta.length) });
-    this.#reference.forget();
     this.#stage = stage;
     this.#step = 0;
     this.#updates = 0;
@@ -220,14 +222,13 @@ export class Session {
 
   async snapshot(): Promise<Snapshot> {
     const parameters = await this.policy.parameters.state();
-    return { state: this.state(), parameters, reference: this.#reference.theta };
+    return { state: this.state(), parameters, reference: this.#groups.reference.theta };
   }
 
   /** Continue from a snapshot, bit for bit on the same backend. @throws Error when it was taken of another policy. */
   async restore(snapshot: Snapshot): Promise<void> {
     const { state } = snapshot;
     this.policy.parameters.restore(snapshot.parameters);
-    this.drop();
     this.#settings = state.settings;
     this.#stage = state.stage;
     this.#step = state.step;
@@ -238,18 +239,13 @@ export class Session {
     this.#history = state.history.map((metrics) => ({ ...metrics }));
     this.#sft.dispose();
     this.#sft = await ReflectionSft.recall(this.policy, state, this.#parallel, this.#source);
-    this.#reference.recall(snapshot.reference);
-    this.#pending =
-      state.pending === null
-        ? null
-        : await GroupStep.recall(this.policy, state.pending, this.options.scorer, this.#source);
+    await this.#groups.recall(snapshot.reference, state.pending);
   }
 
   /** Frees what the session holds on the device; the policy stays its owner's. */
   dispose(): void {
-    this.drop();
     this.#sft.dispose();
-    this.#reference.dispose();
+    this.#groups.dispose();
   }
 
   private state(): SessionState {
@@ -263,7 +259,7 @@ export class Session {
       samples: this.#samples,
       refusals: this.#refusals,
       settings: this.#settings,
-      pending: this.#pending?.store() ?? null,
+      pending: this.#groups.store(),
       examples: this.#sft.examples.map(storeExample),
       progress: this.#sft.progress,
       history: this.#history.map((metrics) => ({ ...metrics })),
@@ -271,92 +267,15 @@ export class Session {
   }
 
   private async groupPhase(): Promise<PhaseResult> {
-    const began = this.#now();
-    const elapsed = (): number => (this.#now() - began) / 1000;
-    const pending = this.#pending;
-    if (pending === null) {
-      const problems = await this.take(this.#settings.grpo.prompts);
-      const step = await GroupStep.rollout(
-        this.policy,
-        problems,
-        this.#settings,
-        streamStep(this.#stage, this.#step),
-        this.#parallel,
-      );
-      step.rolloutSeconds = elapsed();
-      step.seconds = step.rolloutSeconds;
-      this.#pending = step;
-      return this.made("rollout", step);
-    }
-    const phase = pending.next;
-    switch (phase) {
-      case "score":
-        pending.score(this.options.scorer);
-        break;
-      case "normalise":
-        pending.normalise();
-        break;
-      case "update":
-        return this.finishGroups(pending, elapsed);
-      default:
-        return phase satisfies never;
-    }
-    pending.seconds += elapsed();
-    return this.made(phase, pending);
-  }
-
-  private async finishGroups(pending: GroupStep, elapsed: () => number): Promise<PhaseResult> {
-    const update = this.#stage === "grpo" ? await this.refusable(() => this.updateGroups(pending)) : null;
-    const updateSeconds = elapsed();
-    if (update !== null && this.observedGroup !== null)
-      await pending.logprobsAfter(this.observedGroup, this.#largest.observed);
-    const { groups, settings } = pending;
-    const sampled = groupMetrics(groups);
-    const metrics: StepMetrics = {
-      step: this.#step + 1,
-      stage: this.#stage,
-      ...sampled,
-      ...(update === null
-        ? {}
-        : {
-            ...updateMetrics(update),
-            learning_rate: this.grpoRate(settings),
-            kl: update.referenceKl,
-            ...(update.samplerKl === null ? {} : { "kl/sampler": update.samplerKl }),
-          }),
-      step_time: pending.seconds + elapsed(),
-      "time/rollout": pending.rolloutSeconds,
-      "time/update": updateSeconds,
-      ...(pending.rolloutSeconds > 0
-        ? { "time/rollout_tokens_per_second": (sampled.step_tokens ?? 0) / pending.rolloutSeconds }
-        : {}),
-    };
-    this.drop();
-    return this.finish(metrics, groups, update?.updates ?? 0);
-  }
-
-  /** Learning rate of the step under way. */
-  private grpoRate({ grpo }: Settings): number {
-    return grpo.learningRate * heldThenFalling(this.#step, grpo.steps, grpo.floor);
-  }
-
-  private async updateGroups(pending: GroupStep): Promise<UpdateResult> {
-    const { beta } = pending.settings.grpo;
-    const copied = beta > 0 && (await this.#reference.ensure());
-    const update = await pending.update(
-      this.#updates,
-      this.grpoRate(pending.settings),
-      beta > 0 ? this.#reference.now : null,
-      this.#parallel,
-      this.#largest.update,
+    const step = this.#step + 1;
+    const result = await this.#groups.phase(
+      { stage: this.#stage, step: this.#step, updates: this.#updates },
+      this.#settings,
+      (count) => this.take(count),
+      (update) => this.refusable(update),
     );
-    if (copied && Math.abs(update.referenceKl) > FIRST_KL_MAX) {
-      throw new Error(
-        `the reference policy is not the policy that GRPO started from: KL ${update.referenceKl} at its first ` +
-          "step, expected 0",
-      );
-    }
-    return update;
+    if (result.kind === "phase") return { kind: "groups", phase: result.phase, step, groups: this.#groups.groups };
+    return this.finish({ step, stage: this.#stage, ...result.metrics }, result.groups, result.updates);
   }
 
   private async sftPhase(): Promise<PhaseResult> {
@@ -389,7 +308,7 @@ export class Session {
     } catch (error) {
       if (error instanceof StepRefused) {
         this.#refusals++;
-        this.drop();
+        this.#groups.drop();
       }
       throw error;
     }
@@ -402,18 +321,9 @@ export class Session {
     return { kind: "stepped", step: this.#step, metrics, groups };
   }
 
-  private made(phase: Phase, { groups }: GroupStep): PhaseResult {
-    return { kind: "groups", phase, step: this.#step + 1, groups };
-  }
-
   private async take(count: number): Promise<readonly TrainingProblem[]> {
     const problems = await this.#source.training(this.#stage, this.#cursor[this.#stage], count, this.#settings);
     this.#cursor[this.#stage] += count;
     return problems;
-  }
-
-  private drop(): void {
-    this.#pending?.dispose();
-    this.#pending = null;
   }
 }
