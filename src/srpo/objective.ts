@@ -32,11 +32,13 @@ export interface ObjectiveSettings {
 }
 
 /**
- * The objective of a run's settings: what they leave to the preset is filled in.
+ * The objective of a run's settings: what they leave to the preset is filled in. Its β is 0 where the KL term lies in
+ * the reward (klPenalty.ts).
  * @param horizon constant length of `seq-mean-token-sum-norm`: the longest response the settings allow
  */
 export function objectiveOf(settings: PolicyGradientSettings, horizon: number): ObjectiveSettings {
-  const { preset, ratioLevel, aggregation, beta, klEstimator } = settings;
+  const { preset, ratioLevel, aggregation, klEstimator } = settings;
+  const beta = settings.klPlacement === "loss" ? settings.beta : 0;
   const { logRatioLimit } = TRAINER_NUMERICS[preset];
   const surrogate = surrogateOf(settings);
   return { surrogate, level: ratioLevel, logRatioLimit, aggregation, horizon, beta, klEstimator, trainer: preset };

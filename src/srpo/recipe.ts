@@ -4,7 +4,7 @@
  * a new mechanism adds to the surrogates, aggregations or advantage estimators, and a record here.
  */
 import type { Aggregation } from "./aggregation";
-import { type AccuracyBand, PAPER_BAND } from "./onlineFilter";
+import { type GroupFilter, PAPER_BAND } from "./onlineFilter";
 import { defaultRewardConfig } from "./reward";
 import type { SurrogateKind } from "./surrogate";
 import type { KlEstimator, RewardConfig, Trainer } from "./types";
@@ -36,15 +36,40 @@ export interface PolicyGradientSettings {
   readonly tauPositive: number;
   readonly tauNegative: number;
   readonly aggregation: Aggregation;
-  /** Weight of the KL term in the loss; 0: none. */
+  /** Weight of the KL term; 0: none. */
   readonly beta: number;
   readonly klEstimator: KlEstimator;
+  readonly klPlacement: KlPlacement;
+}
+
+/** A term of the loss, or a penalty on each response's reward (klPenalty.ts). */
+export const KL_PLACEMENTS = ["loss", "reward"] as const;
+export type KlPlacement = (typeof KL_PLACEMENTS)[number];
+
+/**
+ * Progressive thinking suppression (Vision-R1): a number of steps with their own longest response and group size. What
+ * a stage leaves out is as in the rest of the settings.
+ */
+export interface RecipeStage {
+  readonly steps: number;
+  readonly maxNewTokens: number;
+  readonly groupSize: number;
+  readonly beta: number;
 }
 
 /** The part of a recipe that lies in the settings' `grpo` section. */
 export interface GrpoRecipe extends PolicyGradientSettings {
   readonly groupSize: number;
-  readonly onlineFilter: AccuracyBand | null;
+  /** Optimiser updates over one rollout: minibatches, and passes over all of them. */
+  readonly updatesPerRollout: number;
+  readonly epochs: number;
+  /** Leave responses that ran into the length limit out of the loss. */
+  readonly maskTruncated: boolean;
+  readonly onlineFilter: GroupFilter;
+  /** How often a step draws further problems for the groups that the filter left out; 0: never. */
+  readonly refills: number;
+  /** Stages of the run, in order; none: one stage. The last one goes on to the end. */
+  readonly stages: readonly RecipeStage[];
 }
 
 export interface RecipeSettings {
@@ -92,8 +117,14 @@ const srpo: Recipe = {
       aggregation: "seq-mean-token-mean",
       beta: 0,
       klEstimator: "k3",
+      klPlacement: "loss",
       groupSize: 8,
+      updatesPerRollout: 8,
+      epochs: 1,
+      maskTruncated: false,
       onlineFilter: PAPER_BAND,
+      refills: 0,
+      stages: [],
     },
   },
   sources: {
@@ -114,15 +145,24 @@ const srpo: Recipe = {
       aggregation: "GRPO (DeepSeekMath), equation 3: mean over sequences of token means",
       beta: "SRPO's experiments run without KL",
       klEstimator: "SRPO's text names k3",
+      klPlacement: "GRPO: in the loss",
       groupSize: "SRPO's experiments",
-      onlineFilter: "SRPO's experiments, after MM-Eureka",
+      updatesPerRollout: "SRPO's released script: 128 prompts × 8 responses in batches of 128",
+      epochs: "one pass over each rollout",
+      maskTruncated: "SRPO trains on truncated responses too",
+      onlineFilter:
+        "SRPO's experiments, after MM-Eureka; first answers, as the text says (the released filter reads " +
+        "the tiered accuracy, so that a group that is all right before and after stays)",
+      refills: "none is described",
+      stages: "one stage",
     },
   },
   nano: {
-    grpo: { onlineFilter: null },
+    grpo: { onlineFilter: null, updatesPerRollout: 1 },
     why:
       "A step of 16 problems has too few mixed groups once the policy is good, and groups that are all right " +
-      "still teach what a reflection should do; docs/learning.md was measured without the filter.",
+      "still teach what a reflection should do; one update a step keeps it on-policy, so that every number of a step " +
+      "can be followed by hand. docs/learning.md was measured so.",
   },
 };
 
@@ -134,7 +174,7 @@ const grpo: Recipe = {
   settings: {
     reward: { ...defaultRewardConfig, effectivenessWeight: 0, reflectionFormatWeight: 0, lengthWeight: 0 },
     temperature: 1,
-    grpo: { ...srpo.settings.grpo, preset: "trl", beta: 0.04, onlineFilter: null },
+    grpo: { ...srpo.settings.grpo, preset: "trl", beta: 0.04, updatesPerRollout: 1, onlineFilter: null },
   },
   sources: {
     reward: "R_task alone, on the same response format, so that runs compare",
@@ -149,6 +189,7 @@ const grpo: Recipe = {
       beta: "DeepSeekMath: 0.04 (DeepSeek-R1: 0.001)",
       klEstimator: "DeepSeekMath, equation 4: k3",
       groupSize: "8, as SRPO's, so that runs compare (DeepSeekMath: 64)",
+      updatesPerRollout: "DeepSeekMath: one update a rollout of 1,024 responses",
       onlineFilter: "GRPO has none",
     },
   },

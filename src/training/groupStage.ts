@@ -3,14 +3,16 @@
  * phase by phase; the session (session.ts) counts the steps and keeps their history.
  */
 import type { Policy } from "../policy/policy";
+import { stageAt } from "../srpo/thinkingSuppression";
 import { GroupStep } from "./groupStep";
 import { LargestBatch } from "./largestBatch";
 import { groupMetrics, updateMetrics } from "./metrics";
+import { settingsObjective } from "./objective";
 import type { DataParallel } from "./parallel/parallel";
 import type { ProblemSource } from "./problemSource";
-import { streamStep } from "./randomStreams";
+import { refillStream, streamStep } from "./randomStreams";
 import type { GroupRecord, Phase, Stage, StepMetrics } from "./records";
-import { Reference } from "./reference";
+import { Reference, type ReferencePolicy } from "./reference";
 import { heldThenFalling } from "./schedule";
 import type { Scorer } from "./score";
 import type { Settings } from "./settings";
@@ -84,10 +86,11 @@ export class GroupStage {
     const elapsed = (): number => (this.options.now() - began) / 1000;
     const pending = this.#pending;
     if (pending === null) {
+      const begun = at.stage === "grpo" ? settingsAt(settings, at.step) : withoutRefills(settings);
       const step = await GroupStep.rollout(
         this.policy,
-        await take(settings.grpo.prompts),
-        settings,
+        await take(begun.grpo.prompts),
+        begun,
         streamStep(at.stage, at.step),
         this.options.parallel,
       );
@@ -98,11 +101,17 @@ export class GroupStage {
     }
     const phase = pending.next;
     switch (phase) {
+      case "rollout": {
+        const problems = await take(pending.missing);
+        await pending.refill(problems, refillStream(at.step, pending.refills), this.options.parallel);
+        pending.rolloutSeconds += elapsed();
+        break;
+      }
       case "score":
         pending.score(this.options.scorer);
         break;
       case "normalise":
-        pending.normalise();
+        await pending.normalise(await this.rewardReference(pending.settings));
         break;
       case "update":
         return this.finish(pending, at, elapsed, refusable);
@@ -123,7 +132,10 @@ export class GroupStage {
     this.drop();
     this.reference.recall(reference);
     const { scorer, source } = this.options;
-    this.#pending = pending === null ? null : await GroupStep.recall(this.policy, pending, scorer, source);
+    this.#pending =
+      pending === null
+        ? null
+        : await GroupStep.recall(this.policy, pending, scorer, source, () => this.rewardReference(pending.settings));
   }
 
   /** Give up the step under way. */
@@ -156,14 +168,10 @@ export class GroupStage {
     const sampled = groupMetrics(groups);
     const metrics = {
       ...sampled,
-      ...(update === null
-        ? {}
-        : {
-            ...updateMetrics(update),
-            learning_rate: learningRate(at, settings),
-            kl: update.referenceKl,
-            ...(update.samplerKl === null ? {} : { "kl/sampler": update.samplerKl }),
-          }),
+      ...rewardKlMetrics(pending),
+      ...filterMetrics(pending),
+      ...stageMetrics(at, settings),
+      ...(update === null ? {} : { ...updateMetrics(update), learning_rate: learningRate(at, settings) }),
       step_time: pending.seconds + elapsed(),
       "time/rollout": pending.rolloutSeconds,
       "time/update": updateSeconds,
@@ -175,8 +183,15 @@ export class GroupStage {
     return { kind: "stepped", metrics, groups, updates: update?.updates ?? 0 };
   }
 
+  /** The reference of the KL penalty on the rewards; null where the settings have none. */
+  private async rewardReference({ grpo }: Settings): Promise<ReferencePolicy | null> {
+    if (grpo.klPlacement !== "reward" || grpo.beta === 0) return null;
+    await this.reference.ensure();
+    return this.reference.now;
+  }
+
   private async update(pending: GroupStep, at: StepPosition): Promise<UpdateResult> {
-    const { beta } = pending.settings.grpo;
+    const { beta } = settingsObjective(pending.settings);
     const copied = beta > 0 && (await this.reference.ensure());
     const update = await pending.update(
       at.updates,
@@ -185,7 +200,7 @@ export class GroupStage {
       this.options.parallel,
       this.#largest.update,
     );
-    if (copied && Math.abs(update.referenceKl) > FIRST_KL_MAX) {
+    if (copied && Math.abs(update.referenceKl ?? 0) > FIRST_KL_MAX) {
       throw new Error(
         `the reference policy is not the policy that GRPO started from: KL ${update.referenceKl} at its first ` +
           "step, expected 0",
@@ -193,6 +208,40 @@ export class GroupStage {
     }
     return update;
   }
+}
+
+/** Settings of a GRPO step: those of its stage where the run has several (src/srpo/thinkingSuppression.ts). */
+export function settingsAt(settings: Settings, step: number): Settings {
+  const at = stageAt(settings.grpo.stages, step);
+  if (at === null) return settings;
+  const { maxNewTokens, groupSize, beta } = at.stage;
+  return { ...settings, maxNewTokens, grpo: { ...settings.grpo, groupSize, beta } };
+}
+
+/** The base is only looked at: its groups are marked by the filter, and none is drawn in their place. */
+function withoutRefills(settings: Settings): Settings {
+  return { ...settings, grpo: { ...settings.grpo, refills: 0 } };
+}
+
+/** The stage of a run that has several, counted from 1. */
+function stageMetrics({ stage, step }: StepPosition, { grpo }: Settings): Omit<StepMetrics, "step" | "stage"> {
+  const at = stage === "grpo" ? stageAt(grpo.stages, step) : null;
+  return at === null ? {} : { "stage/number": at.index + 1 };
+}
+
+/** Mean KL a token where the KL lies in the reward: the penalties are β times a response's sum. */
+function rewardKlMetrics({ groups, settings: { grpo } }: GroupStep): Omit<StepMetrics, "step" | "stage"> {
+  const samples = groups.flatMap((group) => group.samples).filter(({ klPenalty }) => klPenalty !== undefined);
+  const tokens = samples.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
+  return tokens === 0
+    ? {}
+    : { kl: samples.reduce((sum, { klPenalty = 0 }) => sum + klPenalty, 0) / (grpo.beta * tokens) };
+}
+
+/** What the filter did, where there is one. */
+function filterMetrics({ settings, groups, kept, refills }: GroupStep): Omit<StepMetrics, "step" | "stage"> {
+  if (settings.grpo.onlineFilter === null) return {};
+  return { "filter/drawn": groups.length, "filter/kept": kept, "filter/refills": refills };
 }
 
 /** Learning rate of a GRPO step. */

@@ -44,14 +44,20 @@ export interface TokenLoss {
 /** Old or reference log-probabilities of a micro-batch's `tokens` tokens; null: those of the current forward pass. */
 export type FixedLogprobs = ((index: number, tokens: number, scope: DisposalScope, capacity?: number) => Tensor) | null;
 
-/** One tensor per micro-batch, already on the device; null if there are none. */
-export function ofBatches(tensors: readonly Tensor[]): FixedLogprobs {
-  return tensors.length === 0 ? null : (index) => wanted(tensors, index);
+/** Log-probabilities [R] of one micro-batch from the host; they may come from another backend, without padding. */
+export function uploaded(backend: Backend, values: Float32Array | null): FixedLogprobs {
+  if (values === null) return null;
+  return (_index, tokens, scope, capacity) => {
+    const sized = new Float32Array(tokens);
+    sized.set(values.subarray(0, tokens));
+    return scope.own(backend.upload(sized, [tokens], capacity));
+  };
 }
 
-/** The rollout's own log-probabilities; null unless every row has them. */
+/** The rollout's own log-probabilities; null unless every row of the objective has them. */
 export function ofSampler(backend: Backend, batches: readonly MicroBatch[]): FixedLogprobs {
-  if (!batches.every((rows) => rows.every((row) => row.sampled !== undefined))) return null;
+  if (!batches.every((rows) => rows.every((row) => row.sampled !== undefined || row.loss === "likelihood")))
+    return null;
   return (index, tokens, scope, capacity) =>
     scope.own(backend.upload(sampledLogprobs(batches[index] ?? [], tokens), [tokens], capacity));
 }
@@ -140,18 +146,8 @@ export function lossOf(backend: Backend, loss: Loss): TokenLoss {
   switch (loss.kind) {
     case "likelihood":
       return sftLoss(backend);
-    case "policy": {
-      // They may come from another backend, with padding or without.
-      const uploaded = (values: Float32Array | null): FixedLogprobs =>
-        values === null
-          ? null
-          : (_index, tokens, scope) => {
-              const sized = new Float32Array(tokens);
-              sized.set(values.subarray(0, tokens));
-              return scope.own(backend.upload(sized, [tokens]));
-            };
-      return policyLoss(backend, loss.options, uploaded(loss.old), uploaded(loss.reference));
-    }
+    case "policy":
+      return policyLoss(backend, loss.options, uploaded(backend, loss.old), uploaded(backend, loss.reference));
     default:
       return loss satisfies never;
   }

@@ -3,13 +3,17 @@
  * a score; a sample whose scorer failed is in no average of rewards, only in the lengths.
  */
 import { meanOf as mean, stdOf } from "../srpo/advantage";
+import type { RatioStatistics } from "../srpo/ratioStatistics";
 import type { Transition } from "../srpo/types";
-import type { GroupRecord, SampleRecord, SampleScore, StepMetrics } from "./records";
+import {
+  type GroupRecord,
+  ratioBinKey,
+  type SampleRecord,
+  type SampleScore,
+  type StepMetrics,
+  scoreOf,
+} from "./records";
 import type { UpdateResult } from "./update";
-
-export function scoreOf(sample: SampleRecord): SampleScore | null {
-  return sample.score !== undefined && !("error" in sample.score) ? sample.score : null;
-}
 
 /** Share of each transition among all scores; they add up to the share of responses with two answers. */
 export function transitionShares(scores: readonly SampleScore[]): Record<Transition, number> {
@@ -48,6 +52,7 @@ export function groupMetrics(groups: readonly GroupRecord[]): Omit<StepMetrics, 
       samples.map((sample) => sample.segments.filter((segment) => segment === "reflection").length),
     ),
     "completions/clipped_ratio": mean(samples.map((sample) => Number(!sample.finished))),
+    ...klMetrics(samples),
     entropy:
       tokens === 0 ? 0 : samples.reduce((sum, sample) => sum + sample.entropies.reduce((a, b) => a + b, 0), 0) / tokens,
     frac_reward_zero_std: mean(groups.map((group) => Number(group.normalised?.flat ?? false))),
@@ -55,14 +60,35 @@ export function groupMetrics(groups: readonly GroupRecord[]): Omit<StepMetrics, 
   };
 }
 
-/** What an update adds to the metrics of its step. */
-export function updateMetrics(
-  update: UpdateResult,
-): Pick<StepMetrics, "loss" | "grad_norm" | "clip_ratio/low_mean" | "clip_ratio/high_mean"> {
+/** Of the KL penalty on the rewards, where there is one. */
+function klMetrics(samples: readonly SampleRecord[]): Omit<StepMetrics, "step" | "stage"> {
+  const penalties = samples.flatMap(({ klPenalty }) => klPenalty ?? []);
+  return penalties.length === 0 ? {} : { "rewards/kl": -mean(penalties) };
+}
+
+/** What an update adds to the metrics of its step. What it did not measure is absent. */
+export function updateMetrics(update: UpdateResult): Omit<StepMetrics, "step" | "stage"> {
+  const { loss, gradNorm, clippedLow, clippedHigh, updates, referenceKl, samplerKl, ppoKl, ratios, likelihood } =
+    update;
   return {
-    loss: update.loss,
-    grad_norm: update.gradNorm,
-    "clip_ratio/low_mean": update.clippedLow,
-    "clip_ratio/high_mean": update.clippedHigh,
+    loss,
+    grad_norm: gradNorm,
+    "clip_ratio/low_mean": clippedLow,
+    "clip_ratio/high_mean": clippedHigh,
+    updates,
+    ...(referenceKl === null ? {} : { kl: referenceKl }),
+    ...(samplerKl === null ? {} : { "kl/sampler": samplerKl }),
+    ...(ppoKl === null ? {} : { ppo_kl: ppoKl }),
+    ...(likelihood === null ? {} : { "loss/likelihood": likelihood }),
+    ...(ratios === null ? {} : ratioMetrics(ratios)),
+  };
+}
+
+function ratioMetrics({ histogram, min, max, gate }: RatioStatistics): Record<string, number> {
+  return {
+    "ratio/min": min,
+    "ratio/max": max,
+    ...(gate === null ? {} : { "ratio/gate": gate }),
+    ...Object.fromEntries(histogram.map((share, bin) => [ratioBinKey(bin), share])),
   };
 }

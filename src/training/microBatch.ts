@@ -13,6 +13,8 @@ export interface TrainingRow {
   readonly weight: number;
   /** 1 for SFT. */
   readonly advantage: number;
+  /** Its loss within a policy update: the objective's by default, or the negative log-likelihood. */
+  readonly loss?: "likelihood";
   /** Log-probabilities of its tokens as the rollout had them. */
   readonly sampled?: Float32Array;
 }

@@ -9,12 +9,12 @@ import type { Surrogate } from "../srpo/surrogate";
 import { TRAINER_NUMERICS } from "../srpo/trainers";
 import type { PolicyLossOptions, SurrogateOptions } from "../tensor/policyLossOptions";
 import type { TrainingRow } from "./microBatch";
-import type { GroupRecord } from "./records";
+import { type GroupRecord, scoreOf } from "./records";
 import type { Settings } from "./settings";
 
-/** The kernel's options for the objective of a run's settings. */
-export function lossOptions(settings: Pick<Settings, "grpo" | "maxNewTokens">): PolicyLossOptions {
-  return kernelOptions(objectiveOf(settings.grpo, settings.maxNewTokens));
+/** The objective of a run's settings. */
+export function settingsObjective(settings: Pick<Settings, "grpo" | "maxNewTokens">): ObjectiveSettings {
+  return objectiveOf(settings.grpo, settings.maxNewTokens);
 }
 
 /**
@@ -44,36 +44,53 @@ function kernelSurrogate(surrogate: Surrogate): SurrogateOptions {
 }
 
 /**
- * Rows to train on. Weights are global: they count every row that was scored and not filtered, so that leaving out the
- * rows that cannot contribute (advantage 0 and no KL term: flat groups above all) changes nothing but the work.
- * A row whose scorer failed is left out of the loss.
+ * Rows to train on, a list a minibatch: the groups are dealt to `grpo.updatesPerRollout` minibatches in order, each
+ * group whole (verl's minibatches count prompts too, and TRL's shuffle rows; whole groups share their prompt's forward
+ * pass). Weights count every row of the minibatch that was scored and not filtered, so that leaving out the rows that
+ * cannot contribute (advantage 0 and no KL term: flat groups above all) changes nothing but the work.
+ * A row whose scorer failed is left out of the loss; a truncated one too where `grpo.maskTruncated` says so: it counts
+ * as a sequence of loss 0, as in TRL.
  * @param prompts one a group, in order
  */
-export function trainingRows(
+export function trainingMinibatches(
   groups: readonly GroupRecord[],
   prompts: readonly EncodedPrompt[],
   settings: Settings,
-): TrainingRow[] {
-  const counted = groups.flatMap((group, index) => {
+): TrainingRow[][] {
+  const kept = groups.flatMap((group, index) => {
     const prompt = prompts[index];
-    if (prompt === undefined) throw new Error(`trainingRows: group ${index} has no prompt`);
-    return group.filtered === true
-      ? []
-      : group.samples
-          .filter((sample) => sample.score !== undefined && !("error" in sample.score) && sample.tokenIds.length > 0)
-          .map((sample) => ({
-            prompt,
-            tokens: Int32Array.from(sample.tokenIds),
-            sampled: Float32Array.from(sample.logprobs),
-            advantage: sample.advantage ?? 0,
-          }));
+    if (prompt === undefined) throw new Error(`trainingMinibatches: group ${index} has no prompt`);
+    return group.filtered === true ? [] : [{ group, prompt }];
   });
+  const count = settings.grpo.updatesPerRollout;
+  const start = (minibatch: number): number => Math.floor((minibatch * kept.length) / count);
+  return Array.from({ length: count }, (_, i) => minibatchRows(kept.slice(start(i), start(i + 1)), settings));
+}
+
+function minibatchRows(
+  groups: readonly { readonly group: GroupRecord; readonly prompt: EncodedPrompt }[],
+  settings: Settings,
+): TrainingRow[] {
+  const { grpo } = settings;
+  const { beta } = settingsObjective(settings);
+  const counted = groups.flatMap(({ group, prompt }) =>
+    group.samples
+      .filter((sample) => scoreOf(sample) !== null && sample.tokenIds.length > 0)
+      .map((sample) => ({
+        prompt,
+        tokens: Int32Array.from(sample.tokenIds),
+        sampled: Float32Array.from(sample.logprobs),
+        advantage: sample.advantage ?? 0,
+        masked: grpo.maskTruncated && !sample.finished,
+      })),
+  );
   const weights = rowWeights(
-    counted.map((row) => row.tokens.length),
-    settings.grpo.aggregation,
+    counted.map((row) => (row.masked ? 0 : row.tokens.length)),
+    grpo.aggregation,
     { horizon: settings.maxNewTokens },
   );
   return counted
     .map((row, index) => ({ ...row, weight: weights[index] ?? 0 }))
-    .filter((row) => settings.grpo.beta > 0 || row.advantage !== 0);
+    .filter(({ masked, advantage }) => !masked && (beta > 0 || advantage !== 0))
+    .map(({ masked: _, ...row }) => row);
 }

@@ -46,7 +46,7 @@ describe.each([
       { prompt: encodeProblem(policy, problemAt("train", 0)), tokens: Int32Array.of(9, 8, 2), weight: 1, advantage: 1 },
     ];
     const before = await policy.parameters.state();
-    const step = optimiserStep(policy, microBatches(rows, 4), OPTIONS, {
+    const step = optimiserStep(policy, microBatches(rows, 4), OPTIONS, () => ({
       key: "given",
       inputs: (_rows, _index, tokens, scope) => [
         scope.own(backend.upload(new Float32Array(tokens).fill(-1), [tokens])),
@@ -58,7 +58,7 @@ describe.each([
         backend.kernels.copyRows(given, { offset: 0, count: 2 }, firstRow, 0, stats);
         return { dLogprob: minus, stats };
       },
-    });
+    }));
     if (refused) await expect(step).rejects.toThrow(StepRefused);
     else expect(await step).toMatchObject({ stats: [Float32Array.of(2.5, 7)] });
     const moved =

@@ -15,7 +15,7 @@ import { Tape } from "../tensor/tape";
 import { DisposalScope } from "./disposalScope";
 import type { BatchLimits, LargestBatch } from "./largestBatch";
 import type { TokenLoss } from "./loss";
-import { type MicroBatch, packItems } from "./microBatch";
+import { type MicroBatch, packItems, tokenCount } from "./microBatch";
 
 export interface StepOptions {
   /** Temperature the log-probabilities are taken at (above 0). */
@@ -37,6 +37,8 @@ export interface StepOptions {
 /** A loss or a gradient was not finite: the step was refused; weights, moments and counters are those before it. */
 export class StepRefused extends Error {
   override readonly name = "StepRefused";
+  /** Updates made before it in the same training step; they stand. */
+  updatesBefore = 0;
 }
 
 /** Memory for activations is allocated for the largest batch of a run, up to this many bytes. */
@@ -45,33 +47,52 @@ const FORESEEN_BYTES = 2 ** 30;
 /** AdamW's constants, as torch and the trainers have them. */
 const ADAMW = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
 
+/** What an optimiser step gives back. */
+export interface StepResult {
+  /** Of the loss, one array a micro-batch. */
+  readonly stats: readonly Float32Array[];
+  /** Before clipping. */
+  readonly gradNorm: number;
+  /** Log-probabilities [R] of each micro-batch before the step, without padding; null where they were not kept. */
+  readonly logprobs: readonly (Float32Array | null)[];
+}
+
 /**
- * @param keep if given, receives each micro-batch's log-probability tensor (as long as the batch, padding included);
- * they live as long as `keep.scope`
- * @returns the losses' stats, one array a micro-batch, and the gradient norm before clipping
+ * @param lossOf the loss of each micro-batch
+ * @param keepLogprobs read the log-probabilities back with the losses
  * @throws StepRefused
  */
 export async function optimiserStep(
   policy: Policy,
   batches: readonly MicroBatch[],
   options: StepOptions,
-  loss: TokenLoss,
-  keep: { readonly scope: DisposalScope; readonly logprobs: Tensor[] } | null = null,
-): Promise<{ stats: Float32Array[]; gradNorm: number }> {
+  lossOf: (index: number) => TokenLoss,
+  keepLogprobs = false,
+): Promise<StepResult> {
   const results = new DisposalScope();
   try {
+    const kept: Tensor[] = [];
+    const keep = keepLogprobs ? { scope: results, logprobs: kept } : null;
     const capacity = capacityOf(policy, batches, options);
     policy.parameters.zeroGrad(policy.model.trainingSteps);
     const stats = batches.map((batch, index) => {
       if (index > 0) policy.backend.flush(); // the device computes one micro-batch while the host packs the next
-      return results.own(backwardMicroBatch(policy, batch, index, options, loss, keep, capacity));
+      return results.own(backwardMicroBatch(policy, batch, index, options, lossOf(index), keep, capacity));
     });
     const gradSquares = results.own(applyGradient(policy, options));
-    const [squares, ...read] = await policy.backend.read([gradSquares, ...stats]);
-    return finiteStep(
-      read.map((array) => Float32Array.from(array)),
+    const [squares, ...read] = await policy.backend.read([gradSquares, ...stats, ...kept]);
+    const finite = finiteStep(
+      read.slice(0, stats.length).map((array) => Float32Array.from(array)),
       squares,
     );
+    const logprobs = read.slice(stats.length);
+    return {
+      ...finite,
+      logprobs: batches.map((batch, index) => {
+        const values = logprobs[index];
+        return values === undefined ? null : Float32Array.from(values.subarray(0, tokenCount(batch)));
+      }),
+    };
   } finally {
     results.dispose();
   }

@@ -6,7 +6,7 @@
 import { randomUniform } from "../tensor/random";
 
 /** Who draws; each stream owns 2²⁴ consecutive step counters. */
-const STREAMS = { base: 1, sft: 2, grpo: 3, sample: 4, evaluate: 5, shuffle: 6 } as const;
+const STREAMS = { base: 1, sft: 2, grpo: 3, sample: 4, evaluate: 5, shuffle: 6, refill: 7 } as const;
 export type StreamName = keyof typeof STREAMS;
 
 const STREAM_LENGTH = 0x1000000;
@@ -14,6 +14,14 @@ const STREAM_LENGTH = 0x1000000;
 /** The step counter for draw number `count` of a stream. */
 export function streamStep(stream: StreamName, count: number): number {
   return STREAMS[stream] * STREAM_LENGTH + (count % STREAM_LENGTH);
+}
+
+/** Refills of one step; a step's refills are numbered on from `step` · this. */
+const REFILLS = 64;
+
+/** The step counter for refill number `refill` (0-based, below 64) of a step. */
+export function refillStream(step: number, refill: number): number {
+  return streamStep("refill", step * REFILLS + refill);
 }
 
 /** A permutation of 0…n−1 (Fisher–Yates), fixed by the seed and the epoch. */

@@ -16,7 +16,7 @@ import { configure } from "./configure";
 import { bankOf } from "./featureCache";
 import { LargestBatch } from "./largestBatch";
 import type { TrainingRow } from "./microBatch";
-import { lossOptions } from "./objective";
+import { settingsObjective } from "./objective";
 import { encodeProblem } from "./rollout";
 import { defaultSettings } from "./settings";
 import { tinyPolicy } from "./testing/tinyPolicy";
@@ -32,7 +32,7 @@ async function open(record: boolean): Promise<WebGpuBackend> {
   return backend;
 }
 
-const LOSS = lossOptions(configure(defaultSettings, { grpo: { clipHigh: 0.28 } }));
+const OBJECTIVE = settingsObjective(configure(defaultSettings, { grpo: { clipHigh: 0.28 } }));
 const OPTIONS = {
   temperature: 1,
   trainVision: false,
@@ -75,12 +75,12 @@ async function train(record: boolean): Promise<{ theta: Float32Array; losses: nu
     const options: PolicyUpdateOptions = {
       ...OPTIONS,
       features,
-      loss: { ...LOSS, beta: 0.1 },
+      objective: { ...OBJECTIVE, beta: 0.1 },
       epochs: 2,
       reference: { policy: reference, adapter: "on", theta: null },
       updates: 3 + 2 * step,
     };
-    losses.push((await policyUpdate(policy, batch, options)).loss);
+    losses.push((await policyUpdate(policy, [batch], options)).loss);
     features?.dispose();
   }
   const { theta } = await policy.parameters.state();
@@ -119,11 +119,11 @@ test("a step reads back once, and what it holds on the device stays the same", {
       }),
     );
     const beforeUpdate = policy.backend.counters.readbacks;
-    await policyUpdate(policy, batch, {
+    await policyUpdate(policy, [batch], {
       ...OPTIONS,
       microBatchRows: 12,
       features,
-      loss: LOSS,
+      objective: OBJECTIVE,
       epochs: 1,
       reference: null,
       updates: step,
@@ -170,12 +170,12 @@ async function bytesHeld(foreseen: boolean, batchBytes: number | null = null): P
     const options: PolicyUpdateOptions = {
       ...OPTIONS,
       features,
-      loss: { ...LOSS, beta: 0.1 },
+      objective: { ...OBJECTIVE, beta: 0.1 },
       epochs: 2,
       reference: { policy: reference, adapter: "on", theta: null },
       updates: 2 * step,
     };
-    await policyUpdate(policy, batch, foreseen ? { ...options, largest } : options);
+    await policyUpdate(policy, [batch], foreseen ? { ...options, largest } : options);
     features?.dispose();
     bytes.push(policy.backend.memoryBytes());
   }
@@ -208,10 +208,10 @@ test("a replayed step is one submit, of recorded dispatches only", { timeout: 12
     run.mockClear();
     replay.mockClear();
     const before = { ...counters };
-    await policyUpdate(policy, batch, {
+    await policyUpdate(policy, [batch], {
       ...OPTIONS,
       microBatchRows: 6,
-      loss: LOSS,
+      objective: OBJECTIVE,
       epochs: 1,
       reference: null,
       updates: step,

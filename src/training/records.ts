@@ -55,6 +55,8 @@ export interface SampleRecord {
   };
   /** phase score */
   readonly score?: SampleScore | { readonly error: string };
+  /** phase normalise: β·Σ KL, taken off the reward before the advantage; absent where the KL is not in the reward. */
+  readonly klPenalty?: number;
   /** phase normalise */
   readonly advantage?: number;
   /** phase update: log-probabilities of the same tokens after the step. */
@@ -84,7 +86,7 @@ export interface GroupRecord {
   readonly samples: readonly SampleRecord[];
   /** phase normalise */
   readonly normalised?: Omit<GroupAdvantages, "advantages">;
-  /** phase normalise: left out of the update by the online filter. */
+  /** phase score: left out of the step by the online filter. */
   readonly filtered?: boolean;
 }
 
@@ -119,6 +121,7 @@ export interface StepMetrics {
   readonly "completions/reflection_length"?: number;
   readonly "completions/clipped_ratio"?: number;
   readonly entropy?: number;
+  /** Against the KL reference; absent while β = 0, where no reference exists. */
   readonly kl?: number;
   /**
    * Of the policy that is updated from the one that sampled: rounding, and f16 in the KV cache. Not measured beside a
@@ -128,6 +131,27 @@ export interface StepMetrics {
   readonly frac_reward_zero_std?: number;
   readonly "clip_ratio/low_mean"?: number;
   readonly "clip_ratio/high_mean"?: number;
+  /** Groups sampled in this step, those of them that the filter kept, and how often problems were drawn again. */
+  readonly "filter/drawn"?: number;
+  readonly "filter/kept"?: number;
+  readonly "filter/refills"?: number;
+  /** Number of the stage, from 1, of a run with several (`grpo.stages`). */
+  readonly "stage/number"?: number;
+  /** Mean KL penalty taken off the rewards (β·Σ KL), negative as a term of the reward. */
+  readonly "rewards/kl"?: number;
+  /** Optimiser updates made in this step; 0 where no response was left to train on. */
+  readonly updates?: number;
+  /** Mean of log π_old − log π (k1) over the updates of a step with several; absent with one, where it is 0. */
+  readonly ppo_kl?: number;
+  /** Least and greatest ratio of a step with several updates. */
+  readonly "ratio/min"?: number;
+  readonly "ratio/max"?: number;
+  /** SAPO: mean of 4σ(1 − σ) over the tokens, 1 where every gate is open. */
+  readonly "ratio/gate"?: number;
+  /** Share of the tokens whose log ρ lies in bin n (src/srpo/ratioStatistics.ts `LOG_RATIO_EDGES`). */
+  readonly [bin: `ratio_histogram/${string}`]: number;
+  /** Loss of the rows trained by likelihood in a policy update. */
+  readonly "loss/likelihood"?: number;
   /** Response tokens of this step (TRL's num_tokens counts prompts too, and all steps so far). */
   readonly step_tokens?: number;
   readonly step_time?: number;
@@ -178,4 +202,14 @@ export interface SnapshotInfo {
   readonly step: number;
   readonly label?: string;
   readonly bytes: number;
+}
+
+/** Metric of bin number `bin` of the ratio histogram. */
+export function ratioBinKey(bin: number): `ratio_histogram/${string}` {
+  return `ratio_histogram/${String(bin).padStart(2, "0")}`;
+}
+
+/** The sample's score; null before phase score and where scoring failed. */
+export function scoreOf(sample: SampleRecord): SampleScore | null {
+  return sample.score !== undefined && !("error" in sample.score) ? sample.score : null;
 }

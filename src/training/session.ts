@@ -200,7 +200,7 @@ export class Session {
     );
     try {
       step.score(this.options.scorer);
-      step.normalise();
+      await step.normalise(null);
       const [group] = step.groups;
       if (group === undefined) throw new Error("sample: the rollout gave no group");
       return group;
@@ -308,6 +308,7 @@ export class Session {
     } catch (error) {
       if (error instanceof StepRefused) {
         this.#refusals++;
+        this.#updates += error.updatesBefore;
         this.#groups.drop();
       }
       throw error;

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { AGGREGATIONS } from "../srpo/aggregation";
-import { nanoSettings, RATIO_LEVELS, RECIPES, type RecipeSettings } from "../srpo/recipe";
+import { KL_PLACEMENTS, nanoSettings, RATIO_LEVELS, RECIPES, type RecipeSettings } from "../srpo/recipe";
 import { SURROGATE_KINDS } from "../srpo/surrogate";
 import { KL_ESTIMATORS, LENGTH_SHAPES, REWARD_VARIANTS, type RewardConfig, TRAINERS } from "../srpo/types";
 import { FAMILY_NAMES } from "../tasks/problem";
@@ -41,6 +41,20 @@ export const sftSchema = z.object({
   beta2: z.number().min(0).lt(1).default(0.95),
 });
 
+/** A step's refills have streams of their own (randomStreams.ts). */
+const MAX_REFILLS = 63;
+
+const { onlineFilter } = defaults.grpo;
+const defaultFilter: "mixed" | [number, number] | null =
+  onlineFilter === null || onlineFilter === "mixed" ? onlineFilter : [onlineFilter[0], onlineFilter[1]];
+
+function filterMessage(input: unknown): string {
+  const reversed = Array.isArray(input) && Number(input[0]) > Number(input[1]);
+  return reversed
+    ? "the band's low end comes first"
+    : 'expected two mean accuracies between 0 and 1 such as [0.1, 0.9], "mixed", or null';
+}
+
 export const grpoSchema = z
   .object({
     steps: z.number().int().positive().default(150),
@@ -66,15 +80,38 @@ export const grpoSchema = z
     tauNegative: z.number().min(0.01).max(100).default(defaults.grpo.tauNegative),
     beta: z.number().min(0).default(defaults.grpo.beta),
     klEstimator: z.enum(KL_ESTIMATORS).default(defaults.grpo.klEstimator),
-    /** Inner epochs over one rollout; 1 keeps every update on-policy. */
-    epochs: z.number().int().positive().default(1),
+    klPlacement: z.enum(KL_PLACEMENTS).default(defaults.grpo.klPlacement),
+    /** Minibatches of a rollout, an optimiser update each; 1 keeps every update on-policy. */
+    updatesPerRollout: z.int().min(1).max(256).default(defaults.grpo.updatesPerRollout),
+    /** Passes over one rollout. */
+    epochs: z.int().min(1).max(64).default(defaults.grpo.epochs),
+    maskTruncated: z.boolean().default(defaults.grpo.maskTruncated),
     aggregation: z.enum(AGGREGATIONS).default(defaults.grpo.aggregation),
-    /** Keep only groups whose mean accuracy lies inside (the paper: 0.1–0.9); null keeps all. */
+    /** Keep only groups whose mean accuracy lies inside (the paper: 0.1–0.9), or mixed ones; null keeps all. */
     onlineFilter: z
-      .tuple([z.number().min(0).max(1), z.number().min(0).max(1)])
-      .refine(([low, high]) => low <= high, "the band's low end comes first")
+      .union(
+        [
+          z.literal("mixed"),
+          z
+            .tuple([z.number().min(0).max(1), z.number().min(0).max(1)])
+            .refine(([low, high]) => low <= high, "the band's low end comes first"),
+        ],
+        { error: (issue) => filterMessage(issue.input) },
+      )
       .nullable()
-      .default(defaults.grpo.onlineFilter === null ? null : [...defaults.grpo.onlineFilter]),
+      .default(defaultFilter),
+    refills: z.int().min(0).max(MAX_REFILLS).default(defaults.grpo.refills),
+    stages: z
+      .array(
+        z.object({
+          steps: z.int().min(1),
+          maxNewTokens: z.int().min(1),
+          groupSize: z.int().min(2),
+          beta: z.number().min(0),
+        }),
+      )
+      .max(16)
+      .default([...defaults.grpo.stages]),
   })
   .refine(({ cispoLow, cispoHigh }) => cispoLow <= cispoHigh, {
     path: ["cispoLow"],

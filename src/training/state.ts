@@ -41,10 +41,12 @@ export type SampledRow = z.output<typeof sampledRowSchema>;
 
 const pendingStepSchema = z.object({
   /** The phase to do next. */
-  next: z.enum(["score", "normalise", "update"]),
+  next: z.enum(["rollout", "score", "normalise", "update"]),
   /** The settings this step began with; changes wait for the next one. */
   settings: storedSettingsSchema,
   groups: z.array(z.object({ problem: z.string(), rows: z.array(sampledRowSchema) })),
+  /** Refills so far. */
+  refills: count.default(0),
   rolloutSeconds: z.number(),
   /** Seconds spent on this step so far. */
   seconds: z.number(),

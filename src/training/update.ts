@@ -3,30 +3,41 @@
  *
  * GRPO (DeepSeekMath eq. 3, with SRPO's clamps): the loss is Σ w·(surrogate + β·KL estimate) over response tokens, both
  * chosen by the settings; the weights w carry the aggregation (src/srpo/aggregation.ts) and are those of the whole
- * step.
+ * minibatch.
  *
- * With one inner epoch the old log-probabilities are those of the current forward pass: the ratio is 1 everywhere,
+ * A rollout is trained on in one or more minibatches, once or for several epochs, one optimiser update each.
+ *
+ * With one update a rollout the old log-probabilities are those of the current forward pass: the ratio is 1 everywhere,
  * nothing is ever clipped, and since the advantages of a group add up to 0 the reported loss is about 0.
  * "loss 0, clip 0" is therefore how a healthy on-policy run looks: the gradient, A·∇log π, is not 0; watch grad_norm
- * and the rewards instead. With more epochs the log-probabilities of the first forward are kept as the old ones.
- * The rollout's own log-probabilities do not serve as the old ones: the sampler's cached decode and the packed forward
+ * and the rewards instead.
+ *
+ * With more updates the old log-probabilities are those of the policy before the first one: a forward pass of their own
+ * for every minibatch but the first, whose own forward gives them (verl computes all of them in a pass of their own).
+ * The rollout's log-probabilities do not serve as the old ones: the sampler's cached decode and the packed forward
  * agree up to rounding, and less closely with an f16 cache. The tokens therefore come from a policy slightly different
- * from the one being trained, and no ratio corrects for it: the update is on-policy except for `samplerKl`, which costs
- * nothing to measure where there is no KL term (the kernel's reference input is free then). The tiny test policy shows
- * 1e-13 with an f32 cache and 1e-8 with f16; a value comparable to the KL of a step, 1e-3 say, means that
- * `rollout.cache` should be f32.
+ * from the one being trained, and no ratio corrects for it: the first update is on-policy except for `samplerKl`, which
+ * costs nothing to measure where there is no KL term (the kernel's reference input is free then). The tiny test policy
+ * shows 1e-13 with an f32 cache and 1e-8 with f16; a value comparable to the KL of a step, 1e-3 say, means that
+ * `rollout.cache` should be f32. Where rows of earlier rollouts are among them (replay), what the rollouts recorded is
+ * all there is, and serves as the old log-probabilities of every row.
+ *
+ * A minibatch without a row to train on makes no update: AdamW's momentum alone would move the weights.
  *
  * SFT: negative log-likelihood, mean over all response tokens of the batch; the prompt carries no loss.
  */
-import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Policy } from "../policy/policy";
-import { POLICY_LOSS_STATS, type PolicyLossOptions } from "../tensor/policyLossOptions";
+import type { ObjectiveSettings } from "../srpo/objective";
+import { type RatioStatistics, ratioStatistics } from "../srpo/ratioStatistics";
+import { POLICY_LOSS_STATS } from "../tensor/policyLossOptions";
 import { DisposalScope } from "./disposalScope";
-import { ofBatches, ofSampler, policyLoss, sftLoss } from "./loss";
+import { ofSampler, sftLoss } from "./loss";
 import { type MicroBatch, microBatches, sampledLogprobs, type TrainingRow, tokenCount } from "./microBatch";
-import { optimiserStep, responseLogprobs, type StepOptions } from "./optimiserStep";
+import { kernelOptions } from "./objective";
+import { optimiserStep, type StepOptions, StepRefused, type StepResult } from "./optimiserStep";
 import { type DataParallel, parallelStep } from "./parallel/parallel";
 import type { ReferencePolicy } from "./reference";
+import { currentLogprobs, isLikelihood, type OldLogprobs, ownPasses, parallelPasses } from "./updatePasses";
 
 export interface UpdateOptions extends StepOptions {
   /** Compute micro-batches in parallel; null: one after the other on the policy's own backend. */
@@ -35,147 +46,175 @@ export interface UpdateOptions extends StepOptions {
   readonly microBatchRows: number;
 }
 
-/** Means over the tokens trained on; `loss` as the trainers report it. */
+/** Means over the updates of a step, or over the tokens trained on in them; `loss` as the trainers report it. */
 export interface UpdateResult {
   readonly loss: number;
   readonly gradNorm: number;
+  /** Tokens trained on, counted once an update. */
   readonly tokens: number;
-  /** Mean k3 against the reference policy; 0 while β = 0. */
-  readonly referenceKl: number;
+  /** Mean KL estimate against the reference policy before the first update; null while β = 0. */
+  readonly referenceKl: number | null;
   /** Mean k3 of this policy, before its update, against what the rollout sampled with; null beside a KL term. */
   readonly samplerKl: number | null;
   readonly clippedLow: number;
   readonly clippedHigh: number;
-  /** Optimiser updates made (inner epochs). */
+  /** Mean of log π_old − log π over the tokens (k1, verl's ppo_kl); null with one update, where it is 0. */
+  readonly ppoKl: number | null;
+  /** Of the updates after the first; null with one update, where every ratio is 1 by definition. */
+  readonly ratios: RatioStatistics | null;
+  /** Loss of the rows trained by likelihood, weight included; null where there are none. */
+  readonly likelihood: number | null;
+  /** Optimiser updates made. */
   readonly updates: number;
 }
 
 export interface PolicyUpdateOptions extends UpdateOptions {
-  readonly loss: PolicyLossOptions;
-  /** Inner epochs over the same rollout. */
+  readonly objective: ObjectiveSettings;
+  /** Passes over the same rollout. */
   readonly epochs: number;
-  /** The frozen policy of the KL term; needed exactly when `loss.beta` > 0. */
+  /** The frozen policy of the KL term; needed exactly when the objective's β > 0. */
   readonly reference: ReferencePolicy | null;
+  /** Old log-probabilities: of the policy before the step, or as the rollouts recorded them. "forward" by default. */
+  readonly old?: "forward" | "rollout";
 }
 
 /**
- * One GRPO step. One read-back for each inner epoch. The numbers returned are the last epoch's, `referenceKl` the
- * first's.
- * @throws StepRefused when a loss or gradient is not finite. With several epochs, those before the refused one stand.
+ * One training step on sampled responses. One read-back an update, and one for the old log-probabilities where there
+ * are several.
+ * @param minibatches rows of each update, in order; the weights of their rows are those of their minibatch
+ * @throws StepRefused when a loss or gradient is not finite. The updates before the refused one stand.
  */
 export async function policyUpdate(
   policy: Policy,
-  rows: readonly TrainingRow[],
+  minibatches: readonly (readonly TrainingRow[])[],
   options: PolicyUpdateOptions,
 ): Promise<UpdateResult> {
-  if (options.loss.beta > 0 && options.reference === null)
+  const { objective, epochs, microBatchRows, parallel = null } = options;
+  if (objective.beta > 0 && options.reference === null)
     throw new Error("policyUpdate: a KL weight above 0 needs a reference policy");
-  const batches = microBatches(rows, options.microBatchRows);
+  if (epochs < 1) throw new Error(`policyUpdate: epochs is ${epochs}; expected at least 1`);
+  const batches = minibatches.filter((rows) => rows.length > 0).map((rows) => bothKinds(rows, microBatchRows));
+  const reference = objective.beta > 0 ? options.reference : null;
+  const loss = kernelOptions(objective);
   const scope = new DisposalScope();
   try {
-    const reference = options.loss.beta > 0 ? options.reference : null;
-    const epochs = options.parallel
-      ? await parallelEpochs(options.parallel, batches, reference, options)
-      : await ownEpochs(policy, batches, reference, options, scope);
-    const results = epochs.map(
-      ({ stats, gradNorm }, epoch): UpdateResult => ({ ...policyMeans(stats), gradNorm, updates: epoch + 1 }),
-    );
-    const last = results.at(-1);
-    if (last === undefined) throw new Error(`policyUpdate: epochs is ${options.epochs}; expected at least 1`);
-    const measured = results[0]?.referenceKl ?? 0;
-    if (options.loss.beta > 0) return { ...last, referenceKl: measured };
-    return { ...last, referenceKl: 0, samplerKl: ofSampler(policy.backend, batches) === null ? null : measured };
+    const passes =
+      parallel === null
+        ? ownPasses(policy, batches, reference, loss, options, scope)
+        : await parallelPasses(parallel, batches, reference, loss, options);
+    const several = epochs * batches.length > 1;
+    const old = await oldLogprobs(policy, batches, options, scope);
+    const results: PassResult[] = [];
+    for (let epoch = 0; epoch < epochs; epoch++) {
+      for (const [minibatch, rows] of batches.entries()) {
+        const before = old[minibatch] ?? rows.map(() => null);
+        const pass = { ...options, updates: options.updates + results.length };
+        const result = await counted(passes.run(minibatch, pass, before, several), results.length);
+        // The first forward of the first minibatch sees the policy as it sampled.
+        if (several && results.length === 0 && options.old !== "rollout") old[minibatch] = result.logprobs;
+        results.push({ ...result, batches: rows, old: before });
+      }
+    }
+    return summary(results, objective, ofSampler(policy.backend, batches.flat()) !== null);
   } finally {
     scope.dispose();
   }
 }
 
-type Epoch = Awaited<ReturnType<typeof optimiserStep>>;
+interface PassResult extends StepResult {
+  readonly batches: readonly MicroBatch[];
+  readonly old: OldLogprobs;
+}
 
-/**
- * Inner epochs on the policy's own backend; the log-probabilities of the first forward stay on the device as the old
- * ones.
- */
-async function ownEpochs(
+/** Micro-batches of the objective's rows, then of the rows trained by likelihood. */
+function bothKinds(rows: readonly TrainingRow[], size: number): MicroBatch[] {
+  const likelihood = (row: TrainingRow): boolean => row.loss === "likelihood";
+  return [
+    ...microBatches(
+      rows.filter((row) => !likelihood(row)),
+      size,
+    ),
+    ...microBatches(rows.filter(likelihood), size),
+  ];
+}
+
+/** Of every minibatch whose own first forward does not give them. */
+async function oldLogprobs(
   policy: Policy,
-  batches: readonly MicroBatch[],
-  reference: ReferencePolicy | null,
+  batches: readonly (readonly MicroBatch[])[],
   options: PolicyUpdateOptions,
   scope: DisposalScope,
-): Promise<Epoch[]> {
-  const referenceLogprobs =
-    reference === null
-      ? []
-      : responseLogprobs(reference.policy, batches, { ...options, adapter: reference.adapter }, scope);
-  const old: Tensor[] = [];
-  const results: Epoch[] = [];
-  for (let epoch = 0; epoch < options.epochs; epoch++) {
-    const kept: Tensor[] = [];
-    const keep = epoch === 0 && options.epochs > 1 ? { scope, logprobs: kept } : null;
-    const loss = policyLoss(
-      policy.backend,
-      options.loss,
-      ofBatches(old),
-      ofBatches(referenceLogprobs) ?? ofSampler(policy.backend, batches),
-    );
-    results.push(await optimiserStep(policy, batches, { ...options, updates: options.updates + epoch }, loss, keep));
-    old.push(...kept);
-  }
-  return results;
+): Promise<OldLogprobs[]> {
+  if (options.old === "rollout")
+    return batches.map((minibatch) => minibatch.map((rows) => sampledLogprobs(rows, tokenCount(rows))));
+  const [first = [], ...later] = batches;
+  if (later.length === 0) return [first.map(() => null)];
+  const read = await currentLogprobs(policy, later.flat(), options, scope);
+  let at = 0;
+  return [first.map(() => null), ...later.map((minibatch) => minibatch.map(() => read[at++] ?? null))];
 }
 
-/** The same over replicas: log-probabilities travel as plain arrays. */
-async function parallelEpochs(
-  parallel: DataParallel,
-  batches: readonly MicroBatch[],
-  reference: ReferencePolicy | null,
-  options: PolicyUpdateOptions,
-): Promise<Epoch[]> {
-  const referenceLogprobs =
-    reference === null
-      ? []
-      : await parallel.referenceLogprobs(
-          reference,
-          batches.map((rows) => ({ rows, temperature: options.temperature })),
-          options.features,
-        );
-  const sampled = ofSampler(parallel.policy.backend, batches) !== null;
-  const sampler = batches.map((rows) => (sampled ? sampledLogprobs(rows, tokenCount(rows)) : null));
-  let old: readonly (Float32Array | null)[] = [];
-  const results: Epoch[] = [];
-  for (let epoch = 0; epoch < options.epochs; epoch++) {
-    const keep = epoch === 0 && options.epochs > 1;
-    const { logprobs, ...result } = await parallelStep(
-      parallel,
-      batches,
-      { ...options, updates: options.updates + epoch },
-      (index) => ({
-        kind: "policy",
-        options: options.loss,
-        old: old[index] ?? null,
-        reference: referenceLogprobs[index] ?? sampler[index] ?? null,
-      }),
-      keep,
-    );
-    if (keep) old = logprobs;
-    results.push(result);
+async function counted(pass: Promise<StepResult>, before: number): Promise<StepResult> {
+  try {
+    return await pass;
+  } catch (error) {
+    if (error instanceof StepRefused) error.updatesBefore = before;
+    throw error;
   }
-  return results;
 }
 
-function policyMeans(stats: readonly Float32Array[]): Omit<UpdateResult, "gradNorm" | "updates"> {
-  const sum = (name: (typeof POLICY_LOSS_STATS)[number]): number =>
-    stats.reduce((total, values) => total + (values[POLICY_LOSS_STATS.indexOf(name)] ?? 0), 0);
-  const tokens = sum("rows");
-  const share = (name: (typeof POLICY_LOSS_STATS)[number]): number => (tokens > 0 ? sum(name) / tokens : 0);
-  return {
-    loss: sum("loss"),
-    tokens,
-    referenceKl: share("refKl"),
-    samplerKl: null,
-    clippedLow: share("clippedLow"),
-    clippedHigh: share("clippedHigh"),
+function summary(results: readonly PassResult[], objective: ObjectiveSettings, sampled: boolean): UpdateResult {
+  const updates = results.length;
+  const mean = (value: (result: PassResult) => number): number =>
+    updates === 0 ? 0 : results.reduce((sum, result) => sum + value(result), 0) / updates;
+  const of = (result: PassResult, likelihood: boolean): Float32Array[] =>
+    result.stats.filter((_, i) => isLikelihood(result.batches[i] ?? []) === likelihood);
+  const sum = (all: readonly PassResult[], name: (typeof POLICY_LOSS_STATS)[number]): number =>
+    all.reduce(
+      (total, result) =>
+        of(result, false).reduce((part, values) => part + (values[POLICY_LOSS_STATS.indexOf(name)] ?? 0), total),
+      0,
+    );
+  const share = (all: readonly PassResult[], name: (typeof POLICY_LOSS_STATS)[number]): number => {
+    const tokens = sum(all, "rows");
+    return tokens > 0 ? sum(all, name) / tokens : 0;
   };
+  const losses = (result: PassResult, likelihood: boolean): number =>
+    of(result, likelihood).reduce((total, values) => total + (values[0] ?? 0), 0);
+  // Before the first update the policy is the one that sampled: its first pass over each minibatch measures that only
+  // for the first of them.
+  const first = results.slice(0, 1);
+  const trainsLikelihood = results.some(({ batches }) => batches.some(isLikelihood));
+  return {
+    loss: mean((result) => losses(result, false)),
+    gradNorm: mean(({ gradNorm }) => gradNorm),
+    tokens: sum(results, "rows"),
+    referenceKl: objective.beta > 0 ? share(first, "refKl") : null,
+    samplerKl: objective.beta > 0 || !sampled || updates === 0 ? null : share(first, "refKl"),
+    clippedLow: share(results, "clippedLow"),
+    clippedHigh: share(results, "clippedHigh"),
+    ppoKl: updates > 1 ? share(results, "approxKl") : null,
+    ratios: updates > 1 ? movedRatios(results, objective) : null,
+    likelihood: trainsLikelihood ? mean((result) => losses(result, true)) : null,
+    updates,
+  };
+}
+
+/** Ratios of all passes whose old log-probabilities are not their own. */
+function movedRatios(results: readonly PassResult[], objective: ObjectiveSettings): RatioStatistics | null {
+  const rows = results.flatMap(({ batches, old, logprobs }) =>
+    batches.flatMap((batch, i) => {
+      const [now, before] = [logprobs[i], old[i]];
+      if (!now || !before || isLikelihood(batch)) return [];
+      let at = 0;
+      return batch.map(({ tokens, advantage }) => {
+        const [start, end] = [at, at + tokens.length];
+        at = end;
+        return { logp: now.subarray(start, end), oldLogp: before.subarray(start, end), advantage };
+      });
+    }),
+  );
+  return ratioStatistics(rows, objective);
 }
 
 /** One SFT step: Σ −w·logprob with each row's weight. @throws StepRefused when the loss or gradient is not finite. */
@@ -187,15 +226,18 @@ export async function sftUpdate(
   const batches = microBatches(rows, options.microBatchRows);
   const { stats, gradNorm } = options.parallel
     ? await parallelStep(options.parallel, batches, options, () => ({ kind: "likelihood" }))
-    : await optimiserStep(policy, batches, options, sftLoss(policy.backend));
+    : await optimiserStep(policy, batches, options, () => sftLoss(policy.backend));
   return {
     loss: stats.reduce((sum, [value]) => sum + (value ?? 0), 0),
     gradNorm,
     tokens: tokenCount(rows),
-    referenceKl: 0,
+    referenceKl: null,
     samplerKl: null,
     clippedLow: 0,
     clippedHigh: 0,
+    ppoKl: null,
+    ratios: null,
+    likelihood: null,
     updates: 1,
   };
 }

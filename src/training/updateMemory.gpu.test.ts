@@ -11,7 +11,7 @@ import { BACKENDS } from "../policy/testing/testBackends";
 import { problemAt } from "../tasks/problems";
 import type { Backend } from "../tensor/backend";
 import type { TrainingRow } from "./microBatch";
-import { lossOptions } from "./objective";
+import { settingsObjective } from "./objective";
 import { encodeProblem } from "./rollout";
 import { defaultSettings } from "./settings";
 import { tinyFolder } from "./testing/tinyPolicy";
@@ -37,7 +37,7 @@ const OPTIONS: PolicyUpdateOptions = {
   maxGradNorm: 1,
   microBatchRows: RESPONSES,
   updates: 0,
-  loss: { ...lossOptions(defaultSettings), beta: 0.1 },
+  objective: { ...settingsObjective(defaultSettings), beta: 0.1 },
   epochs: 1,
   reference: null,
 };
@@ -75,7 +75,7 @@ it.each(BACKENDS)("on the $name backend", { timeout: 120_000 }, async ({ name, o
   const made = vi.spyOn(engine(), "makeTensorFromTensorInfo");
   const wrapped = vi.spyOn(engine(), "makeTensorFromDataId");
   const values = vi.spyOn(engine(), "makeTensor");
-  await policyUpdate(policy, rows, { ...OPTIONS, reference: { policy: reference, adapter: "on", theta: null } });
+  await policyUpdate(policy, [rows], { ...OPTIONS, reference: { policy: reference, adapter: "on", theta: null } });
   const sizes = [...made.mock.results, ...wrapped.mock.results, ...values.mock.results].flatMap(({ value }) => [
     Number(value.size),
   ]);

@@ -11,13 +11,13 @@ import type { Backend, BackendName } from "../../tensor/backend";
 import type { WeightFormat } from "../../tensor/packedWeight";
 import { DisposalScope } from "../../training/disposalScope";
 import type { TrainingRow } from "../../training/microBatch";
-import { lossOptions } from "../../training/objective";
+import { settingsObjective } from "../../training/objective";
 import { responseLogprobs } from "../../training/optimiserStep";
 import { defaultSettings } from "../../training/settings";
 import { policyUpdate } from "../../training/update";
 import type { FullSizeFigures, FullSizeWork } from "./work";
 
-const LOSS = lossOptions(defaultSettings);
+const OBJECTIVE = settingsObjective(defaultSettings);
 
 /** @param onProgress receives progress messages */
 export async function measureOurs(
@@ -129,8 +129,8 @@ class Measurement {
           advantage: row % 2 === 0 ? 1 : -1,
         }),
       );
-      await policyUpdate(this.policy, rows, {
-        loss: LOSS,
+      await policyUpdate(this.policy, [rows], {
+        objective: OBJECTIVE,
         epochs: 1,
         reference: null,
         temperature: 1,

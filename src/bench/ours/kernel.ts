@@ -3,7 +3,7 @@
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../tensor/backend";
 import type { AttentionShape, Weight } from "../../tensor/kernels";
-import { lossOptions } from "../../training/objective";
+import { kernelOptions, settingsObjective } from "../../training/objective";
 import { defaultSettings } from "../../training/settings";
 import type { Contender } from "../contender";
 import type { JobOf } from "../job";
@@ -210,7 +210,7 @@ function prepare(
     },
     policyLoss: () => {
       const [logprob, old, ref, advantage, weights] = [floats(N), floats(N), floats(N), floats(N), floats(N)];
-      const options = lossOptions(defaultSettings);
+      const options = kernelOptions(settingsObjective(defaultSettings));
       return () => {
         const { dLogprob, stats } = k.policyLoss(logprob, old, ref, advantage, weights, null, options);
         return [dLogprob, stats];

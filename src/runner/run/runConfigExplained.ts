@@ -131,10 +131,21 @@ export const EXPLAINED: Explained<RunConfig> = {
         "Weight of the KL term; 0 turns it off. The KL reference is the policy without its adapter, or, without " +
         "one, the policy at the start of the stage.",
       klEstimator: `Estimator of the KL term: ${KL_ESTIMATORS.join(", ")}.`,
-      epochs: "Updates per rollout; 1 is on-policy.",
+      klPlacement:
+        "loss: the KL term is part of the loss. reward: beta times the sum of its token estimates is taken off each " +
+        "response's reward.",
+      updatesPerRollout:
+        "Minibatches of a rollout, one optimiser update each; 1 is on-policy, and then no ratio differs from 1.",
+      epochs: "Passes over a rollout; 1 is on-policy.",
+      maskTruncated: "Leave responses that ran into maxNewTokens out of the loss; their rewards still count.",
       aggregation: `Aggregation of the token losses: ${AGGREGATIONS.join(", ")}.`,
       onlineFilter:
-        "Keep only groups whose mean accuracy is between these two numbers, e.g. [0.1, 0.9]; null keeps all.",
+        "Keep only groups whose share of right first answers is between these two numbers, e.g. [0.1, 0.9], or " +
+        '"mixed": neither none nor all; null keeps all.',
+      refills: "How often a step draws further problems for the groups that the filter left out; 0: never.",
+      stages:
+        "Stages of the run in order, each with steps, maxNewTokens, groupSize and beta (progressive thinking " +
+        "suppression); the last goes on to the end. []: one stage.",
     },
   },
 };

@@ -14,7 +14,7 @@ import type { EncodedPrompt, FeatureBank } from "../../policy/layers/packing";
 import type { GenerateOptions, Policy, RolloutRow } from "../../policy/policy";
 import type { Loss } from "../loss";
 import { type MicroBatch, packItems } from "../microBatch";
-import { applyGradient, finiteStep, type StepOptions } from "../optimiserStep";
+import { applyGradient, finiteStep, type StepOptions, type StepResult } from "../optimiserStep";
 import type { ReferencePolicy } from "../reference";
 import {
   type GradientJob,
@@ -201,7 +201,6 @@ function addInto(total: Float32Array, values: Float32Array): void {
 /**
  * An optimiser step over micro-batches computed in parallel: `optimiserStep` but for the order in which gradients are
  * summed.
- * @returns also the log-probabilities of each micro-batch, where kept
  * @throws StepRefused
  */
 export async function parallelStep(
@@ -210,7 +209,7 @@ export async function parallelStep(
   options: StepOptions,
   lossOf: (index: number) => Loss,
   keepLogprobs = false,
-): Promise<{ stats: Float32Array[]; gradNorm: number; logprobs: (Float32Array | null)[] }> {
+): Promise<StepResult> {
   const { parameters, backend } = parallel.policy;
   const { temperature, trainVision, features } = options;
   const results = await parallel.gradients(

@@ -86,7 +86,7 @@ export async function gradientOf(
     return {
       gradient,
       stats: Float32Array.from(sums ?? []),
-      logprobs: logprobs === undefined ? null : Float32Array.from(logprobs),
+      logprobs: logprobs === undefined ? null : Float32Array.from(logprobs.subarray(0, tokenCount(rows))),
     };
   } finally {
     scope.dispose();

@@ -1,0 +1,23 @@
+/**
+ * Progressive thinking suppression training (Vision-R1, arXiv 2503.06749v4, section 3.3): stages whose longest response
+ * grows while the group shrinks, so that a policy that overthinks after its cold start first learns to be brief. The
+ * optimiser's moments and counters go on from stage to stage. A stage also has its own KL weight, as MM-Eureka's second
+ * stage does.
+ */
+import type { RecipeStage } from "./recipe";
+
+export interface StageAt {
+  /** 0-based. */
+  readonly index: number;
+  readonly stage: RecipeStage;
+}
+
+/** The stage of a 0-based step; the last one goes on to the end. Null where there are no stages. */
+export function stageAt(stages: readonly RecipeStage[], step: number): StageAt | null {
+  let end = 0;
+  for (const [index, stage] of stages.entries()) {
+    end += stage.steps;
+    if (step < end || index === stages.length - 1) return { index, stage };
+  }
+  return null;
+}
