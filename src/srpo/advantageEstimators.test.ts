@@ -92,6 +92,18 @@ describe("advantages of three trainers", () => {
   });
 });
 
+describe("truncated responses", () => {
+  it("count in their group as TRL has it; only the loss leaves them out", () => {
+    const { rewards, lengths, advantages, truncated, lossTokens } = recipeVectors.truncation.group;
+    const [group] = stepAdvantages(
+      [{ rewards, lengths, terms: rewards.map(() => ({})) }],
+      SOURCES["trl.scale_rewards=group"]!,
+    );
+    group?.advantages.forEach((a, i) => expectClose(a, advantages[i]));
+    expect(lossTokens).toEqual(lengths.map((n, i) => (truncated.includes(i) ? 0 : n)));
+  });
+});
+
 describe("by hand", () => {
   const groups = rewardsOnly([1, 0, 0, 1], [0.5, 0.5, 0.5, 0.5]);
   it("centred: r − mean", () => {

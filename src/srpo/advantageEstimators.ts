@@ -131,7 +131,7 @@ function centred({ rewards }: ScoredGroup): GroupValues {
 }
 
 function scaled({ values, flat }: GroupValues, { mean, scale }: StepScale): GroupValues {
-  return { values: values.map((v) => (v === null || flat ? v : (v - mean) / scale)), flat };
+  return { values: values.map((v) => (v === null ? null : (v - mean) / scale)), flat };
 }
 
 function withAdvantages({ rewards }: ScoredGroup, { values, flat }: GroupValues): GroupAdvantages {

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { type AdvantageEstimator, type ScoredGroup, stepAdvantages } from "./advantageEstimators";
+import { recipeVectors } from "./golden/recipeVectors";
 import { vector } from "./golden/vectors";
 import { estimateKl } from "./kl";
 import type { KlEstimator, Trainer } from "./types";
@@ -48,3 +50,63 @@ describe("KL estimators of four trainers", () => {
     expect(estimateKl(0, -500, "k3", "srpo").value).toBe(10);
   });
 });
+
+describe("KL in the reward of three trainers", () => {
+  const { beta, groupSize, rewards, cases } = recipeVectors.klInReward;
+  const { lengths, logp: oldLogp, refLogp } = recipeVectors.policyLosses;
+  /** −β·KL of each token, and the reward on the last one: verl's and OpenRLHF's placement. */
+  const tokenRewards = (estimator: KlEstimator, trainer: Trainer): number[][] =>
+    lengths.map((length, row) =>
+      Array.from({ length }, (_, t) => {
+        const { value } = estimateKl(oldLogp[row]?.[t] ?? NaN, refLogp[row]?.[t] ?? NaN, estimator, trainer);
+        return (t === length - 1 ? (rewards[row] ?? NaN) : 0) - beta * value;
+      }),
+    );
+  const trainerOf = (source: string): Trainer =>
+    source.startsWith("verl") ? "verl" : source.startsWith("trl") ? "trl" : "openrlhf";
+
+  it.each(cases)("$source: token rewards, their sums, and the advantages made of the sums", (golden) => {
+    const trainer = trainerOf(golden.source);
+    const tokens = tokenRewards(golden.kl, trainer);
+    const sums = tokens.map((row) => row.reduce((a, b) => a + b, 0));
+    golden.tokenRewards?.forEach((row, i) => row.forEach((r, t) => expect(tokens[i]?.[t]).toBeCloseTo(r, 7)));
+    golden.rewards?.forEach((r, i) => expect(sums[i]).toBeCloseTo(r, 9));
+    for (const [name, expected] of Object.entries(golden.advantages ?? {})) {
+      const estimator = ESTIMATORS[name];
+      if (!estimator) throw new Error(`no estimator of ours is named for ${name}`);
+      const groups: ScoredGroup[] = [];
+      for (let at = 0; at < sums.length; at += groupSize)
+        groups.push({
+          rewards: sums.slice(at, at + groupSize),
+          terms: sums.slice(at, at + groupSize).map(() => ({})),
+          lengths: lengths.slice(at, at + groupSize),
+        });
+      const advantages = stepAdvantages(groups, { estimator, trainer }).flatMap((g) => g.advantages);
+      expected.forEach((a, i) => expect(advantages[i]).toBeCloseTo(a, 7));
+    }
+  });
+
+  it("OpenRLHF: baseline from rewards without KL; a token bears the penalty of itself and those after it", () => {
+    const golden = cases.find((c) => c.source === "openrlhf.compute_reward.k1")?.tokenAdvantages?.["openrlhf.rloo"];
+    const penalties = tokenRewards("k1", "openrlhf").map((row, i) =>
+      row.map((r, t) => (t === row.length - 1 ? r - (rewards[i] ?? NaN) : r)),
+    );
+    expect(golden).toHaveLength(rewards.length);
+    golden?.forEach((row, i) => {
+      const start = i - (i % groupSize);
+      const others = rewards.slice(start, start + groupSize).filter((_, j) => start + j !== i);
+      const own = (rewards[i] ?? NaN) - others.reduce((a, b) => a + b, 0) / others.length;
+      row.forEach((a, t) => {
+        const after = (penalties[i] ?? []).slice(t).reduce((sum, p) => sum + p, 0);
+        expect(own + after).toBeCloseTo(a, 6);
+      });
+    });
+  });
+});
+
+const ESTIMATORS: Readonly<Record<string, AdvantageEstimator>> = {
+  "verl.rloo": "leave-one-out",
+  "verl.grpo": "group",
+  "verl.reinforce_plus_plus_baseline": "whitened",
+  "trl.RLOOTrainer": "leave-one-out",
+};

@@ -1,17 +1,38 @@
 import { describe, expect, it } from "vitest";
-import { base, clip, dual, GOLDEN_OBJECTIVES, goldenRows, NOT_COVERED, sapo } from "./golden/objectives";
+import {
+  base,
+  clip,
+  dual,
+  GOLDEN_OBJECTIVES,
+  goldenRows,
+  NOT_COVERED,
+  RECIPE_OBJECTIVES,
+  recipeRows,
+  sapo,
+  TRUNCATED_OBJECTIVES,
+  truncatedRows,
+} from "./golden/objectives";
+import { recipeVectors } from "./golden/recipeVectors";
 import { type LossVector, vectors } from "./golden/vectors";
-import { evaluateObjective, type ObjectiveRow, type ObjectiveSettings } from "./objective";
+import { evaluateObjective, type ObjectiveMetrics, type ObjectiveRow, type ObjectiveSettings } from "./objective";
 
 const rows = goldenRows;
 
+/** For vectors made in float64, with 10 digits. */
+const sameAs = (actual: number | undefined, expected: number, what: string): void =>
+  expect(Math.abs((actual ?? NaN) - expected), `${what}: ${actual} against ${expected}`).toBeLessThanOrEqual(
+    1e-9 + 1e-7 * Math.abs(expected),
+  );
+
+interface Evaluated {
+  readonly metrics: ObjectiveMetrics;
+  readonly ratios: readonly (readonly number[])[];
+  readonly rows: readonly ObjectiveRow[];
+  readonly settings: ObjectiveSettings;
+}
+
 /** Our metric for each name a trainer prints; null: not of the objective (entropy of logits we do not see here). */
-const METRICS: Readonly<
-  Record<
-    string,
-    ((m: ReturnType<typeof evaluateObjective>["metrics"], r: ReturnType<typeof evaluateObjective>) => number) | null
-  >
-> = {
+const METRICS: Readonly<Record<string, ((m: ObjectiveMetrics, evaluated: Evaluated) => number) | null>> = {
   "clip_ratio/low_mean": (m) => m.clipLow,
   "clip_ratio/high_mean": (m) => m.clipHigh,
   "clip_ratio/region_mean": (m) => m.clipLow + m.clipHigh,
@@ -25,8 +46,12 @@ const METRICS: Readonly<
   ppo_kl: (m) => m.ppoKl,
   ppo_clip_ratio: (m) => m.clipLow + m.clipHigh,
   kl: (m) => m.kl,
-  // Share of tokens with A > 0 above the cap.
-  cispo_clip_ratio: (m) => m.clipHigh,
+  // TRL's share of tokens above the cap leaves out those with A ≤ 0, which it clips too.
+  cispo_clip_ratio: (_, { ratios, rows: all, settings: { surrogate } }) => {
+    const cap = surrogate.kind === "cispo" ? surrogate.ratioHigh : NaN;
+    const above = ratios.flatMap((row, i) => ((all[i]?.advantage ?? NaN) > 0 ? row.filter((r) => r > cap) : []));
+    return above.length / ratios.flat().length;
+  },
   entropy: null,
   entropy_loss: null,
 };
@@ -35,6 +60,14 @@ const closeTo = (actual: number | undefined, expected: number | undefined, what:
   expect(Math.abs((actual ?? NaN) - (expected ?? NaN)), `${what}: ${actual} against ${expected}`).toBeLessThanOrEqual(
     1e-6,
   );
+
+function expectMetrics(evaluated: Evaluated, golden: Readonly<Record<string, number>>): void {
+  for (const [key, expected] of Object.entries(golden)) {
+    const metric = METRICS[key];
+    expect(metric, key).toBeDefined();
+    if (metric) closeTo(metric(evaluated.metrics, evaluated), expected, key);
+  }
+}
 
 describe("losses of four trainers", () => {
   it("covers every vector but those named", () => {
@@ -53,11 +86,48 @@ describe("losses of four trainers", () => {
     ] as const) {
       expected?.forEach((g, t) => closeTo(result.gradient[row]?.[t] ?? 0, g, `gradient of row ${row}, token ${t}`));
     }
-    for (const [key, expected] of Object.entries(golden.metrics)) {
-      const metric = METRICS[key];
-      expect(metric, key).toBeDefined();
-      if (metric) closeTo(metric(result.metrics, result), expected, key);
-    }
+    expectMetrics({ ...result, rows, settings }, golden.metrics);
+  });
+});
+
+describe("losses of recipes, ratios from 0.3 to 3", () => {
+  const { losses } = recipeVectors.policyLosses;
+  it("covers every vector", () => expect(Object.keys(RECIPE_OBJECTIVES).sort()).toEqual(Object.keys(losses).sort()));
+
+  it.each(Object.entries(RECIPE_OBJECTIVES))("%s: loss, gradient and clip fractions", (name, settings) => {
+    const golden = losses[name];
+    if (!golden) throw new Error(`no vector ${name}`);
+    const result = evaluateObjective(recipeRows, settings);
+    sameAs(result.loss, golden.loss, "loss");
+    expect(result.gradient.map((row) => row.length)).toEqual(golden.gradient.map((row) => row.length));
+    golden.gradient.forEach((row, i) => row.forEach((g, t) => sameAs(result.gradient[i]?.[t], g, `row ${i}, ${t}`)));
+    // TRL counts a sequence once in its clip fractions where it has one ratio (gspo_token has one a token again).
+    const perSequence = name.startsWith("trl.") && settings.level === "sequence" && name !== "trl.gspo_token";
+    const each = recipeRows.map((row) => evaluateObjective([row], settings).metrics);
+    const meanOfRows = (of: (m: ObjectiveMetrics) => number): number =>
+      each.reduce((sum, m) => sum + of(m), 0) / each.length;
+    const metrics = perSequence
+      ? { ...result.metrics, clipLow: meanOfRows((m) => m.clipLow), clipHigh: meanOfRows((m) => m.clipHigh) }
+      : result.metrics;
+    expectMetrics({ ...result, metrics, rows: recipeRows, settings }, golden.metrics);
+  });
+});
+
+describe("truncated responses masked out of the loss", () => {
+  const { losses, truncated } = recipeVectors.truncation;
+  it("covers every vector", () => expect(Object.keys(TRUNCATED_OBJECTIVES).sort()).toEqual(Object.keys(losses).sort()));
+
+  it.each(Object.entries(TRUNCATED_OBJECTIVES))("%s", (name, settings) => {
+    const golden = losses[name];
+    if (!golden) throw new Error(`no vector ${name}`);
+    const result = evaluateObjective(truncatedRows, settings);
+    // TRL's sequence mean counts a masked row, verl's divides by the rows that are left.
+    const rows = recipeRows.length;
+    const scale = name === "verl.vanilla.seq-mean-token-mean" ? rows / (rows - truncated.length) : 1;
+    sameAs(result.loss * scale, golden.loss, "loss");
+    golden.gradient.forEach((row, i) =>
+      row.forEach((g, t) => sameAs((result.gradient[i]?.[t] ?? 0) * scale, g, `row ${i}, ${t}`)),
+    );
   });
 });
 

@@ -5,7 +5,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BACKENDS } from "../policy/testing/testBackends";
 import { rowWeights } from "../srpo/aggregation";
-import { GOLDEN_OBJECTIVES, goldenRows } from "../srpo/golden/objectives";
+import { GOLDEN_OBJECTIVES, goldenRows, RECIPE_OBJECTIVES, recipeRows } from "../srpo/golden/objectives";
+import { recipeVectors } from "../srpo/golden/recipeVectors";
 import { vectors } from "../srpo/golden/vectors";
 import { evaluateObjective, type ObjectiveRow, type ObjectiveSettings, objectiveOf } from "../srpo/objective";
 import { KL_ESTIMATORS, TRAINERS } from "../srpo/types";
@@ -138,6 +139,18 @@ describe.each(BACKENDS)("the policy-gradient kernel on the $name backend", ({ op
     const golden = vectors.losses[name];
     expect(stat("loss")).toBeCloseTo(golden?.loss ?? NaN, 5);
     expect(Math.hypot(...gradient)).toBeCloseTo(golden?.grad_norm ?? NaN, 5);
+  });
+
+  test.each(Object.entries(RECIPE_OBJECTIVES))("%s, wide ratios: as the trainer's", async (name, settings) => {
+    await compare(backend, recipeRows, settings);
+    const { gradient, stat } = await run(backend, recipeRows, settings);
+    const golden = recipeVectors.policyLosses.losses[name];
+    if (!golden) throw new Error(`recipe_vectors.json has no loss ${name}.`);
+    expectClose(stat("loss"), golden.loss, Math.abs(golden.loss), "loss");
+    const gradients = golden.gradient.flat();
+    expect(gradient.length).toBe(gradients.length);
+    const largest = Math.max(...gradients.map(Math.abs));
+    gradients.forEach((g, at) => expectClose(gradient[at] ?? NaN, g, largest, `gradient of token ${at}`));
   });
 
   test.each(Object.entries(VARIANTS))("random rows, %s", async (_name, settings) => {

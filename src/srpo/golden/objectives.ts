@@ -1,9 +1,10 @@
 /**
- * How each loss of grpo_vectors.json was made, in our words, and its rows: for the tests of the objective and of the
- * kernels.
+ * How each loss of grpo_vectors.json and of recipe_vectors.json was made, in our words, and its rows: for the tests of
+ * the objective and of the kernels.
  */
 import type { ObjectiveRow, ObjectiveSettings } from "../objective";
 import type { Surrogate } from "../surrogate";
+import { recipeVectors } from "./recipeVectors";
 import { vectors } from "./vectors";
 
 export const goldenRows: readonly ObjectiveRow[] = vectors.lens.map((length, i) => ({
@@ -13,6 +14,18 @@ export const goldenRows: readonly ObjectiveRow[] = vectors.lens.map((length, i) 
   refLogp: vectors.ref_logp[i] ?? [],
   advantage: vectors.loss_advantages[i] ?? NaN,
 }));
+
+const recipe = recipeVectors.policyLosses;
+export const recipeRows: readonly ObjectiveRow[] = recipe.lengths.map((length, i) => ({
+  length,
+  logp: recipe.logp[i] ?? [],
+  oldLogp: recipe.oldLogp[i] ?? [],
+  advantage: recipe.advantages[i] ?? NaN,
+}));
+/** The truncated rows have no tokens in the loss. */
+export const truncatedRows: readonly ObjectiveRow[] = recipeRows.map((row, i) =>
+  recipeVectors.truncation.truncated.includes(i) ? { ...row, length: 0 } : row,
+);
 
 export const clip = (changes: Partial<Extract<Surrogate, { kind: "clip" }>> = {}): Surrogate => ({
   kind: "clip",
@@ -80,3 +93,41 @@ export const GOLDEN_OBJECTIVES: Readonly<Record<string, ObjectiveSettings>> = {
  * detaches.
  */
 export const NOT_COVERED = ["trl.vespo"];
+
+const trlSequence: ObjectiveSettings = { ...trl, level: "sequence", aggregation: "seq-mean-token-mean" };
+const gspo: ObjectiveSettings = { ...base, level: "sequence", aggregation: "seq-mean-token-mean" };
+const gspoClip = clip({ clipLow: 3e-4, clipHigh: 4e-4 });
+const capped = (ratioLow: number, ratioHigh: number): Surrogate => ({ kind: "cispo", ratioLow, ratioHigh });
+
+/** The losses of recipe_vectors.json, whose ratios reach from 0.3 to 3. */
+export const RECIPE_OBJECTIVES: Readonly<Record<string, ObjectiveSettings>> = {
+  "trl.grpo.sequence": trlSequence,
+  "trl.grpo.sequence[eps=0.0003,eps_high=0.0004]": { ...trlSequence, surrogate: gspoClip },
+  "trl.gspo_token": { ...trlSequence, surrogate: clip({ clipHigh: 0.28 }) },
+  "trl.luspo.sequence": { ...trlSequence, aggregation: "seq-mean-token-sum" },
+  "trl.cispo[eps_high=1.5]": { ...trl, surrogate: capped(0, 1.5) },
+  "trl.sapo": { ...trl, surrogate: sapo, aggregation: "seq-mean-token-mean" },
+  "trl.sapo[tau=2,3]": {
+    ...trl,
+    surrogate: { kind: "sapo", tauPositive: 2, tauNegative: 3 },
+    aggregation: "seq-mean-token-mean",
+  },
+  "trl.dapo[eps_high=0.28]": { ...trl, surrogate: clip({ clipHigh: 0.28 }) },
+  "trl.dapo[delta=2]": { ...trl, surrogate: clip({ ratioMax: 2 }) },
+  "verl.gspo": gspo,
+  "verl.gspo[clip=0.0003,0.0004]": { ...gspo, surrogate: gspoClip },
+  "verl.cispo": { ...base, surrogate: cispo },
+  "verl.cispo[clip=10,0.2]": { ...base, surrogate: capped(1 - 10, 1.2) },
+  "verl.sapo": { ...base, surrogate: sapo, aggregation: "seq-mean-token-mean" },
+  "verl.vanilla[clip=0.2,0.28]": { ...base, surrogate: clip({ clipHigh: 0.28, dualClip: 3 }) },
+  "verl.vanilla[clip_c=2]": { ...base, surrogate: clip({ dualClip: 2 }) },
+};
+
+/** The losses of recipe_vectors.json with truncated rows masked. */
+export const TRUNCATED_OBJECTIVES: Readonly<Record<string, ObjectiveSettings>> = {
+  "trl.grpo": { ...trl, aggregation: "seq-mean-token-mean" },
+  "trl.dapo": trl,
+  "trl.dr_grpo": { ...trl, aggregation: "seq-mean-token-sum-norm", horizon: Math.max(...recipe.lengths) },
+  "verl.vanilla.token-mean": { ...base, surrogate: dual },
+  "verl.vanilla.seq-mean-token-mean": { ...base, surrogate: dual, aggregation: "seq-mean-token-mean" },
+};
