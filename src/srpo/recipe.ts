@@ -3,6 +3,7 @@
  * `--recipe` and `srpo recipes` come from these records; the loss kernels get them through the settings. A recipe with
  * a new mechanism adds to the surrogates, aggregations or advantage estimators, and a record here.
  */
+import type { AdvantageEstimator } from "./advantageEstimators";
 import type { Aggregation } from "./aggregation";
 import { type GroupFilter, PAPER_BAND } from "./onlineFilter";
 import { defaultRewardConfig } from "./reward";
@@ -59,6 +60,7 @@ export interface RecipeStage {
 
 /** The part of a recipe that lies in the settings' `grpo` section. */
 export interface GrpoRecipe extends PolicyGradientSettings {
+  readonly advantage: AdvantageEstimator;
   readonly groupSize: number;
   /** Optimiser updates over one rollout: minibatches, and passes over all of them. */
   readonly updatesPerRollout: number;
@@ -118,6 +120,7 @@ const srpo: Recipe = {
       beta: 0,
       klEstimator: "k3",
       klPlacement: "loss",
+      advantage: "group",
       groupSize: 8,
       updatesPerRollout: 8,
       epochs: 1,
@@ -146,6 +149,7 @@ const srpo: Recipe = {
       beta: "SRPO's experiments run without KL",
       klEstimator: "SRPO's text names k3",
       klPlacement: "GRPO: in the loss",
+      advantage: "GRPO (DeepSeekMath), section 4.1: (r − mean)/std within the group",
       groupSize: "SRPO's experiments",
       updatesPerRollout: "SRPO's released script: 128 prompts × 8 responses in batches of 128",
       epochs: "one pass over each rollout",

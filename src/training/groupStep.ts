@@ -154,7 +154,7 @@ export class GroupStep {
             this.settings,
             reference,
           );
-    this.#groups = normaliseGroups(groups, this.settings.grpo);
+    this.#groups = normaliseGroups(groups, { ...this.settings.grpo, variant: this.settings.reward.variant });
     this.#next = "update";
   }
 

@@ -3,6 +3,7 @@
  * defaults are the nano policy's; what a run with them learns is measured in docs/learning.md.
  */
 import { z } from "zod";
+import { ADVANTAGE_ESTIMATORS } from "../srpo/advantageEstimators";
 import { AGGREGATIONS } from "../srpo/aggregation";
 import { KL_PLACEMENTS, nanoSettings, RATIO_LEVELS, RECIPES, type RecipeSettings } from "../srpo/recipe";
 import { SURROGATE_KINDS } from "../srpo/surrogate";
@@ -66,6 +67,7 @@ export const grpoSchema = z
     floor: z.number().min(0).max(1).default(0.1),
     /** Advantages and numerics of this trainer (src/srpo/trainers.ts). */
     preset: z.enum(TRAINERS).default(defaults.grpo.preset),
+    advantage: z.enum(ADVANTAGE_ESTIMATORS).default(defaults.grpo.advantage),
     surrogate: z.enum(SURROGATE_KINDS).default(defaults.grpo.surrogate),
     ratioLevel: z.enum(RATIO_LEVELS).default(defaults.grpo.ratioLevel),
     clipLow: z.number().positive().default(defaults.grpo.clipLow),

@@ -1,6 +1,7 @@
 /**
  * What each key of a run file means. The type requires a sentence per key: a new setting without one does not compile.
  */
+import { ADVANTAGE_ESTIMATORS } from "../../srpo/advantageEstimators";
 import { AGGREGATIONS } from "../../srpo/aggregation";
 import { RECIPES } from "../../srpo/recipe";
 import { SURROGATE_KINDS } from "../../srpo/surrogate";
@@ -117,6 +118,7 @@ export const EXPLAINED: Explained<RunConfig> = {
       groupSize: "Responses per problem, compared with one another.",
       learningRate: "Learning rate of the first half of the steps; see floor.",
       preset: `Trainer whose advantages, clamps and dual clip are used: ${TRAINERS.join(", ")}.`,
+      advantage: `Estimator of the advantages: ${ADVANTAGE_ESTIMATORS.join(", ")}.`,
       surrogate: `Surrogate objective of ratio and advantage: ${SURROGATE_KINDS.join(", ")}.`,
       ratioLevel: "Probability ratio per token, or per sequence (GSPO): token, sequence.",
       clipLow: "clip: clip range of the probability ratio below 1.",
