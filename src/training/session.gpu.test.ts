@@ -1,150 +1,27 @@
-/** A session: phases, stages, and above all that a snapshot at any phase continues bit for bit. */
+/** A session: its phases, its steps and its stages. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Policy } from "../policy/policy";
 import { scoreResponse } from "../srpo/score";
 import type { Backend } from "../tensor/backend";
-import type { ParameterState } from "../tensor/parameters";
-import { openReferenceBackend } from "../tensor/reference/backend";
 import { openWasmBackend } from "../tensor/wasm/backend";
 import { openNodeWebGpuBackend } from "../tensor/webgpu/node";
 import { configure } from "./configure";
 import { StepRefused } from "./optimiserStep";
-import type { Stage } from "./records";
 import { type PhaseResult, Session } from "./session";
-import { defaultSettings, type SettingsPatch } from "./settings";
-import { decodeSnapshot, encodeSnapshot, type Snapshot } from "./snapshot";
-import { teachFormat, tinyPolicy } from "./testing/tinyPolicy";
-
-const small: SettingsPatch = {
-  maxNewTokens: 24,
-  microBatchRows: 5,
-  sft: { examples: 8, batchSize: 6, steps: 6 },
-  grpo: { prompts: 2, groupSize: 3 },
-};
-/** Rewards that differ between the samples of a policy that can do nothing yet: longer responses are better. */
-const byLength: typeof scoreResponse = (text, ...rest) => {
-  const score = scoreResponse(text, ...rest);
-  return { ...score, terms: { ...score.terms, total: text.length / 100 } };
-};
-
-/** A taught policy's weights, made once. */
-let taught: Float32Array;
-
-async function freshPolicy(backend: Backend): Promise<Policy> {
-  const policy = await tinyPolicy(backend);
-  policy.parameters.restore({ theta: taught, m: new Float32Array(taught.length), v: new Float32Array(taught.length) });
-  return policy;
-}
-
-function sessionOn(policy: Policy, stage: Stage, patch: SettingsPatch = {}): Session {
-  return new Session(policy, configure(configure(defaultSettings, small), patch), {
-    stage,
-    scorer: byLength,
-    now: () => 0,
-  });
-}
-
-beforeAll(async () => {
-  const backend = await openWasmBackend();
-  const policy = await tinyPolicy(backend);
-  await teachFormat(policy, 80);
-  taught = (await policy.parameters.state()).theta;
-  await backend.dispose();
-});
-
-/** Compared as bytes: a failing deep comparison of arrays this long would take minutes to print. */
-function expectSameBits(a: ParameterState, b: ParameterState): void {
-  for (const key of ["theta", "m", "v"] as const)
-    expect(Buffer.compare(Buffer.from(a[key].buffer), Buffer.from(b[key].buffer)), `${key} differs`).toBe(0);
-}
-
-/** Run `phases` phases, then go on from the snapshots before phases `at` and compare everything that comes out. */
-async function expectSameContinuation(
-  backend: Backend,
-  stage: Stage,
-  patch: SettingsPatch,
-  phases: number,
-  at: readonly number[],
-): Promise<void> {
-  const policy = await freshPolicy(backend);
-  const uninterrupted = sessionOn(policy, stage, patch);
-  const results: PhaseResult[] = [];
-  const snapshots: Snapshot[] = [];
-  for (let i = 0; i < phases; i++) {
-    snapshots.push(decodeSnapshot(encodeSnapshot(await uninterrupted.snapshot())));
-    results.push(await uninterrupted.phase());
-  }
-  const end = await uninterrupted.snapshot();
-  uninterrupted.dispose();
-  policy.dispose();
-
-  const other = await freshPolicy(backend);
-  for (const begin of at) {
-    const resumed = sessionOn(other, "base", { seed: 99 });
-    const snapshot = snapshots[begin];
-    if (snapshot === undefined) throw new Error(`there is no phase ${begin}`);
-    await resumed.restore(snapshot);
-    for (let i = begin; i < phases; i++) expect(await resumed.phase()).toEqual(results[i]);
-    const arrived = await resumed.snapshot();
-    expect(arrived.state).toEqual(end.state);
-    expectSameBits(arrived.parameters, end.parameters);
-    resumed.dispose();
-  }
-  other.dispose();
-}
-
-describe("a snapshot at any phase restores to a bit-identical continuation", () => {
-  test.each<[Stage, SettingsPatch]>([
-    ["grpo", {}],
-    ["grpo", { grpo: { beta: 0.1, epochs: 2 } }],
-    ["grpo", { freezeVision: false }],
-    ["sft", {}],
-    ["base", {}],
-  ])("on the wasm backend: %s %o", async (stage, patch) => {
-    const backend = await openWasmBackend();
-    await expectSameContinuation(backend, stage, patch, stage === "sft" ? 4 : 8, [0, 1, 2, 3]);
-    await backend.dispose();
-  });
-
-  test("on the WebGPU backend", async () => {
-    const backend = await openNodeWebGpuBackend();
-    await expectSameContinuation(backend, "grpo", { maxNewTokens: 12, grpo: { beta: 0.1 } }, 6, [1, 4]);
-    await backend.dispose();
-  });
-
-  test("a snapshot taken on one backend continues on another: a lost WebGPU device may leave only wasm", async () => {
-    const [gpu, wasm] = [await openNodeWebGpuBackend(), await openWasmBackend()];
-    const session = sessionOn(await freshPolicy(gpu), "grpo");
-    for (let i = 0; i < 5; i++) await session.phase();
-    const snapshot = await session.snapshot();
-    const elsewhere = sessionOn(await freshPolicy(wasm), "base");
-    await elsewhere.restore(snapshot);
-    expectSameBits((await elsewhere.snapshot()).parameters, snapshot.parameters);
-    const [here, there] = [await session.stepThrough(), await elsewhere.stepThrough()];
-    expect(there?.grad_norm).toBeCloseTo(here?.grad_norm ?? NaN, 4);
-    await gpu.dispose();
-    await wasm.dispose();
-  });
-
-  test("on the reference backend", async () => {
-    const backend = await openReferenceBackend();
-    const few: SettingsPatch = { maxNewTokens: 3, grpo: { prompts: 1, groupSize: 2 } };
-    await expectSameContinuation(backend, "grpo", few, 5, [1, 3]);
-    await backend.dispose();
-  });
-});
+import { defaultSettings } from "./settings";
+import { byLength, expectSameBits, SMALL, smallSession, taughtPolicy } from "./testing/smallSession";
 
 describe("a step", () => {
   let backend: Backend;
   let policy: Policy;
   beforeAll(async () => {
     backend = await openWasmBackend();
-    policy = await freshPolicy(backend);
+    policy = await taughtPolicy(backend);
   });
   afterAll(() => backend.dispose());
 
   test("one read-back a training step, and nothing is left on the device", async () => {
-    const session = sessionOn(policy, "grpo");
+    const session = smallSession(policy, "grpo");
     await session.stepThrough();
     const bytes = backend.memoryBytes();
     for (let i = 0; i < 3; i++) await session.phase();
@@ -157,7 +34,7 @@ describe("a step", () => {
 
   test("a scorer that fails makes an error of that row, not a reward of 0", async () => {
     let calls = 0;
-    const session = new Session(policy, configure(defaultSettings, small), {
+    const session = new Session(policy, configure(defaultSettings, SMALL), {
       stage: "grpo",
       scorer: (...args) => {
         if (calls++ === 1) throw new Error("no verdict");
@@ -178,8 +55,8 @@ describe("a step", () => {
   });
 
   test("flat groups have advantage exactly 0, are counted, and move nothing", async () => {
-    const policy = await freshPolicy(backend);
-    const session = new Session(policy, configure(defaultSettings, small), {
+    const policy = await taughtPolicy(backend);
+    const session = new Session(policy, configure(defaultSettings, SMALL), {
       stage: "grpo",
       scorer: (...args) => ({ ...scoreResponse(...args), terms: { ...scoreResponse(...args).terms, total: 0.7 } }),
     });
@@ -193,8 +70,8 @@ describe("a step", () => {
   test("the split into micro-batches changes nothing but the order of sums", async () => {
     const thetas: Float32Array[] = [];
     for (const microBatchRows of [1, 4, 32]) {
-      const fresh = await freshPolicy(backend);
-      const session = sessionOn(fresh, "grpo", { microBatchRows });
+      const fresh = await taughtPolicy(backend);
+      const session = smallSession(fresh, "grpo", { microBatchRows });
       await session.stepThrough();
       thetas.push((await fresh.parameters.state()).m);
       session.dispose();
@@ -206,12 +83,12 @@ describe("a step", () => {
   });
 
   test("one epoch: loss about 0, nothing clipped, yet a gradient; with two epochs the ratio moves", async () => {
-    const once = sessionOn(await freshPolicy(backend), "grpo", { grpo: { aggregation: "seq-mean-token-mean" } });
+    const once = smallSession(await taughtPolicy(backend), "grpo", { grpo: { aggregation: "seq-mean-token-mean" } });
     const metrics = await once.stepThrough();
     expect(Math.abs(metrics?.loss ?? 1)).toBeLessThan(1e-6);
     expect(metrics).toMatchObject({ "clip_ratio/low_mean": 0, "clip_ratio/high_mean": 0 });
     expect(metrics?.grad_norm).toBeGreaterThan(0.01);
-    const twice = sessionOn(await freshPolicy(backend), "grpo", {
+    const twice = smallSession(await taughtPolicy(backend), "grpo", {
       grpo: { epochs: 2, learningRate: 5e-4, clipLow: 0.02, clipHigh: 0.02 },
     });
     const later = await twice.stepThrough();
@@ -220,15 +97,15 @@ describe("a step", () => {
   });
 
   test("the KL to the reference is 0 at the first step and grows from there", async () => {
-    const session = sessionOn(await freshPolicy(backend), "grpo", { grpo: { beta: 0.05, learningRate: 1e-3 } });
+    const session = smallSession(await taughtPolicy(backend), "grpo", { grpo: { beta: 0.05, learningRate: 1e-3 } });
     expect((await session.stepThrough())?.kl).toBeLessThan(1e-9);
     expect((await session.stepThrough())?.kl).toBeGreaterThan(1e-6);
     session.dispose();
   });
 
   test("a step that is not finite is refused: weights, moments and counters stay", async () => {
-    const fresh = await freshPolicy(backend);
-    const session = sessionOn(fresh, "grpo");
+    const fresh = await taughtPolicy(backend);
+    const session = smallSession(fresh, "grpo");
     await session.stepThrough();
     for (let i = 0; i < 3; i++) await session.phase();
     const state = await fresh.parameters.state();
@@ -250,7 +127,7 @@ describe("a step", () => {
   });
 
   test("the observed group is re-evaluated after an update: log-probabilities rise where A > 0", async () => {
-    const session = sessionOn(await freshPolicy(backend), "grpo", { grpo: { learningRate: 2e-3 } });
+    const session = smallSession(await taughtPolicy(backend), "grpo", { grpo: { learningRate: 2e-3 } });
     session.observedGroup = 1;
     let groups: PhaseResult | null = null;
     await session.stepThrough((result) => {
@@ -270,7 +147,7 @@ describe("a step", () => {
   });
 
   test("settings changed during a step are used from the next", async () => {
-    const session = sessionOn(policy, "grpo");
+    const session = smallSession(policy, "grpo");
     await session.phase();
     session.configure({ reward: { accuracyWeight: 9 }, grpo: { groupSize: 4 } });
     await session.stepThrough();
@@ -285,7 +162,7 @@ describe("a step", () => {
 test("GRPO makes what is rewarded more likely", async () => {
   const backend = await openWasmBackend();
   const session = new Session(
-    await freshPolicy(backend),
+    await taughtPolicy(backend),
     configure(defaultSettings, { maxNewTokens: 24, grpo: { prompts: 8, groupSize: 6, learningRate: 3e-3 } }),
     {
       stage: "grpo",
@@ -315,7 +192,7 @@ test.each([
   "how far the sampler is from the policy that is updated shows as kl/sampler, on the %s backend",
   async (_name, open) => {
     const backend: Backend = await open();
-    const session = sessionOn(await freshPolicy(backend), "grpo");
+    const session = smallSession(await taughtPolicy(backend), "grpo");
     const wide = await session.stepThrough();
     session.configure({ rollout: { cache: "f16" } });
     const half = await session.stepThrough();
@@ -332,10 +209,10 @@ test.each([
 describe("the stages", () => {
   test("base → SFT → GRPO: the data is built by the policy and the teacher, and SFT lowers the loss", async () => {
     const backend = await openWasmBackend();
-    const policy = await freshPolicy(backend);
+    const policy = await taughtPolicy(backend);
     const session = new Session(
       policy,
-      configure(defaultSettings, { ...small, sft: { examples: 24, batchSize: 16, steps: 30, learningRate: 5e-3 } }),
+      configure(defaultSettings, { ...SMALL, sft: { examples: 24, batchSize: 16, steps: 30, learningRate: 5e-3 } }),
     );
     const looked = await session.stepThrough();
     expect(looked?.loss).toBeUndefined();
