@@ -1,6 +1,6 @@
 /**
- * Qwen2.5-VL as tensors: the tower, the decoder and their parameters on one backend. Knows token ids and patches;
- * words and pixels are Policy's business (policy.ts).
+ * Qwen2.5-VL as tensors: the tower, the decoder and their parameters on one backend. Works on token ids and
+ * patches; words and pixels belong to Policy (policy.ts).
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend, Recorder } from "../tensor/backend";
@@ -11,6 +11,7 @@ import type { PolicyConfig } from "./checkpoint/config";
 import { generateRollout, type ResolvedOptions, type Rollout } from "./generation/generate";
 import { type CacheFormat, defaultCacheFormat } from "./generation/groupCache";
 import { Decoder } from "./layers/decoder";
+import { FeatureIndices } from "./layers/featureIndices";
 import type { ImagePatches } from "./layers/imagePatches";
 import { key, type LayoutOptions, parameterGroups } from "./layers/layout";
 import { LoraAdapter, type LoraOptions } from "./layers/lora";
@@ -19,7 +20,6 @@ import {
   type BatchCapacity,
   type EncodedPrompt,
   type FeatureBank,
-  type FeatureIndex,
   type PackedBatch,
   type PackedItem,
   packRows,
@@ -27,7 +27,7 @@ import {
   uploadBatch,
 } from "./layers/packing";
 import { type PictureFeatureOptions, PictureFeatures, USUAL_PICTURE_FEATURES } from "./layers/pictureFeatures";
-import { type VisionBatch, VisionTower, visionBatch, visionWindowLayout } from "./layers/vision";
+import { type VisionBatch, VisionTower, visionBatch } from "./layers/vision";
 import { activationBytes } from "./memoryPlan";
 
 /** "all": tower and decoder; "language": the decoder; "none": nothing but the adapter, if any. */
@@ -35,9 +35,8 @@ export interface ModelOptions extends LayoutOptions {
   /** Adds an adapter and freezes everything else. */
   readonly lora?: LoraOptions | null;
   /**
-   * Keep only the input of each layer for the backward pass and make the rest of the layer again there: the memory of
-   * one layer's activations instead of all layers', for a third more work. Gradients are the same to the bit. Default
-   * false.
+   * Activation checkpointing: keep only each layer's input and recompute the layer in the backward pass. Holds the
+   * activations of one layer instead of all, for a third more work; gradients are bit-identical. Default false.
    */
   readonly recompute?: boolean;
   /** Which pictures' features stay on the device from step to step while the tower is frozen (pictureFeatures.ts). */
@@ -51,7 +50,7 @@ export interface LogprobOptions {
   readonly adapter?: "on" | "off";
 }
 
-/** Recordings are host memory and bind groups: their tensors share one arena. */
+/** A recording costs host memory and bind groups, no tensors of its own: all share one arena. */
 const RECORDINGS_KEPT = 24;
 
 export class VisionLanguageModel {
@@ -60,19 +59,15 @@ export class VisionLanguageModel {
   /** Recorder of training steps: one recording per shape of batch. */
   readonly trainingSteps: Recorder;
   private readonly decodeSteps: Recorder;
-  /** Of rollouts that do not say. */
+  /** For rollouts that name no format. */
   readonly cacheFormat: CacheFormat;
   private readonly angles: MropeAngles;
-  /** Window order of every prompt's pictures, remembered because prompts are packed again and again. */
-  private readonly featureIndices = new WeakMap<EncodedPrompt, Int32Array>();
+  readonly featureIndices: FeatureIndices;
   private readonly pictures: PictureFeatures;
   private bound: { readonly decoder: Decoder; readonly withoutAdapter: Decoder; readonly tower: VisionTower } | null =
     null;
   private readonly recompute: boolean;
-  /**
-   * Cache rows of the longest prompt so far: every prompt gets as many where memory is recycled, so that rollouts hold
-   * the same.
-   */
+  /** Cache rows of the longest prompt so far. Where steps are recorded, every prompt gets as many: shapes stay equal. */
   private promptCapacity = 0;
 
   /** All parameters are zero until written. */
@@ -94,6 +89,7 @@ export class VisionLanguageModel {
       return features;
     });
     this.cacheFormat = defaultCacheFormat(config, options);
+    this.featureIndices = new FeatureIndices(config.vision);
     this.angles = new MropeAngles(
       mropeFrequencies(config.text.headDim, config.text.ropeTheta, config.text.mropeSection),
     );
@@ -125,23 +121,23 @@ export class VisionLanguageModel {
   }
 
   /**
-   * Features of distinct prompts, to be used by later batches and rollouts while the tower does not change. Null
-   * without pictures.
+   * Features of the distinct prompts, for later batches and rollouts while the tower does not change. Null without
+   * pictures.
    */
   featureBank(prompts: readonly EncodedPrompt[]): FeatureBank | null {
     const distinct = [...new Set(prompts)];
-    const cells = distinct.map((prompt) => this.featureIndex(prompt).length);
+    const cells = distinct.map((prompt) => this.featureIndices.ofCells(prompt).length);
     const keeps = !this.parameters.isTrainable(key.patchEmbed) && this.pictures.concerns(cells);
     const tensor = keeps
       ? this.pictures.bank(distinct, cells, this.config.text.hiddenSize, this.parameters.frozenVersion)
       : this.features(distinct);
     if (tensor === null) return null;
-    return { tensor, firstRow: this.firstRows(distinct), dispose: () => tensor.dispose() };
+    return { tensor, firstRow: this.featureIndices.firstRows(distinct), dispose: () => tensor.dispose() };
   }
 
   /**
-   * @param padded up to one of few sizes, so that a recorded step serves many batches (packing.ts)
-   * @param room of the largest of them
+   * @param padded pad to one of a few sizes, so that a recorded step serves many batches (packing.ts)
+   * @param capacity of the largest batch to expect; its memory then serves the smaller ones
    */
   packBatch(
     items: readonly PackedItem[],
@@ -150,13 +146,13 @@ export class VisionLanguageModel {
     capacity: BatchCapacity | null = null,
   ): PackedBatch {
     const prompts = [...new Set(items.map((item) => item.prompt))];
-    const firstRows = features?.firstRow ?? this.firstRows(prompts);
+    const firstRows = features?.firstRow ?? this.featureIndices.firstRows(prompts);
     const packed = packRows(
       items,
       {
         imageToken: this.config.imageTokenId,
         angles: this.angles,
-        places: (prompt) => this.places(prompt, firstRows),
+        featureIndex: (prompt) => this.featureIndices.from(prompt, firstRows),
       },
       padded,
     );
@@ -179,11 +175,11 @@ export class VisionLanguageModel {
       );
     }
     const decoder = options.adapter === "off" ? this.layers.withoutAdapter : this.layers.decoder;
-    const chosen = gatherRows(tape, this.hidden(tape, batch, decoder, options.trainVision), batch.gather);
-    return tokenLogprobs(tape, decoder.finalNorm(tape, chosen), decoder.head, batch.targets, options.temperature);
+    const predicting = gatherRows(tape, this.hidden(tape, batch, decoder, options.trainVision), batch.gather);
+    return tokenLogprobs(tape, decoder.finalNorm(tape, predicting), decoder.head, batch.targets, options.temperature);
   }
 
-  /** Bytes that an update of such a batch takes beside parameters, the tower left out. */
+  /** Bytes that an update on a batch of this size takes on top of the parameters, without the tower. */
   activationBytes(batch: BatchCapacity): number {
     return activationBytes(this.config.text, this.lora?.options.rank ?? 0, batch, this.recompute);
   }
@@ -206,7 +202,7 @@ export class VisionLanguageModel {
   ): Promise<Rollout> {
     const own = features === null ? this.featureBank(prompts) : null;
     const bank = features ?? own;
-    const firstRows = bank?.firstRow ?? this.firstRows([...new Set(prompts)]);
+    const firstRows = bank?.firstRow ?? this.featureIndices.firstRows([...new Set(prompts)]);
     this.promptCapacity = Math.max(this.promptCapacity, ...prompts.map(({ ids }) => paddedSize(ids.length - 1)));
     try {
       const model = {
@@ -224,24 +220,12 @@ export class VisionLanguageModel {
         model,
         prompts,
         bank?.tensor ?? null,
-        prompts.map((prompt) => this.places(prompt, firstRows)),
+        prompts.map((prompt) => this.featureIndices.from(prompt, firstRows)),
         options,
       );
     } finally {
       own?.dispose();
     }
-  }
-
-  /** Place in window order of each of a prompt's merged cells. */
-  featureIndex(prompt: EncodedPrompt): Int32Array {
-    const known = this.featureIndices.get(prompt);
-    if (known !== undefined) return known;
-    const { featureIndex } = visionWindowLayout(
-      prompt.images.map((image) => image.grid),
-      this.config.vision,
-    );
-    this.featureIndices.set(prompt, featureIndex);
-    return featureIndex;
   }
 
   dispose(): void {
@@ -278,23 +262,6 @@ export class VisionLanguageModel {
     const withoutAdapter = lora === null ? decoder : new Decoder(text, parameters, null, recompute);
     this.bound = { decoder, withoutAdapter, tower: new VisionTower(vision, parameters, recompute) };
     return this.bound;
-  }
-
-  private places(prompt: EncodedPrompt, firstRows: ReadonlyMap<EncodedPrompt, number>): FeatureIndex {
-    const firstRow = firstRows.get(prompt);
-    if (firstRow === undefined) throw new Error("The feature bank does not hold this prompt's pictures.");
-    return { firstRow, featureIndex: this.featureIndex(prompt) };
-  }
-
-  private firstRows(prompts: readonly EncodedPrompt[]): Map<EncodedPrompt, number> {
-    let row = 0;
-    return new Map(
-      prompts.map((prompt) => {
-        const first = row;
-        row += this.featureIndex(prompt).length;
-        return [prompt, first];
-      }),
-    );
   }
 
   private visionOf(prompts: readonly EncodedPrompt[]): VisionBatch | null {

@@ -85,12 +85,15 @@ export type ResolvedOptions = Omit<GenerateOptions, "stopStrings"> & {
   readonly stopCheck?: StopCheck | null;
 };
 
-/** @param features of all prompts (null without pictures), `places` saying where each prompt's lie */
+/**
+ * @param features of all prompts; null without pictures
+ * @param featureIndices where each prompt's features lie
+ */
 export async function generateRollout(
   model: GeneratorModel,
   prompts: readonly EncodedPrompt[],
   features: Tensor | null,
-  places: readonly FeatureIndex[],
+  featureIndices: readonly FeatureIndex[],
   options: ResolvedOptions,
 ): Promise<Rollout> {
   const { backend } = model;
@@ -120,7 +123,7 @@ export async function generateRollout(
       if (active.rows.length === 0) return { rows, readbacks, steps };
       prefill(
         model,
-        begun.map(({ prompt, start }) => ({ prompt: at(prompts, prompt), places: at(places, prompt), start })),
+        begun.map(({ prompt, start }) => ({ prompt: at(prompts, prompt), index: at(featureIndices, prompt), start })),
         features,
         cache.layers,
         model.promptCapacity === null ? null : prefillCapacity(model.promptCapacity, layout.prefixRows),

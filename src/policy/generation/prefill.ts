@@ -19,7 +19,7 @@ export interface PrefillModel {
 
 export interface PrefillItem {
   readonly prompt: EncodedPrompt;
-  readonly places: FeatureIndex;
+  readonly index: FeatureIndex;
   /** Cache row of its first token. */
   readonly start: number;
 }
@@ -115,10 +115,10 @@ function rowsOf(items: readonly PrefillItem[], { backend, imageToken, angles }: 
   const tokens = items.reduce((sum, { prompt }) => sum + prompt.ids.length - 1, 0);
   const rows = paddingRows(backend.records ? paddedSize(tokens) : tokens, angles.half);
   let row = 0;
-  for (const { prompt, places, start } of items) {
+  for (const { prompt, index, start } of items) {
     const first = row;
     const length = prompt.ids.length;
-    rows.ids.set(referFeatures(prompt.ids.subarray(0, length - 1), imageToken, places), first);
+    rows.ids.set(referFeatures(prompt.ids.subarray(0, length - 1), imageToken, index), first);
     promptAngles(angles, prompt, rows.cos, rows.sin, first);
     for (let i = 0; i < length - 1; i++, row++) {
       rows.visible[4 * row] = first;

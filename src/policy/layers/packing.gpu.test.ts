@@ -141,7 +141,7 @@ it("lays out a full-size group with its prompt once: 700 tokens and 8 responses 
   const packed = packRows([{ prompt: { ids, images: [], positions }, responses }], {
     imageToken: 4,
     angles: new MropeAngles(mropeFrequencies(128, 1e6, [16, 24, 24])),
-    places: () => ({ firstRow: 0, featureIndex: Int32Array.from({ length: 640 }, (_, i) => i) }),
+    featureIndex: () => ({ firstRow: 0, cells: Int32Array.from({ length: 640 }, (_, i) => i) }),
   });
   expect(packed.ids.length).toBe(699 + 8 * 1024); // 8 × 1,723 without sharing
   expect(packed.targets.length).toBe(8 * 1024);

@@ -34,10 +34,11 @@ export interface FeatureBank {
   dispose(): void;
 }
 
-/** Where a prompt's image features lie: `firstRow` of the prompt, then `featureIndex` of its cells in window order. */
+/** Where a prompt's image features lie: cell c of the prompt has the feature in row `firstRow + cells[c]`. */
 export interface FeatureIndex {
   readonly firstRow: number;
-  readonly featureIndex: Int32Array;
+  /** Index of each merged cell in window order. */
+  readonly cells: Int32Array;
 }
 
 export interface PackedItem {
@@ -87,15 +88,15 @@ export interface BatchCapacity {
 }
 
 /** Ids with image tokens replaced by references to feature rows. */
-export function referFeatures(ids: Int32Array, imageToken: number, places: FeatureIndex): Int32Array {
+export function referFeatures(ids: Int32Array, imageToken: number, index: FeatureIndex): Int32Array {
   let cell = 0;
-  return ids.map((id) => (id === imageToken ? -1 - (places.firstRow + (places.featureIndex[cell++] ?? 0)) : id));
+  return ids.map((id) => (id === imageToken ? -1 - (index.firstRow + (index.cells[cell++] ?? 0)) : id));
 }
 
 export interface PackingModel {
   readonly imageToken: number;
   readonly angles: MropeAngles;
-  readonly places: (prompt: EncodedPrompt) => FeatureIndex;
+  readonly featureIndex: (prompt: EncodedPrompt) => FeatureIndex;
 }
 
 /** The least size ≥ n of eight an octave: at most an eighth of a batch is padding. */
@@ -128,7 +129,10 @@ export function packRows(items: readonly PackedItem[], model: PackingModel, padd
     const start = row;
     const end = start + length - 1;
     const itemEnd = end + responses.reduce((n, response) => n + response.length, 0);
-    packed.ids.set(referFeatures(prompt.ids.subarray(0, length - 1), model.imageToken, model.places(prompt)), start);
+    packed.ids.set(
+      referFeatures(prompt.ids.subarray(0, length - 1), model.imageToken, model.featureIndex(prompt)),
+      start,
+    );
     promptAngles(model.angles, prompt, packed.cos, packed.sin, start);
     for (let i = 0; i < length - 1; i++, row++) {
       packed.visible[4 * row] = start;

@@ -1,27 +1,27 @@
 /**
  * Features of full-size pictures, kept on the device from step to step while the tower is frozen: a data set repeats
- * every epoch, and the tower costs as much as the decoder on a prompt. Least recently used go first beyond a number of
- * bytes.
+ * every epoch, and the tower costs as much as the decoder on a prompt. The least recently used are dropped beyond
+ * a number of bytes.
  *
- * A kept picture goes through the tower alone, so its features do not depend on the other pictures, and a run resumed
- * with an empty cache gives the same bits. Small pictures (the nano policies') go together and are not kept: the tower
- * is quick.
+ * A cached picture goes through the tower alone, so its features do not depend on the other pictures, and a run
+ * resumed with an empty cache gives the same bits. Small pictures (the nano policies') go through the tower together
+ * and are not cached: their tower is fast.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../tensor/backend";
 import type { EncodedPrompt } from "./packing";
 
 export interface PictureFeatureOptions {
-  /** Kept at most, on the device. */
+  /** Maximum size of the cache on the device. */
   readonly bytes: number;
-  /** Merged cells from which on a prompt's pictures are worth keeping: 64 are 224 × 224 pixels at full size. */
+  /** A prompt's pictures are cached from this many merged cells on: 64 are 224 × 224 pixels at full size. */
   readonly fromCells: number;
 }
 
 export const USUAL_PICTURE_FEATURES: PictureFeatureOptions = { bytes: 256 * 2 ** 20, fromCells: 64 };
 
 export class PictureFeatures {
-  /** By what the pictures show, least recently used first. */
+  /** By hash of the pictures' contents, least recently used first. */
   private readonly kept = new Map<string, Tensor>();
   private bytes = 0;
   private version = -1;
@@ -33,14 +33,15 @@ export class PictureFeatures {
     private readonly make: (prompt: EncodedPrompt) => Tensor,
   ) {}
 
-  /** Are the pictures of one of these prompts worth keeping? Then all go through `bank`. */
+  /** Whether a prompt among these has pictures worth caching. Then all prompts go through `bank`. */
   concerns(cells: readonly number[]): boolean {
     return cells.some((count) => count >= this.options.fromCells);
   }
 
   /**
    * Features of all prompts one below the other; the caller disposes it.
-   * @param cells merged cells of each prompt @param version of the tower's weights: another forgets what was kept
+   * @param cells merged cells of each prompt
+   * @param version of the tower's weights; a new one empties the cache
    */
   bank(prompts: readonly EncodedPrompt[], cells: readonly number[], width: number, version: number): Tensor {
     if (version !== this.version) this.dispose();
@@ -53,12 +54,12 @@ export class PictureFeatures {
       if (count === 0) return;
       const features = this.featuresOf(prompt);
       const first = row;
-      const places = backend.upload(
+      const rows = backend.upload(
         Int32Array.from({ length: count }, (_, cell) => first + cell),
         [count],
       );
-      backend.kernels.copyRows(features, { offset: 0, count: width }, places, 0, all);
-      places.dispose();
+      backend.kernels.copyRows(features, { offset: 0, count: width }, rows, 0, all);
+      rows.dispose();
       row += count;
       this.trim();
     });

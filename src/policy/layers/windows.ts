@@ -3,7 +3,7 @@
  * see each other, and the two-dimensional rotary angles in that order. Follows transformers 5.18.
  *
  * Departure: patches and angles are permuted before they are uploaded, and the features stay in window order;
- * `featureIndex` says where a cell's feature lies, so the token embedding addresses it and nothing is gathered.
+ * `featureIndex` maps a cell to its feature, so the token embedding reads it directly, without a gather.
  */
 import type { ImageGrid } from "./imagePatches";
 
@@ -16,9 +16,9 @@ export interface WindowShape {
 export interface WindowLayout {
   /** Number of merged cells of all images. */
   readonly cells: number;
-  /** Cell (in original order) that lies at each place of the window order. */
+  /** Cell (in original order) at each index of the window order. */
   readonly cellAt: Int32Array;
-  /** Inverse of `cellAt`: place of each original cell. */
+  /** Inverse of `cellAt`: index in window order of each original cell. */
   readonly featureIndex: Int32Array;
   /** Boundaries of the windows in patches (transformers' cu_window_seqlens). */
   readonly windowStarts: readonly number[];
@@ -51,7 +51,7 @@ export function windowLayout(grids: readonly ImageGrid[], shape: WindowShape): W
     }
   }
   const featureIndex = new Int32Array(cellAt.length);
-  cellAt.forEach((cell, place) => (featureIndex[cell] = place));
+  cellAt.forEach((cell, index) => (featureIndex[cell] = index));
   return { cells: cellAt.length, cellAt: Int32Array.from(cellAt), featureIndex, windowStarts, frameStarts };
 }
 

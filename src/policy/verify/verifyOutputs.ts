@@ -17,12 +17,12 @@ export async function featuresOf(
   const ordered = new Float32Array(values.length);
   let first = 0;
   for (const prompt of prompts) {
-    const places = model.featureIndex(prompt);
-    places.forEach((place, cell) => {
-      const from = (first + place) * width;
+    const indices = model.featureIndices.ofCells(prompt);
+    indices.forEach((index, cell) => {
+      const from = (first + index) * width;
       ordered.set(values.subarray(from, from + width), (first + cell) * width);
     });
-    first += places.length;
+    first += indices.length;
   }
   return ordered;
 }
