@@ -1,7 +1,8 @@
 /** How two readings compare, kind by kind. Each comparison says in a sentence why it accepts or refuses. */
+
+import { expressionText, piecesOf, sidesOf, termsOf } from "./comparableParts";
 import { ExpressionComparison, isConstantExpression } from "./expression";
-import type { Interval, Named, Value } from "./forms";
-import { interval } from "./interval";
+import type { Interval, Named } from "./forms";
 import type { Tolerance } from "./kind";
 import { type Rational, times } from "./number";
 import { plainQuantity, type Quantity } from "./quantity";
@@ -73,7 +74,7 @@ export class Comparison {
       const [x, y] = [asFloat(times(a.value, aFactor)), asFloat(times(b.value, bFactor))];
       const { size, relative } = this.#tolerance;
       const allowed = relative ? size * Math.abs(y) : size * asFloat(bFactor);
-      // Half a unit in the last binary places: 0.1 + 0.2 lies within 0.1 of 0.2.
+      // Allow for binary rounding: 0.1 + 0.2 lies within 0.1 of 0.2.
       return Math.abs(x - y) <= allowed * (1 + 1e-12);
     }
     return this.#expressions.same(scaled(a, aFactor), scaled(b, bFactor)) === true;
@@ -248,40 +249,6 @@ function unknownDifference(difference: never): never {
 
 function number(text: string): Named {
   return { name: null, source: text, value: { kind: "number", quantity: plainQuantity(null, text) } };
-}
-
-/** Terms of a ratio; of a fraction beside a ratio; of "5-7" written with "to". */
-function termsOf({ value, source }: Named): readonly string[] | null {
-  if (value.kind === "ratio") return value.terms;
-  if (value.kind === "clock" && value.half === null) return null;
-  if (value.kind === "number" && value.quantity.units === null && !value.quantity.percent)
-    return value.quantity.text.includes("/") ? [value.quantity.text, "1"] : null;
-  const range = /^(\d+(?:\.\d+)?) to (\d+(?:\.\d+)?)$/.exec(source);
-  return value.kind === "range" && range ? [range[1] ?? "", range[2] ?? ""] : null;
-}
-
-function piecesOf({ value }: Named): { readonly variable: string | null; readonly pieces: readonly Interval[] } | null {
-  if (value.kind === "interval") return value;
-  if (value.kind !== "tuple") return null;
-  const [low, high, more] = value.members;
-  if (!low || !high || more) return null;
-  return { variable: null, pieces: [interval(low, high, value.open === "[", value.close === "]")] };
-}
-
-/** Sides of an equation; a name before "=" is a side too. */
-function sidesOf({ value, name, source }: Named): readonly [string, string] | null {
-  if (value.kind === "equation") return value.sides;
-  const equals = source.indexOf("=");
-  return name !== null && (value.kind === "expression" || value.kind === "number") && equals > 0
-    ? [source.slice(0, equals), source.slice(equals + 1)]
-    : null;
-}
-
-function expressionText(value: Value): string | null {
-  if (value.kind === "expression") return value.text;
-  if (value.kind !== "number") return null;
-  const { units, percent, scale, text } = value.quantity;
-  return units === null && !percent && scale === null ? text : null;
 }
 
 function scaled({ text, value }: Quantity, by: Rational): string {
