@@ -19,19 +19,29 @@ import {
 import type { TrainingClient } from "../state/client";
 import { PHASES } from "../state/run";
 import { group } from "./fixture";
-import { example, historyTo, metricsAt, skillAt } from "./scriptedRecords";
+import {
+  dataProgress,
+  EXAMPLES,
+  evaluation,
+  example,
+  historyTo,
+  metricsAt,
+  skillAt,
+  snapshot,
+  snapshotsTo,
+} from "./scriptedRecords";
 
 type Unaddressed<Each> = Each extends unknown ? Omit<Each, "run"> : never;
 type Message = Unaddressed<Event>;
 
 export interface Script {
   readonly backend?: "webgpu" | "wasm" | "reference";
-  /** Stage and step at which the run is found. */
+  /** Stage and step of the run when it opens. */
   readonly stage?: Stage;
   readonly step?: number;
   /** Milliseconds a phase takes. */
   readonly pace?: number;
-  /** Never says that it has opened: the first visit before the engine is ready. */
+  /** Never opens: a first visit before the engine is ready. */
   readonly stuck?: "download" | "load" | "selfTest";
 }
 
@@ -49,7 +59,7 @@ export class ScriptedClient implements TrainingClient {
   private collected = 0;
   private sampled = 0;
   private source: PolicySource = { kind: "shipped", name: "base" };
-  /** The script tells where the first run stands; what is opened after it begins at its own start. */
+  /** The script's stage and step apply to the first run; later ones begin at their start. */
   private opens = 0;
 
   constructor(private readonly script: Script = {}) {
@@ -71,7 +81,7 @@ export class ScriptedClient implements TrainingClient {
     this.listeners.clear();
   }
 
-  /** Send an event as the worker would; public so that a test can tell any story. */
+  /** Send an event as the worker would. Public, so that a test can send any sequence. */
   emit(message: Message): void {
     const event: Event = { run: this.run, ...message };
     for (const listener of this.listeners) listener(event);
@@ -138,18 +148,7 @@ export class ScriptedClient implements TrainingClient {
       case "evaluate":
         this.emit({
           type: "evaluated",
-          evaluation: {
-            step: this.step,
-            stage: this.stage,
-            problems: command.problems,
-            samples: command.problems,
-            accuracyFirst: 0.8,
-            accuracyRefined: 0.82,
-            wellFormed: 0.97,
-            meanLength: 52,
-            transitions: { kept: 0.75, fixed: 0.07, stillWrong: 0.13, spoilt: 0.05 },
-            byFamily: { bars: { first: 0.8, refined: 0.82 } },
-          },
+          evaluation: evaluation(this.stage, this.step, command.problems),
         });
         break;
       case "export":
@@ -221,16 +220,11 @@ export class ScriptedClient implements TrainingClient {
           ? []
           : [{ backend: "webgpu", why: "This browser offers no WebGPU adapter (navigator.gpu is missing)." }],
     });
-    this.snapshots =
-      this.stage === "base"
-        ? []
-        : [0, 25, 50, 100]
-            .filter((step) => step <= this.step)
-            .map((step) => ({ id: `${this.stage}-${step}`, stage: this.stage, step, bytes: 11_500_000 }));
+    this.snapshots = snapshotsTo(this.stage, this.step);
     this.emit({ type: "snapshots", snapshots: this.snapshots });
     if (this.stage === "grpo" && this.step > 0)
       this.emit({ type: "phase", phase: "update", step: this.step, groups: this.groups("update") });
-    if (this.stage === "sft") this.data(this.step === 0 ? 1130 : 2048);
+    if (this.stage === "sft") this.data(this.step === 0 ? 1130 : EXAMPLES);
   }
 
   private restore(id: string): void {
@@ -247,15 +241,14 @@ export class ScriptedClient implements TrainingClient {
 
   private data(collected: number): void {
     this.collected = collected;
-    const right = Math.round(collected * 0.31);
     this.emit({
       type: "data",
-      progress: { collected, wanted: 2048, right, wrong: collected - right, discarded: Math.round(collected * 0.04) },
+      progress: dataProgress(collected),
       examples: Array.from({ length: 8 }, (_, at) => example(collected + at)),
     });
   }
 
-  /** Do phases for as long as `more` says so. */
+  /** Run phases while `more` returns true. */
   private next(delay: number, more: () => boolean): void {
     if (!more()) {
       if (this.playing) {
@@ -272,7 +265,7 @@ export class ScriptedClient implements TrainingClient {
     const pace = (this.script.pace ?? 60) + delay;
     if (this.stage === "sft") {
       this.later(() => {
-        if (this.collected < 2048) this.data(Math.min(2048, this.collected + 64));
+        if (this.collected < EXAMPLES) this.data(Math.min(EXAMPLES, this.collected + 64));
         else this.finishStep();
         this.next(delay, more);
       }, pace / 2);
@@ -297,10 +290,7 @@ export class ScriptedClient implements TrainingClient {
     this.history.push(metrics);
     this.emit({ type: "stepped", metrics });
     if (this.step % 25 === 0) {
-      this.snapshots = [
-        ...this.snapshots,
-        { id: `${this.stage}-${this.step}`, stage: this.stage, step: this.step, bytes: 11_500_000 },
-      ];
+      this.snapshots = [...this.snapshots, snapshot(this.stage, this.step)];
       this.emit({ type: "snapshots", snapshots: this.snapshots });
     }
   }

@@ -1,5 +1,12 @@
-/** Invented metrics and reflection examples for the scripted client: smooth learning curves with a little noise. */
-import type { ReflectionExample, Stage, StepMetrics } from "../../worker/protocol";
+/** Invented records for the scripted client: smooth learning curves with a little noise, SFT examples, snapshots. */
+import type {
+  DataProgress,
+  EvaluationRecord,
+  ReflectionExample,
+  SnapshotInfo,
+  Stage,
+  StepMetrics,
+} from "../../worker/protocol";
 import { barProblem, random } from "./fixture";
 
 /** How often an answer is right. */
@@ -82,3 +89,35 @@ export function example(seed: number): ReflectionExample {
     refinedSolution: { think: think(Number(problem.answer)), answer: problem.answer },
   };
 }
+
+/** Examples that the SFT data is to have. */
+export const EXAMPLES = 2048;
+
+export function dataProgress(collected: number): DataProgress {
+  const right = Math.round(collected * 0.31);
+  return { collected, wanted: EXAMPLES, right, wrong: collected - right, discarded: Math.round(collected * 0.04) };
+}
+
+export const snapshot = (stage: Stage, step: number): SnapshotInfo => ({
+  id: `${stage}-${step}`,
+  stage,
+  step,
+  bytes: 11_500_000,
+});
+
+/** Snapshots of a run that has reached this step. */
+export const snapshotsTo = (stage: Stage, reached: number): SnapshotInfo[] =>
+  stage === "base" ? [] : [0, 25, 50, 100].filter((step) => step <= reached).map((step) => snapshot(stage, step));
+
+export const evaluation = (stage: Stage, step: number, problems: number): EvaluationRecord => ({
+  step,
+  stage,
+  problems,
+  samples: problems,
+  accuracyFirst: 0.8,
+  accuracyRefined: 0.82,
+  wellFormed: 0.97,
+  meanLength: 52,
+  transitions: { kept: 0.75, fixed: 0.07, stillWrong: 0.13, spoilt: 0.05 },
+  byFamily: { bars: { first: 0.8, refined: 0.82 } },
+});
