@@ -67,7 +67,7 @@ export class VisionLanguageModel {
   private bound: { readonly decoder: Decoder; readonly withoutAdapter: Decoder; readonly tower: VisionTower } | null =
     null;
   private readonly recompute: boolean;
-  /** Cache rows of the longest prompt so far. Where steps are recorded, every prompt gets as many: shapes stay equal. */
+  /** Cache rows of the longest prompt so far. Where steps are recorded, each prompt gets as many: equal shapes. */
   private promptCapacity = 0;
 
   /** All parameters are zero until written. */
