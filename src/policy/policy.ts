@@ -121,6 +121,11 @@ export class Policy {
     return this.model.encode(ids, images);
   }
 
+  /** The prompt with the beginning of a response after it: what is sampled then goes on from there. */
+  continuePrompt(prompt: EncodedPrompt, tokens: readonly number[]): EncodedPrompt {
+    return tokens.length === 0 ? prompt : this.model.encode(Int32Array.of(...prompt.ids, ...tokens), prompt.images);
+  }
+
   /** The tokens of a response as training data, the end-of-turn token included. */
   encodeResponse(text: string): Int32Array {
     return this.prompts.encodeResponse(text);

@@ -5,8 +5,11 @@
  */
 import type { AdvantageEstimator } from "./advantageEstimators";
 import type { Aggregation } from "./aggregation";
+import type { FailureOptions } from "./failureBuffer";
+import type { RethinkingOptions } from "./forcedRethinking";
 import { type GroupFilter, PAPER_BAND } from "./onlineFilter";
 import { defaultRewardConfig } from "./reward";
+import type { ReplayOptions } from "./sampleReplay";
 import type { SurrogateKind } from "./surrogate";
 import type { KlEstimator, RewardConfig, Trainer } from "./types";
 
@@ -70,6 +73,12 @@ export interface GrpoRecipe extends PolicyGradientSettings {
   readonly onlineFilter: GroupFilter;
   /** How often a step draws further problems for the groups that the filter left out; 0: never. */
   readonly refills: number;
+  /** Selective sample replay; null: none. */
+  readonly replay: ReplayOptions | null;
+  /** Forced rethinking; null: none. */
+  readonly rethinking: RethinkingOptions | null;
+  /** Groups that begin after an earlier first solution; null: none. */
+  readonly failures: FailureOptions | null;
   /** Stages of the run, in order; none: one stage. The last one goes on to the end. */
   readonly stages: readonly RecipeStage[];
 }
@@ -127,6 +136,9 @@ const srpo: Recipe = {
       maskTruncated: false,
       onlineFilter: PAPER_BAND,
       refills: 0,
+      replay: null,
+      rethinking: null,
+      failures: null,
       stages: [],
     },
   },
@@ -158,6 +170,9 @@ const srpo: Recipe = {
         "SRPO's experiments, after MM-Eureka; first answers, as the text says (the released filter reads " +
         "the tiered accuracy, so that a group that is all right before and after stays)",
       refills: "none is described",
+      replay: "none",
+      rethinking: "none: its policy reflects by itself after the cold start",
+      failures: "none",
       stages: "one stage",
     },
   },

@@ -6,7 +6,8 @@ export function filteredGroups(groups: readonly GroupRecord[], filter: GroupFilt
   return groups.map((group) => {
     const scores = group.samples.map(scoreOf).filter((score) => score !== null);
     const kept = keepsGroup(
-      scores.map((score) => score.firstRight),
+      // After a given first solution, what can differ is the refined answer.
+      scores.map((score) => (group.prefix === undefined ? score.firstRight : score.refinedRight)),
       filter,
     );
     return kept ? group : { ...group, filtered: true };

@@ -4,28 +4,25 @@
  */
 import type { Policy } from "../policy/policy";
 import { stageAt } from "../srpo/thinkingSuppression";
+import { drawFailures, withFirstSolutions } from "./failureBuffer";
 import { GroupStep } from "./groupStep";
 import { LargestBatch } from "./largestBatch";
+import { mechanismMetrics } from "./mechanismMetrics";
 import { groupMetrics, updateMetrics } from "./metrics";
 import { settingsObjective } from "./objective";
 import type { DataParallel } from "./parallel/parallel";
 import type { ProblemSource } from "./problemSource";
 import { refillStream, streamStep } from "./randomStreams";
-import type { GroupRecord, Phase, Stage, StepMetrics } from "./records";
+import type { GroupRecord, Phase, StepMetrics } from "./records";
 import { Reference, type ReferencePolicy } from "./reference";
+import type { GroupStart } from "./sampledGroup";
 import { heldThenFalling } from "./schedule";
 import type { Scorer } from "./score";
 import type { Settings } from "./settings";
-import type { PendingStep } from "./state";
+import type { FailureRecord, ReplayEntry, SessionState } from "./state";
+import type { StepPosition } from "./stepPosition";
 import type { TrainingProblem } from "./trainingProblem";
 import type { UpdateResult } from "./update";
-
-/** Where in its stage a step stands: finished steps and optimiser updates before it. */
-export interface StepPosition {
-  readonly stage: Stage;
-  readonly step: number;
-  readonly updates: number;
-}
 
 export type GroupPhaseResult =
   | { readonly kind: "phase"; readonly phase: Phase }
@@ -35,6 +32,12 @@ export type GroupPhaseResult =
       readonly groups: readonly GroupRecord[];
       readonly updates: number;
     };
+
+/** Samples and first solutions of earlier steps. */
+interface Buffers {
+  readonly replay: readonly ReplayEntry[];
+  readonly failures: readonly FailureRecord[];
+}
 
 interface GroupStageOptions {
   readonly scorer: Scorer | undefined;
@@ -52,6 +55,7 @@ export class GroupStage {
   observed: number | null = null;
   readonly reference: Reference;
   #pending: GroupStep | null = null;
+  #buffers: Buffers = { replay: [], failures: [] };
   readonly #largest = { update: new LargestBatch(), observed: new LargestBatch() };
 
   constructor(
@@ -89,9 +93,9 @@ export class GroupStage {
       const begun = at.stage === "grpo" ? settingsAt(settings, at.step) : withoutRefills(settings);
       const step = await GroupStep.rollout(
         this.policy,
-        await take(begun.grpo.prompts),
+        await this.starts(begun, at, take),
         begun,
-        streamStep(at.stage, at.step),
+        { stream: streamStep(at.stage, at.step), step: at.step, draw: 0 },
         this.options.parallel,
       );
       step.rolloutSeconds = elapsed();
@@ -103,7 +107,9 @@ export class GroupStage {
     switch (phase) {
       case "rollout": {
         const problems = await take(pending.missing);
-        await pending.refill(problems, refillStream(at.step, pending.refills), this.options.parallel);
+        const { refills } = pending;
+        const position = { stream: refillStream(at.step, refills), step: at.step, draw: refills + 1 };
+        await pending.refill(problems, position, this.options.parallel);
         pending.rolloutSeconds += elapsed();
         break;
       }
@@ -111,7 +117,7 @@ export class GroupStage {
         pending.score(this.options.scorer);
         break;
       case "normalise":
-        await pending.normalise(await this.rewardReference(pending.settings));
+        await this.normalise(pending, at);
         break;
       case "update":
         return this.finish(pending, at, elapsed, refusable);
@@ -122,20 +128,23 @@ export class GroupStage {
     return { kind: "phase", phase };
   }
 
-  /** The step under way as a snapshot keeps it. */
-  store(): PendingStep | null {
-    return this.#pending?.store() ?? null;
+  /** The step under way and the buffers, as a snapshot keeps them. */
+  store(): Pick<SessionState, "pending" | "replay" | "failures"> {
+    const { replay, failures } = this.#buffers;
+    return { pending: this.#pending?.store() ?? null, replay: [...replay], failures: [...failures] };
   }
 
   /** Go on from a snapshot. */
-  async recall(reference: Float32Array | null, pending: PendingStep | null): Promise<void> {
+  async recall(reference: Float32Array | null, { pending, replay, failures, stage, step, updates }: SessionState) {
     this.drop();
     this.reference.recall(reference);
+    this.#buffers = { replay, failures };
+    const at = { stage, step, updates };
     const { scorer, source } = this.options;
     this.#pending =
       pending === null
         ? null
-        : await GroupStep.recall(this.policy, pending, scorer, source, () => this.rewardReference(pending.settings));
+        : await GroupStep.recall(this.policy, pending, scorer, source, (step) => this.normalise(step, at));
   }
 
   /** Give up the step under way. */
@@ -144,15 +153,52 @@ export class GroupStage {
     this.#pending = null;
   }
 
-  /** A stage begins: no step under way, no reference. */
+  /** A stage begins: no step under way, no reference, empty buffers. */
   forget(): void {
     this.drop();
+    this.#buffers = { replay: [], failures: [] };
     this.reference.forget();
   }
 
   dispose(): void {
     this.drop();
     this.reference.dispose();
+  }
+
+  /** What a step begins with: new problems, and first solutions from the failure buffer where the recipe has one. */
+  private async starts(
+    { grpo, seed }: Settings,
+    { stage, step }: StepPosition,
+    take: (count: number) => Promise<readonly TrainingProblem[]>,
+  ): Promise<GroupStart[]> {
+    const draw =
+      stage === "grpo" && grpo.failures !== null
+        ? drawFailures(this.#buffers.failures, grpo.failures, grpo.prompts, seed, step)
+        : { drawn: [], left: this.#buffers.failures };
+    const problems = await take(grpo.prompts - draw.drawn.length);
+    const begun: GroupStart[] = [];
+    for (const { problem, tokens } of draw.drawn)
+      begun.push({ problem: await this.options.source.problemOf(problem), prefix: tokens });
+    this.#buffers = { ...this.#buffers, failures: draw.left };
+    return [...problems.map((problem) => ({ problem, prefix: [] })), ...begun];
+  }
+
+  private async normalise(pending: GroupStep, { stage, step }: StepPosition): Promise<void> {
+    await pending.normalise(await this.rewardReference(pending.settings));
+    const { replay } = pending.settings.grpo;
+    if (stage === "grpo" && replay !== null) await pending.replay(this.#buffers.replay, replay, step, this.options);
+  }
+
+  /** The buffers after a step. */
+  private keep(pending: GroupStep, { stage, step }: StepPosition): void {
+    const { replay, failures } = pending.settings.grpo;
+    if (stage !== "grpo") return;
+    const kept = this.#buffers.failures;
+    this.#buffers = {
+      replay: replay === null ? [] : pending.replayPool,
+      failures:
+        failures === null ? [] : withFirstSolutions(this.policy, kept, pending.sampled, pending.groups, failures, step),
+    };
   }
 
   private async finish(
@@ -164,13 +210,12 @@ export class GroupStage {
     const update = at.stage === "grpo" ? await refusable(() => this.update(pending, at)) : null;
     const updateSeconds = elapsed();
     if (update !== null && this.observed !== null) await pending.logprobsAfter(this.observed, this.#largest.observed);
+    this.keep(pending, at);
     const { groups, settings } = pending;
-    const sampled = groupMetrics(groups);
+    const sampled = groupMetrics(groups.filter(({ replayedFrom }) => replayedFrom === undefined));
     const metrics = {
       ...sampled,
-      ...rewardKlMetrics(pending),
-      ...filterMetrics(pending),
-      ...stageMetrics(at, settings),
+      ...mechanismMetrics(pending, this.#buffers, at),
       ...(update === null ? {} : { ...updateMetrics(update), learning_rate: learningRate(at, settings) }),
       step_time: pending.seconds + elapsed(),
       "time/rollout": pending.rolloutSeconds,
@@ -221,27 +266,6 @@ export function settingsAt(settings: Settings, step: number): Settings {
 /** The base is only looked at: its groups are marked by the filter, and none is drawn in their place. */
 function withoutRefills(settings: Settings): Settings {
   return { ...settings, grpo: { ...settings.grpo, refills: 0 } };
-}
-
-/** The stage of a run that has several, counted from 1. */
-function stageMetrics({ stage, step }: StepPosition, { grpo }: Settings): Omit<StepMetrics, "step" | "stage"> {
-  const at = stage === "grpo" ? stageAt(grpo.stages, step) : null;
-  return at === null ? {} : { "stage/number": at.index + 1 };
-}
-
-/** Mean KL a token where the KL lies in the reward: the penalties are β times a response's sum. */
-function rewardKlMetrics({ groups, settings: { grpo } }: GroupStep): Omit<StepMetrics, "step" | "stage"> {
-  const samples = groups.flatMap((group) => group.samples).filter(({ klPenalty }) => klPenalty !== undefined);
-  const tokens = samples.reduce((sum, { tokenIds }) => sum + tokenIds.length, 0);
-  return tokens === 0
-    ? {}
-    : { kl: samples.reduce((sum, { klPenalty = 0 }) => sum + klPenalty, 0) / (grpo.beta * tokens) };
-}
-
-/** What the filter did, where there is one. */
-function filterMetrics({ settings, groups, kept, refills }: GroupStep): Omit<StepMetrics, "step" | "stage"> {
-  if (settings.grpo.onlineFilter === null) return {};
-  return { "filter/drawn": groups.length, "filter/kept": kept, "filter/refills": refills };
 }
 
 /** Learning rate of a GRPO step. */

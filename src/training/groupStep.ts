@@ -5,6 +5,7 @@
  */
 import type { EncodedPrompt, FeatureBank } from "../policy/layers/packing";
 import type { Policy } from "../policy/policy";
+import type { ReplayOptions } from "../srpo/sampleReplay";
 import { bankOf } from "./featureCache";
 import { filteredGroups } from "./groupFilter";
 import type { LargestBatch } from "./largestBatch";
@@ -16,26 +17,44 @@ import type { DataParallel } from "./parallel/parallel";
 import type { ProblemSource } from "./problemSource";
 import type { GroupRecord, Phase } from "./records";
 import type { ReferencePolicy } from "./reference";
+import { drawnEntries, effectiveEntries, episodeEntries, replayedGroups } from "./replay";
+import { keptContinuations } from "./rethinking";
 import { withKlPenalties } from "./rewardKl";
-import { encodeProblem, lossTemperature, sampleRows } from "./rollout";
+import { lossTemperature } from "./rollout";
+import {
+  type DrawPosition,
+  type GroupStart,
+  promptOf,
+  recallGroup,
+  type SampledGroup,
+  sampleGroups,
+  storeGroup,
+} from "./sampledGroup";
 import { type Scorer, scoreGroups } from "./score";
 import type { Settings } from "./settings";
-import type { PendingStep, SampledRow } from "./state";
+import type { PendingStep, ReplayEntry } from "./state";
 import type { TrainingProblem } from "./trainingProblem";
 import { groupRecord, tokenCounter } from "./transcript";
 import { policyUpdate, type UpdateResult } from "./update";
 
-/** A problem and the responses sampled for it. */
-interface SampledGroup {
-  readonly problem: TrainingProblem;
-  readonly prompt: EncodedPrompt;
-  readonly rows: readonly SampledRow[];
+interface ReplaySources {
+  readonly source: ProblemSource;
+  readonly scorer: Scorer | undefined;
+  readonly parallel: DataParallel | null;
+}
+
+/** Samples of earlier steps, or of this one, that are trained on once more. */
+interface Replayed {
+  readonly sampled: SampledGroup;
+  readonly record: GroupRecord;
 }
 
 export class GroupStep {
   #next: Phase = "score";
   #sampled: readonly SampledGroup[];
-  #groups: readonly GroupRecord[];
+  #records: readonly GroupRecord[];
+  #replayed: readonly Replayed[] = [];
+  #pool: readonly ReplayEntry[] = [];
   #features: FeatureBank | null;
   #refills = 0;
   rolloutSeconds = 0;
@@ -48,22 +67,22 @@ export class GroupStep {
     features: FeatureBank | null,
   ) {
     this.#sampled = sampled;
-    this.#groups = sampled.map((group) => this.recordOf(group));
+    this.#records = sampled.map((group) => this.recordOf(group));
     this.#features = features;
   }
 
-  /** Phase rollout. `stream`: position in the random streams. */
+  /** Phase rollout. */
   static async rollout(
     policy: Policy,
-    problems: readonly TrainingProblem[],
+    starts: readonly GroupStart[],
     settings: Settings,
-    stream: number,
+    position: DrawPosition,
     parallel: DataParallel | null,
   ): Promise<GroupStep> {
-    const prompts = problems.map((problem) => encodeProblem(policy, problem));
+    const prompts = starts.map((start) => promptOf(policy, start));
     const features = featuresOf(policy, prompts, settings, parallel);
     try {
-      const sampled = await sampleGroups(policy, problems, prompts, features, settings, stream, parallel);
+      const sampled = await sampleGroups(policy, starts, prompts, features, settings, position, parallel);
       return new GroupStep(policy, settings, sampled, features);
     } catch (error) {
       features?.dispose();
@@ -71,28 +90,22 @@ export class GroupStep {
     }
   }
 
-  /**
-   * The step as a snapshot kept it: its tokens, from which scores and advantages follow.
-   * @param reference of the KL penalty on the rewards, where the settings have one
-   */
+  /** The step as a snapshot kept it: its tokens, from which scores and advantages follow. */
   static async recall(
     policy: Policy,
     pending: PendingStep,
     scorer: Scorer | undefined,
     source: ProblemSource,
-    reference: () => Promise<ReferencePolicy | null>,
+    normalised: (step: GroupStep) => Promise<void>,
   ): Promise<GroupStep> {
     const sampled: SampledGroup[] = [];
-    for (const { problem: id, rows } of pending.groups) {
-      const problem = await source.problemOf(id);
-      sampled.push({ problem, prompt: encodeProblem(policy, problem), rows });
-    }
+    for (const group of pending.groups) sampled.push(await recallGroup(policy, group, source));
     const prompts = sampled.map(({ prompt }) => prompt);
     const features = pending.settings.freezeVision ? bankOf(policy, prompts) : null;
     const step = new GroupStep(policy, pending.settings, sampled, features);
     step.#refills = pending.refills;
     if (pending.next !== "score") step.score(scorer);
-    if (pending.next === "update") await step.normalise(await reference());
+    if (pending.next === "update") await normalised(step);
     step.#next = pending.next;
     step.rolloutSeconds = pending.rolloutSeconds;
     step.seconds = pending.seconds;
@@ -104,8 +117,18 @@ export class GroupStep {
     return this.#next;
   }
 
+  /** The sampled groups, then the replayed ones. */
   get groups(): readonly GroupRecord[] {
-    return this.#groups;
+    return [...this.#records, ...this.#replayed.map(({ record }) => record)];
+  }
+
+  get sampled(): readonly SampledGroup[] {
+    return this.#sampled;
+  }
+
+  /** The replay buffer after this step; known from phase normalise on. */
+  get replayPool(): readonly ReplayEntry[] {
+    return this.#pool;
   }
 
   get refills(): number {
@@ -114,7 +137,7 @@ export class GroupStep {
 
   /** Groups that the filter leaves in; known from phase score on. */
   get kept(): number {
-    return this.#groups.filter(({ filtered }) => filtered !== true).length;
+    return this.#records.filter(({ filtered }) => filtered !== true).length;
   }
 
   /** How many more problems the step still needs: 0 but before a refill. */
@@ -124,38 +147,67 @@ export class GroupStep {
   }
 
   /** Phase rollout again: further problems in place of groups that the filter left out. */
-  async refill(problems: readonly TrainingProblem[], stream: number, parallel: DataParallel | null): Promise<void> {
-    const prompts = problems.map((problem) => encodeProblem(this.policy, problem));
-    const all = [...this.#sampled.map(({ prompt }) => prompt), ...prompts];
-    this.#features?.dispose();
-    this.#features = featuresOf(this.policy, all, this.settings, parallel);
-    const sampled = await sampleGroups(this.policy, problems, prompts, this.#features, this.settings, stream, parallel);
+  async refill(
+    problems: readonly TrainingProblem[],
+    position: DrawPosition,
+    parallel: DataParallel | null,
+  ): Promise<void> {
+    const starts = problems.map((problem) => ({ problem, prefix: [] }));
+    const prompts = starts.map((start) => promptOf(this.policy, start));
+    this.holdFeatures([...this.#sampled.map(({ prompt }) => prompt), ...prompts], parallel);
+    const sampled = await sampleGroups(this.policy, starts, prompts, this.#features, this.settings, position, parallel);
     this.#sampled = [...this.#sampled, ...sampled];
-    this.#groups = [...this.#groups, ...sampled.map((group) => this.recordOf(group))];
+    this.#records = [...this.#records, ...sampled.map((group) => this.recordOf(group))];
     this.#refills++;
     this.#next = "score";
   }
 
   score(scorer: Scorer | undefined): void {
-    const { reward, grpo } = this.settings;
-    const scored = scoreGroups(this.#groups, reward, tokenCounter(this.policy), scorer);
-    this.#groups = filteredGroups(scored, grpo.onlineFilter);
+    const { grpo } = this.settings;
+    const scored = filteredGroups(this.scored(this.#records, scorer), grpo.onlineFilter);
+    this.#records = grpo.rethinking === null ? scored : keptContinuations(scored, grpo.rethinking);
     this.#next = this.missing > 0 ? "rollout" : "normalise";
   }
 
   /** @param reference of the KL penalty on the rewards; null where the settings have none */
   async normalise(reference: ReferencePolicy | null): Promise<void> {
-    const groups =
+    const { settings } = this;
+    const records =
       reference === null
-        ? this.#groups
+        ? this.#records
         : await withKlPenalties(
-            this.#groups,
+            this.#records,
             this.#sampled.map(({ prompt }) => prompt),
-            this.settings,
+            settings,
             reference,
           );
-    this.#groups = normaliseGroups(groups, { ...this.settings.grpo, variant: this.settings.reward.variant });
+    this.#records = normaliseGroups(records, { ...settings.grpo, variant: settings.reward.variant });
     this.#next = "update";
+  }
+
+  /**
+   * After `normalise`, where the settings have a replay: fill the step up from the buffer.
+   * @param entries the buffer before this step; @param step 0-based
+   */
+  async replay(
+    entries: readonly ReplayEntry[],
+    options: ReplayOptions,
+    step: number,
+    { source, scorer, parallel }: ReplaySources,
+  ): Promise<void> {
+    const { seed, grpo } = this.settings;
+    const effective = effectiveEntries(this.#sampled, this.#records, this.settings, step);
+    this.#pool = [...episodeEntries(entries, options, step), ...effective];
+    const missing = Math.max(0, grpo.prompts * grpo.groupSize - effective.length);
+    const drawn = drawnEntries(this.#pool, options, missing, seed, step);
+    const groups = await replayedGroups(this.policy, drawn, this.#sampled, source);
+    this.#replayed = groups.map(({ sampled, advantages, step: from }) => {
+      const [scored] = this.scored([this.recordOf(sampled)], scorer);
+      if (scored === undefined) throw new Error("replay: a group was lost in scoring");
+      const samples = scored.samples.map((sample, i) => ({ ...sample, advantage: advantages[i] ?? 0 }));
+      return { sampled, record: { ...scored, samples, replayedFrom: from + 1 } };
+    });
+    if (groups.length > 0) this.holdFeatures(this.prompts, parallel);
   }
 
   /**
@@ -175,14 +227,11 @@ export class GroupStep {
     const { prompts, groupSize } = settings.grpo;
     this.refuseWithoutGroups();
     const limits = { responses: Math.min(settings.microBatchRows, prompts * groupSize), tokens: settings.maxNewTokens };
-    const minibatches = trainingMinibatches(
-      this.#groups,
-      this.#sampled.map(({ prompt }) => prompt),
-      settings,
-    );
+    const minibatches = trainingMinibatches(this.groups, this.prompts, settings);
     return policyUpdate(this.policy, minibatches, {
       objective: settingsObjective(settings),
       epochs: settings.grpo.epochs,
+      old: settings.grpo.replay === null ? "forward" : "rollout",
       reference,
       temperature: lossTemperature(settings.temperature),
       trainVision: !settings.freezeVision,
@@ -202,11 +251,11 @@ export class GroupStep {
    * @param largest micro-batch of the groups that the run asks this of
    */
   async logprobsAfter(index: number, largest: LargestBatch): Promise<void> {
-    const group = this.#groups[index];
+    const group = this.#records[index];
     const sampled = this.#sampled[index];
     if (group === undefined || sampled === undefined) return;
     const after = await afterUpdate(this.policy, group, sampled.prompt, this.#features, this.settings, largest);
-    this.#groups = this.#groups.map((other, i) => (i === index ? after : other));
+    this.#records = this.#records.map((other, i) => (i === index ? after : other));
   }
 
   store(): PendingStep {
@@ -216,7 +265,7 @@ export class GroupStep {
       rolloutSeconds: this.rolloutSeconds,
       seconds: this.seconds,
       refills: this.#refills,
-      groups: this.#sampled.map(({ problem, rows }) => ({ problem: problem.id, rows: [...rows] })),
+      groups: this.#sampled.map(storeGroup),
     };
   }
 
@@ -224,8 +273,23 @@ export class GroupStep {
     this.#features?.dispose();
   }
 
-  private recordOf({ problem, rows }: SampledGroup): GroupRecord {
-    return groupRecord(this.policy, problem, rows, this.settings.rollout.stopStrings);
+  /** Of all groups, the replayed ones last. */
+  private get prompts(): EncodedPrompt[] {
+    return [...this.#sampled, ...this.#replayed.map(({ sampled }) => sampled)].map(({ prompt }) => prompt);
+  }
+
+  private holdFeatures(prompts: readonly EncodedPrompt[], parallel: DataParallel | null): void {
+    this.#features?.dispose();
+    this.#features = null;
+    this.#features = featuresOf(this.policy, prompts, this.settings, parallel);
+  }
+
+  private recordOf(group: SampledGroup): GroupRecord {
+    return groupRecord(this.policy, group, this.settings.rollout.stopStrings);
+  }
+
+  private scored(records: readonly GroupRecord[], scorer: Scorer | undefined): GroupRecord[] {
+    return scoreGroups(records, this.settings.reward, tokenCounter(this.policy), scorer);
   }
 
   private refuseWithoutGroups(): void {
@@ -233,7 +297,7 @@ export class GroupStep {
     if (refills === 0 || this.kept > 0) return;
     const filter = onlineFilter === "mixed" ? "mixed groups only" : `accuracy ${onlineFilter?.join("–") ?? "any"}`;
     throw new StepRefused(
-      `the step was refused: none of ${this.#groups.length} groups passed the filter (${filter}) in ` +
+      `the step was refused: none of ${this.#records.length} groups passed the filter (${filter}) in ` +
         `1 + ${this.#refills} draws. The problems are too easy or too hard for this policy: widen ` +
         "grpo.onlineFilter, raise grpo.groupSize, or take other problems. The weights are those before it.",
     );
@@ -251,21 +315,4 @@ function featuresOf(
   parallel: DataParallel | null,
 ): FeatureBank | null {
   return settings.freezeVision && (parallel?.workers ?? 1) === 1 ? bankOf(policy, prompts) : null;
-}
-
-async function sampleGroups(
-  policy: Policy,
-  problems: readonly TrainingProblem[],
-  prompts: readonly EncodedPrompt[],
-  features: FeatureBank | null,
-  settings: Settings,
-  stream: number,
-  parallel: DataParallel | null,
-): Promise<SampledGroup[]> {
-  const options = { groupSize: settings.grpo.groupSize, step: stream, settings };
-  const rows = await sampleRows(policy, prompts, features, options, parallel);
-  return problems.flatMap((problem, i) => {
-    const prompt = prompts[i];
-    return prompt === undefined ? [] : [{ problem, prompt, rows: rows[i] ?? [] }];
-  });
 }

@@ -47,7 +47,7 @@ export function microBatches(rows: MicroBatch, size: number): MicroBatch[] {
 }
 
 /** Response tokens of all rows. */
-export function tokenCount(rows: MicroBatch): number {
+export function tokenCount(rows: readonly Pick<TrainingRow, "tokens">[]): number {
   return rows.reduce((sum, row) => sum + row.tokens.length, 0);
 }
 

@@ -8,7 +8,7 @@ import { type ObjectiveSettings, objectiveOf } from "../srpo/objective";
 import type { Surrogate } from "../srpo/surrogate";
 import { TRAINER_NUMERICS } from "../srpo/trainers";
 import type { PolicyLossOptions, SurrogateOptions } from "../tensor/policyLossOptions";
-import type { TrainingRow } from "./microBatch";
+import { type TrainingRow, tokenCount } from "./microBatch";
 import { type GroupRecord, scoreOf } from "./records";
 import type { Settings } from "./settings";
 
@@ -67,10 +67,12 @@ export function trainingMinibatches(
   return Array.from({ length: count }, (_, i) => minibatchRows(kept.slice(start(i), start(i + 1)), settings));
 }
 
-function minibatchRows(
-  groups: readonly { readonly group: GroupRecord; readonly prompt: EncodedPrompt }[],
-  settings: Settings,
-): TrainingRow[] {
+interface PromptedGroup {
+  readonly group: GroupRecord;
+  readonly prompt: EncodedPrompt;
+}
+
+function minibatchRows(groups: readonly PromptedGroup[], settings: Settings): TrainingRow[] {
   const { grpo } = settings;
   const { beta } = settingsObjective(settings);
   const counted = groups.flatMap(({ group, prompt }) =>
@@ -82,7 +84,9 @@ function minibatchRows(
         sampled: Float32Array.from(sample.logprobs),
         advantage: sample.advantage ?? 0,
         masked: grpo.maskTruncated && !sample.finished,
-      })),
+      }))
+      // With replay a step consists of effective samples only.
+      .filter(({ advantage }) => grpo.replay === null || advantage !== 0),
   );
   const weights = rowWeights(
     counted.map((row) => (row.masked ? 0 : row.tokens.length)),
@@ -92,5 +96,17 @@ function minibatchRows(
   return counted
     .map((row, index) => ({ ...row, weight: weights[index] ?? 0 }))
     .filter(({ masked, advantage }) => !masked && (beta > 0 || advantage !== 0))
-    .map(({ masked: _, ...row }) => row);
+    .map(({ masked: _, ...row }): TrainingRow => row)
+    .concat(rethoughtRows(groups, grpo.rethinking?.weight ?? 0));
+}
+
+/** Right continuations, trained by likelihood: their mean over tokens, times the weight. */
+function rethoughtRows(groups: readonly PromptedGroup[], weight: number): TrainingRow[] {
+  const kept = groups.flatMap(({ group, prompt }) =>
+    (group.rethought ?? []).flatMap((sample) =>
+      sample.kept === true ? [{ prompt, tokens: Int32Array.from(sample.tokenIds) }] : [],
+    ),
+  );
+  const total = tokenCount(kept);
+  return weight === 0 ? [] : kept.map((row) => ({ ...row, weight: weight / total, advantage: 1, loss: "likelihood" }));
 }

@@ -6,7 +6,18 @@
 import { randomUniform } from "../tensor/random";
 
 /** Who draws; each stream owns 2²⁴ consecutive step counters. */
-const STREAMS = { base: 1, sft: 2, grpo: 3, sample: 4, evaluate: 5, shuffle: 6, refill: 7 } as const;
+const STREAMS = {
+  base: 1,
+  sft: 2,
+  grpo: 3,
+  sample: 4,
+  evaluate: 5,
+  shuffle: 6,
+  refill: 7,
+  rethinking: 8,
+  replay: 9,
+  failures: 10,
+} as const;
 export type StreamName = keyof typeof STREAMS;
 
 const STREAM_LENGTH = 0x1000000;
@@ -16,12 +27,17 @@ export function streamStep(stream: StreamName, count: number): number {
   return STREAMS[stream] * STREAM_LENGTH + (count % STREAM_LENGTH);
 }
 
-/** Refills of one step; a step's refills are numbered on from `step` · this. */
-const REFILLS = 64;
+/** Draws of one step, refills included; a step's draws are numbered on from `step` · this. */
+const DRAWS = 64;
 
 /** The step counter for refill number `refill` (0-based, below 64) of a step. */
 export function refillStream(step: number, refill: number): number {
-  return streamStep("refill", step * REFILLS + refill);
+  return streamStep("refill", step * DRAWS + refill);
+}
+
+/** The step counter for the continued responses of draw number `draw` (0 the first, then refills) of a step. */
+export function rethinkingStream(step: number, draw: number): number {
+  return streamStep("rethinking", step * DRAWS + draw);
 }
 
 /** A permutation of 0…n−1 (Fisher–Yates), fixed by the seed and the epoch. */

@@ -55,6 +55,14 @@ export interface SampleRecord {
   };
   /** phase score */
   readonly score?: SampleScore | { readonly error: string };
+  /**
+   * Of a response continued after a trigger: first token of the trigger, and of what was sampled after it. The
+   * trigger's tokens were not sampled, and have no log-probability.
+   */
+  readonly forcedFrom?: number;
+  readonly continuedFrom?: number;
+  /** phase score, of a continued response: it is right, and trained on by likelihood. */
+  readonly kept?: boolean;
   /** phase normalise: β·Σ KL, taken off the reward before the advantage; absent where the KL is not in the reward. */
   readonly klPenalty?: number;
   /** phase normalise */
@@ -81,9 +89,22 @@ export interface SampleScore {
   readonly facts: ResponseFacts;
 }
 
+/** Beginning of a response that was not sampled with it. */
+export interface GroupPrefix {
+  readonly tokens: readonly string[];
+  readonly segments: readonly (Segment | null)[];
+}
+
 export interface GroupRecord {
   readonly problem: ProblemRecord;
+  /** Where the group begins after a prefix, their text includes it, their tokens do not. */
   readonly samples: readonly SampleRecord[];
+  /** A first solution of an earlier step, after which every response of the group goes on. */
+  readonly prefix?: GroupPrefix;
+  /** Responses continued after a trigger; beside the samples, not among them. */
+  readonly rethought?: readonly SampleRecord[];
+  /** These samples were drawn from the replay buffer: the step (from 1) that sampled them. */
+  readonly replayedFrom?: number;
   /** phase normalise */
   readonly normalised?: Omit<GroupAdvantages, "advantages">;
   /** phase score: left out of the step by the online filter. */
@@ -135,6 +156,18 @@ export interface StepMetrics {
   readonly "filter/drawn"?: number;
   readonly "filter/kept"?: number;
   readonly "filter/refills"?: number;
+  /** Selective sample replay: samples of this step with an advantage, samples drawn, samples in the buffer after it. */
+  readonly "replay/effective"?: number;
+  readonly "replay/drawn"?: number;
+  readonly "replay/buffer"?: number;
+  /** Forced rethinking: responses continued after a trigger, and those kept. */
+  readonly "rethinking/tried"?: number;
+  readonly "rethinking/kept"?: number;
+  /** Groups that began after an earlier first solution, and entries in the buffer after the step. */
+  readonly "failures/groups"?: number;
+  readonly "failures/buffer"?: number;
+  /** Responses left out of the loss because they were truncated (`grpo.maskTruncated`). */
+  readonly "completions/masked"?: number;
   /** Number of the stage, from 1, of a run with several (`grpo.stages`). */
   readonly "stage/number"?: number;
   /** Mean KL penalty taken off the rewards (β·Σ KL), negative as a term of the reward. */

@@ -6,7 +6,7 @@
 import type { TrueAnswer } from "../srpo/grader/grader";
 import { type CountTokens, type ScoredResponse, scoreResponse } from "../srpo/score";
 import type { RewardConfig } from "../srpo/types";
-import type { GroupRecord, SampleScore } from "./records";
+import type { GroupRecord, SampleRecord, SampleScore } from "./records";
 
 /** Scores one response; the default is the method's own. Replaced in tests and where rewards come from elsewhere. */
 export type Scorer = (
@@ -39,11 +39,15 @@ export function scoreGroups(
   countTokens: CountTokens,
   scorer?: Scorer,
 ): GroupRecord[] {
+  const scored =
+    ({ problem }: GroupRecord) =>
+    (sample: SampleRecord): SampleRecord => ({
+      ...sample,
+      score: scoreSample(sample.text, problem, config, countTokens, scorer),
+    });
   return groups.map((group) => ({
     ...group,
-    samples: group.samples.map((sample) => ({
-      ...sample,
-      score: scoreSample(sample.text, group.problem, config, countTokens, scorer),
-    })),
+    samples: group.samples.map(scored(group)),
+    ...(group.rethought === undefined ? {} : { rethought: group.rethought.map(scored(group)) }),
   }));
 }

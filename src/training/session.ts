@@ -190,12 +190,17 @@ export class Session {
   }
 
   async sampleProblem(problem: TrainingProblem, greedy: boolean): Promise<GroupRecord> {
-    const settings = { ...this.#settings, temperature: greedy ? 0 : this.#settings.temperature };
+    const { temperature, grpo } = this.#settings;
+    const settings = {
+      ...this.#settings,
+      temperature: greedy ? 0 : temperature,
+      grpo: { ...grpo, onlineFilter: null, refills: 0, rethinking: null },
+    };
     const step = await GroupStep.rollout(
       this.policy,
-      [problem],
+      [{ problem, prefix: [] }],
       settings,
-      streamStep("sample", this.#samples++),
+      { stream: streamStep("sample", this.#samples++), step: 0, draw: 0 },
       this.#parallel,
     );
     try {
@@ -239,7 +244,7 @@ export class Session {
     this.#history = state.history.map((metrics) => ({ ...metrics }));
     this.#sft.dispose();
     this.#sft = await ReflectionSft.recall(this.policy, state, this.#parallel, this.#source);
-    await this.#groups.recall(snapshot.reference, state.pending);
+    await this.#groups.recall(snapshot.reference, state);
   }
 
   /** Frees what the session holds on the device; the policy stays its owner's. */
@@ -259,7 +264,7 @@ export class Session {
       samples: this.#samples,
       refusals: this.#refusals,
       settings: this.#settings,
-      pending: this.#groups.store(),
+      ...this.#groups.store(),
       examples: this.#sft.examples.map(storeExample),
       progress: this.#sft.progress,
       history: this.#history.map((metrics) => ({ ...metrics })),

@@ -5,7 +5,10 @@
 import { z } from "zod";
 import { ADVANTAGE_ESTIMATORS } from "../srpo/advantageEstimators";
 import { AGGREGATIONS } from "../srpo/aggregation";
+import type { FailureOptions } from "../srpo/failureBuffer";
+import type { RethinkingOptions } from "../srpo/forcedRethinking";
 import { KL_PLACEMENTS, nanoSettings, RATIO_LEVELS, RECIPES, type RecipeSettings } from "../srpo/recipe";
+import type { ReplayOptions } from "../srpo/sampleReplay";
 import { SURROGATE_KINDS } from "../srpo/surrogate";
 import { KL_ESTIMATORS, LENGTH_SHAPES, REWARD_VARIANTS, type RewardConfig, TRAINERS } from "../srpo/types";
 import { FAMILY_NAMES } from "../tasks/problem";
@@ -56,6 +59,28 @@ function filterMessage(input: unknown): string {
     : 'expected two mean accuracies between 0 and 1 such as [0.1, 0.9], "mixed", or null';
 }
 
+const replaySchema = z.strictObject({
+  episode: z.int().min(1).max(10_000),
+  alpha: z.number().min(0).max(10),
+}) satisfies z.ZodType<ReplayOptions>;
+
+const rethinkingSchema = z.strictObject({
+  fraction: z.number().min(0).max(1),
+  trigger: z.string().min(1).max(200).nullable(),
+  perGroup: z.int().min(1).max(64),
+  maxTokens: z.int().min(1),
+  weight: z.number().min(0),
+}) satisfies z.ZodType<RethinkingOptions>;
+
+const failuresSchema = z.strictObject({
+  share: z.number().min(0).max(1),
+  capacity: z.int().min(1).max(100_000),
+  maxAge: z.int().min(0),
+  minimum: z.int().min(1),
+  wrongShare: z.number().min(0).max(1),
+  perGroup: z.int().min(1).max(64),
+}) satisfies z.ZodType<FailureOptions>;
+
 export const grpoSchema = z
   .object({
     steps: z.number().int().positive().default(150),
@@ -103,9 +128,12 @@ export const grpoSchema = z
       .nullable()
       .default(defaultFilter),
     refills: z.int().min(0).max(MAX_REFILLS).default(defaults.grpo.refills),
+    replay: replaySchema.nullable().default(defaults.grpo.replay),
+    rethinking: rethinkingSchema.nullable().default(defaults.grpo.rethinking),
+    failures: failuresSchema.nullable().default(defaults.grpo.failures),
     stages: z
       .array(
-        z.object({
+        z.strictObject({
           steps: z.int().min(1),
           maxNewTokens: z.int().min(1),
           groupSize: z.int().min(2),

@@ -39,12 +39,39 @@ const sampledRowSchema = z.object({
 });
 export type SampledRow = z.output<typeof sampledRowSchema>;
 
+/** A response continued after a trigger: its tokens, and where the trigger and what followed it begin. */
+const rethoughtRowSchema = sampledRowSchema.extend({ forcedFrom: count, continuedFrom: count });
+export type RethoughtRow = z.output<typeof rethoughtRowSchema>;
+
+const storedGroupSchema = z.object({
+  problem: z.string(),
+  /** Tokens after which its responses begin. */
+  prefix: z.array(count).default([]),
+  rows: z.array(sampledRowSchema),
+  rethought: z.array(rethoughtRowSchema).default([]),
+});
+export type StoredGroup = z.output<typeof storedGroupSchema>;
+
+/** An effective sample of the episode (selective sample replay), with the step that sampled it. */
+const replayEntrySchema = z.object({
+  problem: z.string(),
+  prefix: z.array(count),
+  row: sampledRowSchema,
+  advantage: z.number(),
+  step: count,
+});
+export type ReplayEntry = z.output<typeof replayEntrySchema>;
+
+/** A first solution in the failure buffer. */
+const failureRecordSchema = z.object({ problem: z.string(), tokens: z.array(count), right: z.boolean(), step: count });
+export type FailureRecord = z.output<typeof failureRecordSchema>;
+
 const pendingStepSchema = z.object({
   /** The phase to do next. */
   next: z.enum(["rollout", "score", "normalise", "update"]),
   /** The settings this step began with; changes wait for the next one. */
   settings: storedSettingsSchema,
-  groups: z.array(z.object({ problem: z.string(), rows: z.array(sampledRowSchema) })),
+  groups: z.array(storedGroupSchema),
   /** Refills so far. */
   refills: count.default(0),
   rolloutSeconds: z.number(),
@@ -90,6 +117,9 @@ export const sessionStateSchema = z.object({
   refusals: count,
   settings: storedSettingsSchema,
   pending: pendingStepSchema.nullable(),
+  /** Buffers of the grpo stage. */
+  replay: z.array(replayEntrySchema).default([]),
+  failures: z.array(failureRecordSchema).default([]),
   examples: z.array(storedExampleSchema),
   progress: progressSchema,
   history: z.array(metricsSchema),

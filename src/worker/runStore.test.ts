@@ -19,6 +19,8 @@ function snapshot(step: number): Snapshot {
     refusals: 0,
     settings: defaultSettings,
     pending: null,
+    replay: [],
+    failures: [],
     examples: [],
     progress: { collected: 0, wanted: 8, right: 0, wrong: 0, discarded: 0 },
     history: [],

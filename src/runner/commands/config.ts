@@ -1,7 +1,7 @@
 /** `config`: print a complete run file with every default, or explain its keys. */
 import type { RunnerCommand } from "../arguments/command";
-import { configPaths, defaultRunConfig } from "../run/runConfig";
-import { explanationOf } from "../run/runConfigExplained";
+import { defaultRunConfig } from "../run/runConfig";
+import { explainedPaths, explanationOf } from "../run/runConfigExplained";
 
 export const configCommand: RunnerCommand = {
   description: "Print a complete run file for train --config, or explain its keys",
@@ -16,7 +16,7 @@ export const configCommand: RunnerCommand = {
 };
 
 function explained(): string {
-  return configPaths()
+  return explainedPaths()
     .map((dotted) => {
       const value = dotted
         .split(".")
@@ -25,7 +25,8 @@ function explained(): string {
           defaultRunConfig,
         );
       const section = typeof value === "object" && value !== null && !Array.isArray(value);
-      return `${dotted}${section ? "" : ` = ${JSON.stringify(value)}`}\n    ${explanationOf(dotted)}\n`;
+      const shown = section || value === undefined ? "" : ` = ${JSON.stringify(value)}`;
+      return `${dotted}${shown}\n    ${explanationOf(dotted)}\n`;
     })
     .join("");
 }

@@ -85,6 +85,13 @@ export function configPaths(section: object = defaultRunConfig, prefix = ""): st
   ]);
 }
 
+/** Dotted paths of the keys that are null by default. */
+function offSections(section: object = defaultRunConfig, prefix = ""): string[] {
+  return Object.entries(section).flatMap(([key, value]: [string, unknown]) =>
+    value === null ? [`${prefix}${key}`] : isSection(value) ? offSections(value, `${prefix}${key}.`) : [],
+  );
+}
+
 /** Read and check a run file. → config: complete; given: only the keys in the file. @throws InputError */
 export async function readRunFile(
   file: string,
@@ -122,7 +129,10 @@ function pathsIn(json: object, file: string): string[] {
 /** @throws InputError naming the first unknown key and the nearest known one */
 export function refuseUnknownKeys(json: object, file: string): void {
   const known = configPaths();
-  const unknown = pathsIn(json, file).find((dotted) => !known.includes(dotted));
+  // What lies under a section that is null by default is checked by its schema.
+  const unknown = pathsIn(json, file).find(
+    (dotted) => !known.includes(dotted) && !offSections().some((section) => dotted.startsWith(`${section}.`)),
+  );
   if (unknown === undefined) return;
   throw new InputError(
     `${file}: unknown key "${unknown}"; did you mean "${nearestPath(unknown, known)}"? srpo config --explain ` +

@@ -145,12 +145,46 @@ export const EXPLAINED: Explained<RunConfig> = {
         "Keep only groups whose share of right first answers is between these two numbers, e.g. [0.1, 0.9], or " +
         '"mixed": neither none nor all; null keeps all.',
       refills: "How often a step draws further problems for the groups that the filter left out; 0: never.",
+      replay: {
+        "": "Selective sample replay: fill each step up with earlier samples that have an advantage. null: none.",
+        episode: "Steps after which the buffer is emptied.",
+        alpha: "Samples are drawn in proportion to this power of their absolute advantage.",
+      },
+      rethinking: {
+        "": "Forced rethinking: continue some responses after a trigger and train on the right ones. null: none.",
+        fraction: "Share of the finished responses that are continued.",
+        trigger: "Text after the first solution; null: the tag that opens a reflection.",
+        perGroup: "Right continuations of one group that are kept at most.",
+        maxTokens: "Maximum tokens of a continuation.",
+        weight: "Factor on the negative log-likelihood of the kept ones.",
+      },
+      failures: {
+        "": "Failure buffer: begin some groups after an earlier first solution, at the reflection. null: none.",
+        share: "Share of a step's groups that begin so.",
+        capacity: "First solutions in the buffer.",
+        maxAge: "Steps after which a first solution is no longer used.",
+        minimum: "First solutions in the buffer before any is used.",
+        wrongShare: "Share of wrong ones among those used.",
+        perGroup: "First solutions of one group that are kept at most.",
+      },
       stages:
         "Stages of the run in order, each with steps, maxNewTokens, groupSize and beta (progressive thinking " +
         "suppression); the last goes on to the end. []: one stage.",
     },
   },
 };
+
+/** Dotted paths of all keys, those of sections that are null by default included. */
+export function explainedPaths(section: object = EXPLAINED, prefix = ""): string[] {
+  return Object.entries(section).flatMap(([key, value]: [string, unknown]) =>
+    key === ""
+      ? []
+      : [
+          `${prefix}${key}`,
+          ...(typeof value === "object" && value !== null ? explainedPaths(value, `${prefix}${key}.`) : []),
+        ],
+  );
+}
 
 /** The sentence of a dotted path. @throws Error when there is none */
 export function explanationOf(dotted: string): string {
