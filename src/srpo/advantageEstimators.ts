@@ -83,7 +83,7 @@ export interface GroupValues {
   readonly flat: boolean;
 }
 
-/** What `whitened` and `gdpo` whiten: c, or the weighted sum of the normalised terms. Exactly 0 in a flat group. */
+/** What `whitened` and `gdpo` whiten: c, or the weighted sum of the normalised terms. */
 export function beforeWhitening(group: ScoredGroup, options: EstimatorOptions): GroupValues {
   if (options.estimator !== "gdpo") return centred(group);
   const parts = normalisedTerms(group, options);
@@ -127,13 +127,14 @@ function centred({ rewards }: ScoredGroup): GroupValues {
   const scored = rewards.filter((r) => r !== null);
   const flat = isFlat(scored);
   const mean = meanOf(scored);
-  return { values: rewards.map((r) => (r === null ? null : flat ? 0 : r - mean)), flat };
+  return { values: rewards.map((r) => (r === null ? null : r - mean)), flat };
 }
 
 function scaled({ values, flat }: GroupValues, { mean, scale }: StepScale): GroupValues {
   return { values: values.map((v) => (v === null ? null : (v - mean) / scale)), flat };
 }
 
+/** The one place where a flat group's values, floating-point residue after centring, become exactly 0. */
 function withAdvantages({ rewards }: ScoredGroup, { values, flat }: GroupValues): GroupAdvantages {
   const scored = rewards.filter((r) => r !== null);
   return {
