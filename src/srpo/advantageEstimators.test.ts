@@ -146,6 +146,43 @@ describe("by hand", () => {
   });
 });
 
+describe("gdpo", () => {
+  const mixed: ScoredGroup = {
+    rewards: [1, 0],
+    terms: [
+      { a: 1, b: 0 },
+      { a: 0, b: 0 },
+    ],
+    lengths: [1, 9],
+  };
+  const across: ScoredGroup = {
+    rewards: [1, 1],
+    terms: [
+      { a: 1, b: 0 },
+      { a: 0, b: 1 },
+    ],
+    lengths: [4, 2],
+  };
+  const options: EstimatorOptions = { estimator: "gdpo", trainer: "verl" };
+  it("a group whose terms cancel out is flat; with other weights it is not", () => {
+    expect(stepAdvantages([mixed, across], options)[1]).toMatchObject({ advantages: [0, 0], flat: true });
+    expect(stepAdvantages([mixed, across], { ...options, termWeights: { b: 0.5 } })[1]?.flat).toBe(false);
+  });
+  it("a group that differs only in a term of weight 0 is flat", () => {
+    const groups = [
+      mixed,
+      {
+        ...across,
+        terms: [
+          { a: 1, b: 0 },
+          { a: 1, b: 1 },
+        ],
+      },
+    ];
+    expect(stepAdvantages(groups, { ...options, termWeights: { b: 0 } })[1]).toMatchObject({ advantages: [0, 0] });
+  });
+});
+
 describe.each(ADVANTAGE_ESTIMATORS)("%s", (estimator) => {
   it.each(TRAINERS)("a flat group is exactly 0 with residue, alone and beside another (%s)", (trainer) => {
     const residue = [0.7, 0.7 + 1e-12, 0.1 + 0.6, 0.7];

@@ -46,7 +46,7 @@ export interface EstimatorOptions {
 
 /**
  * Advantages of every group of a step. `mean` and `std` are those of the group's rewards, whatever the estimator;
- * `flat` says that the estimator sees no difference in the group (gdpo: in none of its terms).
+ * `flat` says that the estimator sees no difference in the group (gdpo: in the weighted sum of its terms).
  * @throws RangeError for a reward or term that is not finite, lists of different lengths, responses with different
  *   terms, or a length that is not a whole number
  */
@@ -87,12 +87,10 @@ export interface GroupValues {
 export function beforeWhitening(group: ScoredGroup, options: EstimatorOptions): GroupValues {
   if (options.estimator !== "gdpo") return centred(group);
   const parts = normalisedTerms(group, options);
-  return {
-    values: group.rewards.map((r, row) =>
-      r === null ? null : parts.reduce((sum, part) => sum + part.weight * (part.advantages[row] ?? 0), 0),
-    ),
-    flat: parts.every((part) => part.flat),
-  };
+  const values = group.rewards.map((r, row) =>
+    r === null ? null : parts.reduce((sum, part) => sum + part.weight * (part.advantages[row] ?? 0), 0),
+  );
+  return { values, flat: isFlat(values.filter((v) => v !== null)) };
 }
 
 /** Mean and scale over the step of what is whitened; flat groups count. */

@@ -112,9 +112,9 @@ function explainFlat(estimator: StepEstimator): Omit<Explanation, "formula"> {
   const gdpo = estimator === "gdpo";
   const whitened = gdpo || estimator === "whitened";
   return {
-    substituted: gdpo ? "z = 0 for every term and row → A = 0" : "r − mean = 0 for every row → A = 0",
+    substituted: gdpo ? "Σ w·z is the same for every row → A = 0" : "r − mean = 0 for every row → A = 0",
     sentence:
-      `All ${gdpo ? "reward terms" : "rewards"} of the group are equal: nothing to prefer, so the group teaches ` +
+      `All ${gdpo ? "sums of terms" : "rewards"} of the group are equal: nothing to prefer, so the group teaches ` +
       `nothing${whitened ? "; the whitening leaves it at 0" : ""}.`,
   };
 }
