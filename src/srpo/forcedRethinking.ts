@@ -5,9 +5,9 @@
  *
  * The paper's triggers are sentences such as "Wait, does it seem right?" after the whole response. A policy of this
  * project reflects in a block of its own, so the response is cut after its first solution, and the natural trigger is
- * the tag that opens a reflection; a worded one is taken where the tokenizer has its words. Departures from the released
- * code: the kept ones do not replace a sampled response of their group, whose advantages stay those of the samples; and
- * the trigger does not depend on whether the first answer is right, as the paper has it.
+ * the tag that opens a reflection; a worded one is taken where the tokenizer has its words. Departures from the
+ * released code: the kept ones do not replace a sampled response of their group, whose advantages stay those of the
+ * samples; and the trigger does not depend on whether the first answer is right, as the paper has it.
  */
 export interface RethinkingOptions {
   /** Share of the finished responses that are continued (paper: q < 1; released code: 0.65). */

@@ -5,27 +5,19 @@
  * seed. At the end the table is made from all results in --out.
  */
 import { join } from "node:path";
-import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
-import { Policy } from "../../policy/policy";
-import { BACKEND_NAMES, type Backend } from "../../tensor/backend";
+import { BACKEND_NAMES } from "../../tensor/backend";
 import { configure } from "../../training/configure";
-import type { EvaluationRecord, TrainedStage } from "../../training/records";
-import { Session } from "../../training/session";
 import type { Settings } from "../../training/settings";
 import { backendFlag, policyFlag, setFlag, workersFlag } from "../arguments/command";
 import { reportFailure } from "../arguments/failure";
 import type { Flags } from "../arguments/flags";
 import { helpText } from "../arguments/help";
 import { settingsOf } from "../arguments/settingsArguments";
-import { oneOf, parseArguments, UsageError } from "../arguments/usage";
+import { oneOf, parseArguments } from "../arguments/usage";
 import { openNodeBackend, reportAdapter } from "../backend/nodeBackends";
-import { openWorkers } from "../backend/replicaThreads";
 import { writeAtomically } from "../files/atomicWrite";
-import { progressBar } from "../run/progress";
-import { RunFolder } from "../run/runFolder";
-import { planOf, readPlan } from "../run/runPlan";
-import { trainStages } from "../run/trainLoop";
-import { collectResults, learningTable, readEvaluations, writeEvaluations } from "./learningTable";
+import { collectResults, learningTable } from "./learningTable";
+import { runPart, seedsOf } from "./runPart";
 
 /** What each arm changes in the reward. */
 export const ARMS: Readonly<Record<string, Partial<Settings["reward"]>>> = {
@@ -53,59 +45,6 @@ const flags: Flags = {
   set: setFlag,
 };
 
-interface Part {
-  readonly folder: string;
-  readonly stage: TrainedStage;
-  readonly from: string;
-  readonly settings: Settings;
-  readonly problems: number;
-  readonly every: number;
-  readonly workers: number;
-}
-
-/** Train one run of the experiment, or the rest of it, with evaluations along the way. */
-async function runPart(
-  backend: Backend,
-  { folder: path, stage, from, settings, problems, every, workers }: Part,
-): Promise<void> {
-  const trainable = settings.freezeVision ? "language" : "all";
-  const policy = await Policy.load(backend, await openDirectory(from), { trainable });
-  const parallel = await openWorkers(policy, workers, trainable);
-  const session = new Session(policy, settings, { stage, parallel });
-  const plan = planOf({ stages: [stage], saveEvery: 10, policy: from });
-  const folder = new RunFolder(path, plan);
-  const bar = progressBar(path);
-  const evaluations = new Map<number, EvaluationRecord>();
-  const note = async (): Promise<void> => {
-    evaluations.set(session.step, await session.evaluate(problems));
-    await writeEvaluations(path, [...evaluations.values()]);
-  };
-  try {
-    if ((await readPlan(path)) === null) {
-      await folder.begin(session);
-      await note();
-    } else {
-      await folder.restore(session);
-      for (const record of await readEvaluations(path))
-        if (record.step <= session.step) evaluations.set(record.step, record);
-    }
-    const last = settings[stage].steps;
-    await trainStages(session, plan, folder, {
-      onData: (collected, wanted) => bar.update(collected, wanted, "reflections"),
-      onRefused: (message) => process.stderr.write(`${message}\n`),
-      onStep: async ({ step }, planned) => {
-        bar.update(step, planned);
-        if (step === last || (stage === "grpo" && step % every === 0)) await note();
-      },
-    });
-  } finally {
-    bar.stop();
-    session.dispose();
-    await parallel?.dispose();
-    policy.dispose();
-  }
-}
-
 async function main(rawArgs: readonly string[]): Promise<number> {
   if (rawArgs.includes("--help")) {
     process.stdout.write(
@@ -120,13 +59,7 @@ async function main(rawArgs: readonly string[]): Promise<number> {
   }
   const args = parseArguments(rawArgs, flags);
   const out = args.text("out");
-  const seeds = args
-    .text("seeds")
-    .split(",")
-    .map((seed) => {
-      if (!/^\d+$/.test(seed)) throw new UsageError(`--seeds: "${seed}" is not a whole number`);
-      return Number(seed);
-    });
+  const seeds = seedsOf(args.text("seeds"));
   const arms = args
     .text("arms")
     .split(",")
