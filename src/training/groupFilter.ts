@@ -13,3 +13,13 @@ export function filteredGroups(groups: readonly GroupRecord[], filter: GroupFilt
     return kept ? group : { ...group, filtered: true };
   });
 }
+
+/** Why a step is refused whose every group was filtered out, in spite of refills. */
+export function noGroupLeft(groups: number, refills: number, filter: GroupFilter): string {
+  const named = filter === "mixed" ? "mixed groups only" : `accuracy ${filter?.join("–") ?? "any"}`;
+  return (
+    `the step was refused: none of ${groups} groups passed the filter (${named}) in 1 + ${refills} draws. The ` +
+    "problems are too easy or too hard for this policy: widen grpo.onlineFilter, raise grpo.groupSize, or take other " +
+    "problems. The weights are those before it."
+  );
+}

@@ -5,19 +5,17 @@
 import type { Policy } from "../policy/policy";
 import { stageAt } from "../srpo/thinkingSuppression";
 import { drawFailures, withFirstSolutions } from "./failureBuffer";
+import type { GroupStageOptions } from "./groupStageOptions";
 import { GroupStep } from "./groupStep";
 import { LargestBatch } from "./largestBatch";
 import { mechanismMetrics } from "./mechanismMetrics";
 import { groupMetrics, updateMetrics } from "./metrics";
 import { settingsObjective } from "./objective";
-import type { DataParallel } from "./parallel/parallel";
-import type { ProblemSource } from "./problemSource";
 import { refillStream, streamStep } from "./randomStreams";
 import type { GroupRecord, Phase, StepMetrics } from "./records";
 import { Reference, type ReferencePolicy } from "./reference";
 import type { GroupStart } from "./sampledGroup";
 import { heldThenFalling } from "./schedule";
-import type { Scorer } from "./score";
 import type { Settings } from "./settings";
 import type { FailureRecord, ReplayEntry, SessionState } from "./state";
 import type { StepPosition } from "./stepPosition";
@@ -37,14 +35,6 @@ export type GroupPhaseResult =
 interface Buffers {
   readonly replay: readonly ReplayEntry[];
   readonly failures: readonly FailureRecord[];
-}
-
-interface GroupStageOptions {
-  readonly scorer: Scorer | undefined;
-  readonly parallel: DataParallel | null;
-  readonly source: ProblemSource;
-  /** Milliseconds. */
-  readonly now: () => number;
 }
 
 /** KL of the first GRPO step against a copy of the policy must be 0 but for rounding: more means another policy. */

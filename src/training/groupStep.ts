@@ -7,7 +7,8 @@ import type { EncodedPrompt, FeatureBank } from "../policy/layers/packing";
 import type { Policy } from "../policy/policy";
 import type { ReplayOptions } from "../srpo/sampleReplay";
 import { bankOf } from "./featureCache";
-import { filteredGroups } from "./groupFilter";
+import { filteredGroups, noGroupLeft } from "./groupFilter";
+import type { GroupStageOptions } from "./groupStageOptions";
 import type { LargestBatch } from "./largestBatch";
 import { afterUpdate } from "./logprobsAfter";
 import { normaliseGroups } from "./normalise";
@@ -36,12 +37,6 @@ import type { PendingStep, ReplayEntry } from "./state";
 import type { TrainingProblem } from "./trainingProblem";
 import { groupRecord, tokenCounter } from "./transcript";
 import { policyUpdate, type UpdateResult } from "./update";
-
-interface ReplaySources {
-  readonly source: ProblemSource;
-  readonly scorer: Scorer | undefined;
-  readonly parallel: DataParallel | null;
-}
 
 /** Samples of earlier steps, or of this one, that are trained on once more. */
 interface Replayed {
@@ -193,7 +188,7 @@ export class GroupStep {
     entries: readonly ReplayEntry[],
     options: ReplayOptions,
     step: number,
-    { source, scorer, parallel }: ReplaySources,
+    { source, scorer, parallel }: GroupStageOptions,
   ): Promise<void> {
     const { seed, grpo } = this.settings;
     const effective = effectiveEntries(this.#sampled, this.#records, this.settings, step);
@@ -225,7 +220,8 @@ export class GroupStep {
   ): Promise<UpdateResult> {
     const { settings } = this;
     const { prompts, groupSize } = settings.grpo;
-    this.refuseWithoutGroups();
+    if (this.kept === 0 && settings.grpo.refills > 0)
+      throw new StepRefused(noGroupLeft(this.#records.length, this.#refills, settings.grpo.onlineFilter));
     const limits = { responses: Math.min(settings.microBatchRows, prompts * groupSize), tokens: settings.maxNewTokens };
     const minibatches = trainingMinibatches(this.groups, this.prompts, settings);
     return policyUpdate(this.policy, minibatches, {
@@ -290,17 +286,6 @@ export class GroupStep {
 
   private scored(records: readonly GroupRecord[], scorer: Scorer | undefined): GroupRecord[] {
     return scoreGroups(records, this.settings.reward, tokenCounter(this.policy), scorer);
-  }
-
-  private refuseWithoutGroups(): void {
-    const { refills, onlineFilter } = this.settings.grpo;
-    if (refills === 0 || this.kept > 0) return;
-    const filter = onlineFilter === "mixed" ? "mixed groups only" : `accuracy ${onlineFilter?.join("–") ?? "any"}`;
-    throw new StepRefused(
-      `the step was refused: none of ${this.#records.length} groups passed the filter (${filter}) in ` +
-        `1 + ${this.#refills} draws. The problems are too easy or too hard for this policy: widen ` +
-        "grpo.onlineFilter, raise grpo.groupSize, or take other problems. The weights are those before it.",
-    );
   }
 }
 

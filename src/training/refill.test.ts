@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Backend } from "../tensor/backend";
 import { openWasmBackend } from "../tensor/wasm/backend";
 import { StepRefused } from "./optimiserStep";
+import type { PhaseResult } from "./phaseResult";
 import type { Scorer } from "./score";
-import type { PhaseResult } from "./session";
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from "./snapshot";
 import { byLength, taughtPolicy, tinySession } from "./testing/tinySession";
 

@@ -7,7 +7,8 @@ import { openWasmBackend } from "../tensor/wasm/backend";
 import { openNodeWebGpuBackend } from "../tensor/webgpu/node";
 import { configure } from "./configure";
 import { StepRefused } from "./optimiserStep";
-import { type PhaseResult, Session } from "./session";
+import type { PhaseResult } from "./phaseResult";
+import { Session } from "./session";
 import { defaultSettings } from "./settings";
 import { byLength, expectSameBits, SMALL, smallSession, taughtPolicy } from "./testing/smallSession";
 

@@ -8,17 +8,15 @@
  * Departs from the paper's pipeline in being re-entrant: every phase ends in a state that `snapshot` can hold and
  * `restore` continues bit for bit on the same backend.
  */
-
 import type { Policy } from "../policy/policy";
 import { configure } from "./configure";
 import { type EvaluationOptions, evaluate } from "./evaluate";
 import { GroupStage } from "./groupStage";
-import { GroupStep } from "./groupStep";
 import { updateMetrics } from "./metrics";
 import { StepRefused } from "./optimiserStep";
 import type { DataParallel } from "./parallel/parallel";
+import type { PhaseResult } from "./phaseResult";
 import { type ProblemSource, taskSource } from "./problemSource";
-import { streamStep } from "./randomStreams";
 import type {
   DataProgress,
   EvaluationRecord,
@@ -29,6 +27,7 @@ import type {
   StepMetrics,
 } from "./records";
 import { storeExample } from "./reflectionData";
+import { sampleOnce } from "./sampleOnce";
 import type { Scorer } from "./score";
 import type { Settings, SettingsPatch } from "./settings";
 import { ReflectionSft } from "./sft";
@@ -36,17 +35,6 @@ import type { Snapshot } from "./snapshot";
 import type { SessionState } from "./state";
 import type { TrainingProblem } from "./trainingProblem";
 import type { UpdateResult } from "./update";
-
-/** What one phase made. `step` counts from 1 and names the step the phase belongs to. */
-export type PhaseResult =
-  | { readonly kind: "groups"; readonly phase: Phase; readonly step: number; readonly groups: readonly GroupRecord[] }
-  | { readonly kind: "data"; readonly progress: DataProgress; readonly examples: readonly ReflectionExample[] }
-  | {
-      readonly kind: "stepped";
-      readonly step: number;
-      readonly metrics: StepMetrics;
-      readonly groups: readonly GroupRecord[];
-    };
 
 export interface SessionOptions {
   readonly stage?: Stage;
@@ -111,9 +99,6 @@ export class Session {
     return this.#history;
   }
   /** Group to re-evaluate after each update; null: none, which saves a forward pass. */
-  get observedGroup(): number | null {
-    return this.#groups.observed;
-  }
   set observedGroup(index: number | null) {
     this.#groups.observed = index;
   }
@@ -189,29 +174,11 @@ export class Session {
     return this.sampleProblem(await this.#source.requested(this.#samples, family, this.#settings), greedy);
   }
 
-  async sampleProblem(problem: TrainingProblem, greedy: boolean): Promise<GroupRecord> {
-    const { temperature, grpo } = this.#settings;
-    const settings = {
-      ...this.#settings,
-      temperature: greedy ? 0 : temperature,
-      grpo: { ...grpo, onlineFilter: null, refills: 0, rethinking: null },
-    };
-    const step = await GroupStep.rollout(
-      this.policy,
-      [{ problem, prefix: [] }],
-      settings,
-      { stream: streamStep("sample", this.#samples++), step: 0, draw: 0 },
-      this.#parallel,
-    );
-    try {
-      step.score(this.options.scorer);
-      await step.normalise(null);
-      const [group] = step.groups;
-      if (group === undefined) throw new Error("sample: the rollout gave no group");
-      return group;
-    } finally {
-      step.dispose();
-    }
+  sampleProblem(problem: TrainingProblem, greedy: boolean): Promise<GroupRecord> {
+    return sampleOnce(this.policy, problem, greedy, this.#settings, this.#samples++, {
+      parallel: this.#parallel,
+      scorer: this.options.scorer,
+    });
   }
 
   /** Accuracies on held-out problems at the run's temperature, or greedily. */

@@ -7,8 +7,8 @@
  */
 import { DeviceLostError } from "../tensor/backend";
 import { StepRefused } from "../training/optimiserStep";
+import type { PhaseResult } from "../training/phaseResult";
 import type { GroupRecord, StepMetrics } from "../training/records";
-import type { PhaseResult } from "../training/session";
 import type { Snapshot } from "../training/snapshot";
 import { parseCommand } from "./parse";
 import type { Command, Event, Stage } from "./protocol";

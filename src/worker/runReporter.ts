@@ -1,6 +1,7 @@
 /** Reports the run to the page: its whole state when it is opened or restored, and what each phase produced. */
+
+import type { PhaseResult } from "../training/phaseResult";
 import type { GroupRecord, StepMetrics } from "../training/records";
-import type { PhaseResult } from "../training/session";
 import { GroupFeed, phaseBefore } from "./groupFeed";
 import { adapterOf } from "./run";
 import type { EventBody, RunLifecycle } from "./runLifecycle";

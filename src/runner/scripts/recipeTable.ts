@@ -31,7 +31,7 @@ export const recipeResultSchema = z.object({
   reward: z.number(),
   /** Median over all steps. */
   secondsPerStep: z.number(),
-  /** Means of the last steps: share of tokens clipped, SAPO's gate, groups drawn and rows replayed; null: not measured. */
+  /** What the mechanisms did, means of the last steps: `recipeTables` names them; null: not measured. */
   clippedLow: z.number().nullable(),
   clippedHigh: z.number().nullable(),
   gate: z.number().nullable(),
@@ -84,6 +84,8 @@ export async function resultOf(folder: string, recipe: RecipeName, seed: number)
   };
 }
 
+const COUNTED = ["groups drawn", "rows replayed", "rethought, kept", "groups begun"] as const;
+
 /** The tables of docs/recipes.md: what was learnt, and what the mechanisms did. A row for each recipe with a result. */
 export function recipeTables(results: readonly RecipeResult[]): string {
   const rows = RECIPE_NAMES.flatMap((name) => {
@@ -135,7 +137,7 @@ export function recipeTables(results: readonly RecipeResult[]): string {
     `|---${"|---".repeat(9)}|`,
     ...learnt,
     "",
-    "| recipe | updates | clipped below | clipped above | gate | groups drawn | rows replayed | rethought, kept | groups begun |",
+    line(["recipe", "updates", "clipped below", "clipped above", "gate", ...COUNTED]),
     `|---${"|---".repeat(8)}|`,
     ...done,
     "",

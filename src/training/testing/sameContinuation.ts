@@ -1,6 +1,7 @@
 /** Runs some phases, then goes on from the snapshots before chosen ones: everything that comes out must be the same. */
 import { expect } from "vitest";
-import type { PhaseResult, Session } from "../session";
+import type { PhaseResult } from "../phaseResult";
+import type { Session } from "../session";
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from "../snapshot";
 
 /**
