@@ -2,7 +2,7 @@
  * Prints the WGSL that a kernel generates, every variant under a heading; needs no GPU.
  * Usage: npm run kernels:print [-- KERNEL]; without a name it lists the kernels.
  */
-import { editDistance } from "../runner/arguments/nearestName";
+import { editDistance } from "../srpo/language/editDistance";
 import { KERNEL_FILES, type KernelFile } from "../tensor/kernelFiles";
 import { LISTED_ADAPTERS, LISTED_FILES, type ListedKernel, listedKernels } from "../tensor/webgpu/kernelListing";
 

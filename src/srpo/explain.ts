@@ -4,19 +4,28 @@
  */
 
 import { groupAdvantages } from "./advantage";
+import type { ResponseFacts } from "./facts";
+import { transitionOf } from "./facts";
 import type { GraderName } from "./grader/grader";
+import { termValue } from "./language/customTerms";
+import { withValues } from "./language/withValues";
 import { formatChange, formatFactor, formatNumber, formatSum } from "./notation";
-import { graderOf, lengthPosition, type ResponseFacts, rewardTerms, transitionOf, VERL_SHARE } from "./reward";
+import { type BuiltInTerm, graderOf, lengthPosition, rewardTerms, VERL_SHARE } from "./reward";
 import { TRAINER_NUMERICS } from "./trainers";
-import { type RewardConfig, type RewardTerms, TRANSITIONS, type Trainer, type Transition } from "./types";
+import {
+  type CustomTerm,
+  type RewardConfig,
+  type RewardTerms,
+  TRANSITIONS,
+  type Trainer,
+  type Transition,
+} from "./types";
 
 export interface Explanation {
   readonly formula: string;
   readonly substituted: string;
   readonly sentence: string;
 }
-
-export type ExplainedTerm = "format" | "accuracy" | "effectiveness" | "reflectionFormat" | "length";
 
 const WORDS: Readonly<Record<Transition, string>> = {
   kept: "kept a right answer",
@@ -33,7 +42,7 @@ const ARROWS: Readonly<Record<Transition, string>> = {
 
 /** Why one term of a response's reward is what it is. */
 export function explainTerm(
-  term: ExplainedTerm,
+  term: BuiltInTerm,
   facts: ResponseFacts,
   config: RewardConfig,
   grader: GraderName = graderOf(config.variant),
@@ -57,31 +66,56 @@ export function explainTerm(
   }
 }
 
+/** Why a term of one's own is what it is: its expression, the expression with this response's facts, its value. */
+export function explainCustomTerm(
+  term: CustomTerm,
+  facts: ResponseFacts,
+  config: RewardConfig,
+  grader: GraderName = graderOf(config.variant),
+): Explanation {
+  const { name, expression, weight } = term;
+  const formula = `${name} = ${formatNumber(weight)} · (${expression})`;
+  if (weight === 0) return { formula, substituted: `${name} = 0`, sentence: "Weight 0: this term is off." };
+  const value = termValue(term, facts, grader);
+  return {
+    formula,
+    substituted:
+      `${name} = ${formatNumber(weight)} · (${withValues(term, facts, grader)}) = ${formatNumber(weight)} · ` +
+      `${formatFactor(value)} = ${formatNumber(weight * value)}`,
+    sentence: `Your own term has the value ${formatNumber(value)}: ${formatChange(weight * value)}.`,
+  };
+}
+
 /** Why the total is what it is. */
 export function explainTotal(terms: RewardTerms, config: RewardConfig): Explanation {
   const { format, accuracy, effectiveness, reflectionFormat, lengthWeighted, total } = terms;
   const note = terms.note === undefined ? "" : ` ${terms.note}`;
+  const names = Object.keys(terms.custom ?? {}).map((name) => ` + ${name}`);
+  const custom = Object.values(terms.custom ?? {});
+  const own = names.join("");
   if (config.variant === "paper") {
     return {
-      formula: "R = R_format + R_accuracy + I_eff + I_ref + α·f_len",
+      formula: `R = R_format + R_accuracy + I_eff + I_ref + α·f_len${own}`,
       substituted:
-        `R = ${formatSum([format, accuracy, effectiveness, reflectionFormat, lengthWeighted])} = ` +
+        `R = ${formatSum([format, accuracy, effectiveness, reflectionFormat, lengthWeighted, ...custom])} = ` +
         `${formatNumber(total)}`,
       sentence: `All terms together: ${formatNumber(total)}.${note}`,
     };
   }
   if (config.variant === "official") {
     return {
-      formula: "R = R_format + R_accuracy + α·f_len",
-      substituted: `R = ${formatSum([format, accuracy, lengthWeighted])} = ${formatNumber(total)}`,
-      sentence: `The released scorer adds three terms: ${formatNumber(total)}.${note}`,
+      formula: `R = R_format + R_accuracy + α·f_len${own}`,
+      substituted: `R = ${formatSum([format, accuracy, lengthWeighted, ...custom])} = ${formatNumber(total)}`,
+      sentence:
+        `The released scorer adds three terms${own === "" ? "" : "; your own are added to them"}: ` +
+        `${formatNumber(total)}.${note}`,
     };
   }
   return {
-    formula: "R = ½·R_accuracy + ½·R_format + α·f_len",
+    formula: `R = ½·R_accuracy + ½·R_format + α·f_len${own}`,
     substituted:
       `R = ${VERL_SHARE}·${formatFactor(accuracy)} + ${VERL_SHARE}·${formatFactor(format)} + ` +
-      `${formatNumber(lengthWeighted)} = ${formatNumber(total)}`,
+      `${formatSum([lengthWeighted, ...custom])} = ${formatNumber(total)}`,
     sentence: `The verl port halves accuracy and format: ${formatNumber(total)}.${note}`,
   };
 }

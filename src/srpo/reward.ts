@@ -16,31 +16,13 @@
  * f_len = exp(−x²), x = (L − T_target)/(T_max − T_target), L tokens of the whole response, base tokens of the first
  * think and answer, T_target = 2·base, T_max = 2.5·base. A summary of the paper prints exp(−|x|)²: that is `laplace`,
  * exp(−2|x|).
+ *
+ * Terms of one's own (language/customTerms.ts) are added to the total of every variant; no source has them.
  */
+import { type ResponseFacts, transitionIn, transitionOf } from "./facts";
 import type { GraderName } from "./grader/grader";
+import { customContributions } from "./language/customTerms";
 import type { RewardConfig, RewardTerms, RewardVariant, Transition } from "./types";
-
-/**
- * Everything about a response that no weight, tier or variant changes: scoring a frozen group again needs only this.
- */
-export interface ResponseFacts {
-  /** Well formed under the paper's strict pattern, and under the released scorer's looser one. */
-  readonly wellFormed: boolean;
-  readonly wellFormedReleased: boolean;
-  /** Exactly one non-blank reflection stands between the first answer and the last. */
-  readonly reflectionBetween: boolean;
-  /** Closed blocks. */
-  readonly thinkBlocks: number;
-  readonly answerBlocks: number;
-  /**
-   * Is the first answer, and the last of two or more, right; by each grader. `refined` is false where there is no
-   * second answer.
-   */
-  readonly right: Readonly<Record<GraderName, { readonly first: boolean; readonly refined: boolean }>>;
-  /** Tokens of the whole response; tokens of the first think and answer. */
-  readonly lengthTokens: number;
-  readonly baseTokens: number;
-}
 
 export const defaultRewardConfig: RewardConfig = {
   variant: "paper",
@@ -53,6 +35,7 @@ export const defaultRewardConfig: RewardConfig = {
   lengthShape: "gaussian",
   targetFactor: 2,
   maxFactor: 2.5,
+  customTerms: [],
 };
 
 /** Share of accuracy and of format in the verl port's `overall` (its `format_weight` argument). */
@@ -61,17 +44,6 @@ export const VERL_SHARE = 0.5;
 /** The grader a variant was defined with. */
 export function graderOf(variant: RewardVariant): GraderName {
   return variant === "paper" ? "equivalent" : "exact";
-}
-
-export function transitionOf(firstRight: boolean, refinedRight: boolean): Transition {
-  if (firstRight) return refinedRight ? "kept" : "spoilt";
-  return refinedRight ? "fixed" : "stillWrong";
-}
-
-/** The transition of a response; null where it has no second answer. */
-export function transitionIn(facts: ResponseFacts, grader: GraderName): Transition | null {
-  const { first, refined } = facts.right[grader];
-  return facts.answerBlocks >= 2 ? transitionOf(first, refined) : null;
 }
 
 /**
@@ -102,7 +74,10 @@ export function fLen(facts: ResponseFacts, config: RewardConfig): number {
   return config.lengthShape === "gaussian" ? Math.exp(-(position.x * position.x)) : Math.exp(-2 * Math.abs(position.x));
 }
 
-/** All terms of a response whose facts are known; pure, no text is read, so a moved weight re-scores at once. */
+/**
+ * All terms of a response whose facts are known; pure, so a moved weight re-scores at once.
+ * @throws RewardTermError when a term of one's own has no value for this response
+ */
 export function rewardTerms(
   facts: ResponseFacts,
   config: RewardConfig,
@@ -112,6 +87,9 @@ export function rewardTerms(
   const lengthWeighted = config.lengthWeight * length;
   const right = facts.right[grader];
   const transition = transitionIn(facts, grader);
+  const custom = customContributions(facts, config, grader);
+  const customTotal = Object.values(custom).reduce((sum, value) => sum + value, 0);
+  const own = config.customTerms.length === 0 ? {} : { custom };
   switch (config.variant) {
     case "paper": {
       const format = facts.wellFormed ? config.formatWeight : 0;
@@ -125,7 +103,8 @@ export function rewardTerms(
         reflectionFormat,
         length,
         lengthWeighted,
-        total: format + accuracy + effectiveness + reflectionFormat + lengthWeighted,
+        ...own,
+        total: format + accuracy + effectiveness + reflectionFormat + lengthWeighted + customTotal,
       };
     }
     case "official": {
@@ -140,7 +119,8 @@ export function rewardTerms(
         reflectionFormat: 0,
         length,
         lengthWeighted,
-        total: format + accuracy + lengthWeighted,
+        ...own,
+        total: format + accuracy + lengthWeighted + customTotal,
         ...crash(facts),
       };
     }
@@ -154,7 +134,8 @@ export function rewardTerms(
         reflectionFormat: 0,
         length,
         lengthWeighted,
-        total: VERL_SHARE * accuracy + VERL_SHARE * format + lengthWeighted,
+        ...own,
+        total: VERL_SHARE * accuracy + VERL_SHARE * format + lengthWeighted + customTotal,
         ...crash(facts),
       };
     }
@@ -163,13 +144,17 @@ export function rewardTerms(
   }
 }
 
+/** The terms that the variants define; terms of one's own come beside them. */
+export type BuiltInTerm = "format" | "accuracy" | "effectiveness" | "reflectionFormat" | "length";
+
 /**
- * What each term adds to the total (the verl port halves format and accuracy); sums to `terms.total`. Order: as drawn.
+ * What each term adds to the total (the verl port halves format and accuracy), those of one's own included; sums to
+ * `terms.total`. Order: as drawn.
  */
 export function contributions(
   terms: RewardTerms,
   variant: RewardVariant,
-): Readonly<Record<"format" | "accuracy" | "effectiveness" | "reflectionFormat" | "length", number>> {
+): Readonly<Record<BuiltInTerm, number>> & Readonly<Record<string, number>> {
   const share = variant === "official-verl" ? VERL_SHARE : 1;
   return {
     format: share * terms.format,
@@ -177,6 +162,7 @@ export function contributions(
     effectiveness: terms.effectiveness,
     reflectionFormat: terms.reflectionFormat,
     length: terms.lengthWeighted,
+    ...terms.custom,
   };
 }
 

@@ -1,7 +1,11 @@
 /** From a response's text to its score: parse, grade both answers, count tokens, and compute every reward term. */
+
+import type { ResponseFacts } from "./facts";
+import { transitionIn } from "./facts";
 import { formatReasons, type ParsedResponse, parseResponse, type Solution } from "./format";
 import { type Grade, type GraderName, gradeAnswer, type TrueAnswer } from "./grader/grader";
-import { graderOf, type ResponseFacts, rewardTerms, transitionIn } from "./reward";
+import { type RewardFacts, rewardFacts } from "./language/rewardFacts";
+import { graderOf, rewardTerms } from "./reward";
 import type { RewardConfig, RewardTerms, Transition } from "./types";
 
 /** Tokens of a text. The reward's vectors count white-space words; a policy counts its own tokens. */
@@ -33,9 +37,14 @@ export interface ScoredResponse {
   readonly terms: RewardTerms;
 }
 
+/** Values of a reward file's terms for one response (`ResponseFacts.measured`). Must not throw. */
+export type MeasureTerms = (facts: RewardFacts) => NonNullable<ResponseFacts["measured"]>;
+
 /**
  * Score one response against the true answer. Never throws on malformed text.
  * @param grader who judges the answers; by default the one the variant was defined with (`graderOf`)
+ * @param measure computes the terms of a reward file
+ * @throws RewardTermError when a term of one's own has no value for this response
  */
 export function scoreResponse(
   text: string,
@@ -43,10 +52,12 @@ export function scoreResponse(
   config: RewardConfig,
   countTokens: CountTokens = countWords,
   grader: GraderName = graderOf(config.variant),
+  measure?: MeasureTerms,
 ): ScoredResponse {
   const parsed = parseResponse(text);
   const grades = gradesOf(parsed, answer);
-  const facts = factsOf(parsed, grades, countTokens);
+  const read = factsOf(parsed, grades, answer, countTokens);
+  const facts = measure ? { ...read, measured: measure(rewardFacts(read, grader)) } : read;
   const right = facts.right[grader];
   const pattern = config.variant === "paper" ? "strict" : "released";
   const reasons = formatReasons(text, pattern);
@@ -73,7 +84,7 @@ export function responseFacts(
   countTokens: CountTokens = countWords,
 ): ResponseFacts {
   const parsed = typeof response === "string" ? parseResponse(response) : response;
-  return factsOf(parsed, gradesOf(parsed, answer), countTokens);
+  return factsOf(parsed, gradesOf(parsed, answer), answer, countTokens);
 }
 
 interface AnswerGrades {
@@ -96,6 +107,7 @@ function reasonsOf({ first, refined }: AnswerGrades): GradeReasons[GraderName] {
 function factsOf(
   parsed: ParsedResponse,
   { equivalent, exact }: Readonly<Record<GraderName, AnswerGrades>>,
+  answer: string | TrueAnswer,
   countTokens: CountTokens,
 ): ResponseFacts {
   const right = ({ first, refined }: AnswerGrades): { readonly first: boolean; readonly refined: boolean } => ({
@@ -112,5 +124,14 @@ function factsOf(
     lengthTokens: countTokens(parsed.text),
     baseTokens:
       countTokens(parsed.thinks[0]?.content.trim() ?? "") + countTokens(parsed.answers[0]?.content.trim() ?? ""),
+    reflectionTokens: countTokens(parsed.reflection ?? ""),
+    refinedTokens: countTokens(parsed.refinedSolution?.think ?? "") + countTokens(parsed.refinedSolution?.answer ?? ""),
+    texts: {
+      response: parsed.text,
+      truth: typeof answer === "string" ? answer : answer.answer,
+      first: parsed.firstSolution,
+      reflection: parsed.reflection,
+      refined: parsed.refinedSolution,
+    },
   };
 }

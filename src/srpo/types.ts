@@ -17,6 +17,15 @@ export type RewardVariant = (typeof REWARD_VARIANTS)[number];
 export const LENGTH_SHAPES = ["gaussian", "laplace"] as const;
 export type LengthShape = (typeof LENGTH_SHAPES)[number];
 
+/** A reward term of one's own (language/customTerms.ts). */
+export interface CustomTerm {
+  readonly name: string;
+  /** In the reward language (language/parser.ts). */
+  readonly expression: string;
+  /** Factor on the expression's value; 0 turns the term off. */
+  readonly weight: number;
+}
+
 /** Every adjustable number of the reward; defaults are the paper's (method: reward.ts). */
 export interface RewardConfig {
   readonly variant: RewardVariant;
@@ -33,6 +42,7 @@ export interface RewardConfig {
   readonly lengthShape: LengthShape;
   readonly targetFactor: number; // T_target = 2 · base
   readonly maxFactor: number; // T_max = 2.5 · base
+  readonly customTerms: readonly CustomTerm[]; // none
 }
 
 /**
@@ -47,6 +57,8 @@ export interface RewardTerms {
   /** f_len in [0, 1], before its weight. */
   readonly length: number;
   readonly lengthWeighted: number;
+  /** What each term of one's own adds: weight × value, by name; absent where there are none. */
+  readonly custom?: Readonly<Record<string, number>>;
   readonly total: number;
   /** Set where the released scorer would have crashed and given 0 (variant official). */
   readonly note?: string;

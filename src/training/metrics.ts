@@ -40,6 +40,8 @@ export function groupMetrics(groups: readonly GroupRecord[]): Omit<StepMetrics, 
     "rewards/effectiveness": termMean("effectiveness"),
     "rewards/reflectionFormat": termMean("reflectionFormat"),
     "rewards/length": termMean("lengthWeighted"),
+    ...customMeans(scores),
+    "score/failed": samples.length - scores.length,
     "accuracy/first": mean(scores.map((score) => Number(score.firstRight))),
     "accuracy/refined": mean(scores.map((score) => Number(score.refinedRight))),
     "transitions/kept": shares.kept,
@@ -58,6 +60,14 @@ export function groupMetrics(groups: readonly GroupRecord[]): Omit<StepMetrics, 
     frac_reward_zero_std: mean(groups.map((group) => Number(group.normalised?.flat ?? false))),
     step_tokens: tokens,
   };
+}
+
+/** Mean of each term of one's own, under `rewards/NAME`. */
+function customMeans(scores: readonly SampleScore[]): Readonly<Record<`rewards/${string}`, number>> {
+  const names = Object.keys(scores[0]?.terms.custom ?? {});
+  return Object.fromEntries(
+    names.map((name) => [`rewards/${name}`, mean(scores.map(({ terms }) => terms.custom?.[name] ?? 0))]),
+  );
 }
 
 /** Of the KL penalty on the rewards, where there is one. */

@@ -2,8 +2,9 @@
  * What a session reports after each phase: plain data, structured-clonable, no tensors.
  * The page, the JSONL log and the tests read the same records.
  */
+
+import type { ResponseFacts } from "../srpo/facts";
 import type { AnswerKind } from "../srpo/grader/grader";
-import type { ResponseFacts } from "../srpo/reward";
 import type { GradeReasons } from "../srpo/score";
 import type { GroupAdvantages, RewardTerms, Segment, Transition } from "../srpo/types";
 import type { Picture } from "../tasks/problem";
@@ -54,7 +55,7 @@ export interface SampleRecord {
     readonly logprobAfter?: number;
   };
   /** phase score */
-  readonly score?: SampleScore | { readonly error: string };
+  readonly score?: SampleScore | ScoreFailure;
   /**
    * Of a response continued after a trigger: first token of the trigger, and of what was sampled after it. The
    * trigger's tokens were not sampled, and have no log-probability.
@@ -69,6 +70,14 @@ export interface SampleRecord {
   readonly advantage?: number;
   /** phase update: log-probabilities of the same tokens after the step. */
   readonly logprobsAfter?: readonly number[];
+}
+
+/** A response that could not be scored. It has no reward, and takes no part in its step. */
+export interface ScoreFailure {
+  /** Names the problem, the response and, where one failed, the reward term. */
+  readonly error: string;
+  /** Where a term of one's own failed: enough to score the response again with other terms. */
+  readonly facts?: ResponseFacts;
 }
 
 export interface SampleScore {
@@ -131,6 +140,10 @@ export interface StepMetrics {
   readonly "rewards/effectiveness"?: number;
   readonly "rewards/reflectionFormat"?: number;
   readonly "rewards/length"?: number;
+  /** Terms of one's own, by name. */
+  readonly [term: `rewards/${string}`]: number | undefined;
+  /** Responses without a score: a reward term failed. */
+  readonly "score/failed"?: number;
   readonly "accuracy/first"?: number;
   readonly "accuracy/refined"?: number;
   readonly "transitions/kept"?: number;

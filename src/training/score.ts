@@ -4,9 +4,10 @@
  * the response was bad, when nothing is known about it.
  */
 import type { TrueAnswer } from "../srpo/grader/grader";
+import { RewardTermError } from "../srpo/language/customTerms";
 import { type CountTokens, type ScoredResponse, scoreResponse } from "../srpo/score";
 import type { RewardConfig } from "../srpo/types";
-import type { GroupRecord, SampleRecord, SampleScore } from "./records";
+import type { GroupRecord, SampleRecord, SampleScore, ScoreFailure } from "./records";
 
 /** Scores one response; the default is the method's own. Replaced in tests and where rewards come from elsewhere. */
 export type Scorer = (
@@ -22,17 +23,18 @@ export function scoreSample(
   config: RewardConfig,
   countTokens: CountTokens,
   scorer: Scorer = scoreResponse,
-): SampleScore | { readonly error: string } {
+): SampleScore | ScoreFailure {
   try {
     const { parsed: _parsed, ...score } = scorer(text, answer, config, countTokens);
     if (!Number.isFinite(score.terms.total)) return { error: `the scorer gave a total of ${score.terms.total}` };
     return score;
   } catch (error) {
+    if (error instanceof RewardTermError) return { error: error.message, facts: error.facts };
     return { error: `the scorer failed: ${error instanceof Error ? error.message : String(error)}` };
   }
 }
 
-/** The groups with every sample scored. */
+/** The groups with every sample scored. The error of a sample names its problem and its place in the group, from 1. */
 export function scoreGroups(
   groups: readonly GroupRecord[],
   config: RewardConfig,
@@ -40,14 +42,15 @@ export function scoreGroups(
   scorer?: Scorer,
 ): GroupRecord[] {
   const scored =
-    ({ problem }: GroupRecord) =>
-    (sample: SampleRecord): SampleRecord => ({
-      ...sample,
-      score: scoreSample(sample.text, problem, config, countTokens, scorer),
-    });
+    ({ problem }: GroupRecord, what: string) =>
+    (sample: SampleRecord, row: number): SampleRecord => {
+      const score = scoreSample(sample.text, problem, config, countTokens, scorer);
+      if (!("error" in score)) return { ...sample, score };
+      return { ...sample, score: { ...score, error: `${problem.id}, ${what} ${row + 1}: ${score.error}` } };
+    };
   return groups.map((group) => ({
     ...group,
-    samples: group.samples.map(scored(group)),
-    ...(group.rethought === undefined ? {} : { rethought: group.rethought.map(scored(group)) }),
+    samples: group.samples.map(scored(group, "response")),
+    ...(group.rethought === undefined ? {} : { rethought: group.rethought.map(scored(group, "rethought response")) }),
   }));
 }

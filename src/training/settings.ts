@@ -7,6 +7,7 @@ import { ADVANTAGE_ESTIMATORS } from "../srpo/advantageEstimators";
 import { AGGREGATIONS } from "../srpo/aggregation";
 import type { FailureOptions } from "../srpo/failureBuffer";
 import type { RethinkingOptions } from "../srpo/forcedRethinking";
+import { expressionFault, MAX_TERMS, nameFault } from "../srpo/language/customTerms";
 import { KL_PLACEMENTS, nanoSettings, RATIO_LEVELS, RECIPES, type RecipeSettings } from "../srpo/recipe";
 import type { ReplayOptions } from "../srpo/sampleReplay";
 import { SURROGATE_KINDS } from "../srpo/surrogate";
@@ -17,6 +18,24 @@ import { FAMILY_NAMES } from "../tasks/problem";
 const defaults: RecipeSettings = nanoSettings(RECIPES.srpo);
 
 const tiers = z.object({ kept: z.number(), fixed: z.number(), stillWrong: z.number(), spoilt: z.number() });
+
+/** Terms of one's own: the expression is parsed here, so no settings hold one that cannot be computed. */
+const customTermsSchema = z
+  .array(
+    z.object({
+      name: z.string().superRefine((name, context) => {
+        const fault = nameFault(name);
+        if (fault !== null) context.addIssue({ code: "custom", message: fault });
+      }),
+      expression: z.string().superRefine((expression, context) => {
+        const fault = expressionFault(expression);
+        if (fault !== null) context.addIssue({ code: "custom", message: fault });
+      }),
+      weight: z.number().min(-100).max(100).default(1),
+    }),
+  )
+  .max(MAX_TERMS, `at most ${MAX_TERMS} terms of one's own`)
+  .refine((terms) => new Set(terms.map(({ name }) => name)).size === terms.length, "two terms have the same name");
 
 export const rewardSchema = z.object({
   variant: z.enum(REWARD_VARIANTS).default(defaults.reward.variant),
@@ -29,6 +48,7 @@ export const rewardSchema = z.object({
   lengthShape: z.enum(LENGTH_SHAPES).default(defaults.reward.lengthShape),
   targetFactor: z.number().positive().default(defaults.reward.targetFactor),
   maxFactor: z.number().positive().default(defaults.reward.maxFactor),
+  customTerms: customTermsSchema.default([...defaults.reward.customTerms]),
 }) satisfies z.ZodType<RewardConfig, unknown>;
 
 export const sftSchema = z.object({

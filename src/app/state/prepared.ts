@@ -3,8 +3,9 @@
  * shipped policy's own samples, and read by a schema, since it may be old or damaged.
  */
 import { z } from "zod";
+import type { ResponseFacts } from "../../srpo/facts";
 import { TRANSITIONS } from "../../srpo/types";
-import { FAMILY_NAMES, type GroupRecord } from "../../worker/protocol";
+import { FAMILY_NAMES, type GroupRecord, type SampleRecord } from "../../worker/protocol";
 
 const segment = z.enum(["first", "reflection", "refined"]);
 const solution = z.object({ think: z.string(), answer: z.string() }).nullable();
@@ -34,6 +35,8 @@ const facts = z.object({
   right: z.object({ equivalent: right, exact: right }),
   lengthTokens: z.int().nonnegative(),
   baseTokens: z.int().nonnegative(),
+  reflectionTokens: z.int().nonnegative(),
+  refinedTokens: z.int().nonnegative(),
 });
 
 const score = z.object({
@@ -83,7 +86,24 @@ const preparedSchema = z
 /** @throws z.ZodError when the file is not a prepared group */
 export function decodePrepared(json: unknown): GroupRecord {
   const { problem, samples, normalised } = preparedSchema.parse(json);
-  return { problem, samples, normalised };
+  return {
+    problem,
+    samples: samples.map((each) => ({ ...each, score: { ...each.score, facts: withTexts(each, problem.answer) } })),
+    normalised,
+  };
+}
+
+/** The file holds each text once; the facts of a response name them again. */
+function withTexts({ text, score: read }: z.output<typeof sample>, truth: string): ResponseFacts {
+  const { facts, firstSolution: first, reflection, refinedSolution: refined } = read;
+  return { ...facts, texts: { response: text, truth, first, reflection, refined } };
+}
+
+/** A score without what the rest of the file says. */
+function withoutTexts(scored: SampleRecord["score"]): object | undefined {
+  if (scored === undefined || "error" in scored) return scored;
+  const { texts: _texts, ...rest } = scored.facts;
+  return { ...scored, facts: rest };
 }
 
 /** The file's content for a scored and normalised group. Log-probabilities to 4 decimals: they are only shown. */
@@ -96,6 +116,7 @@ export function encodePrepared({ problem, samples, normalised }: GroupRecord): s
     problem: { ...problem, picture: { ...problem.picture, pixels } },
     samples: samples.map(({ logprobsAfter: _after, ...each }) => ({
       ...each,
+      score: withoutTexts(each.score),
       logprobs: rounded(each.logprobs),
       entropies: rounded(each.entropies),
     })),

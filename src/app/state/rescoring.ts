@@ -3,7 +3,8 @@
  * arithmetic (src/srpo), without the engine. What training used stays beside it as the ghost.
  */
 import { groupAdvantages } from "../../srpo/advantage";
-import { contributions, type ResponseFacts, rewardTerms } from "../../srpo/reward";
+import type { ResponseFacts } from "../../srpo/facts";
+import { contributions, rewardTerms } from "../../srpo/reward";
 import type { RewardTerms } from "../../srpo/types";
 import type { GroupRecord, SampleRecord, SampleScore, Settings } from "../../worker/protocol";
 import { number, type TermKey } from "./words";

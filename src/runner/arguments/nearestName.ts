@@ -1,19 +1,5 @@
 /** The known name that a mistyped one most likely meant. */
-
-/** Levenshtein distance: insertions, deletions and replacements of one character, upper and lower case alike. */
-export function editDistance(a: string, b: string): number {
-  const [from, to] = [a.toLowerCase(), b.toLowerCase()];
-  let row = Array.from({ length: to.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= to.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[to.length] ?? 0;
-}
+import { editDistance } from "../../srpo/language/editDistance";
 
 /**
  * The known dotted path nearest to `path`: by its last name first, then by the whole path, so that a key in the wrong

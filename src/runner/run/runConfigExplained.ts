@@ -99,6 +99,8 @@ export const EXPLAINED: Explained<RunConfig> = {
       lengthShape: "Shape of the length term around the target: gaussian or laplace.",
       targetFactor: "Target length, as a multiple of the first solution's.",
       maxFactor: "Length at which the length term has decayed, as a multiple of the first solution's.",
+      customTerms:
+        "Reward terms of your own, a list of {name, expression, weight}; docs/reward-language.md has the language.",
     },
     sft: {
       "": "The first stage, supervised fine-tuning.",

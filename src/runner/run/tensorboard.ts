@@ -110,7 +110,9 @@ export class EventFile {
 
   /** Each stage counts its steps from 1, so each has its own curves, e.g. "grpo/reward". */
   private stepRecord({ step, stage, ...scalars }: StepMetrics): Uint8Array {
-    const tagged = Object.entries(scalars).map(([name, value]) => [`${stage}/${name}`, value] as const);
+    const tagged = Object.entries(scalars).flatMap(([name, value]) =>
+      value === undefined ? [] : [[`${stage}/${name}`, value] as const],
+    );
     return record(scalarsEvent(this.now(), step, tagged));
   }
 }
