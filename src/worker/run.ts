@@ -9,6 +9,7 @@ import type { SelfTestTimes } from "../tensor/selfTest";
 import { DataParallel } from "../training/parallel/parallel";
 import type { Replica } from "../training/parallel/replica";
 import type { ProblemSource } from "../training/problemSource";
+import type { Scorer } from "../training/score";
 import { Session } from "../training/session";
 import type { Settings } from "../training/settings";
 import type { Stage, StartCosts } from "./protocol";
@@ -68,6 +69,8 @@ export interface RunOptions {
   readonly load: LoadPolicy;
   /** By default the built-in picture problems. */
   readonly source?: ProblemSource | undefined;
+  /** By default the method's own. */
+  readonly scorer?: Scorer | undefined;
   /** Null: the first that passes its self-test. */
   readonly wanted: BackendName | null;
   readonly files: CheckpointFiles;
@@ -85,6 +88,7 @@ export async function openRun({
   openBackend,
   load,
   source,
+  scorer,
   wanted,
   files,
   settings,
@@ -109,7 +113,7 @@ export async function openRun({
       opened,
       policy,
       parallel,
-      session: new Session(policy, settings, { stage, now, parallel, source }),
+      session: new Session(policy, settings, { stage, now, parallel, source, scorer }),
       costs,
     };
   } catch (error) {

@@ -5,6 +5,7 @@
 import type { CheckpointFiles } from "../policy/checkpoint/checkpointFiles";
 import { configure } from "../training/configure";
 import type { ProblemSource } from "../training/problemSource";
+import type { Scorer } from "../training/score";
 import { defaultSettings } from "../training/settings";
 import type { Snapshot } from "../training/snapshot";
 import { type Command, type Event, type PolicySource, type ShippedName, STAGE_OF_SHIPPED } from "./protocol";
@@ -37,6 +38,8 @@ export interface LifecycleDependencies {
   readonly load?: LoadPolicy;
   /** Default: the built-in picture problems. */
   readonly source?: ProblemSource;
+  /** Scores responses; the method's own by default. */
+  readonly scorer?: Scorer;
   /** The files are local and can be read at any time, so none is kept in memory. */
   readonly filesAtHand?: boolean;
   /** Opening fails when the stored run cannot be resumed, instead of replacing it by a new one. */
@@ -187,11 +190,12 @@ export class RunLifecycle {
     const { command, files } = this.#opening;
     const settings = from?.state.settings ?? configure(defaultSettings, command.settings);
     const stage = command.source.kind === "shipped" ? STAGE_OF_SHIPPED[command.source.name] : "base";
-    const { openBackend, load = loadPolicy, source, now, openReplicas } = this.dependencies;
+    const { openBackend, load = loadPolicy, source, scorer, now, openReplicas } = this.dependencies;
     const run = await openRun({
       openBackend,
       load,
       source,
+      scorer,
       wanted: command.backend,
       files,
       settings,

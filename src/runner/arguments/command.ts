@@ -26,6 +26,11 @@ export const setFlag = {
   valueHint: "path=value",
   description: "Change a setting, e.g. grpo.learningRate=1e-4; repeatable. Short: --grpo.learningRate 1e-4",
 } as const;
+export const rewardFlag = {
+  type: "string",
+  valueHint: "my-reward.ts",
+  description: "File of reward terms of your own (docs/reward-language.md); its code runs with your rights",
+} as const;
 export const policyFlag = {
   type: "string",
   default: "public/policies/base",

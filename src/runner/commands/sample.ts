@@ -11,6 +11,7 @@ import {
   packingFlag,
   policyFlag,
   type RunnerCommand,
+  rewardFlag,
   seedFlag,
   setFlag,
 } from "../arguments/command";
@@ -18,6 +19,7 @@ import { settingsOf } from "../arguments/settingsArguments";
 import { UsageError } from "../arguments/usage";
 import { openPolicy } from "../backend/openPolicy";
 import { sourceFromFlags } from "../run/resolveSource";
+import { RewardFile } from "../run/rewardFile";
 import { TokenRate } from "../run/tokenRate";
 
 export const sampleCommand: RunnerCommand = {
@@ -42,11 +44,13 @@ export const sampleCommand: RunnerCommand = {
     packing: packingFlag,
     backend: backendFlag,
     json: { type: "boolean", description: "Print one JSON line per group, without the image" },
+    reward: rewardFlag,
     set: setFlag,
   },
   examples: ["npm run srpo -- sample --family bars", "npm run srpo -- sample --data problems.jsonl --count 4 --json"],
   async run(args) {
-    const settings = settingsOf(args);
+    const reward = args.optional("reward") === null ? null : await RewardFile.open(args.text("reward"));
+    const settings = reward?.addTo(settingsOf(args)) ?? settingsOf(args);
     const count = args.integer("count", 1);
     const { source, size } = await sourceFromFlags(args);
     const family =
@@ -54,7 +58,7 @@ export const sampleCommand: RunnerCommand = {
     const problem = await problemNamed(source, args.optional("problem"));
     const opened = await openPolicy(args, args.text("policy"), "none");
     try {
-      const session = new Session(opened.policy, settings, { source });
+      const session = new Session(opened.policy, settings, { source, ...(reward ? { scorer: reward.scorer } : {}) });
       const rate = new TokenRate();
       let tokens = 0;
       for (let i = 0; i < count; i++) {

@@ -4,14 +4,16 @@
  */
 import { z } from "zod";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
-import { type CountTokens, countWords, scoreResponse } from "../../srpo/score";
+import { type CountTokens, countWords } from "../../srpo/score";
 import { REWARD_VARIANTS, type RewardTerms, type RewardVariant } from "../../srpo/types";
+import { scoreSample } from "../../training/score";
 import { loadTokenCounter } from "../../training/transcript";
-import { type RunnerCommand, setFlag } from "../arguments/command";
+import { type RunnerCommand, rewardFlag, setFlag } from "../arguments/command";
 import { parseLines, readInput } from "../arguments/inputFile";
 import { settingsOf } from "../arguments/settingsArguments";
 import { UsageError } from "../arguments/usage";
 import { answerRuleOf, answerRuleShape } from "../data/answerRules";
+import { RewardFile } from "../run/rewardFile";
 
 const caseSchema = z.object({
   id: z.union([z.string(), z.number()]),
@@ -25,7 +27,13 @@ function record({ note, ...terms }: RewardTerms, variant: RewardVariant): object
   const values =
     variant === "paper"
       ? terms
-      : { accuracy: terms.accuracy, format: terms.format, length: terms.lengthWeighted, total: terms.total };
+      : {
+          accuracy: terms.accuracy,
+          format: terms.format,
+          length: terms.lengthWeighted,
+          ...(terms.custom ? { custom: terms.custom } : {}),
+          total: terms.total,
+        };
   return note === undefined ? values : { ...values, note };
 }
 
@@ -46,21 +54,31 @@ export const scoreCommand: RunnerCommand = {
       description: "Unit of f_len: white-space words, or the policy's tokens",
     },
     policy: { type: "string", valueHint: "dir", description: "Policy folder, for --tokens policy" },
+    reward: rewardFlag,
     set: setFlag,
   },
-  examples: ["npm run srpo -- score --input src/srpo/golden/reward_cases.jsonl"],
+  examples: [
+    "npm run srpo -- score --input src/srpo/golden/reward_cases.jsonl",
+    "npm run srpo -- score --input src/srpo/golden/reward_cases.jsonl --reward docs/examples/my-reward.ts",
+  ],
   async run(args) {
     const variant = args.oneOf("variant", REWARD_VARIANTS);
     const tokens = args.oneOf("tokens", ["words", "policy"] as const);
     const path = args.text("input");
     const cases = parseLines(path, await readInput(path), caseSchema);
-    const config = { ...settingsOf(args).reward, variant };
+    const reward = args.optional("reward") === null ? null : await RewardFile.open(args.text("reward"));
+    const settings = reward?.addTo(settingsOf(args)) ?? settingsOf(args);
+    const config = { ...settings.reward, variant };
     const count = tokens === "words" ? countWords : await policyCounter(args.optional("policy"));
+    let failed = 0;
     for (const { id, response, answer, ...rule } of cases) {
-      const { terms } = scoreResponse(response, { answer, ...answerRuleOf(rule) }, config, count);
-      process.stdout.write(`${JSON.stringify({ id, ...record(terms, variant) })}\n`);
+      const score = scoreSample(response, { answer, ...answerRuleOf(rule) }, config, count, reward?.scorer);
+      if ("error" in score) failed++;
+      const scored = "error" in score ? { error: score.error } : record(score.terms, variant);
+      process.stdout.write(`${JSON.stringify({ id, ...scored })}\n`);
     }
-    return 0;
+    if (failed > 0) process.stderr.write(`score: ${failed} of ${cases.length} responses have no score\n`);
+    return failed > 0 ? 1 : 0;
   },
 };
 

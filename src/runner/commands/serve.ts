@@ -6,11 +6,12 @@ import type { ProblemSource } from "../../training/problemSource";
 import { STAGES, type Stage } from "../../training/records";
 import type { Settings } from "../../training/settings";
 import { MAX_EVENT_BYTES } from "../../worker/codec";
-import { type RunnerCommand, seedFlag, setFlag } from "../arguments/command";
+import { type RunnerCommand, rewardFlag, seedFlag, setFlag } from "../arguments/command";
 import { settingsOf } from "../arguments/settingsArguments";
 import { type Arguments, UsageError } from "../arguments/usage";
 import { writeFolder } from "../files/atomicWrite";
 import { InputError } from "../files/inputError";
+import { plannedReward, resolveReward } from "../run/resolveReward";
 import { refuseOtherData, resolveSource } from "../run/resolveSource";
 import { defaultRunConfig, readRunFile, recipeSettings } from "../run/runConfig";
 import { type FixedKeys, fixedKeys, planOf, type RunPlan, readPlan, refuseOther, writePlan } from "../run/runPlan";
@@ -58,18 +59,24 @@ export const serveCommand: RunnerCommand = {
       description: `Folder of a built page; by default ${BUILT_PAGE}, built where it is missing`,
     },
     seed: seedFlag,
+    reward: rewardFlag,
     set: setFlag,
   },
   examples: ["npm run srpo -- serve", "npm run srpo -- serve --run runs/mine --backend webgpu"],
   async run(args) {
     const port = args.integer("port", 0);
     if (port > 65_535) throw new UsageError(`--port: ${port} is not a port; expected 0 to 65535`);
-    const { run, backend, stage, settings, requested } = await requestOf(args);
+    const { run, backend, stage, settings, rewardFile, requested } = await requestOf(args);
     const page = await BuiltPage.open(args.optional("page") ?? builtPage(log));
     const folder = await ServedFolder.take(run, (error) => log(`cannot write the logs: ${error.message}`));
     try {
       const resume = await folder.holdsRun();
-      const { plan, source } = await resolveRun(requested, resume ? await readPlan(folder.path) : null, folder.path);
+      const stored = resume ? await readPlan(folder.path) : null;
+      const resolved = await resolveRun(requested, stored, folder.path);
+      const reward = await resolveReward(stored, rewardFile, folder.path);
+      const { source } = resolved;
+      const plan = { ...resolved.plan, reward: plannedReward(reward) };
+      if (!resume) await reward?.copyInto(folder.path);
       const files = await openDirectory(plan.policy);
       const hub = new Hub({
         policy: plan.policy,
@@ -86,6 +93,7 @@ export const serveCommand: RunnerCommand = {
       const host = nodeHost({
         plan,
         source,
+        ...(reward ? { scorer: reward.scorer } : {}),
         files,
         store: folder.store,
         onStep: (metrics, groups) => folder.step(metrics, groups),
@@ -96,7 +104,14 @@ export const serveCommand: RunnerCommand = {
         },
       });
       log(`opening ${plan.policy}${resume ? ` to continue the run in ${folder.path}` : ""} …`);
-      host.receive({ run: HOST_RUN, type: "open", source: { kind: "files", files: [] }, settings, backend, resume });
+      host.receive({
+        run: HOST_RUN,
+        type: "open",
+        source: { kind: "files", files: [] },
+        settings: reward?.addTo(settings) ?? settings,
+        backend,
+        resume,
+      });
       host.receive({ run: HOST_RUN, type: "observe", group: null });
       await host.idle();
       if (hub.runView.opened === null)
@@ -140,6 +155,8 @@ interface Request {
   readonly backend: BackendName | null;
   readonly stage: Stage;
   readonly settings: Settings;
+  /** Of this command; null: not given. */
+  readonly rewardFile: string | null;
   readonly requested: RequestedPlan;
 }
 
@@ -155,6 +172,7 @@ async function requestOf(args: Arguments): Promise<Request> {
     stage:
       args.optional("stage") !== null ? args.oneOf("stage", STAGES) : "stages" in given ? config.stages[0] : "base",
     settings,
+    rewardFile: args.optional("reward") ?? config.rewardFile,
     requested: {
       plan: planOf({ ...config, policy: policy ?? config.policy }),
       fixed: { ...fixedKeys(config, given), ...(policy === null ? {} : { policy }) },

@@ -7,13 +7,22 @@ import { isSection, overlay } from "../../training/overlay";
 import { type StepMetrics, TRAINED_STAGES, type TrainedStage } from "../../training/records";
 import { Session } from "../../training/session";
 import { type Settings, type SettingsPatch, settingsSchema } from "../../training/settings";
-import { backendFlag, policyFlag, type RunnerCommand, seedFlag, setFlag, workersFlag } from "../arguments/command";
+import {
+  backendFlag,
+  policyFlag,
+  type RunnerCommand,
+  rewardFlag,
+  seedFlag,
+  setFlag,
+  workersFlag,
+} from "../arguments/command";
 import { settingsOf } from "../arguments/settingsArguments";
 import { type Arguments, oneOf, UsageError } from "../arguments/usage";
 import { asInput, openPolicyOn } from "../backend/openPolicy";
 import { openWorkers } from "../backend/replicaThreads";
 import { fittingOptions } from "../run/deviceMemory";
 import { progressBar } from "../run/progress";
+import { plannedReward, resolveReward } from "../run/resolveReward";
 import { refuseOtherData, resolveSource } from "../run/resolveSource";
 import { defaultRunConfig, type RunConfig, readRunFile, recipeSettings } from "../run/runConfig";
 import { RunFolder } from "../run/runFolder";
@@ -52,6 +61,7 @@ export const trainCommand: RunnerCommand = {
       description: "Continue the run in --out from its last snapshot; --steps, --set and --config change its settings",
     },
     saveEvery: { type: "string", default: "10", valueHint: "n", description: "Steps between snapshots" },
+    reward: rewardFlag,
     set: setFlag,
   },
   examples: [
@@ -90,7 +100,9 @@ async function trainIn(out: string, { config, given }: Request, args: Arguments)
   const wanted = stored ?? planOf(config);
   const { source, digest } = await resolveSource(wanted);
   if (stored !== null) refuseOtherData(stored, digest, out);
-  const plan = { ...wanted, dataDigest: digest };
+  const reward = await resolveReward(stored, config.rewardFile, out);
+  const plan = { ...wanted, dataDigest: digest, reward: plannedReward(reward) };
+  const withOwnTerms = (settings: Settings): Settings => reward?.addTo(settings) ?? settings;
   const backend = args.given("backend") === null ? plan.backend : args.oneOf("backend", BACKEND_NAMES);
   const opened = await openPolicyOn(
     backend,
@@ -99,16 +111,21 @@ async function trainIn(out: string, { config, given }: Request, args: Arguments)
   );
   const workers = args.integer("workers", 1);
   const parallel = await openWorkers(opened.policy, workers, config.settings.freezeVision ? "language" : "all");
-  const session = new Session(opened.policy, config.settings, { parallel, source });
+  const session = new Session(opened.policy, withOwnTerms(config.settings), {
+    parallel,
+    source,
+    ...(reward ? { scorer: reward.scorer } : {}),
+  });
   const folder = new RunFolder(out, plan);
   const bar = progressBar("train");
   try {
     if (stored === null) {
+      await reward?.copyInto(out);
       await folder.begin(session);
     } else {
       await folder.restore(session);
       refuseOtherSeed(session.settings, args, out);
-      session.configure(resumedSettings(session.settings, given, args, plan.stages));
+      session.configure(withOwnTerms(resumedSettings(session.settings, given, args, plan.stages)));
     }
     const { name, adapter } = opened.backend.description;
     process.stderr.write(
@@ -153,6 +170,7 @@ async function requestOf(args: Arguments): Promise<Request> {
       out: args.given("out") ?? config.out,
       policy: args.given("policy") ?? config.policy,
       backend: args.given("backend") === null ? config.backend : args.oneOf("backend", BACKEND_NAMES),
+      rewardFile: args.given("reward") ?? config.rewardFile,
       saveEvery: args.given("saveEvery") === null ? config.saveEvery : args.integer("saveEvery", 1),
       settings: configure(settings, stepsPatch(args, stages)),
     },

@@ -17,7 +17,11 @@ beforeAll(async () => {
   backend = await openWasmBackend();
   const policy = await tinyPolicy(backend);
   await teachFormat(policy, 60);
-  const settings = configure(defaultSettings, { maxNewTokens: 40, grpo: { prompts: 2, groupSize: 4 } });
+  const settings = configure(defaultSettings, {
+    maxNewTokens: 40,
+    grpo: { prompts: 2, groupSize: 4 },
+    reward: { customTerms: [{ name: "brief", expression: "length / 10", weight: -0.5 }] },
+  });
   // The second sample of each group fails to score.
   let calls = 0;
   const { scoreResponse } = await import("../../srpo/score");
@@ -42,7 +46,7 @@ async function readBack(): Promise<Record<string, unknown>[]> {
 test("one row a sample, every column, every number as it was", async () => {
   const rows = await readBack();
   expect(rows).toHaveLength(8);
-  expect(Object.keys(rows[0] ?? {})).toEqual([...COMPLETION_COLUMNS]);
+  expect(Object.keys(rows[0] ?? {})).toEqual([...COMPLETION_COLUMNS, "rewards/brief"]);
   rows.forEach((row, i) => {
     const group = groups[Math.floor(i / 4)];
     const sample = group?.samples[i % 4];
@@ -65,13 +69,15 @@ test("one row a sample, every column, every number as it was", async () => {
         total: null,
         transition: null,
         well_formed: null,
-        error: "the scorer failed: no verdict",
+        "rewards/brief": null,
+        error: `${group?.problem.id}, response ${(i % 4) + 1}: the scorer failed: no verdict`,
       });
     } else {
       expect(row).toMatchObject({
         error: null,
         total: sample.score.terms.total,
         length_weighted: sample.score.terms.lengthWeighted,
+        "rewards/brief": -0.5 * (sample.score.facts.lengthTokens / 10),
         accuracy: sample.score.terms.accuracy,
         first_right: sample.score.firstRight,
         first_answer: sample.score.firstSolution?.answer ?? null,

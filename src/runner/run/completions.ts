@@ -1,8 +1,8 @@
 /**
  * The responses of one step with their rewards: a Parquet table, one row per sample, for notebooks and audits. Terms
  * have the names of the reward vectors; a column is null when it does not apply (no second answer, a scorer that
- * failed). The picture is a PNG file in the column `image`, the same bytes for all rows of a group; further pictures of
- * the question are the list `more_images`.
+ * failed). Reward terms of one's own follow as `rewards/NAME`. The picture is a PNG file in the column `image`, the
+ * same bytes for all rows of a group; further pictures of the question are the list `more_images`.
  */
 import type { SchemaElement } from "hyparquet";
 import { type BasicType, ByteWriter, parquetWrite, schemaFromColumnData } from "hyparquet-writer";
@@ -42,7 +42,7 @@ const flag = (name: string, of: (score: SampleScore) => boolean): Column => ({
 const text = (name: string, of: (row: Row) => string | null): Column => ({ name, type: "STRING", of });
 const count = (name: string, of: (row: Row) => number): Column => ({ name, type: "INT32", of });
 
-/** The table's columns, in order. */
+/** The columns that every table has, in order. */
 const COLUMNS: readonly Column[] = [
   text("stage", ({ stage }) => stage),
   count("step", ({ step }) => step),
@@ -82,7 +82,21 @@ const COLUMNS: readonly Column[] = [
   ),
 ];
 
-/** The names of the table's columns, in order. */
+/** Reward terms of one's own come last, each under the name of its metric. */
+function columnsOf(groups: readonly GroupRecord[]): readonly Column[] {
+  const scores = groups.flatMap(({ samples }) => samples.flatMap((sample) => scored(sample) ?? []));
+  const names = new Set(scores.flatMap(({ terms }) => Object.keys(terms.custom ?? {})));
+  const own = [...names].map(
+    (name): Column => ({
+      name: `rewards/${name}`,
+      type: "DOUBLE",
+      of: ({ score }) => score?.terms.custom?.[name] ?? null,
+    }),
+  );
+  return [...COLUMNS, ...own];
+}
+
+/** The names of the columns that every table has, in order. */
 export const COMPLETION_COLUMNS: readonly string[] = COLUMNS.map((column) => column.name);
 
 /** The table of one step as a Parquet file. */
@@ -107,12 +121,13 @@ export async function completionsTable(
       })),
     );
   }
+  const columns = columnsOf(groups);
   const writer = new ByteWriter();
   parquetWrite({
     writer,
     createdBy: "srpo-playground",
-    schema: [{ name: "root", num_children: COLUMNS.length }, ...COLUMNS.flatMap(schemaOf)],
-    columnData: COLUMNS.map(({ name, type, of }) => ({
+    schema: [{ name: "root", num_children: columns.length }, ...columns.flatMap(schemaOf)],
+    columnData: columns.map(({ name, type, of }) => ({
       name,
       data: rows.map(of),
       statistics: type !== "BYTE_ARRAY" && type !== "PICTURES",

@@ -67,6 +67,7 @@ export const runConfigSchema = z.object({
   stages: stagesSchema.default([...TRAINED_STAGES]),
   recipe: z.enum(RECIPE_NAMES).default("srpo"),
   saveEvery: z.int().positive().default(10),
+  rewardFile: path.nullable().default(null),
   lora: loraSchema.prefault({}),
   data: dataSchema.prefault({}),
   logs: logsSchema.prefault({}),

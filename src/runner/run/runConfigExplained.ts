@@ -34,6 +34,8 @@ export const EXPLAINED: Explained<RunConfig> = {
   recipe: `Method that sets the default settings. ${Object.values(RECIPES)
     .map(({ name, summary }) => `${name}: ${summary}`)
     .join(" ")}`,
+  rewardFile:
+    "File of reward terms of your own as functions (--reward); null: none. docs/reward-language.md has the form.",
   saveEvery: "Steps between snapshots; a killed run resumes from the last one.",
   lora: {
     "": "A low-rank adapter on the decoder; all other weights are frozen.",

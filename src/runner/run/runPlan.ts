@@ -35,6 +35,11 @@ const planSchema = z.object({
   data: dataSchema.prefault({}),
   /** Digest of the data set's texts (dataSource.ts); null for the built-in problems. */
   dataDigest: z.string().nullable().default(null),
+  /** File of reward terms and its digest; null: none. A copy of its text is in the run's folder. */
+  reward: z
+    .object({ file: z.string().min(1), sha256: z.string() })
+    .nullable()
+    .default(null),
   logs: logsSchema.prefault({ tensorboard: false, completions: false }),
 });
 

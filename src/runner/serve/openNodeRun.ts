@@ -5,6 +5,7 @@ import { Policy } from "../../policy/policy";
 import { BACKEND_NAMES, type BackendName } from "../../tensor/backend";
 import { timedSelfTest } from "../../tensor/selfTest";
 import type { ProblemSource } from "../../training/problemSource";
+import type { Scorer } from "../../training/score";
 import { Host, type HostDependencies } from "../../worker/host";
 import type { Event } from "../../worker/protocol";
 import type { LoadPolicy, OpenBackend } from "../../worker/run";
@@ -43,6 +44,8 @@ export const openTestedBackend: OpenBackend = async (wanted, onProgress) => {
 export interface NodeRunOptions {
   readonly plan: Pick<RunPlan, "policy" | "packing" | "lora" | "recompute" | "memory" | "data">;
   readonly source: ProblemSource;
+  /** The method's own by default. */
+  readonly scorer?: Scorer;
   /** The policy's folder. */
   readonly files: CheckpointFiles;
   readonly store: SnapshotStore;
@@ -50,7 +53,7 @@ export interface NodeRunOptions {
   readonly onStep?: HostDependencies["onStep"];
 }
 
-export function nodeHost({ plan, source, files, store, post, onStep }: NodeRunOptions): Host {
+export function nodeHost({ plan, source, scorer, files, store, post, onStep }: NodeRunOptions): Host {
   const load: LoadPolicy = async (backend, read, settings) =>
     asInput(plan.policy, Policy.load(backend, read, await fittingOptions(plan, settings, read, backend.name)));
   return new Host({
@@ -58,6 +61,7 @@ export function nodeHost({ plan, source, files, store, post, onStep }: NodeRunOp
     openReplicas: async () => [],
     load,
     source,
+    ...(scorer ? { scorer } : {}),
     ...(onStep ? { onStep } : {}),
     filesOf: () => files,
     filesAtHand: true,

@@ -58,7 +58,7 @@ describe("terms of one's own", () => {
     );
     const failed = (): unknown =>
       scoreResponse(text, "8", config, undefined, undefined, () => ({ half: { error: "it threw: no luck" } }));
-    expect(failed).toThrow('reward term "half": column 1: it threw: no luck');
+    expect(failed).toThrow('reward term "half": it threw: no luck');
   });
 });
 

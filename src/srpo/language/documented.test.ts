@@ -21,6 +21,10 @@ test("every function, with its parameters and meaning", () => {
   expect(page).toContain(rows.join("\n"));
 });
 
+test("the example of a reward file, as it is in the repository", () => {
+  expect(page).toContain(`\`\`\`ts\n${readFileSync("docs/examples/my-reward.ts", "utf8")}\`\`\``);
+});
+
 test("its run file holds expressions", () => {
   const expressions = [...page.matchAll(/"expression": ("(?:[^"\\]|\\.)*")/g)].map(([, text = ""]) => JSON.parse(text));
   expect(expressions.length).toBeGreaterThanOrEqual(3);

@@ -12,12 +12,12 @@ import { FACTS, type RewardFacts, type Value } from "./rewardFacts";
 /** Characters that one term may read of one response, each counted once per character searched for. */
 export const MAX_TEXT_WORK = 50_000_000;
 
-/** An expression has no value for a response; `column` counts characters from 1. */
+/** An expression has no value for a response; `column` counts characters from 1, null: the fault is not in it. */
 export class EvaluationError extends Error {
   override readonly name = "EvaluationError";
 
-  constructor(reason: string, column: number) {
-    super(`column ${column}: ${reason}`);
+  constructor(reason: string, column: number | null) {
+    super(column === null ? reason : `column ${column}: ${reason}`);
   }
 }
 
@@ -118,7 +118,7 @@ class Evaluation {
     if (value === undefined)
       throw new EvaluationError(`no reward file gave "${name}"; start the runner with --reward`, start + 1);
     if (typeof value === "number") return value;
-    throw new EvaluationError(value.error, start + 1);
+    throw new EvaluationError(value.error, null);
   }
 
   /** NaN ends the evaluation where it arises: a comparison would turn it into an ordinary "no". */
