@@ -10,6 +10,7 @@ const { visit } = visitors({ webgpu: true });
 
 interface PreparedFile {
   readonly samples: readonly {
+    readonly text: string;
     readonly score: {
       readonly terms: Readonly<
         Record<"format" | "accuracy" | "effectiveness" | "reflectionFormat" | "lengthWeighted" | "total", number>
@@ -82,5 +83,51 @@ describe("moving a reward weight", () => {
       samples.map(({ score }) => written(score.terms.total)),
     );
     expect(await page.getByRole("main").innerText()).not.toContain("Numbers with the new reward weights");
+  });
+
+  test("and so does a reward term that the visitor writes; a fault is named with its column", async () => {
+    const { samples } = JSON.parse(readFileSync("public/prepared.json", "utf8")) as PreparedFile;
+    const playground = await visit({
+      settings: null,
+      before: (page) =>
+        page.context().route("**/policies/**/model.safetensors", () => {
+          /* never answered */
+        }),
+    });
+    const { page, table } = playground;
+    await playground.until("the prepared group", async () => (await table.count()) === 1);
+    const totals = async (): Promise<string[]> =>
+      Promise.all(
+        (await playground.rewards.all()).map(
+          async (each) => /total reward ([−\d.]+)/.exec((await each.getAttribute("aria-label")) ?? "")?.[1] ?? "",
+        ),
+      );
+    const shipped = samples.map(({ score }) => score.terms.total);
+
+    await playground.button("Add a term").click();
+    const expression = page.getByRole("textbox", { name: "Expression of own1" });
+    const weight = page.getByRole("slider", { name: /^Weight/ });
+    await weight.fill("0.5");
+    await expression.fill("lenght / 10");
+    await page.getByText('column 1: there is no fact "lenght"; did you mean "length"?').waitFor();
+
+    // Typed, its values are shown; put to use, the table is scored again.
+    await expression.fill("words(text) / 10");
+    const words = samples.map(({ text }) => text.split(/\s+/).filter(Boolean).length / 10);
+    const values = page.getByRole("list", { name: "Value for each response" }).getByRole("listitem");
+    expect(await values.allInnerTexts()).toEqual(words.map((value) => String(Number(value.toFixed(3)))));
+    await expression.press("Enter");
+    expect(await totals()).toEqual(shipped.map((total, row) => written(total + 0.5 * (words[row] ?? 0))));
+    expect(page.url(), "nothing is in the address until the link is copied").not.toContain("words");
+
+    await expression.fill("log(first.right - 1)");
+    await expression.press("Enter");
+    await page
+      .getByText(/^Not scored\. reward term "own1": column 1: /)
+      .first()
+      .waitFor();
+
+    await playground.button("Remove your term own1").click();
+    expect(await totals()).toEqual(shipped.map(written));
   });
 });

@@ -23,6 +23,7 @@ const STATES = [
   "rollout",
   "score",
   "moved",
+  "ownTerms",
   "wasm",
   "lost",
   "refused",
@@ -39,7 +40,7 @@ const STATES = [
   "snapshot",
 ] as const;
 /** Pictured in every size and theme; the others once. */
-const EVERYWHERE: readonly string[] = ["first", "grpo", "sft", "help"];
+const EVERYWHERE: readonly string[] = ["first", "grpo", "sft", "help", "ownTerms"];
 const PHONE_ONLY: readonly string[] = ["sheet"];
 
 const { values, positionals } = parseArgs({

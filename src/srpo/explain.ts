@@ -47,7 +47,8 @@ export function explainTerm(
   config: RewardConfig,
   grader: GraderName = graderOf(config.variant),
 ): Explanation {
-  const terms = rewardTerms(facts, config, grader);
+  // Without terms of one's own: one of them may have no value here, and none changes a built-in term.
+  const terms = rewardTerms(facts, { ...config, customTerms: [] }, grader);
   switch (term) {
     case "format":
       return explainFormat(facts, config, terms);

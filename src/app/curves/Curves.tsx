@@ -25,6 +25,8 @@ export function Curves() {
   const drawn = stage === "sft" ? "sft" : "grpo";
   const mine = useMemo(() => rows.filter((row) => row.stage === drawn), [rows, drawn]);
   const held = useMemo(() => evaluations.filter((evaluation) => evaluation.stage === drawn), [evaluations, drawn]);
+  const reward = useRun((state) => state.wanted.reward);
+  const curves = useMemo(() => curvesOf(drawn, reward, mine), [drawn, reward, mine]);
   const first = mine[0]?.step ?? 0;
   const last = mine.at(-1)?.step ?? 1;
   // One or two steps stand apart from the frame, so that their dots are whole.
@@ -53,7 +55,7 @@ export function Curves() {
         </button>
       </p>
       <div className="curve-grid">
-        {curvesOf(drawn).map((curve) => (
+        {curves.map((curve) => (
           <CurveCard key={curve.title} curve={curve} rows={mine} span={span} evaluations={held} />
         ))}
       </div>

@@ -1,6 +1,6 @@
 /** The page's curves: metrics, order, colours and axes. */
-import type { Stage, StepMetrics } from "../../worker/protocol";
-import { number, percent } from "../state/words";
+import type { Settings, Stage, StepMetrics } from "../../worker/protocol";
+import { customHue, number, percent } from "../state/words";
 
 export type MetricKey = Exclude<keyof StepMetrics, "step" | "stage">;
 
@@ -33,6 +33,8 @@ const decimals =
     number(value, digits);
 const tokens = (value: number): string => number(value, 1);
 
+const TERMS_TITLE = "Reward by term";
+
 const GRPO: readonly Curve[] = [
   {
     title: "Right answers",
@@ -62,7 +64,7 @@ const GRPO: readonly Curve[] = [
     ],
   },
   {
-    title: "Reward by term",
+    title: TERMS_TITLE,
     unit: "mean",
     kind: "lines",
     size: "large",
@@ -179,5 +181,32 @@ const SFT: readonly Curve[] = [
   },
 ];
 
-/** The base stage does not train: it shows the GRPO curves, empty or from earlier steps. */
-export const curvesOf = (stage: Stage): readonly Curve[] => (stage === "sft" ? SFT : GRPO);
+/** Drawn only where responses were left without a score. */
+const FAILED: Curve = {
+  title: "Not scored",
+  unit: "responses of a step",
+  kind: "lines",
+  size: "small",
+  fromZero: true,
+  show: decimals(0),
+  series: [{ key: "score/failed", label: "", hue: "var(--spoilt)" }],
+};
+
+/**
+ * The curves of a stage, with the reward terms of one's own beside the built-in ones. The base stage does not train: it
+ * shows the GRPO curves, empty or from earlier steps.
+ */
+export function curvesOf(
+  stage: Stage,
+  { customTerms }: Pick<Settings["reward"], "customTerms">,
+  rows: readonly StepMetrics[],
+): readonly Curve[] {
+  if (stage === "sft") return SFT;
+  const own = customTerms.map(
+    ({ name }, at): Series => ({ key: `rewards/${name}`, label: name, hue: customHue(at), dash: "2 2" }),
+  );
+  const curves = GRPO.map((curve) =>
+    curve.title === TERMS_TITLE && own.length > 0 ? { ...curve, series: [...curve.series, ...own] } : curve,
+  );
+  return rows.some((row) => (row["score/failed"] ?? 0) > 0) ? [...curves, FAILED] : curves;
+}

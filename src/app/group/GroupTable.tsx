@@ -75,6 +75,7 @@ const EMPTY = {
   facts: null,
   terms: null,
   parts: null,
+  error: null,
   advantage: null,
   ghostTotal: null,
   ghostAdvantage: null,

@@ -1,9 +1,14 @@
 /** The total reward as stacked terms from a zero line; negative terms are to its left. */
-import { explainTerm, explainTotal, type Explanation as MethodExplanation } from "../../srpo/explain";
+import {
+  explainCustomTerm,
+  explainTerm,
+  explainTotal,
+  type Explanation as MethodExplanation,
+} from "../../srpo/explain";
 import type { RewardConfig } from "../../srpo/types";
 import { type Explanation, hideWhy, showWhy, Why } from "../parts/Why";
 import type { ShownRow } from "../state/rescoring";
-import { number, signed, TERMS } from "../state/words";
+import { number, signed, termsOf } from "../state/words";
 
 /** Ends of the axis of one table, in reward. */
 export interface RewardScale {
@@ -11,7 +16,7 @@ export interface RewardScale {
   readonly max: number;
 }
 
-/** The range that the weights allow, so bars keep their scale from group to group. */
+/** The range that the weights allow and the rows need, so bars keep their scale from group to group. */
 export function rewardScale(reward: RewardConfig, rows: readonly ShownRow[]): RewardScale {
   const { kept, fixed, spoilt, stillWrong } = reward.effectiveness;
   const weight = reward.effectivenessWeight;
@@ -20,7 +25,9 @@ export function rewardScale(reward: RewardConfig, rows: readonly ShownRow[]): Re
     Math.max(reward.accuracyWeight + weight * kept, weight * fixed) +
     reward.reflectionFormatWeight +
     reward.lengthWeight;
-  const seen = rows.flatMap((row) => [row.terms?.total ?? 0, row.ghostTotal ?? 0]);
+  const stacked = (row: ShownRow, sign: 1 | -1): number =>
+    Object.values(row.parts ?? {}).reduce((sum, part) => sum + sign * Math.max(0, sign * part), 0);
+  const seen = rows.flatMap((row) => [row.terms?.total ?? 0, row.ghostTotal ?? 0, stacked(row, 1), stacked(row, -1)]);
   return { min: Math.min(0, weight * spoilt, weight * stillWrong, ...seen), max: Math.max(0.5, best, ...seen) };
 }
 
@@ -45,15 +52,15 @@ export function RewardBar({ shown: { facts, terms, parts, ghostTotal }, reward, 
   const at = (value: number): string => share(value - scale.min);
   let up = 0;
   let down = 0;
-  const segments = TERMS.flatMap(({ key, label, symbol }) => {
-    const value = parts[key];
+  const segments = termsOf(reward).flatMap((term) => {
+    const value = parts[term.key] ?? 0;
     if (Math.abs(value) < 1e-9) return [];
     const start = value > 0 ? up : down + value;
     if (value > 0) up += value;
     else down += value;
-    return [{ key, label, symbol, value, start }];
+    return [{ term, value, start }];
   });
-  const spoken = segments.map(({ label, value }) => `${label} ${signed(value)}`).join(", ");
+  const spoken = segments.map(({ term: { label }, value }) => `${label} ${signed(value)}`).join(", ");
   return (
     <div className="reward">
       <div
@@ -64,13 +71,19 @@ export function RewardBar({ shown: { facts, terms, parts, ghostTotal }, reward, 
         }}
       >
         <i className="reward-zero" style={{ left: at(0) }} />
-        {segments.map(({ key, label, symbol, value, start }) => (
+        {segments.map(({ term, value, start }) => (
           <i
-            key={key}
-            className={`reward-part term-${key}${value < 0 ? " is-negative" : ""}`}
+            key={term.key}
+            className={`reward-part ${term.colour}${value < 0 ? " is-negative" : ""}`}
             style={{ left: at(start), width: share(Math.abs(value)) }}
             onPointerEnter={(event) =>
-              showWhy(titled(`${label} · ${symbol}`, explainTerm(key, facts, reward)), event.currentTarget)
+              showWhy(
+                titled(
+                  `${term.label} · ${term.symbol}`,
+                  term.custom ? explainCustomTerm(term.custom, facts, reward) : explainTerm(term.key, facts, reward),
+                ),
+                event.currentTarget,
+              )
             }
           />
         ))}

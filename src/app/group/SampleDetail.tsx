@@ -2,18 +2,32 @@
  * The opened row: the full response with its tags, its format errors, why each answer is right or wrong, and the
  * reason for every term.
  */
-import { explainTerm } from "../../srpo/explain";
+import { explainCustomTerm, explainTerm } from "../../srpo/explain";
+import type { ResponseFacts } from "../../srpo/facts";
+import { RewardTermError } from "../../srpo/language/customTerms";
 import { graderOf } from "../../srpo/reward";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import { type ShownRow, scoreOf } from "../state/rescoring";
 import { wholeOf } from "../state/tokens";
-import { number, TERMS } from "../state/words";
+import { number, type ShownTerm, termsOf } from "../state/words";
 import { Tokens } from "./Tokens";
 
 const ANSWERS = [
   { which: "first", label: "First answer" },
   { which: "refined", label: "Refined answer" },
 ] as const;
+
+/** Why a term is what it is, or why it has no value. */
+function sentenceOf(term: ShownTerm, facts: ResponseFacts, reward: Settings["reward"]): string {
+  if (!term.custom) return explainTerm(term.key, facts, reward).sentence;
+  try {
+    const { substituted, sentence } = explainCustomTerm(term.custom, facts, reward);
+    return `${sentence} ${substituted}`;
+  } catch (error) {
+    if (error instanceof RewardTermError) return `No value: ${error.reason}.`;
+    throw error;
+  }
+}
 
 interface SampleDetailProps {
   readonly sample: SampleRecord;
@@ -62,13 +76,13 @@ export function SampleDetail({ sample, shown: { facts }, row, settings }: Sample
         )}
         {facts && (
           <dl className="detail-terms">
-            {TERMS.map(({ key, label }) => (
-              <div key={key}>
+            {termsOf(settings.reward).map((term) => (
+              <div key={term.key}>
                 <dt>
-                  <i className={`swatch term-${key}`} aria-hidden="true" />
-                  {label}
+                  <i className={`swatch ${term.colour}`} aria-hidden="true" />
+                  {term.label}
                 </dt>
-                <dd>{explainTerm(key, facts, settings.reward).sentence}</dd>
+                <dd>{sentenceOf(term, facts, settings.reward)}</dd>
               </div>
             ))}
           </dl>

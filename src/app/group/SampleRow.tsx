@@ -24,7 +24,7 @@ export interface RowProps {
 export function SampleRow({ sample, shown, row, totals, settings, scale, reach }: RowProps) {
   const [open, setOpen] = useState(false);
   const score = scoreOf(sample);
-  const error = errorOf(sample);
+  const error = shown.error;
   const { grpo } = settings;
   const broken = score !== null && !score.wellFormed;
   // Only a closed answer block is graded: an unclosed one gets no mark, and the chip says so.
@@ -79,7 +79,8 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
         </td>
         {error !== null ? (
           <td className="cell-error" colSpan={4}>
-            <strong>Not scored.</strong> {error} It is not used in this step.
+            <strong>Not scored.</strong> {error.replace(/\.?$/, ".")}{" "}
+            {errorOf(sample) === null ? "Training would leave it out." : "It is not used in this step."}
           </td>
         ) : (
           <>

@@ -1,9 +1,10 @@
-/** The reward: a slider for every term, the tiers of I_eff, and the scorer variant. */
+/** The reward: a slider for every term, the tiers of I_eff, the scorer variant, and terms of one's own. */
 import { type RewardVariant, TRANSITIONS } from "../../srpo/types";
 import { defaultSettings } from "../../worker/protocol";
 import { Slider } from "../parts/Slider";
 import { usePlayground, useRun } from "../state/hooks";
 import { signed, TRANSITION_WORDS } from "../state/words";
+import { OwnTerms } from "./OwnTerms";
 
 const VARIANTS: Readonly<Record<RewardVariant, { readonly label: string; readonly what: string }>> = {
   paper: { label: "the paper's", what: "Each term as the paper defines it." },
@@ -23,14 +24,16 @@ export function RewardKnobs() {
   const stage = useRun((state) => state.stage);
   const original = defaultSettings.reward;
   const set = (patch: Partial<typeof reward>): void => playground.configure({ reward: patch });
-  const changed = JSON.stringify(reward) !== JSON.stringify(original);
+  // Terms of one's own have no default to go back to: each is removed by itself.
+  const defaults = { ...original, customTerms: reward.customTerms };
+  const changed = JSON.stringify(reward) !== JSON.stringify(defaults);
   const own = reward.variant === "paper";
   return (
     <section className="knobs" aria-labelledby="rewarded">
       <div className="knobs-head">
         <h2 id="rewarded">What is rewarded</h2>
         {changed && (
-          <button type="button" className="text-button" onClick={() => set(original)}>
+          <button type="button" className="text-button" onClick={() => set(defaults)}>
             Defaults
           </button>
         )}
@@ -126,6 +129,7 @@ export function RewardKnobs() {
         </select>
       </label>
       {!own && <p className="knob-note">{VARIANTS[reward.variant].what}</p>}
+      <OwnTerms />
     </section>
   );
 }

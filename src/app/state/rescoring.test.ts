@@ -1,10 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { REWARD_VARIANTS } from "../../srpo/types";
+import type { SampleRecord } from "../../worker/protocol";
 import { defaultSettings, overlay } from "../../worker/protocol";
 import { group } from "../testing/fixture";
-import { rescore } from "./rescoring";
+import { factsOf, rescore } from "./rescoring";
 
 const scored = group({ seed: 5, skill: 0.3, groupSize: 8, phase: "update", reward: defaultSettings.reward });
+
+function sampleAt(row: number): SampleRecord {
+  const sample = scored.samples[row];
+  if (sample === undefined) throw new Error(`The fixture has no row ${row}.`);
+  return sample;
+}
 
 describe("re-scoring the group on show", () => {
   test("under unchanged weights gives what training used, and no ghosts", () => {
@@ -51,6 +58,50 @@ describe("re-scoring the group on show", () => {
     }
   });
 
+  describe("with terms of one's own", () => {
+    const withTerm = (expression: string, weight = 1) =>
+      overlay(defaultSettings, { reward: { customTerms: [{ name: "own", expression, weight }] } });
+
+    test("adds weight × value to every row", () => {
+      const { rows, moved } = rescore(scored, withTerm("first.right", 0.25));
+      expect(moved).toBe(true);
+      scored.samples.forEach((sample, at) => {
+        if (!sample.score || !("terms" in sample.score)) throw new Error("The fixture scores every row.");
+        const { firstRight, terms } = sample.score;
+        expect(rows[at]?.parts?.own).toBe(firstRight ? 0.25 : 0);
+        expect(rows[at]?.terms?.total).toBeCloseTo(terms.total + (firstRight ? 0.25 : 0), 12);
+      });
+    });
+
+    test("a term without a value leaves its row out, by name", () => {
+      const { rows, totals, normalised } = rescore(scored, withTerm("log(first.right - 0.5)"));
+      scored.samples.forEach((sample, at) => {
+        const right = sample.score && "terms" in sample.score && sample.score.firstRight;
+        expect(rows[at]?.error).toBe(
+          right ? null : 'reward term "own": column 1: log(first.right - 0.5) is not a number here',
+        );
+        expect(totals[at] === null).toBe(!right);
+      });
+      expect(new Set(rows.map(({ error }) => error)).size).toBe(2);
+      expect(normalised?.mean).not.toBeNaN();
+    });
+
+    test("a row whose term failed in training is scored again under another", () => {
+      const facts = factsOf(sampleAt(1));
+      if (facts === null) throw new Error("The fixture scores every row.");
+      const failed = {
+        ...scored,
+        samples: scored.samples.map((sample, at) =>
+          at === 1 ? { ...sample, score: { error: "b, response 2: no value", facts } } : sample,
+        ),
+      };
+      const { rows, moved } = rescore(failed, withTerm("1", 0.5));
+      expect(rows[1]).toMatchObject({ error: null, terms: { custom: { own: 0.5 } } });
+      expect(moved).toBe(true);
+      expect(rescore(failed, withTerm("log(-1)")).rows[1]?.error).toContain("log(-1)");
+    });
+  });
+
   test("all weights at zero make the group flat, with advantages of exactly 0", () => {
     const wanted = overlay(defaultSettings, {
       reward: {
@@ -84,6 +135,6 @@ describe("re-scoring the group on show", () => {
       samples: scored.samples.map((sample, at) => (at === 1 ? { ...sample, score: { error: "unreadable" } } : sample)),
     };
     expect(rescore(broken, defaultSettings).totals[1]).toBeNull();
-    expect(rescore(broken, defaultSettings).rows[1]?.advantage).toBeNull();
+    expect(rescore(broken, defaultSettings).rows[1]).toMatchObject({ advantage: null, error: "unreadable" });
   });
 });

@@ -4,17 +4,20 @@
  */
 import { groupAdvantages } from "../../srpo/advantage";
 import type { ResponseFacts } from "../../srpo/facts";
+import { RewardTermError } from "../../srpo/language/customTerms";
 import { contributions, rewardTerms } from "../../srpo/reward";
-import type { RewardTerms } from "../../srpo/types";
+import type { RewardConfig, RewardTerms } from "../../srpo/types";
 import type { GroupRecord, SampleRecord, SampleScore, Settings } from "../../worker/protocol";
-import { number, type TermKey } from "./words";
+import { number } from "./words";
 
 /** One row under the weights on the sliders. Null parts were not made by the phases so far. */
 export interface ShownRow {
   readonly facts: ResponseFacts | null;
   readonly terms: RewardTerms | null;
   /** What each term adds to the total. */
-  readonly parts: Readonly<Record<TermKey, number>> | null;
+  readonly parts: ReturnType<typeof contributions> | null;
+  /** Why the response has no score under these weights; null where it has one, or is not scored yet. */
+  readonly error: string | null;
   readonly advantage: number | null;
   /** The total and advantage that training used, where they differ from what is shown at the precision shown. */
   readonly ghostTotal: number | null;
@@ -38,6 +41,21 @@ export function errorOf(sample: SampleRecord): string | null {
   return sample.score && "error" in sample.score ? sample.score.error : null;
 }
 
+/** What the response can be scored again from; a term of one's own that failed leaves it too. */
+export function factsOf({ score }: SampleRecord): ResponseFacts | null {
+  return score?.facts ?? null;
+}
+
+/** @returns the terms, or why there are none */
+function termsUnder(facts: ResponseFacts, reward: RewardConfig): RewardTerms | string {
+  try {
+    return rewardTerms(facts, reward);
+  } catch (error) {
+    if (error instanceof RewardTermError) return error.message;
+    throw error;
+  }
+}
+
 /**
  * A ghost that reads like the number beside it would only puzzle: they differ where they are written differently (and
  * not by rounding alone).
@@ -49,19 +67,22 @@ export function rescore(
   { samples, normalised: before }: GroupRecord,
   wanted: Pick<Settings, "reward" | "grpo">,
 ): ShownScores {
-  const facts = samples.map((sample) => scoreOf(sample)?.facts ?? null);
-  const terms = facts.map((each) => each && rewardTerms(each, wanted.reward));
+  const facts = samples.map(factsOf);
+  const scored = facts.map((each) => each && termsUnder(each, wanted.reward));
+  const terms = scored.map((each) => (typeof each === "string" ? null : each));
   const totals = terms.map((each) => each?.total ?? null);
   const now = before ? groupAdvantages(totals, wanted.grpo.preset) : null;
   const rows = samples.map((sample, row): ShownRow => {
     const mine = terms[row] ?? null;
     const trained = scoreOf(sample)?.terms.total;
+    const failed = scored[row];
     const advantage = mine && now ? (now.advantages[row] ?? 0) : null;
     return {
       facts: facts[row] ?? null,
       terms: mine,
       advantage,
       parts: mine && contributions(mine, wanted.reward.variant),
+      error: typeof failed === "string" ? failed : facts[row] ? null : errorOf(sample),
       ghostTotal: mine && trained !== undefined && differs(mine.total, trained) ? trained : null,
       ghostAdvantage:
         advantage !== null && sample.advantage !== undefined && differs(advantage, sample.advantage)
@@ -76,7 +97,8 @@ export function rescore(
     moved: rows.some(({ terms: mine }, row) => {
       const sample = samples[row];
       const trained = sample && scoreOf(sample);
-      return mine !== null && trained != null && Math.abs(mine.total - trained.terms.total) >= 1e-9;
+      if (mine === null || trained == null) return (mine === null) !== (trained == null);
+      return Math.abs(mine.total - trained.terms.total) >= 1e-9;
     }),
   };
 }

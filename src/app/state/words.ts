@@ -1,5 +1,5 @@
 /** The page's words for segments, transitions, reward terms, phases and stages: labels and short explanations. */
-import type { RewardTerms, Segment, Transition } from "../../srpo/types";
+import type { CustomTerm, RewardConfig, RewardTerms, Segment, Transition } from "../../srpo/types";
 import type { Phase, Stage } from "../../worker/protocol";
 
 export const SEGMENTS: readonly { readonly segment: Segment; readonly label: string; readonly short: string }[] = [
@@ -38,7 +38,40 @@ export const TERMS = [
   },
   { key: "length", label: "Length on target", symbol: "α·f_len", value: (terms: RewardTerms) => terms.lengthWeighted },
 ] as const;
-export type TermKey = (typeof TERMS)[number]["key"];
+
+/** A reward term as the page shows it. */
+export type ShownTerm = {
+  readonly label: string;
+  readonly symbol: string;
+  /** The class that colours it, and the colour itself. */
+  readonly colour: string;
+  readonly hue: string;
+} & (
+  | { readonly key: (typeof TERMS)[number]["key"]; readonly custom?: undefined }
+  | { readonly key: string; readonly custom: CustomTerm }
+);
+
+/** The built-in terms, then those of one's own, each in the colour of its place. */
+export function termsOf({ customTerms }: Pick<RewardConfig, "customTerms">): readonly ShownTerm[] {
+  return [
+    ...TERMS.map(
+      ({ key, label, symbol }): ShownTerm => ({ key, label, symbol, colour: `term-${key}`, hue: `var(--term-${key})` }),
+    ),
+    ...customTerms.map(
+      (custom, at): ShownTerm => ({
+        key: custom.name,
+        label: custom.name,
+        symbol: "your own",
+        colour: `term-custom-${at + 1}`,
+        hue: customHue(at),
+        custom,
+      }),
+    ),
+  ];
+}
+
+/** The colour of the term of one's own at a place in their list. */
+export const customHue = (at: number): string => `var(--term-custom-${at + 1})`;
 
 export const PHASE_WORDS: Readonly<Record<Phase, { readonly label: string; readonly what: string }>> = {
   rollout: { label: "Rollout", what: "The policy answers each problem several times." },

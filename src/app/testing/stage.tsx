@@ -127,6 +127,19 @@ const SCENES: Readonly<Record<string, Scene>> = {
         reward: { effectiveness: { kept: 0.6, fixed: 0.1, stillWrong: 0, spoilt: -0.8 }, accuracyWeight: 0.2 },
       }),
   },
+  ownTerms: {
+    script: { stage: "grpo", step: 37 },
+    play: (playground) => {
+      const customTerms = [
+        { name: "second_look", expression: 'transition == "fixed" ? 1 : 0', weight: 0.3 },
+        { name: "wordy", expression: "max(0, reflection.tokens - 10) / 20", weight: -0.4 },
+        { name: "picky", expression: "log(refined.right - 0.5)", weight: 0.1 },
+      ];
+      playground.configure({ reward: { customTerms } });
+      setTimeout(() => document.querySelectorAll<HTMLElement>(".row-toggle")[1]?.click(), 200);
+      setTimeout(() => document.querySelector(".own-term")?.scrollIntoView(), 400);
+    },
+  },
   wasm: { script: { stage: "grpo", step: 12, backend: "wasm" } },
   why: {
     script: { stage: "grpo", step: 37 },

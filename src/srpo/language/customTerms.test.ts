@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { explainCustomTerm, explainTotal } from "../explain";
+import { explainCustomTerm, explainTerm, explainTotal } from "../explain";
 import { contributions, defaultRewardConfig, rewardTerms } from "../reward";
 import { responseFacts, scoreResponse } from "../score";
 import { type CustomTerm, REWARD_VARIANTS, type RewardConfig } from "../types";
@@ -76,8 +76,13 @@ describe("explanations", () => {
     });
     const wordy = { name: "wordy", expression: 'first.right and count(text, "so") == 0', weight: 1 };
     expect(explainCustomTerm(wordy, facts, withTerms(wordy)).substituted).toBe(
-      'wordy = 1 · (yes and count("<think> A = 3 ; C = 5 ; …", "so") == 0) = 1 · 1 = 1',
+      'wordy = 1 · (true and count("<think> A = 3 ; C = 5 ; …", "so") == 0) = 1 · 1 = 1',
     );
+  });
+
+  test("of a built-in term, beside one of one's own that fails", () => {
+    const failing = withTerms({ name: "odd", expression: "log(-1)", weight: 1 });
+    expect(explainTerm("accuracy", facts, failing)).toEqual(explainTerm("accuracy", facts, defaultRewardConfig));
   });
 
   test("of the total, in every variant", () => {

@@ -15,7 +15,7 @@ const SHOWN = 24;
 export function withValues(term: Pick<CustomTerm, "expression">, facts: ResponseFacts, grader: GraderName): string {
   const view = rewardFacts(facts, grader);
   const shown = (value: Value): string => {
-    if (typeof value === "boolean") return value ? "yes" : "no";
+    if (typeof value === "boolean") return String(value);
     if (typeof value === "number") return formatFactor(value);
     const text = value.replaceAll(/\s+/g, " ");
     return text.length > SHOWN ? `"${text.slice(0, SHOWN)}…"` : `"${text}"`;
