@@ -123,7 +123,7 @@ describe("moving a reward weight", () => {
     await expression.fill("log(first.right - 1)");
     await expression.press("Enter");
     await page
-      .getByText(/^Not scored\. reward term "own1": column 1: /)
+      .getByText(/^Not scored\. Your term “own1” has no value: column 1: /)
       .first()
       .waitFor();
 

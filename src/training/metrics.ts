@@ -26,29 +26,11 @@ export function transitionShares(scores: readonly SampleScore[]): Record<Transit
 export function groupMetrics(groups: readonly GroupRecord[]): Omit<StepMetrics, "step" | "stage"> {
   const samples = groups.flatMap((group) => group.samples);
   const scores = samples.map(scoreOf).filter((score) => score !== null);
-  const shares = transitionShares(scores);
   const tokens = samples.reduce((sum, sample) => sum + sample.tokens.length, 0);
-  const termMean = (
-    term: "format" | "accuracy" | "effectiveness" | "reflectionFormat" | "lengthWeighted" | "total",
-  ): number => mean(scores.map((score) => score.terms[term]));
   return {
-    reward: termMean("total"),
-    reward_std: stdOf(scores.map((score) => score.terms.total)),
-    "reward/group_std": mean(groups.map((group) => group.normalised?.std ?? 0)),
-    "rewards/format": termMean("format"),
-    "rewards/accuracy": termMean("accuracy"),
-    "rewards/effectiveness": termMean("effectiveness"),
-    "rewards/reflectionFormat": termMean("reflectionFormat"),
-    "rewards/length": termMean("lengthWeighted"),
-    ...customMeans(scores),
+    ...scoreMetrics(scores),
     "score/failed": samples.length - scores.length,
-    "accuracy/first": mean(scores.map((score) => Number(score.firstRight))),
-    "accuracy/refined": mean(scores.map((score) => Number(score.refinedRight))),
-    "transitions/kept": shares.kept,
-    "transitions/fixed": shares.fixed,
-    "transitions/stillWrong": shares.stillWrong,
-    "transitions/spoilt": shares.spoilt,
-    "format/wellFormed": mean(scores.map((score) => Number(score.wellFormed))),
+    "reward/group_std": mean(groups.map((group) => group.normalised?.std ?? 0)),
     "completions/mean_length": mean(samples.map((sample) => sample.tokens.length)),
     "completions/reflection_length": mean(
       samples.map((sample) => sample.segments.filter((segment) => segment === "reflection").length),
@@ -59,6 +41,32 @@ export function groupMetrics(groups: readonly GroupRecord[]): Omit<StepMetrics, 
       tokens === 0 ? 0 : samples.reduce((sum, sample) => sum + sample.entropies.reduce((a, b) => a + b, 0), 0) / tokens,
     frac_reward_zero_std: mean(groups.map((group) => Number(group.normalised?.flat ?? false))),
     step_tokens: tokens,
+  };
+}
+
+/** Averages over scores; absent where there is none, since 0 would be a result. */
+function scoreMetrics(scores: readonly SampleScore[]): Omit<StepMetrics, "step" | "stage"> {
+  if (scores.length === 0) return {};
+  const shares = transitionShares(scores);
+  const termMean = (
+    term: "format" | "accuracy" | "effectiveness" | "reflectionFormat" | "lengthWeighted" | "total",
+  ): number => mean(scores.map((score) => score.terms[term]));
+  return {
+    reward: termMean("total"),
+    reward_std: stdOf(scores.map((score) => score.terms.total)),
+    "rewards/format": termMean("format"),
+    "rewards/accuracy": termMean("accuracy"),
+    "rewards/effectiveness": termMean("effectiveness"),
+    "rewards/reflectionFormat": termMean("reflectionFormat"),
+    "rewards/length": termMean("lengthWeighted"),
+    ...customMeans(scores),
+    "accuracy/first": mean(scores.map((score) => Number(score.firstRight))),
+    "accuracy/refined": mean(scores.map((score) => Number(score.refinedRight))),
+    "transitions/kept": shares.kept,
+    "transitions/fixed": shares.fixed,
+    "transitions/stillWrong": shares.stillWrong,
+    "transitions/spoilt": shares.spoilt,
+    "format/wellFormed": mean(scores.map((score) => Number(score.wellFormed))),
   };
 }
 

@@ -57,6 +57,14 @@ describe("a reward term of one's own that fails", () => {
     });
   });
 
+  test("logs no reward and no accuracy where every response fails", () => {
+    const metrics = groupMetrics(scored(withTerm("log(-1)")));
+    expect(metrics["score/failed"]).toBe(3);
+    expect(
+      Object.keys(metrics).filter((name) => /^(reward$|reward_|rewards\/|accuracy|transitions)/.test(name)),
+    ).toEqual([]);
+  });
+
   test("is not counted where nothing fails", () => {
     expect(groupMetrics(scored(withTerm("length", 0.01)))["score/failed"]).toBe(0);
     expect(Object.keys(groupMetrics(scored(defaultSettings)))).not.toContain("rewards/own");

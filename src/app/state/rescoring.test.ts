@@ -78,7 +78,7 @@ describe("re-scoring the group on show", () => {
       scored.samples.forEach((sample, at) => {
         const right = sample.score && "terms" in sample.score && sample.score.firstRight;
         expect(rows[at]?.error).toBe(
-          right ? null : 'reward term "own": column 1: log(first.right - 0.5) is not a number here',
+          right ? null : "Your term “own” has no value: column 1: log(first.right - 0.5) is not a number here",
         );
         expect(totals[at] === null).toBe(!right);
       });

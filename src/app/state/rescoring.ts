@@ -51,7 +51,7 @@ function termsUnder(facts: ResponseFacts, reward: RewardConfig): RewardTerms | s
   try {
     return rewardTerms(facts, reward);
   } catch (error) {
-    if (error instanceof RewardTermError) return error.message;
+    if (error instanceof RewardTermError) return `Your term “${error.term}” has no value: ${error.reason}`;
     throw error;
   }
 }
