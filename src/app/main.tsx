@@ -47,7 +47,10 @@ if (token !== null) {
     playground.notify("warning", "The link's settings are not used", `${link.why}. Using the defaults instead.`);
   playground.open(
     { kind: "shipped", name: link.ok ? link.from : DEFAULT_START },
-    { resume: !(link.ok && isFreshLink(location.hash, localStorage)), settings: link.ok ? link.settings : {} },
+    {
+      resume: !(link.ok && isFreshLink(location.hash, localStorage)),
+      ...(link.ok ? { settings: link.settings, recipe: link.recipe } : { settings: {} }),
+    },
   );
 }
 

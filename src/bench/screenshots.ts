@@ -10,7 +10,11 @@ import { type Browser, chromium } from "playwright-core";
 import { createServer, preview } from "vite";
 import { builtPage } from "../runner/serve/buildPage";
 
-const SIZES = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
+const SIZES = {
+  wide: { width: 1440, height: 900 },
+  middle: { width: 1024, height: 800 },
+  phone: { width: 390, height: 844 },
+} as const;
 const THEMES = ["light", "dark"] as const;
 const STATES = [
   "first",
@@ -20,6 +24,12 @@ const STATES = [
   "grpo",
   "late",
   "step1",
+  "several",
+  "changed",
+  "recipes",
+  "recipesSrpo",
+  "refill",
+  "truncated",
   "rollout",
   "score",
   "moved",
@@ -40,7 +50,7 @@ const STATES = [
   "snapshot",
 ] as const;
 /** Pictured in every size and theme; the others once. */
-const EVERYWHERE: readonly string[] = ["first", "grpo", "sft", "help", "ownTerms"];
+const EVERYWHERE: readonly string[] = ["first", "grpo", "sft", "help", "ownTerms", "several", "recipes"];
 const PHONE_ONLY: readonly string[] = ["sheet"];
 
 const { values, positionals } = parseArgs({
@@ -123,7 +133,7 @@ if (values.built) {
   const wanted = values.only?.split(",");
   for (const state of STATES) {
     if (wanted && !wanted.includes(state)) continue;
-    for (const size of ["wide", "phone"] as const) {
+    for (const size of ["wide", "middle", "phone"] as const) {
       for (const theme of THEMES) {
         const usual = PHONE_ONLY.includes(state) ? "phone" : "wide";
         if (!EVERYWHERE.includes(state) && (size !== usual || theme === "dark")) continue;

@@ -43,11 +43,11 @@ export class GroupFeed {
   }
 }
 
-/** The phase before `next`. */
+/** The phase before `next` within a step: a rollout that is not the first refills what scoring left out. */
 export function phaseBefore(next: Phase): Phase {
   switch (next) {
     case "rollout":
-      return "update";
+      return "score";
     case "score":
       return "rollout";
     case "normalise":

@@ -20,9 +20,9 @@ import type { Settings, SettingsPatch } from "../training/settings";
 export { FAMILY_NAMES } from "../tasks/problem";
 export { BACKEND_NAMES } from "../tensor/backend";
 /** The schema of the settings and their defaults travel with the contract: both sides parse with the same one. */
-export { overlay } from "../training/overlay";
+export { isSection, overlay } from "../training/overlay";
 export type { ProblemRecord, SampleRecord, SampleScore } from "../training/records";
-export { STAGES } from "../training/records";
+export { ratioBinKey, STAGES } from "../training/records";
 export { defaultSettings, settingsSchema } from "../training/settings";
 export type {
   DataProgress,

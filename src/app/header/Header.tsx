@@ -26,9 +26,10 @@ export function Header() {
   const theme = useView((state) => state.theme);
   const settings = useRun((state) => state.wanted);
   const start = useRun((state) => state.start);
+  const recipe = useRun((state) => state.recipe);
   const served = useRun((state) => state.served !== null);
   const share = async (): Promise<void> => {
-    const link = `${location.origin}${location.pathname}${encodeLink(settings, start)}`;
+    const link = `${location.origin}${location.pathname}${encodeLink(settings, start, recipe)}`;
     history.replaceState(null, "", link);
     // This browser already has the run: opening or reloading the link resumes it.
     isFreshLink(location.hash, localStorage);
@@ -38,7 +39,7 @@ export function Header() {
         "info",
         "Link copied",
         link.includes("#")
-          ? "It contains the starting policy and the settings that differ from the defaults."
+          ? "It contains the starting policy, the recipe, and what your settings change about it."
           : "All settings are the defaults, so it is the plain address.",
       );
     } catch (error) {

@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { defaultSettings, overlay } from "../../worker/protocol";
 import { decodeLink, encodeLink, isFreshLink } from "./link";
+import { settingsOfRecipe } from "./recipes";
 
 describe("the share link", () => {
   test("is empty for the defaults", () => {
-    expect(encodeLink(defaultSettings, "sft")).toBe("");
-    expect(decodeLink("")).toEqual({ ok: true, settings: {}, from: "sft" });
+    expect(encodeLink(defaultSettings, "sft", "srpo")).toBe("");
+    expect(decodeLink("")).toEqual({ ok: true, settings: {}, from: "sft", recipe: "srpo" });
   });
 
   test("carries only what was changed, and gives the same settings back", () => {
@@ -15,20 +16,45 @@ describe("the share link", () => {
       reward: { effectiveness: { kept: 0.25, fixed: 0.5, stillWrong: 0, spoilt: -1 } },
       grpo: { groupSize: 12 },
     });
-    const link = encodeLink(settings, "sft");
+    const link = encodeLink(settings, "sft", "srpo");
     expect(decodeURIComponent(link)).toBe(
       '#v=1&s={"seed":7,"families":["bars"],"reward":{"effectiveness":{"spoilt":-1}},"grpo":{"groupSize":12}}',
     );
-    expect(decodeLink(link)).toEqual({ ok: true, settings, from: "sft" });
+    expect(decodeLink(link)).toEqual({ ok: true, settings, from: "sft", recipe: "srpo" });
   });
 
   test("says where to start where that is not the default; a folder of one's own stays at backend", () => {
-    expect(encodeLink(defaultSettings, "base")).toBe("#v=1&from=base");
-    expect(decodeLink("#v=1&from=base")).toEqual({ ok: true, settings: defaultSettings, from: "base" });
-    expect(encodeLink(defaultSettings, "own")).toBe("");
+    expect(encodeLink(defaultSettings, "base", "srpo")).toBe("#v=1&from=base");
+    expect(decodeLink("#v=1&from=base")).toEqual({
+      ok: true,
+      settings: defaultSettings,
+      from: "base",
+      recipe: "srpo",
+    });
+    expect(encodeLink(defaultSettings, "own", "srpo")).toBe("");
+  });
+
+  test("names the recipe, and then only what differs from it", () => {
+    const recipe = settingsOfRecipe("grpo");
+    expect(encodeLink(recipe, "sft", "grpo")).toBe("#v=1&recipe=grpo");
+    const settings = overlay(recipe, { grpo: { beta: 0 } });
+    const link = encodeLink(settings, "base", "grpo");
+    expect(decodeURIComponent(link)).toBe('#v=1&from=base&recipe=grpo&s={"grpo":{"beta":0}}');
+    expect(decodeLink(link)).toEqual({ ok: true, settings, from: "base", recipe: "grpo" });
+  });
+
+  test("a link from before there were recipes means what it meant", () => {
+    const old = `#v=1&from=sft&s=${encodeURIComponent('{"reward":{"accuracyWeight":0.2},"grpo":{"clipHigh":0.28}}')}`;
+    expect(decodeLink(old)).toEqual({
+      ok: true,
+      settings: overlay(defaultSettings, { reward: { accuracyWeight: 0.2 }, grpo: { clipHigh: 0.28 } }),
+      from: "sft",
+      recipe: "srpo",
+    });
   });
 
   test.each([
+    ["a recipe that is not known", "#v=1&recipe=ppo", /one of srpo, grpo/],
     ["a start that is not shipped", "#v=1&from=elsewhere", /one of base, sft, srpo/],
     ["another version", "#v=2&s={}", /another version/],
     ["no JSON", "#v=1&s={seed", /no JSON/],

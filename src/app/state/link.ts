@@ -1,10 +1,12 @@
 /**
- * The share link: only what differs from the defaults (settings, and the policy to start from), and a version, in the
- * address after "#".
+ * The share link: only what differs from the defaults (the policy to start from, the recipe, and the settings that
+ * differ from the recipe's), and a version, in the address after "#". Links without a recipe are SRPO's.
  * Read by one schema; a link that does not parse is reported to the visitor and ignored.
  */
 import { z } from "zod";
-import { defaultSettings, overlay, type Settings, type SettingsPatch, settingsSchema } from "../../worker/protocol";
+import { RECIPE_NAMES, type RecipeName } from "../../srpo/recipe";
+import { overlay, type Settings, type SettingsPatch, settingsSchema } from "../../worker/protocol";
+import { DEFAULT_RECIPE, differences, patchOf, settingsOfRecipe } from "./recipes";
 import { DEFAULT_START, SHIPPED, type ShippedName, type Start } from "./start";
 
 export const LINK_VERSION = 1;
@@ -12,34 +14,21 @@ export const LINK_VERSION = 1;
 const linkSchema = z.object({
   v: z.literal(LINK_VERSION, { error: `this link was made by another version (expected v=${LINK_VERSION})` }),
   from: z.enum(SHIPPED, { error: `"from" must be one of ${SHIPPED.join(", ")}` }).default(DEFAULT_START),
+  recipe: z.enum(RECIPE_NAMES, { error: `"recipe" must be one of ${RECIPE_NAMES.join(", ")}` }).default(DEFAULT_RECIPE),
   s: z.record(z.string(), z.unknown()).default({}),
 });
 
-type Tree = { readonly [key: string]: unknown };
-const isTree = (value: unknown): value is Tree => typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** The part of `value` that differs from `base`; undefined when nothing does. Arrays count as one value. */
-function difference(value: Tree, base: Tree): Tree | undefined {
-  const changed = Object.entries(value).flatMap(([key, entry]): [string, unknown][] => {
-    const original = base[key];
-    if (isTree(entry) && isTree(original)) {
-      const inner = difference(entry, original);
-      return inner === undefined ? [] : [[key, inner]];
-    }
-    return JSON.stringify(entry) === JSON.stringify(original) ? [] : [[key, entry]];
-  });
-  return changed.length === 0 ? undefined : Object.fromEntries(changed);
-}
-
 /**
- * "" for the defaults, else e.g. "#v=1&from=base&s=…" with the changed settings as JSON. A folder of one's own cannot
- * be linked to.
+ * "" for the defaults, else e.g. "#v=1&from=base&recipe=grpo&s=…" with what the settings change about the recipe as
+ * JSON. A folder of one's own cannot be linked to.
  */
-export function encodeLink(settings: Settings, start: Start): string {
-  const changed = difference(settings, defaultSettings);
+export function encodeLink(settings: Settings, start: Start, recipe: RecipeName): string {
+  const changes = differences(settings, settingsOfRecipe(recipe));
+  const changed = changes.reduce<object>((patch, { path, value }) => overlay(patch, patchOf(path, value)), {});
   const from = start === DEFAULT_START || start === "own" ? "" : `&from=${start}`;
-  const s = changed === undefined ? "" : `&s=${encodeURIComponent(JSON.stringify(changed))}`;
-  return from + s === "" ? "" : `#v=${LINK_VERSION}${from}${s}`;
+  const named = recipe === DEFAULT_RECIPE ? "" : `&recipe=${recipe}`;
+  const s = changes.length === 0 ? "" : `&s=${encodeURIComponent(JSON.stringify(changed))}`;
+  return from + named + s === "" ? "" : `#v=${LINK_VERSION}${from}${named}${s}`;
 }
 
 /** 128 bits in base64url, as `srpo serve` prints them. */
@@ -68,23 +57,26 @@ export function isFreshLink(hash: string, storage: Pick<Storage, "getItem" | "se
 }
 
 export type DecodedLink =
-  | { readonly ok: true; readonly settings: SettingsPatch; readonly from: ShippedName }
+  | { readonly ok: true; readonly settings: SettingsPatch; readonly from: ShippedName; readonly recipe: RecipeName }
   | { readonly ok: false; readonly why: string };
 
 /**
- * Settings and start of a link. Keys it does not know are dropped, values out of range are refused with the schema's
+ * Settings, start and recipe of a link. Keys it does not know are dropped, values out of range are refused with the schema's
  * words.
  */
 export function decodeLink(hash: string): DecodedLink {
   const query = new URLSearchParams(hash.replace(/^#/, ""));
-  if (!["v", "from", "s"].some((key) => query.has(key))) return { ok: true, settings: {}, from: DEFAULT_START };
+  if (!["v", "from", "recipe", "s"].some((key) => query.has(key)))
+    return { ok: true, settings: {}, from: DEFAULT_START, recipe: DEFAULT_RECIPE };
   try {
     const link = linkSchema.parse({
       v: Number(query.get("v") ?? LINK_VERSION),
       from: query.get("from") ?? undefined,
+      recipe: query.get("recipe") ?? undefined,
       s: JSON.parse(query.get("s") ?? "{}") as unknown,
     });
-    return { ok: true, settings: settingsSchema.parse(overlay(defaultSettings, link.s)), from: link.from };
+    const { from, recipe } = link;
+    return { ok: true, settings: settingsSchema.parse(overlay(settingsOfRecipe(recipe), link.s)), from, recipe };
   } catch (error) {
     return {
       ok: false,

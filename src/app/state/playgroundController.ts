@@ -3,6 +3,7 @@
  * advances through the stages: base → reflection SFT → GRPO. Entering a later stage keeps the current weights; entering
  * an earlier one starts again from the base.
  */
+import { RECIPES, type RecipeName } from "../../srpo/recipe";
 import type { CommandBody } from "../../worker/client";
 import {
   type Event,
@@ -17,6 +18,7 @@ import type { TrainingClient } from "./client";
 import { lookBack } from "./groups";
 import { createLive, type Live } from "./live";
 import { PendingSettings } from "./pendingSettings";
+import { decided, type RecipeChange, undone, withRecipe } from "./recipes";
 import { type Backend, dismiss, type Notice, notify } from "./run";
 import { RunCursor } from "./runCursor";
 import { StageFlow } from "./stageFlow";
@@ -29,7 +31,13 @@ export interface PlaygroundController {
   readonly live: Live & { flush(): void };
   open(
     source: PolicySource,
-    options?: { readonly backend?: Backend | null; readonly resume?: boolean; readonly settings?: SettingsPatch },
+    options?: {
+      readonly backend?: Backend | null;
+      readonly resume?: boolean;
+      readonly settings?: SettingsPatch;
+      /** What the settings are a change of. */
+      readonly recipe?: RecipeName;
+    },
   ): void;
   togglePlay(): void;
   /** Play at the selected speed; also while playing, to change the speed. */
@@ -43,6 +51,10 @@ export interface PlaygroundController {
   evaluate(problems: number): void;
   restore(snapshot: string): void;
   configure(patch: SettingsPatch): void;
+  /** Set everything that a recipe decides to its values. */
+  follow(recipe: RecipeName): void;
+  /** Take one change of the recipe back. */
+  undo(change: RecipeChange): void;
   exportPolicy(): void;
   loseDevice(): void;
   /** Take control of a served run that several tabs show. */
@@ -142,7 +154,7 @@ export function createPlayground({
 
   const playground: PlaygroundController = {
     live,
-    open(from, { backend = null, resume = false, settings } = {}) {
+    open(from, { backend = null, resume = false, settings, recipe } = {}) {
       client.renew(newRun());
       flow.stay();
       flow.enterLater(null);
@@ -155,11 +167,14 @@ export function createPlayground({
         progress: null,
         opened: null,
         start,
+        recipe: recipe ?? state.recipe,
         stage: stageOf(start),
         step: 0,
         running: null,
         done: null,
+        draws: 0,
         secondsPerStep: null,
+        truncated: false,
         snapshots: [],
         playing: false,
         wanted: settings ? overlay(state.wanted, settings) : state.wanted,
@@ -235,6 +250,16 @@ export function createPlayground({
       }
       live.run.change((state) => ({ ...state, wanted: overlay(state.wanted, patch) }));
       pending.add(patch);
+    },
+    follow(recipe) {
+      const { wanted, stage, step } = live.run.store.getState();
+      live.run.change((state) => ({ ...state, recipe }));
+      playground.configure(decided(withRecipe(wanted, recipe)));
+      if (stage === "grpo" && step > 0)
+        playground.notify("info", `${RECIPES[recipe].title} from the next step`, "Weights, data and step stay.");
+    },
+    undo(change) {
+      playground.configure(decided(undone(live.run.store.getState().wanted, change)));
     },
     exportPolicy() {
       send({ type: "export" });

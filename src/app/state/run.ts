@@ -3,6 +3,8 @@
  * events; the page shows what the worker reported and infers nothing.
  */
 
+import { isTruncated } from "../../srpo/explainStep";
+import type { RecipeName } from "../../srpo/recipe";
 import {
   defaultSettings,
   type Event,
@@ -11,7 +13,9 @@ import {
   type Settings,
   type SnapshotInfo,
   type Stage,
+  type StepMetrics,
 } from "../../worker/protocol";
+import { DEFAULT_RECIPE, nearestRecipe } from "./recipes";
 import { DEFAULT_START, type Start, stageOf } from "./start";
 
 type Opened = Extract<Event, { type: "opened" }>;
@@ -42,6 +46,8 @@ export interface RunState {
   readonly settings: Settings;
   /** The settings on the controls; differ from `settings` until the worker confirms. */
   readonly wanted: Settings;
+  /** The recipe that the controls' settings are a change of. */
+  readonly recipe: RecipeName;
   /** The policy that the run started from, or will start from while it opens. */
   readonly start: Start;
   readonly stage: Stage;
@@ -52,7 +58,11 @@ export interface RunState {
   readonly running: Phase | null;
   /** The last finished phase of this step. */
   readonly done: Phase | null;
+  /** Rollouts of this step, the current one included: a refill of the filter rolls out again. */
+  readonly draws: number;
   readonly secondsPerStep: number | null;
+  /** In the last step every response ran into the length limit. */
+  readonly truncated: boolean;
   readonly snapshots: readonly SnapshotInfo[];
   readonly notices: readonly Notice[];
   readonly nextNotice: number;
@@ -65,13 +75,16 @@ export const initialRun: RunState = {
   served: null,
   settings: defaultSettings,
   wanted: defaultSettings,
+  recipe: DEFAULT_RECIPE,
   start: DEFAULT_START,
   stage: stageOf(DEFAULT_START),
   step: 0,
   playing: false,
   running: null,
   done: null,
+  draws: 0,
   secondsPerStep: null,
+  truncated: false,
   snapshots: [],
   notices: [],
   nextNotice: 1,
@@ -81,6 +94,7 @@ export const PHASES: readonly Phase[] = ["rollout", "score", "normalise", "updat
 
 const LOST = "The device was lost";
 const CONNECTION_LOST = "Connection to the runner lost";
+const TRUNCATED = "Every response was truncated";
 
 /** Whether this tab can control the run now. */
 export const canSteer = ({ status, served }: RunState): boolean =>
@@ -119,6 +133,20 @@ function pace(before: number | null, seconds: number | undefined): number | null
   return before === null ? seconds : 0.7 * before + 0.3 * seconds;
 }
 
+/** Say once, until a step is different again, that every response ran into the length limit. */
+function withTruncation(state: RunState, metrics: StepMetrics): RunState {
+  const truncated = isTruncated(metrics);
+  if (truncated === state.truncated) return state;
+  if (!truncated) return { ...state, truncated, notices: state.notices.filter(({ title }) => title !== TRUNCATED) };
+  return notify(
+    { ...state, truncated },
+    "warning",
+    TRUNCATED,
+    `In step ${metrics.step} no response ended before the length limit, so there is no refined answer to reward. Raise ` +
+      "“Max response tokens” under More.",
+  );
+}
+
 export function reduceRun(state: RunState, event: Event): RunState {
   switch (event.type) {
     case "progress":
@@ -149,6 +177,8 @@ export function reduceRun(state: RunState, event: Event): RunState {
         served,
         settings,
         wanted: settings,
+        // A stored run says its settings, not what they were called.
+        recipe: resumed || served !== null ? nearestRecipe(settings, state.recipe) : state.recipe,
         start,
         stage,
         step,
@@ -179,28 +209,32 @@ export function reduceRun(state: RunState, event: Event): RunState {
       return { ...notified, served: { ...state.served, steering: event.steering } };
     }
     // A watching tab shows the settings of the steering one.
-    case "configured":
-      return {
-        ...state,
-        settings: event.settings,
-        wanted: state.served?.steering === false ? event.settings : state.wanted,
-      };
+    case "configured": {
+      if (state.served?.steering !== false) return { ...state, settings: event.settings };
+      const recipe = nearestRecipe(event.settings, state.recipe);
+      return { ...state, settings: event.settings, wanted: event.settings, recipe };
+    }
     case "playing":
       return { ...state, playing: event.playing, running: event.playing ? state.running : null };
     case "stage":
       return { ...state, stage: event.stage, step: event.step, running: null, done: null, secondsPerStep: null };
     case "phaseStarted":
-      return { ...state, running: event.phase, done: event.phase === "rollout" ? null : state.done };
+      if (event.phase !== "rollout") return { ...state, running: event.phase };
+      // After scoring, a rollout refills the same step.
+      return { ...state, running: "rollout", done: null, draws: state.done === "score" ? state.draws + 1 : 1 };
     case "phase":
       return { ...state, running: null, done: event.phase };
     case "stepped":
-      return {
-        ...state,
-        step: event.metrics.step,
-        stage: event.metrics.stage,
-        running: null,
-        secondsPerStep: pace(state.secondsPerStep, event.metrics.step_time),
-      };
+      return withTruncation(
+        {
+          ...state,
+          step: event.metrics.step,
+          stage: event.metrics.stage,
+          running: null,
+          secondsPerStep: pace(state.secondsPerStep, event.metrics.step_time),
+        },
+        event.metrics,
+      );
     case "snapshots":
       return { ...state, snapshots: event.snapshots };
     case "restored": {

@@ -38,7 +38,7 @@ function joined(steering: boolean, change: Partial<Opened> = {}): void {
     step: 2,
     resumed: true,
     start: "own",
-    history: [metricsAt("grpo", 1), metricsAt("grpo", 2)],
+    history: [metricsAt("grpo", 1, defaultSettings.grpo), metricsAt("grpo", 2, defaultSettings.grpo)],
     served: { policy: "models/7b", data: null, steering },
     ...change,
   });

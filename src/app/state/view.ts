@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import { createStore } from "zustand/vanilla";
+import type { RecipeName } from "../../srpo/recipe";
 
 export const SPEEDS = [
   { name: "slow", label: "Slow motion", delay: 1200 },
@@ -21,6 +22,8 @@ export interface ViewState extends Taste {
   readonly help: boolean;
   /** The sheet of knobs on a narrow screen. */
   readonly sheet: boolean;
+  /** The recipe on show in the dialog of recipes; null: closed. */
+  readonly recipes: RecipeName | null;
   /** Step under the cursor, shared by all charts; null without a cursor. */
   readonly cursor: number | null;
 }
@@ -41,7 +44,13 @@ function readTaste(): Taste {
   }
 }
 
-export const view = createStore<ViewState>(() => ({ ...readTaste(), help: false, sheet: false, cursor: null }));
+export const view = createStore<ViewState>(() => ({
+  ...readTaste(),
+  help: false,
+  sheet: false,
+  recipes: null,
+  cursor: null,
+}));
 
 export function setTaste(taste: Partial<Taste>): void {
   view.setState(taste);

@@ -52,6 +52,8 @@ export class ScriptedClient implements TrainingClient {
   private stage: Stage;
   private step: number;
   private phase: Phase | null = null;
+  /** The step under way has rolled out a second time. */
+  private refilled = false;
   private playing = false;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private history: StepMetrics[] = [];
@@ -201,7 +203,7 @@ export class ScriptedClient implements TrainingClient {
       this.emit({ type: "progress", what: stuck, done: 3, total: 7 });
       return;
     }
-    this.history = historyTo(this.stage, this.step);
+    this.history = historyTo(this.stage, this.step, this.settings.grpo);
     this.emit({
       type: "opened",
       backend,
@@ -271,12 +273,10 @@ export class ScriptedClient implements TrainingClient {
       }, pace / 2);
       return;
     }
-    const at = this.phase === null || this.phase === "update" ? 0 : PHASES.indexOf(this.phase) + 1;
-    const phase = PHASES[at] ?? "rollout";
-    if (phase === "rollout") this.step += 1;
-    this.emit({ type: "phaseStarted", phase, step: this.step });
-    this.step -= 1;
+    const phase = this.nextPhase();
+    this.emit({ type: "phaseStarted", phase, step: this.step + 1 });
     this.later(() => {
+      if (phase === "rollout") this.refilled = this.phase === "score";
       this.phase = phase;
       this.emit({ type: "phase", phase, step: this.step + 1, groups: this.groups(phase) });
       if (phase === "update") this.finishStep();
@@ -284,9 +284,17 @@ export class ScriptedClient implements TrainingClient {
     }, pace);
   }
 
+  /** A step with refills rolls out twice. */
+  private nextPhase(): Phase {
+    const { refills } = this.settings.grpo;
+    if (this.phase === null || this.phase === "update") return "rollout";
+    if (this.phase === "score" && refills > 0 && !this.refilled) return "rollout";
+    return PHASES[PHASES.indexOf(this.phase) + 1] ?? "rollout";
+  }
+
   private finishStep(): void {
     this.step += 1;
-    const metrics = metricsAt(this.stage, this.step);
+    const metrics = metricsAt(this.stage, this.step, this.settings.grpo);
     this.history.push(metrics);
     this.emit({ type: "stepped", metrics });
     if (this.step % 25 === 0) {

@@ -1,11 +1,13 @@
 /** Invented records for the scripted client: smooth learning curves with a little noise, SFT examples, snapshots. */
-import type {
-  DataProgress,
-  EvaluationRecord,
-  ReflectionExample,
-  SnapshotInfo,
-  Stage,
-  StepMetrics,
+import {
+  type DataProgress,
+  type EvaluationRecord,
+  type ReflectionExample,
+  ratioBinKey,
+  type Settings,
+  type SnapshotInfo,
+  type Stage,
+  type StepMetrics,
 } from "../../worker/protocol";
 import { barProblem, random } from "./fixture";
 
@@ -13,8 +15,40 @@ import { barProblem, random } from "./fixture";
 export const skillAt = (stage: Stage, step: number): number =>
   stage === "base" ? 0.1 : stage === "sft" ? 0.2 : 0.25 + 0.7 * (1 - Math.exp(-step / 45));
 
-/** Metrics of one step. */
-export function metricsAt(stage: Stage, step: number): StepMetrics {
+/** Shares of the ratio histogram's bins after several updates. */
+const MOVED = [0, 0, 0.012, 0.055, 0.09, 0.11, 0.386, 0.13, 0.11, 0.07, 0.034, 0.003, 0] as const;
+
+/** What a step's updates, filter and KL add to its metrics. */
+function methodMetrics(grpo: Settings["grpo"], kl: number): Partial<StepMetrics> {
+  const updates = grpo.updatesPerRollout * grpo.epochs;
+  const several = {
+    "clip_ratio/low_mean": 0.004,
+    "clip_ratio/high_mean": 0.031,
+    ppo_kl: 0.0021,
+    "ratio/min": 0.71,
+    "ratio/max": 1.43,
+    ...Object.fromEntries(MOVED.map((share, bin) => [ratioBinKey(bin), share])),
+  };
+  const refills = grpo.refills > 0 ? 1 : 0;
+  return {
+    updates,
+    "clip_ratio/low_mean": 0,
+    "clip_ratio/high_mean": 0,
+    ...(updates > 1 ? several : {}),
+    ...(grpo.beta > 0 ? { kl } : {}),
+    ...(grpo.onlineFilter === null
+      ? {}
+      : {
+          "filter/drawn": grpo.prompts + 5 * refills,
+          "filter/kept": refills > 0 ? grpo.prompts : Math.ceil(0.7 * grpo.prompts),
+          "filter/refills": refills,
+        }),
+    ...(grpo.stages.length > 0 ? { "stage/number": 1 } : {}),
+  };
+}
+
+/** Metrics of one step with these settings. */
+export function metricsAt(stage: Stage, step: number, grpo: Settings["grpo"]): StepMetrics {
   const next = random(step * 17 + (stage === "sft" ? 5 : 9));
   const noise = (width: number): number => (next() - 0.5) * width;
   const t = 1 - Math.exp(-step / 45);
@@ -56,18 +90,16 @@ export function metricsAt(stage: Stage, step: number): StepMetrics {
     "completions/mean_length": 60 - 6 * t + noise(2),
     "completions/reflection_length": 9 - 5 * t + noise(0.6),
     entropy: 0.52 * Math.exp(-step / 70) + 0.08 + noise(0.02),
-    kl: 0.12 * t + Math.abs(noise(0.01)),
     frac_reward_zero_std: Math.min(1, Math.max(0, 0.05 + 0.5 * t * t + noise(0.1))),
-    "clip_ratio/low_mean": 0,
-    "clip_ratio/high_mean": 0,
+    ...methodMetrics(grpo, 0.12 * t + Math.abs(noise(0.01))),
     step_time: 0.32,
   };
 }
 
 /** Metrics of all steps up to this one. */
-export const historyTo = (stage: Stage, step: number): StepMetrics[] => [
-  ...(stage === "grpo" ? Array.from({ length: 300 }, (_, at) => metricsAt("sft", at + 1)) : []),
-  ...(stage === "base" ? [] : Array.from({ length: step }, (_, at) => metricsAt(stage, at + 1))),
+export const historyTo = (stage: Stage, step: number, grpo: Settings["grpo"]): StepMetrics[] => [
+  ...(stage === "grpo" ? Array.from({ length: 300 }, (_, at) => metricsAt("sft", at + 1, grpo)) : []),
+  ...(stage === "base" ? [] : Array.from({ length: step }, (_, at) => metricsAt(stage, at + 1, grpo))),
 ];
 
 /** One example of the SFT data. */

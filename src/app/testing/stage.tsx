@@ -3,7 +3,7 @@
  * development server, for screenshots and for looking at states that are hard to reach; not part of the build.
  */
 import { createRoot } from "react-dom/client";
-import { defaultSettings, type GroupRecord, type SampleRecord } from "../../worker/protocol";
+import { defaultSettings, type GroupRecord, type SampleRecord, type SettingsPatch } from "../../worker/protocol";
 import { PlaygroundContext } from "../state/hooks";
 import { createPlayground, type PlaygroundController } from "../state/playgroundController";
 import { view } from "../state/view";
@@ -14,6 +14,8 @@ import { type Script, ScriptedClient } from "./scriptedClient";
 
 interface Scene {
   readonly script: Script;
+  /** Settings beyond the defaults. */
+  readonly settings?: SettingsPatch;
   readonly play?: (playground: PlaygroundController, client: ScriptedClient) => void;
 }
 
@@ -112,6 +114,34 @@ const SCENES: Readonly<Record<string, Scene>> = {
   grpo: { script: { stage: "grpo", step: 37 } },
   late: { script: { stage: "grpo", step: 5000 } },
   step1: { script: { stage: "grpo", step: 1 } },
+  several: {
+    script: { stage: "grpo", step: 37 },
+    settings: { grpo: { updatesPerRollout: 4, clipHigh: 0.28, onlineFilter: "mixed", refills: 3, beta: 0.04 } },
+  },
+  changed: {
+    script: { stage: "grpo", step: 37 },
+    settings: { grpo: { clipHigh: 0.28, onlineFilter: "mixed", beta: 0.04, aggregation: "token-mean" } },
+  },
+  recipes: {
+    script: { stage: "grpo", step: 37 },
+    play: () => view.setState({ recipes: "grpo" }),
+  },
+  recipesSrpo: { script: { stage: "grpo", step: 37 }, play: () => view.setState({ recipes: "srpo" }) },
+  refill: {
+    script: { stage: "grpo", step: 37, pace: 5 },
+    settings: { grpo: { onlineFilter: "mixed", refills: 3 } },
+    play: (playground) => {
+      for (const at of [0, 100, 200]) setTimeout(() => playground.phase(), at);
+    },
+  },
+  truncated: {
+    script: { stage: "grpo", step: 37 },
+    play: (_, client) =>
+      client.emit({
+        type: "stepped",
+        metrics: { step: 38, stage: "grpo", updates: 0, "completions/clipped_ratio": 1 },
+      }),
+  },
   rollout: { script: { stage: "grpo", step: 37, pace: 10 }, play: (playground) => playground.phase() },
   score: {
     script: { stage: "grpo", step: 37, pace: 5 },
@@ -213,10 +243,13 @@ view.setState({
   theme: query.get("theme") === "dark" ? "dark" : "light",
   firstLineSeen: query.get("state") !== "first" && query.get("state") !== "base",
 });
-playground.open({
-  kind: "shipped",
-  name: scene.script.stage === "base" || scene.script.stage === "sft" ? "base" : "sft",
-});
+playground.open(
+  {
+    kind: "shipped",
+    name: scene.script.stage === "base" || scene.script.stage === "sft" ? "base" : "sft",
+  },
+  { settings: scene.settings ?? {} },
+);
 setTimeout(() => scene.play?.(playground, client), 60);
 createRoot(place).render(
   <PlaygroundContext value={playground}>

@@ -1,6 +1,7 @@
 /** The knobs: a column on wide screens, a sheet on narrow ones. */
 import { useEffect, useRef } from "react";
 import { Speed } from "../header/Speed";
+import { RecipeKnobs } from "../knobs/RecipeKnobs";
 import { RewardKnobs } from "../knobs/RewardKnobs";
 import { TrainingKnobs } from "../knobs/TrainingKnobs";
 import { Icon } from "../parts/Icon";
@@ -10,6 +11,7 @@ import { view } from "../state/view";
 export function Knobs() {
   return (
     <aside className="left" aria-label="Rewards and settings">
+      <RecipeKnobs />
       <RewardKnobs />
       <TrainingKnobs />
     </aside>
@@ -40,6 +42,7 @@ export function KnobSheet() {
           <button type="button" className="icon-button sheet-close" onClick={close} aria-label="Close">
             <Icon name="close" />
           </button>
+          <RecipeKnobs />
           <RewardKnobs />
           <Speed label="Speed" />
           <TrainingKnobs />

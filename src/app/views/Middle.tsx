@@ -4,6 +4,7 @@ import { ProblemHead } from "../group/ProblemHead";
 import { SftView } from "../sft/SftView";
 import { shown, shownGroup } from "../state/groups";
 import { useGroups, useRun } from "../state/hooks";
+import { StepReport } from "../step/StepReport";
 
 export function Middle() {
   const stage = useRun((state) => state.stage);
@@ -36,6 +37,7 @@ export function Middle() {
     <main className="middle">
       <ProblemHead group={group} step={step} />
       <GroupTable key={group.problem.id} group={group} settings={settings} onlyShown={step.origin !== "training"} />
+      {stage === "grpo" && step.origin === "training" && <StepReport />}
     </main>
   );
 }

@@ -4,6 +4,7 @@ import { Curves } from "../curves/Curves";
 import { Header, toggleTheme } from "../header/Header";
 import { Help } from "../header/Help";
 import { WhyCard } from "../parts/Why";
+import { RecipeDialog } from "../recipes/RecipeDialog";
 import { shown } from "../state/groups";
 import { usePlayground } from "../state/hooks";
 import { type Action, actionOf, ownsKey } from "../state/keyboard";
@@ -90,6 +91,7 @@ export function Page() {
       </div>
       <Timeline />
       <Help />
+      <RecipeDialog />
       {isNarrow && <KnobSheet />}
       <WhyCard />
     </div>
