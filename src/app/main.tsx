@@ -14,8 +14,8 @@ import { followVisibility, keepAwake } from "./state/visibility";
 import { Page } from "./views/Page";
 import "./styles/index.css";
 
-const place = document.getElementById("root");
-if (place === null) throw new Error('index.html has no element with id "root".');
+const root = document.getElementById("root");
+if (root === null) throw new Error('index.html has no element with id "root".');
 
 const token = servedToken(location.hash);
 
@@ -54,7 +54,7 @@ if (token !== null) {
   );
 }
 
-createRoot(place).render(
+createRoot(root).render(
   <StrictMode>
     <Boundary
       otherwise={(error) => (

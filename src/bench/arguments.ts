@@ -15,7 +15,7 @@ import { BENCHMARKS, type BenchmarkName, DEFAULT_BENCHMARKS } from "./results";
 export interface BenchArguments {
   readonly names: readonly BenchmarkName[];
   readonly backend: BackendName;
-  /** Where the report goes; null: nowhere. */
+  /** File for the report; null: none. */
   readonly json: string | null;
   readonly quick: boolean;
   readonly small: boolean;
@@ -70,7 +70,7 @@ export function help(benchmarks: readonly { readonly name: BenchmarkName; readon
   });
 }
 
-/** @throws UsageError on an unknown benchmark or flag, or a folder that is not there */
+/** @throws UsageError on an unknown benchmark or flag, or a folder that does not exist */
 export function benchArguments(rawArgs: readonly string[]): BenchArguments {
   const firstFlag = rawArgs.findIndex((word) => word.startsWith("-"));
   const words = firstFlag < 0 ? rawArgs : rawArgs.slice(0, firstFlag);

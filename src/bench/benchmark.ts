@@ -12,14 +12,14 @@ import { isolatedLibrary } from "./isolation";
 import type { Job } from "./job";
 import type { Absent, BenchmarkName, Measurement } from "./results";
 
-/** Of the full-size benchmark. */
+/** For the full-size benchmark. */
 export interface FullSizeSetting {
   readonly shape: ShapeName;
-  /** A folder of that shape; null: one is made and removed. */
+  /** A folder of that shape; null: one is created and removed. */
   readonly folder: string | null;
-  /** An interpreter with torch, transformers and peft. */
+  /** A Python interpreter with torch, transformers and peft. */
   readonly python: string;
-  /** Our frozen weights on the device. */
+  /** Format of our frozen weights on the device. */
   readonly packing: WeightFormat;
 }
 
@@ -28,9 +28,9 @@ export interface Setting {
   readonly fullSize: FullSizeSetting;
   /** Small shapes and few repetitions. */
   readonly quick: boolean;
-  /** The smallest size that is compared, and no growth: for slow adapters. */
+  /** Only the smallest size, without the growth measurements: for slow adapters. */
   readonly small: boolean;
-  /** A member twenty times as large too: for GPUs. */
+  /** A member twenty times as large as well: for GPUs. */
   readonly large: boolean;
   /** Receives progress messages. */
   readonly onProgress: (what: string) => void;
@@ -41,7 +41,7 @@ export interface Outcome {
   readonly absent: readonly Absent[];
   /** Adapter by library. */
   readonly adapters: Readonly<Record<string, string>>;
-  /** Said below the table. */
+  /** Shown below the table. */
   readonly notes: readonly string[];
 }
 
@@ -51,7 +51,7 @@ export interface Benchmark {
   run(setting: Setting): Promise<Outcome>;
 }
 
-/** One who is to be measured: under this name in the tables, each name in a process of its own. */
+/** A candidate: its name in the tables; each name runs in a process of its own. */
 export interface Runner {
   readonly name: string;
   readonly library: LibraryName;
@@ -65,9 +65,9 @@ export interface Runner {
 export interface Workload {
   /** e.g. "nano, 32 × 64 tokens". */
   readonly title: string;
-  /** What a second's worth of units is counted in, e.g. { perUnit: 2048, unit: "tokens/s" }. */
+  /** The unit of the rate, e.g. { perUnit: 2048, unit: "tokens/s" }. */
   readonly rate: { readonly perUnit: number; readonly unit: string };
-  /** The first is the one that the others are compared with; it is ours. */
+  /** The first is ours, and the one that the others are compared with. */
   readonly runners: readonly Runner[];
 }
 
@@ -77,7 +77,7 @@ export function each(job: Job, libraries: readonly LibraryName[]): readonly Runn
 }
 
 /** Compare the runners of each workload. @throws Error when one of our own fails */
-export async function raceAll(
+export async function compareAll(
   benchmark: BenchmarkName,
   { backend, onProgress }: Setting,
   workloads: readonly Workload[],

@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: measures us and our peers side by side, prints a table a benchmark and writes JSON. Exit codes: 0
- * done, 1 failed, 2 the input was bad (one line on stderr says what).
+ * `npm run bench`: measures us and our peers side by side, prints one table per benchmark and writes JSON. Exit codes:
+ * 0 done, 1 failed, 2 bad input (one line on stderr says what).
  */
 import { writeFileSync } from "node:fs";
 import { arch, cpus, platform, release } from "node:os";
@@ -50,7 +50,7 @@ async function main(rawArgs: readonly string[]): Promise<number> {
     const outcome = await ALL[name]
       .run({ backend, quick, small, large, onProgress, fullSize: fullSizeSetting })
       .catch((error: unknown): Outcome => {
-        // The other benchmarks' numbers are worth keeping.
+        // // Keep the other benchmarks' results.
         failed = true;
         return {
           measurements: [],

@@ -1,9 +1,9 @@
-/** The clock that all libraries are measured by. */
+/** The clock for all libraries. */
 
 /**
- * `units` times `work`, one after the other.
- * @returns the time until the last result could be used, and the host's share: until each `work` first waits,
- * everything is recorded by then
+ * Runs `work` `units` times, one after another.
+ * @returns the time until the last result is available, and the host's share: the time until each `work` first waits,
+ *   when everything has been recorded
  */
 export async function timed(
   units: number,

@@ -1,5 +1,5 @@
 /**
- * Contenders against each other: seen to do the same work, warmed up, then measured in turn, repetition after
+ * Candidates against each other: checked to do the same work, warmed up, then measured in turn, repetition by
  * repetition.
  */
 import type { Contender, Run } from "./contender";
@@ -12,21 +12,21 @@ export interface Candidate {
 }
 
 export interface ComparisonOptions {
-  /** At most; see PATIENCE_MS. */
+  /** Maximum; see PATIENCE_MS. */
   readonly repetitions: number;
-  /** Units of one repetition are as many as take about this long, at most `maxUnits`. */
+  /** A repetition has as many units as take about this long, at most `maxUnits`. */
   readonly repetitionMs: number;
-  /** Each contender warms up for so long, a unit at least. */
+  /** Each candidate warms up for this long, at least one unit. */
   readonly warmUpMs: number;
   readonly maxUnits: number;
-  /** Largest difference of a checked number between contenders. */
+  /** Largest difference of a checked number between candidates. */
   readonly tolerance: number;
 }
 
 /**
- * Steps and rollouts are measured some in a row, as training takes them: while the others had their turns, caches have
- * gone cold and threads to sleep. Engines compile what runs often in several passes, and again in each worker. Training
- * has hundreds of steps after that, so the time before does not count.
+ * Steps and rollouts are measured several in a row, as training runs them: while the others had their turns, caches
+ * went cold and threads went to sleep. Engines compile hot code in several passes, and again in each worker. Training
+ * has hundreds of steps after that, so the time before it does not count.
  */
 export const AS_IN_TRAINING = { repetitionMs: 1500, maxUnits: 5, warmUpMs: 5000 } as const;
 
@@ -41,21 +41,19 @@ export interface ComparisonResult {
   readonly hostMicrosecondsPerDispatch: number | null;
 }
 
-/** A contender that was left out, and why. */
+/** A candidate that was skipped, and why. */
 export interface Skipped {
   readonly name: string;
   readonly why: string;
 }
 
-/**
- * A workload whose repetitions have taken so long is done with fewer of them, so that a slow machine or peer holds up
- * no run.
- */
+/** After this long a workload ends with fewer repetitions, so that a slow machine or peer does not hold up the run. */
 const PATIENCE_MS = 90_000;
 const LEAST_REPETITIONS = 3;
 
 /**
- * The first candidate is the one that others are compared with. An candidate that fails or does other work drops out.
+ * The others are compared with the first candidate. A candidate that fails, or whose results differ from the first's,
+ * is skipped.
  * @throws Error when the first candidate fails
  */
 export async function compare(
@@ -108,7 +106,7 @@ export function requireSame(numbers: readonly number[], expected: readonly numbe
     );
 }
 
-/** Warms up, and finds how many units make a repetition of the wanted length. */
+/** Warms up, and finds how many units give a repetition of the requested length. */
 async function suitableUnits(
   contender: Contender,
   { repetitionMs, maxUnits, warmUpMs }: ComparisonOptions,
@@ -121,7 +119,7 @@ async function suitableUnits(
   for (;;) {
     const { milliseconds } = await contender.run(units);
     const wanted = Math.min(maxUnits, Math.max(1, Math.round((units * repetitionMs) / Math.max(milliseconds, 1e-3))));
-    // Short runs are mostly waiting: only a run near the wanted length tells how long a unit takes.
+    // // Short runs are mostly waiting: only a run near the requested length shows how long a unit takes.
     if (wanted <= 4 * units) return wanted;
     units = wanted;
   }

@@ -1,7 +1,7 @@
 /**
- * `npm run bench:grader`: the equivalent grader on the labelled pairs: by kind, right answers accepted and wrong ones
- * refused; then the time per pair, over those pairs and over long hostile texts. Another file of {answer, gold, right,
- * kind} may be named on the command line.
+ * `npm run bench:grader`: the equivalent grader on the labelled pairs: right answers accepted and wrong ones refused,
+ * by kind; then the time per pair, over those pairs and over long hostile texts. Another file of {answer, gold, right,
+ * kind} can be named on the command line.
  */
 import { readFileSync } from "node:fs";
 import { z } from "zod";
@@ -10,7 +10,7 @@ import { gradeAnswer } from "../srpo/grader/grader";
 const pairSchema = z.object({ answer: z.string(), gold: z.string(), right: z.boolean(), kind: z.string() });
 type Pair = z.output<typeof pairSchema>;
 
-/** Answers that cost the most: at the bounds of length, nesting, members and work. */
+/** The most expensive answers: at the bounds of length, nesting, members and work. */
 const HOSTILE: readonly (readonly [string, string])[] = [
   [`${"(".repeat(190)}x${")".repeat(190)}`, "x"],
   [`${"\\frac{1}{".repeat(18)}x${"}".repeat(18)}`, "x"],

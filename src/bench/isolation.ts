@@ -1,7 +1,7 @@
 /**
  * A library in a process of its own: one library's compiled code, memory and threads cannot help or hinder another's,
- * and a peer that crashes is a peer that is absent. The process answers one question at a time; while another library
- * is measured it waits without work. What it writes to stderr is kept for the case that it dies.
+ * and a peer that crashes is merely skipped. The process answers one request at a time and idles while another library
+ * is measured. Its stderr is kept in case it dies.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -101,7 +101,7 @@ function asker(child: ChildProcess, name: string): Ask {
     });
 }
 
-/** The line of a crash that says why. */
+/** The line of a crash that gives the reason. */
 function lastError(stderr: string): string {
   const lines = stderr.split("\n").map((line) => line.trim());
   return lines.findLast((line) => /error/i.test(line)) ?? lines.findLast((line) => line !== "") ?? "it said nothing";

@@ -1,4 +1,4 @@
-/** The work that can be asked of a library, as plain data: a job crosses a process border. */
+/** The work that a library can be given, as plain data: a job crosses a process boundary. */
 import { z } from "zod";
 import { WEIGHT_FORMATS } from "../tensor/packedWeight";
 import { KERNEL_NAMES } from "./kernelWork";
@@ -6,7 +6,7 @@ import { KERNEL_NAMES } from "./kernelWork";
 const size = z.int().positive();
 
 /**
- * Sizes of a text decoder of the policy's family; head dimension = hidden / heads, one key/value head a query head,
+ * Sizes of a text decoder of the policy's family; head dimension = hidden / heads, one key/value head per query head,
  * tied embeddings.
  */
 export const decoderShapeSchema = z.object({
@@ -20,7 +20,7 @@ export type DecoderShape = z.output<typeof decoderShapeSchema>;
 
 export const jobSchema = z.discriminatedUnion("kind", [
   /**
-   * One matrix product over `rows` rows of a layer `inner` → `outer`; `format` (f32 by default) is how ours keeps the
+   * One matrix product over `rows` rows of a layer `inner` → `outer`; `format` (f32 by default) is how we store the
    * weight.
    */
   z.object({
@@ -32,8 +32,8 @@ export const jobSchema = z.discriminatedUnion("kind", [
     format: z.enum(WEIGHT_FORMATS).optional(),
   }),
   /**
-   * Forward, backward, clip and AdamW over `rows` sequences of `length` tokens. Ours deals micro-batches to `workers`;
-   * a peer takes all rows at once.
+   * Forward, backward, clip and AdamW over `rows` sequences of `length` tokens. We split them into micro-batches over
+   * `workers`; a peer takes all rows at once.
    */
   z.object({
     kind: z.literal("train"),
@@ -57,7 +57,7 @@ export const jobSchema = z.discriminatedUnion("kind", [
   }),
   /** One call of a kernel at the nano policy's sizes (kernelWork.ts). */
   z.object({ kind: z.literal("kernel"), name: z.enum(KERNEL_NAMES) }),
-  /** A sum of `length` terms, a dispatch each; `replayed`: recorded once by us, and replayed. */
+  /** A sum of `length` terms, one dispatch each; `replayed`: we record it once and replay it. */
   z.object({ kind: z.literal("chain"), length: size, replayed: z.boolean() }),
   /** Copying `bytes` bytes within the device's memory. */
   z.object({ kind: z.literal("copy"), bytes: size }),

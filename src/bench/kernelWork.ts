@@ -1,8 +1,8 @@
 /**
  * The work of each kernel at the nano policy's sizes, a micro-batch of 32 sequences of 64 tokens (the decode step's
- * kernels: 128 rows): which bytes it must move at least (every input read once, every output written once, what it
- * accumulates into both) and how many floating-point operations its definition has (a fused multiply-add counts two;
- * exp, log, sqrt count one).
+ * kernels: 128 rows): the minimum number of bytes it must move (every input read once, every output written once, every
+ * accumulated target both), and the floating-point operations in its definition (a fused multiply-add counts as two;
+ * exp, log, sqrt count as one).
  */
 import type { Kernels } from "../tensor/kernels";
 

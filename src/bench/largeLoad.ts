@@ -1,16 +1,17 @@
 /**
- * A full-size checkpoint on this machine, software adapter or GPU: loaded, one prompt with a picture, a few greedy
+ * A full-size checkpoint on this machine, software adapter or GPU: loading, one prompt with a picture, a few greedy
  * tokens, one LoRA step of SFT. Prints one JSON object: seconds of each, memory of the device and of the host.
  *
  *   npm run srpo -- synth --shape 3b --out runs/3b
  *   npx tsx src/bench/largeLoad.ts --policy runs/3b [--backend webgpu] [--packing f16] [--picture 56] [--tokens 4]
  *   [--rank 16] [--recompute] [--bare] [--no-model] [--json FILE]
  *
- * `--bare` leaves the chat template out: the picture and a few letters, for adapters on which each token takes minutes.
+ * `--bare` leaves the chat template out: only the picture and a few letters, for adapters on which each token takes
+ * minutes.
  *
- * Host memory is resident memory beyond that of the idle process (backend and adapter open, nothing loaded), less what
- * the device holds: a software adapter keeps its buffers in this process. It is taken at two places:
- *  - streaming: the loader alone, its packed pieces counted and dropped, so that no device is in the process at all;
+ * Host memory is resident memory beyond that of the idle process (backend and adapter open, nothing loaded), minus what
+ * the device holds: a software adapter keeps its buffers in this process. It is measured twice:
+ *  - streaming: the loader alone, its packed pieces counted and dropped, so there is no device in the process at all;
  *  - loading: the whole load onto the backend.
  */
 import { writeFileSync } from "node:fs";
@@ -52,7 +53,7 @@ const lora: LoraOptions = {
   baseModel: values.policy,
 };
 
-/** Highest resident memory while `work` runs, less `besides` (what is known to be no host memory) at that moment. */
+/** Highest resident memory while `work` runs, minus `besides` (what is known not to be host memory) at that moment. */
 async function highest<T>(
   work: (look: () => void) => Promise<T>,
   besides: () => number,
@@ -79,10 +80,7 @@ async function seconds<T>(what: string, work: () => Promise<T>): Promise<[number
   return [taken, result];
 }
 
-/**
- * Pieces as the loader hands them on, packed as a weight of theirs would be, then dropped. → bytes that a device would
- * have got
- */
+/** Packs the pieces as a weight would be packed, then drops them. → bytes that a device would have received */
 async function streamed(checkpoint: Checkpoint, backend: Backend, look: () => void): Promise<number> {
   let bytes = 0;
   await loadWeights(
@@ -107,7 +105,7 @@ async function streamed(checkpoint: Checkpoint, backend: Backend, look: () => vo
   return bytes;
 }
 
-/** A picture with something in it: two ramps and a wave. */
+/** A picture that is not uniform: two ramps and a wave. */
 function picture(side: number): RgbImage {
   const pixels = new Uint8Array(3 * side * side);
   for (let y = 0; y < side; y++)
@@ -142,7 +140,8 @@ const report: Record<string, unknown> = {
 };
 
 if (values.model) {
-  // Zeroed buffers become resident with the first submit: until then the device holds less than it says, and the host
+  // // Zeroed buffers become resident with the first submit: until then the device holds less than it reports, and the
+  // host figure is too low.
   // figure is too low.
   const [loadSeconds, loading] = await seconds("loaded", () =>
     highest(

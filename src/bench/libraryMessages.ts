@@ -1,4 +1,4 @@
-/** What is said between a benchmark and the process of a library (isolation.ts, libraryProcess.ts). */
+/** The messages between a benchmark and the process of a library (isolation.ts, libraryProcess.ts). */
 
 import { z } from "zod";
 import { BACKEND_NAMES } from "../tensor/backend";

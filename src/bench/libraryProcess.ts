@@ -1,4 +1,4 @@
-/** The process of one library (isolation.ts): reads questions from its parent, one after another, and answers them. */
+/** The process of one library (isolation.ts): reads requests from its parent, one after another, and answers them. */
 import type { Contender, Library } from "./contender";
 import { type Answer, type Question, questionSchema } from "./libraryMessages";
 import { openLibrary } from "./openLibrary";

@@ -1,5 +1,5 @@
 /**
- * Memory of a backend over a GRPO run: it must be the same after every step from the twentieth on.
+ * Memory of a backend over a GRPO run, which must be constant from the twentieth step on.
  *
  *   npx tsx src/bench/memory.ts [--backend webgpu|wasm] [--policy public/policies/sft] [--steps 220] [--from 20]
  *   [--prompts 16] [--group 8] [--tokens 104] [--no-record]

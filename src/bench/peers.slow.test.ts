@@ -1,4 +1,4 @@
-/** What the benchmarks stand on: all libraries do the same work, on shapes small enough for a test. */
+/** The premise of the benchmarks: all libraries do the same work, on shapes small enough for a test. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openNodeBackend } from "../runner/backend/nodeBackends";
 import { requireSame } from "./comparison";

@@ -1,6 +1,6 @@
 /**
- * A contact sheet of the picture problems, to be looked at: one row a family, each picture enlarged crisply.
- * Usage: npx tsx src/bench/pictures.ts FILE.png [pictures a row, 8] [enlargement, 6]
+ * A contact sheet of the picture problems: one row per family, each picture enlarged without smoothing.
+ * Usage: npx tsx src/bench/pictures.ts FILE.png [pictures per row, 8] [enlargement, 6]
  */
 import { writeFileSync } from "node:fs";
 import { PNG } from "pngjs";

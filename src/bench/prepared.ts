@@ -1,7 +1,7 @@
 /**
  * Makes public/prepared.json, the group a first visitor sees before the engine is ready: real samples of a shipped
- * policy. `npx tsx src/bench/prepared.ts [POLICY FOLDER] [--tries N]`. Of N sampled groups the one that shows most
- * is kept: many different transitions, and little cut off or malformed.
+ * policy. `npx tsx src/bench/prepared.ts [POLICY FOLDER] [--tries N]`. Of N sampled groups it keeps the most
+ * instructive: many different transitions, and few responses cut off or malformed.
  */
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
@@ -21,8 +21,8 @@ const folder = positionals[0] ?? "public/policies/sft";
 const OUTPUT = "public/prepared.json";
 
 /**
- * Transitions it shows, then well-formed responses; a malformed or unfinished one costs more than another well-formed
- * one gains.
+ * Number of different transitions, then of well-formed responses; a malformed or unfinished one costs more than another
+ * well-formed one gains.
  */
 function worth({ samples }: GroupRecord): number {
   const scores = samples.flatMap(({ score }) => (score && "terms" in score ? [score] : []));

@@ -6,7 +6,7 @@ import { KERNEL_FILES } from "../tensor/kernelFiles";
 import { LISTED_ADAPTERS, LISTED_FILES, listedKernels } from "../tensor/webgpu/kernelListing";
 import { MATMUL_VARIANTS } from "../tensor/webgpu/kernels/matmul/variant";
 
-/** Without a Vulkan loader and a display: nothing may look for an adapter. */
+/** Without a Vulkan loader or a display: nothing may look for an adapter. */
 function print(...names: string[]) {
   const { LD_LIBRARY_PATH: _, VK_ICD_FILENAMES: __, ...env } = process.env;
   return spawnSync(process.execPath, ["--import", "tsx", "src/bench/printKernels.ts", ...names], {

@@ -1,9 +1,9 @@
 /**
- * The moving picture of README: one GRPO step of the built page, phase by phase, as an animated WebP.
+ * The animation in README: one GRPO step of the built page, phase by phase, as an animated WebP.
  *
  *   npm run build && npm run recording -- docs/step.webp [--frames FOLDER]
  *
- * The page computes on SwiftShader, so that it needs no GPU; the settings and the policy are those of the link.
+ * The page computes on SwiftShader, so it needs no GPU; settings and policy come from the link.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ import { preview } from "vite";
 import { browserFlags, findOrInstallBrowser } from "../../e2e/setup/browser";
 
 const SIZE = { width: 1440, height: 900 };
-/** The phases, and the number of the first response that is asked why after each. */
+/** The phases, and after each the first response's number that is hovered for its explanation. */
 const PHASES = [
   { phase: "Rollout", number: null },
   { phase: "Score", number: /^Response 1: total reward/ },
@@ -22,7 +22,7 @@ const PHASES = [
   { phase: "Update", number: /^Response 1: log-probability .* before/ },
 ] as const;
 const SETTINGS = { grpo: { prompts: 2, groupSize: 8 } };
-/** Milliseconds that a frame stays: in passing, what a phase ends with, and an explanation. */
+/** Milliseconds per frame: in transit, at the end of a phase, and with an explanation. */
 const PASSING = 500;
 const RESTING = 1800;
 const EXPLAINED = 2800;
@@ -44,7 +44,7 @@ async function record(page: Page): Promise<readonly Frame[]> {
   const take = async (milliseconds: number): Promise<void> => {
     const png = await page.screenshot();
     const last = frames.at(-1);
-    // What has not changed since the last frame would only make the file larger.
+    // // Repeating an unchanged frame would only make the file larger.
     if (last?.png.equals(png)) frames[frames.length - 1] = { png, milliseconds: last.milliseconds + milliseconds };
     else frames.push({ png, milliseconds });
   };

@@ -1,4 +1,4 @@
-/** A report as text: one table a benchmark, those who are absent with the reason, and the targets. */
+/** A report as text: one table per benchmark, the absent contenders with the reason, and the targets. */
 
 import type { Absent, BenchmarkName, Measurement } from "./results";
 import { bytes, type Column, figure, table, times } from "./tables";
@@ -45,7 +45,7 @@ function needed(rows: readonly Measurement[]): boolean {
 
 const percent = (share: number | undefined): string => (share === undefined ? "–" : `${figure(100 * share)} %`);
 
-/** The table of one benchmark on one backend, with only the columns that say something. */
+/** The table of one benchmark on one backend, without columns that are empty. */
 export function measurementTable(rows: readonly Measurement[]): string {
   return table(
     COLUMNS.filter(({ shown }) => shown === undefined || shown(rows)),
@@ -53,7 +53,7 @@ export function measurementTable(rows: readonly Measurement[]): string {
   );
 }
 
-/** Title, table and absentees of one benchmark. */
+/** Title, table and absent contenders of one benchmark. */
 export function section(
   name: BenchmarkName,
   backend: string,

@@ -1,6 +1,6 @@
 /**
- * What a run of the benchmarks leaves behind: flat records, one a contender and workload, which tables are made from
- * and which `--json` writes. Two runs are compared by joining on benchmark, backend, workload and contender.
+ * The result of a benchmark run: flat records, one per contender and workload, from which tables are made and which
+ * `--json` writes. Two runs are compared by joining on benchmark, backend, workload and contender.
  */
 import { z } from "zod";
 import { BACKEND_NAMES } from "../tensor/backend";
@@ -17,21 +17,21 @@ export const BENCHMARKS = [
 ] as const;
 export type BenchmarkName = (typeof BENCHMARKS)[number];
 
-/** Those of a run without names: all that need no GPU. */
+/** The benchmarks of a run that names none: all that need no GPU. */
 export const DEFAULT_BENCHMARKS: readonly BenchmarkName[] = BENCHMARKS.filter((name) => name !== "full-size");
 
 const count = z.number().nonnegative();
 
 const spreadSchema = z.object({ median: z.number(), q1: z.number(), q3: z.number(), repetitions: z.int().positive() });
 
-/** What one unit of work cost besides time; a peer that cannot be counted leaves numbers out. */
+/** What one unit of work cost besides time; numbers are left out for a peer that cannot be counted. */
 export const countsSchema = z.object({
   dispatches: count.optional(),
   submits: count.optional(),
   readbacks: count.optional(),
   bytesUploaded: count.optional(),
   bytesRead: count.optional(),
-  /** Device memory held after the unit; of a full-size run, at most. */
+  /** Device memory held after the unit; for a full-size run, the peak. */
   bytesHeld: count.optional(),
 });
 export type Counts = z.output<typeof countsSchema>;
@@ -39,22 +39,22 @@ export type Counts = z.output<typeof countsSchema>;
 export const measurementSchema = z.object({
   benchmark: z.enum(BENCHMARKS),
   backend: z.enum(BACKEND_NAMES),
-  /** What was done, e.g. "nano, 32 × 64 tokens". */
+  /** The work, e.g. "nano, 32 × 64 tokens". */
   workload: z.string().min(1),
   /** Who did it, e.g. "ours", "tfjs", "jax-js". */
   contender: z.string().min(1),
   /** Time of one unit of work. */
   milliseconds: spreadSchema,
-  /** Units of work a second, or a rate that follows from the time. */
+  /** Units of work per second, or a rate derived from the time. */
   rate: z.object({ value: z.number(), unit: z.string() }).optional(),
   /** This contender's time over ours: median over interleaved repetitions; 1 for ours. */
   ratio: z.number().positive().optional(),
   counts: countsSchema.optional(),
-  /** Time of the calling thread until everything is handed over, over dispatches. */
+  /** Time of the calling thread until everything is submitted, divided by the number of dispatches. */
   hostMicrosecondsPerDispatch: z.number().nonnegative().optional(),
   /**
-   * Memory traffic and arithmetic that the definition of the work needs at least, and their share of what the device
-   * was measured to do.
+   * Minimum memory traffic and arithmetic of the work as defined, and their share of what the device was measured to
+   * do.
    */
   needs: z.object({ bytes: count, flops: count, ofBandwidth: count, ofPeak: count }).optional(),
 });

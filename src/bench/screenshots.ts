@@ -1,7 +1,7 @@
 /**
- * Pictures of every view of the page: `npx tsx src/bench/screenshots.ts FOLDER [--only NAME,NAME]`.
- * The states come from a script (src/app/testing), so that every run draws the same; `--built` pictures the built
- * page (dist) with its real engine instead.
+ * Screenshots of every view of the page: `npx tsx src/bench/screenshots.ts FOLDER [--only NAME,NAME]`. The states come
+ * from a script (src/app/testing), so every run draws the same; `--built` takes screenshots of the built page (dist)
+ * with its real engine instead.
  */
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -49,7 +49,7 @@ const STATES = [
   "badge",
   "snapshot",
 ] as const;
-/** Pictured in every size and theme; the others once. */
+/** Taken in every size and theme; the others once. */
 const EVERYWHERE: readonly string[] = ["first", "grpo", "sft", "help", "ownTerms", "several", "recipes"];
 const PHONE_ONLY: readonly string[] = ["sheet"];
 

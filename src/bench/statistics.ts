@@ -1,6 +1,6 @@
 /**
- * Numbers of repeated measurements. Repetitions of the contenders are interleaved, so that whatever else the machine
- * does falls on all of them: a ratio is the median of the ratios of neighbouring repetitions, not the ratio of two
+ * Statistics of repeated measurements. Repetitions of the contenders are interleaved, so that whatever else the machine
+ * does affects all of them: a ratio is the median of the ratios of neighbouring repetitions, not the ratio of two
  * medians.
  */
 
@@ -35,7 +35,7 @@ export function spread(values: readonly number[]): Spread {
 
 /**
  * Median of `values[i] / base[i]` over interleaved repetitions.
- * @throws Error when the two were not repeated equally often
+ * @throws Error when the two have different numbers of repetitions
  */
 export function medianRatio(values: readonly number[], base: readonly number[]): number {
   if (values.length !== base.length)

@@ -1,9 +1,9 @@
-/** Tables for a terminal, in Markdown's form, so that they can be put into a document as they are. */
+/** Tables for a terminal, in Markdown, so that they can be pasted into a document. */
 
 export interface Column<Row> {
   readonly title: string;
   readonly text: (row: Row) => string;
-  /** Numbers stand at the right (default), words at the left. */
+  /** Numbers are aligned right (default), words left. */
   readonly align?: "left" | "right";
 }
 
@@ -19,7 +19,7 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
   return [line(columns.map(({ title }) => title)), line(rule), ...cells.map(line)].join("\n");
 }
 
-/** Three significant digits, thousands apart: 0.0123, 4.56, 78.9, 12,300. Null or not a number: "–". */
+/** Three significant digits with thousands separators: 0.0123, 4.56, 78.9, 12,300. Null or NaN: "–". */
 export function figure(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   if (value !== 0 && Math.abs(value) < 1e-3) return value.toExponential(1);

@@ -1,6 +1,6 @@
 /**
- * What was set out to be reached, against what a run measured. A target is looked at only where the run has its
- * measurement at full size; ratios are those of interleaved repetitions.
+ * The performance targets, against what a run measured. A target is checked only if the run measured it at full size;
+ * ratios are those of interleaved repetitions.
  */
 import type { Measurement, Report } from "./results";
 import { figure, table } from "./tables";
@@ -15,7 +15,7 @@ interface Target {
   /** The measured number must be at least, or at most, the bound. */
   readonly direction: "least" | "most";
   readonly unit: string;
-  /** Null where the run does not tell. */
+  /** Null if the run did not measure it. */
   readonly measured: (run: Run) => number | null;
 }
 
@@ -48,10 +48,10 @@ const on =
   (adapter: RegExp, measured: Target["measured"]): Target["measured"] =>
   (run) =>
     adapter.test(run.adapter) ? measured(run) : null;
-/** Tokens that a rollout's workload has a response write, from its title. */
+/** Tokens per response in a rollout's workload, from its title. */
 const responseTokens = ({ workload }: Measurement): number => Number(/responses of (\d+)/.exec(workload)?.[1]);
 
-/** Dispatches of a decoded token of a member, prompts left out: the difference of two lengths. */
+/** Dispatches per decoded token of a member, without prompts: the difference of two lengths. */
 function perToken({ measurements }: Run, member: string): number | null {
   const rows = measurements.filter(
     ({ backend, benchmark, contender, workload, counts }) =>
@@ -68,7 +68,7 @@ function perToken({ measurements }: Run, member: string): number | null {
   );
 }
 
-/** Of a layer: the difference of two depths. */
+/** Per layer: the difference of two depths. */
 function perLayer(run: Run): number | null {
   const [nano, deep] = [perToken(run, "nano"), perToken(run, "twice nano's depth")];
   return nano === null || deep === null ? null : (deep - nano) / LAYERS;
@@ -195,7 +195,7 @@ const TARGETS: readonly Target[] = [
   },
 ];
 
-/** The targets that this run tells about. A quick run tells about none: its sizes are not those of the targets. */
+/** The targets that this run can check. A quick run checks none: its sizes are not those of the targets. */
 export function targetResults(run: Run): TargetResult[] {
   if (run.quick) return [];
   return TARGETS.flatMap(({ what, bound, direction, unit, measured }) => {

@@ -1,11 +1,11 @@
 /**
- * One visit to the built page in a headless Chromium, timed from inside the page by what the worker tells and what is
+ * One visit to the built page in a headless Chromium, timed from inside the page by the worker's messages and what is
  * shown.
  */
 import type { BrowserContext, Page } from "playwright-core";
 import { z } from "zod";
 
-/** Milliseconds from the start of navigation, but for the parts of opening, which are durations. */
+/** Milliseconds since the start of navigation, except for the parts of opening, which are durations. */
 const marksSchema = z.object({
   firstPaint: z.number(),
   prepared: z.number().nullable(),
@@ -22,16 +22,16 @@ const marksSchema = z.object({
 });
 export type Visit = z.output<typeof marksSchema>;
 
-/** The part of a start that a target is set for, as it is called in tables. */
+/** The part of a start that has a target, as named in tables. */
 export const PREPARED = "prepared group shown, from the start";
 
 const PATIENCE = 280_000;
 
-/** Open `url`, wait for the engine, take one training step. @throws Error when the page does not get there */
+/** Open `url`, wait for the engine, take one training step. @throws Error when the page does not get that far */
 export async function visit(context: BrowserContext, url: string): Promise<Visit> {
   const page = await context.newPage();
   try {
-    // The compiler that runs this file wraps functions in a helper of this name, which the page does not have.
+    // // The compiler that runs this file wraps functions in a helper of this name, which the page lacks.
     await page.addInitScript({ content: "globalThis.__name = (value) => value;" });
     await page.addInitScript(watchPage);
     await page.goto(url);
@@ -62,8 +62,8 @@ async function waitFor(page: Page, what: string, mark: string): Promise<void> {
 }
 
 /**
- * Runs in the page before its own scripts: notes what the worker posts, when the prepared group is drawn, and the click
- * that asks for a step.
+ * Runs in the page before its own scripts: records the worker's messages, when the prepared group is drawn, and the
+ * click that starts a step.
  */
 function watchPage(): void {
   const marks: Record<string, unknown> = { prepared: null };

@@ -28,7 +28,7 @@ export async function nanoShape(): Promise<DecoderShape> {
   };
 }
 
-/** A member with twenty times the parameters. */
+/** A member with twenty times as many parameters. */
 export async function largeShape(): Promise<DecoderShape> {
   return { ...(await nanoShape()), hidden: 512, intermediate: 1280, layers: 6, heads: 8 };
 }
@@ -47,7 +47,7 @@ export function trainingFlops(
   return 6 * tokens * weights + 7 * tokens * length * hidden * layers;
 }
 
-/** AdamW as every library runs it in `train`. Weight decay 0, so that the peers' own Adam does the same. */
+/** AdamW as every library runs it in `train`. Weight decay 0, so that the peers' Adam computes the same. */
 export const OPTIMISER = {
   learningRate: 1e-3,
   beta1: 0.9,
@@ -65,7 +65,7 @@ export const TERM = new Float32Array(1024).fill(1);
 export const NORM_EPSILON = 1e-6;
 export const ROPE_THETA = 10000;
 
-/** Steps whose loss and gradient norm the libraries compare before anything is timed. */
+/** Steps whose loss and gradient norm the libraries compare before timing starts. */
 export const CHECKED_STEPS = 3;
 
 export interface Values {
@@ -73,9 +73,7 @@ export interface Values {
   readonly values: Float32Array;
 }
 
-/**
- * Weights of all tensors under their names on disk. Wide enough a spread that attention and biases show in the loss.
- */
+/** Weights of all tensors under their names on disk. Spread wide enough that attention and biases affect the loss. */
 export function decoderWeights(shape: DecoderShape, seed: number): Map<string, Values> {
   const { vocabulary, hidden, intermediate, layers } = shape;
   const shapes: [string, readonly number[]][] = [["model.embed_tokens.weight", [vocabulary, hidden]]];
@@ -199,7 +197,7 @@ export function decoderFolder(shape: DecoderShape): InMemoryFiles {
   return new InMemoryFiles(new Map([["config.json", new TextEncoder().encode(JSON.stringify(sized))]]));
 }
 
-/** Random words (no special tokens), `rows` × `length`, row after row. */
+/** Random words (no special tokens), `rows` × `length`, row by row. */
 export function randomTokens(shape: DecoderShape, rows: number, length: number, seed: number): Int32Array {
   const first = nanoSpecialId("<|video_pad|>") + 1;
   return Int32Array.from(

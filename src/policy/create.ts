@@ -84,7 +84,8 @@ export function nanoConfig(tokens: SpecialTokens): Record<string, unknown> {
 const NANO_PIXELS = { min_pixels: 16 * 16, max_pixels: 48 * 48 };
 
 /**
- * The folder of a nano policy but its weights: config.json, preprocessor_config.json, and a tokenizer of these words.
+ * The folder of a nano policy without its weights: config.json, preprocessor_config.json, and a tokenizer of these
+ * words.
  */
 export function nanoFiles(words: readonly string[]): InMemoryFiles {
   const config = nanoConfig({
@@ -118,8 +119,7 @@ export function normalValues(count: number, seed: number, stream: number, std: n
 }
 
 /**
- * Draw the parameters (all, or `only` some). A tensor's values depend on the seed and its own place in the order of
- * names.
+ * Draw the parameters (all, or `only` some). A tensor's values depend on the seed and its index in the order of names.
  */
 export function initialise(
   parameters: ParameterSet,

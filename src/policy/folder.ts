@@ -9,13 +9,13 @@ import { type PolicyConfig, parseJson } from "./checkpoint/config";
 import { type TensorToWrite, writeSafetensors } from "./checkpoint/safetensorsWriter";
 import { adapterConfigJson, type LoraAdapter } from "./layers/lora";
 
-/** Files that `modelFolder` writes itself, or that would name shards that are no longer there. */
+/** Files that `modelFolder` writes itself, or that would name shards that no longer exist. */
 const REPLACED = /(^|\/)([^/]*\.safetensors|model\.safetensors\.index\.json|config\.json|generation_config\.json)$/;
 
-/** Larger files are weights in some other format (a tokenizer.json has about 10 MB): they are not carried along. */
+/** Larger files are weights in some other format (a tokenizer.json has about 10 MB) and are not copied. */
 const LARGEST_CARRIED = 64 * 2 ** 20;
 
-/** The files that are carried over unchanged from the folder a policy was loaded from. */
+/** The files that are copied unchanged from the folder a policy was loaded from. */
 export async function carriedFiles(files: CheckpointFiles): Promise<Map<string, Uint8Array>> {
   const carried = new Map<string, Uint8Array>();
   for (const path of files.list()) {
@@ -25,7 +25,7 @@ export async function carriedFiles(files: CheckpointFiles): Promise<Map<string, 
   return carried;
 }
 
-/** config.json with the number format of what we write. */
+/** config.json with the number format that we write. */
 function float32Config(configText: string): Record<string, unknown> {
   const json = parseJson(configText, "config.json");
   if (typeof json !== "object" || json === null || Array.isArray(json))
@@ -34,7 +34,7 @@ function float32Config(configText: string): Record<string, unknown> {
   return { ...Object.fromEntries(kept), dtype: "float32" };
 }
 
-/** Sampling defaults: temperature 1, nothing cut off, so that a folder samples as it was trained. */
+/** Sampling defaults: temperature 1, no top-k or top-p, so that a folder samples as it was trained. */
 function generationConfig(config: PolicyConfig): Record<string, unknown> {
   const { eosTokenIds, padTokenId } = config.text;
   const eos = eosTokenIds.length === 1 ? eosTokenIds[0] : eosTokenIds;
@@ -50,7 +50,7 @@ function generationConfig(config: PolicyConfig): Record<string, unknown> {
 
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
 
-/** @param other files carried over from the folder the policy came from */
+/** @param other files copied from the folder the policy came from */
 export async function modelFolder(
   parameters: ParameterSet,
   config: PolicyConfig,
@@ -72,7 +72,7 @@ export async function modelFolder(
 
 /** The adapter alone: adapter_config.json and adapter_model.safetensors. */
 export async function adapterFolder(parameters: ParameterSet, adapter: LoraAdapter): Promise<Map<string, Uint8Array>> {
-  // One by one: the base, which may be large, stays where it is.
+  // // One by one: the base, which may be large, stays on the device.
   const tensors: TensorToWrite[] = [];
   for (const name of adapter.names())
     tensors.push({ name, shape: parameters.shapeOf(name), values: await parameters.read(name) });

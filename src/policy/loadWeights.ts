@@ -1,26 +1,26 @@
 /**
  * The weights of a checkpoint, streamed from the folder to the device: read in pieces of whole rows, packed on the way
- * if the parameters are, written in place. Host memory holds one piece in its three forms (as on disk, float32,
- * packed), plus what the device has not yet taken over, which is waited for every `IN_FLIGHT_BYTES`.
+ * if the parameters are packed, written in place. Host memory holds one piece in its three forms (as on disk, float32,
+ * packed), plus what the device has not yet consumed; the loader waits for it every `IN_FLIGHT_BYTES`.
  */
 import type { Backend } from "../tensor/backend";
 import type { Checkpoint } from "./checkpoint/checkpoint";
 
 /**
- * Float32 bytes handed to the device before it is waited for: its driver keeps a copy of each write until it is done.
+ * Float32 bytes written to the device before waiting for it: its driver keeps a copy of each write until it is done.
  */
 const IN_FLIGHT_BYTES = 128 * 2 ** 20;
 
-/** Where rows go: a `ParameterSet`, or whatever counts them. */
+/** Destination of rows: a `ParameterSet`, or a counter. */
 export interface WeightSink {
   readonly backend: Backend;
   writeRows(name: string, firstRow: number, values: Float32Array): void;
 }
 
-/** Elements loaded of all that there are. */
+/** Elements loaded out of the total. */
 export type OnLoaded = (done: number, total: number) => void;
 
-/** @throws CheckpointError or SafetensorsError naming file and tensor; what was written is then of no use */
+/** @throws CheckpointError or SafetensorsError naming file and tensor; the parameters are then incomplete */
 export async function loadWeights(
   sink: WeightSink,
   checkpoint: Checkpoint,

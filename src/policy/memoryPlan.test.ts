@@ -1,4 +1,4 @@
-/** The plan's arithmetic against the family's published sizes, and against what a backend really holds. */
+/** The plan's arithmetic against the family's published sizes, and against what a backend actually holds. */
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 import type { Backend } from "../tensor/backend";
 import { Tape } from "../tensor/tape";

@@ -1,9 +1,9 @@
 /**
- * What a policy takes on the device, by arithmetic on its configuration alone, before anything is loaded: weights, what
- * is trained with its gradient and moments, the KV cache of what is in flight, activations of an update. Weights,
- * adapter and cache are exact; activations count what the tape keeps of a layer (decoder.ts) and are an upper bound in
- * the backward pass. The wasm backend widens one layer's f16 cache into scratch of its own, which no line counts.
- * Logits are not counted: training folds them block by block (kernels.ts, `tokenLogprobs`).
+ * What a policy takes on the device, computed from its configuration alone, before anything is loaded: weights, trained
+ * values with gradient and moments, the KV cache of responses in flight, activations of an update. Weights, adapter and
+ * cache are exact; activations count what the tape keeps of a layer (decoder.ts) and are an upper bound in the backward
+ * pass. The wasm backend widens one layer's f16 cache into scratch of its own, which is not counted. Neither are
+ * logits: training folds them block by block (kernels.ts, `tokenLogprobs`).
  */
 import { weightBytes } from "../tensor/packedWeight";
 import type { ParameterGroup } from "../tensor/parameters";
@@ -30,28 +30,28 @@ export interface PlanOptions extends LayoutOptions {
   readonly groupSize: number;
   /** Prompts of a rollout, default 1. */
   readonly prompts?: number;
-  /** Responses written at a time and how keys and values are kept, as in `GenerateOptions`. */
+  /** Responses written at a time and the cache format, as in `GenerateOptions`. */
   readonly slots?: number | null;
   readonly cache?: CacheFormat | null;
   /**
-   * The backend records steps (backend.ts): it rounds rows of prompts up, and keeps the memory of activations while it
+   * The backend records steps (backend.ts): it rounds prompt rows up, and keeps the memory of activations while it
    * samples. Default false.
    */
   readonly records?: boolean;
   readonly promptTokens: number;
-  /** Of them, tokens that stand for the picture. */
+  /** How many of them stand for the picture. */
   readonly imageTokens: number;
   readonly completionTokens: number;
-  /** Responses that one micro-batch of an update takes (a prompt is there once for its neighbours). */
+  /** Responses in one micro-batch of an update (neighbouring responses share their prompt). */
   readonly microBatch: number;
   /**
-   * There is a KL term: trained in full, a frozen copy of the policy in f32 stays beside it; with an adapter, nothing.
-   * Default false.
+   * Whether there is a KL term: with full training, a frozen f32 copy of the policy is kept for it; with an adapter,
+   * nothing. Default false.
    */
   readonly kl?: boolean;
 }
 
-/** Bytes, but for `parameters` and `trained`. */
+/** In bytes, except `parameters` and `trained`. */
 export interface MemoryPlan {
   readonly parameters: number;
   readonly trained: number;
@@ -73,10 +73,10 @@ export interface MemoryPlan {
   readonly visionTower: number;
   /** An update whose tape keeps every layer. */
   readonly activations: number;
-  /** An update that keeps each layer's input and makes the rest again in the backward pass. */
+  /** An update that keeps each layer's input and recomputes the rest in the backward pass. */
   readonly activationsRecomputed: number;
   readonly largestWeight: { readonly key: string; readonly bytes: number };
-  /** What is on the device at the worst moment. */
+  /** Peak on the device. */
   readonly peak: number;
   readonly peakRecomputed: number;
 }
@@ -102,13 +102,14 @@ export function layerRowValues(text: TextConfig, loraRank: number): number {
   return 4 * text.hiddenSize + (q + 2 * kv) + q + text.heads + 3 * text.intermediateSize + 7 * loraRank;
 }
 
-/** Gradients alive at once inside a layer: of gate|up, of their product, of the two halves of the stream. */
+/** Gradients alive at once inside a layer: of gate|up, of their product, of both ends of the residual stream. */
 function gradientRowValues(text: TextConfig): number {
   return 3 * text.intermediateSize + 2 * text.hiddenSize;
 }
 
 /**
- * Bytes that an update of a packed batch takes beside parameters: what the tape keeps, and the gradients alive at once.
+ * Bytes that an update of a packed batch takes on top of the parameters: what the tape keeps, and the gradients alive
+ * at once.
  * @param recompute only each layer's input is kept
  */
 export function activationBytes(

@@ -1,10 +1,10 @@
 /**
- * An adapter merged into its base: W + (α/r)·B·A in every projection it sits on, as PEFT's merge_and_unload. The
- * weights keep their number format and their place, so each weight file is the base's file with some rows replaced: it
- * is passed through in pieces of whole rows, and a checkpoint of any size needs memory for one piece and the adapter.
+ * An adapter merged into its base: W + (α/r)·B·A in every projection it adapts, as PEFT's merge_and_unload. The weights
+ * keep their number format and position, so each weight file is the base's file with some rows replaced: it is streamed
+ * in pieces of whole rows, and a checkpoint of any size needs memory for one piece and the adapter.
  *
- * Departs from PEFT in rounding once: product and sum are taken in double precision and then stored in the file's
- * format, where PEFT rounds the product to that format before it adds.
+ * Departs from PEFT by rounding once: product and sum are computed in double precision and then stored in the file's
+ * format, whereas PEFT rounds the product to that format before adding.
  */
 import { Checkpoint, PIECE_BYTES, type Shard } from "./checkpoint/checkpoint";
 import { CheckpointError, type CheckpointFiles } from "./checkpoint/checkpointFiles";
@@ -31,9 +31,9 @@ interface Update {
 }
 
 /**
- * The files of the merged folder: weights first, config.json last, so that a folder whose writing was cut short is not
- * taken for a checkpoint. Everything is checked before the first piece is made.
- * @param pieceBytes most bytes of weights read at a time (one row, if that is more)
+ * The files of the merged folder: weights first, config.json last, so that a folder whose writing was interrupted is
+ * not mistaken for a checkpoint. Everything is checked before the first piece is made.
+ * @param pieceBytes maximum bytes of weights read at a time (one row, if that is more)
  * @throws CheckpointError or SafetensorsError naming the tensor of base or adapter that does not fit
  */
 export async function mergedFolder(
@@ -80,7 +80,7 @@ async function readUpdates(checkpoint: Checkpoint, adapter: CheckpointFiles): Pr
   const updates = new Map<string, Update>();
   for (const [matrix, { A, B }] of pairs) {
     if (A === undefined || B === undefined)
-      throw new CheckpointError(`${ADAPTER_FILE}: ${A ?? B} stands alone; ${matrix} needs lora_A and lora_B.`);
+      throw new CheckpointError(`${ADAPTER_FILE}: ${A ?? B} has no counterpart; ${matrix} needs lora_A and lora_B.`);
     const entry = checkpoint.entry(matrix);
     const [out = 0, columns = 0] = entry.shape;
     refuseShape(file.entry(A), [rank, columns]);

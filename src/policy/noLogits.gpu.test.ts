@@ -1,6 +1,6 @@
 /**
- * A step never holds a tensor of response tokens × vocabulary, whatever the weights are stored as; and a packed head
- * gives the gradients of its values.
+ * A step never holds a tensor of response tokens × vocabulary, in any weight format; and a packed head gives the
+ * gradients of its values.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Backend } from "../tensor/backend";

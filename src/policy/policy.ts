@@ -31,7 +31,7 @@ export type { RgbImage } from "./processor/imageProcessorPixels";
 export interface LoadOptions extends Partial<ModelOptions> {
   /** A new adapter (A random by `seed`, B zero); everything else is frozen. */
   readonly lora?: LoraOptions | null;
-  /** A trained adapter in PEFT's layout; it is trained on. */
+  /** A trained adapter in PEFT's layout; training continues it. */
   readonly adapter?: CheckpointFiles | null;
   readonly seed?: number;
   /** Maximum number of pixels; larger images are scaled down. null: as preprocessor_config.json says. */
@@ -42,17 +42,17 @@ export interface LoadOptions extends Partial<ModelOptions> {
 export class Policy {
   private constructor(
     readonly model: VisionLanguageModel,
-    /** config.json as it came. */
+    /** config.json as loaded. */
     private readonly configText: string,
-    /** Files of the folder that are carried over when it is written again. */
+    /** Files of the folder that are copied when it is written again. */
     private readonly otherFiles: ReadonlyMap<string, Uint8Array>,
     /** Null for a folder without a tokenizer: such a policy takes ids only. */
     private readonly encoder: PromptEncoder | null,
   ) {}
 
   /**
-   * Open a Hugging Face folder. Nothing is on the device before the folder's files are known to fit together, and
-   * nothing stays there if loading fails.
+   * Open a Hugging Face folder. Nothing is allocated on the device before the folder's files are known to fit together,
+   * and nothing stays there if loading fails.
    * @throws ConfigError, CheckpointError or SafetensorsError, each saying which file and what in it is wrong
    */
   static async load(backend: Backend, files: CheckpointFiles, options: LoadOptions = {}): Promise<Policy> {
@@ -113,7 +113,7 @@ export class Policy {
   }
 
   /**
-   * Chat template, token ids with one image token a merged cell, patches, positions. Host work only.
+   * Chat template, token ids with one image token per merged cell, patches, positions. Host work only.
    * @param image a picture, or several in order
    */
   encodePrompt(question: string, image: RgbImage | readonly RgbImage[]): EncodedPrompt {
@@ -121,18 +121,19 @@ export class Policy {
     return this.model.encode(ids, images);
   }
 
-  /** The prompt with the beginning of a response after it: what is sampled then goes on from there. */
+  /** The prompt followed by the beginning of a response: sampling continues from there. */
   continuePrompt(prompt: EncodedPrompt, tokens: readonly number[]): EncodedPrompt {
     return tokens.length === 0 ? prompt : this.model.encode(Int32Array.of(...prompt.ids, ...tokens), prompt.images);
   }
 
-  /** The tokens of a response as training data, the end-of-turn token included. */
+  /** The tokens of a response as training data, with the end-of-turn token. */
   encodeResponse(text: string): Int32Array {
     return this.prompts.encodeResponse(text);
   }
 
   /**
-   * Image features without gradients, [cells, hidden], prompt after prompt, each in window order. The caller disposes.
+   * Image features without gradients, [cells, hidden], one prompt after another, each in window order. The caller
+   * disposes.
    * @throws Error without pictures
    */
   imageFeatures(prompts: readonly EncodedPrompt[]): Tensor {
@@ -149,7 +150,7 @@ export class Policy {
     return this.model.featureBank(prompts);
   }
 
-  /** Sample `groupSize` responses a prompt, rows prompt-major. `features`: a bank that holds all prompts. */
+  /** Sample `groupSize` responses per prompt, rows prompt-major. `features`: a bank that holds all prompts. */
   async generate(
     prompts: readonly EncodedPrompt[],
     options: GenerateOptions,
@@ -168,8 +169,8 @@ export class Policy {
   }
 
   /**
-   * Prompts once, each followed by its responses, on the device. `padded`: up to one of few sizes. `capacity`: that of
-   * the largest of them. The caller disposes.
+   * Prompts once, each followed by its responses, on the device. `padded`: to one of a few sizes. `capacity`: of the
+   * largest batch to expect. The caller disposes.
    */
   packBatch(
     items: readonly PackedItem[],

@@ -1,6 +1,6 @@
 /**
- * Layers made again in the backward pass: the same gradients to the bit, recorded or not, in the memory of one layer;
- * and an adapter switched off leaves the base.
+ * Layers recomputed in the backward pass: bit-identical gradients, recorded or not, in the memory of one layer; and an
+ * adapter switched off leaves the base.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Backend } from "../tensor/backend";
@@ -16,7 +16,7 @@ import { BACKENDS } from "./testing/testBackends";
 const LAYERS = 8;
 const lora: LoraOptions = { rank: 4, alpha: 8, rankStabilised: false, targets: LORA_TARGETS, baseModel: null };
 
-/** With an adapter that does something: a new one's B is zero. */
+/** With an adapter that has an effect: a new one's B is zero. */
 function model(backend: Backend, options: ModelOptions, layers = 2): VisionLanguageModel {
   const made = smallModel(backend, options, 0, 0.2, smallConfig(layers));
   for (const name of made.parameters.names().filter((each) => each.includes("lora_B"))) {
@@ -35,7 +35,10 @@ const items = (m: VisionLanguageModel, length: number): PackedItem[] => [
   { prompt: prompt(m, 1, [10, 11, 12]), responses: [response(1, length - 3), response(2, length)] },
 ];
 
-/** Gradient of Σ logprob over all response tokens. @param times run so often by the model's recorder; 0: not by it */
+/**
+ * Gradient of Σ logprob over all response tokens. @param times number of runs by the model's recorder; 0: run without
+ * it
+ */
 async function gradient(
   m: VisionLanguageModel,
   trainVision: boolean,

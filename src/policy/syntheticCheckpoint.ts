@@ -1,9 +1,8 @@
 /**
- * A random checkpoint of any member of the family, for trying a machine out before a download: the right names, shapes
- * and number format, with weights that mean nothing. Matrices and biases are normal with the family's standard
- * deviation 0.02 (biases too, so that one put in another's place shows), norm weights 1. Values come from a table of
- * 65,536 normal draws, chosen by counter-based bits: an element depends on (seed, tensor, place) only, whatever the
- * shard or piece size.
+ * A random checkpoint of any member of the family, to try out a machine before a download: the right names, shapes and
+ * number format, with meaningless weights. Matrices and biases are normal with the family's standard deviation 0.02
+ * (biases too, so that swapped ones are noticed), norm weights 1. Values come from a table of 65,536 normal draws,
+ * selected by counter-based bits: an element depends on (seed, tensor, index) only, whatever the shard or piece size.
  *
  * The tokenizer is byte-level with no merges: any text becomes its UTF-8 bytes (ids 0…255), and every other id of the
  * vocabulary is a made-up word, so that whatever a random policy samples can be decoded. Special tokens have the ids
@@ -63,7 +62,7 @@ export class SyntheticValues {
     this.streams = new Map(tensors.map(({ name }, i) => [name, i + 1]));
   }
 
-  /** The tensor's values as they stand on disk, in pieces; a piece is overwritten by the next. */
+  /** The tensor's values as stored on disk, in pieces; each piece overwrites the last. */
   *pieces({ name, shape }: TensorPlan): Generator<Uint8Array> {
     const count = shape.reduce((product, n) => product * n, 1);
     const stream = this.streams.get(name) ?? 0;
@@ -110,7 +109,7 @@ function byteCharacters(): string[] {
   });
 }
 
-/** A word of at least two letters for an id that is no byte, unlike any other's. */
+/** A word of at least two letters for an id that is not a byte, different from every other's. */
 function madeUpWord(id: number): string {
   let word = "";
   for (let rest = id; rest > 0 || word.length < 2; rest = Math.floor(rest / 26))
@@ -160,7 +159,7 @@ function tokenizerFiles(vocabulary: number, special: number): Record<string, unk
   };
 }
 
-/** Every file of the folder but the weights. */
+/** Every file of the folder except the weights. */
 export function syntheticFiles(shape: ShapeName, dtype: SyntheticDtype): Map<string, Uint8Array> {
   const configJson = shapeConfig(shape, TORCH[dtype]);
   const { text, vision } = parseConfig(configJson);

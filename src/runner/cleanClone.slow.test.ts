@@ -1,6 +1,6 @@
 /**
- * Commands of README and docs, run where nothing was built: a copy of the sources without dist/ or anything that a run
- * writes. Only what takes seconds is run; guide.test.ts reads the rest.
+ * Commands of README and docs, run on a clean clone: a copy of the sources without dist/ or anything that a run writes.
+ * Only commands that take seconds are run; guide.test.ts reads the rest.
  */
 import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
@@ -10,7 +10,7 @@ import { join, resolve } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { type DocumentedCommand, documentedCommands } from "./testing/documentedCommands";
 
-/** What a clone does not have. */
+/** What a clone lacks. */
 const MADE_HERE = ["node_modules", "dist", ".git", "runs", "models", "data", "screenshots"];
 /** Calls of the runner that end within seconds. */
 const CHEAP = /^npm run (--silent )?srpo -- (config\b|inspect models\/|synth --shape tiny|verify --model src\/|score )/;
@@ -34,7 +34,7 @@ function run(
 ): Promise<Ended> {
   const [program = "", ...args] = words;
   return new Promise((settle, reject) => {
-    // A group of its own: Ctrl-C reaches npm and what it started, as in a terminal.
+    // // In a process group of its own: Ctrl-C reaches npm and what it started, as in a terminal.
     const child = spawn(program, args, { cwd: clone, detached: true, stdio: ["ignore", "pipe", "pipe"] });
     let [out, err] = ["", ""];
     child.stderr.on("data", (chunk: Buffer) => {
@@ -57,7 +57,7 @@ function run(
 const cheap = (page: string): DocumentedCommand[] =>
   documentedCommands(page).filter(({ line, inline }) => !inline && CHEAP.test(line));
 const commands = [...cheap("README.md"), ...cheap("docs/runner.md")];
-// The guide writes the checkpoint that stands in for a download after its first look at it.
+// // The guide creates the checkpoint that replaces a download only after first using it.
 const ordered = [...commands].sort((a, b) => Number(b.line.includes("synth")) - Number(a.line.includes("synth")));
 
 test("what is run here is of every cheap kind", () => {

@@ -1,5 +1,5 @@
 /**
- * README and docs stay true to the code: every command they show exists and parses, every path it names is in the
+ * README and docs stay true to the code: every command they show exists and parses, every path they name is in the
  * repository or made by a command above it, and every run file is read. cleanClone.slow.test.ts runs the cheap ones.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -17,7 +17,7 @@ const RUN_FILES = "docs/runs";
 const PAGES = ["README.md", "CONTRIBUTING.md", ...readdirSync("docs").map((name) => join("docs", name))].filter(
   (page) => page.endsWith(".md") && existsSync(page),
 );
-/** Programs that are not ours; what they write counts, their arguments do not. */
+/** Programs that are not ours; their output counts, their arguments do not. */
 const FOREIGN = ["export", "git", "hf", "pip", "peers/bin/pip", "python3", "tail", "tensorboard"];
 /** Folders that a clone does not have, though a working tree may. */
 const NOT_IN_A_CLONE = /^(runs|models|data|dist|node_modules)\//;
@@ -31,7 +31,7 @@ function packageJson(): { readonly scripts: Readonly<Record<string, string>> } {
   return JSON.parse(readFileSync("package.json", "utf8"));
 }
 
-/** Stands for something of the reader's: DIR, FILE, NAME, F. */
+/** Placeholders for something of the reader's: DIR, FILE, NAME, F. */
 const isPlaceholder = (word: string): boolean => /^(\[?[A-Z]+\]?|…)$/.test(word);
 const isPath = (word: string): boolean =>
   !word.startsWith("-") && !word.includes("://") && (/^[\w.-]+\//.test(word) || /\.(jsonl?|ts|md)$/.test(word));
@@ -43,7 +43,7 @@ function argumentsOf({ words }: DocumentedCommand, script: string): readonly str
   return rest.slice(rest.indexOf("--") < 0 ? rest.length : rest.indexOf("--") + 1);
 }
 
-/** What the command is checked by beyond that it exists. */
+/** Checks on the command beyond its existence. */
 async function checkArguments(command: DocumentedCommand): Promise<void> {
   const bench = argumentsOf(command, "bench");
   if (bench !== null) benchArguments(bench.filter((word) => !isPlaceholder(word)));
@@ -68,7 +68,7 @@ function checkProgram({ words: [program = "", first = "", ...rest] }: Documented
   }
 }
 
-/** What is on disk after the commands so far. */
+/** The files that exist after the commands so far. */
 class Disk {
   private readonly made: string[] = [...READERS_OWN];
 
@@ -83,7 +83,7 @@ class Disk {
     this.made.push(...values.filter((_path, i) => isOutput(i)), ...(redirect === null ? [] : [redirect]));
   }
 
-  /** A run file names paths too, and where its run is kept. */
+  /** A run file names paths too, including the run's own folder. */
   private async afterRun(file: string): Promise<void> {
     const { config } = await readRunFile(file);
     const { train, heldOut, images, reflections } = config.data;
@@ -127,7 +127,7 @@ test.each(readdirSync(RUN_FILES))("%s", async (name) => {
   const { config } = await readRunFile(join(RUN_FILES, name));
   const plan = planOf(config);
   expect(readFileSync("docs/runner.md", "utf8")).toContain(`${RUN_FILES}/${name}`);
-  // What its files would say needs its files; whether its keys go together does not.
+  // // Its files cannot be checked without existing; whether its keys are consistent can.
   expect(plan.stages.includes("sft")).toBe(plan.data.reflections !== null);
   if (plan.lora.adapter === null)
     expect(await loadOptions(plan, config.settings)).toMatchObject({ lora: { rank: 16 }, frozenFormat: "f16" });

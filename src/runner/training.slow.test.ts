@@ -37,7 +37,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe("train", () => {
-  /** Metrics without what a clock measures. */
+  /** Metrics without timings. */
   async function metrics(run: string): Promise<unknown[]> {
     const lines = (await readFile(join(run, "metrics.jsonl"), "utf8")).trim().split("\n");
     return lines.map((line) =>

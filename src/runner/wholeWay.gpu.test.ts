@@ -1,7 +1,7 @@
 /**
- * The whole way of a full-size run on a checkpoint of the same make and tiny sizes: a synthetic folder, its weights
- * packed, sampled from, an adapter trained by SFT and by GRPO against the base, written, and opened again. And the same
- * folder trained in full.
+ * The whole way of a full-size run on a checkpoint of the same structure and tiny sizes: a synthetic folder, its
+ * weights packed, sampled from, an adapter trained by SFT and by GRPO against the base, written, and opened again. And
+ * the same folder trained in full.
  */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -47,7 +47,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const lora: LoraOptions = { rank: 4, alpha: 8, rankStabilised: true, targets: LORA_TARGETS, baseModel: "tiny" };
-/** Rewards that differ between the samples of a policy that can do nothing. */
+/** Rewards that differ between the samples of an untrained policy. */
 const byLength: typeof scoreResponse = (text, ...rest) => {
   const score = scoreResponse(text, ...rest);
   return { ...score, terms: { ...score.terms, total: text.length / 100 } };
@@ -61,7 +61,7 @@ const same = (a: Float32Array, b: Float32Array): boolean =>
 test("packed base, adapter, recomputed layers, on an adapter that binds little at once", {
   timeout: 120_000,
 }, async () => {
-  // As at full size, a weight is then more than one binding holds and is worked through in blocks of rows.
+  // // As at full size, a weight then exceeds one binding and is processed in blocks of rows.
   const backend = await openNodeWebGpuBackend({ weightBindingBytes: 16384 });
   const files = await openDirectory(inFolder("tiny"));
   const options = { seed: 1, frozenFormat: "f16", recompute: true } as const;

@@ -1,13 +1,13 @@
 /**
- * A backend is a place where the policy can live: a TensorFlow.js backend (its memory, its device,
- * its transfers) plus our own kernels on it. There are three:
+ * A backend hosts the policy: a TensorFlow.js backend (its memory, device and transfers) plus our own kernels on it.
+ * There are three:
  *
  *   webgpu     WGSL kernels recorded into tfjs-backend-webgpu's command encoder
  *   wasm       AssemblyScript SIMD kernels in tfjs-backend-wasm's memory
  *   reference  compositions of stock tf.* operations on tfjs-backend-cpu; gradients by tfjs' own autodiff
  *
- * What a backend is not: it knows no model, no tape and no training. Rooms above speak to a backend only
- * through this interface, so a policy never asks where it lives.
+ * A backend knows no model, no tape and no training. The code above uses it through this interface only, and never asks
+ * which backend it runs on.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { DynamicOptions, Kernels } from "./kernels";
@@ -24,7 +24,8 @@ export interface BackendDescription {
   /** Adapter features or build traits that change which kernels run, e.g. ["shader-f16", "subgroups"]. */
   readonly features: readonly string[];
   /**
-   * Which matmul variant is used for what, where there are several; another choice may differ in the last bits.
+   * Which matmul variant computes which kind of product, where there are several. Another choice may differ in the last
+   * bits.
    */
   readonly matmul?: string;
   /** Matrix products with f32 weights round an operand to f16: they agree with f32 to about 1e-3. */
@@ -43,21 +44,21 @@ export interface BackendCounters {
 export type DataType = "float32" | "int32";
 
 /**
- * Runs one piece of work again and again. Where the backend records (`Backend.records`), the first run with given
- * shapes keeps the sequence of dispatches, and later ones replay it without running `body`: a fraction of the host's
- * time. Elsewhere every run calls `body`. The results are the same to the bit either way.
+ * Runs one piece of work repeatedly. Where the backend records (`Backend.records`), the first run with given shapes
+ * records its dispatches and later runs replay them without calling `body`, at a fraction of the host's time. Elsewhere
+ * every run calls `body`. Results are bit-identical either way.
  */
 export interface Recorder {
   /**
-   * @param key names the work and every number baked into it that is neither a shape nor in `dynamicOptions`
-   *   (a temperature, a clip range): another key is another recording
-   * @param inputs every tensor that `body` uses and that may be another one next time, each with memory of its own.
-   *   What else `body` uses (weights, gradients) must stay where it is: a replay finds it disposed and throws
-   * @param dynamicOptions options that `body` hands to kernels and that may differ from run to run
-   * @param body calls kernels, `zeros` and `view`; no `upload`, `write` or `read`. Disposes all it allocates but what
-   * it returns
+   * @param key names the work and every number baked into it that is neither a shape nor in `dynamicOptions` (a
+   *   temperature, a clip range): another key means another recording
+   * @param inputs every tensor that `body` uses and that may differ between runs, each with memory of its own. Whatever
+   *   else `body` uses (weights, gradients) must stay allocated: a replay throws when one was disposed
+   * @param dynamicOptions kernel options that may differ between runs
+   * @param body calls kernels, `zeros` and `view`, but not `upload`, `write` or `read`. Disposes everything it
+   *   allocates except what it returns
    * @returns tensors as `body` returns them, new in every run; the caller disposes them. The work may only have been
-   *   recorded: it is done at the latest when something is read, and begun by `Backend.flush`
+   *   recorded: `Backend.flush` starts it, and reading anything waits for it
    */
   run(
     key: string,
@@ -67,11 +68,11 @@ export interface Recorder {
   ): readonly Tensor[];
 
   /**
-   * Take the memory that runs of `key` with the largest shapes will need, so that it need not grow when they come.
-   * Where the backend does not record, and where it was done for this `size` before, nothing happens.
+   * Allocate the memory that runs of `key` need for their largest shapes in advance. Does nothing where the backend
+   * does not record, or when this `size` was reserved before.
    * @param size names those shapes
-   * @param prepare makes inputs of such shapes → a body as `run` takes it, which is run without effect. The caller
-   * disposes the inputs
+   * @param prepare makes inputs of those shapes → a body as for `run`, run without effect. The caller disposes the
+   *   inputs
    */
   reserve(key: string, size: string, prepare: () => () => readonly Tensor[]): void;
 
@@ -90,8 +91,8 @@ export interface Backend {
 
   /**
    * A new tensor from host values. `values.length` must equal the product of `shape`.
-   * @param capacity elements of the largest tensor that will come in its place: where memory is recycled, it is taken
-   * for that one
+   * @param capacity elements of the largest tensor expected in its place; where buffers are recycled, the buffer is
+   *   made that large
    */
   upload(values: Float32Array | Int32Array, shape: readonly number[], capacity?: number): Tensor;
 
@@ -114,10 +115,10 @@ export interface Backend {
    */
   read(tensors: readonly Tensor[]): Promise<(Float32Array | Int32Array)[]>;
 
-  /** Do recorders replay? Then batches are worth padding to few shapes; elsewhere padding only costs. */
+  /** Whether recorders replay. Then padding batches to a few shapes pays off; elsewhere padding only costs. */
   readonly records: boolean;
 
-  /** A recorder of up to `kept` recordings, the least recently used going first. The caller disposes it. */
+  /** A recorder that keeps up to `kept` recordings and drops the least recently used first. The caller disposes it. */
   recorder(kept: number): Recorder;
 
   /** Submit recorded work without waiting (no-op on wasm and reference). */

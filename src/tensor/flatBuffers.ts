@@ -1,7 +1,7 @@
 /**
- * The four flat float32 buffers of everything trainable: theta, its gradient and AdamW's two moments, laid out alike.
- * On the host they have no padding between groups, so that a state taken on one backend (a lost WebGPU device) can be
- * put back on another.
+ * The four flat float32 buffers of everything trainable: theta, its gradient and AdamW's two moments, all with the same
+ * layout. Copies on the host have no padding between groups, so a state taken on one backend (a lost WebGPU device) can
+ * be restored on another.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend, Recorder } from "./backend";
@@ -16,7 +16,7 @@ export interface ParameterState {
 }
 
 /** Where a trainable group lies in the buffers. */
-export interface FlatPlace {
+export interface FlatRange {
   readonly offset: number;
   readonly size: number;
 }
@@ -26,16 +26,19 @@ export class FlatBuffers {
   readonly grad: Tensor;
   private readonly m: Tensor;
   private readonly v: Tensor;
-  /** Values, padding not counted. */
+  /** Number of values, without padding. */
   readonly count: number;
 
-  /** @param places of the groups, in order @param length of a buffer, padding included */
+  /**
+   * @param ranges of the groups, in order
+   * @param length of a buffer, with padding
+   */
   constructor(
     private readonly backend: Backend,
-    private readonly places: readonly FlatPlace[],
+    private readonly ranges: readonly FlatRange[],
     length: number,
   ) {
-    this.count = places.reduce((sum, { size }) => sum + size, 0);
+    this.count = ranges.reduce((sum, { size }) => sum + size, 0);
     [this.theta, this.grad, this.m, this.v] = [
       backend.zeros([length]),
       backend.zeros([length]),
@@ -87,19 +90,19 @@ export class FlatBuffers {
     return this.withoutPadding(values);
   }
 
-  /** @throws Error when there are not as many values as are trainable */
+  /** @throws Error when there are more or fewer values than trainable ones */
   write(which: "theta" | "grad" | "m" | "v", values: Float32Array): void {
     if (values.length !== this.count) {
       throw new Error(
         `ParameterSet: ${which} has ${values.length} values, this policy has ${this.count} trainable ones; it is ` +
-          "of another policy or set of trainable parameters.",
+          "from another policy or set of trainable parameters.",
       );
     }
     const into = this[which];
     if (into.size === values.length) return this.backend.write(into, values, 0);
     const padded = new Float32Array(into.size);
     let start = 0;
-    for (const { offset, size } of this.places) {
+    for (const { offset, size } of this.ranges) {
       padded.set(values.subarray(start, start + size), offset);
       start += size;
     }
@@ -115,7 +118,7 @@ export class FlatBuffers {
     if (values.length === this.count && values.byteLength === values.buffer.byteLength) return values;
     const compact = new Float32Array(this.count);
     let start = 0;
-    for (const { offset, size } of this.places) {
+    for (const { offset, size } of this.ranges) {
       compact.set(values.subarray(offset, offset + size), start);
       start += size;
     }

@@ -1,4 +1,4 @@
-/** A kernel is found by one word in all three backends. */
+/** One word finds a kernel on all three backends. */
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { KERNEL_FILES } from "./kernelFiles";

@@ -1,5 +1,5 @@
 /**
- * Where a kernel is: its three versions, and the code behind the wasm one, stand in files of one name,
+ * Where a kernel's code is: its three versions, and the AssemblyScript behind the wasm one, are in files of one name,
  * {webgpu,wasm,reference}/kernels/<file>.ts and wasm/assembly/<file>.ts.
  */
 import type { Kernels } from "./kernels";

@@ -18,9 +18,9 @@ import type { PolicyLossOptions } from "./policyLossOptions";
 /**
  * A weight matrix of logical shape [out, in] (Hugging Face layout).
  *  f32   values [out, in]
- *  f16   packed int32 [out, in/2]: two IEEE half-precision values a word, the even column in the low 16 bits
- *  int4  packed int32 [out, in/8]: eight nibbles a word, column 8w+i in bits 4i…4i+3, value (nibble − 8)·scale;
- *        scales int32 [out, ceil(in/64)]: two f16 values a word, one scale for each 32 columns
+ *  f16   packed int32 [out, in/2]: two IEEE half-precision values per word, the even column in the low 16 bits
+ *  int4  packed int32 [out, in/8]: eight nibbles per word, column 8w+i in bits 4i…4i+3, value (nibble − 8)·scale;
+ *        scales int32 [out, ceil(in/64)]: two f16 values per word, one scale for each 32 columns
  * `in` must be even for f16 and a multiple of 32 for int4.
  */
 export type Weight =
@@ -65,13 +65,14 @@ export interface SampleOptions {
   /** Column of the output matrices that this call fills (0 for the first new token). */
   readonly position: number;
   /**
-   * A row that has produced this token is done: later calls write `padToken`, logprob 0, entropy 0. At most 8 of them.
+   * A row that has produced one of these tokens is done: later calls write `padToken`, logprob 0, entropy 0. At most 8
+   * tokens.
    */
   readonly stopTokens: readonly number[];
   readonly padToken: number;
 }
 
-/** Where the sampler keeps its results on the device, R rows × capacity columns. */
+/** Device buffers for the sampler's results, R rows × capacity columns. */
 export interface SampleBuffers {
   readonly tokens: Tensor; // int32 [R, capacity]
   readonly logprobs: Tensor; // f32   [R, capacity], log-probability at temperature T of the sampled token (before topK)
@@ -95,26 +96,26 @@ export interface AdamWOptions {
 }
 
 /**
- * Options that may take other values when recorded kernels are replayed (backend.ts `Recorder`). Each is the option of
- * that name of every kernel in the recording that takes one.
+ * Options that may change when recorded kernels are replayed (backend.ts `Recorder`). Each applies to every kernel in
+ * the recording that has an option of that name.
  */
 export interface DynamicOptions {
   /** `AttentionShape.cacheOffset`, and `cacheOffset` of copyRows and ropeToCache. */
   readonly cacheOffset?: number;
-  /** Of ropeToCache. */
+  /** For ropeToCache. */
   readonly angleRow?: number;
-  /** Of sample. */
+  /** For sample. */
   readonly seed?: number;
   readonly step?: number;
   readonly position?: number;
-  /** Of adamw. */
+  /** For adamw. */
   readonly learningRate?: number;
   readonly updateCount?: number;
 }
 
 export interface Kernels {
   /**
-   * Rows of `table` [V, D] chosen by `ids` [N]; an id −1−k takes row k of `features` [F, D] instead
+   * Rows of `table` [V, D] selected by `ids` [N]; an id −1−k takes row k of `features` [F, D] instead
    * (image features standing in for image tokens). → [N, D]
    */
   embedding(table: Weight, features: Tensor | null, ids: Tensor): Tensor;
@@ -154,9 +155,9 @@ export interface Kernels {
 
   /**
    * Scaled dot-product attention, scale 1/sqrt(headDim). Query row n sees the rows [v0, v1) and then [v2, v3)
-   * of `kv`, v = visible [Nq, 4] int32 (absolute rows; an empty range has end ≤ start). A query that sees nothing
-   * gives 0. `q` and `kv` may be the same fused qkv matrix; `kv` may be an f16 cache (cacheF16.ts), offsets then
-   * counting columns as ever, all of them multiples of 4. → out [Nq, heads·headDim], lse [Nq, heads]
+   * of `kv`, v = visible [Nq, 4] int32 (absolute rows; an empty range has end ≤ start). A query that sees nothing gives
+   * 0. `q` and `kv` may be the same fused qkv matrix. `kv` may be an f16 cache (cacheF16.ts): offsets still count
+   * columns and must be multiples of 4. → out [Nq, heads·headDim], lse [Nq, heads]
    */
   attention(q: Tensor, kv: Tensor, visible: Tensor, shape: AttentionShape): { out: Tensor; lse: Tensor };
   /**
@@ -183,7 +184,7 @@ export interface Kernels {
   /**
    * The decode step's `rope` and `copyRows` in one: queries and keys of a fused qkv [N, (heads + 2·kvHeads)·headDim]
    * (laid out q|k|v) are rotated in place, then k|v of row r is copied to row `rows[r] + cacheOffset` of `into` [C,
-   * 2·kvHeads·headDim]; negative: skipped. Row r has the angles of row `angleRow + r` of cos, sin [≥ angleRow + N,
+   * 2·kvHeads·headDim]; negative: skipped. Row r uses the angles in row `angleRow + r` of cos, sin [≥ angleRow + N,
    * headDim/2]. `into` may be an f16 cache (cacheF16.ts) where headDim is a multiple of 4.
    */
   ropeToCache(

@@ -9,11 +9,11 @@ import type { WebGpuBackendOptions } from "./webgpu/backend";
 export interface OpenOptions {
   /** Try this backend first; the others follow in their usual order. */
   readonly prefer?: BackendName;
-  /** Only the preferred backend will do: fail instead of falling back. */
+  /** Fail when the preferred backend does not open, instead of falling back. */
   readonly only?: boolean;
-  /** WebGPU's entry point, where it is not `navigator.gpu`. */
+  /** WebGPU's entry point, if not `navigator.gpu`. */
   readonly gpu?: GPU;
-  /** Of the WebGPU backend: the variant of the matrix product, and where the tuner's choice is kept. */
+  /** For the WebGPU backend: the matmul variant, and where the tuner's choice is stored. */
   readonly webgpu?: Pick<WebGpuBackendOptions, "matmul" | "tuning">;
   readonly onProgress?: (progress: OpenProgress) => void;
 }
@@ -39,7 +39,7 @@ export interface OpenedBackend {
   readonly times: SelfTestTimes;
 }
 
-/** @throws Error that gives every backend's reason, when none can be opened */
+/** @throws Error with every backend's reason, when none opens */
 export async function openBestBackend(options: OpenOptions = {}): Promise<OpenedBackend> {
   const { prefer, gpu, webgpu, onProgress } = options;
   const started = performance.now();

@@ -44,7 +44,7 @@ export function fromF16(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-/** Rows of a matrix as the words that `Weight` lays out; `scales` is null but for int4. */
+/** Rows of a matrix as packed words in the layout of `Weight`; `scales` is null except for int4. */
 export interface PackedRows {
   readonly packed: Int32Array;
   readonly scales: Int32Array | null;
@@ -157,7 +157,7 @@ export function weightBytes(out: number, columns: number, format: WeightFormat):
   }
 }
 
-/** Can a matrix of such rows be kept in this format? */
+/** Whether a matrix with rows of this length can be stored in this format. */
 export function fitsFormat(columns: number, format: WeightFormat): boolean {
   return format === "f32" || columns % ROW_UNIT[format] === 0;
 }

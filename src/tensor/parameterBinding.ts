@@ -1,5 +1,5 @@
 /**
- * The tensors of a parameter group: views into the flat buffers where it is trained, tensors of their own where it is
+ * The tensors of a parameter group: views into the flat buffers when it is trained, tensors of their own when it is
  * frozen, packed if its format says so.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
@@ -19,7 +19,7 @@ export interface Bound {
   readonly value: Tensor | null;
   readonly grad: Tensor | null;
   readonly weight: Weight | null;
-  /** A packed group's parts that have not been written to their last row; zeros would be no weights. */
+  /** Parts of a packed group whose last row has not been written yet; zeros are not valid weights. */
   readonly missing: Set<string>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What parameters are made of: parts as they are named on disk, groups of them as kernels bind them, and where the
- * trainable groups lie in the flat buffers.
+ * What parameters consist of: parts as named on disk, groups as bound by kernels, and the position of the trainable
+ * groups in the flat buffers.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Weight } from "./kernels";

@@ -1,4 +1,4 @@
-/** One flat buffer, many names: fused groups, frozen and packed parameters, and snapshots that continue to the bit. */
+/** One flat buffer, many names: fused groups, frozen and packed parameters, and snapshots that continue bit for bit. */
 import { describe, expect, it } from "vitest";
 import { type ParameterGroup, ParameterSet } from "./parameters";
 import { openReferenceBackend } from "./reference/backend";
@@ -98,8 +98,8 @@ describe.each([
       }
     }
     for (const name of ["a", "b", "c"]) expect(await rows.read(name)).toEqual(await whole.read(name));
-    expect(() => rows.writeRows("b", 4, new Float32Array(128))).toThrow("no whole rows");
-    expect(() => rows.writeRows("b", 0, new Float32Array(63))).toThrow("no whole rows");
+    expect(() => rows.writeRows("b", 4, new Float32Array(128))).toThrow("not whole rows");
+    expect(() => rows.writeRows("b", 0, new Float32Array(63))).toThrow("not whole rows");
     expect(rows.matrix("w").weight.format).toBe("int4");
     await backend.dispose();
   });

@@ -1,8 +1,8 @@
 /**
  * The parameters of a policy. Everything trainable lies in ONE flat float32 buffer theta, with its gradient and
- * AdamW's two moments beside it in buffers of the same layout: an optimiser step is one pass, micro-batches
- * accumulate by themselves, and a snapshot is three arrays. Frozen parameters are tensors of their own, without
- * gradient or moments, and may be packed (f16, int4).
+ * AdamW's two moments beside it in buffers of the same layout: an optimiser step is one pass, micro-batches accumulate
+ * in place, and a snapshot is three arrays. Frozen parameters are tensors of their own, without gradient or moments,
+ * and may be packed (f16, int4).
  *
  * A *group* is what a kernel binds: one matrix or vector. Its parts are the tensors as they are named on disk,
  * stacked by rows (q|k|v, gate|up), so that fused projections and Hugging Face names coexist without copies.
@@ -30,23 +30,23 @@ export class ParameterSet {
   readonly trainableCount: number;
   /** Number of values, trainable or not. */
   readonly count: number;
-  /** Raised whenever a value changes, so that copies elsewhere know when they are out of date. */
+  /** Incremented whenever a value changes, so that copies elsewhere can tell when they are stale. */
   #version = 0;
   #frozenVersion = 0;
   private readonly bound = new Map<string, Bound>();
   private readonly slices = new Map<string, Slice>();
-  /** Null when nothing is trained. */
+  /** Null when nothing is trainable. */
   private readonly flat: FlatBuffers | null;
 
-  /** Allocates every group, filled with zeros (packed groups may be used once all their parts are written). */
+  /** Allocates every group, filled with zeros. A packed group can be used only after all its parts are written. */
   constructor(
     readonly backend: Backend,
     groups: readonly ParameterGroup[],
   ) {
     const sizes = groups.map((group) => sizeOf(groupShape(group)));
     const { offsets, length } = flatLayout(groups, backend.viewAlignment);
-    const places = offsets.flatMap((offset, i) => (offset < 0 ? [] : [{ offset, size: sizes[i] ?? 0 }]));
-    this.flat = length > 0 ? new FlatBuffers(backend, places, length) : null;
+    const ranges = offsets.flatMap((offset, i) => (offset < 0 ? [] : [{ offset, size: sizes[i] ?? 0 }]));
+    this.flat = length > 0 ? new FlatBuffers(backend, ranges, length) : null;
     this.count = sizes.reduce((sum, size) => sum + size, 0);
     this.trainableCount = this.flat?.count ?? 0;
     groups.forEach((group, i) => this.bind(group, offsets[i] ?? -1));
@@ -56,7 +56,7 @@ export class ParameterSet {
     return this.#version;
   }
 
-  /** Raised whenever a frozen value changes. */
+  /** Incremented whenever a frozen value changes. */
   get frozenVersion(): number {
     return this.#frozenVersion;
   }
@@ -81,7 +81,7 @@ export class ParameterSet {
   /** The matrix a kernel binds for group `key`. */
   matrix(key: string): MatrixParameter {
     const bound = this.group(key);
-    if (bound.weight === null) throw new Error(`Parameter group ${key} is no matrix.`);
+    if (bound.weight === null) throw new Error(`Parameter group ${key} is not a matrix.`);
     if (bound.missing.size > 0)
       throw new Error(`Parameter group ${key} is not loaded yet: ${[...bound.missing].join(", ")} missing.`);
     return { weight: bound.weight, grad: bound.grad };
@@ -112,9 +112,9 @@ export class ParameterSet {
   }
 
   /**
-   * Set rows of one named tensor from row `firstRow` of its first dimension on, so that a tensor larger than the host's
-   * memory comes in pieces. Pieces of a packed tensor come in order: it counts as loaded with its last row.
-   * @throws Error when the values are no whole rows of it, or too many
+   * Set rows of one named tensor from row `firstRow` of its first dimension on, so that a tensor larger than host
+   * memory can be loaded in pieces. Pieces of a packed tensor come in order: it counts as loaded with its last row.
+   * @throws Error when the values are not whole rows, or too many
    */
   writeRows(name: string, firstRow: number, values: Float32Array): void {
     const { bound, part, offset, size } = this.slice(name);
@@ -122,7 +122,7 @@ export class ParameterSet {
     if (values.length % columns !== 0 || firstRow < 0 || firstRow * columns + values.length > size) {
       throw new Error(
         `Parameter ${name} has shape [${part.shape.join(", ")}]; ${values.length} values from row ${firstRow} on ` +
-          "are no whole rows of it.",
+          "are not whole rows of it.",
       );
     }
     this.changed(bound);
@@ -179,16 +179,16 @@ export class ParameterSet {
     return all;
   }
 
-  /** @param recorder replays it, where the backend records */
+  /** @param recorder replays the work, where the backend records */
   zeroGrad(recorder?: Recorder): void {
     this.trained().zeroGrad(recorder);
   }
 
   /**
    * One AdamW update of everything trainable from the accumulated gradient.
-   * → gradSquares [1] = ‖g‖² before clipping; the caller reads (if not finite the kernel wrote nothing) and disposes
-   * it.
-   * @param recorder replays it, where the backend records
+   * → gradSquares [1] = ‖g‖² before clipping; the caller reads it (if it is not finite, the kernel wrote nothing) and
+   * disposes it.
+   * @param recorder replays the work, where the backend records
    */
   adamw(options: AdamWOptions, recorder?: Recorder): Tensor {
     this.#version++;
@@ -200,7 +200,7 @@ export class ParameterSet {
     return this.trained().state();
   }
 
-  /** Put a `state()` back, of this backend or of another. @throws Error when it was taken of another policy */
+  /** Restore a `state()` taken on this backend or another. @throws Error when it belongs to another policy */
   restore(state: ParameterState): void {
     this.trained().restore(state);
     this.#version++;
@@ -212,8 +212,8 @@ export class ParameterSet {
   }
 
   /**
-   * Put weights or a gradient back that `readFlat` gave, here or of a replica.
-   * @throws Error when it is of another policy
+   * Restore weights or a gradient that `readFlat` returned, here or on a replica.
+   * @throws Error when it belongs to another policy
    */
   writeFlat(which: "theta" | "grad", values: Float32Array): void {
     this.trained().write(which, values);
@@ -252,7 +252,7 @@ export class ParameterSet {
   private writePacked(bound: Bound, name: string, values: Float32Array, firstRow: number): void {
     const { offset, size } = this.slice(name);
     const { weight } = bound;
-    if (weight === null) throw new Error(`Parameter ${name} is no packed matrix.`);
+    if (weight === null) throw new Error(`Parameter ${name} is not a packed matrix.`);
     writeRows(this.backend, weight, offset / weight.in + firstRow, values);
     if (firstRow * weight.in + values.length === size) bound.missing.delete(name);
   }

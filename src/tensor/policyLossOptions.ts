@@ -1,6 +1,6 @@
 /** Options and sums of the policy-gradient kernel (kernels.ts `policyLoss`). */
 
-/** What the importance ratio ρ and the advantage A make of a token. Infinity switches a bound off. */
+/** The surrogate loss of a token, from its importance ratio ρ and advantage A. Infinity disables a bound. */
 export type SurrogateOptions =
   /** −min(ρA, clip(ρ)A), ρ ≤ ratioMax before the clip, and at most −dualClip·A where A < 0. */
   | {
@@ -10,7 +10,7 @@ export type SurrogateOptions =
       readonly ratioMax: number;
       readonly dualClip: number;
     }
-  /** −sg(clamp(ρ, ratioLow, ratioHigh))·A·log π: keeps its gradient, since it clamps only the weight. */
+  /** −sg(clamp(ρ, ratioLow, ratioHigh))·A·log π: only the weight is clamped, so the gradient remains. */
   | { readonly kind: "cispo"; readonly ratioLow: number; readonly ratioHigh: number }
   /** −(4/τ)·σ(τ(ρ − 1))·A, τ by the sign of A */
   | { readonly kind: "sapo"; readonly tauPositive: number; readonly tauNegative: number };

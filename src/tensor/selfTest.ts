@@ -1,8 +1,7 @@
 /**
- * The start-up check of a backend: a small forward and gradient of each kind of kernel against plain loops in
- * double precision written here, so that a driver that computes wrongly (TensorFlow.js was reported
- * inaccurate on Firefox 141) is passed over instead of training nonsense. Deterministic inputs; under a
- * second on a GPU, most of it compiling.
+ * The start-up check of a backend: a small forward and gradient of each kind of kernel against plain loops in double
+ * precision written here, so that a driver that computes wrongly (TensorFlow.js was reported inaccurate on Firefox 141)
+ * is passed over rather than used for training. Deterministic inputs; under a second on a GPU, most of it compilation.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "./backend";
@@ -13,7 +12,7 @@ import * as expected from "./selfTestLoops";
 /** Relative to the largest expected value of a tensor. */
 const FORWARD_TOLERANCE = 1e-4;
 const GRADIENT_TOLERANCE = 1e-3;
-/** Where products were asked to round operands to f16. */
+/** When the products round their operands to f16. */
 const F16_TOLERANCE = 5e-3;
 
 interface Check {
@@ -23,7 +22,7 @@ interface Check {
   readonly tolerance: number;
 }
 
-/** @throws Error naming the kernel that disagrees, by how much; or whatever the backend throws */
+/** @throws Error naming the kernel that disagrees and by how much; or whatever the backend throws */
 export async function selfTest(backend: Backend): Promise<void> {
   const owned: Tensor[] = [];
   const own = <T extends Tensor>(tensor: T): T => {
@@ -45,12 +44,12 @@ export async function selfTest(backend: Backend): Promise<void> {
 
 /** Milliseconds of both passes. */
 export interface SelfTestTimes {
-  /** Compiling, where the backend compiles: the first pass, which meets every kernel for the first time. */
+  /** Of the first pass, which compiles every kernel, where the backend compiles. */
   readonly pipelines: number;
   readonly selfTest: number;
 }
 
-/** The self-test twice, so that compiling the kernels and testing them can be told apart. @throws as `selfTest` */
+/** Runs the self-test twice, to tell compiling the kernels from testing them. @throws as `selfTest` */
 export async function timedSelfTest(backend: Backend): Promise<SelfTestTimes> {
   const began = performance.now();
   await selfTest(backend);
@@ -80,7 +79,7 @@ function compare(
   });
 }
 
-/** Numbers in (−1, 1) that depend on nothing but their place. */
+/** Numbers in (−1, 1) that depend only on their index. */
 function numbers(count: number, stream: number): Float32Array {
   return Float32Array.from({ length: count }, (_, i) => 2 * randomUniform(20, stream, 0, i) - 1);
 }

@@ -1,4 +1,4 @@
-/** The tape against finite differences, and what it owes: nothing kept after a step, no work for frozen parts. */
+/** The tape against finite differences; nothing is kept after a step, and frozen parts cost no work. */
 import { memory } from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Backend } from "./backend";
@@ -42,7 +42,7 @@ function parameters(backend: Backend, frozen: readonly string[] = []): Parameter
 }
 
 /**
- * Embedding → attention block → gated block → two rows joined → GELU → log-probabilities of chosen rows; returns Σ
+ * Embedding → attention block → gated block → two rows joined → GELU → log-probabilities of gathered rows; returns Σ
  * weight·logprob.
  */
 async function run(backend: Backend, set: ParameterSet, train: boolean): Promise<number> {

@@ -3,16 +3,16 @@
  * result to `own`, and records one closure that turns the result's gradient into its inputs' gradients.
  *
  * Departures from general autodiff, each for speed or memory:
- *  - Parameters are no tape nodes: their gradients accumulate in place into views of one flat buffer, inside kernels.
+ *  - Parameters are not tape nodes: their gradients accumulate in place into views of one flat buffer, inside kernels.
  *  - A tensor's pending gradient is *taken* by the operation that made the tensor, and a gradient that meets an
  *    earlier one is offered to the next kernel's `add`/`residual` argument (`takeGradient` by the consumer), so the
  *    residual stream costs no dispatch of its own.
  *  - In-place operations (RoPE, LoRA) keep the tensor's identity: their closures rewrite the pending gradient.
- *  - An activation is disposed as soon as the closure of the operation that made it has run; every reader of it was
- *    recorded later and so has run before.
+ *  - An activation is disposed as soon as the closure of its operation has run: all its readers were recorded later and
+ *    have run before it.
  *
- *  - `recomputed` keeps only the input of a stretch of operations and does them again in the backward pass (gradient
- *    checkpointing, Chen et al. 2016, with a layer as the stretch).
+ *  - `recomputed` keeps only the input of a stretch of operations and computes them again in the backward pass
+ *    (gradient checkpointing, Chen et al. 2016, one stretch per layer).
  *
  * With `recording` false nothing is recorded; the tape only owns temporaries (`release` frees them early).
  */
@@ -27,11 +27,11 @@ interface Entry {
 
 export class Tape {
   private readonly entries: Entry[] = [];
-  /** Owned by the next entry to be recorded, or, without recording, by the tape. */
+  /** Owned by the next entry to be recorded or, when not recording, by the tape. */
   private unclaimed = new Set<Tensor>();
   private readonly gradients = new Map<Tensor, Tensor>();
   private readonly differentiable = new Set<Tensor>();
-  /** A view and the tensor whose memory it shows; the pair is disposed together. */
+  /** A view and the tensor whose memory it shares; the pair is disposed together. */
   private readonly bases = new Map<Tensor, Tensor>();
   /** Results the caller reads; they live until `dispose`. */
   private readonly kept = new Set<Tensor>();
@@ -72,7 +72,7 @@ export class Tape {
     return view;
   }
 
-  /** Does a gradient flow into this tensor? Constants and frozen parts answer no and cost no backward work. */
+  /** Whether a gradient flows into this tensor. Constants and frozen parts return false and cost no backward work. */
   needsGradient(tensor: Tensor): boolean {
     return this.differentiable.has(tensor);
   }
@@ -89,9 +89,9 @@ export class Tape {
   }
 
   /**
-   * The result of `body(tape)`, which makes one tensor from `input`, without keeping what lies in between: the backward
-   * pass runs `body` again. Values and gradients are those of `body(this)` to the bit. `body` must do the same every
-   * time, with kernels alone, and return a tensor that is no view. Without recording it is `body(this)`.
+   * The result of `body(tape)`, which makes one tensor from `input`, without keeping its intermediates: the backward
+   * pass runs `body` again. Values and gradients are bit-identical to `body(this)`. `body` must do the same every time,
+   * use kernels only, and return a tensor that is not a view. When not recording, it is `body(this)`.
    */
   recomputed(input: Tensor, body: (tape: Tape) => Tensor): Tensor {
     if (!this.recording) return body(this);
@@ -111,8 +111,8 @@ export class Tape {
   }
 
   /**
-   * Add `gradient` (whose ownership passes to the tape) to what has arrived at `tensor`. Without recording for it, it
-   * is disposed.
+   * Add `gradient` (whose ownership passes to the tape) to what has arrived at `tensor`. It is disposed if no gradient
+   * flows into `tensor`.
    */
   giveGradient(tensor: Tensor, gradient: Tensor): void {
     if (!this.differentiable.has(tensor)) return this.disposeTensor(gradient);
@@ -179,7 +179,7 @@ export class Tape {
     this.bases.clear();
   }
 
-  /** Backward through a stretch that was not kept. */
+  /** Backward through a stretch whose intermediates were not kept. */
   private backThrough(input: Tensor, output: Tensor, body: (tape: Tape) => Tensor): void {
     const gradient = this.takeGradient(output);
     if (gradient === null) return;
@@ -196,7 +196,7 @@ export class Tape {
     again.dispose();
   }
 
-  /** A tape for a stretch of this one's operations: `input` has a gradient there if it has one here. */
+  /** A tape for some of this one's operations: `input` needs a gradient there if it needs one here. */
   private within(input: Tensor, recording: boolean): Tape {
     const tape = new Tape(this.backend, recording);
     if (this.differentiable.has(input)) tape.differentiable.add(input);
@@ -226,7 +226,7 @@ export class Tape {
   }
 
   private releaseAll(): void {
-    // Latest first: views before what they show.
+    // // Dispose in reverse order: views before the tensors they show.
     for (const tensor of [...this.unclaimed].reverse()) this.disposeTensor(tensor);
     for (const entry of this.entries.splice(0).reverse())
       for (const tensor of entry.owned.reverse()) this.disposeTensor(tensor);

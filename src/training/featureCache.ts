@@ -25,14 +25,14 @@ export function bankOf(policy: Policy, prompts: readonly EncodedPrompt[]): Featu
   let start = 0;
   for (const bank of banks) {
     const count = bank.tensor.shape[0] ?? 0;
-    const places = policy.backend.upload(
+    const rows = policy.backend.upload(
       Int32Array.from({ length: count }, (_, i) => start + i),
       [count],
     );
-    policy.backend.kernels.copyRows(bank.tensor, { offset: 0, count: width }, places, 0, tensor);
+    policy.backend.kernels.copyRows(bank.tensor, { offset: 0, count: width }, rows, 0, tensor);
     for (const [prompt, first] of bank.firstRow) firstRow.set(prompt, start + first);
     start += count;
-    places.dispose();
+    rows.dispose();
     bank.dispose();
   }
   return { tensor, firstRow, dispose: () => tensor.dispose() };

@@ -20,8 +20,8 @@ export interface PretrainingOptions {
   readonly seed: number;
   readonly cleanSteps: number;
   /**
-   * Turns of the families in the clean phase, each from a step on (the last that applies holds): what is read already
-   * makes room for what is not.
+   * Turns of the families in the clean phase, each from a step on (the last that applies holds): families
+   * that are learnt yield turns to the others.
    */
   readonly turns: readonly { readonly from: number; readonly families: readonly FamilyName[] }[];
   readonly noisySteps: number;

@@ -24,7 +24,7 @@ import { sftUpdate, type UpdateResult } from "./update";
 /** Own answers sampled at a time: enough to fill a device, few enough to watch the data grow. */
 const CHUNK = 128;
 
-/** Examples ready to be trained on, by their place in the data set. */
+/** Examples ready to be trained on, by their index in the data set. */
 interface Prepared {
   readonly prompts: ReadonlyMap<number, EncodedPrompt>;
   readonly tokens: ReadonlyMap<number, Int32Array>;
@@ -157,11 +157,11 @@ export class ReflectionSft {
     const size = this.source.reflections?.length ?? this.#examples.length;
     const orders = new Map<number, number[]>();
     return Array.from({ length: settings.sft.batchSize }, (_, i) => {
-      const place = step * settings.sft.batchSize + i;
-      const epoch = Math.floor(place / size);
+      const index = step * settings.sft.batchSize + i;
+      const epoch = Math.floor(index / size);
       const order = orders.get(epoch) ?? permutation(size, settings.seed, epoch);
       orders.set(epoch, order);
-      return order[place % size] ?? 0;
+      return order[index % size] ?? 0;
     });
   }
 

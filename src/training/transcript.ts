@@ -11,8 +11,8 @@ import type { RethoughtRow, SampledRow } from "./state";
 import type { TrainingProblem } from "./trainingProblem";
 
 /**
- * The response as text: its end token left out, cut behind the stop string that ended it (its last token may go on past
- * it).
+ * The response as text: without its end token, cut after the stop string that ended it (its last token may continue
+ * past it).
  */
 export function textOf(
   { tokenizer, config }: Policy,

@@ -45,7 +45,7 @@ export function BackendBadge() {
         : served
           ? "Node"
           : BACKEND_WORDS[opened.backend];
-  const place = served ? `${opened.adapter} · ${served.policy}` : opened.adapter;
+  const title = served ? `${opened.adapter} · ${served.policy}` : opened.adapter;
   const passed = opened.passedOver[0];
   const { download, device, pipelines, selfTest, load } = opened.costs;
   return (
@@ -68,8 +68,8 @@ export function BackendBadge() {
       >
         <i className="badge-light" aria-hidden="true" />
         <b>{where}</b>
-        <span className="badge-adapter" title={place}>
-          {place}
+        <span className="badge-adapter" title={title}>
+          {title}
         </span>
         {seconds !== null && (
           <span className="badge-pace tabular">

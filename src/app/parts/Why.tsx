@@ -64,14 +64,14 @@ const GAP = 8;
 export function WhyCard() {
   const { explanation, anchor } = useStore(why);
   const card = useRef<HTMLDivElement>(null);
-  const [place, setPlace] = useState({ left: 0, top: 0 });
+  const [position, setPosition] = useState({ left: 0, top: 0 });
   // biome-ignore lint/correctness/useExhaustiveDependencies: the text of the explanation decides how large the card is.
   useLayoutEffect(() => {
     if (card.current === null || anchor === null) return;
     const { width, height } = card.current.getBoundingClientRect();
     const left = Math.max(GAP, Math.min(anchor.left + anchor.width / 2 - width / 2, innerWidth - width - GAP));
     const below = anchor.bottom + GAP;
-    setPlace({ left, top: below + height < innerHeight - GAP ? below : Math.max(GAP, anchor.top - height - GAP) });
+    setPosition({ left, top: below + height < innerHeight - GAP ? below : Math.max(GAP, anchor.top - height - GAP) });
   }, [anchor, explanation]);
   useLayoutEffect(() => {
     addEventListener("scroll", hideWhy, { capture: true, passive: true });
@@ -83,7 +83,7 @@ export function WhyCard() {
     };
   }, []);
   return (
-    <div id="why" role="tooltip" className="why-card" ref={card} hidden={explanation === null} style={place}>
+    <div id="why" role="tooltip" className="why-card" ref={card} hidden={explanation === null} style={position}>
       {explanation && (
         <>
           <p className="why-title">{explanation.title}</p>

@@ -234,8 +234,8 @@ const SCENES: Readonly<Record<string, Scene>> = {
 
 const query = new URLSearchParams(location.search);
 const scene = SCENES[query.get("state") ?? "grpo"] ?? SCENES.grpo;
-const place = document.getElementById("root");
-if (scene === undefined || place === null) throw new Error('stage.html needs an element with id "root" and a scene.');
+const root = document.getElementById("root");
+if (scene === undefined || root === null) throw new Error('stage.html needs an element with id "root" and a scene.');
 
 const client = new ScriptedClient(scene.script);
 const playground = createPlayground({ client, onExported: () => undefined, hidden: () => false });
@@ -251,7 +251,7 @@ playground.open(
   { settings: scene.settings ?? {} },
 );
 setTimeout(() => scene.play?.(playground, client), 60);
-createRoot(place).render(
+createRoot(root).render(
   <PlaygroundContext value={playground}>
     <Page />
   </PlaygroundContext>,

@@ -1,9 +1,9 @@
 /**
  * What a dispatch costs the thread that records it: a chain of small sums, recorded once and replayed as the training
- * and decode steps are, against the same work recorded each time and against stock TensorFlow.js. The kernels
- * themselves take no time worth the name. Only WebGPU has dispatches.
+ * and decode steps are, against the same work recorded each time and against stock TensorFlow.js. The kernels' own time
+ * is negligible. Only WebGPU has dispatches.
  */
-import { type Benchmark, raceAll } from "../benchmark";
+import { type Benchmark, compareAll } from "../benchmark";
 import type { Job } from "../job";
 
 /** About as many as a training step has. */
@@ -30,7 +30,7 @@ export const dispatch: Benchmark = {
         { name: "tfjs", library: "tfjs", job: job(false) },
       ],
     } as const;
-    return raceAll("dispatch", setting, [workload], {
+    return compareAll("dispatch", setting, [workload], {
       repetitions: setting.quick ? 3 : 15,
       repetitionMs: setting.quick ? 50 : 300,
       maxUnits: 50,

@@ -1,7 +1,7 @@
 /**
- * A published member's shape with random weights: tokens a second of decoding, a GRPO step on an adapter, peak memory;
- * ours and transformers + PEFT, one after the other, since both may not fit the device at once. Asked for by name only:
- * it writes a checkpoint of gigabytes and wants a GPU. See docs/performance.md.
+ * A published member's shape with random weights: decoded tokens per second, a GRPO step on an adapter, peak memory;
+ * ours and transformers + PEFT, one after the other, since both may not fit the device at once. Runs only when named:
+ * it writes a checkpoint of gigabytes and needs a GPU. See docs/performance.md.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -20,7 +20,7 @@ import type { Absent, Measurement } from "../results";
 import { median, spread } from "../statistics";
 import { bytes, figure } from "../tables";
 
-/** Largest difference of a mean log-probability: ours in f16 weights, theirs in bf16. */
+/** Largest difference of a mean log-probability: our weights are f16, theirs bf16. */
 const TOLERANCE = 0.05;
 const SHARD_BYTES = 5e9;
 
@@ -88,7 +88,7 @@ async function synthesise(shape: ShapeName, out: string, onProgress: (what: stri
   );
 }
 
-/** Rows of the table; times of both libraries in the order of the repetitions, ratios of their medians. */
+/** Rows of the table; times of both libraries by repetition, ratios of their medians. */
 export function measurements(
   {
     backend,
@@ -144,8 +144,8 @@ export function measurements(
 }
 
 /**
- * Milliseconds of one decode step: what the tokens after the first took.
- * @throws Error where the machine was too busy to tell
+ * Milliseconds per decode step: the time of the tokens after the first.
+ * @throws Error when the machine was too busy to measure it
  */
 function decodeStep({ decode }: FullSizeFigures, batch: number, newTokens: number): readonly number[] {
   const found = decode.find((row) => row.batch === batch);

@@ -3,7 +3,7 @@
  * writes. Only the wasm backend shares its work: there one worker and two take turns, on the same prompts.
  */
 
-import { type Benchmark, type Runner, raceAll } from "../benchmark";
+import { type Benchmark, compareAll, type Runner } from "../benchmark";
 import { AS_IN_TRAINING } from "../comparison";
 
 const POLICY = "public/policies/sft";
@@ -23,7 +23,7 @@ export const grpoStep: Benchmark = {
       rate: { perUnit: 1, unit: "steps/s" },
       runners: setting.backend === "wasm" ? [runner(1), runner(2)] : [runner(1)],
     };
-    return raceAll("grpo-step", setting, [workload], {
+    return compareAll("grpo-step", setting, [workload], {
       repetitions: setting.quick ? 2 : 5,
       repetitionMs: 0,
       maxUnits: 1,

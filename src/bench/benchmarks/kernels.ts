@@ -1,9 +1,9 @@
 /**
- * Each kernel alone at the nano policy's sizes, next to the composition of stock operations that stands for it, and as
- * a share of what the device was measured to do in this very run: bytes a second of a plain copy, operations a second
- * of our matmul of 1024³. A kernel whose tensors fit a cache may move more than a large copy does.
+ * Each kernel alone at the nano policy's sizes, next to its composition of stock operations, and as a share of what the
+ * device was measured to do in this run: bytes per second of a plain copy, operations per second of our matmul of
+ * 1024³. A kernel whose tensors fit a cache may exceed the bandwidth of a large copy.
  */
-import { type Benchmark, each, raceAll, type Workload } from "../benchmark";
+import { type Benchmark, compareAll, each, type Workload } from "../benchmark";
 import type { JobOf } from "../job";
 import { KERNEL_NAMES, KERNEL_WORK, type KernelName } from "../kernelWork";
 import type { Measurement } from "../results";
@@ -12,10 +12,10 @@ const COPIED = 16 * 2 ** 20;
 const SIDE = 1024;
 const copy: JobOf<"copy"> = { kind: "copy", bytes: COPIED };
 const product: JobOf<"matmul"> = { kind: "matmul", form: "forward", rows: SIDE, inner: SIDE, outer: SIDE };
-/** Kernels that stand for all in a quick run: one bound by memory, one by products, one by rows, one by dispatching. */
+/** Representative kernels for a quick run: one bound by memory, one by products, one by rows, one by dispatching. */
 const QUICK: readonly KernelName[] = ["rmsNorm", "linear", "attention", "adamw"];
 
-/** Reading and writing count both. */
+/** Reading and writing both count. */
 const COPY: Workload = {
   title: `copy of ${COPIED / 2 ** 20} MiB`,
   rate: { perUnit: (2 * COPIED) / 1e9, unit: "GB/s" },
@@ -38,7 +38,7 @@ export const kernels: Benchmark = {
         runners: each({ kind: "kernel", name }, ["ours", "tfjs"]),
       }),
     );
-    const outcome = await raceAll("kernels", setting, [COPY, PEAK_MATMUL, ...named], {
+    const outcome = await compareAll("kernels", setting, [COPY, PEAK_MATMUL, ...named], {
       repetitions: setting.quick ? 3 : 7,
       repetitionMs: 30,
       maxUnits: 500,
@@ -50,13 +50,13 @@ export const kernels: Benchmark = {
     return {
       ...outcome,
       measurements: outcome.measurements.map((row) => withNeeds(row, bandwidth, peak)),
-      // That a kernel has no composition is known before anything runs.
+      // // A kernel without a composition is known before anything runs.
       absent: outcome.absent.filter(({ why }) => !why.includes("no composition")),
     };
   },
 };
 
-/** Units a second of a workload that ran. */
+/** Units per second of a workload that ran. */
 export function rateOf(measurements: readonly Measurement[], workload: string): number {
   const found = measurements.find((row) => row.workload === workload)?.rate;
   if (found === undefined) throw new Error(`${workload} was not measured.`);

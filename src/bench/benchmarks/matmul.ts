@@ -1,11 +1,11 @@
 /**
  * The matrix products of a training step: forward x·Wᵀ, gradient of the input dy·W, gradient of the weight dyᵀ·x
- * (accumulated). On the webgpu backend then our variants of the product against the one that the backend chooses, each
- * that the adapter can run.
+ * (accumulated). On WebGPU also our variants of the product, each that the adapter can run, against the one that the
+ * backend chooses.
  */
 import { MATMUL_VARIANTS } from "../../tensor/webgpu/kernels/matmul/variant";
 import type { Benchmark, Outcome, Runner, Setting, Workload } from "../benchmark";
-import { each, raceAll } from "../benchmark";
+import { compareAll, each } from "../benchmark";
 import type { JobOf } from "../job";
 
 type Form = JobOf<"matmul">["form"];
@@ -25,7 +25,7 @@ const SIZES = [
   [512, 512, 512],
 ] as const;
 const QUICK = [[512, 128, 640]] as const;
-/** Of the variants: a decoded token of eight responses, and a micro-batch. */
+/** For the variants: a decoded token of eight responses, and a micro-batch. */
 const FEW = [8, 1024, 2048] as const;
 const MANY = [1024, 1024, 1024] as const;
 const QUICK_FEW = [8, 128, 640] as const;
@@ -47,11 +47,11 @@ export const matmul: Benchmark = {
         workload(title, { kind: "matmul", form, rows, inner, outer }, (job) => each(job, ["ours", "tfjs", "jax-js"])),
       ),
     );
-    const peers = await raceAll("matmul", setting, workloads, { ...options, tolerance: 1e-3 });
+    const peers = await compareAll("matmul", setting, workloads, { ...options, tolerance: 1e-3 });
     if (setting.backend !== "webgpu") return peers;
     return joined(
       peers,
-      await raceAll("matmul", setting, variantWorkloads(setting), { ...options, tolerance: F16_TOLERANCE }),
+      await compareAll("matmul", setting, variantWorkloads(setting), { ...options, tolerance: F16_TOLERANCE }),
     );
   },
 };

@@ -1,8 +1,8 @@
 /**
- * Sampling groups of responses, each exactly as long as allowed: prompts, KV cache, sampling at T = 1, tokens and
- * log-probabilities read. How the cost grows with the size of the group is measured on our side alone.
+ * Sampling groups of responses, each exactly as long as allowed: prompts, KV cache, sampling at T = 1, reading tokens
+ * and log-probabilities. Growth with the group size is measured for our side alone.
  */
-import { type Benchmark, each, raceAll, type Workload } from "../benchmark";
+import { type Benchmark, compareAll, each, type Workload } from "../benchmark";
 import { AS_IN_TRAINING } from "../comparison";
 import type { LibraryName } from "../contender";
 import { largeShape, nanoShape } from "../workload";
@@ -30,7 +30,7 @@ export const rollout: Benchmark = {
       rate: { perUnit: prompts * groupSize * newTokens, unit: "tokens/s" },
       runners: each({ kind: "rollout", shape, prompts, groupSize, promptLength: PROMPT_LENGTH, newTokens }, libraries),
     });
-    // Two lengths and two depths: what a token and a layer cost is in their differences.
+    // // Two lengths and two depths: their differences give the cost of a token and of a layer.
     const growth = [
       ...[1, 4, 16, 64].map((groupSize) => sampled(1, groupSize, 64, "growth: ", ["ours"])),
       ...(
@@ -41,7 +41,7 @@ export const rollout: Benchmark = {
         ] as const
       ).map(([name, shape, newTokens]) => sampled(1, 4, newTokens, "growth: ", ["ours"], name, shape)),
     ];
-    // The last workload is the one that targets are set for.
+    // // The last workload is the one with targets.
     const workloads = setting.quick
       ? [sampled(2, 4, 16, "", ["ours", "tfjs"])]
       : [
@@ -53,7 +53,7 @@ export const rollout: Benchmark = {
       ...(setting.large ? [sampled(4, 8, 64, "", ["ours", "tfjs"], "twenty times nano", large)] : []),
       ...workloads,
     ];
-    return raceAll("rollout", setting, all, {
+    return compareAll("rollout", setting, all, {
       repetitions: setting.quick ? 3 : 5,
       ...(setting.quick ? { repetitionMs: 0, maxUnits: 1, warmUpMs: 0 } : AS_IN_TRAINING),
       tolerance: 1e-3,

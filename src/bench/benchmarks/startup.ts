@@ -1,7 +1,7 @@
 /**
- * From address to first finished training step in a headless Chromium, in parts. Cold: a browser that was never there.
- * Warm: the second visit, with the page's files in the cache and its run stored. WebGPU is SwiftShader's; the wasm
- * backend is taken with WebGPU switched off.
+ * From address to first finished training step in a headless Chromium, in parts. Cold: a fresh browser. Warm: the
+ * second visit, with the page's files in the cache and its run stored. WebGPU is SwiftShader's; the wasm backend is
+ * measured with WebGPU switched off.
  */
 import { firstViewSizes } from "../../../e2e/setup/firstView";
 import { openSite } from "../../../e2e/setup/site";
@@ -11,7 +11,7 @@ import { spread } from "../statistics";
 import { bytes } from "../tables";
 import { PREPARED, type Visit, visit } from "../visit";
 
-/** A step that a software adapter does in seconds. */
+/** A step that takes a software adapter seconds. */
 const STEP = { maxNewTokens: 40, grpo: { prompts: 2, groupSize: 4 } };
 const LINK = `#v=1&from=sft&s=${encodeURIComponent(JSON.stringify(STEP))}`;
 

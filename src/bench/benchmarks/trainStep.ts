@@ -1,11 +1,11 @@
 /**
  * One step of supervised training on the nano policy's decoder: forward, backward, clip by global norm, AdamW. Our side
- * packs and uploads the batch in every step, as the session does; the peers' inputs lie on the device already. The
- * wasm backend also takes the step with two workers; both of ours then take it in micro-batches of half the rows. How
- * the cost grows with sequence length and model size is measured on our side alone. A matmul of 1024³ in the same run
- * is the yardstick of its arithmetic.
+ * packs and uploads the batch in every step, as the session does; the peers' inputs are already on the device. The wasm
+ * backend also takes the step with two workers; then both of ours use micro-batches of half the rows. Growth with
+ * sequence length and model size is measured for our side alone. A matmul of 1024³ in the same run is the yardstick for
+ * arithmetic.
  */
-import { type Benchmark, each, type Runner, raceAll, type Workload } from "../benchmark";
+import { type Benchmark, compareAll, each, type Runner, type Workload } from "../benchmark";
 import { AS_IN_TRAINING } from "../comparison";
 import type { DecoderShape, Job } from "../job";
 import { figure } from "../tables";
@@ -13,7 +13,7 @@ import { largeShape, nanoShape, trainingFlops } from "../workload";
 import { PEAK_MATMUL, rateOf } from "./kernels";
 
 const LENGTH = 64;
-/** Growth is measured at this many sequences. */
+/** Growth is measured with this many sequences. */
 const GROWTH_ROWS = 8;
 
 export const trainStep: Benchmark = {
@@ -59,11 +59,11 @@ export const trainStep: Benchmark = {
         LENGTH,
       ),
     ];
-    // The last workload is the one that targets are set for.
+    // // The last workload is the one with targets.
     const workloads = setting.quick || setting.small ? [compared(8)] : [...growth, compared(8), compared(32)];
     const large = await largeShape();
     const all = [...(setting.large ? [compared(8, "twenty times nano", large)] : []), ...workloads];
-    const outcome = await raceAll("train-step", setting, [PEAK_MATMUL, ...all], {
+    const outcome = await compareAll("train-step", setting, [PEAK_MATMUL, ...all], {
       repetitions: setting.quick ? 3 : 5,
       ...(setting.quick ? { repetitionMs: 0, maxUnits: 1, warmUpMs: 0 } : AS_IN_TRAINING),
       tolerance: 1e-3,

@@ -1,6 +1,6 @@
 /**
- * What crosses to Python and back, and the rows made of it. The measurement itself needs a checkpoint, and torch for
- * the peer.
+ * The data exchanged with Python, and the table rows made from it. The measurement itself needs a checkpoint, and torch
+ * for the peer.
  */
 import { expect, test } from "vitest";
 import { measurements } from "../benchmarks/fullSize";

@@ -1,6 +1,6 @@
 /**
- * Our side of the full-size measurement: frozen weights packed, an adapter trained, sampling and training as `srpo
- * train` does them.
+ * Our side of the full-size measurement: frozen weights packed, an adapter trained; samples and trains as `srpo train`
+ * does.
  */
 
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
@@ -111,7 +111,7 @@ class Measurement {
     return rows;
   }
 
-  /** Rollout and update of a step; half of each group does well, half badly. */
+  /** Rollout and update of a step; half of each group gets a high reward, half a low one. */
   private async steps(): Promise<FullSizeFigures["step"]> {
     const { step, groupSize, repetitions } = this.work;
     const prompts = this.prompts.slice(0, step.prompts);
@@ -143,7 +143,7 @@ class Measurement {
         updates: this.updates++,
       });
       this.look();
-      if (i === 0) continue; // compiled what the others find
+      if (i === 0) continue; // compiles the kernels for the others
       rollout.push(between - began);
       update.push(performance.now() - between);
     }
@@ -160,7 +160,7 @@ class Measurement {
     return some(times);
   }
 
-  /** The backend recycles memory and gives little back, so that what it holds after a phase is what the phase took. */
+  /** The backend recycles memory and frees little, so what it holds after a phase is what the phase took. */
   private look(): void {
     this.peakBytes = Math.max(this.peakBytes, this.backend.memoryBytes());
   }

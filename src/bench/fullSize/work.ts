@@ -1,7 +1,7 @@
 /**
  * What is measured on a full-size checkpoint, as plain data: our side reads it in Node, transformers' in Python
- * (peers/transformers/full_size.py), and both give the same figures back. Prompts are random ids: a random checkpoint
- * has nothing to say, and every response is exactly as long as asked.
+ * (peers/transformers/full_size.py), and both return the same figures. Prompts are random ids: a random checkpoint has
+ * nothing to say, and every response is exactly as long as requested.
  */
 import { z } from "zod";
 import { firstSpecialId, type ShapeName } from "../../policy/checkpoint/shapes";
@@ -14,16 +14,16 @@ const ids = z.array(z.int().nonnegative()).nonempty();
 export const fullSizeWorkSchema = z.object({
   /** A Hugging Face folder. */
   folder: z.string(),
-  /** Each for a group of `groupSize` responses. */
+  /** Each prompt gets a group of `groupSize` responses. */
   prompts: z.array(ids).nonempty(),
   groupSize: size,
-  /** Responses written at once in the decode measurement, each a multiple of `groupSize`. */
+  /** Responses decoded at once in the decode measurement, each a multiple of `groupSize`. */
   batches: z.array(size).nonempty(),
   newTokens: size,
   /** A GRPO step: the first `step.prompts` prompts, responses of `step.newTokens`, trained in micro-batches. */
   step: z.object({ prompts: size, newTokens: size, microBatchRows: size, learningRate: z.number().positive() }),
   lora: z.object({ rank: size, alpha: z.number().positive(), targets: z.array(z.enum(LORA_TARGETS)) }),
-  /** A response to the first prompt whose mean log-probability both sides report, before anything is trained. */
+  /** A response to the first prompt whose mean log-probability both sides report before any training. */
   checked: ids,
   repetitions: size,
 });
@@ -39,12 +39,12 @@ export const fullSizeFiguresSchema = z.object({
   /** Prompts and one token, and prompts and `newTokens`: their difference is decoding. */
   decode: z.array(z.object({ batch: size, first: milliseconds, all: milliseconds })),
   step: z.object({ rollout: milliseconds, update: milliseconds }),
-  /** Most bytes held at a time; null where that cannot be known. */
+  /** Peak bytes; null where that cannot be measured. */
   peakBytes: z.number().positive().nullable(),
 });
 export type FullSizeFigures = z.output<typeof fullSizeFiguresSchema>;
 
-/** What a quick run, or one on the tiny shape, has less of. */
+/** Smaller values for a quick run, or for the tiny shape. */
 export interface FullSizeScale {
   readonly promptTokens: number;
   readonly newTokens: number;

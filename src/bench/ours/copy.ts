@@ -1,6 +1,6 @@
 /**
- * Copying memory, as fast as the device's own means do it: the yardstick of the kernels' traffic. On WebGPU a buffer
- * copy; for the wasm and reference backends the engine's memory move, one thread.
+ * Copying memory as fast as the device itself does: the yardstick for the kernels' traffic. On WebGPU a buffer copy; on
+ * the wasm and reference backends the engine's memory move, one thread.
  */
 import type { Backend } from "../../tensor/backend";
 import { WebGpuBackend } from "../../tensor/webgpu/backend";

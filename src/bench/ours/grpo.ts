@@ -19,7 +19,7 @@ export async function openGrpo(
   const parallel = await openWorkers(policy, workers, "language");
   const session = new Session(policy, settings, { stage: "grpo", parallel });
   return {
-    /** The first step: what was sampled, and what was learnt from it. */
+    /** Results of the first step: what was sampled, and the update's metrics. */
     async check() {
       const metrics = await session.stepThrough();
       return [metrics?.reward ?? Number.NaN, metrics?.grad_norm ?? Number.NaN];

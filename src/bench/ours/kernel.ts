@@ -1,4 +1,4 @@
-/** Each kernel alone, on the backend: what it reads is made once, what it returns is disposed at once. */
+/** Each kernel alone, on the backend: its inputs are made once, its results are disposed at once. */
 
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../tensor/backend";
@@ -36,11 +36,11 @@ export async function openKernel(backend: Backend, { name }: JobOf<"kernel">): P
   const run = (units: number) =>
     measured(backend, 1, () => {
       for (let i = 0; i < units; i++) for (const tensor of once()) tensor.dispose();
-      // Reading waits for all that was recorded before.
+      // // Reading waits for all work recorded before.
       return backend.read([sink]);
     });
   return {
-    /** The kernels' values are the conformance tests' business. */
+    /** The kernels' values are checked by the conformance tests. */
     check: async () => [],
     run,
     async close() {
@@ -49,7 +49,7 @@ export async function openKernel(backend: Backend, { name }: JobOf<"kernel">): P
   };
 }
 
-/** For each kernel: make its inputs, and return what calls it and gives the tensors to dispose. */
+/** For each kernel: make its inputs, and return a function that calls it and returns the tensors to dispose. */
 function prepare(
   backend: Backend,
   keep: (tensor: Tensor) => Tensor,
@@ -81,7 +81,7 @@ function prepare(
     values: floats(out, columns),
   });
   const ids = (): Tensor => integers(N, (i) => (7 * i) % V);
-  // Of real angles: the rotation is done in place again and again, and must leave the size of x as it is.
+  // // Angles of a real rotation: it is applied in place again and again, and must not change the size of x.
   const turned = (by: (angle: number) => number): Tensor =>
     keep(
       backend.upload(
@@ -160,7 +160,7 @@ function prepare(
       const [x, rows, into] = [floats(N, 2 * D), integers(N, (i) => i), zeros(N, 2 * D)];
       return nothing(() => k.copyRows(x, { offset: 0, count: 2 * D }, rows, 0, into));
     },
-    // A decode step, 64 tokens into every response.
+    // // A decode step, 64 tokens into every response.
     ropeToCache: () => {
       const [qkv, cos, sin, rows, into] = [
         floats(R, 3 * D),

@@ -1,11 +1,11 @@
-/** What an adapter offers to matrix products, and what the tuner measured, in sentences. */
+/** What an adapter offers to matrix products and what the tuner measured, in sentences. */
 import type { Backend } from "../../tensor/backend";
 import { WebGpuBackend } from "../../tensor/webgpu/backend";
 import { offeredVariants } from "../../tensor/webgpu/kernels/matmul/choice";
 import { describeConfig } from "../../tensor/webgpu/kernels/matmul/fragments";
 import { figure } from "../tables";
 
-/** Of the WebGPU backend; none for others. */
+/** For the WebGPU backend; empty for others. */
 export function matmulNotes(backend: Backend): readonly string[] {
   if (!(backend instanceof WebGpuBackend)) return [];
   const { adapter } = backend.dispatcher.traits.matmul;

@@ -1,4 +1,4 @@
-/** Our sampling of groups: prompts once a group, KV cache, sampling on the device, one read-back. */
+/** Our sampling of groups: each prompt once per group, KV cache, sampling on the device, one read-back. */
 import type { GenerateOptions, Rollout } from "../../policy/policy";
 import type { Backend } from "../../tensor/backend";
 import type { Contender } from "../contender";

@@ -1,4 +1,4 @@
-/** Our training step as the session takes it: packing on the host, forward, backward, clip and AdamW, one read-back. */
+/** Our training step as the session runs it: packing on the host, forward, backward, clip and AdamW, one read-back. */
 import { Policy } from "../../policy/policy";
 import { openWorkers } from "../../runner/backend/replicaThreads";
 import type { Backend } from "../../tensor/backend";
@@ -21,7 +21,8 @@ export async function workloadPolicy(
 }
 
 /**
- * Each sequence as a prompt of two tokens and its response: the rows of the packed batch are the tokens but the last.
+ * Each sequence as a prompt of two tokens and its response: the rows of the packed batch are all tokens except the
+ * last.
  */
 export function trainingRows(policy: Policy, { shape, rows, length }: JobOf<"train">): TrainingRow[] {
   const tokens = randomTokens(shape, rows, length + 1, 0);

@@ -1,6 +1,6 @@
 /**
- * Counts what a peer asks of the GPU, by wrapping the calls on the prototypes that Dawn's objects share. For peers
- * only: our backend counts for itself.
+ * Counts a peer's GPU calls by wrapping the methods on the prototypes that Dawn's objects share. For peers only: our
+ * backend has counters of its own.
  */
 export interface GpuCalls {
   dispatches: number;
@@ -9,7 +9,7 @@ export interface GpuCalls {
   bytesUploaded: number;
 }
 
-/** Count from now on. The globals of WebGPU must be there (`nodeGpu`). */
+/** Count from now on. WebGPU's globals must exist (`nodeGpu`). */
 export function countGpuCalls(): GpuCalls {
   const calls: GpuCalls = { dispatches: 0, submits: 0, readbacks: 0, bytesUploaded: 0 };
   before(GPUComputePassEncoder.prototype, "dispatchWorkgroups", () => void calls.dispatches++);

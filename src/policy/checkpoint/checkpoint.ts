@@ -24,7 +24,7 @@ const INDEX_FILE = "model.safetensors.index.json";
 /** Bytes on disk that are read at a time. */
 export const PIECE_BYTES = 16 * 2 ** 20;
 
-/** A safetensors file of the folder, its header read. */
+/** A safetensors file of the folder, with its header read. */
 export interface Shard {
   readonly file: string;
   readonly header: SafetensorsHeader;
@@ -157,12 +157,12 @@ export class Checkpoint {
     return located;
   }
 
-  /** Shape, dtype and place on disk, by either layout's name. */
+  /** Shape, dtype and position on disk, by either layout's name. */
   entry(name: string): TensorEntry {
     return this.at(name).entry;
   }
 
-  /** Bytes of all tensors on disk that the model has. */
+  /** Bytes on disk of all the model's tensors. */
   bytes(): number {
     return this.names().reduce((sum, name) => sum + this.entry(name).end - this.entry(name).begin, 0);
   }

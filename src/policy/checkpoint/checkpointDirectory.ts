@@ -42,7 +42,7 @@ export async function openDirectory(directory: string): Promise<CheckpointFiles>
   };
 }
 
-/** A read may return less than requested; only the end of the file may withhold the rest. */
+/** A read may return fewer bytes than requested; only at the end of the file are there no more. */
 async function readFully(handle: FileHandle, file: string, from: number, to: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(to - from);
   for (let at = 0; at < bytes.length; ) {

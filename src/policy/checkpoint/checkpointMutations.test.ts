@@ -1,7 +1,7 @@
 /**
  * Some hundreds of damaged or hostile checkpoints, made from a good one by a seeded generator. Whatever is wrong with a
- * file: loading either refuses it with an error of ours that names the file, leaving nothing on the backend, or what it
- * loads is whole. It never crashes in another way, and never takes long.
+ * file: either loading refuses it with one of our errors that names the file, leaving nothing on the backend, or what
+ * it loads is complete. It never crashes in another way, and never takes long.
  */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Backend } from "../../tensor/backend";
@@ -88,7 +88,7 @@ const NAMES = [
   "__metadata__",
 ];
 
-/** Each takes the good checkpoint and gives model.safetensors in another state. */
+/** Each takes the good checkpoint and returns a damaged model.safetensors. */
 const MUTATIONS: Readonly<Record<string, (draws: Draws) => Uint8Array>> = {
   "bytes of the header": (draws) => {
     const bytes = weights.slice();

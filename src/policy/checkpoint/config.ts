@@ -6,8 +6,7 @@
 import { z } from "zod";
 
 /**
- * Beyond any member of the family by far: a larger number is a mistake or malice, and would be walked through layer by
- * layer.
+ * Far beyond any member of the family: a larger number is a mistake or malice, and would cost a loop over every layer.
  */
 const size = z
   .int()

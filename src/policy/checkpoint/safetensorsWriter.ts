@@ -18,7 +18,7 @@ function dtypeOf(tensor: TensorToWrite): SafetensorsDtype {
   return tensor.values instanceof Int32Array ? "I32" : "U8";
 }
 
-/** A tensor's place in a file to be written. */
+/** Position of a tensor in a file to be written. */
 export interface TensorPlan {
   readonly name: string;
   readonly dtype: SafetensorsDtype;
@@ -30,7 +30,7 @@ export function planBytes({ dtype, shape }: TensorPlan): number {
   return shape.reduce((product, size) => product * size, elementBytes(dtype));
 }
 
-/** In the order in which a file holds them. */
+/** In file order. */
 export function inFileOrder<T extends { readonly name: string }>(tensors: readonly T[]): T[] {
   return [...tensors].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
 }

@@ -1,6 +1,6 @@
 /**
  * config.json of the published members of the family, and of a tiny one with every part of them. Sizes from the
- * checkpoints `Qwen/Qwen2.5-VL-{3B,7B,32B,72B}-Instruct`, written flat as they are; the tiny one is nested, as
+ * checkpoints `Qwen/Qwen2.5-VL-{3B,7B,32B,72B}-Instruct`, written flat as those are; the tiny one is nested, as
  * transformers writes it since 4.52.
  */
 

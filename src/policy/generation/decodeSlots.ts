@@ -1,5 +1,5 @@
 /**
- * The tables of a window of decode steps: one slot for each response being written, and what the sampler fills. Between
+ * The tables of a window of decode steps: one slot for each response being written, and the sampler's buffers. Between
  * windows the tables are rewritten in place: responses come and go, while shapes, and with them the recorded step, stay
  * the same. An empty slot sees nothing, stores nothing and counts as done.
  */
@@ -21,8 +21,8 @@ export class DecodeSlots {
 
   /**
    * @param count slots
-   * @param steps of a window at most
-   * @param larger slots whose memory these take: they must go before it
+   * @param steps maximum steps per window
+   * @param larger slots whose memory these share: dispose these before it
    */
   constructor(
     private readonly backend: Backend,
@@ -56,7 +56,7 @@ export class DecodeSlots {
   }
 
   /**
-   * Fewer slots in the same memory, so that what a rollout holds does not depend on how its responses end. They must go
+   * Fewer slots in the same memory, so that what a rollout holds does not depend on how its responses end. Dispose them
    * before these.
    */
   fewer(count: number): DecodeSlots {
@@ -104,7 +104,8 @@ export class DecodeSlots {
   }
 
   dispose(): void {
-    // Latest first: the next rollout finds the same memory in the same order, and its recording what it binds.
+    // // Dispose in reverse order: the next rollout reuses the same buffers in the same order, as its recording
+    // expects.
     for (const tensor of [...this.tensors].reverse()) tensor.dispose();
   }
 }

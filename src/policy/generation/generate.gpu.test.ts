@@ -11,7 +11,7 @@ import { cacheLayout, GroupCache, slotCount } from "./groupCache";
 const STOPS = [1, 11, 21, 31, 41];
 const OPTIONS = { groupSize: 4, temperature: 1, maxNewTokens: 30, seed: 5, step: 2, stopTokens: STOPS };
 
-/** Of a log-probability: half an ulp of f16 is 2⁻¹² of a key or value, here seen through two layers of 32. */
+/** Tolerance of a log-probability: half an ulp of f16 is 2⁻¹² of a key or value, here through two layers of 32. */
 const F16_TOLERANCE = 2e-3;
 
 /** Five prompts of different lengths. */
@@ -51,7 +51,7 @@ describe.each(BACKENDS)("on the $name backend", ({ open }) => {
       expect(some.rows.map((row) => row.finished)).toEqual(all.rows.map((row) => row.finished));
       // The reference sums over the whole cache, seen or not, in whatever order the product takes.
       expect(largestDifference(all.rows, some.rows)).toBeLessThanOrEqual(small ? 1e-6 : 0);
-      // Slots are refilled: fewer steps than if each lot of responses waited for its longest.
+      // // Slots are refilled: fewer steps than if each batch of responses waited for its longest.
       const lengths = some.rows.map(({ tokens }) => 8 * Math.ceil(tokens.length / 8));
       const lots = Array.from({ length: Math.ceil(lengths.length / slots) }, (_, lot) =>
         Math.max(...lengths.slice(lot * slots, (lot + 1) * slots)),

@@ -1,11 +1,12 @@
 /**
- * Sampling groups of responses. Each prompt is computed once for its whole group (prefill.ts); responses are written in
- * slots (groupCache.ts), and a slot whose response has finished is taken by the next one, of the same prompt or a later
+ * Sampling groups of responses. Each prompt is computed once for its whole group (prefill.ts). Responses are written in
+ * slots (groupCache.ts); a slot whose response has finished is taken by the next one, of the same prompt or a later
  * one. Every decode step is the same: feed the last prompt token or the token just sampled, extend the cache by one
- * row, sample on the device. The host looks every `LOOK_EVERY` tokens, in one read-back: it takes what was sampled,
- * retires responses that have finished, and starts others in their slots. Without anything to stop at it looks once.
+ * row, sample on the device. Every `LOOK_EVERY` tokens the host reads back once: it collects the sampled tokens,
+ * retires finished responses, and starts others in their slots. With no stop tokens or strings it reads back once at
+ * the end.
  *
- * A response's tokens depend on the weights, its prompt, (seed, step) and its row id: not on the slots there are, nor
+ * A response's tokens depend on the weights, its prompt, (seed, step) and its row id, but not on the number of slots or
  * on what else is in flight.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
@@ -18,7 +19,7 @@ import { type PrefillModel, prefill, prefillCapacity } from "./prefill";
 import { ActiveSlots, type Slot } from "./slots";
 
 const LOOK_EVERY = 8;
-/** Go on with fewer slots once nothing waits and at most this share of them is taken. */
+/** Continue with fewer slots once nothing waits and at most this share of them is in use. */
 const SHRINK_AT = 0.75;
 
 export interface GenerateOptions {
@@ -37,24 +38,24 @@ export interface GenerateOptions {
   readonly stopStrings?: readonly string[];
   /** Responses being written at a time; null (default): as many as the cache holds in 2 GiB. The result is the same. */
   readonly slots?: number | null;
-  /** How keys and values are kept; null (default): in f16 beside packed weights, else in f32. */
+  /** Format of the KV cache; null (default): f16 with packed weights, else f32. */
   readonly cache?: CacheFormat | null;
   /** Row part of the random counter (default 0, 1, 2 …), prompt-major. */
   readonly rowIds?: Int32Array;
   /**
    * Called after every decode step with the tokens just sampled [rows], the pad token for rows not being written; costs
-   * one read-back a token.
+   * one read-back per token.
    */
   readonly onToken?: (step: number, tokens: Int32Array) => void;
 }
 
 export interface RolloutRow {
   readonly prompt: number;
-  /** The stop token included, if one was sampled. */
+  /** Includes the stop token, if one was sampled. */
   readonly tokens: Int32Array;
   readonly logprobs: Float32Array;
   readonly entropies: Float32Array;
-  /** False when the response ran into `maxNewTokens`. */
+  /** False when the response reached `maxNewTokens`. */
   readonly finished: boolean;
 }
 
@@ -69,15 +70,13 @@ export interface Rollout {
 export interface GeneratorModel extends PrefillModel {
   readonly numLayers: number;
   readonly padToken: number;
-  /** Where the options leave it open. */
+  /** For options that name no format. */
   readonly cacheFormat: CacheFormat;
-  /** Cache rows that every prompt gets, and none has more of; null: each its own. */
+  /** Cache rows that every prompt gets; none needs more. Null: each gets as many as it needs. */
   readonly promptCapacity: number | null;
 }
 
-/**
- * How many of the tokens there are when a stop string is complete, looking from token `from` on; null while none is.
- */
+/** Number of tokens up to the completion of a stop string, searching from token `from` on; null if there is none. */
 export type StopCheck = (tokens: Int32Array, from: number) => number | null;
 
 export type ResolvedOptions = Omit<GenerateOptions, "stopStrings"> & {
@@ -171,7 +170,7 @@ export async function generateRollout(
   }
 }
 
-/** Put what was sampled at the end of a row. → the response, if it has finished */
+/** Append what was sampled to a row. → the response, if it has finished */
 function taken(
   row: Slot,
   [tokens, logprobs, entropies]: readonly (Float32Array | Int32Array)[],
@@ -221,8 +220,8 @@ function at<T>(values: readonly T[], index: number): T {
 }
 
 /**
- * One token for every slot. All that differs between steps are the numbers of `dynamicOptions`, so that a backend that
- * records replays one recording for the whole rollout.
+ * One token for every slot. Steps differ only in the numbers of `dynamicOptions`, so that a backend that records
+ * replays one recording for the whole rollout.
  */
 function decodeStep(
   model: GeneratorModel,

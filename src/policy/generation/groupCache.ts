@@ -1,7 +1,7 @@
 /**
- * Keys and values of a rollout: one tensor a layer, rows first for the prompts in flight (each once, for its whole
- * group), then a region of `maxNewTokens` rows for every slot. A slot is what one response takes while it is being
- * written. Rows never move: a retired response's region, and a prompt's rows once its last response is done, are taken
+ * Keys and values of a rollout: one tensor per layer, with rows first for the prompts in flight (each once, for its
+ * whole group), then a region of `maxNewTokens` rows per slot. A slot is what one response takes while it is being
+ * written. Rows never move: a retired response's region, and a prompt's rows once its last response is done, are reused
  * by the next.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
@@ -10,11 +10,11 @@ import type { PolicyConfig, TextConfig } from "../checkpoint/config";
 import type { LayoutOptions } from "../layers/layout";
 import { paddedSize } from "../layers/packing";
 
-/** f16: two values a word (cacheF16.ts). */
+/** f16: two values per word (cacheF16.ts). */
 export const CACHE_FORMATS = ["f32", "f16"] as const;
 export type CacheFormat = (typeof CACHE_FORMATS)[number];
 
-/** Maximum number of bytes of responses being written and their prompts, unless a number of slots is requested. */
+/** Maximum bytes of the cache for responses being written and their prompts, unless a number of slots is requested. */
 const SLOT_BYTES = 2 ** 31;
 
 export interface CacheNeeds {
@@ -24,8 +24,8 @@ export interface CacheNeeds {
   readonly slots: number;
   readonly maxNewTokens: number;
   /**
-   * Rounded up to one of few sizes, where steps are recorded: the next rollout finds the memory and the recordings
-   * again.
+   * Rounded up to one of a few sizes where steps are recorded, so that the next rollout reuses the memory and the
+   * recordings.
    */
   readonly padded: boolean;
 }
@@ -39,8 +39,8 @@ export interface CacheLayout {
 }
 
 /**
- * Room for as many prompts as the slots hold whole groups, and one more, so that a straggler does not keep slots empty;
- * each may be the longest.
+ * Capacity for as many prompts as the slots hold whole groups, and one more, so that a straggler does not keep slots
+ * empty; each may be the longest.
  */
 export function cacheLayout({ promptRows, groupSize, slots, maxNewTokens, padded }: CacheNeeds): CacheLayout {
   const inFlight = Math.min(promptRows.length, Math.ceil(slots / groupSize) + 1);
@@ -60,17 +60,20 @@ export function cacheBytesOfToken(
   return (format === "f16" ? 2 : 4) * layers * 2 * kvHeads * headDim;
 }
 
-/** Can keys and values of such heads be kept in this format? (f16 is written in pairs of neighbours of half a head.) */
+/**
+ * Whether keys and values of such heads can be stored in this format. (f16 is written in pairs of neighbours of half a
+ * head.)
+ */
 export function fitsCache(headDim: number, format: CacheFormat): boolean {
   return format === "f32" || headDim % 4 === 0;
 }
 
-/** Half of f32 where weights are packed, too: then memory is short. */
+/** f16 where weights are packed too: then memory is short. */
 export function defaultCacheFormat({ text }: PolicyConfig, { frozenFormat = "f32" }: LayoutOptions): CacheFormat {
   return frozenFormat !== "f32" && fitsCache(text.headDim, "f16") ? "f16" : "f32";
 }
 
-/** @param asked slots wanted, or null for as many as `SLOT_BYTES` hold, each with its share of a prompt */
+/** @param asked requested slots, or null for as many as `SLOT_BYTES` hold, each with its share of a prompt */
 export function slotCount(
   asked: number | null,
   { promptRows, groupSize, maxNewTokens }: Pick<CacheNeeds, "promptRows" | "groupSize" | "maxNewTokens">,
@@ -87,7 +90,7 @@ interface Hole {
 
 export class GroupCache {
   readonly layers: readonly Tensor[];
-  /** Free prompt rows in ascending order, no two next to each other. */
+  /** Free prompt rows in ascending order, adjacent ranges merged. */
   private holes: Hole[];
   private readonly taken = new Map<number, number>();
   private readonly regions: number[];
@@ -116,7 +119,7 @@ export class GroupCache {
     return this.regions.length;
   }
 
-  /** First of `rows` neighbouring rows for a prompt; null when there is no room now. */
+  /** First of `rows` adjacent rows for a prompt; null if there is no space now. */
   takePrefix(rows: number): number | null {
     const i = this.holes.findIndex((hole) => hole.rows >= rows);
     const hole = this.holes[i];

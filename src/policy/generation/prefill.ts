@@ -1,4 +1,4 @@
-/** Computing prompts for generation: only their keys and values are wanted, each prompt's once for its whole group. */
+/** Computing prompts for generation: only their keys and values are needed, once per prompt for its whole group. */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend, Recorder } from "../../tensor/backend";
 import { Tape } from "../../tensor/tape";
@@ -6,7 +6,7 @@ import type { Decoder, KvCache } from "../layers/decoder";
 import type { MropeAngles } from "../layers/mrope";
 import { type EncodedPrompt, type FeatureIndex, paddedSize, promptAngles, referFeatures } from "../layers/packing";
 
-/** Maximum number of tokens of prompts in one pass of the decoder; it bounds memory and changes no result. */
+/** Maximum number of prompt tokens in one pass of the decoder; it bounds memory and changes no result. */
 export const PREFILL_TOKENS = 2048;
 
 export interface PrefillModel {
@@ -42,8 +42,8 @@ export function prefillCapacity(longest: number, prefix: number): number {
 }
 
 /**
- * Fill the cache with the prompts' keys and values (each prompt but its last token).
- * @param capacity rows to take memory for from the start; null: as they come
+ * Fill the cache with the prompts' keys and values (each prompt without its last token).
+ * @param capacity rows to allocate from the start; null: as needed
  */
 export function prefill(
   model: PrefillModel,
@@ -67,7 +67,7 @@ export function prefill(
   if (batch.length > 0) prefillTogether(model, batch, features, layers, capacity);
 }
 
-/** Where the backend records, padding rows make the shapes few. */
+/** Where the backend records, padding rows limit the number of shapes. */
 function prefillTogether(
   model: PrefillModel,
   items: readonly PrefillItem[],
@@ -107,7 +107,7 @@ function prefillTogether(
   if (capacity !== null) recorder.reserve("prefill", `${capacity} rows`, () => work(paddingRows(capacity, half)).body);
   recorder.run("prefill", [...tensors, ...layers, ...(features === null ? [] : [features])], {}, body);
   backend.flush();
-  // Latest first: the next batch finds the same memory in the same order, and its recording what it binds.
+  // // Dispose in reverse order: the next batch reuses the same buffers in the same order, as its recording expects.
   for (const tensor of inputs.reverse()) tensor.dispose();
 }
 

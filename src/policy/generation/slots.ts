@@ -1,6 +1,6 @@
 /**
- * Which responses of a rollout are being written. They begin in order, prompt-major, as slots fall free: several
- * prompts are in flight at a time, and a prompt's keys and values are given up with its last response.
+ * Which responses of a rollout are being written. They begin in order, prompt-major, as slots become free: several
+ * prompts are in flight at a time, and a prompt's keys and values are released with its last response.
  */
 
 import type { EncodedPrompt } from "../layers/packing";
@@ -29,7 +29,7 @@ export interface Slot {
   readonly entropies: Float32Array;
 }
 
-/** A prompt that came into flight: its keys and values go to cache rows from `start` on. */
+/** A prompt that starts: its keys and values go to cache rows from `start` on. */
 export interface BegunPrompt {
   readonly prompt: number;
   readonly start: number;
@@ -61,29 +61,29 @@ export class ActiveSlots {
       const index = Math.floor(this.begun / this.groupSize);
       const prompt = this.prompts[index];
       if (prompt === undefined) break;
-      let place = this.inFlight.get(index);
-      if (place === undefined) {
+      let flight = this.inFlight.get(index);
+      if (flight === undefined) {
         const start = this.cache.takePrefix(prompt.ids.length - 1);
         if (start === null) break;
-        place = { start, left: this.groupSize };
-        this.inFlight.set(index, place);
+        flight = { start, left: this.groupSize };
+        this.inFlight.set(index, flight);
         begun.push({ prompt: index, start });
       }
-      rows.push(this.opened(this.begun++, index, prompt, place.start));
+      rows.push(this.opened(this.begun++, index, prompt, flight.start));
     }
     this.rows = rows;
     return begun;
   }
 
-  /** These responses are finished: their slots are free. */
+  /** Free the slots of finished responses. */
   retire(finished: ReadonlySet<Slot>): void {
     this.rows = this.rows.filter((row) => !finished.has(row));
     for (const { prompt, cacheRow } of finished) {
       this.cache.freeRegion(cacheRow);
-      const place = this.inFlight.get(prompt);
-      if (place === undefined || --place.left > 0) continue;
+      const flight = this.inFlight.get(prompt);
+      if (flight === undefined || --flight.left > 0) continue;
       this.inFlight.delete(prompt);
-      this.cache.freePrefix(place.start);
+      this.cache.freePrefix(flight.start);
     }
   }
 

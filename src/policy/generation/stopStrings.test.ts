@@ -1,10 +1,11 @@
 /**
- * Where a response stops: strings inside one token, over several, over the bytes of a character, and between two looks.
+ * Where a response stops: strings inside one token, across several, across the bytes of a character, and across two
+ * checks.
  */
 import { expect, it } from "vitest";
 import { cutAfterStop, stopCheck } from "./stopStrings";
 
-/** A byte-level vocabulary in small: each id stands for some bytes. */
+/** A small byte-level vocabulary: each id stands for some bytes. */
 const PIECES = ["a", "</", "answer", ">", "\n", "</answer> ", "x</ans", "wer>y", [0xe2, 0x9c], [0x93], "stop"].map(
   (piece) => (typeof piece === "string" ? new TextEncoder().encode(piece) : Uint8Array.from(piece)),
 );
@@ -13,7 +14,7 @@ const tokenizer = {
     new TextDecoder().decode(Uint8Array.from(Array.from(ids).flatMap((id) => [...(PIECES[id] ?? [])]))),
 };
 
-/** Looks at 8 tokens at a time, as generate.ts does. → tokens of the response, or null */
+/** Checks 8 tokens at a time, as generate.ts does. → tokens of the response, or null */
 function stopped(tokens: readonly number[], strings: readonly string[], every = 8): number | null {
   const check = stopCheck(tokenizer, strings);
   for (let from = 0; from < tokens.length; from += every) {

@@ -1,8 +1,8 @@
 /**
- * Stop strings over token boundaries. A string may begin inside one token and end inside another, and bytes of one
- * character may lie in two, so nothing is compared token by token: the end of the response is decoded and searched.
- * Decoding begins far enough before the new tokens to hold any string that ends in them; where it begins inside a
- * character, that place is before every match of interest.
+ * Stop strings across token boundaries. A string may begin inside one token and end inside another, and the bytes of
+ * one character may be split between two, so nothing is compared token by token: the end of the response is decoded and
+ * searched. Decoding begins far enough before the new tokens to include any string that ends in them; if it begins
+ * inside a character, that character lies before every possible match.
  */
 import type { StopCheck } from "./generate";
 
@@ -10,7 +10,7 @@ export interface Decodes {
   decode(ids: ArrayLike<number>): string;
 }
 
-/** Tokens decoded before the first that can belong to a match: a decoder may treat the first ones in another way. */
+/** Tokens decoded before the first that can belong to a match: a decoder may treat the first ones differently. */
 const MARGIN = 8;
 
 /** @throws Error for an empty string, which would end every response before it began */
@@ -21,7 +21,7 @@ export function stopCheck(tokenizer: Decodes, strings: readonly string[]): StopC
   const reach = Math.max(0, ...strings.map((string) => new TextEncoder().encode(string).length));
   return (tokens, from) => {
     const start = Math.max(0, from - reach - MARGIN);
-    // Nothing has stopped the response before token `from`, so a string that is there ends in one of the new tokens.
+    // // Nothing stopped the response before token `from`, so a match must end in one of the new tokens.
     const stopsBy = (end: number): boolean => {
       const text = tokenizer.decode(tokens.subarray(start, end));
       return strings.some((string) => text.includes(string));
@@ -33,7 +33,7 @@ export function stopCheck(tokenizer: Decodes, strings: readonly string[]): StopC
   };
 }
 
-/** A response's text, cut behind the first stop string in it. */
+/** A response's text, cut after the first stop string in it. */
 export function cutAfterStop(text: string, strings: readonly string[]): string {
   const ends = strings.flatMap((string) => {
     const start = text.indexOf(string);

@@ -16,18 +16,18 @@ import { key } from "./layout";
 import type { LoraAdapter } from "./lora";
 
 /**
- * Keys and values of earlier rows, one tensor a layer [rows, 2·kvHeads·headDim], laid out k|v; in f32 or in f16
+ * Keys and values of earlier rows, one tensor per layer [rows, 2·kvHeads·headDim], laid out k|v; in f32 or in f16
  * (cacheF16.ts).
  */
 export interface KvCache {
   readonly layers: readonly Tensor[];
   /** Cache row that each input row's keys and values go to [N] int32 (plus `cacheOffset`). */
   readonly rows: Tensor;
-  /** Prefill: the input rows see each other and are only stored; else they see cache rows. */
+  /** Prefill: the input rows see each other and are only stored; otherwise they see cache rows. */
   readonly prefill: boolean;
   /** Decode step: added to `rows` and to the ends of the second visible ranges. */
   readonly cacheOffset: number;
-  /** Row of the angle tables that the first input row takes (0 in prefill). */
+  /** Row of the angle tables for the first input row (0 in prefill). */
   readonly angleRow: number;
 }
 
@@ -48,7 +48,7 @@ export class Decoder {
   private readonly layers: readonly Layer[];
   private readonly norm: VectorParameter;
 
-  /** @param recompute layers in the backward pass instead of keeping what they made (tape.ts) */
+  /** @param recompute recompute layers in the backward pass instead of keeping their activations (tape.ts) */
   constructor(
     private readonly config: TextConfig,
     parameters: ParameterSet,
@@ -100,7 +100,7 @@ export class Decoder {
 
   /**
    * All layers for generation, without gradients: keys and values go into the cache. `visible` [N, 4] counts
-   * input rows in prefill, cache rows afterwards. x [N, D] → [N, D], before the final norm (prefill: of no use).
+   * input rows in prefill, cache rows afterwards. x [N, D] → [N, D], before the final norm (prefill: meaningless).
    */
   generateForward(tape: Tape, x: Tensor, angles: RopeTables, visible: Tensor, cache: KvCache): Tensor {
     const { kernels } = tape.backend;
@@ -123,7 +123,7 @@ export class Decoder {
       kernels.ropeToCache(qkv, angles.cos, angles.sin, cache.angleRow, this.shape, cache.rows, cache.cacheOffset, kv);
       if (cache.prefill && i === this.layers.length - 1) {
         tape.release(normed, qkv);
-        return stream; // only the keys and values of a prompt are wanted: what comes after them is never read
+        return stream; // only a prompt's keys and values are needed
       }
       const { out, lse } = cache.prefill
         ? kernels.attention(qkv, qkv, visible, this.shape)

@@ -8,8 +8,8 @@ export interface ImageGrid {
 }
 
 /**
- * One picture as the image processor gives it: rows of patches [frames·height·width, channels·2·patch²], ordered cell
- * by merged cell.
+ * One picture as the image processor returns it: rows of patches [frames·height·width, channels·2·patch²], grouped by
+ * merged cell.
  */
 export interface ImagePatches {
   readonly patches: Float32Array;

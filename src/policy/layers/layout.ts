@@ -11,7 +11,7 @@ export interface LayoutOptions {
   readonly trainable: "all" | "language" | "none";
   /**
    * Storage of frozen matrices (default f32). With int4 the embedding table, the head and the tower are f16; a matrix
-   * whose rows do not divide as its format needs takes the next wider one. Norms and biases stay f32.
+   * whose row length does not suit its format gets the next wider one. Norms and biases stay f32.
    */
   readonly frozenFormat?: WeightFormat;
 }
@@ -104,7 +104,7 @@ function visionGroups({ vision }: PolicyConfig, options: LayoutOptions): Paramet
   return groups;
 }
 
-/** Four bits are for the decoder's layers alone: the table, the head and the tower lose too much by them. */
+/** int4 is for the decoder's layers only: the table, the head and the tower lose too much accuracy. */
 function atLeastF16(format: WeightFormat | undefined): WeightFormat | undefined {
   return format === "int4" ? "f16" : format;
 }

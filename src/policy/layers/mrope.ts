@@ -84,9 +84,8 @@ export function mropeFrequencies(headDim: number, theta: number, section: readon
 }
 
 /**
- * cos and sin of every angle by position: positions are small whole numbers that come again in every batch, so each
- * angle is computed once. A row holds the headDim/2 angles of a text token at that position; other tokens mix three
- * rows.
+ * cos and sin of every angle by position: positions are small integers that recur in every batch, so each angle is
+ * computed once. A row holds the headDim/2 angles of a text token at that position; other tokens mix three rows.
  */
 export class MropeAngles {
   /** Angles of a row: headDim/2. */

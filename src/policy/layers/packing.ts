@@ -7,8 +7,8 @@
  * see them (kernels.ts `attentionGrad` needs the rows that see a key to be contiguous). Equal, token for token, to
  * running each prompt+response alone.
  *
- * Where steps are recorded, a batch is padded up to one of few sizes, so that few recordings serve all batches: padding
- * rows see nothing, are seen by no row, have no target, and so add exact zeros to every gradient.
+ * Where steps are recorded, a batch is padded to one of a few sizes, so that few recordings serve all batches: padding
+ * rows see nothing, are seen by no row and have no target, so they add exact zeros to every gradient.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../tensor/backend";
@@ -70,7 +70,7 @@ export interface PackedBatch {
   readonly rows: Visibility;
   readonly gather: RowGather;
   readonly targets: Tensor;
-  /** The pictures, when their features are to be computed with the batch; else they come from `features`. */
+  /** The pictures, if their features are computed with the batch; otherwise they come from `features`. */
   readonly vision: VisionBatch | null;
   readonly features: FeatureBank | null;
   /** All tensors of the batch, the features among them, in a fixed order. */
@@ -78,10 +78,7 @@ export interface PackedBatch {
   dispose(): void;
 }
 
-/**
- * Rows and response tokens of a padded batch as large as batches become (`paddedSize`): its memory serves the smaller
- * ones.
- */
+/** Rows and response tokens of the largest padded batch to expect (`paddedSize`): its memory serves smaller ones. */
 export interface BatchCapacity {
   readonly rows: number;
   readonly tokens: number;
@@ -99,7 +96,7 @@ export interface PackingModel {
   readonly featureIndex: (prompt: EncodedPrompt) => FeatureIndex;
 }
 
-/** The least size ≥ n of eight an octave: at most an eighth of a batch is padding. */
+/** The least size ≥ n, with eight sizes per octave: at most an eighth of a batch is padding. */
 export function paddedSize(n: number): number {
   const step = Math.max(8, 2 ** (Math.floor(Math.log2(Math.max(1, n))) - 3));
   return Math.ceil(n / step) * step;
@@ -107,7 +104,7 @@ export function paddedSize(n: number): number {
 
 /**
  * Lay out rows on the host.
- * @param padded up to `paddedSize` rows and response tokens
+ * @param padded pad rows and response tokens to `paddedSize`
  * @throws Error when there is no response token, or a prompt is shorter than 2 tokens.
  */
 export function packRows(items: readonly PackedItem[], model: PackingModel, padded = false): PackedRows {
@@ -174,7 +171,7 @@ function paddingRows(rows: number, tokens: number, half: number): PackedRows {
   };
 }
 
-/** Angles of a prompt's tokens but the last, from row `first` on. */
+/** Angles of a prompt's tokens except the last, from row `first` on. */
 export function promptAngles(
   angles: MropeAngles,
   prompt: EncodedPrompt,
@@ -198,7 +195,7 @@ export function promptAngles(
 
 /**
  * Upload packed rows. The batch owns `vision` (disposed with it), not `features`.
- * @param capacity allocate as much memory as this batch needs
+ * @param capacity allocate as much memory as a batch of this size needs
  */
 export function uploadBatch(
   backend: Backend,
@@ -235,14 +232,15 @@ export function uploadBatch(
       return [...tensors, ...(vision?.tensors ?? []), ...(features === null ? [] : [features.tensor])];
     },
     dispose: () => {
-      // Latest first: the next batch finds the same memory in the same order, and a recorded step what it binds.
+      // // Dispose in reverse order: the next batch reuses the same buffers in the same order, as a recorded step
+      // expects.
       tensors.reverse().forEach((tensor) => tensor.dispose());
       vision?.dispose();
     },
   };
 }
 
-/** A batch of padding alone, with the pictures of `like`: what the largest batch takes on the device, to reserve it. */
+/** A batch of padding only, with the pictures of `like`: reserves what the largest batch takes on the device. */
 export function blankBatch(backend: Backend, capacity: BatchCapacity, like: PackedBatch): PackedBatch {
   const half = like.angles.cos.shape[1] ?? 0;
   return {

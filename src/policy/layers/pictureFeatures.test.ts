@@ -1,6 +1,6 @@
 /**
- * Features of pictures are made once and kept while there is room, forgotten when the tower changes, and never kept of
- * a tower that is trained.
+ * Features of pictures are computed once and kept while they fit, dropped when the tower changes, and never kept while
+ * the tower is trained.
  */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Backend } from "../../tensor/backend";
@@ -39,7 +39,7 @@ it("keeps what was used last, within its bytes, with the same values", async () 
   const plain = smallModel(backend, { trainable: "language" });
   const first = await bank(model, [1, 2]);
   expect(first.values).toEqual((await bank(plain, [1, 2])).values);
-  const tower = first.dispatches / 2; // copies of rows are no kernels on this backend
+  const tower = first.dispatches / 2; // copying rows is not a kernel on this backend
   expect(tower).toBeGreaterThan(10);
   expect(await bank(model, [2, 1])).toMatchObject({ dispatches: 0 });
   expect((await bank(model, [2, 1])).values).toEqual((await bank(plain, [2, 1])).values);

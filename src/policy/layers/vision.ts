@@ -3,7 +3,7 @@
  * → merger, one feature for every 2×2 patches. Follows transformers 5.18 (`Qwen2_5_VisionTransformerPretrainedModel`).
  *
  * Departures: patches come in window order and the features leave in it (windows.ts); the Conv3d of the patch
- * embedding is the linear map it is; gate and up are one matrix.
+ * embedding is written as the linear map it is; gate and up are one matrix.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../../tensor/backend";
@@ -75,7 +75,8 @@ export function visionBatch(backend: Backend, images: readonly ImagePatches[], c
     windows: visibility(layout.windowStarts),
     frames: visibility(layout.frameStarts),
     tensors,
-    // Latest first: the next batch finds the same memory in the same order, and a recorded step what it binds.
+    // // Dispose in reverse order: the next batch reuses the same buffers in the same order, as a recorded step
+    // expects.
     dispose: () => tensors.reverse().forEach((tensor) => tensor.dispose()),
   };
 }
@@ -85,7 +86,7 @@ export class VisionTower {
   private readonly blocks: readonly VisionBlock[];
   private readonly merge: { readonly first: LinearParameters; readonly second: LinearParameters };
 
-  /** @param recompute blocks in the backward pass instead of keeping what they made (tape.ts) */
+  /** @param recompute recompute blocks in the backward pass instead of keeping their activations (tape.ts) */
   constructor(
     private readonly config: VisionConfig,
     private readonly parameters: ParameterSet,

@@ -68,7 +68,10 @@ function pass(
   }
 }
 
-/** Resize to width × height. A pass along an axis whose size does not change is left out; neither: the same object. */
+/**
+ * Resize to width × height. A pass along an axis whose size does not change is skipped; if neither changes, returns the
+ * same object.
+ */
 export function resizeBicubic(image: RgbImage, width: number, height: number): RgbImage {
   checkRgb(image);
   let { pixels } = image;

@@ -76,8 +76,8 @@ export class ChatTemplate {
   }
 
   /**
-   * Pictures and a question, ready for the assistant's answer. Where the question names as many places `<image>` as
-   * there are pictures, they stand there; else before it.
+   * Pictures and a question, ready for the assistant's answer. If the question has as many `<image>` placeholders as
+   * there are pictures, the pictures replace them; otherwise they come before the question.
    */
   renderQuestion(question: string, pictures = 1): string {
     const parts = question.split("<image>");
@@ -98,12 +98,14 @@ export class ChatTemplate {
 /**
  * Repeat each image token once for each of its features.
  * @param counts features of each image, in the order of the text
- * @throws ChatTemplateError when the text has another number of images
+ * @throws ChatTemplateError when the text has a different number of images
  */
 export function expandImageTokens(ids: Int32Array, imageTokenId: number, counts: readonly number[]): Int32Array {
-  const places = ids.reduce((count, id) => count + (id === imageTokenId ? 1 : 0), 0);
-  if (places !== counts.length)
-    throw new ChatTemplateError(`The prompt has ${places} places for images, but ${counts.length} are given.`);
+  const placeholders = ids.reduce((count, id) => count + (id === imageTokenId ? 1 : 0), 0);
+  if (placeholders !== counts.length)
+    throw new ChatTemplateError(
+      `The prompt has image placeholders: ${placeholders}; images given: ${counts.length}. The two must match.`,
+    );
   const expanded = new Int32Array(ids.length + counts.reduce((sum, count) => sum + count - 1, 0));
   let [to, image] = [0, 0];
   for (const id of ids) {

@@ -1,9 +1,9 @@
-/** Pictures as plain RGB bytes, and the ways other layouts become one (as PIL's conversion to RGB). */
+/** Pictures as plain RGB bytes, and conversions to it from other layouts (as PIL's conversion to RGB). */
 
 export interface RgbImage {
   readonly width: number;
   readonly height: number;
-  /** Row-major, 3 bytes a pixel: R, G, B. */
+  /** Row-major, 3 bytes per pixel: R, G, B. */
   readonly pixels: Uint8Array | Uint8ClampedArray;
 }
 
@@ -33,7 +33,7 @@ export function rgbFromRgba(rgba: Uint8Array | Uint8ClampedArray, width: number,
   return { width, height, pixels };
 }
 
-/** One byte a pixel (grey levels) → RGB with equal channels. */
+/** One byte per pixel (grey levels) → RGB with equal channels. */
 export function rgbFromGray(gray: Uint8Array | Uint8ClampedArray, width: number, height: number): RgbImage {
   checkLength(gray, width, height, 1);
   const pixels = new Uint8Array(width * height * 3);

@@ -1,6 +1,6 @@
 /**
- * From a question and a picture to token ids and patches: the folder's chat template, tokenizer and image processor
- * put together, and checked against each other.
+ * From a question and a picture to token ids and patches: the folder's chat template, tokenizer and image processor,
+ * checked against each other.
  */
 
 import type { CheckpointFiles } from "../checkpoint/checkpointFiles";
@@ -86,8 +86,8 @@ export class PromptEncoder {
 }
 
 /**
- * Pictures are made no larger than `maxPixels`, and never larger than the folder allows.
- * @throws ConfigError when a cell has more
+ * Limits pictures to `maxPixels`, and never above the folder's own limit.
+ * @throws ConfigError when one cell is already larger
  */
 function atMost(config: ImageProcessorConfig, maxPixels: number): ImageProcessorConfig {
   const cell = (config.patchSize * config.mergeSize) ** 2;

@@ -4,7 +4,7 @@
  * which inherits Python's rounding of halves to even: 70/28 = 2.5 becomes 2.
  */
 
-/** A picture that cannot be brought to a size the model accepts. */
+/** A picture that cannot be resized to a size the model accepts. */
 export class ImageSizeError extends Error {
   override readonly name = "ImageSizeError";
 }

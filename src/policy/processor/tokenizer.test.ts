@@ -36,7 +36,7 @@ test("special tokens come first and are recognised without spaces around them", 
 test("unknown words are refused by name, or replaced if asked", () => {
   expect(() => tokenizer.encode("A + banana ?")).toThrow(/does not hold: banana/);
   expect(tokenizer.decode(tokenizer.encode("A + banana ?", { unknown: "replace" }))).toBe("A + <unk> ?");
-  expect(() => tokenizer.decode([8, 999])).toThrow("Token id 999 (at place 1) is outside the vocabulary");
+  expect(() => tokenizer.decode([8, 999])).toThrow("Token id 999 (at index 1) is outside the vocabulary");
 });
 
 test("a question becomes a short prompt whose image token is repeated for the features", () => {
@@ -46,7 +46,7 @@ test("a question becomes a short prompt whose image token is repeated for the fe
   const ids = expandImageTokens(tokenizer.encode(text), image, [16]);
   expect(ids.length).toBe(2 + 16 + 4 + 1);
   expect(ids.filter((id) => id === image).length).toBe(16);
-  expect(() => expandImageTokens(ids, image, [16])).toThrow("16 places for images, but 1 are given");
+  expect(() => expandImageTokens(ids, image, [16])).toThrow("image placeholders: 16; images given: 1");
 });
 
 test("a whole conversation", () => {
@@ -61,7 +61,7 @@ test("a whole conversation", () => {
   expect(answered).toBe("A ?<|im_start|>8<|im_end|>");
 });
 
-test("a template of the published kind: default system line, roles, image places", async () => {
+test("a template of the published kind: default system line, roles, image placeholders", async () => {
   const source =
     "{% set image_count = namespace(value=0) %}{% for message in messages %}{% if loop.first and message['role'] " +
     "!= 'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{% endif %}<|im_start|>{{ " +
@@ -92,7 +92,7 @@ test("what is missing or malformed is named", async () => {
   expect(() => ChatTemplate.fromSource("{% for %}", "chat_template.jinja")).toThrow(
     "chat_template.jinja: not a valid Jinja template",
   );
-  expect(() => nanoTokenizerFiles(["a", "b", "a"])).toThrow("The word a stands twice");
+  expect(() => nanoTokenizerFiles(["a", "b", "a"])).toThrow("The word a appears twice");
   expect(() => nanoTokenizerFiles(["a b"])).toThrow("white space");
 });
 

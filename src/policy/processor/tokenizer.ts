@@ -91,12 +91,12 @@ export class PolicyTokenizer {
     return this.tokens.length;
   }
 
-  /** Id of a token as it stands in the vocabulary. */
+  /** Id of a token as spelled in the vocabulary. */
   tokenId(token: string): number | undefined {
     return this.tokenizer.token_to_id(token);
   }
 
-  /** The token of an id as it stands in the vocabulary (byte-level tokens in their printable alphabet). */
+  /** The token of an id as spelled in the vocabulary (byte-level tokens in their printable alphabet). */
   token(id: number): string | undefined {
     return this.tokens[id];
   }
@@ -111,7 +111,7 @@ export class PolicyTokenizer {
    */
   encode(text: string, { unknown = "refuse" }: EncodeOptions = {}): Int32Array {
     const { ids, tokens } = this.tokenizer.encode(text, { add_special_tokens: false });
-    // The library leaves the id of a word it does not know undefined.
+    // // For an unknown word the library leaves the id undefined.
     const found: readonly (number | undefined)[] = ids;
     const isUnknown = (id: number | undefined, i: number): boolean =>
       id === undefined || (this.wordLevel && id === this.unknownId && tokens[i] !== this.tokens[id]);
@@ -135,7 +135,7 @@ export class PolicyTokenizer {
       const id = ids[i] ?? -1;
       if (this.tokens[id] === undefined)
         throw new TokenizerError(
-          `Token id ${id} (at place ${i}) is outside the vocabulary of ${this.vocabSize} tokens.`,
+          `Token id ${id} (at index ${i}) is outside the vocabulary of ${this.vocabSize} tokens.`,
         );
       if (!skipSpecial || !this.special.has(id)) kept.push(id);
     }

@@ -31,7 +31,7 @@ export function nanoVocabSize(words: readonly string[]): number {
 }
 
 /**
- * Each message in turn; an assistant's turn stands between `<|im_start|>` and `<|im_end|>`; system lines are left out.
+ * Each message in turn; an assistant's turn is put between `<|im_start|>` and `<|im_end|>`; system lines are dropped.
  */
 export const NANO_CHAT_TEMPLATE = [
   "{% for message in messages %}{% if message['role'] != 'system' %}",
@@ -103,7 +103,7 @@ export function nanoTokenizerFiles(words: readonly string[]): Map<string, Uint8A
       );
     if (NANO_SPECIAL_TOKENS.some((token) => word.includes(token)))
       throw new TokenizerError(`The word ${word} holds a special token.`);
-    if (seen.has(word)) throw new TokenizerError(`The word ${word} stands twice in the vocabulary.`);
+    if (seen.has(word)) throw new TokenizerError(`The word ${word} appears twice in the vocabulary.`);
     seen.add(word);
   }
   const encode = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -1,7 +1,7 @@
-/** For tests: the most memory that a backend holds while its kernels run. */
+/** For tests: the peak memory that a backend holds while its kernels run. */
 import type { Backend } from "../../tensor/backend";
 
-/** The backend, telling the most memory it held whenever a kernel was called. */
+/** The backend, reporting the most memory it held at any kernel call. */
 export function trackPeakMemory(backend: Backend): { readonly backend: Backend; readonly most: () => number } {
   let most = 0;
   const kernels = new Proxy(backend.kernels, {

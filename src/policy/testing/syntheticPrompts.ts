@@ -8,7 +8,7 @@ import { type ModelOptions, VisionLanguageModel } from "../model";
 export const END = 1;
 const IMAGE = 4;
 
-/** Layers of 32 with grouped-query attention; a tower of two layers of 16, windows of 16 pixels in the first. */
+/** Layers 32 wide with grouped-query attention; a tower of two layers 16 wide, windows of 16 pixels in the first. */
 export const smallConfig = (layers: number, vocabulary = 48): PolicyConfig =>
   parseConfig({
     model_type: "qwen2_5_vl",

@@ -8,12 +8,12 @@ import type { Safetensors } from "../checkpoint/safetensors";
 import { readFloat32, readInt32 } from "../checkpoint/safetensorsValues";
 import type { ImageGrid, ImagePatches } from "../layers/imagePatches";
 
-/** One sequence of the batch, its padding removed. */
+/** One sequence of the batch, without its padding. */
 export interface GoldenSequence {
-  /** Place of the first real token in the padded row. */
+  /** Index of the first real token in the padded row. */
   readonly offset: number;
   readonly ids: Int32Array;
-  /** The id to predict at each place, or −100. */
+  /** The id to predict at each index, or −100. */
   readonly labels: Int32Array;
   readonly images: readonly ImagePatches[];
 }

@@ -1,7 +1,7 @@
 /**
- * Does a policy compute what another implementation computed? Compares positions, image features, logits, loss,
- * every gradient and greedy tokens with a reference file (reference.ts); with an adapter, the logits, loss and LoRA
- * gradients of the adapter's own reference file on the same inputs.
+ * Whether a policy computes what another implementation computed. Compares positions, image features, logits, loss,
+ * every gradient and greedy tokens with a golden file (goldenFile.ts); with an adapter, the logits, loss and LoRA
+ * gradients of the adapter's own golden file on the same inputs.
  *
  * Error of a tensor: largest |ours − theirs| over its largest |theirs|. Integers must be equal.
  */
@@ -15,7 +15,7 @@ import { featuresOf, greedyOf, logitsOf, lossAndGradients } from "./verifyOutput
 
 export const FORWARD_TOLERANCE = 1e-4;
 export const GRADIENT_TOLERANCE = 1e-3;
-/** Of packed weights, against a reference that multiplies with the same values in f32. */
+/** For packed weights, against a model that multiplies with the same values in f32. */
 export const PACKED_TOLERANCE = 1e-3;
 
 export interface TensorReport {
@@ -53,8 +53,8 @@ function differing(ours: ArrayLike<number>, theirs: ArrayLike<number>): number {
 /**
  * Compare `model` (loaded with trainable "all", or with an adapter) with `reference`.
  * @param adapterReference logits, loss and gradients with the adapter, on the inputs of `reference`
- * @returns one report a tensor; gradients of parameters the model has but the file lacks are reported with error
- * Infinity
+ * @returns one report per tensor; gradients of parameters the model has but the file lacks are reported with error
+ *   Infinity
  */
 export async function verifyModel(
   model: VisionLanguageModel,
@@ -167,9 +167,9 @@ async function greedyReport(
 }
 
 /**
- * Compare a model of packed (f16, int4) weights with one that holds the values they stand for in f32: what is left is
- * the error of the kernels that unpack, not of the packing. Gradients are compared where both have an adapter.
- * @param dequantised takes the packed model's values; its own are lost
+ * Compare a model of packed (f16, int4) weights with one that holds the same values in f32: what remains is the error
+ * of the kernels that unpack, not of the packing. Gradients are compared where both have an adapter.
+ * @param dequantised takes the packed model's values; its own are overwritten
  */
 export async function verifyPacked(
   packed: VisionLanguageModel,

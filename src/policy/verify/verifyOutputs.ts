@@ -1,4 +1,4 @@
-/** What a model computes of a reference file's inputs: the tensors that verification compares. */
+/** What a model computes from a golden file's inputs: the tensors that verification compares. */
 import { Tape } from "../../tensor/tape";
 import type { EncodedPrompt } from "../layers/packing";
 import type { VisionLanguageModel } from "../model";
@@ -27,7 +27,7 @@ export async function featuresOf(
   return ordered;
 }
 
-/** Logits of every token of the prompts, one after the other [tokens, V]. */
+/** Logits of every token of the prompts, one prompt after another [tokens, V]. */
 export async function logitsOf(model: VisionLanguageModel, prompts: readonly EncodedPrompt[]): Promise<Float32Array> {
   // A one-token response makes packed rows of exactly the prompt's tokens.
   const batch = model.packBatch(prompts.map((prompt) => ({ prompt, responses: [Int32Array.of(0)] })));
@@ -48,7 +48,7 @@ export async function lossAndGradients(
     const first = labels.findIndex((label) => label >= 0);
     if (first < 2)
       throw new Error(
-        `Golden file: the first label of sequence ${row} must stand at token 2 or later, found ` +
+        `Golden file: the first label of sequence ${row} must be at token 2 or later, found ` +
           `${first < 0 ? "none" : first}.`,
       );
     return { prompt: model.encode(ids.slice(0, first), images), responses: [ids.slice(first)] };
@@ -75,7 +75,7 @@ export async function lossAndGradients(
   return { loss, gradients: await parameters.readAllGrads() };
 }
 
-/** The most likely tokens after each prompt, `count` of them, prompt after prompt. */
+/** The most likely tokens after each prompt, `count` of them, one prompt after another. */
 export async function greedyOf(
   model: VisionLanguageModel,
   prompts: readonly EncodedPrompt[],

@@ -1,4 +1,4 @@
-/** Packed weights compute what the values they stand for compute in f32, on every backend that packs for speed. */
+/** Packed weights compute what the same values compute in f32, on every backend with packed formats. */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Backend } from "../../tensor/backend";
@@ -48,9 +48,10 @@ describe.each(BACKENDS.filter(({ name }) => name !== "reference"))(
         expect(reports.filter((report) => report.name.startsWith("grad.")).length).toBe(
           packed.model.lora?.names().length,
         );
-        // What was compared is the packed value, not the checkpoint's.
+        // // The comparison uses the packed value, not the checkpoint's.
         expect(await dequantised.parameters.read("model.layers.0.mlp.gate_proj.weight")).not.toEqual(exact);
-        // Rows of 48 values do not divide into groups of 32: they are kept in f16. Table and head always are.
+        // // Rows of 48 values do not divide into groups of 32, so they are stored in f16, as table and head always
+        // are.
         expect(packed.parameters.matrix("model.layers.0.mlp.gate_up.weight").weight.format).toBe(
           name === "tiny_tied" ? frozenFormat : "f16",
         );

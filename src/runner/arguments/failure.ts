@@ -1,4 +1,4 @@
-/** How a command of this project fails: one line on stderr, and the exit code that says whose fault it is. */
+/** How a command of this project fails: one line on stderr, and an exit code that tells bad input from failure. */
 import { CheckpointError } from "../../policy/checkpoint/checkpointFiles";
 import { SafetensorsError } from "../../policy/checkpoint/safetensors";
 import { SettingsError } from "../../training/configure";
@@ -6,7 +6,7 @@ import { SnapshotError } from "../../training/snapshot";
 import { InputError } from "../files/inputError";
 import { UsageError } from "./usage";
 
-/** Errors in what was given to us: the command line, a file, a folder. */
+/** Errors in the input: the command line, a file, a folder. */
 const INPUT_ERRORS = [UsageError, InputError, CheckpointError, SafetensorsError, SettingsError, SnapshotError];
 
 /** Print the error as one line. → exit code: 2 for bad input, 1 for everything else */

@@ -1,11 +1,11 @@
 /**
- * What a command declares of its flags: arguments are read by it (usage.ts) and its help is printed from it (help.ts).
+ * A command's declaration of its flags: usage.ts reads arguments by it, and help.ts prints help from it.
  */
 export interface Flag {
   readonly type: "string" | "boolean" | "positional";
   readonly description: string;
   readonly default?: string;
-  /** What stands for the value in the help, e.g. "file". */
+  /** Stands for the value in the help, e.g. "file". */
   readonly valueHint?: string;
   readonly required?: boolean;
 }

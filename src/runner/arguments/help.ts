@@ -3,7 +3,7 @@ import { type Flag, type Flags, kebabCase } from "./flags";
 
 /** Columns of a line of help. */
 export const HELP_WIDTH = 100;
-/** Where descriptions begin at most; a longer name stands on a line of its own. */
+/** Descriptions begin at this column at most; a longer name gets a line of its own. */
 const MAX_INDENT = 27;
 
 export interface HelpPage {
@@ -68,7 +68,7 @@ function row(name: string, what: string, indent: number): string[] {
   return [`${label.padEnd(indent)}${lines[0]?.trimStart() ?? ""}`, ...lines.slice(1)];
 }
 
-/** The text behind a label; further lines are indented as far. @param joint ends a line that continues */
+/** The text behind a label; continuation lines are indented to match. @param joint ends a line that continues */
 function hanging(label: string, text: string, joint = ""): string[] {
   const lines = wrapped(text, HELP_WIDTH - label.length - 2 - joint.length);
   const ended = lines.map((line, i) => (i < lines.length - 1 ? line + joint : line));

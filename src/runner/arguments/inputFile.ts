@@ -12,7 +12,7 @@ export async function readInput(path: string): Promise<string> {
   }
 }
 
-/** JSON lines, each checked. @throws InputError naming the line and field */
+/** Parsed JSON lines. @throws InputError naming the line and field */
 export function parseLines<T>(path: string, text: string, schema: z.ZodType<T>): T[] {
   return text.split("\n").flatMap((line, index) => {
     if (line.trim() === "") return [];

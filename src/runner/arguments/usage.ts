@@ -45,7 +45,7 @@ export class Arguments {
     return integer(kebabCase(name), this.text(name), least);
   }
 
-  /** A number of at least 0, such as a price; null where the flag was left out. */
+  /** A number of at least 0, such as a price; null if the flag was left out. */
   amount(name: string): number | null {
     const text = this.optional(name);
     if (text === null) return null;
@@ -71,9 +71,9 @@ export function parseArguments(rawArgs: readonly string[], flags: Flags): Argume
   for (let i = 0; i < rawArgs.length; i++) {
     const word = rawArgs[i] ?? "";
     if (!word.startsWith("--")) {
-      const place = Object.keys(flags).find((key) => flags[key]?.type === "positional" && !values.has(key));
-      if (place === undefined) throw new UsageError(`"${word}" is unexpected here: flags begin with --; see --help`);
-      values.set(place, word);
+      const name = Object.keys(flags).find((key) => flags[key]?.type === "positional" && !values.has(key));
+      if (name === undefined) throw new UsageError(`"${word}" is unexpected here: flags begin with --; see --help`);
+      values.set(name, word);
       continue;
     }
     const equals = word.indexOf("=");

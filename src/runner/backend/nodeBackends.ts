@@ -33,7 +33,7 @@ async function openWebGpu(): Promise<WebGpuBackend> {
   }
 }
 
-/** Says on stderr which adapter WebGPU took: with several GPUs, or none, that is not evident. */
+/** Prints on stderr which adapter WebGPU chose: with several GPUs, or none, that is not obvious. */
 export function reportAdapter({ description }: Backend): void {
   if (description.name === "webgpu") process.stderr.write(`WebGPU adapter: ${description.adapter}\n`);
 }

@@ -1,4 +1,4 @@
-/** Worker threads: a real second thread gives the same bits, and its death is survived. */
+/** Worker threads: a real second thread gives the same bits, and the run survives its death. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Policy } from "../../policy/policy";
 import { corpusExample } from "../../tasks/corpus";

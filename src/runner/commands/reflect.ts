@@ -135,9 +135,9 @@ export const reflectCommand: RunnerCommand = {
       // The teacher reflects on one chunk while the policy answers the next.
       let teaching: ReturnType<typeof taught> = Promise.resolve(null);
       for (let first = 0; first < wanted; first += CHUNK) {
-        const places = Array.from({ length: Math.min(CHUNK, wanted - first) }, (_, i) => first + i);
-        if (places.every((at) => known.has(data.records[at]?.id ?? ""))) continue;
-        const chunk = (await answers(opened.policy, data, places, instruction, settings)).filter(
+        const indices = Array.from({ length: Math.min(CHUNK, wanted - first) }, (_, i) => first + i);
+        if (indices.every((at) => known.has(data.records[at]?.id ?? ""))) continue;
+        const chunk = (await answers(opened.policy, data, indices, instruction, settings)).filter(
           ({ record }) => !known.has(record.id),
         );
         throwFailure(await teaching);
@@ -206,11 +206,11 @@ interface Answer {
 async function answers(
   policy: Policy,
   data: DataRecords,
-  places: readonly number[],
+  indices: readonly number[],
   instruction: string,
   settings: Settings,
 ): Promise<Answer[]> {
-  const problems = await Promise.all(places.map((at) => dataProblem(data, at, instruction)));
+  const problems = await Promise.all(indices.map((at) => dataProblem(data, at, instruction)));
   const rows = await sampleRows(
     policy,
     problems.map((problem) => encodeProblem(policy, problem)),
@@ -218,12 +218,12 @@ async function answers(
     {
       groupSize: 1,
       settings,
-      step: streamStep("sft", Math.floor((places[0] ?? 0) / CHUNK)),
+      step: streamStep("sft", Math.floor((indices[0] ?? 0) / CHUNK)),
     },
     null,
   );
   return problems.flatMap((problem, i) => {
-    const record = data.records[places[i] ?? -1];
+    const record = data.records[indices[i] ?? -1];
     return record === undefined
       ? []
       : [{ record, problem, response: textOf(policy, rows[i]?.[0]?.tokens ?? [], settings.rollout.stopStrings) }];

@@ -144,7 +144,7 @@ export const serveCommand: RunnerCommand = {
 interface RequestedPlan {
   /** The plan of a new run. */
   readonly plan: RunPlan;
-  /** Only what the flags or the run file say. */
+  /** Only what the flags or the run file contain. */
   readonly fixed: Partial<FixedKeys>;
 }
 

@@ -31,11 +31,11 @@ import { fixedKeys, planOf, readPlan, refuseOther } from "../run/runPlan";
 import { tokensPerSecond } from "../run/tokenRate";
 import { trainStages } from "../run/trainLoop";
 
-/** The run file with the flags laid over it. */
+/** The run file with the flags merged in. */
 interface Request {
   /** Complete: defaults, run file, flags. */
   readonly config: RunConfig;
-  /** Only what the run file says; empty without one. */
+  /** Only what the run file contains; empty without one. */
   readonly given: Readonly<Record<string, unknown>>;
 }
 
@@ -91,7 +91,7 @@ export const trainCommand: RunnerCommand = {
   },
 };
 
-/** Start the run in a folder that we have locked, or continue it, and train to the end. */
+/** Start the run in a folder that we have locked, or resume it, and train to the end. */
 async function trainIn(out: string, { config, given }: Request, args: Arguments): Promise<void> {
   const stored = await readPlan(out);
   const named = ["stage", "recipe"].filter((flag) => args.given(flag) !== null);
@@ -186,7 +186,7 @@ function refuseOtherSeed({ seed }: Settings, args: Arguments, out: string): void
   );
 }
 
-/** The run's own settings, with the run file and the flags of this command laid over them. */
+/** The run's own settings, with the run file and the flags of this command merged in. */
 function resumedSettings(
   own: Settings,
   given: Request["given"],

@@ -1,5 +1,5 @@
 /**
- * Lines of a file, found again by their place: longer than a chunk, with letters of several bytes, blank ones between.
+ * Lines of a file, found again by position: longer than a chunk, with multi-byte characters, with blank lines between.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

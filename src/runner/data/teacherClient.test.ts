@@ -126,7 +126,7 @@ test("starts no faster than the rate, also when asked at once", async () => {
 });
 
 describe("prompts", () => {
-  test("both strategies have the places that reflections fill", async () => {
+  test("both strategies have the placeholders that reflections fill", async () => {
     const values = { question: "Q{{answer}}", answer: "A", think: "T", firstAnswer: "F" };
     for (const name of ["correction", "simplification"] as const) {
       const filled = fillPrompt(await readPrompt(name), values);
@@ -135,7 +135,7 @@ describe("prompts", () => {
     }
   });
 
-  test("a place without a value, and a value without a place, are errors", () => {
+  test("a placeholder without a value, and a value without a placeholder, are errors", () => {
     expect(() => fillPrompt("{{question}} {{mood}}", { question: "q" })).toThrow(/\{\{mood\}\}/);
     expect(() => fillPrompt("{{question}}", { question: "q", answer: "a" })).toThrow(
       /placeholder \{\{answer\}\} is missing/,

@@ -1,4 +1,4 @@
-/** Whether layers are recomputed, and what is refused: decided from config.json alone, the only file there is here. */
+/** Whether layers are recomputed, and which runs are refused: decided from config.json alone. */
 import { expect, test } from "vitest";
 import { InMemoryFiles } from "../../policy/checkpoint/checkpointFiles";
 import { type ShapeName, shapeConfig } from "../../policy/checkpoint/shapes";

@@ -1,4 +1,4 @@
-/** What a plan's keys need of one another is said before anything is opened. */
+/** Contradictions between a plan's keys are reported before anything is opened. */
 import { expect, test } from "vitest";
 import { configure } from "../../training/configure";
 import { defaultSettings } from "../../training/settings";

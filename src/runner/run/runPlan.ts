@@ -1,5 +1,6 @@
 /**
- * What a run keeps for life, however often it is resumed: `plan.json`. What may change (settings) is in the snapshot.
+ * What a run keeps for its whole life, however often it is resumed: `plan.json`. What may change (settings) is in the
+ * snapshot.
  */
 
 import { join } from "node:path";
@@ -25,7 +26,7 @@ const planSchema = z.object({
   saveEvery: z.int().positive(),
   policy: z.string().min(1),
   packing: packingSchema,
-  /** Memory only, the results are the same. */
+  /** Affects memory only; the results are the same. */
   recompute: recomputeSchema,
   memory: memorySchema,
   backend: runConfigSchema.shape.backend,

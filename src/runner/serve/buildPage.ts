@@ -1,4 +1,4 @@
-/** Builds the page, where that was not done yet, so that what shows it works from a clean clone. */
+/** Builds the page if there is no build yet, so that the commands that show it work from a clean clone. */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 /** The folder that `npm run build` writes. */
 export const BUILT_PAGE = "dist";
 
-/** Its folder; built first where it is missing. */
+/** Its folder; built first if it is missing. */
 export function builtPage(log: (line: string) => void): string {
   if (existsSync(join(BUILT_PAGE, "index.html"))) return BUILT_PAGE;
   log(`building the page: ${BUILT_PAGE}/ is missing …`);

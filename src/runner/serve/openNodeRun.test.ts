@@ -1,4 +1,4 @@
-/** A served run over its life: begun, stepped, stopped, and found again by another process, or refused whole. */
+/** A served run over its life: started, stepped, stopped, and resumed by another process, or refused entirely. */
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,7 +39,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 const plan = (more: Partial<Parameters<typeof planOf>[0]> = {}): RunPlan =>
   planOf({ stages: ["grpo"], saveEvery: 1, policy: "tiny", backend: "wasm", lora: { rank: 2 }, ...more });
 
-/** What the host says to some commands, in a life of its own. */
+/** The host's events after some commands, in a session of its own. */
 async function life(resume: boolean, ...commands: CommandBody[]): Promise<readonly Event[]> {
   return livedIn(folder, taskSource, resume, ...commands);
 }

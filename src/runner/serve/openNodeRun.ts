@@ -15,7 +15,7 @@ import { asInput } from "../backend/openPolicy";
 import { fittingOptions } from "../run/deviceMemory";
 import type { RunPlan } from "../run/runPlan";
 
-/** Open the wanted backend, else the first that passes its self-test. */
+/** Open the requested backend, else the first that passes its self-test. */
 export const openTestedBackend: OpenBackend = async (wanted, onProgress) => {
   const passedOver: { readonly backend: BackendName; readonly why: string }[] = [];
   for (const name of wanted === null ? BACKEND_NAMES : [wanted]) {

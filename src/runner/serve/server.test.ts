@@ -1,5 +1,5 @@
 /**
- * Who may join a served run and what may be said to it; everything else is refused, with its reason in the terminal.
+ * Who may join a served run and which messages it accepts; everything else is refused, with the reason in the terminal.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
@@ -49,7 +49,7 @@ const open: Command = {
 
 beforeEach(async () => {
   commands = [];
-  // A line of an earlier test may still be taking its leave.
+  // // A connection of an earlier test may still be closing.
   const mine: string[] = [];
   log = mine;
   lines = [];
@@ -108,7 +108,7 @@ function dial({
   return { socket, events, closed };
 }
 
-/** A line that has joined the run. */
+/** A connection that has joined the run. */
 async function joined(): Promise<Line> {
   const line = dial();
   await new Promise((resolve) => line.socket.once("open", resolve));

@@ -1,4 +1,4 @@
-/** The commands that a page of the documentation tells its reader to run, in the order in which they stand there. */
+/** The commands that a page of the documentation tells its reader to run, in order. */
 import { readFileSync } from "node:fs";
 
 export interface DocumentedCommand {

@@ -233,7 +233,7 @@ function numberReason(difference: Difference, given: Named, wanted: Named): stri
     case "unit":
       return `${a} and ${b} measure different things.`;
     case "percent":
-      return `Only one of ${a} and ${b} is a percentage, and they do not come to the same.`;
+      return `Only one of ${a} and ${b} is a percentage, and their values differ.`;
     case "scale":
       return `${a} and ${b} differ in scale.`;
     case "one letter":

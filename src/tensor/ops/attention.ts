@@ -9,7 +9,7 @@ export interface RopeTables {
   readonly sin: Tensor;
 }
 
-/** Who sees whom (kernels.ts): visible [N, 4], seenBy [N, 2], int32. */
+/** Which rows see which (kernels.ts): visible [N, 4], seenBy [N, 2], int32. */
 export interface Visibility {
   readonly visible: Tensor;
   readonly seenBy: Tensor;

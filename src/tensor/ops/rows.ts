@@ -1,4 +1,6 @@
-/** Rows into and out of the stream: token embedding, choosing rows, and the log-probabilities of target tokens. */
+/**
+ * Rows into and out of the residual stream: token embedding, gathering rows, and log-probabilities of target tokens.
+ */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { MatrixParameter } from "../parameters";
 import type { Tape } from "../tape";
@@ -22,15 +24,15 @@ export function embedding(tape: Tape, table: MatrixParameter, features: Tensor |
 }
 
 /**
- * A choice of R distinct rows out of N, both ways: `to` [N] = place of row n in the result or −1; `from` [R] = row that
- * fills place r.
+ * R distinct rows gathered from N, as indices both ways: `to` [N] = index of row n in the result, or −1; `from` [R] =
+ * source row of row r of the result.
  */
 export interface RowGather {
   readonly to: Tensor;
   readonly from: Tensor;
 }
 
-/** x [N, D] → the chosen rows [R, D]. */
+/** x [N, D] → the gathered rows [R, D]. */
 export function gatherRows(tape: Tape, x: Tensor, gather: RowGather): Tensor {
   const { backend } = tape;
   const [n = 0, width = 0] = x.shape;

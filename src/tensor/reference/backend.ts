@@ -1,7 +1,7 @@
 /**
- * The reference backend: every kernel a composition of stock tf.* operations on tfjs-backend-cpu, every gradient
- * by tfjs' own autodiff of that composition, so that it shares no hand-written derivation with the fast backends.
- * Readable before fast: it is what the others are checked against, and the last resort of the page.
+ * The reference backend: every kernel a composition of stock tf.* operations on tfjs-backend-cpu, every gradient by
+ * tfjs' own autodiff of that composition, so it shares no hand-written derivation with the fast backends. Written to be
+ * read rather than to be fast: the others are checked against it, and it is the page's last resort.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-backend-cpu";
@@ -146,7 +146,7 @@ export async function openReferenceBackend(): Promise<Backend> {
 
     lost: new Promise(() => {}), // there is no device to lose
 
-    /** Nothing to destroy: what is no longer referenced is garbage to JavaScript, as any array. */
+    /** Nothing to destroy: unreferenced tensors are garbage-collected like any array. */
     async dispose() {
       views.clear();
     },

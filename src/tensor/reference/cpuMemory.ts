@@ -1,9 +1,9 @@
 /**
- * Memory of tfjs-backend-cpu seen as what it is: every tensor is one typed array. In-place kernels write
- * into that array; a view is a tensor over a subarray of it.
+ * Memory of tfjs-backend-cpu: every tensor is one typed array. In-place kernels write into that array; a view is a
+ * tensor over a subarray of it.
  *
- * tfjs has one active backend a process. Other backends may be open beside the reference, so every piece of
- * reference work runs inside `onCpu`, which puts the previously active backend back afterwards.
+ * tfjs has one active backend per process. Other backends may be open beside the reference, so all reference work runs
+ * inside `onCpu`, which restores the previously active backend afterwards.
  */
 
 import { MathBackendCPU } from "@tensorflow/tfjs-backend-cpu";

@@ -1,6 +1,6 @@
 /**
- * The reference itself, held to finite differences: for random directions d, (L(x + εd) − L(x − εd)) / 2ε must equal
- * ⟨∂L/∂x, d⟩ with L = ⟨output, dy⟩. Outputs are f32, so ε is large and the tolerance a few parts in a thousand.
+ * The reference itself, checked against finite differences: for random directions d, (L(x + εd) − L(x − εd)) / 2ε must
+ * equal
  */
 
 import type { Tensor } from "@tensorflow/tfjs-core";

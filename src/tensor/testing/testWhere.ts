@@ -1,6 +1,6 @@
 /**
- * Tests that need something which not every adapter has. The test asks the adapter; where it lacks what is needed, the
- * test is counted as skipped and the closing line of the run lists it by name and reason.
+ * Tests that need something that not every adapter offers. The test asks the adapter; if it does not, the test counts
+ * as skipped and the closing line of the run lists it by name and reason.
  */
 import { type TestContext, test } from "vitest";
 import { offeredVariants } from "../webgpu/kernels/matmul/choice";
@@ -43,7 +43,7 @@ export function testWhere(
 
 let adapter: Promise<MatmulAdapter> | null = null;
 
-/** The adapter that the tests run on, asked once a test file. */
+/** The adapter that the tests run on, queried once per test file. */
 export function adapterAtHand(): Promise<MatmulAdapter> {
   adapter ??= askAdapter();
   return adapter;

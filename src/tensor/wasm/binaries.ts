@@ -10,7 +10,7 @@ export interface WasmBinaries {
   readonly tfjs: string;
   /** Our kernels, compiled by `npm run kernels`. */
   readonly kernels: Uint8Array<ArrayBuffer>;
-  /** Are these the kernels with fused multiply-add? */
+  /** Whether these are the kernels with fused multiply-add. */
   readonly fused: boolean;
 }
 
@@ -58,7 +58,10 @@ const RELAXED = Uint8Array.of(
   11,
 );
 
-/** The binaries for where this code runs. @param fused null: what the engine takes. Throws if one cannot be found. */
+/**
+ * The binaries for where this code runs. @param fused null: whatever the engine supports. Throws if one cannot be
+ * found.
+ */
 export async function locateBinaries(fused: boolean | null = null): Promise<WasmBinaries> {
   const inNode = typeof process !== "undefined" && typeof process.versions?.node === "string";
   if (inNode) return nodeBinaries(fused);

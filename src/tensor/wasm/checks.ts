@@ -1,4 +1,4 @@
-/** What a kernel is given, checked: shapes, element types and weight formats, with messages that name all three. */
+/** Checks of kernel arguments: shapes, element types and weight formats, with messages that name all three. */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Columns, Weight } from "../kernels";
 

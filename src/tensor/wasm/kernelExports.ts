@@ -46,8 +46,8 @@ const CHECKS = [
 export type KernelExports = Readonly<Record<(typeof CALLS)[number], Call> & Record<(typeof CHECKS)[number], Check>>;
 
 /**
- * Instantiates the kernels on a memory that others own; `onKernel` is called before every kernel run.
- * Throws if the binary does not match its sources.
+ * Instantiates the kernels on memory owned by somebody else; `onKernel` is called before every kernel run. Throws if
+ * the binary does not match its sources.
  */
 export async function instantiateKernels(
   binary: Uint8Array<ArrayBuffer>,

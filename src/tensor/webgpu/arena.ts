@@ -1,28 +1,28 @@
 /**
- * Memory for what comes and goes inside recorded work. A tensor disposed there gives its buffer back to the arena,
- * never to tfjs' pool: a later replay writes into that buffer again, and it must not be somebody else's by then. Within
- * a recording, buffers are reused as soon as they are given back, in the order of the dispatches. Recordings run one
- * after another on the device's queue and leave nothing behind in the arena, so that all of a backend's share one. A
- * buffer stays in the arena as long as there are recordings.
+ * Memory for the temporary tensors of recorded work. A tensor disposed there returns its buffer to the arena, never to
+ * tfjs' pool: a later replay writes into that buffer again, and nobody else may own it by then. Within a recording,
+ * buffers are reused as soon as they are returned, in dispatch order. Recordings run one after another on the device's
+ * queue and leave nothing in the arena, so all recordings of a backend share one. A buffer stays in the arena as long
+ * as there are recordings.
  *
- * Work of one kind takes memory in the same order whatever its shapes are, so the buffers of its largest recording
- * serve all others, each in its place (`begin`). Without that order a smaller recording might be given a buffer that a
- * later part of it needs, and the arena would grow.
+ * Work of one kind allocates in the same order whatever its shapes, so the buffers of its largest recording serve all
+ * others, each at its index (`begin`). Without that order a smaller recording might take a buffer that a later part of
+ * it needs, and the arena would grow.
  */
 import type { DataId } from "./tfjsWebGpu";
 
 const LEAST_FILL = 0.5;
 const SMALL_BYTES = 4096;
 
-/** A free buffer is taken for a tensor of at least half of it; a small one for any that fits. */
+/** A free buffer is used for a tensor of at least half its size; a small one for any tensor that fits. */
 export function fits(bytes: number, size: number): boolean {
   return bytes <= size && (size <= SMALL_BYTES || LEAST_FILL * size <= bytes);
 }
 
-/** Bytes of the smallest buffer that is made: `fits` anything smaller. */
+/** Size of the smallest buffers: they serve anything smaller. */
 export const LEAST_BUFFER_BYTES = SMALL_BYTES;
 
-/** The buffers that a recording took, in order, and the bytes that it asked for. */
+/** The buffers that a recording used, in order, and the bytes that it requested. */
 export interface Taken {
   readonly buffers: readonly GPUBuffer[];
   readonly bytes: number;
@@ -40,14 +40,14 @@ export class Arena {
     private readonly release: (buffer: GPUBuffer) => void,
   ) {}
 
-  /** A recording begins. @param plan what an earlier one of the same kind took, in order */
+  /** Begin a recording. @param plan what an earlier one of the same kind used, in order */
   begin(plan: readonly GPUBuffer[]): void {
     this.plan = plan;
     this.taken = [];
     this.takenBytes = 0;
   }
 
-  /** It has ended. */
+  /** End the recording. */
   end(): Taken {
     const taken = { buffers: this.taken, bytes: this.takenBytes };
     this.begin([]);
@@ -55,8 +55,8 @@ export class Arena {
   }
 
   /**
-   * The buffer planned for this place where it is free and large enough; else the smallest free one that fits, or a new
-   * one. `lend` says for which tensor.
+   * The buffer planned at this index if it is free and large enough; else the smallest free one that fits, or a new
+   * one. `lend` records which tensor has it.
    */
   take(bytes: number): GPUBuffer {
     const at = this.planned(bytes) ?? this.bestFit(bytes);
@@ -74,12 +74,12 @@ export class Arena {
     return this.lent.has(id);
   }
 
-  /** Tensors that have not given their buffers back. */
+  /** Tensors that have not returned their buffers. */
   get lentCount(): number {
     return this.lent.size;
   }
 
-  /** The tensor is gone; nothing happens if it is none of the arena's. */
+  /** The tensor was disposed; ignored if it is not in the arena. */
   giveBack(id: DataId): void {
     const buffer = this.lent.get(id);
     if (buffer === undefined) return;

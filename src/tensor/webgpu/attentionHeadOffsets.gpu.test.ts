@@ -1,6 +1,6 @@
 /**
- * What attention gives a row does not depend on where the row lies and what lies beside it: packing, padding and slots
- * change no bit.
+ * What attention computes for a row does not depend on where the row lies or what lies beside it: packing, padding and
+ * slots change no bit.
  */
 import { afterAll, expect, it } from "vitest";
 import { randomUniform } from "../random";

@@ -36,13 +36,13 @@ export interface WebGpuBackendOptions {
   /** Kernel variants for a GPU on a CPU adapter or the reverse; for tests and measurements. */
   readonly kernelsFor?: "software" | "gpu";
   /**
-   * The matmul variant (kernels/matmul), or "tuned" to measure them. By default broadcast or register tiles on CPU
-   * adapters, and on GPUs what the tuner chooses. The plain variant computes whatever a variant is not written for.
+   * The matmul variant (kernels/matmul), or "tuned" to measure them. Default: broadcast or register tiles on CPU
+   * adapters, and the tuner's choice on GPUs. The plain variant computes products that a variant does not support.
    */
   readonly matmul?: MatmulOption;
   /**
-   * Where the tuner's choice is kept, and what besides the adapter it holds for (browser or Node, and version); by
-   * default it is not kept.
+   * Where the tuner's choice is stored, and what it is valid for besides the adapter (browser or Node, and version);
+   * not stored by default.
    */
   readonly tuning?: { readonly store: TuningStore; readonly environment: string };
   /** Subgroup matrices in another spelling than the device's, or emulated; for tests. */
@@ -127,7 +127,7 @@ export class WebGpuBackend implements Backend {
   readonly viewAlignment = VIEW_ALIGNMENT;
   readonly lost: Promise<DeviceLostError>;
   readonly device: GPUDevice;
-  /** For kernels and benchmarks of our own; rooms above use `kernels`. */
+  /** For kernels and benchmarks of our own; code outside src/tensor uses `kernels`. */
   readonly dispatcher: Dispatcher;
   private readonly storage: Storage;
   private readonly readback: Readback;

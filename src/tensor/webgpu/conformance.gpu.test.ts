@@ -1,6 +1,6 @@
 /**
- * Every kernel against the reference backend, with the kernels of the adapter at hand; and those that GPUs get where an
- * adapter that is a CPU gets others, wherever the tests run.
+ * Every kernel against the reference backend, with this adapter's kernels; and, on CPU adapters, with the kernels that
+ * only GPUs get.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openReferenceBackend } from "../reference/backend";

@@ -22,7 +22,7 @@ const RAISED_LIMITS = [
 
 const OPTIONAL_FEATURES: readonly string[] = ["shader-f16", "subgroups", "timestamp-query", FRAGMENT_FEATURE];
 
-/** What decides between kernel variants: the numbers of a CPU-backed adapter differ from a GPU's in kind. */
+/** Traits that select kernel variants; a CPU adapter differs from a GPU in kind, not only in numbers. */
 export interface AdapterTraits {
   /** SwiftShader, llvmpipe, WARP: no workgroup memory, small workgroups, few barriers. */
   readonly software: boolean;
@@ -35,11 +35,11 @@ export interface AdapterTraits {
   readonly elementThreads: number;
   /** Floating-point operations that one dispatch may hold: about 50 ms on the slowest adapter of the kind. */
   readonly workPerDispatch: number;
-  /** Dispatches recorded before they are submitted without being asked. */
+  /** Number of recorded dispatches after which they are submitted without being flushed. */
   readonly dispatchesPerSubmit: number;
   /** Maximum number of bytes of a weight in one binding, unless the device's own limit is lower. */
   readonly weightBindingBytes: number;
-  /** Which variant makes which matrix product. */
+  /** Which variant computes which matrix product. */
   readonly matmul: MatmulVariants;
 }
 

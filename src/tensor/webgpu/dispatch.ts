@@ -3,7 +3,7 @@
  * workgroup counts); everything but the parameters is cached, so that the host's share is a few map look-ups and one
  * `dispatchWorkgroups`. A listener sees every dispatch with what is needed to do it again (recorder.ts).
  *
- * The one-dimensional range of workgroups that a kernel is written for is laid out over x and y (at most 65535
+ * The one-dimensional range of workgroups that a kernel is written for is spread over x and y (at most 65535
  * each) and cut where one dispatch would run too long.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
@@ -59,7 +59,7 @@ const MAX_BIND_GROUPS_PER_KERNEL = 1024;
 
 export class Dispatcher implements KernelDispatcher {
   listener: DispatchListener | null = null;
-  /** Dispatches are left out: work runs for the memory that it takes alone (recorder.ts `reserve`). */
+  /** Dispatches are omitted: the work runs only to allocate its memory (recorder.ts `reserve`). */
   idle = false;
   private readonly pipelines: Pipelines;
   private readonly ring: ParameterRing;
@@ -115,7 +115,7 @@ export class Dispatcher implements KernelDispatcher {
     if (this.tfjs.internals.dispatchCountInPass >= this.traits.dispatchesPerSubmit) this.tfjs.submitRecorded();
   }
 
-  /** Record dispatches into the current pass as they are; submits only where the parameters' ring is full. */
+  /** Record dispatches into the current pass as they are; submit only when the ring of parameters is full. */
   replay(dispatches: readonly Dispatch[]): void {
     if (this.ring.left < dispatches.length) this.restartRing();
     const { internals } = this.tfjs;

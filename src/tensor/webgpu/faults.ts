@@ -26,7 +26,7 @@ export class Faults {
     });
   }
 
-  /** From here on the device's end is wanted: `lost` stays pending. */
+  /** From here on the loss of the device is intended: `lost` stays pending. */
   expectClose(): void {
     this.closing = true;
   }

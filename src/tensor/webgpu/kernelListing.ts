@@ -27,7 +27,7 @@ export interface ListedKernel {
   readonly code: string;
 }
 
-/** What a kernel's calls take their arguments from: zeros of the reference backend. */
+/** Arguments for the kernels' calls: zeros on the reference backend. */
 interface Arguments {
   readonly kernels: Kernels;
   f32(...shape: number[]): Tensor;
@@ -35,7 +35,7 @@ interface Arguments {
   weight(out: number, columns: number, format: Weight["format"]): Weight;
 }
 
-/** Kinds of adapters whose kernels differ. */
+/** Kinds of adapters that get different kernels. */
 const ADAPTERS: Readonly<Record<string, MatmulAdapter>> = {
   CPU: adapter(true, [], 0),
   "CPU, subgroups of 4 (SwiftShader)": adapter(true, ["subgroups"], 4),

@@ -76,7 +76,8 @@ const SUBGROUP_BUILTINS =
   ", @builtin(subgroup_id) subgroup: u32, @builtin(num_subgroups) subgroups: u32, " +
   "@builtin(subgroup_invocation_id) subgroupLane: u32, @builtin(subgroup_size) subgroupSize: u32";
 /**
- * Loops that run to a subgroup's own index are uniform within the subgroup, which not every compiler's analysis sees.
+ * Loops bounded by a subgroup's own index are uniform within the subgroup, which not every compiler's analysis
+ * recognises.
  */
 const SUBGROUP_UNIFORMITY =
   "diagnostic(off, subgroup_uniformity);\ndiagnostic(off, chromium.subgroup_matrix_uniformity);";

@@ -62,7 +62,7 @@ export function slotWords(first: number, types: readonly ParamType[], values: re
   return words;
 }
 
-/** Other values into a slot's contents. */
+/** Write other values into a slot's contents. */
 export function writeValues(words: Uint32Array, types: readonly ParamType[], values: readonly number[]): void {
   for (let i = 0; i < types.length; i++) {
     const value = values[i] ?? 0;

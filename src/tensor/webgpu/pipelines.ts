@@ -1,6 +1,7 @@
 /**
  * Compiled kernels. Every kernel is written for a one-dimensional range of workgroups (`kernel(group, lane)`); the
- * dispatcher lays that range out over x and y, and tells in the parameters' first word where a piece of it begins.
+ * dispatcher lays that range out over x and y, and passes the first workgroup of each piece in the first word of the
+ * parameters.
  */
 import { KernelError } from "../backend";
 import { type BufferSpec, type KernelSpec, shaderCode } from "./kernelSpec";

@@ -1,20 +1,19 @@
 /**
- * How Node waits for the GPU. Dawn's binding (npm `webgpu` 0.6.2) asks whether something is done by calling the global
- * `setImmediate` again and again for as long as anything is awaited: 70,000 times in a training step on lavapipe, a
- * whole core that a software adapter would have computed on (a quarter of the step's processor time). Here it asks at
- * once for a moment, so that short waits stay short, and then once a millisecond. To be removed when the binding waits
- * by itself.
+ * How Node waits for the GPU. Dawn's binding (npm `webgpu` 0.6.2) polls by calling the global `setImmediate` in a loop
+ * while anything is awaited: 70,000 times in a training step on lavapipe, which takes a whole core from a software
+ * adapter (a quarter of the step's processor time). This module polls without delay for a moment, so that short waits
+ * stay short, and then once per millisecond. To be removed when the binding waits by itself.
  */
 
-/** Milliseconds of asking without a pause. */
+/** Milliseconds of polling without delay. */
 const EAGER = 1;
 const PAUSE = 1;
-/** A longer silence means that another wait has begun. */
+/** A longer silence means that a new wait has begun. */
 const SILENCE = 50;
 
 type Immediate = (callback: (...values: unknown[]) => void, ...values: unknown[]) => unknown;
 
-/** Only functions made in native code ask this way; what JavaScript hands to `setImmediate` is not delayed. */
+/** Only native functions poll this way; what JavaScript passes to `setImmediate` is not delayed. */
 const isNative = (callback: unknown): boolean =>
   typeof callback === "function" &&
   callback.name === "" &&

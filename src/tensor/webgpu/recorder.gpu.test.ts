@@ -1,6 +1,6 @@
 /**
- * Recorded work: replays give what the work itself gives, with fewer steps of the host, and refuse what they cannot
- * repeat.
+ * Recorded work: replays give the same results as the work itself, with fewer steps on the host, and refuse what they
+ * cannot repeat.
  */
 
 import type { Tensor } from "@tensorflow/tfjs-core";
@@ -154,7 +154,7 @@ describe("recorded work", () => {
 
   it("takes the memory of the largest run before there is one, and does nothing else", async () => {
     const recorder = backend.recorder(20);
-    // Two tensors alive at a time, of sizes that change places from one shape to another.
+    // // Two tensors alive at a time, whose sizes swap from one shape to the other.
     const body = (x: Tensor): readonly Tensor[] => {
       const [rows = 0, width = 0] = x.shape;
       const y = backend.kernels.gelu(x);

@@ -1,17 +1,17 @@
 /**
  * Recorded steps. The first run of a piece of work keeps its dispatches with their bind groups; a replay puts them into
- * the current pass, and runs none of the work's own code. The caller flushes or reads after the replay:
- * several replays may share an encoder, one upload of parameters and one submit.
+ * the current pass without running any of the work's own code. The caller flushes or reads after the replay: several
+ * replays may share an encoder, one upload of parameters and one submit.
  *
  * What may differ from run to run:
  *  - inputs, the caller's tensors: dispatches that bind one get the bind group for the new one;
- *  - outputs, tensors that outlive the work: each run makes new ones (of tfjs' pool), bound in the same way;
- *  - options in `DynamicOptions`, which kernels give as functions: their parameters are re-encoded.
- * Everything in between lives in the arena and stays where it was; weights and gradients are bound as they were found,
- * and a replay throws when one of them has been disposed.
+ *  - outputs, tensors that outlive the work: each run makes new ones (from tfjs' pool), bound in the same way;
+ *  - options in `DynamicOptions`, which kernels pass as functions: their parameters are encoded again.
+ * Everything in between stays where it was in the arena; weights and gradients stay bound as recorded, and a replay
+ * throws when one of them was disposed.
  *
- * Work of one key takes its memory in one order, so a recording of new shapes finds the buffers of the largest before
- * it; `reserve` runs the work without its dispatches, to have them from the start.
+ * Work of one key allocates in one order, so a recording of new shapes reuses the buffers of the largest one before it;
+ * `reserve` runs the work without its dispatches, to allocate them up front.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { DataType, Recorder } from "../backend";
@@ -31,8 +31,8 @@ interface Output {
 /** A dispatch whose bind group depends on inputs or outputs. */
 interface Rebound {
   readonly index: number;
-  /** For each binding the place among inputs and outputs whose memory it shows, or −1. */
-  readonly places: readonly number[];
+  /** For each binding the index among inputs and outputs of the tensor whose memory it shows, or −1. */
+  readonly sources: readonly number[];
 }
 
 interface Recording {
@@ -46,7 +46,7 @@ interface Recording {
   readonly recorded: readonly (readonly BufferBinding[])[];
   /** Dispatches with options that may change. */
   readonly variable: readonly number[];
-  /** Tensor data that must not have gone. */
+  /** Tensor data that must still exist. */
   readonly captured: readonly DataId[];
   bound: readonly BufferBinding[];
 }
@@ -85,8 +85,8 @@ export class WebGpuRecorder implements Recorder {
     body: () => readonly Tensor[],
   ): readonly Tensor[] {
     this.faults.check();
-    if (this.disposed) throw new Error(`Recording ${key} was asked of a recorder that has been disposed.`);
-    if (this.dispatcher.listener !== null) throw new Error(`Recording ${key} was begun inside another recording.`);
+    if (this.disposed) throw new Error(`Recording ${key}: this recorder has been disposed; create a new one.`);
+    if (this.dispatcher.listener !== null) throw new Error(`Recording ${key} was started inside another recording.`);
     const signature = `${key} ${inputs.map(({ dtype, shape }) => `${dtype}[${shape.join(",")}]`).join(" ")}`;
     const known = this.recordings.get(signature);
     this.recordings.delete(signature);
@@ -106,7 +106,7 @@ export class WebGpuRecorder implements Recorder {
   reserve(key: string, size: string, prepare: () => () => readonly Tensor[]): void {
     this.faults.check();
     if (this.reserved.get(key) === size) return;
-    if (this.disposed) throw new Error(`Memory for ${key} was asked of a recorder that has been disposed.`);
+    if (this.disposed) throw new Error(`Reserving ${key}: this recorder has been disposed; create a new one.`);
     if (this.dispatcher.listener !== null) throw new Error(`Memory for ${key} was reserved inside a recording.`);
     const { storage, dispatcher } = this;
     const body = prepare();
@@ -172,27 +172,27 @@ export class WebGpuRecorder implements Recorder {
     if (arena.lentCount > before)
       throw new Error(`Recording ${key} left ${arena.lentCount - before} tensors undisposed.`);
     const inputOwners = new Set(inputs.map((tensor) => this.storage.ownerOf(tensor.dataId)));
-    const places = [...inputBindings, ...made.map(({ binding }) => binding)];
+    const rebindable = [...inputBindings, ...made.map(({ binding }) => binding)];
     const rebound = trace.dispatches.flatMap(({ bindings }, index): Rebound[] => {
-      const shown = bindings.map(({ buffer }) => places.findIndex((place) => place.buffer === buffer));
-      return shown.some((place) => place >= 0) ? [{ index, places: shown }] : [];
+      const shown = bindings.map(({ buffer }) => rebindable.findIndex((other) => other.buffer === buffer));
+      return shown.some((source) => source >= 0) ? [{ index, sources: shown }] : [];
     });
     return {
       outputs,
       recording: {
         dispatches: trace.dispatches,
-        first: places,
+        first: rebindable,
         outputs: made,
         rebound,
         recorded: rebound.map(({ index }) => trace.dispatches[index]?.bindings ?? []),
         variable: trace.dispatches.flatMap(({ params }, index) => (typeof params === "function" ? [index] : [])),
         captured: [...trace.owners].filter((owner) => !inputOwners.has(owner)),
-        bound: places,
+        bound: rebindable,
       },
     };
   }
 
-  /** Run work whose tensors live in the arena, in the buffers of the largest run of this key where they serve. */
+  /** Run work whose tensors live in the arena, in the buffers of the largest run of this key where they fit. */
   private inArena(key: string, body: () => readonly Tensor[]): readonly Tensor[] {
     const { arena } = this.storage;
     const known = this.plans.get(key);
@@ -227,14 +227,14 @@ export class WebGpuRecorder implements Recorder {
     const outputs = recording.outputs.map(({ shape, dtype }, i) =>
       this.storage.allocate(shape, dtype, { capacity: sizes?.[i] ?? 0 }),
     );
-    const places = [...inputs, ...outputs];
+    const rebindable = [...inputs, ...outputs];
     this.rebind(
       recording,
-      places.map((tensor) => this.storage.binding(tensor)),
+      rebindable.map((tensor) => this.storage.binding(tensor)),
     );
     for (const index of recording.variable) change(recording.dispatches[index], dynamicOptions);
     this.dispatcher.replay(recording.dispatches);
-    for (const { dataId } of places) this.storage.markUsed(dataId);
+    for (const { dataId } of rebindable) this.storage.markUsed(dataId);
     for (const id of recording.captured) this.storage.markUsed(id);
     return outputs;
   }
@@ -245,12 +245,12 @@ export class WebGpuRecorder implements Recorder {
     );
     if (!moved.includes(true)) return;
     recording.bound = now;
-    recording.rebound.forEach(({ index, places }, i) => {
+    recording.rebound.forEach(({ index, sources }, i) => {
       const dispatch = recording.dispatches[index];
-      if (dispatch === undefined || !places.some((place) => moved[place] === true)) return;
+      if (dispatch === undefined || !sources.some((source) => moved[source] === true)) return;
       const bindings = (recording.recorded[i] ?? []).map((binding, b): BufferBinding => {
-        const place = places[b] ?? -1;
-        const [first, here] = [recording.first[place], now[place]];
+        const source = sources[b] ?? -1;
+        const [first, here] = [recording.first[source], now[source]];
         if (first === undefined || here === undefined) return binding;
         return { buffer: here.buffer, offset: here.offset + binding.offset - first.offset, size: binding.size };
       });
@@ -269,7 +269,7 @@ function change(dispatch: Dispatch | undefined, dynamicOptions: DynamicOptions):
     writeValues(dispatch.words, dispatch.kernel.paramTypes, dispatch.params(dynamicOptions));
 }
 
-/** A kernel was given another value for an option than the recording's: a replay would give it the recording's. */
+/** A kernel got another value for an option than in the recording; a replay would use the recorded one. */
 function refuseOtherOptions(key: string, { kernel, params }: Dispatch, dynamicOptions: DynamicOptions): void {
   if (typeof params !== "function") return;
   const given = params({});

@@ -19,7 +19,7 @@ const FREE_BYTES_KEPT = 256 * 2 ** 20;
 const FREE_SHARE_KEPT = 0.25;
 
 /**
- * Tensors made by `zeros` are weights, caches and gradients: from this size on they get a buffer of their very size.
+ * Tensors made by `zeros` are weights, caches and gradients: from this size on they get a buffer of exactly their size.
  */
 const EXACT_FROM_BYTES = 8 * 2 ** 20;
 
@@ -40,11 +40,11 @@ export interface TensorAllocator {
 export class Storage implements TensorAllocator {
   /** Tensors are being made by work that is recorded: they live in the arena. */
   recording = false;
-  /** The work at hand is as large as such work becomes: its buffers need no headroom. */
+  /** The current work has the largest size expected: its buffers need no headroom. */
   reserving = false;
   readonly arena: Arena;
   private readonly views = new WeakMap<DataId, View>();
-  /** Sizes of passing tensors' buffers that there are or were, ascending. */
+  /** Sizes of buffers of temporary tensors so far, ascending. */
   private readonly sizes: number[] = [];
   private readonly usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
@@ -73,9 +73,10 @@ export class Storage implements TensorAllocator {
   }
 
   /**
-   * A tensor of the arena becomes its holder's: it moves to a buffer of its own, which is freed with it. (The arena
-   * keeps the old one: other recordings use it.) @param capacity as `allocate` takes it → where it was; null if it was
-   * not in the arena
+   * Give an arena tensor to its holder: it moves to a buffer of its own, which is freed with it. (The arena keeps the
+   * old one: other recordings use it.)
+   * @param capacity as for `allocate`
+   * → where it was; null if it was not in the arena
    */
   moveOut(tensor: Tensor, capacity = 0): BufferBinding | null {
     const id = tensor.dataId;

@@ -1,6 +1,6 @@
 /**
- * The tuner: what it chooses from times, what it refuses, what it keeps, and that a real one leaves a backend that is
- * right.
+ * The tuner: what it chooses from times, what it refuses, what it stores, and that a real one leaves a backend that
+ * computes correctly.
  */
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -4,7 +4,7 @@ import { type Timing, type Trial, tune } from "./kernels/matmul/tuner";
 import { parseTuningRecord, type TuningRecord, type TuningStore, withChoice } from "./kernels/matmul/tuningRecord";
 import type { MatmulAdapter } from "./kernels/matmul/variant";
 
-/** All of it may take so long; what is begun is finished. */
+/** Time limit for the whole tuning; a measurement that has begun is finished. */
 const BUDGET_MS = 1500;
 
 export interface MatmulTuning {
@@ -12,9 +12,7 @@ export interface MatmulTuning {
   readonly from: "kept" | "measured";
   /** Empty where the choice was kept. */
   readonly trials: readonly Trial[];
-  /**
-   * What went wrong on the way and did no harm: a record that could not be read or kept, a variant that was refused.
-   */
+  /** Harmless problems on the way: a record that could not be read or stored, a variant that was refused. */
   readonly notes: readonly string[];
 }
 

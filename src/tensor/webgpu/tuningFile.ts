@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import type { TuningStore } from "./kernels/matmul/tuningRecord";
 
-/** $XDG_CACHE_HOME, else what the system has for caches. */
+/** $XDG_CACHE_HOME, else the system's folder for caches. */
 export function tuningFile(): string {
   const set = process.env.XDG_CACHE_HOME;
   return join(set === undefined || set === "" ? systemCache() : set, "srpo-playground", "matmul.json");

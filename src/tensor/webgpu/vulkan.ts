@@ -69,12 +69,12 @@ export function loadVulkan(): void {
   }
 }
 
-/** Loads a library that is not a Node addon; Node says so by an error, and what it loaded stays. */
+/** Loads a library that is not a Node addon: Node throws an error, but the library stays loaded. */
 function keepInMemory(path: string): void {
   try {
     process.dlopen({ exports: {} }, path, osConstants.dlopen.RTLD_NOW | RTLD_NODELETE);
   } catch (error) {
-    // Expected both for a library that is missing and for one that was loaded: the caller looks which it was.
+    // // Expected for a missing library and for one that was loaded: the caller checks which.
     if (!(error instanceof Error && "code" in error && error.code === "ERR_DLOPEN_FAILED")) throw error;
   }
 }
@@ -132,7 +132,7 @@ function isReadable(path: string): boolean {
     accessSync(path, constants.R_OK);
     return true;
   } catch {
-    return false; // not there, or not ours to read: it is no candidate
+    return false; // missing or unreadable: not a candidate
   }
 }
 

@@ -40,8 +40,8 @@ it("blocks cover the rows once, begin at multiples of 64, and fit the binding", 
 it("a head beyond one binding of 128 MiB, all that lavapipe binds", { timeout: 120_000 }, async () => {
   const backend = await openNodeWebGpuBackend({ weightBindingBytes: 2 ** 27 });
   const limit = backend.dispatcher.weightBindingBytes;
-  const [columns, rows] = [1024, Math.floor(limit / 2048) + 200]; // halves: 2 KiB a row
-  const one = 0x3c00; // the half 1
+  const [columns, rows] = [1024, Math.floor(limit / 2048) + 200]; // f16: 2 KiB per row
+  const one = 0x3c00; // 1 in f16
   const packed = backend.zeros([rows, columns / 2], "int32");
   // Row r has a 1 in column r mod 1024, so that x · Wᵀ picks x, and dy · W sums dy's columns of one remainder.
   for (let first = 0; first < rows; first += 8192) {

@@ -1,7 +1,7 @@
 /**
  * TensorFlow.js as a user installs it: the package @tensorflow/tfjs, which registers its CPU backend, every kernel and
  * every gradient, with the package of the WebAssembly or the WebGPU backend. The WebGPU one is opened with the features
- * and limits of its own base.js, which registers nothing when it is imported before `navigator.gpu` is there.
+ * and limits of its own base.js, which registers nothing when it is imported before `navigator.gpu` exists.
  */
 import { createRequire } from "node:module";
 import * as tf from "@tensorflow/tfjs";
@@ -22,12 +22,12 @@ const LIMITS = [
 
 export interface OpenedTfjs {
   readonly adapter: string;
-  /** Null where there is no GPU to count on. */
+  /** Null where there is no GPU to count calls of. */
   readonly calls: GpuCalls | null;
   close(): void;
 }
 
-/** Makes the backend of a backend's name TensorFlow.js' active one; the reference backend's is "cpu". */
+/** Makes TensorFlow.js' backend for one of our backend names active; for the reference backend it is "cpu". */
 export async function openTfjsBackend(backend: BackendName): Promise<OpenedTfjs> {
   switch (backend) {
     case "webgpu":

@@ -1,4 +1,4 @@
-/** The sum of many terms by tf.add, which makes a dispatch each. */
+/** The sum of many terms by tf.add, one dispatch each. */
 import * as tf from "@tensorflow/tfjs";
 import type { Contender } from "../../contender";
 import type { JobOf } from "../../job";

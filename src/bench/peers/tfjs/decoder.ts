@@ -90,7 +90,7 @@ function halves(x: tf.Tensor, axis: number): [tf.Tensor, tf.Tensor] {
 
 /**
  * Layers over `rows` sequences of `length` new tokens, before the final norm. x [rows·length, D].
- * @param cached keys and values seen before, one entry a layer, to which the new ones are appended; null: none
+ * @param cached keys and values seen before, one entry per layer, to which the new ones are appended; null: none
  * @param mask added to the scores; null where every new token sees everything
  */
 export function layers(

@@ -1,7 +1,7 @@
 /**
- * What stands for a kernel in stock TensorFlow.js: a composition of tf.* operations; for a gradient, TensorFlow.js' own
- * autodiff of that composition, which computes the forward pass again. Kernels without an entry have no composition
- * worth the name.
+ * A kernel's counterpart in stock TensorFlow.js: a composition of tf.* operations; for a gradient, TensorFlow.js' own
+ * autodiff of that composition, which computes the forward pass again. Kernels without an entry have no sensible
+ * composition.
  */
 import * as tf from "@tensorflow/tfjs";
 import type { Contender } from "../../contender";

@@ -1,4 +1,4 @@
-/** One matrix product by tf.matMul. The weight's gradient is added to what is there, as micro-batches need it. */
+/** One matrix product by tf.matMul. The weight's gradient accumulates, as micro-batches need it. */
 import * as tf from "@tensorflow/tfjs";
 import type { Contender } from "../../contender";
 import type { JobOf } from "../../job";

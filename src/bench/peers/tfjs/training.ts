@@ -1,6 +1,6 @@
 /**
  * The training step with TensorFlow.js' own means: variableGrads for the gradient, the global norm and the scaling by
- * tf.* operations, tf.train.adam for the update, one read-back of loss and norm. Inputs lie on the device before the
+ * tf.* operations, tf.train.adam for the update, one read-back of loss and norm. Inputs are on the device before the
  * first step.
  */
 import * as tf from "@tensorflow/tfjs";
@@ -20,7 +20,7 @@ export function openTraining(opened: OpenedTfjs, { shape, rows, length }: JobOf<
   };
   const weights = makeWeights(shape, variable);
   const tokens = randomTokens(shape, rows, length + 1, 0);
-  /** Inputs (`shift` 0) or targets (1), row after row, as one-hot rows [rows·length, vocabulary]. */
+  /** Inputs (`shift` 0) or targets (1), row by row, as one-hot rows [rows·length, vocabulary]. */
   const oneHot = (shift: number): tf.Tensor => {
     const ids = Int32Array.from(
       { length: rows * length },
@@ -32,7 +32,7 @@ export function openTraining(opened: OpenedTfjs, { shape, rows, length }: JobOf<
   const constants = tf.tidy(() => ({
     inputs: oneHot(0),
     targets: oneHot(1),
-    // The first token is part of the prompt: nothing is learnt from predicting the second.
+    // // The first token belongs to the prompt: predicting the second is not trained.
     weights: tf.tensor1d(
       Float32Array.from({ length: rows * length }, (_, i) => (i % length === 0 ? 0 : -1 / (rows * (length - 1)))),
     ),

@@ -1,4 +1,4 @@
-/** Runs the Python shim beside this file: work in on stdin, figures out on stdout, what it says meanwhile on stderr. */
+/** Runs the Python script beside this file: work in on stdin, figures out on stdout, progress on stderr. */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { type FullSizeFigures, type FullSizeWork, fullSizeFiguresSchema } from "../../fullSize/work";
@@ -6,7 +6,7 @@ import { type FullSizeFigures, type FullSizeWork, fullSizeFiguresSchema } from "
 const SHIM = fileURLToPath(new URL("full_size.py", import.meta.url));
 const KEPT_STDERR = 4000;
 
-/** A peer that is not there; the message says what to install. */
+/** A peer that is not installed; the message says what to install. */
 export class PeerMissing extends Error {
   override readonly name = "PeerMissing";
 }
@@ -25,7 +25,7 @@ export async function measureTransformers(
   return parseFigures(stdout);
 }
 
-/** The figures from what the shim printed. @throws Error naming the first key that is wrong */
+/** The figures from the script's output. @throws Error naming the first key that is wrong */
 export function parseFigures(stdout: string): FullSizeFigures {
   const line = stdout.trim().split("\n").at(-1) ?? "";
   let json: unknown;
@@ -40,7 +40,7 @@ export function parseFigures(stdout: string): FullSizeFigures {
   throw new Error(`full_size.py's figures: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}.`);
 }
 
-/** Why the shim ended: a missing module is the user's to install, anything else is a failure. */
+/** Why the script ended: a missing module is the user's to install, anything else is a failure. */
 export function failure(python: string, code: number | null, stderr: string): Error {
   const missing = /No module named '([\w.]+)'/.exec(stderr)?.[1];
   if (missing !== undefined)

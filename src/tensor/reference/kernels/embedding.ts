@@ -1,4 +1,4 @@
-/** Reference embedding: rows gathered from table and features; its gradient is what tfjs' autodiff makes of that. */
+/** Reference embedding: rows gathered from table and features, with the gradient by tfjs' autodiff. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Kernels } from "../../kernels";
 import { accumulate, integers } from "../cpuMemory";

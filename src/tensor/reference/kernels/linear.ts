@@ -1,4 +1,4 @@
-/** Reference linear layers; gradients are what tfjs' autodiff makes of the matrix product. */
+/** Reference linear layers; gradients by tfjs' autodiff of the matrix product. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Kernels } from "../../kernels";
 import { accumulate } from "../cpuMemory";

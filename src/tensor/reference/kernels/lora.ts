@@ -1,4 +1,4 @@
-/** Reference LoRA up-projection; its gradient is what tfjs' autodiff makes of it. */
+/** Reference LoRA up-projection; gradient by tfjs' autodiff. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Columns, Kernels } from "../../kernels";
 import { accumulate } from "../cpuMemory";

@@ -1,6 +1,6 @@
 /**
- * The reference policy-gradient loss (kernels.ts): compositions of stock operations, gradients by autodiff, where a
- * clamp that binds passes nothing.
+ * The reference policy-gradient loss (kernels.ts): compositions of stock operations, gradients by autodiff; a clamp
+ * that binds passes no gradient.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Kernels } from "../../kernels";

@@ -1,4 +1,4 @@
-/** Reference RMSNorm; its gradient is what tfjs' autodiff makes of it. */
+/** Reference RMSNorm; gradient by tfjs' autodiff. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Kernels } from "../../kernels";
 import { accumulate } from "../cpuMemory";

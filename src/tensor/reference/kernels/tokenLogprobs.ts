@@ -31,7 +31,7 @@ function checkHead(kernel: string, hidden: tf.Tensor, columns: number, targets: 
 /** Rows of logits held at a time. */
 const ROW_BLOCK = 64;
 
-/** `use` of every block of rows, freeing what it made but its results. */
+/** Runs `use` on every block of rows and disposes everything but its results. */
 function rowBlocks<T extends tf.TensorContainer>(
   hidden: tf.Tensor,
   targets: tf.Tensor,

@@ -22,7 +22,7 @@ function twoGroups(): Ranges[] {
   return [...rows, ...Array.from({ length: 5 }, (): Ranges => [0, 0, 0, 0])];
 }
 
-/** Who sees whom, one entry a query row. */
+/** Which rows see which, one entry per query row. */
 const VISIBILITY: Readonly<Record<string, readonly Ranges[]>> = {
   "causal 7": Array.from({ length: 7 }, (_, i) => [0, 0, 0, i + 1] as const),
   "causal 70": Array.from({ length: 70 }, (_, i) => [0, 0, 0, i + 1] as const),
@@ -155,7 +155,7 @@ function* cachedAttentionCases(): Generator<[string, CaseBody]> {
     yield [
       `attention over a cache, decode step ${cacheOffset}`,
       (p) => {
-        // Three rows of a decode step; cache: prompt of 6 rows, then room of 8 rows for each response.
+        // // Three rows of a decode step; cache: prompt of 6 rows, then 8 rows for each response.
         const [heads, kvHeads, headDim] = [4, 2, 8];
         const shape = { heads, kvHeads, headDim, qOffset: 3, kOffset: 0, vOffset: kvHeads * headDim + 2, cacheOffset };
         const q = p.random([4, 3 + heads * headDim + 5]);

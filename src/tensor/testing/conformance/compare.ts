@@ -2,7 +2,7 @@
 import type { Backend } from "../../backend";
 import { type Agreement, type Output, Probe } from "./probe";
 
-/** What a case does with a backend, by way of a probe. */
+/** What a case does on a backend, through a probe. */
 export type CaseBody = (probe: Probe) => void;
 
 /** Largest difference allowed, relative to the largest value of the reference tensor. */

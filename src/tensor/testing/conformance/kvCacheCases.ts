@@ -147,7 +147,7 @@ export function* f16CacheCases(): Generator<[string, CaseBody]> {
     },
   ];
   yield [
-    "attention and ropeToCache refuse f16 where heads are no multiple of 4",
+    "attention and ropeToCache refuse f16 where heads are not a multiple of 4",
     (p) => {
       const [qkv, angles] = [p.random([2, 18]), p.random([2, 3])];
       const cache = p.f16Cache(new Float32Array(48), [4, 12]);

@@ -126,7 +126,7 @@ const EVERYTHING: PolicyLossOptions = {
   klExponentClamp: 0.7,
   klValueClamp: Infinity,
 };
-/** What each option means is held by src/training/policyLoss.gpu.test.ts; here are shapes, masks and refusals. */
+/** The meaning of each option is tested in src/training/policyLoss.gpu.test.ts; here are shapes, masks and refusals. */
 const LOSSES: Readonly<Record<string, PolicyLossOptions>> = {
   "clip 0.2": PLAIN,
   "k3 penalty": { ...PLAIN, beta: 0.04 },

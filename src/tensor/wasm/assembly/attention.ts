@@ -54,8 +54,8 @@ function hide(scores: usize, own0: i32, count0: i32, own1: i32, count1: i32): vo
 }
 
 /**
- * Turns `count` scores (room for four more) into e^(score − max) in place and returns their sum; the maximum goes to
- * `top`.
+ * Turns `count` scores (with space for four more) into e^(score − max) in place and returns their sum; the maximum goes
+ * to `top`.
  */
 function softmaxRow(scores: usize, count: i32, top: usize): f32 {
   const end = scores + <usize>count * 4;

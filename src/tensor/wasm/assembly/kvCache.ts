@@ -49,8 +49,8 @@ export function copyRowsToF16(
 }
 
 /**
- * Widen the rows that any query sees (visible [n, 4], as in attention.ts) to their places in `out`. Ranges that repeat
- * the query's before are done already. → rows widened
+ * Widen the rows that any query sees (visible [n, 4], as in attention.ts) into the same rows of `out`. Rows
+ * that an earlier query's overlapping range covered are skipped. → rows widened
  */
 export function unpackVisible(n: i32, visible: usize, cacheOffset: i32, columns: i32, cache: usize, out: usize): i32 {
   let widened = 0;

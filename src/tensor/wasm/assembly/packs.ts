@@ -1,6 +1,6 @@
 /**
- * Weights in any of the three formats of `Weight`, unpacked to f32 rows. f16 is widened by moving their
- * bits to a float's place and multiplying by 2^112, which is exact for every finite half, subnormals included.
+ * Weights in any of the three formats of `Weight`, unpacked to f32 rows. f16 is widened by moving its bits into a
+ * float's position and multiplying by 2^112, which is exact for every finite half, subnormals included.
  */
 import { packPanels, packPanelsTransposed } from "./gemm";
 import { splat } from "./math";
@@ -36,7 +36,7 @@ export function unpackF16(row: usize, columns: i32, out: usize): void {
   for (; j < columns; j++) store<f32>(out + <usize>j * 4, widen(<u32>load<u16>(row + <usize>j * 2)));
 }
 
-/** One row of `columns` nibbles (a multiple of 32), one scale a 32, to f32. */
+/** One row of `columns` nibbles (a multiple of 32), one scale per 32, to f32. */
 function unpackInt4(row: usize, scales: usize, columns: i32, out: usize): void {
   for (let j = 0; j < columns; j += 32) {
     const scale = splat(widen(<u32>load<u16>(scales + <usize>(j >> 5) * 2)));

@@ -29,7 +29,7 @@ const PARAMS = {
   keys: "u32",
 } as const;
 
-/** A pass: its code, and how many rows of a head one workgroup has. */
+/** A pass: its code, and how many rows of a head one workgroup handles. */
 type Pass = AttentionBlock;
 
 /** How attention of one shape is done. */
@@ -243,7 +243,7 @@ export class AttentionKernels {
 function checkHeads(kernel: string, shape: AttentionShape, qColumns: number, kvColumns: number): void {
   const { heads, kvHeads, headDim, qOffset, kOffset, vOffset } = shape;
   if (heads % kvHeads !== 0)
-    throw new Error(`${kernel}: ${heads} heads are no multiple of ${kvHeads} key/value heads.`);
+    throw new Error(`${kernel}: ${heads} heads are not a multiple of ${kvHeads} key/value heads.`);
   if (qOffset + heads * headDim > qColumns)
     throw new Error(`${kernel}: queries end at column ${qOffset + heads * headDim} of ${qColumns}.`);
   const end = Math.max(kOffset, vOffset) + kvHeads * headDim;

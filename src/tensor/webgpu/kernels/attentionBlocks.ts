@@ -1,9 +1,9 @@
 /**
  * WGSL of attention for adapters on which a workgroup is one subgroup (oneSubgroup.ts), where neighbouring rows see
- * nearly the same rows: training and prompts. Such an adapter reads memory lane by lane, a test and a load for each,
- * also where all lanes want the same value; loads and barriers are what attention by rows (attentionCode.ts) spends its
- * time on there. Here a workgroup has a few neighbouring rows of one head, each in the registers of a lane, and walks
- * through all that any of them sees. A value is loaded once, each lane a different part, and broadcast with
+ * nearly the same rows: training and prompts. Such an adapter reads memory lane by lane, with a test and a load each,
+ * even when all lanes want the same value; attention by rows (attentionCode.ts) spends its time there on loads and
+ * barriers. Here a workgroup handles a few neighbouring rows of one head, each in the registers of a lane, and walks
+ * through all rows that any of them sees. A value is loaded once, each lane a different part, and broadcast with
  * `subgroupBroadcast` from constant lanes. No workgroup memory.
  *
  * A row that a lane does not see weighs 0 there, and what a lane sums up does not depend on the rows beside it: it adds
@@ -15,10 +15,10 @@ import { RowBlock, SEEN } from "./rowBlock";
 /** Wider heads do not fit the registers. */
 const WIDEST = 64;
 
-/** Whether these kernels can do heads of this width; every offset and stride must be a multiple of four. */
+/** Whether these kernels support heads of this width; every offset and stride must be a multiple of four. */
 export const fitsBlocks = (headDim: number): boolean => headDim <= WIDEST;
 
-/** A kernel, and how many rows of a head one workgroup has. */
+/** A kernel, and how many rows of a head one workgroup handles. */
 export interface AttentionBlock {
   readonly rows: number;
   readonly code: () => string;

@@ -1,9 +1,9 @@
 /**
- * WGSL of the attention kernels. A workgroup holds one (query, head), or one (key, kvHead) for dK and dV, and
- * walks the rows it has to do with in tiles of THREADS: first each invocation makes the weight of one
- * row, then each invocation adds up one part (vec4 or scalar) of the head over the tile. Loops have run-time bounds
- * on purpose: unrolled, the shaders take half a minute to compile on a CPU adapter. CPU adapters with subgroups of one
- * size have kernels of their own (attentionBlocks.ts, attentionCache.ts).
+ * WGSL of the attention kernels. A workgroup handles one (query, head), or one (key, kvHead) for dK and dV, and walks
+ * the rows involved in tiles of THREADS: first each invocation computes the weight of one row, then each invocation
+ * adds up one part (vec4 or scalar) of the head over the tile. Loops have run-time bounds on purpose: unrolled, the
+ * shaders take half a minute to compile on a CPU adapter. CPU adapters with subgroups of one size have kernels of their
+ * own (attentionBlocks.ts, attentionCache.ts).
  */
 import { ROW_MAX, ROW_SUM } from "./rowReduce";
 

@@ -36,8 +36,8 @@ export function addColumnSums(dispatcher: KernelDispatcher, storage: TensorAlloc
 }
 
 /**
- * Blocks of rows, blocks of blocks …: at least two levels, though few rows need none, so that batches of all sizes take
- * memory in one order (arena.ts).
+ * Blocks of rows, blocks of blocks …: at least two levels, even for few rows, so that batches of all sizes allocate in
+ * one order (arena.ts).
  */
 function levels(rows: number): number[] {
   const sizes: number[] = [];

@@ -1,6 +1,6 @@
 /**
- * Linear layers and their gradients (kernels.ts), on top of the matrix products. A weight larger than the adapter binds
- * at once is worked through in blocks of its rows: of y's columns, or of the sum that makes dx.
+ * Linear layers and their gradients (kernels.ts), on top of the matrix products. A weight larger than the adapter can
+ * bind at once is processed in blocks of its rows: of y's columns, or of the sum that makes dx.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Weight } from "../../kernels";
@@ -85,10 +85,7 @@ export class LinearKernels {
     }
   }
 
-  /**
-   * into [outputs, inputs] += dyᵀ · x, both over `rows` rows; `dyPart`: the columns of dy that are meant, where it has
-   * more.
-   */
+  /** into [outputs, inputs] += dyᵀ · x, both over `rows` rows; `dyPart`: which columns of a wider dy to use. */
   addOuterProducts(
     x: Operand,
     dy: Operand,

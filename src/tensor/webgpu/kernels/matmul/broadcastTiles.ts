@@ -1,10 +1,9 @@
 /**
- * Matrix product for adapters that are a CPU and have subgroups of one size: a workgroup is one subgroup and makes up
- * to two rows a lane × 4 columns a lane of C in registers. Such an adapter (lavapipe, SwiftShader) reads memory lane by
- * lane, a test and a load for each, also where all lanes want the same value; loads, not sums, are what register tiles
- * spend their time on. Here no value is loaded twice in a workgroup: each lane loads a part of A of its own, and the
- * subgroup broadcasts it with `subgroupBroadcast` from a constant lane, which is one instruction. No workgroup memory,
- * no barriers.
+ * Matrix product for CPU adapters with subgroups of one size: a workgroup is one subgroup and makes up to two rows per
+ * lane × 4 columns per lane of C in registers. Such an adapter (lavapipe, SwiftShader) reads memory lane by lane, with
+ * a test and a load each, even when all lanes want the same value; register tiles spend their time on loads, not sums.
+ * Here no value is loaded twice in a workgroup: each lane loads its own part of A, and the subgroup broadcasts it with
+ * `subgroupBroadcast` from a constant lane, which is one instruction. No workgroup memory, no barriers.
  */
 import { lacksOneSubgroup } from "../oneSubgroup";
 import { storeTiles } from "./storeTiles";
@@ -32,7 +31,7 @@ export const broadcastTiles: MatmulVariant = {
 };
 
 /**
- * The least power of two that holds m rows, at most two a lane: a tile of more rows than there are would sum nothing.
+ * The least power of two that holds m rows, at most two per lane: a taller tile would compute rows that do not exist.
  */
 const rowsFor = (m: number, lanes: number): number =>
   [1, 2, 4, 8, 16].find((rows) => rows >= Math.min(m, 2 * lanes)) ?? 2 * lanes;

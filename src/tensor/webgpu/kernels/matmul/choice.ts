@@ -1,8 +1,8 @@
 /**
- * Which variant makes which product on a backend. Products fall into few kinds, a row of the table each; a variant that
- * is not written for a product leaves it to the plain one (broadcast or register tiles on CPU adapters, shared tiles on
- * GPUs). The choice is made when the backend is opened and never changes after, so that a backend gives the same bits
- * every time; a backend with another choice is another backend.
+ * Which variant computes which product on a backend. Products fall into a few kinds, one row of the table each; a
+ * variant leaves products that it does not support to the plain one (broadcast or register tiles on CPU adapters,
+ * shared tiles on GPUs). The choice is made when the backend is opened and never changes, so a backend gives the same
+ * bits every time; a backend with another choice is another backend.
  */
 import { broadcastTiles } from "./broadcastTiles";
 import { f16 } from "./f16";
@@ -50,7 +50,7 @@ export function matmulVariant(name: MatmulVariantName): MatmulVariant {
 export type MatmulOption = MatmulVariantName | "tuned";
 export const MATMUL_OPTIONS: readonly MatmulOption[] = [...MATMUL_VARIANTS, "tuned"];
 
-/** The variants that an adapter can run, and what the others miss. */
+/** The variants that an adapter can run, and what it lacks for the others. */
 export function offeredVariants(adapter: MatmulAdapter): {
   readonly offered: readonly MatmulVariantName[];
   readonly missing: readonly { readonly variant: MatmulVariantName; readonly lacks: string }[];
@@ -68,7 +68,7 @@ export function kindOf({ orientation, m, format }: Pick<MatmulShape, "orientatio
   return format === "f32" ? plain : `${plain}Packed`;
 }
 
-/** The variant for an adapter that was not measured, and for products that a variant is not written for. */
+/** The variant for adapters that were not measured, and for products that a variant does not support. */
 export function plainVariant(adapter: MatmulAdapter): MatmulVariantName {
   if (!adapter.software) return "sharedTiles";
   return broadcastTiles.lacks(adapter) === null ? "broadcastTiles" : "registerTiles";

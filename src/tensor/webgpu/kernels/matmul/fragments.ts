@@ -1,7 +1,7 @@
 /**
  * Subgroup matrices (WGSL `chromium_experimental_subgroup_matrix`): small matrices that a whole subgroup holds together
- * and a GPU's matrix units multiply. An adapter lists which sizes and types it has. Two spellings of loads and stores
- * are about: newer Dawn takes the order as a template parameter (`row_major`), older Chromium as an argument.
+ * and a GPU's matrix units multiply. An adapter lists the sizes and types it supports. Loads and stores are spelled in
+ * two ways: newer Dawn takes the order as a template parameter (`row_major`), older Chromium as an argument.
  */
 import { z } from "zod";
 import type { Enable } from "../../kernelSpec";

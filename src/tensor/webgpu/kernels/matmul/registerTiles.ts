@@ -1,16 +1,16 @@
 /**
- * Matrix product for adapters that are a CPU (SwiftShader, lavapipe) and have no subgroups of one size; those that have
- * do better with broadcastTiles.ts. Each invocation holds a tile of rows × 4 or 8 columns in registers. The rows depend
- * on the workgroup only, so that all lanes want the same values of A; neighbouring lanes take neighbouring columns. No
- * workgroup memory, no barriers: on these adapters both cost more than the loads they save.
+ * Matrix product for CPU adapters (SwiftShader, lavapipe) without subgroups of one size; those with them do better with
+ * broadcastTiles.ts. Each invocation holds a tile of rows × 4 or 8 columns in registers. The rows depend on the
+ * workgroup only, so all lanes want the same values of A; neighbouring lanes take neighbouring columns. No workgroup
+ * memory, no barriers: on these adapters both cost more than the loads they save.
  */
 import type { MatmulCode, MatmulVariant } from "./variant";
 
 /**
- * 4 × 4 a lane, 8 lanes: eight rows run no faster (8 × 4 accumulators spill) and take three times as long to
- * compile, which is a second a shader as it is; wider workgroups gain nothing. 4 × 8 a lane takes a quarter of the time
- * away from dyᵀ·x and up to a tenth from x·Wᵀ, and nothing from dy·W; of few rows it would leave processors without
- * work. In every shape a sum runs over k alone, so that the bits are the same.
+ * 4 × 4 per lane, 8 lanes: eight rows run no faster (8 × 4 accumulators spill) and take three times as long to compile,
+ * which is a second per shader as it is; wider workgroups gain nothing. 4 × 8 per lane saves a quarter of the time of
+ * dyᵀ·x, up to a tenth of x·Wᵀ, and nothing of dy·W; for few rows it would leave processors idle. In every shape a sum
+ * runs over k alone, so the bits are the same.
  */
 const THREADS = 8;
 const ROWS = [0, 1, 2, 3] as const;
@@ -61,7 +61,7 @@ const dots = (b: string): string => `vec4f(dot(a, ${b}0), dot(a, ${b}1), dot(a, 
 const fourWeights = (b: string, n: string): string =>
   [0, 1, 2, 3].map((i) => `let ${b}${i} = weight4(${n}${i}, k);`).join(" ");
 
-/** `columns` a lane. */
+/** `columns` per lane. */
 const LOOPS: Readonly<Record<"NT" | "NTWide" | "NN" | "TN", { readonly columns: 4 | 8; readonly wgsl: string }>> = {
   NT: {
     columns: 4,

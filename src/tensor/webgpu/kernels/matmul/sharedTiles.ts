@@ -43,7 +43,7 @@ export function tiledMatmul({ orientation, loads, store }: MatmulCode, tile: num
       origin: "m0",
       extent: "params.m",
       depthStride: stride,
-      placeStride: 1,
+      tileStride: 1,
     }),
     copySlab({
       slab: "slabB",
@@ -53,7 +53,7 @@ export function tiledMatmul({ orientation, loads, store }: MatmulCode, tile: num
       origin: "n0",
       extent: "params.n",
       depthStride: stride,
-      placeStride: 1,
+      tileStride: 1,
     }),
   ];
   const four = "slabB[b], slabB[b + 1u], slabB[b + 2u], slabB[b + 3u]";

@@ -9,19 +9,19 @@ export interface SlabCopy {
   readonly load: string;
   readonly type: "vec4f" | "vec4h";
   /**
-   * The operand's rows run over k, so four neighbours are four places of the tile; otherwise four neighbours are four k
-   * of one place.
+   * The operand's rows run over k, so four neighbours lie side by side in the tile; otherwise four neighbours are four
+   * k at one index of the tile.
    */
   readonly depthMajor: boolean;
-  /** First place of the tile and number of places, in WGSL. */
+  /** First row or column of the tile and how many the operand has, in WGSL. */
   readonly origin: string;
   readonly extent: string;
-  /** Where depth k and place p lie in the slab: k · depthStride + p · placeStride. */
+  /** Depth k at index i of the tile lies at k · depthStride + i · tileStride in the slab. */
   readonly depthStride: number;
-  readonly placeStride: number;
+  readonly tileStride: number;
   /** Lanes that share the work, in WGSL; by default THREADS. What the compiler does not know, it does not unroll. */
   readonly lanes?: string;
-  /** What becomes of four values, in WGSL; by default they are kept. */
+  /** Applied to four values, in WGSL; by default they are unchanged. */
   readonly convert?: (four: string) => string;
 }
 
@@ -34,24 +34,24 @@ export function copySlab({
   origin,
   extent,
   depthStride,
-  placeStride,
+  tileStride,
   lanes = "THREADS",
   convert = (four) => four,
 }: SlabCopy): string {
-  const [places, from] = depthMajor
-    ? [`let depth = i / (TILE / 4u); let place = (i % (TILE / 4u)) * 4u;`, `k0 + depth, ${origin} + place`]
+  const [indices, from] = depthMajor
+    ? [`let depth = i / (TILE / 4u); let index = (i % (TILE / 4u)) * 4u;`, `k0 + depth, ${origin} + index`]
     : [
-        `let place = i / (SLAB / 4u); let depth = (i % (SLAB / 4u)) * 4u;`,
-        `min(${origin} + place, ${extent} - 1u), k0 + depth`,
+        `let index = i / (SLAB / 4u); let depth = (i % (SLAB / 4u)) * 4u;`,
+        `min(${origin} + index, ${extent} - 1u), k0 + depth`,
       ];
-  const step = depthMajor ? placeStride : depthStride;
+  const step = depthMajor ? tileStride : depthStride;
   return `
     for (var i = lane; i < SLAB * TILE / 4u; i += ${lanes}) {
-      ${places}
+      ${indices}
       var v = ${type}();
       if (k0 + depth < params.k) { v = ${load}(${from}); }
       let four = ${convert("v")};
-      let at = depth * ${depthStride}u + place * ${placeStride}u;
+      let at = depth * ${depthStride}u + index * ${tileStride}u;
       ${["x", "y", "z", "w"].map((part, i) => `${slab}[at + ${i * step}u] = four.${part};`).join(" ")}
     }`;
 }

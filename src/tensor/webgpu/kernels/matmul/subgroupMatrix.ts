@@ -62,7 +62,7 @@ export const subgroupMatrix: MatmulVariant = {
 };
 
 /**
- * Packed weights are rounded as it is and take the faster f16 units; f32 weights keep f32 where there are such units.
+ * Packed weights are already rounded and take the faster f16 units; f32 weights keep f32 where there are such units.
  */
 function fragmentsFor(
   { format }: Pick<MatmulShape, "format">,
@@ -87,12 +87,12 @@ function shapeOf({ configs }: FragmentSupport, component: "f32" | "f16"): Fragme
 }
 
 /**
- * Elements between neighbouring rows of a slab stored by rows of k places, or by rows of tile places; elements of a
- * slab.
+ * Elements between neighbouring rows of a slab, stored with k along its rows (`byIndex`) or across them (`byDepth`);
+ * elements of a slab.
  */
-function slabSizes(tile: number): { readonly byPlace: number; readonly byDepth: number; readonly elements: number } {
-  const [byPlace, byDepth] = [SLAB + PADDING, tile + PADDING];
-  return { byPlace, byDepth, elements: Math.max(tile * byPlace, SLAB * byDepth) };
+function slabSizes(tile: number): { readonly byIndex: number; readonly byDepth: number; readonly elements: number } {
+  const [byIndex, byDepth] = [SLAB + PADDING, tile + PADDING];
+  return { byIndex, byDepth, elements: Math.max(tile * byIndex, SLAB * byDepth) };
 }
 
 function workgroupMemory({ component }: FragmentShape): number {
@@ -110,12 +110,12 @@ function code(
   // Emulated units: their code is long, and unrolled it takes a CPU adapter tens of seconds to compile.
   const [lanes, bands] = software ? ["subgroups * subgroupSize", "min(subgroups, 2u)"] : ["THREADS", `${SIDE}u`];
   const part = tile / SIDE;
-  const { byPlace, byDepth, elements } = slabSizes(tile);
+  const { byIndex, byDepth, elements } = slabSizes(tile);
   const half = component === "f16";
   const depthMajorA = orientation === "TN";
   const depthMajorB = orientation !== "NT";
-  const strides = (depthMajor: boolean): { readonly depthStride: number; readonly placeStride: number } =>
-    depthMajor ? { depthStride: byDepth, placeStride: 1 } : { depthStride: 1, placeStride: byPlace };
+  const strides = (depthMajor: boolean): { readonly depthStride: number; readonly tileStride: number } =>
+    depthMajor ? { depthStride: byDepth, tileStride: 1 } : { depthStride: 1, tileStride: byIndex };
   const slabA = copySlab({
     slab: "slabA",
     load: "a4",
@@ -152,17 +152,17 @@ function code(
     dialect.load(
       "Left",
       "slabA",
-      depthMajorA ? `k * ${byDepth}u + row + ${i * M}u` : `(row + ${i * M}u) * ${byPlace}u + k`,
+      depthMajorA ? `k * ${byDepth}u + row + ${i * M}u` : `(row + ${i * M}u) * ${byIndex}u + k`,
       depthMajorA ? "col" : "row",
-      depthMajorA ? byDepth : byPlace,
+      depthMajorA ? byDepth : byIndex,
     );
   const right = (j: number): string =>
     dialect.load(
       "Right",
       "slabB",
-      depthMajorB ? `k * ${byDepth}u + column + ${j * N}u` : `(column + ${j * N}u) * ${byPlace}u + k`,
+      depthMajorB ? `k * ${byDepth}u + column + ${j * N}u` : `(column + ${j * N}u) * ${byIndex}u + k`,
       depthMajorB ? "row" : "col",
-      depthMajorB ? byDepth : byPlace,
+      depthMajorB ? byDepth : byIndex,
     );
   return `
 ${loads}

@@ -133,7 +133,7 @@ function loop(orientation: Orientation, rows: number): string {
   }`;
 }
 
-/** dyᵀ · x: each lane loads the places of one k of its own. */
+/** dyᵀ · x: each lane loads the rows of C at one k of its own. */
 function rowsOfDepth(rows: number): string {
   const quads = rows / 4;
   return `

@@ -1,8 +1,8 @@
 /**
  * The tuner: for each kind of product, the fastest of the variants that the adapter offers and that agree with the
- * plain one. Variants that round 32-bit operands take part only where the weight is packed, and rounded, already. A
- * variant must be a twentieth faster than the plain one to be chosen, so that noise does not choose. What the clock
- * does not allow stays plain.
+ * plain one. Variants that round 32-bit operands take part only where the weight is packed, and so rounded already. A
+ * variant must be a twentieth faster than the plain one to be chosen, so that noise does not decide. Kinds that the
+ * time limit leaves unmeasured stay plain.
  */
 import {
   MATMUL_KINDS,

@@ -1,7 +1,6 @@
 /**
- * What a variant of the matrix product is: code for the same C[m, n] = Σ_k A·B that suits some adapters and shapes, and
- * says what it needs. Variants share how operands are read and results stored (matmul.ts); each variant is only its
- * loops.
+ * A variant of the matrix product is code for the same C[m, n] = Σ_k A·B that suits some adapters and shapes, and says
+ * what it needs. Variants share how operands are read and results stored (matmul.ts); each variant is only its loops.
  */
 import type { Enable, Operand } from "../../kernelSpec";
 import type { WeightAccess } from "../weightAccess";
@@ -77,7 +76,7 @@ export interface MatmulCode {
 
 /** How a variant makes one product. */
 export interface MatmulPlan {
-  /** Names everything that the code depends on beyond MatmulCode. */
+  /** Names everything that the code depends on besides MatmulCode. */
   readonly key: string;
   readonly threads: number;
   /** Rows and columns of C that one workgroup makes. */
@@ -99,6 +98,6 @@ export interface MatmulVariant {
   lacks(adapter: MatmulAdapter): string | null;
   /** Null: not written for this product; the plain variant takes it. */
   plan(shape: MatmulShape, adapter: MatmulAdapter): MatmulPlan | null;
-  /** Operands that are held in 32 bits are rounded to f16 in such a product. */
+  /** Rounds operands stored in 32 bits to f16 in such a product. */
   rounds(shape: Pick<MatmulShape, "orientation" | "format">, adapter: MatmulAdapter): boolean;
 }
