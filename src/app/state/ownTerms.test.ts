@@ -41,12 +41,15 @@ describe("a link with terms of one's own", () => {
   const settings = overlay(defaultSettings, { reward: { customTerms } });
 
   test("brings them back", () => {
-    expect(decodeLink(encodeLink(settings, "sft"))).toMatchObject({ ok: true, settings: { reward: { customTerms } } });
+    expect(decodeLink(encodeLink(settings, "sft", "srpo"))).toMatchObject({
+      ok: true,
+      settings: { reward: { customTerms } },
+    });
   });
 
   test("is refused in words where one cannot be computed", () => {
     const bad = overlay(settings, { reward: { customTerms: [{ ...customTerms[0], expression: "alert(1)" }] } });
-    expect(decodeLink(encodeLink(bad, "sft"))).toMatchObject({
+    expect(decodeLink(encodeLink(bad, "sft", "srpo"))).toMatchObject({
       ok: false,
       why: expect.stringContaining('there is no function "alert"'),
     });

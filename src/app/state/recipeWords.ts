@@ -23,6 +23,7 @@ const LABELS: {
     lengthShape: "shape of f_len",
     targetFactor: "target length factor",
     maxFactor: "greatest length factor",
+    customTerms: "own terms",
   },
   temperature: "temperature",
   grpo: {
@@ -48,6 +49,9 @@ const LABELS: {
     maskTruncated: "mask truncated",
     onlineFilter: "groups kept",
     refills: "refills",
+    replay: "replay",
+    rethinking: "forced rethinking",
+    failures: "failure buffer",
     stages: "stages",
   },
 };
@@ -55,6 +59,9 @@ const LABELS: {
 /** What a setting means when it is null. */
 const NOTHING: Readonly<Record<string, string>> = {
   "grpo.onlineFilter": "all",
+  "grpo.replay": "none",
+  "grpo.rethinking": "none",
+  "grpo.failures": "none",
   "grpo.ratioMax": "the numerics' own",
   "grpo.dualClip": "the numerics' own",
 };
