@@ -50,7 +50,7 @@ async function main(rawArgs: readonly string[]): Promise<number> {
     const outcome = await ALL[name]
       .run({ backend, quick, small, large, onProgress, fullSize: fullSizeSetting })
       .catch((error: unknown): Outcome => {
-        // // Keep the other benchmarks' results.
+        // Keep the other benchmarks' results.
         failed = true;
         return {
           measurements: [],

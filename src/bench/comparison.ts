@@ -119,7 +119,7 @@ async function suitableUnits(
   for (;;) {
     const { milliseconds } = await contender.run(units);
     const wanted = Math.min(maxUnits, Math.max(1, Math.round((units * repetitionMs) / Math.max(milliseconds, 1e-3))));
-    // // Short runs are mostly waiting: only a run near the requested length shows how long a unit takes.
+    // Short runs are mostly waiting: only a run near the requested length shows how long a unit takes.
     if (wanted <= 4 * units) return wanted;
     units = wanted;
   }

@@ -140,7 +140,7 @@ const report: Record<string, unknown> = {
 };
 
 if (values.model) {
-  // // Zeroed buffers become resident with the first submit: until then the device holds less than it reports, and the
+  // Zeroed buffers become resident with the first submit: until then the device holds less than it reports, and the
   // host figure is too low.
   // figure is too low.
   const [loadSeconds, loading] = await seconds("loaded", () =>

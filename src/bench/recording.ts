@@ -44,7 +44,7 @@ async function record(page: Page): Promise<readonly Frame[]> {
   const take = async (milliseconds: number): Promise<void> => {
     const png = await page.screenshot();
     const last = frames.at(-1);
-    // // Repeating an unchanged frame would only make the file larger.
+    // Repeating an unchanged frame would only make the file larger.
     if (last?.png.equals(png)) frames[frames.length - 1] = { png, milliseconds: last.milliseconds + milliseconds };
     else frames.push({ png, milliseconds });
   };

@@ -3,11 +3,12 @@
  * from a script (src/app/testing), so every run draws the same; `--built` takes screenshots of the built page (dist)
  * with its real engine instead.
  */
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type Browser, chromium } from "playwright-core";
 import { createServer, preview } from "vite";
+import { browserFlags, findOrInstallBrowser } from "../../e2e/setup/browser";
 import { builtPage } from "../runner/serve/buildPage";
 
 const SIZES = {
@@ -64,21 +65,7 @@ if (folder === undefined) {
 }
 mkdirSync(folder, { recursive: true });
 
-const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) =>
-  existsSync(path),
-);
-const browser = await chromium.launch({
-  ...(executablePath === undefined ? {} : { executablePath }),
-  args: [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--enable-unsafe-webgpu",
-    "--use-webgpu-adapter=swiftshader",
-  ],
-});
+const browser = await chromium.launch({ executablePath: findOrInstallBrowser(), args: browserFlags(true) });
 
 async function picture(
   from: Browser,

@@ -31,7 +31,7 @@ const PATIENCE = 280_000;
 export async function visit(context: BrowserContext, url: string): Promise<Visit> {
   const page = await context.newPage();
   try {
-    // // The compiler that runs this file wraps functions in a helper of this name, which the page lacks.
+    // The compiler that runs this file wraps functions in a helper of this name, which the page lacks.
     await page.addInitScript({ content: "globalThis.__name = (value) => value;" });
     await page.addInitScript(watchPage);
     await page.goto(url);

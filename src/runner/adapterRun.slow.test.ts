@@ -64,7 +64,7 @@ test("a killed adapter run resumes to the same bits, and its adapter opens again
     );
   }
 
-  // // Every log equals that of the uninterrupted run.
+  // Every log equals that of the uninterrupted run.
   const completions = await readdir(join(inFolder("alone"), "completions"));
   expect(completions).toHaveLength(12);
   expect(await readdir(join(inFolder("killed"), "completions"))).toEqual(completions);
@@ -78,7 +78,7 @@ test("a killed adapter run resumes to the same bits, and its adapter opens again
   );
   expect(recordLengths(await readFile(join(inFolder("killed"), events)))).toHaveLength(1 + 4 + 12);
 
-  // // Without this, a run that learns nothing would pass for one that resumes correctly.
+  // Without this, a run that learns nothing would pass for one that resumes correctly.
   expect(await readFile(join(inFolder("alone"), "grpo", "adapter_model.safetensors"))).not.toEqual(
     await readFile(join(inFolder("alone"), "sft", "adapter_model.safetensors")),
   );
@@ -96,7 +96,7 @@ test("a killed adapter run resumes to the same bits, and its adapter opens again
   const policy = await Policy.load(backend, await openDirectory(inFolder("tiny")), { adapter });
   await reloadAdapter(policy, join(inFolder("alone"), "grpo"));
 
-  // // Another step's adapter in its place is noticed, and the trained values are kept.
+  // Another step's adapter in its place is noticed, and the trained values are kept.
   const before = (await policy.parameters.state()).theta;
   await copyFile(
     join(inFolder("alone"), "sft", "adapter_model.safetensors"),

@@ -34,7 +34,7 @@ function run(
 ): Promise<Ended> {
   const [program = "", ...args] = words;
   return new Promise((settle, reject) => {
-    // // In a process group of its own: Ctrl-C reaches npm and what it started, as in a terminal.
+    // In a process group of its own: Ctrl-C reaches npm and what it started, as in a terminal.
     const child = spawn(program, args, { cwd: clone, detached: true, stdio: ["ignore", "pipe", "pipe"] });
     let [out, err] = ["", ""];
     child.stderr.on("data", (chunk: Buffer) => {
@@ -57,7 +57,7 @@ function run(
 const cheap = (page: string): DocumentedCommand[] =>
   documentedCommands(page).filter(({ line, inline }) => !inline && CHEAP.test(line));
 const commands = [...cheap("README.md"), ...cheap("docs/runner.md")];
-// // The guide creates the checkpoint that replaces a download only after first using it.
+// The guide creates the checkpoint that replaces a download only after first using it.
 const ordered = [...commands].sort((a, b) => Number(b.line.includes("synth")) - Number(a.line.includes("synth")));
 
 test("what is run here is of every cheap kind", () => {

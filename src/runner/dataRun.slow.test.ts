@@ -51,7 +51,7 @@ beforeAll(async () => {
     });
     request.on("end", () => {
       requests++;
-      // // Busy now and then: asked again.
+      // Busy now and then: asked again.
       if (requests % 7 === 3) return void response.writeHead(429, { "retry-after": "0" }).end();
       const right = /right (\S+)"/.exec(body)?.[1] ?? "";
       response.setHeader("content-type", "application/json");
@@ -112,7 +112,7 @@ test("reflections are made once for each record, and a run on them resumes to th
   await untilLines(inFolder("reflections.jsonl"), 3);
   stopped.child.kill("SIGKILL");
   await stopped.done;
-  // // As a kill in the middle of a line leaves the file.
+  // As a kill in the middle of a line leaves the file.
   await appendFile(inFolder("reflections.jsonl"), `{"problem": "p7", "strat`);
   const whole = await start(reflect).done;
   expect(whole.err).toBe("");
@@ -128,7 +128,7 @@ test("reflections are made once for each record, and a run on them resumes to th
   expect(summary.examples).toBeGreaterThan(4);
   expect(summary).toMatchObject({ promptTokens: 10 * summary.requests, completionTokens: 5 * summary.requests });
   expect(summary.price).toBeCloseTo((summary.requests * (10 * 2 + 5 * 8)) / 1e6, 12);
-  // // Each answered request is counted, except those in progress at the kill, and those that were refused.
+  // Each answered request is counted, except those in progress at the kill, and those that were refused.
   expect(summary.requests).toBeLessThanOrEqual(requests);
   expect(summary.requests).toBeGreaterThan(requests - 8 - Math.ceil(requests / 7));
   const text = await readFile(inFolder("reflections.jsonl"), "utf8");
@@ -137,12 +137,12 @@ test("reflections are made once for each record, and a run on them resumes to th
     .split("\n")
     .map((line): { problem: string } => JSON.parse(line));
   expect(lines.map(({ problem }) => problem).sort()).toEqual(Array.from({ length: RECORDS }, (_, i) => `p${i}`).sort());
-  // // Nothing is left to do, so nothing is asked.
+  // Nothing is left to do, so nothing is asked.
   const asked = requests;
   expect(JSON.parse((await start(reflect).done).out)).toEqual(summary);
   expect(requests).toBe(asked);
   expect(await readFile(inFolder("reflections.jsonl"), "utf8")).toBe(text);
-  // // Refuses to append to a file of other records.
+  // Refuses to append to a file of other records.
   await writeFile(
     inFolder("other.jsonl"),
     JSON.stringify({ id: "mine", question: "q", answer: "a", image: "none.png" }),
@@ -173,7 +173,7 @@ test("reflections are made once for each record, and a run on them resumes to th
   expect(alone.code).toBe(0);
   const { child, done } = start([...train, "--out", inFolder("killed")]);
   await untilLines(join(inFolder("killed"), "metrics.jsonl"), 9);
-  // // While the process exists, even stopped, no other process may use its folder.
+  // While the process exists, even stopped, no other process may use its folder.
   child.kill("SIGSTOP");
   const second = await start([...train, "--out", inFolder("killed"), "--resume"]).done;
   expect(second).toMatchObject({
@@ -188,7 +188,7 @@ test("reflections are made once for each record, and a run on them resumes to th
       await readFile(join(inFolder("alone"), stage, "adapter_model.safetensors")),
     );
 
-  // // Every log equals that of the uninterrupted run: no row twice, none missing.
+  // Every log equals that of the uninterrupted run: no row twice, none missing.
   const metrics = async (run: string): Promise<unknown[]> =>
     (await readFile(join(inFolder(run), "metrics.jsonl"), "utf8"))
       .trim()
@@ -208,7 +208,7 @@ test("reflections are made once for each record, and a run on them resumes to th
   for (const run of ["alone", "killed"])
     expect(recordLengths(await readFile(join(inFolder(run), "tensorboard", EVENT_FILE)))).toHaveLength(1 + 16);
 
-  // // A run cannot be resumed with different data.
+  // A run cannot be resumed with different data.
   await appendFile(inFolder("reflections.jsonl"), text.split("\n").find((line) => line.includes("strategy")) ?? "");
   const other = await start([...train, "--out", inFolder("killed"), "--resume"]).done;
   expect(other).toMatchObject({

@@ -127,7 +127,7 @@ test.each(readdirSync(RUN_FILES))("%s", async (name) => {
   const { config } = await readRunFile(join(RUN_FILES, name));
   const plan = planOf(config);
   expect(readFileSync("docs/runner.md", "utf8")).toContain(`${RUN_FILES}/${name}`);
-  // // Its files cannot be checked without existing; whether its keys are consistent can.
+  // Its files cannot be checked without existing; whether its keys are consistent can.
   expect(plan.stages.includes("sft")).toBe(plan.data.reflections !== null);
   if (plan.lora.adapter === null)
     expect(await loadOptions(plan, config.settings)).toMatchObject({ lora: { rank: 16 }, frozenFormat: "f16" });

@@ -61,7 +61,7 @@ const same = (a: Float32Array, b: Float32Array): boolean =>
 test("packed base, adapter, recomputed layers, on an adapter that binds little at once", {
   timeout: 120_000,
 }, async () => {
-  // // As at full size, a weight then exceeds one binding and is processed in blocks of rows.
+  // As at full size, a weight then exceeds one binding and is processed in blocks of rows.
   const backend = await openNodeWebGpuBackend({ weightBindingBytes: 16384 });
   const files = await openDirectory(inFolder("tiny"));
   const options = { seed: 1, frozenFormat: "f16", recompute: true } as const;

@@ -226,7 +226,7 @@ export class Tape {
   }
 
   private releaseAll(): void {
-    // // Dispose in reverse order: views before the tensors they show.
+    // Dispose in reverse order: views before the tensors they show.
     for (const tensor of [...this.unclaimed].reverse()) this.disposeTensor(tensor);
     for (const entry of this.entries.splice(0).reverse())
       for (const tensor of entry.owned.reverse()) this.disposeTensor(tensor);

@@ -22,7 +22,7 @@ export { BACKEND_NAMES } from "../tensor/backend";
 /** The schema of the settings and their defaults travel with the contract: both sides parse with the same one. */
 export { isSection, overlay } from "../training/overlay";
 export type { ProblemRecord, SampleRecord, SampleScore } from "../training/records";
-export { ratioBinKey, STAGES } from "../training/records";
+export { ratioBinKey, STAGES, scoreOf } from "../training/records";
 export { defaultSettings, settingsSchema } from "../training/settings";
 export type {
   DataProgress,

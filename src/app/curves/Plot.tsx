@@ -125,28 +125,20 @@ export const Plot = memo(function Plot({ curve, rows, span, evaluations }: PlotP
             />
           ))}
           {keys[0] === "accuracy/first" &&
-            evaluations.flatMap(({ step, accuracyFirst, accuracyRefined }, at) => [
-              <ReferenceDot
-                // biome-ignore lint/suspicious/noArrayIndexKey: a step may be evaluated twice.
-                key={`f${at}`}
-                x={step}
-                y={accuracyFirst}
-                r={3.5}
-                fill="var(--surface)"
-                stroke="var(--first)"
-                strokeWidth={1.5}
-              />,
-              <ReferenceDot
-                // biome-ignore lint/suspicious/noArrayIndexKey: a step may be evaluated twice.
-                key={`r${at}`}
-                x={step}
-                y={accuracyRefined}
-                r={3.5}
-                fill="var(--surface)"
-                stroke="var(--refined)"
-                strokeWidth={1.5}
-              />,
-            ])}
+            evaluations.flatMap(({ step, accuracyFirst, accuracyRefined }, at) =>
+              Object.entries({ first: accuracyFirst, refined: accuracyRefined }).map(([answer, accuracy]) => (
+                <ReferenceDot
+                  // biome-ignore lint/suspicious/noArrayIndexKey: a step may be evaluated twice.
+                  key={`${answer} ${at}`}
+                  x={step}
+                  y={accuracy}
+                  r={3.5}
+                  fill="var(--surface)"
+                  stroke={`var(--${answer})`}
+                  strokeWidth={1.5}
+                />
+              )),
+            )}
         </LineChart>
       )}
     </ResponsiveContainer>

@@ -7,8 +7,10 @@ import type { ResponseFacts } from "../../srpo/facts";
 import { RewardTermError } from "../../srpo/language/customTerms";
 import { contributions, rewardTerms } from "../../srpo/reward";
 import type { RewardConfig, RewardTerms } from "../../srpo/types";
-import type { GroupRecord, SampleRecord, SampleScore, Settings } from "../../worker/protocol";
+import { type GroupRecord, type SampleRecord, type Settings, scoreOf } from "../../worker/protocol";
 import { number } from "./words";
+
+export { scoreOf };
 
 /** One row under the weights on the sliders. Null parts were not made by the phases so far. */
 export interface ShownRow {
@@ -31,10 +33,6 @@ export interface ShownScores {
   readonly normalised: { readonly mean: number; readonly std: number; readonly flat: boolean } | null;
   /** True when the sliders differ from what this group was scored with. */
   readonly moved: boolean;
-}
-
-export function scoreOf(sample: SampleRecord): SampleScore | null {
-  return sample.score && "terms" in sample.score ? sample.score : null;
 }
 
 export function errorOf(sample: SampleRecord): string | null {

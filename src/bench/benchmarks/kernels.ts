@@ -50,7 +50,7 @@ export const kernels: Benchmark = {
     return {
       ...outcome,
       measurements: outcome.measurements.map((row) => withNeeds(row, bandwidth, peak)),
-      // // A kernel without a composition is known before anything runs.
+      // A kernel without a composition is known before anything runs.
       absent: outcome.absent.filter(({ why }) => !why.includes("no composition")),
     };
   },

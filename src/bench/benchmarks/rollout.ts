@@ -30,7 +30,7 @@ export const rollout: Benchmark = {
       rate: { perUnit: prompts * groupSize * newTokens, unit: "tokens/s" },
       runners: each({ kind: "rollout", shape, prompts, groupSize, promptLength: PROMPT_LENGTH, newTokens }, libraries),
     });
-    // // Two lengths and two depths: their differences give the cost of a token and of a layer.
+    // Two lengths and two depths: their differences give the cost of a token and of a layer.
     const growth = [
       ...[1, 4, 16, 64].map((groupSize) => sampled(1, groupSize, 64, "growth: ", ["ours"])),
       ...(
@@ -41,7 +41,7 @@ export const rollout: Benchmark = {
         ] as const
       ).map(([name, shape, newTokens]) => sampled(1, 4, newTokens, "growth: ", ["ours"], name, shape)),
     ];
-    // // The last workload is the one with targets.
+    // The last workload is the one with targets.
     const workloads = setting.quick
       ? [sampled(2, 4, 16, "", ["ours", "tfjs"])]
       : [

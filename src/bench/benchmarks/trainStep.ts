@@ -59,7 +59,7 @@ export const trainStep: Benchmark = {
         LENGTH,
       ),
     ];
-    // // The last workload is the one with targets.
+    // The last workload is the one with targets.
     const workloads = setting.quick || setting.small ? [compared(8)] : [...growth, compared(8), compared(32)];
     const large = await largeShape();
     const all = [...(setting.large ? [compared(8, "twenty times nano", large)] : []), ...workloads];

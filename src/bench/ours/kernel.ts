@@ -36,7 +36,7 @@ export async function openKernel(backend: Backend, { name }: JobOf<"kernel">): P
   const run = (units: number) =>
     measured(backend, 1, () => {
       for (let i = 0; i < units; i++) for (const tensor of once()) tensor.dispose();
-      // // Reading waits for all work recorded before.
+      // Reading waits for all work recorded before.
       return backend.read([sink]);
     });
   return {
@@ -81,7 +81,7 @@ function prepare(
     values: floats(out, columns),
   });
   const ids = (): Tensor => integers(N, (i) => (7 * i) % V);
-  // // Angles of a real rotation: it is applied in place again and again, and must not change the size of x.
+  // Angles of a real rotation: it is applied in place again and again, and must not change the size of x.
   const turned = (by: (angle: number) => number): Tensor =>
     keep(
       backend.upload(
@@ -160,7 +160,7 @@ function prepare(
       const [x, rows, into] = [floats(N, 2 * D), integers(N, (i) => i), zeros(N, 2 * D)];
       return nothing(() => k.copyRows(x, { offset: 0, count: 2 * D }, rows, 0, into));
     },
-    // // A decode step, 64 tokens into every response.
+    // A decode step, 64 tokens into every response.
     ropeToCache: () => {
       const [qkv, cos, sin, rows, into] = [
         floats(R, 3 * D),

@@ -104,7 +104,7 @@ export class DecodeSlots {
   }
 
   dispose(): void {
-    // // Dispose in reverse order: the next rollout reuses the same buffers in the same order, as its recording
+    // Dispose in reverse order: the next rollout reuses the same buffers in the same order, as its recording
     // expects.
     for (const tensor of [...this.tensors].reverse()) tensor.dispose();
   }

@@ -51,7 +51,7 @@ describe.each(BACKENDS)("on the $name backend", ({ open }) => {
       expect(some.rows.map((row) => row.finished)).toEqual(all.rows.map((row) => row.finished));
       // The reference sums over the whole cache, seen or not, in whatever order the product takes.
       expect(largestDifference(all.rows, some.rows)).toBeLessThanOrEqual(small ? 1e-6 : 0);
-      // // Slots are refilled: fewer steps than if each batch of responses waited for its longest.
+      // Slots are refilled: fewer steps than if each batch of responses waited for its longest.
       const lengths = some.rows.map(({ tokens }) => 8 * Math.ceil(tokens.length / 8));
       const lots = Array.from({ length: Math.ceil(lengths.length / slots) }, (_, lot) =>
         Math.max(...lengths.slice(lot * slots, (lot + 1) * slots)),

@@ -107,7 +107,7 @@ function prefillTogether(
   if (capacity !== null) recorder.reserve("prefill", `${capacity} rows`, () => work(paddingRows(capacity, half)).body);
   recorder.run("prefill", [...tensors, ...layers, ...(features === null ? [] : [features])], {}, body);
   backend.flush();
-  // // Dispose in reverse order: the next batch reuses the same buffers in the same order, as its recording expects.
+  // Dispose in reverse order: the next batch reuses the same buffers in the same order, as its recording expects.
   for (const tensor of inputs.reverse()) tensor.dispose();
 }
 

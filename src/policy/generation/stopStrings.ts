@@ -21,7 +21,7 @@ export function stopCheck(tokenizer: Decodes, strings: readonly string[]): StopC
   const reach = Math.max(0, ...strings.map((string) => new TextEncoder().encode(string).length));
   return (tokens, from) => {
     const start = Math.max(0, from - reach - MARGIN);
-    // // Nothing stopped the response before token `from`, so a match must end in one of the new tokens.
+    // Nothing stopped the response before token `from`, so a match must end in one of the new tokens.
     const stopsBy = (end: number): boolean => {
       const text = tokenizer.decode(tokens.subarray(start, end));
       return strings.some((string) => text.includes(string));

@@ -232,7 +232,7 @@ export function uploadBatch(
       return [...tensors, ...(vision?.tensors ?? []), ...(features === null ? [] : [features.tensor])];
     },
     dispose: () => {
-      // // Dispose in reverse order: the next batch reuses the same buffers in the same order, as a recorded step
+      // Dispose in reverse order: the next batch reuses the same buffers in the same order, as a recorded step
       // expects.
       tensors.reverse().forEach((tensor) => tensor.dispose());
       vision?.dispose();

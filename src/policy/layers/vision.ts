@@ -75,7 +75,7 @@ export function visionBatch(backend: Backend, images: readonly ImagePatches[], c
     windows: visibility(layout.windowStarts),
     frames: visibility(layout.frameStarts),
     tensors,
-    // // Dispose in reverse order: the next batch reuses the same buffers in the same order, as a recorded step
+    // Dispose in reverse order: the next batch reuses the same buffers in the same order, as a recorded step
     // expects.
     dispose: () => tensors.reverse().forEach((tensor) => tensor.dispose()),
   };

@@ -106,7 +106,7 @@ export function visionAngles(
   const half = headDim / 2;
   const quarter = headDim / 4;
   const unit = mergeSize ** 2;
-  // // Each angle once: row and column numbers are small, and recur in every picture.
+  // Each angle once: row and column numbers are small, and recur in every picture.
   const sides = Math.max(...grids.map(({ height, width }) => Math.max(height, width)));
   const angleOf = new Float32Array(sides * quarter);
   for (let i = 0; i < quarter; i++) {

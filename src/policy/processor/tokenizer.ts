@@ -111,7 +111,7 @@ export class PolicyTokenizer {
    */
   encode(text: string, { unknown = "refuse" }: EncodeOptions = {}): Int32Array {
     const { ids, tokens } = this.tokenizer.encode(text, { add_special_tokens: false });
-    // // For an unknown word the library leaves the id undefined.
+    // For an unknown word the library leaves the id undefined.
     const found: readonly (number | undefined)[] = ids;
     const isUnknown = (id: number | undefined, i: number): boolean =>
       id === undefined || (this.wordLevel && id === this.unknownId && tokens[i] !== this.tokens[id]);

@@ -48,9 +48,9 @@ describe.each(BACKENDS.filter(({ name }) => name !== "reference"))(
         expect(reports.filter((report) => report.name.startsWith("grad.")).length).toBe(
           packed.model.lora?.names().length,
         );
-        // // The comparison uses the packed value, not the checkpoint's.
+        // The comparison uses the packed value, not the checkpoint's.
         expect(await dequantised.parameters.read("model.layers.0.mlp.gate_proj.weight")).not.toEqual(exact);
-        // // Rows of 48 values do not divide into groups of 32, so they are stored in f16, as table and head always
+        // Rows of 48 values do not divide into groups of 32, so they are stored in f16, as table and head always
         // are.
         expect(packed.parameters.matrix("model.layers.0.mlp.gate_up.weight").weight.format).toBe(
           name === "tiny_tied" ? frozenFormat : "f16",

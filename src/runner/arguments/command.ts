@@ -79,3 +79,13 @@ export const dataFlags = {
     description: "Text added below each question of --data (default: asks for the response format)",
   },
 } as const;
+/** A policy and the problems it answers: `eval` and `sample`. */
+export const answeringFlags = { policy: policyFlag, adapter: adapterFlag, ...dataFlags } as const;
+/** How the answers are drawn, and on what: `eval` and `sample`. */
+export const samplingFlags = {
+  greedy: { type: "boolean", description: "Take the most likely token instead of sampling" },
+  seed: seedFlag,
+  packing: packingFlag,
+  backend: backendFlag,
+  set: setFlag,
+} as const;

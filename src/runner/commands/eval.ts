@@ -1,16 +1,7 @@
 /** `eval`: accuracies, transitions and lengths of a policy on held-out problems. */
 import type { EvaluationRecord } from "../../training/records";
 import { Session } from "../../training/session";
-import {
-  adapterFlag,
-  backendFlag,
-  dataFlags,
-  packingFlag,
-  policyFlag,
-  type RunnerCommand,
-  seedFlag,
-  setFlag,
-} from "../arguments/command";
+import { answeringFlags, type RunnerCommand, samplingFlags } from "../arguments/command";
 import { settingsOf } from "../arguments/settingsArguments";
 import { openPolicy } from "../backend/openPolicy";
 import { progressBar } from "../run/progress";
@@ -22,21 +13,15 @@ const PROBLEMS = 192;
 export const evalCommand: RunnerCommand = {
   description: "Evaluate a policy on held-out problems: accuracies, transitions, lengths",
   flags: {
-    policy: policyFlag,
-    adapter: adapterFlag,
-    ...dataFlags,
+    ...answeringFlags,
     problems: {
       type: "string",
       valueHint: "n",
       description: "Held-out problems (default: 192 built-in ones, or all of --data)",
     },
     samples: { type: "string", default: "1", valueHint: "n", description: "Samples per problem" },
-    greedy: { type: "boolean", description: "Take the most likely token instead of sampling" },
-    seed: seedFlag,
-    packing: packingFlag,
-    backend: backendFlag,
+    ...samplingFlags,
     json: { type: "boolean", description: "Print one JSON line instead of a table" },
-    set: setFlag,
   },
   examples: ["npm run srpo -- eval --problems 64", "npm run srpo -- eval --policy runs/first/grpo --samples 4 --json"],
   async run(args) {

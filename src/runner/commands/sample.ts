@@ -4,17 +4,7 @@ import type { ProblemSource } from "../../training/problemSource";
 import type { GroupRecord } from "../../training/records";
 import { Session } from "../../training/session";
 import type { TrainingProblem } from "../../training/trainingProblem";
-import {
-  adapterFlag,
-  backendFlag,
-  dataFlags,
-  packingFlag,
-  policyFlag,
-  type RunnerCommand,
-  rewardFlag,
-  seedFlag,
-  setFlag,
-} from "../arguments/command";
+import { answeringFlags, type RunnerCommand, rewardFlag, samplingFlags } from "../arguments/command";
 import { settingsOf } from "../arguments/settingsArguments";
 import { UsageError } from "../arguments/usage";
 import { openPolicy } from "../backend/openPolicy";
@@ -25,9 +15,7 @@ import { TokenRate } from "../run/tokenRate";
 export const sampleCommand: RunnerCommand = {
   description: "Sample groups of responses, with reward terms and advantages; nothing is trained",
   flags: {
-    policy: policyFlag,
-    adapter: adapterFlag,
-    ...dataFlags,
+    ...answeringFlags,
     family: {
       type: "string",
       valueHint: FAMILY_NAMES.join("|"),
@@ -39,13 +27,9 @@ export const sampleCommand: RunnerCommand = {
       description: "One problem, e.g. bars:eval:7 (with --data: its id)",
     },
     count: { type: "string", default: "1", valueHint: "n", description: "Number of problems" },
-    greedy: { type: "boolean", description: "Take the most likely token instead of sampling" },
-    seed: seedFlag,
-    packing: packingFlag,
-    backend: backendFlag,
+    ...samplingFlags,
     json: { type: "boolean", description: "Print one JSON line per group, without the image" },
     reward: rewardFlag,
-    set: setFlag,
   },
   examples: ["npm run srpo -- sample --family bars", "npm run srpo -- sample --data problems.jsonl --count 4 --json"],
   async run(args) {

@@ -51,7 +51,7 @@ test("a folder belongs to one process; one that was killed leaves no claim", asy
   await expect(RunLock.take(folder)).rejects.toThrow(/is already training or serving this run/);
   await mine.release();
   const lock = join(folder, "run.lock");
-  // // A living process, one that cannot exist, and an earlier one with our id, as in a restarted container.
+  // A living process, one that cannot exist, and an earlier one with our id, as in a restarted container.
   // again.
   await writeFile(lock, String(process.ppid));
   await expect(RunLock.take(folder)).rejects.toThrow(new RegExp(`process ${process.ppid} .*remove .*run.lock`));

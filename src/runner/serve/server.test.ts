@@ -49,7 +49,7 @@ const open: Command = {
 
 beforeEach(async () => {
   commands = [];
-  // // A connection of an earlier test may still be closing.
+  // A connection of an earlier test may still be closing.
   const mine: string[] = [];
   log = mine;
   lines = [];

@@ -154,7 +154,7 @@ describe("recorded work", () => {
 
   it("takes the memory of the largest run before there is one, and does nothing else", async () => {
     const recorder = backend.recorder(20);
-    // // Two tensors alive at a time, whose sizes swap from one shape to the other.
+    // Two tensors alive at a time, whose sizes swap from one shape to the other.
     const body = (x: Tensor): readonly Tensor[] => {
       const [rows = 0, width = 0] = x.shape;
       const y = backend.kernels.gelu(x);

@@ -74,7 +74,7 @@ function keepInMemory(path: string): void {
   try {
     process.dlopen({ exports: {} }, path, osConstants.dlopen.RTLD_NOW | RTLD_NODELETE);
   } catch (error) {
-    // // Expected for a missing library and for one that was loaded: the caller checks which.
+    // Expected for a missing library and for one that was loaded: the caller checks which.
     if (!(error instanceof Error && "code" in error && error.code === "ERR_DLOPEN_FAILED")) throw error;
   }
 }

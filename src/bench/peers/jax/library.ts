@@ -13,7 +13,7 @@ export async function openJax(backend: BackendName): Promise<Library> {
   let calls: GpuCalls | null = null;
   if (device === "webgpu") {
     await nodeGpu();
-    // // jax-js reads the browser's name when it is loaded; Node's navigator has none before version 21.
+    // jax-js reads the browser's name when it is loaded; Node's navigator has none before version 21.
     if (!("userAgent" in navigator))
       Object.defineProperty(navigator, "userAgent", { value: "Node.js", configurable: true });
     calls = countGpuCalls();

@@ -36,7 +36,7 @@ export function openMatmul(calls: GpuCalls | null, { form, rows, inner, outer }:
       measured(calls, 1, async () => {
         for (let i = 1; i < units; i++) {
           const result = once();
-          // // jax-js computes lazily: a result that nobody waits for might not be computed.
+          // jax-js computes lazily: a result that nobody waits for might not be computed.
           await blockUntilReady(result);
           result.dispose();
         }

@@ -146,7 +146,7 @@ export function openTraining(calls: GpuCalls | null, { shape, rows, length }: Jo
   const constants: Constants = {
     inputs: oneHot(0),
     targets: oneHot(1),
-    // // The first token belongs to the prompt: predicting the second is not trained.
+    // The first token belongs to the prompt: predicting the second is not trained.
     weights: np.array(
       Float32Array.from({ length: rows * length }, (_, i) => (i % length === 0 ? 0 : -1 / (rows * (length - 1)))),
     ),

@@ -32,7 +32,7 @@ export function openTraining(opened: OpenedTfjs, { shape, rows, length }: JobOf<
   const constants = tf.tidy(() => ({
     inputs: oneHot(0),
     targets: oneHot(1),
-    // // The first token belongs to the prompt: predicting the second is not trained.
+    // The first token belongs to the prompt: predicting the second is not trained.
     weights: tf.tensor1d(
       Float32Array.from({ length: rows * length }, (_, i) => (i % length === 0 ? 0 : -1 / (rows * (length - 1)))),
     ),

@@ -155,7 +155,7 @@ function* cachedAttentionCases(): Generator<[string, CaseBody]> {
     yield [
       `attention over a cache, decode step ${cacheOffset}`,
       (p) => {
-        // // Three rows of a decode step; cache: prompt of 6 rows, then 8 rows for each response.
+        // Three rows of a decode step; cache: prompt of 6 rows, then 8 rows for each response.
         const [heads, kvHeads, headDim] = [4, 2, 8];
         const shape = { heads, kvHeads, headDim, qOffset: 3, kOffset: 0, vOffset: kvHeads * headDim + 2, cacheOffset };
         const q = p.random([4, 3 + heads * headDim + 5]);

@@ -1,6 +1,7 @@
 /** Conformance of the kernels that write the KV cache, and of attention over an f16 cache. */
 import { fused } from "./attentionCases";
 import type { CaseBody } from "./compare";
+import { angleTables } from "./ropeCases";
 
 export function* copyRowsCases(): Generator<[string, CaseBody]> {
   for (const cacheOffset of [0, 2]) {
@@ -31,11 +32,7 @@ export function* ropeToCacheCases(): Generator<[string, CaseBody]> {
       `ropeToCache of ${heads} heads over ${kvHeads}, ${headDim} columns, cacheOffset ${cacheOffset}, angles ` +
         `from row ${angleRow}`,
       (p) => {
-        const angles = p.normal(((angleRow + 5) * headDim) / 2, 3);
-        const [cos, sin] = [
-          p.floats(angles.map(Math.cos), [angleRow + 5, headDim / 2]),
-          p.floats(angles.map(Math.sin), [angleRow + 5, headDim / 2]),
-        ];
+        const [cos, sin] = angleTables(p, angleRow + 5, headDim);
         const qkv = p.random([5, (heads + 2 * kvHeads) * headDim]);
         const into = p.random([14, 2 * kvHeads * headDim]);
         p.kernels.ropeToCache(
@@ -106,11 +103,7 @@ export function* f16CacheCases(): Generator<[string, CaseBody]> {
       `ropeToCache into f16 of ${heads} heads over ${kvHeads}, ${headDim} columns, cacheOffset ${cacheOffset}, ` +
         `angles from row ${angleRow}`,
       (p) => {
-        const angles = p.normal(((angleRow + 5) * headDim) / 2, 3);
-        const [cos, sin] = [
-          p.floats(angles.map(Math.cos), [angleRow + 5, headDim / 2]),
-          p.floats(angles.map(Math.sin), [angleRow + 5, headDim / 2]),
-        ];
+        const [cos, sin] = angleTables(p, angleRow + 5, headDim);
         const width = (heads + 2 * kvHeads) * headDim;
         const columns = 2 * kvHeads * headDim;
         const isValue = (i: number): boolean => i % columns >= columns / 2;

@@ -1,4 +1,5 @@
 /** Conformance of the element-wise kernels, the log-probabilities of tokens and the policy-gradient loss. */
+import type { Kernels } from "../../kernels";
 import type { PolicyLossOptions } from "../../policyLossOptions";
 import type { CaseBody } from "./compare";
 import type { Probe } from "./probe";
@@ -133,6 +134,11 @@ const LOSSES: Readonly<Record<string, PolicyLossOptions>> = {
   "everything at once": EVERYTHING,
 };
 
+function compareLoss(p: Probe, { dLogprob, stats }: ReturnType<Kernels["policyLoss"]>): void {
+  p.compare("dLogprob", dLogprob, "gradient");
+  p.compare("stats", stats, "forward");
+}
+
 function* lossCases(): Generator<[string, CaseBody]> {
   for (const [name, options] of Object.entries(LOSSES)) {
     for (const rows of [1, 9, 500]) {
@@ -142,7 +148,7 @@ function* lossCases(): Generator<[string, CaseBody]> {
           const logprob = p.normal(rows, 1, -3);
           const near = (spread: number) => p.floats(p.normal(rows, spread).map((d, i) => d + logprob[i]!));
           const weight = p.floats(p.normal(rows).map((w, i) => (i % 5 === 4 ? 0 : (Math.abs(w) + 0.1) / rows)));
-          const { dLogprob, stats } = p.kernels.policyLoss(
+          const loss = p.kernels.policyLoss(
             p.floats(logprob),
             near(0.6),
             near(0.4),
@@ -151,8 +157,7 @@ function* lossCases(): Generator<[string, CaseBody]> {
             null,
             options,
           );
-          p.compare("dLogprob", dLogprob, "gradient");
-          p.compare("stats", stats, "forward");
+          compareLoss(p, loss);
         },
       ];
     }
@@ -161,7 +166,7 @@ function* lossCases(): Generator<[string, CaseBody]> {
     "policyLoss where old and new policy are one: ratio 1, nothing clipped",
     (p) => {
       const same = p.normal(6, 1, -2);
-      const { dLogprob, stats } = p.kernels.policyLoss(
+      const loss = p.kernels.policyLoss(
         p.floats(same),
         p.floats(same),
         p.floats(same),
@@ -170,8 +175,7 @@ function* lossCases(): Generator<[string, CaseBody]> {
         null,
         EVERYTHING,
       );
-      p.compare("dLogprob", dLogprob, "gradient");
-      p.compare("stats", stats, "forward");
+      compareLoss(p, loss);
     },
   ];
   yield [
@@ -186,7 +190,7 @@ function* lossCases(): Generator<[string, CaseBody]> {
         ]);
       const values = () => p.normal(5, 0.5, -1);
       const weight = p.floats([0.2, 0.1, 0.3, 0, 0, 0, 0, 0, 0.2, 0.2]);
-      const { dLogprob, stats } = p.kernels.policyLoss(
+      const loss = p.kernels.policyLoss(
         mixed(values(), 0),
         mixed(values(), 1),
         mixed(values(), 2),
@@ -195,14 +199,13 @@ function* lossCases(): Generator<[string, CaseBody]> {
         null,
         EVERYTHING,
       );
-      p.compare("dLogprob", dLogprob, "gradient");
-      p.compare("stats", stats, "forward");
+      compareLoss(p, loss);
     },
   ];
   yield [
     "policyLoss with every row masked is 0",
     (p) => {
-      const { dLogprob, stats } = p.kernels.policyLoss(
+      const loss = p.kernels.policyLoss(
         p.floats([NaN, 1]),
         p.floats([2, NaN]),
         p.floats([1, 1]),
@@ -211,8 +214,8 @@ function* lossCases(): Generator<[string, CaseBody]> {
         null,
         PLAIN,
       );
-      p.compare("dLogprob", dLogprob, "exact");
-      p.compare("stats", stats, "exact");
+      p.compare("dLogprob", loss.dLogprob, "exact");
+      p.compare("stats", loss.stats, "exact");
     },
   ];
   yield [

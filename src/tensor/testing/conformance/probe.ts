@@ -131,7 +131,7 @@ export class Probe {
   }
 
   dispose(): void {
-    // // A view is made after the tensor it shows: dispose in reverse.
+    // A view is made after the tensor it shows: dispose in reverse.
     for (const tensor of [...this.tensors].reverse()) if (!tensor.isDisposed) tensor.dispose();
     for (const weight of this.weights) disposeWeight(weight);
   }

@@ -1,5 +1,13 @@
 /** Conformance of rotary position embedding, forward and inverse. */
+import type { Tensor } from "@tensorflow/tfjs-core";
 import type { CaseBody } from "./compare";
+import type { Probe } from "./probe";
+
+/** cos and sin of random angles [rows, headDim/2]. */
+export function angleTables(p: Probe, rows: number, headDim: number): readonly [cos: Tensor, sin: Tensor] {
+  const angles = p.normal((rows * headDim) / 2, 3);
+  return [p.floats(angles.map(Math.cos), [rows, headDim / 2]), p.floats(angles.map(Math.sin), [rows, headDim / 2])];
+}
 
 export function* ropeCases(): Generator<[string, CaseBody]> {
   for (const [rows, heads, headDim, width] of [
@@ -12,11 +20,7 @@ export function* ropeCases(): Generator<[string, CaseBody]> {
       yield [
         `rope${inverse ? " inverse" : ""} on ${heads} heads of ${headDim} in [${rows}, ${width}]`,
         (p) => {
-          const angles = p.normal((rows * headDim) / 2, 3);
-          const [cos, sin] = [
-            p.floats(angles.map(Math.cos), [rows, headDim / 2]),
-            p.floats(angles.map(Math.sin), [rows, headDim / 2]),
-          ];
+          const [cos, sin] = angleTables(p, rows, headDim);
           const x = p.random([rows, width]);
           p.kernels.rope(x, cos, sin, heads, headDim, inverse);
           p.compare("x", x, inverse ? "gradient" : "forward");
