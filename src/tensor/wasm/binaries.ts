@@ -4,6 +4,7 @@
  * twice: with fused multiply-add (relaxed SIMD: Chrome 114, Firefox 145, Node 22; Node 20 behind a flag) and without.
  * Node reads them from disk; a browser gets their addresses from the bundler (see browserBinaries.ts).
  */
+import { endsWith, sourcesSection } from "./sourceDigest";
 
 export interface WasmBinaries {
   /** What `setWasmPaths` takes: a path in Node, an address in a browser. */
@@ -60,7 +61,7 @@ const RELAXED = Uint8Array.of(
 
 /**
  * The binaries for where this code runs. @param fused null: whatever the engine supports. Throws if one cannot be
- * found.
+ * found, or in Node if the kernels are older than their sources.
  */
 export async function locateBinaries(fused: boolean | null = null): Promise<WasmBinaries> {
   const inNode = typeof process !== "undefined" && typeof process.versions?.node === "string";
@@ -86,9 +87,15 @@ function nodeBinaries(fused: boolean | null): WasmBinaries {
   const path = fileURLToPath(new URL(fuses ? "kernelsFused.wasm" : "kernels.wasm", import.meta.url));
   if (!existsSync(path))
     throw new Error(`The wasm kernels are not built: ${path} is missing. Run \`npm run kernels\`.`);
+  const kernels = new Uint8Array(readFileSync(path));
+  if (!endsWith(kernels, sourcesSection()))
+    throw new Error(
+      `The wasm kernels in ${path} were compiled from other sources than those in src/tensor/wasm/assembly. ` +
+        "Run `npm run kernels`.",
+    );
   return {
     tfjs: createRequire(import.meta.url).resolve(TFJS_BINARY),
-    kernels: new Uint8Array(readFileSync(path)),
+    kernels,
     fused: fuses,
   };
 }
