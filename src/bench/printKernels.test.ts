@@ -70,6 +70,16 @@ describe("npm run kernels:print", { timeout: 30_000 }, () => {
     expect(stdout).toContain("@compute");
   });
 
+  test("prints what was asked for: modules that a kernel shares with others are only named", () => {
+    const [loss, sums, swiglu] = ["policyLoss", "columnSums", "swiglu"].map((name) => print(name).stdout);
+    expect(loss).toContain("// policyLoss ");
+    expect(loss).not.toMatch(/^\/\/ columnSums/m);
+    expect(loss).toContain("// also runs columnSums: npm run kernels:print -- columnSums");
+    expect(sums).toMatch(/^\/\/ columnSums scaled/m);
+    expect(swiglu).toMatch(/^\/\/ swiglu/m);
+    expect(swiglu).not.toMatch(/^\/\/ (swigluGrad|gelu)/m);
+  });
+
   test("without a name lists the kernels", () => {
     const { status, stdout } = print();
     expect(status).toBe(0);

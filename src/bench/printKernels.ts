@@ -1,6 +1,6 @@
 /**
- * Prints the WGSL that a kernel generates, every variant under a heading; needs no GPU.
- * Usage: npm run kernels:print [-- KERNEL]; without a name it lists the kernels.
+ * Prints the WGSL that a kernel generates, every variant under a heading; needs no GPU. Modules of other files that it
+ * also runs are only named. Usage: npm run kernels:print [-- KERNEL]; without a name it lists the kernels.
  */
 import { editDistance } from "../srpo/language/editDistance";
 import { KERNEL_FILES, type KernelFile } from "../tensor/kernelFiles";
@@ -12,6 +12,31 @@ const NEAREST = 3;
 function fileOf(name: string): KernelFile | undefined {
   const kernels: Readonly<Record<string, KernelFile>> = KERNEL_FILES;
   return LISTED_FILES.find((file) => file === name) ?? (Object.hasOwn(kernels, name) ? kernels[name] : undefined);
+}
+
+/** The kernel that a module belongs to is the first word of the module's name. */
+const kernelOf = ({ name }: ListedKernel): string => name.split(" ", 1)[0] ?? name;
+
+interface Listing {
+  readonly modules: readonly ListedKernel[];
+  /** Kernels of other files that these run. */
+  readonly others: readonly string[];
+}
+
+/** A file's modules; or those of one kernel in it, if they have its name; or those that several files share. */
+async function listing(name: string): Promise<Listing | null> {
+  const file = fileOf(name);
+  if (file === undefined) {
+    const all = (await Promise.all(LISTED_FILES.map(listedKernels))).flat().filter((each) => kernelOf(each) === name);
+    const distinct = new Map(all.map((each) => [`${each.name}\n${each.code}`, each]));
+    return distinct.size === 0 ? null : { modules: [...distinct.values()], others: [] };
+  }
+  const kernels: Readonly<Record<string, KernelFile>> = KERNEL_FILES;
+  const listed = await listedKernels(file);
+  const own = listed.filter((each) => kernels[kernelOf(each)] === file);
+  const named = name === file ? [] : own.filter((each) => kernelOf(each) === name);
+  const others = new Set(listed.filter((each) => !own.includes(each)).map(kernelOf));
+  return { modules: named.length > 0 ? named : own, others: [...others] };
 }
 
 function nearest(name: string): string[] {
@@ -37,18 +62,19 @@ function printed({ name, adapters, code }: ListedKernel): string {
 async function main(names: readonly string[]): Promise<number> {
   if (names.length === 0 || names.includes("--help")) {
     console.log(
-      "npm run kernels:print -- KERNEL prints the WGSL of a kernel's file. Files and their " +
+      "npm run kernels:print -- KERNEL prints the WGSL of a kernel or file. Files and their " +
         `kernels:\n${overview()}`,
     );
     return 0;
   }
   for (const name of names) {
-    const file = fileOf(name);
-    if (file === undefined) {
+    const found = await listing(name);
+    if (found === null) {
       console.error(`There is no kernel "${name}". The nearest names: ${nearest(name).join(", ")}.`);
       return 2;
     }
-    for (const kernel of await listedKernels(file)) console.log(printed(kernel));
+    for (const kernel of found.modules) console.log(printed(kernel));
+    for (const other of found.others) console.log(`// also runs ${other}: npm run kernels:print -- ${other}`);
   }
   return 0;
 }
