@@ -70,14 +70,21 @@ describe("npm run kernels:print", { timeout: 30_000 }, () => {
     expect(stdout).toContain("@compute");
   });
 
-  test("prints what was asked for: modules that a kernel shares with others are only named", () => {
-    const [loss, sums, swiglu] = ["policyLoss", "columnSums", "swiglu"].map((name) => print(name).stdout);
-    expect(loss).toContain("// policyLoss ");
-    expect(loss).not.toMatch(/^\/\/ columnSums/m);
-    expect(loss).toContain("// also runs columnSums: npm run kernels:print -- columnSums");
-    expect(sums).toMatch(/^\/\/ columnSums scaled/m);
-    expect(swiglu).toMatch(/^\/\/ swiglu/m);
-    expect(swiglu).not.toMatch(/^\/\/ (swigluGrad|gelu)/m);
+  test("of a file, names modules that it shares with others without printing them", () => {
+    const { stdout } = print("policyLoss");
+    expect(stdout).toContain("// policyLoss ");
+    expect(stdout).not.toMatch(/^\/\/ columnSums/m);
+    expect(stdout).toContain("// also runs columnSums: npm run kernels:print -- columnSums");
+  });
+
+  test("prints a shared module by its own name", () => {
+    expect(print("columnSums").stdout).toMatch(/^\/\/ columnSums scaled/m);
+  });
+
+  test("prints one kernel of a file that has several", () => {
+    const { stdout } = print("swiglu");
+    expect(stdout).toMatch(/^\/\/ swiglu/m);
+    expect(stdout).not.toMatch(/^\/\/ (swigluGrad|gelu)/m);
   });
 
   test("without a name lists the kernels", () => {

@@ -41,15 +41,17 @@ describe("help", () => {
     }
   });
 
-  test("npm run pretrain, experiment and bench", { timeout: 60_000 }, async () => {
-    const scripts = ["src/runner/scripts/pretrain.ts", "src/runner/scripts/experiment.ts", "src/bench/cli.ts"];
-    for (const { code, out, err } of await Promise.all(scripts.map((script) => start(["--help"], script).done))) {
+  test.each(["runner/scripts/pretrain", "runner/scripts/experiment", "bench/cli", "bench/memory", "bench/largeLoad"])(
+    "%s",
+    { timeout: 60_000 },
+    async (script) => {
+      const { code, out, err } = await start(["--help"], `src/${script}.ts`).done;
       expect(err).toBe("");
       expect(code).toBe(0);
       expect(out).toContain("--backend");
       expectFits(out);
-    }
-  });
+    },
+  );
 });
 
 test("docs and messages write flags in kebab-case", () => {

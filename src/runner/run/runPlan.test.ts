@@ -52,7 +52,6 @@ test("a folder belongs to one process; one that was killed leaves no claim", asy
   await mine.release();
   const lock = join(folder, "run.lock");
   // A living process, one that cannot exist, and an earlier one with our id, as in a restarted container.
-  // again.
   await writeFile(lock, String(process.ppid));
   await expect(RunLock.take(folder)).rejects.toThrow(new RegExp(`process ${process.ppid} .*remove .*run.lock`));
   for (const gone of ["4194399", String(process.pid), ""]) {

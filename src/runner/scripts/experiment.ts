@@ -9,11 +9,10 @@ import { BACKEND_NAMES } from "../../tensor/backend";
 import { configure } from "../../training/configure";
 import type { Settings } from "../../training/settings";
 import { backendFlag, policyFlag, setFlag, workersFlag } from "../arguments/command";
-import { reportFailure } from "../arguments/failure";
 import type { Flags } from "../arguments/flags";
-import { helpText } from "../arguments/help";
+import { runScript } from "../arguments/script";
 import { settingsOf } from "../arguments/settingsArguments";
-import { oneOf, parseArguments } from "../arguments/usage";
+import { type Arguments, oneOf } from "../arguments/usage";
 import { openNodeBackend, reportAdapter } from "../backend/nodeBackends";
 import { writeAtomically } from "../files/atomicWrite";
 import { collectResults, learningTable } from "./learningTable";
@@ -45,19 +44,7 @@ const flags: Flags = {
   set: setFlag,
 };
 
-async function main(rawArgs: readonly string[]): Promise<number> {
-  if (rawArgs.includes("--help")) {
-    process.stdout.write(
-      helpText({
-        command: "npm run experiment --",
-        description: "Run the learning experiments of docs/learning.md and print their table.",
-        flags,
-        examples: ["npm run experiment -- --seeds 0 --arms full", "npm run experiment -- --report"],
-      }),
-    );
-    return 0;
-  }
-  const args = parseArguments(rawArgs, flags);
+async function experiment(args: Arguments): Promise<number> {
   const out = args.text("out");
   const seeds = seedsOf(args.text("seeds"));
   const arms = args
@@ -108,4 +95,10 @@ async function main(rawArgs: readonly string[]): Promise<number> {
   return 0;
 }
 
-process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => reportFailure("experiment", error));
+await runScript({
+  name: "experiment",
+  description: "Run the learning experiments of docs/learning.md and print their table.",
+  flags,
+  examples: ["npm run experiment -- --seeds 0 --arms full", "npm run experiment -- --report"],
+  run: experiment,
+});

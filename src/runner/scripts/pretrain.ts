@@ -14,10 +14,9 @@ import type { DataParallel } from "../../training/parallel/parallel";
 import { DEFAULT_PRETRAINING, type PretrainingOptions, pretrainingStep } from "../../training/pretraining";
 import { defaultSettings } from "../../training/settings";
 import { backendFlag, workersFlag } from "../arguments/command";
-import { reportFailure } from "../arguments/failure";
 import type { Flags } from "../arguments/flags";
-import { helpText } from "../arguments/help";
-import { type Arguments, parseArguments } from "../arguments/usage";
+import { runScript } from "../arguments/script";
+import type { Arguments } from "../arguments/usage";
 import { openNodeBackend, reportAdapter } from "../backend/nodeBackends";
 import { openWorkers } from "../backend/replicaThreads";
 import { appendLine, readIfThere, writeAtomically, writeFolder } from "../files/atomicWrite";
@@ -125,19 +124,7 @@ async function train(
   process.stdout.write(`${args.text("out")}\n`);
 }
 
-async function main(rawArgs: readonly string[]): Promise<number> {
-  if (rawArgs.includes("--help")) {
-    process.stdout.write(
-      helpText({
-        command: "npm run pretrain --",
-        description: "Train the base policy that the page ships; run it again to resume.",
-        flags: FLAGS,
-        examples: ["npm run pretrain -- --workers 4"],
-      }),
-    );
-    return 0;
-  }
-  const args = parseArguments(rawArgs, FLAGS);
+async function pretrain(args: Arguments): Promise<number> {
   const options: PretrainingOptions = {
     ...DEFAULT_PRETRAINING,
     seed: args.integer("seed", 0),
@@ -160,4 +147,10 @@ async function main(rawArgs: readonly string[]): Promise<number> {
   return 0;
 }
 
-process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => reportFailure("pretrain", error));
+await runScript({
+  name: "pretrain",
+  description: "Train the base policy that the page ships; run it again to resume.",
+  flags: FLAGS,
+  examples: ["npm run pretrain -- --workers 4"],
+  run: pretrain,
+});
