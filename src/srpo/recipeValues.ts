@@ -1,4 +1,4 @@
-/** A recipe's record as a list: every value with its source, what differs from SRPO, and the nano policy's departures. */
+/** A recipe as a list of values: each under its name in a run file, with source, SRPO and nano departures. */
 import { RECIPES, type Recipe } from "./recipe";
 
 /** One value of a recipe, under the key it has in a run file's `settings`. */

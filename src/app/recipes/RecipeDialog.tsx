@@ -1,4 +1,4 @@
-/** The recipes beside each other: what each changes about SRPO, where the values come from, what this page departs in. */
+/** The recipes beside each other: what each changes about SRPO, its sources, and where this page departs. */
 import { useEffect, useRef } from "react";
 import { RECIPE_NAMES, RECIPES, type RecipeName } from "../../srpo/recipe";
 import { Icon } from "../parts/Icon";

@@ -61,8 +61,8 @@ export type DecodedLink =
   | { readonly ok: false; readonly why: string };
 
 /**
- * Settings, start and recipe of a link. Keys it does not know are dropped, values out of range are refused with the schema's
- * words.
+ * Settings, start and recipe of a link. Keys it does not know are dropped, values out of range are refused with the
+ * schema's words.
  */
 export function decodeLink(hash: string): DecodedLink {
   const query = new URLSearchParams(hash.replace(/^#/, ""));

@@ -142,8 +142,8 @@ function withTruncation(state: RunState, metrics: StepMetrics): RunState {
     { ...state, truncated },
     "warning",
     TRUNCATED,
-    `In step ${metrics.step} no response ended before the length limit, so there is no refined answer to reward. Raise ` +
-      "“Max response tokens” under More.",
+    `In step ${metrics.step} no response ended before the length limit, so there is no refined answer to reward. ` +
+      "Raise “Max response tokens” under More.",
   );
 }
 
