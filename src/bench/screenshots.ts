@@ -42,6 +42,8 @@ const STATES = [
   "flat",
   "long",
   "malformed",
+  "rounds",
+  "adaptive",
   "failed",
   "why",
   "open",
@@ -51,7 +53,7 @@ const STATES = [
   "snapshot",
 ] as const;
 /** Taken in every size and theme; the others once. */
-const EVERYWHERE: readonly string[] = ["first", "grpo", "sft", "help", "ownTerms", "several", "recipes"];
+const EVERYWHERE: readonly string[] = ["first", "grpo", "sft", "help", "ownTerms", "several", "recipes", "rounds"];
 const PHONE_ONLY: readonly string[] = ["sheet"];
 
 const { values, positionals } = parseArgs({

@@ -4,41 +4,19 @@
  */
 
 import { groupAdvantages } from "./advantage";
-import type { ResponseFacts } from "./facts";
-import { transitionOf } from "./facts";
+import { explainCombinedAccuracy, explainEffectiveness, explainReflectionFormat } from "./explainReflection";
+import type { Explanation } from "./explanation";
+import { type ResponseFacts, transitionsIn } from "./facts";
 import type { GraderName } from "./grader/grader";
 import { termValue } from "./language/customTerms";
 import { withValues } from "./language/withValues";
 import { formatChange, formatFactor, formatNumber, formatSum } from "./notation";
 import { type BuiltInTerm, graderOf, lengthPosition, rewardTerms, VERL_SHARE } from "./reward";
 import { TRAINER_NUMERICS } from "./trainers";
-import {
-  type CustomTerm,
-  type RewardConfig,
-  type RewardTerms,
-  TRANSITIONS,
-  type Trainer,
-  type Transition,
-} from "./types";
+import type { CustomTerm, RewardConfig, RewardTerms, Trainer } from "./types";
 
-export interface Explanation {
-  readonly formula: string;
-  readonly substituted: string;
-  readonly sentence: string;
-}
-
-const WORDS: Readonly<Record<Transition, string>> = {
-  kept: "kept a right answer",
-  fixed: "fixed a wrong answer",
-  stillWrong: "the answer stayed wrong",
-  spoilt: "spoilt a right answer",
-};
-const ARROWS: Readonly<Record<Transition, string>> = {
-  kept: "right→right",
-  fixed: "wrong→right",
-  stillWrong: "wrong→wrong",
-  spoilt: "right→wrong",
-};
+/** Blocks of a well-formed response, by its rounds of reflection. */
+const BLOCKS = ["two", "five", "eight", "eleven", "fourteen"] as const;
 
 /** Why one term of a response's reward is what it is. */
 export function explainTerm(
@@ -163,11 +141,14 @@ export function explainAdvantage(rewards: readonly (number | null)[], row: numbe
 function explainFormat(facts: ResponseFacts, config: RewardConfig, { format }: RewardTerms): Explanation {
   const strict = config.variant === "paper";
   const ok = strict ? facts.wellFormed : facts.wellFormedReleased;
+  // A solution is two blocks, each further round three.
+  const rounds = Math.max(1, transitionsIn(facts, graderOf(config.variant)).length);
+  const blocks = BLOCKS[rounds] ?? String(2 + 3 * rounds);
   return {
-    formula: `R_format = ${formatNumber(config.formatWeight)} if the five blocks stand in order, else 0`,
+    formula: `R_format = ${formatNumber(config.formatWeight)} if the ${blocks} blocks stand in order, else 0`,
     substituted: `R_format = ${formatNumber(format)}`,
     sentence: ok
-      ? `All five blocks are there, in order${strict ? "" : " (text before the first is allowed here)"}: ` +
+      ? `All ${blocks} blocks are there, in order${strict ? "" : " (text before the first is allowed here)"}: ` +
         `${formatChange(format)}.`
       : "The response is not well formed: ±0.",
   };
@@ -189,100 +170,6 @@ function explainAccuracy(
         : right
           ? `The first answer is right: ${formatChange(accuracy)}.`
           : "The first answer is wrong: ±0.",
-  };
-}
-
-function explainCombinedAccuracy(
-  facts: ResponseFacts,
-  config: RewardConfig,
-  { accuracy }: RewardTerms,
-  grader: GraderName,
-): Explanation {
-  const right = facts.right[grader];
-  const verl = config.variant === "official-verl";
-  const tier = (t: Transition): number => config.effectivenessWeight * config.effectiveness[t];
-  const base = config.accuracyWeight;
-  const formula = verl
-    ? `R_accuracy = right→right ${formatNumber(base + tier("kept"))} · wrong→wrong ${formatNumber(tier("spoilt"))} · ` +
-      "else 0"
-    : `R_accuracy = ${formatNumber(base)}·[any answer right] + tier of the transition`;
-  if (facts.answerBlocks < 2) {
-    return {
-      formula,
-      substituted: `R_accuracy = ${formatNumber(accuracy)}`,
-      sentence:
-        facts.answerBlocks === 0
-          ? "There is no answer: ±0."
-          : `One answer only, and it is ${right.first ? "right" : "wrong"}: ${formatChange(accuracy)}.`,
-    };
-  }
-  const transition = transitionOf(right.first, right.refined);
-  const slip =
-    verl && transition === "stillWrong"
-      ? " (a precedence slip in the port applies the tier meant for spoilt answers)"
-      : "";
-  return {
-    formula,
-    substituted: verl
-      ? `R_accuracy(${ARROWS[transition]}) = ${formatNumber(accuracy)}`
-      : `R_accuracy(${ARROWS[transition]}) = ` +
-        `${formatSum([right.first || right.refined ? base : 0, tier(transition)])} = ${formatNumber(accuracy)}`,
-    sentence: `${capital(WORDS[transition])}: ${formatChange(accuracy)}${slip}.`,
-  };
-}
-
-function explainEffectiveness(
-  facts: ResponseFacts,
-  config: RewardConfig,
-  { effectiveness }: RewardTerms,
-  grader: GraderName,
-): Explanation {
-  const tiers = TRANSITIONS.map((t) => `${ARROWS[t]} ${formatChange(config.effectiveness[t])}`).join(" · ");
-  const weight = config.effectivenessWeight === 1 ? "" : `${formatNumber(config.effectivenessWeight)} · `;
-  const formula = `I_eff = ${weight}tier: ${tiers}`;
-  if (config.variant !== "paper")
-    return {
-      formula,
-      substituted: "I_eff = 0",
-      sentence: "This variant folds the effect of the reflection into its accuracy term.",
-    };
-  if (facts.answerBlocks < 2)
-    return { formula, substituted: "I_eff = 0", sentence: "There is no second answer to compare: ±0." };
-  if (!facts.reflectionBetween)
-    return {
-      formula,
-      substituted: "I_eff = 0",
-      sentence: "No single well-formed reflection stands between the two answers: ±0.",
-    };
-  const right = facts.right[grader];
-  const transition = transitionOf(right.first, right.refined);
-  return {
-    formula,
-    substituted:
-      config.effectivenessWeight === 1
-        ? `I_eff(${ARROWS[transition]}) = ${formatNumber(effectiveness)}`
-        : `I_eff(${ARROWS[transition]}) = ${formatNumber(config.effectivenessWeight)} · ` +
-          `${formatFactor(config.effectiveness[transition])} = ${formatNumber(effectiveness)}`,
-    sentence: `${capital(WORDS[transition])}: ${formatChange(effectiveness)}.`,
-  };
-}
-
-function explainReflectionFormat(
-  facts: ResponseFacts,
-  config: RewardConfig,
-  { reflectionFormat }: RewardTerms,
-): Explanation {
-  return {
-    formula:
-      `I_ref = ${formatNumber(config.reflectionFormatWeight)} if one non-empty reflection stands between the ` +
-      "answers, else 0",
-    substituted: `I_ref = ${formatNumber(reflectionFormat)}`,
-    sentence:
-      config.variant !== "paper"
-        ? "This variant has no term for the reflection's form."
-        : facts.reflectionBetween
-          ? `One reflection stands between the answers: ${formatChange(reflectionFormat)}.`
-          : "There is not exactly one non-empty reflection between two answers: ±0.",
   };
 }
 
@@ -318,10 +205,6 @@ function explainLength(
         : `${facts.lengthTokens} tokens, ${formatNumber(Math.abs(off))} ${off > 0 ? "over" : "under"} the target of ` +
           `${formatNumber(target)}: ${formatChange(lengthWeighted)}.`,
   };
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function unknownTerm(term: never): never {

@@ -13,7 +13,8 @@ import {
   stepAdvantages,
   whiteningScale,
 } from "./advantageEstimators";
-import { type Explanation, explainAdvantage } from "./explain";
+import { explainAdvantage } from "./explain";
+import type { Explanation } from "./explanation";
 import { formatFactor, formatNumber } from "./notation";
 import { TRAINER_NUMERICS } from "./trainers";
 import type { Trainer } from "./types";

@@ -2,7 +2,7 @@
  * Explains a token's update: its ratio and its surrogate loss. Same shape and notation as explain.ts; the
  * arithmetic is surrogate.ts's.
  */
-import type { Explanation } from "./explain";
+import type { Explanation } from "./explanation";
 import { formatFactor, formatNumber } from "./notation";
 import type { RatioLevel } from "./recipe";
 import { type Surrogate, surrogateLoss } from "./surrogate";

@@ -15,11 +15,8 @@ export interface ResponseFacts {
   /** Closed blocks. */
   readonly thinkBlocks: number;
   readonly answerBlocks: number;
-  /**
-   * Is the first answer, and the last of two or more, right; by each grader. `refined` is false where there is no
-   * second answer.
-   */
-  readonly right: Readonly<Record<GraderName, { readonly first: boolean; readonly refined: boolean }>>;
+  /** Which answers are right, by each grader. */
+  readonly right: Readonly<Record<GraderName, RightAnswers>>;
   /** Tokens of the whole response; tokens of the first think and answer. */
   readonly lengthTokens: number;
   readonly baseTokens: number;
@@ -30,6 +27,14 @@ export interface ResponseFacts {
   readonly texts: ResponseTexts;
   /** Values of a reward file's terms by name, or why a term gave none; absent without a file. */
   readonly measured?: Readonly<Record<string, number | { readonly error: string }>>;
+}
+
+export interface RightAnswers {
+  readonly first: boolean;
+  /** The last of two or more answers; false where there is no second answer. */
+  readonly refined: boolean;
+  /** The answers that end the rounds before the last one; absent where there is one round, or none. */
+  readonly between?: readonly boolean[];
 }
 
 /** The segments' texts as in `ParsedResponse`, and the right answer. */
@@ -46,8 +51,15 @@ export function transitionOf(firstRight: boolean, refinedRight: boolean): Transi
   return refinedRight ? "fixed" : "stillWrong";
 }
 
-/** The transition of a response; null where it has no second answer. */
+/** What each round did to the answer, in order; none where there is no second answer. */
+export function transitionsIn(facts: ResponseFacts, grader: GraderName): readonly Transition[] {
+  if (facts.answerBlocks < 2) return [];
+  const { first, between = [], refined } = facts.right[grader];
+  const answers = [first, ...between, refined];
+  return answers.slice(1).map((right, i) => transitionOf(answers[i] ?? first, right));
+}
+
+/** The transition that is rewarded: that of the last round; null where there is no second answer. */
 export function transitionIn(facts: ResponseFacts, grader: GraderName): Transition | null {
-  const { first, refined } = facts.right[grader];
-  return facts.answerBlocks >= 2 ? transitionOf(first, refined) : null;
+  return transitionsIn(facts, grader).at(-1) ?? null;
 }

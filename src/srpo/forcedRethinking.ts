@@ -5,14 +5,14 @@
  *
  * The paper's triggers are sentences such as "Wait, does it seem right?" after the whole response. A policy of this
  * project reflects in a block of its own, so the response is cut after its first solution, and the natural trigger is
- * the tag that opens a reflection; a worded one is taken where the tokenizer has its words. Departures from the
- * released code: the kept ones do not replace a sampled response of their group, whose advantages stay those of the
- * samples; and the trigger does not depend on whether the first answer is right, as the paper has it.
+ * what opens a reflection in the run's form (reflectionForm.ts); another is taken where the tokenizer has its words.
+ * Departures from the released code: the kept ones do not replace a sampled response of their group, whose advantages
+ * stay those of the samples; and the trigger does not depend on whether the first answer is right, as the paper has it.
  */
 export interface RethinkingOptions {
   /** Share of the finished responses that are continued (paper: q < 1; released code: 0.65). */
   readonly fraction: number;
-  /** Text after the first solution; null: the tag that opens a reflection. */
+  /** Text after the first solution; null: what opens a reflection in the run's form. */
   readonly trigger: string | null;
   /** Right continuations kept of one group at most (paper: 2 a query). */
   readonly perGroup: number;

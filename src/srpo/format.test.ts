@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { formatReasons, parseResponse, segmentAt, tokenSegments } from "./format";
+import { parseResponse, segmentAt, tokenSegments } from "./format";
+import { formatReasons } from "./formatReasons";
 import type { Segment } from "./types";
 
 /** The segment of each white-space separated word. */

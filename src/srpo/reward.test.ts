@@ -47,7 +47,7 @@ describe("reward vectors", () => {
 
   it.each(cases)("paper, $id: every term to 1e-9, with either grader", ({ response: text, answer, paper }) => {
     for (const grader of ["exact", "equivalent"] as const) {
-      const { terms } = scoreResponse(text, answer, config("paper"), undefined, grader);
+      const { terms } = scoreResponse(text, answer, config("paper"), undefined, undefined, grader);
       for (const key of Object.keys(paper) as (keyof typeof paper)[])
         expect(Math.abs(terms[key] - paper[key]), key).toBeLessThanOrEqual(1e-9);
       expect(terms.note).toBeUndefined();

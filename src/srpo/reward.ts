@@ -22,7 +22,7 @@
 import { type ResponseFacts, transitionIn, transitionOf } from "./facts";
 import type { GraderName } from "./grader/grader";
 import { customContributions } from "./language/customTerms";
-import type { RewardConfig, RewardTerms, RewardVariant, Transition } from "./types";
+import type { AdaptiveTiers, RewardConfig, RewardTerms, RewardVariant, Transition } from "./types";
 
 export const defaultRewardConfig: RewardConfig = {
   variant: "paper",
@@ -30,6 +30,7 @@ export const defaultRewardConfig: RewardConfig = {
   accuracyWeight: 0.5,
   effectiveness: { kept: 0.25, fixed: 0.5, stillWrong: 0, spoilt: -0.25 },
   effectivenessWeight: 1,
+  adaptiveTiers: null,
   reflectionFormatWeight: 0.25,
   lengthWeight: 0.1,
   lengthShape: "gaussian",
@@ -46,14 +47,25 @@ export function graderOf(variant: RewardVariant): GraderName {
   return variant === "paper" ? "equivalent" : "exact";
 }
 
+/** The tier that I_eff pays for a transition: the settings', times its factor in a step with adaptive tiers. */
+export function tierOf({ effectiveness, adaptiveTiers }: RewardConfig, transition: Transition): number {
+  return effectiveness[transition] * tierFactorOf(adaptiveTiers, transition);
+}
+
+/** 1 for a tier that does not adapt. */
+export function tierFactorOf(adaptive: AdaptiveTiers | null, transition: Transition): number {
+  return transition === "kept" || transition === "fixed" ? (adaptive?.factors?.[transition] ?? 1) : 1;
+}
+
 /**
  * I_eff, the reflection's effect on the answer (SRPO, section 3.3): the tier of the transition, times its weight; 0
- * where no well-formed reflection stands between two answers.
+ * where no well-formed reflection stands between two answers. Of several rounds the last one is paid, if every round
+ * has its reflection.
  */
 export function iEff(facts: ResponseFacts, config: RewardConfig, grader: GraderName): number {
   const transition = transitionIn(facts, grader);
   if (transition === null || !facts.reflectionBetween) return 0;
-  return config.effectivenessWeight * config.effectiveness[transition];
+  return config.effectivenessWeight * tierOf(config, transition);
 }
 
 /**
@@ -110,7 +122,7 @@ export function rewardTerms(
     case "official": {
       const format = facts.wellFormedReleased ? config.formatWeight : 0;
       const accuracy =
-        (right.first || right.refined ? config.accuracyWeight : 0) +
+        ((transition === null ? right.first : transition !== "stillWrong") ? config.accuracyWeight : 0) +
         (transition ? config.effectivenessWeight * config.effectiveness[transition] : 0);
       return {
         format,

@@ -7,6 +7,8 @@
  * Both strategies read the picture again, one clause a reading ("A is 4 not 3 ; C is 5"), so that a reflection
  * is never hollow, right and wrong solutions get reflections of like length, and the refined solution can
  * take its readings from the clauses before it. Where right answers rest on wrong steps, the steps are corrected.
+ * In a response of several rounds (reflectionForm.ts) each reflection is on the solution before it: the first corrects
+ * or simplifies, the later ones confirm.
  */
 
 /** What the picture shows, e.g. { subject: "A", value: 4 }. */
@@ -155,4 +157,21 @@ export function teach(input: TeacherInput): TaughtReflection {
     refinedThink: trueChain(input.readings, input.inferences),
     refinedAnswer: input.answer,
   };
+}
+
+/** The rounds of one response, in order: each teaches on the solution that the round before it ended with. */
+export function teachRounds(input: TeacherInput, rounds: number): readonly [TaughtReflection, ...TaughtReflection[]] {
+  const first = teach(input);
+  const taught: [TaughtReflection, ...TaughtReflection[]] = [first];
+  let last = first;
+  while (taught.length < rounds) {
+    last = teach({
+      ...input,
+      firstThink: last.refinedThink,
+      firstAnswer: last.refinedAnswer,
+      firstRight: true,
+    });
+    taught.push(last);
+  }
+  return taught;
 }

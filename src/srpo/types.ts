@@ -26,6 +26,20 @@ export interface CustomTerm {
   readonly weight: number;
 }
 
+/** Factors on the tiers of the settings. */
+export type TierFactors = Readonly<Record<"kept" | "fixed", number>>;
+
+export interface AdaptiveTiers {
+  /** Number of steps whose transitions are counted. */
+  readonly window: number;
+  /** Exponent; 0 leaves every tier as it is. */
+  readonly strength: number;
+  /** Largest factor, and the reciprocal of the smallest; at least 1. */
+  readonly bound: number;
+  /** What a step pays, frozen at its beginning; absent in the settings of a run. */
+  readonly factors?: TierFactors;
+}
+
 /** Every adjustable number of the reward; defaults are the paper's (method: reward.ts). */
 export interface RewardConfig {
   readonly variant: RewardVariant;
@@ -37,6 +51,8 @@ export interface RewardConfig {
    */
   readonly effectiveness: Readonly<Record<Transition, number>>;
   readonly effectivenessWeight: number; // 1
+  /** Tiers of kept and fixed that follow the policy (adaptiveTiers.ts); null: the tiers above. */
+  readonly adaptiveTiers: AdaptiveTiers | null;
   readonly reflectionFormatWeight: number; // 0.25
   readonly lengthWeight: number; // α = 0.1
   readonly lengthShape: LengthShape;

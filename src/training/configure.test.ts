@@ -43,3 +43,21 @@ describe("names that every object inherits", () => {
 test("a reversed CISPO band is refused", () => {
   expect(() => configure(defaultSettings, { grpo: { cispoLow: 6 } })).toThrow(/grpo.cispoLow.*above cispoHigh/);
 });
+
+describe("adaptive tiers", () => {
+  test("one key turns them on with defaults, null turns them off", () => {
+    const on = configure(defaultSettings, { reward: { adaptiveTiers: { window: 8 } as never } });
+    expect(on.reward.adaptiveTiers).toEqual({ window: 8, strength: 0.5, bound: 2 });
+    expect(configure(on, { reward: { adaptiveTiers: null } })).toEqual(defaultSettings);
+    const wide = { window: 8, strength: 0.5, bound: 0.5 };
+    expect(() => configure(on, { reward: { adaptiveTiers: wide } })).toThrow(/reward.adaptiveTiers.bound/);
+  });
+  test("are refused where no tier of I_eff is paid, with the reason", () => {
+    const adaptiveTiers = { window: 8, strength: 1, bound: 2 };
+    expect(() => configure(defaultSettings, { reward: { adaptiveTiers, variant: "official" } })).toThrow(
+      /reward.adaptiveTiers: scales the tiers of I_eff, which the variant official does not have/,
+    );
+    const on = configure(defaultSettings, { reward: { adaptiveTiers } });
+    expect(() => configure(on, { reward: { effectivenessWeight: 0 } })).toThrow(/effectivenessWeight 0 turns off/);
+  });
+});

@@ -39,7 +39,7 @@ export async function evaluate(
   const scores: { readonly family: string; readonly score: SampleScore }[] = [];
   const count = tokenCounter(policy);
   // No number of an evaluation is a reward, and terms of one's own may fail or need a reward file.
-  const reward = { ...settings.reward, customTerms: [] };
+  const scoring = { ...settings, reward: { ...settings.reward, customTerms: [] } };
   let tokens = 0;
   for (let start = 0; start < problems.length; start += batch) {
     const chunk = problems.slice(start, start + batch);
@@ -56,7 +56,7 @@ export async function evaluate(
     );
     chunk.forEach((problem, index) =>
       rows[index]?.forEach((row) => {
-        const score = scoreSample(textOf(policy, row.tokens, settings.rollout.stopStrings), problem, reward, count);
+        const score = scoreSample(textOf(policy, row.tokens, settings.rollout.stopStrings), problem, scoring, count);
         if ("error" in score) throw new Error(`evaluate: ${problem.id}: ${score.error}`);
         scores.push({ family: problem.family, score });
         tokens += row.tokens.length;

@@ -4,6 +4,7 @@
  */
 import type { Policy } from "../policy/policy";
 import { stageAt } from "../srpo/thinkingSuppression";
+import { tierMetrics } from "./adaptiveTiers";
 import { drawFailures, withFirstSolutions } from "./failureBuffer";
 import type { GroupStageOptions } from "./groupStageOptions";
 import { GroupStep } from "./groupStep";
@@ -205,6 +206,7 @@ export class GroupStage {
     const sampled = groupMetrics(groups.filter(({ replayedFrom }) => replayedFrom === undefined));
     const metrics = {
       ...sampled,
+      ...tierMetrics(settings.reward),
       ...mechanismMetrics(pending, this.#buffers, at),
       ...(update === null ? {} : { ...updateMetrics(update), learning_rate: learningRate(at, settings) }),
       step_time: pending.seconds + elapsed(),

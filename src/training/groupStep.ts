@@ -281,11 +281,11 @@ export class GroupStep {
   }
 
   private recordOf(group: SampledGroup): GroupRecord {
-    return groupRecord(this.policy, group, this.settings.rollout.stopStrings);
+    return groupRecord(this.policy, group, this.settings);
   }
 
   private scored(records: readonly GroupRecord[], scorer: Scorer | undefined): GroupRecord[] {
-    return scoreGroups(records, this.settings.reward, tokenCounter(this.policy), scorer);
+    return scoreGroups(records, this.settings, tokenCounter(this.policy), scorer);
   }
 }
 

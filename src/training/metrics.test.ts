@@ -1,7 +1,8 @@
 /** Metrics under other trainers' names mean what they mean there, and docs/method.md lists all of ours. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { scoreResponse } from "../srpo/score";
+import { PAPER_FORM } from "../srpo/reflectionForm";
+import { countWords, scoreResponse } from "../srpo/score";
 import { groupMetrics } from "./metrics";
 import type { GroupRecord, SampleRecord } from "./records";
 import { defaultSettings } from "./settings";
@@ -37,6 +38,19 @@ test("reward_std is that of the whole step, as TRL's, and the groups' own mean h
   expect(metrics.frac_reward_zero_std).toBe(0.5);
   expect(metrics.step_tokens).toBe(8);
   expect(metrics.entropy).toBeCloseTo(0.375, 12);
+});
+
+test("the number of rounds is measured where the form allows several", () => {
+  expect(groupMetrics([group([1], 0)])["completions/rounds"]).toBeUndefined();
+  const form = { ...PAPER_FORM, rounds: 2 };
+  const solution = "<think> t </think> <answer> 8 </answer>";
+  const rounds = [solution, `${solution} <reflection> r </reflection> ${solution}`].map((text) => ({
+    ...sample(1),
+    score: scoreResponse(text, "8", defaultSettings.reward, countWords, form),
+  }));
+  const metrics = groupMetrics([{ ...group([], 0), samples: rounds }]);
+  expect(metrics["completions/rounds"]).toBe(0.5);
+  expect(metrics["transitions/kept"]).toBe(0.5);
 });
 
 test("docs/method.md names every metric", () => {

@@ -35,6 +35,9 @@ export function groupMetrics(groups: readonly GroupRecord[]): Omit<StepMetrics, 
     "completions/reflection_length": mean(
       samples.map((sample) => sample.segments.filter((segment) => segment === "reflection").length),
     ),
+    ...(scores.some(({ rounds }) => rounds !== undefined)
+      ? { "completions/rounds": mean(scores.map(({ rounds }) => rounds?.length ?? 0)) }
+      : {}),
     "completions/clipped_ratio": mean(samples.map((sample) => Number(!sample.finished))),
     ...klMetrics(samples),
     entropy:

@@ -5,8 +5,8 @@
 
 import type { ResponseFacts } from "../srpo/facts";
 import type { AnswerKind } from "../srpo/grader/grader";
-import type { GradeReasons } from "../srpo/score";
-import type { GroupAdvantages, RewardTerms, Segment, Transition } from "../srpo/types";
+import type { GradeReasons, ScoredRound } from "../srpo/score";
+import type { GroupAdvantages, RewardTerms, Segment, TierFactors, Transition } from "../srpo/types";
 import type { Picture } from "../tasks/problem";
 
 export const STAGES = ["base", "sft", "grpo"] as const;
@@ -43,6 +43,8 @@ export interface SampleRecord {
   readonly entropies: readonly number[];
   /** Which segment each token belongs to; null outside the blocks. */
   readonly segments: readonly (Segment | null)[];
+  /** Round of reflection of each token, 0 in the first solution; present where the run's form allows several. */
+  readonly rounds?: readonly number[];
   /** False when the response ran into the length limit. */
   readonly finished: boolean;
   /**
@@ -91,8 +93,10 @@ export interface SampleScore {
   readonly refinedRight: boolean;
   /** Why each answer is right or wrong, by each grader; absent in records of earlier versions. */
   readonly gradeReasons?: GradeReasons;
-  /** Null where there is no second answer to compare. */
+  /** That of the last round; null where there is no second answer to compare. */
   readonly transition: Transition | null;
+  /** Every round of reflection, where the run's form allows several. */
+  readonly rounds?: readonly ScoredRound[];
   readonly terms: RewardTerms;
   /** What no weight changes: enough to score the response again under other weights, without its text. */
   readonly facts: ResponseFacts;
@@ -106,6 +110,8 @@ export interface GroupPrefix {
 
 export interface GroupRecord {
   readonly problem: ProblemRecord;
+  /** Factors on the tiers of I_eff that the step pays, where adaptive tiers are on. */
+  readonly tierFactors?: TierFactors;
   /** Where the group begins after a prefix, their text includes it, their tokens do not. */
   readonly samples: readonly SampleRecord[];
   /** A first solution of an earlier step, after which every response of the group goes on. */
@@ -150,9 +156,14 @@ export interface StepMetrics {
   readonly "transitions/fixed"?: number;
   readonly "transitions/stillWrong"?: number;
   readonly "transitions/spoilt"?: number;
+  /** Tiers of I_eff that the step paid, before their common weight; where adaptive tiers are on. */
+  readonly "tiers/kept"?: number;
+  readonly "tiers/fixed"?: number;
   readonly "format/wellFormed"?: number;
   readonly "completions/mean_length"?: number;
   readonly "completions/reflection_length"?: number;
+  /** Rounds of reflection of a response; where the form allows several. */
+  readonly "completions/rounds"?: number;
   readonly "completions/clipped_ratio"?: number;
   readonly entropy?: number;
   /** Against the KL reference; absent while β = 0, where no reference exists. */
@@ -230,6 +241,11 @@ export interface ReflectionExample {
   readonly firstSolution: { readonly think: string; readonly answer: string };
   readonly reflection: string;
   readonly refinedSolution: { readonly think: string; readonly answer: string };
+  /** Rounds of reflection after this one, where the run's form allows several. */
+  readonly laterRounds?: readonly {
+    readonly reflection: string;
+    readonly solution: { readonly think: string; readonly answer: string };
+  }[];
 }
 
 /** Progress of building the data set. */

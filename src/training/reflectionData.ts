@@ -4,12 +4,15 @@
  * wrong: answers beyond either share are skipped until twice as many as needed have been seen; after that every answer
  * is taken, so a policy that is nearly always right (or wrong) still gets its data. The split is reported.
  *
- * Departs from the released records, which lack the second <think> block: ours have it, as the format requires.
+ * Departs from the released records, which lack the second <think> block: ours have it, as the format requires. A
+ * response is written in the run's form of reflection (src/srpo/reflectionForm.ts); where that allows several rounds,
+ * the examples have 1, 2, … rounds in turn.
  */
 
-import { parseResponse } from "../srpo/format";
+import { parseResponse, type Solution } from "../srpo/format";
 import { isRight } from "../srpo/grader/grader";
-import { teach } from "../srpo/teacher";
+import { PAPER_FORM, type ReflectionForm, writeReflection } from "../srpo/reflectionForm";
+import { teachRounds } from "../srpo/teacher";
 import { problemRecord } from "./dataCursor";
 import type { ProblemSource } from "./problemSource";
 import type { DataProgress, ReflectionExample } from "./records";
@@ -21,9 +24,10 @@ export const RIGHT_SHARE = 0.3;
 
 /**
  * What the teacher makes of one own answer; null where the answer cannot be read.
+ * @param rounds of reflection
  * @throws Error for a problem without readings, e.g. of a data set: its reflections are made beforehand
  */
-export function reflect(problem: TrainingProblem, text: string): ReflectionExample | null {
+export function reflect(problem: TrainingProblem, text: string, rounds = 1): ReflectionExample | null {
   const { firstSolution, firstAnswer } = parseResponse(text);
   if (firstSolution === null || firstAnswer === null || firstAnswer === "" || firstSolution.think === "") return null;
   if (problem.readings === undefined || problem.inferences === undefined) {
@@ -33,14 +37,17 @@ export function reflect(problem: TrainingProblem, text: string): ReflectionExamp
     );
   }
   const firstRight = isRight(firstAnswer, problem, "equivalent");
-  const taught = teach({
-    readings: problem.readings,
-    inferences: problem.inferences,
-    answer: problem.answer,
-    firstThink: firstSolution.think,
-    firstAnswer,
-    firstRight,
-  });
+  const [taught, ...later] = teachRounds(
+    {
+      readings: problem.readings,
+      inferences: problem.inferences,
+      answer: problem.answer,
+      firstThink: firstSolution.think,
+      firstAnswer,
+      firstRight,
+    },
+    rounds,
+  );
   return {
     problem: problemRecord(problem),
     strategy: taught.strategy,
@@ -48,20 +55,33 @@ export function reflect(problem: TrainingProblem, text: string): ReflectionExamp
     firstSolution,
     reflection: taught.reflection,
     refinedSolution: { think: taught.refinedThink, answer: taught.refinedAnswer },
+    ...(later.length === 0
+      ? {}
+      : {
+          laterRounds: later.map((round) => ({
+            reflection: round.reflection,
+            solution: { think: round.refinedThink, answer: round.refinedAnswer },
+          })),
+        }),
   };
 }
 
-/** The whole response that SFT imitates, in the paper's format. */
-export function responseText({
-  firstSolution,
-  reflection,
-  refinedSolution,
-}: Pick<ReflectionExample, "firstSolution" | "reflection" | "refinedSolution">): string {
-  return (
-    `<think> ${firstSolution.think} </think> <answer> ${firstSolution.answer} </answer> ` +
-    `<reflection> ${reflection} </reflection> ` +
-    `<think> ${refinedSolution.think} </think> <answer> ${refinedSolution.answer} </answer>`
-  );
+/** The whole response that SFT imitates, in the form of the run. */
+export function responseText(
+  {
+    firstSolution,
+    reflection,
+    refinedSolution,
+    laterRounds = [],
+  }: Pick<ReflectionExample, "firstSolution" | "reflection" | "refinedSolution" | "laterRounds">,
+  form: ReflectionForm = PAPER_FORM,
+): string {
+  const written = ({ think, answer }: Solution): string => `<think> ${think} </think> <answer> ${answer} </answer>`;
+  const rounds = [{ reflection, solution: refinedSolution }, ...laterRounds];
+  return [
+    written(firstSolution),
+    ...rounds.flatMap((round) => [writeReflection(round.reflection, form), written(round.solution)]),
+  ].join(" ");
 }
 
 export function emptyProgress(wanted: number): DataProgress {
@@ -71,18 +91,20 @@ export function emptyProgress(wanted: number): DataProgress {
 /**
  * Take what is still wanted of a chunk of own answers.
  * @param seen answers sampled before this chunk
+ * @param rounds maximum number of rounds of reflection; the examples have 1 to `rounds` in turn
  */
 export function takeExamples(
   progress: DataProgress,
   answers: readonly { readonly problem: TrainingProblem; readonly text: string }[],
   seen: number,
+  rounds = 1,
 ): { progress: DataProgress; taken: ReflectionExample[] } {
   const wantedRight = Math.round(RIGHT_SHARE * progress.wanted);
   const taken: ReflectionExample[] = [];
   let { collected, right, wrong, discarded } = progress;
   answers.forEach(({ problem, text }, index) => {
     if (collected >= progress.wanted) return;
-    const example = reflect(problem, text);
+    const example = reflect(problem, text, 1 + (collected % rounds));
     if (example === null) {
       discarded++;
       return;

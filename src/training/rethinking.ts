@@ -5,6 +5,7 @@
 import type { EncodedPrompt } from "../policy/layers/packing";
 import type { Policy } from "../policy/policy";
 import { keptRethinkings, type RethinkingOptions } from "../srpo/forcedRethinking";
+import { openerOf } from "../srpo/reflectionForm";
 import { randomUniform } from "../tensor/random";
 import type { DataParallel } from "./parallel/parallel";
 import { type GroupRecord, scoreOf } from "./records";
@@ -12,8 +13,6 @@ import { sampleRows } from "./rollout";
 import type { Settings } from "./settings";
 import type { RethoughtRow, SampledRow } from "./state";
 import { firstSolutionLength } from "./transcript";
-
-const REFLECTION_OPENS = "<reflection>";
 
 /** What of a group this needs. */
 interface Sampled {
@@ -34,7 +33,7 @@ export async function rethink(
   stream: number,
   parallel: DataParallel | null,
 ): Promise<RethoughtRow[][]> {
-  const forced = [...policy.tokenizer.encode(trigger ?? REFLECTION_OPENS)];
+  const forced = [...policy.tokenizer.encode(trigger ?? openerOf(settings.reflectionForm))];
   const chosen = groups.flatMap(({ prompt, prefix, rows }, group) =>
     prefix.length > 0
       ? []

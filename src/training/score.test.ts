@@ -29,7 +29,7 @@ const group: GroupRecord = {
 const withTerm = (expression: string, weight = 1): Settings =>
   configure(defaultSettings, { reward: { customTerms: [{ name: "own", expression, weight }] } });
 const scored = (settings: Settings): GroupRecord[] =>
-  normaliseGroups(scoreGroups([group], settings.reward, countWords), {
+  normaliseGroups(scoreGroups([group], settings, countWords), {
     ...settings.grpo,
     variant: settings.reward.variant,
   });

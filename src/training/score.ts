@@ -5,6 +5,7 @@
  */
 import type { TrueAnswer } from "../srpo/grader/grader";
 import { RewardTermError } from "../srpo/language/customTerms";
+import type { ReflectionForm } from "../srpo/reflectionForm";
 import { type CountTokens, type ScoredResponse, scoreResponse } from "../srpo/score";
 import type { RewardConfig } from "../srpo/types";
 import type { GroupRecord, SampleRecord, SampleScore, ScoreFailure } from "./records";
@@ -15,17 +16,24 @@ export type Scorer = (
   answer: string | TrueAnswer,
   config: RewardConfig,
   countTokens: CountTokens,
+  form: ReflectionForm,
 ) => ScoredResponse;
+
+/** How the responses of a run are scored. */
+export interface ScoreSettings {
+  readonly reward: RewardConfig;
+  readonly reflectionForm: ReflectionForm;
+}
 
 export function scoreSample(
   text: string,
   answer: string | TrueAnswer,
-  config: RewardConfig,
+  { reward, reflectionForm }: ScoreSettings,
   countTokens: CountTokens,
   scorer: Scorer = scoreResponse,
 ): SampleScore | ScoreFailure {
   try {
-    const { parsed: _parsed, ...score } = scorer(text, answer, config, countTokens);
+    const { parsed: _parsed, ...score } = scorer(text, answer, reward, countTokens, reflectionForm);
     if (!Number.isFinite(score.terms.total)) return { error: `the scorer gave a total of ${score.terms.total}` };
     return score;
   } catch (error) {
@@ -37,14 +45,14 @@ export function scoreSample(
 /** The groups with every sample scored. The error of a sample names its problem and its place in the group, from 1. */
 export function scoreGroups(
   groups: readonly GroupRecord[],
-  config: RewardConfig,
+  settings: ScoreSettings,
   countTokens: CountTokens,
   scorer?: Scorer,
 ): GroupRecord[] {
   const scored =
     ({ problem }: GroupRecord, what: string) =>
     (sample: SampleRecord, row: number): SampleRecord => {
-      const score = scoreSample(sample.text, problem, config, countTokens, scorer);
+      const score = scoreSample(sample.text, problem, settings, countTokens, scorer);
       if (!("error" in score)) return { ...sample, score };
       return { ...sample, score: { ...score, error: `${problem.id}, ${what} ${row + 1}: ${score.error}` } };
     };

@@ -160,6 +160,20 @@ describe("a step", () => {
   });
 });
 
+test("a form of reflection that the policy cannot write is refused when a run opens, and a run keeps its form", async () => {
+  const backend = await openWasmBackend();
+  const policy = await taughtPolicy(backend);
+  const worded = configure(defaultSettings, { reflectionForm: { kind: "trigger", trigger: "Wait is answer right ?" } });
+  expect(() => new Session(policy, worded)).toThrow(/reflectionForm\.trigger: .*does not hold: Wait\./);
+  const session = smallSession(policy, "grpo", { reflectionForm: { rounds: 2 } });
+  expect(() => session.configure({ reflectionForm: { rounds: 3 } })).toThrow(/reflectionForm is fixed/);
+  expect(session.configure({ reflectionForm: { rounds: 2 }, temperature: 0.5 }).reflectionForm.rounds).toBe(2);
+  await session.stepThrough();
+  expect(session.history[0]?.["completions/rounds"]).toBeTypeOf("number");
+  session.dispose();
+  await backend.dispose();
+});
+
 test("GRPO makes what is rewarded more likely", async () => {
   const backend = await openWasmBackend();
   const session = new Session(

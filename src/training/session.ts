@@ -9,8 +9,10 @@
  * `restore` continues bit for bit on the same backend.
  */
 import type { Policy } from "../policy/policy";
+import { stepReward } from "./adaptiveTiers";
 import { configure } from "./configure";
 import { type EvaluationOptions, evaluate } from "./evaluate";
+import { refuseUnknownWords } from "./formWords";
 import { GroupStage } from "./groupStage";
 import { updateMetrics } from "./metrics";
 import { StepRefused } from "./optimiserStep";
@@ -66,11 +68,13 @@ export class Session {
   readonly #parallel: DataParallel | null;
   readonly #source: ProblemSource;
 
+  /** @throws Error when the policy has no words for the settings' form of reflection, naming them. */
   constructor(
     readonly policy: Policy,
     settings: Settings,
     private readonly options: SessionOptions = {},
   ) {
+    refuseUnknownWords(policy, settings.reflectionForm);
     this.#settings = settings;
     this.#stage = options.stage ?? "base";
     this.#parallel = options.parallel ?? null;
@@ -128,6 +132,11 @@ export class Session {
       throw new Error(
         "settings: freezeVision is fixed when a run opens (it decides which parameters have gradients); reopen the " +
           "run to change it",
+      );
+    if (JSON.stringify(next.reflectionForm) !== JSON.stringify(this.#settings.reflectionForm))
+      throw new Error(
+        "settings: reflectionForm is fixed when a run opens (its reflection data and its policy follow one form); " +
+          "open a new run to change it",
       );
     this.#settings = next;
     return next;
@@ -238,11 +247,19 @@ export class Session {
     };
   }
 
+  /** Metrics of this stage's finished steps. */
+  private stageHistory(): readonly StepMetrics[] {
+    return this.#history.slice(this.#history.length - this.#step);
+  }
+
   private async groupPhase(): Promise<PhaseResult> {
     const step = this.#step + 1;
+    const { reward } = this.#settings;
+    const begins =
+      this.#stage === "grpo" ? { ...this.#settings, reward: stepReward(reward, this.stageHistory()) } : this.#settings;
     const result = await this.#groups.phase(
       { stage: this.#stage, step: this.#step, updates: this.#updates },
-      this.#settings,
+      begins,
       (count) => this.take(count),
       (update) => this.refusable(update),
     );

@@ -3,6 +3,7 @@
  * defaults are the nano policy's; what a run with them learns is measured in docs/learning.md.
  */
 import { z } from "zod";
+import { tiersRefusal } from "../srpo/adaptiveTiers";
 import { ADVANTAGE_ESTIMATORS } from "../srpo/advantageEstimators";
 import { AGGREGATIONS } from "../srpo/aggregation";
 import type { FailureOptions } from "../srpo/failureBuffer";
@@ -13,6 +14,8 @@ import type { ReplayOptions } from "../srpo/sampleReplay";
 import { SURROGATE_KINDS } from "../srpo/surrogate";
 import { KL_ESTIMATORS, LENGTH_SHAPES, REWARD_VARIANTS, type RewardConfig, TRAINERS } from "../srpo/types";
 import { FAMILY_NAMES } from "../tasks/problem";
+import { adaptiveTiersSchema } from "./adaptiveTiers";
+import { reflectionFormSchema } from "./reflectionForm";
 
 /** The defaults are SRPO's recipe, at the nano policy's scale. */
 const defaults: RecipeSettings = nanoSettings(RECIPES.srpo);
@@ -37,19 +40,25 @@ const customTermsSchema = z
   .max(MAX_TERMS, `at most ${MAX_TERMS} terms of one's own`)
   .refine((terms) => new Set(terms.map(({ name }) => name)).size === terms.length, "two terms have the same name");
 
-export const rewardSchema = z.object({
-  variant: z.enum(REWARD_VARIANTS).default(defaults.reward.variant),
-  formatWeight: z.number().default(defaults.reward.formatWeight),
-  accuracyWeight: z.number().default(defaults.reward.accuracyWeight),
-  effectiveness: tiers.default(defaults.reward.effectiveness),
-  effectivenessWeight: z.number().default(defaults.reward.effectivenessWeight),
-  reflectionFormatWeight: z.number().default(defaults.reward.reflectionFormatWeight),
-  lengthWeight: z.number().default(defaults.reward.lengthWeight),
-  lengthShape: z.enum(LENGTH_SHAPES).default(defaults.reward.lengthShape),
-  targetFactor: z.number().positive().default(defaults.reward.targetFactor),
-  maxFactor: z.number().positive().default(defaults.reward.maxFactor),
-  customTerms: customTermsSchema.default([...defaults.reward.customTerms]),
-}) satisfies z.ZodType<RewardConfig, unknown>;
+export const rewardSchema = z
+  .object({
+    variant: z.enum(REWARD_VARIANTS).default(defaults.reward.variant),
+    formatWeight: z.number().default(defaults.reward.formatWeight),
+    accuracyWeight: z.number().default(defaults.reward.accuracyWeight),
+    effectiveness: tiers.default(defaults.reward.effectiveness),
+    effectivenessWeight: z.number().default(defaults.reward.effectivenessWeight),
+    reflectionFormatWeight: z.number().default(defaults.reward.reflectionFormatWeight),
+    lengthWeight: z.number().default(defaults.reward.lengthWeight),
+    lengthShape: z.enum(LENGTH_SHAPES).default(defaults.reward.lengthShape),
+    targetFactor: z.number().positive().default(defaults.reward.targetFactor),
+    maxFactor: z.number().positive().default(defaults.reward.maxFactor),
+    customTerms: customTermsSchema.default([...defaults.reward.customTerms]),
+    adaptiveTiers: adaptiveTiersSchema.nullable().default(null),
+  })
+  .superRefine((reward, context) => {
+    const refusal = reward.adaptiveTiers === null ? null : tiersRefusal(reward);
+    if (refusal !== null) context.addIssue({ code: "custom", path: ["adaptiveTiers"], message: refusal });
+  }) satisfies z.ZodType<RewardConfig, unknown>;
 
 export const sftSchema = z.object({
   examples: z.number().int().positive().default(2048),
@@ -191,6 +200,8 @@ export const settingsSchema = z.object({
   microBatchRows: z.number().int().positive().default(32),
   maxGradNorm: z.number().positive().default(1),
   freezeVision: z.boolean().default(true),
+  /** How responses reflect; fixed when a run opens. */
+  reflectionForm: reflectionFormSchema.prefault({}),
   rollout: rolloutSchema.prefault({}),
   reward: rewardSchema.prefault({}),
   sft: sftSchema.prefault({}),

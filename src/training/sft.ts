@@ -102,7 +102,12 @@ export class ReflectionSft {
       problem,
       text: textOf(this.policy, rows[index]?.[0]?.tokens ?? [], settings.rollout.stopStrings),
     }));
-    const { progress, taken } = takeExamples(this.#progress, answers, this.#chunks * problems.length);
+    const { progress, taken } = takeExamples(
+      this.#progress,
+      answers,
+      this.#chunks * problems.length,
+      settings.reflectionForm.rounds,
+    );
     if (taken.length === 0 && this.#progress.collected === 0 && this.#chunks >= 8) {
       throw new Error(
         `reflection data: none of ${(this.#chunks + 1) * problems.length} sampled answers could be read; the ` +
@@ -188,7 +193,10 @@ export class ReflectionSft {
   private prepare(examples: ReadonlyMap<number, ReflectionExample>, settings: Settings): Prepared {
     const prompts = new Map([...examples].map(([index, { problem }]) => [index, encodeProblem(this.policy, problem)]));
     const tokens = new Map(
-      [...examples].map(([index, example]) => [index, responseTokens(this.policy, responseText(example))]),
+      [...examples].map(([index, example]) => [
+        index,
+        responseTokens(this.policy, responseText(example, settings.reflectionForm)),
+      ]),
     );
     return { prompts, tokens, features: settings.freezeVision ? bankOf(this.policy, [...prompts.values()]) : null };
   }

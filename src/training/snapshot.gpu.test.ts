@@ -51,6 +51,8 @@ describe("a snapshot at any phase restores to a bit-identical continuation", () 
     ["grpo", { grpo: { beta: 0.1, epochs: 2 } }],
     ["grpo", { freezeVision: false }],
     ["sft", {}],
+    ["sft", { reflectionForm: { kind: "trigger", rounds: 2 } }],
+    ["grpo", { reflectionForm: { rounds: 3 } }],
     ["base", {}],
   ])("on the wasm backend: %s %o", async (stage, patch) => {
     const backend = await openWasmBackend();

@@ -89,6 +89,10 @@ export const storedExampleSchema = z.object({
   firstSolution: solution,
   reflection: z.string(),
   refinedSolution: solution,
+  laterRounds: z
+    .array(z.object({ reflection: z.string(), solution }))
+    .readonly()
+    .exactOptional(),
 });
 export type StoredExample = z.output<typeof storedExampleSchema>;
 

@@ -3,10 +3,12 @@
 import { cutAfterStop, stopCheck } from "../policy/generation/stopStrings";
 import type { CheckpointFiles, Policy } from "../policy/policy";
 import { PolicyTokenizer } from "../policy/processor/tokenizer";
-import { tokenSegments } from "../srpo/format";
+import { tokenRounds, tokenSegments } from "../srpo/format";
+import type { ReflectionForm } from "../srpo/reflectionForm";
 import type { CountTokens } from "../srpo/score";
 import { problemRecord } from "./dataCursor";
 import type { GroupPrefix, GroupRecord, SampleRecord } from "./records";
+import type { Settings } from "./settings";
 import type { RethoughtRow, SampledRow } from "./state";
 import type { TrainingProblem } from "./trainingProblem";
 
@@ -55,27 +57,29 @@ interface Sampled {
 export function groupRecord(
   policy: Policy,
   { problem, prefix, rows, rethought }: Sampled,
-  stopStrings: readonly string[],
+  settings: Settings,
 ): GroupRecord {
+  const factors = settings.reward.adaptiveTiers?.factors;
   return {
     problem: problemRecord(problem),
-    samples: rows.map((row) => sampleRecord(policy, row, prefix, stopStrings)),
+    ...(factors === undefined ? {} : { tierFactors: factors }),
+    samples: rows.map((row) => sampleRecord(policy, row, prefix, settings)),
     ...(rethought.length === 0
       ? {}
       : {
           rethought: rethought.map(({ forcedFrom, continuedFrom, ...row }) => ({
-            ...sampleRecord(policy, row, [], stopStrings),
+            ...sampleRecord(policy, row, [], settings),
             forcedFrom,
             continuedFrom,
           })),
         }),
-    ...(prefix.length === 0 ? {} : { prefix: prefixRecord(policy, prefix) }),
+    ...(prefix.length === 0 ? {} : { prefix: prefixRecord(policy, prefix, settings.reflectionForm) }),
   };
 }
 
-function prefixRecord(policy: Policy, prefix: readonly number[]): GroupPrefix {
+function prefixRecord(policy: Policy, prefix: readonly number[], form: ReflectionForm): GroupPrefix {
   const tokens = wordsOf(policy, prefix);
-  return { tokens, segments: tokenSegments(policy.tokenizer.decode(prefix), tokens) };
+  return { tokens, segments: tokenSegments(policy.tokenizer.decode(prefix), tokens, form) };
 }
 
 /** @param prefix tokens before those of the row; they count in the text, and the row goes on in its segments */
@@ -83,12 +87,21 @@ function sampleRecord(
   policy: Policy,
   { tokens, logprobs, entropies, finished }: SampledRow,
   prefix: readonly number[],
-  stopStrings: readonly string[],
+  { rollout, reflectionForm }: Settings,
 ): SampleRecord {
-  const text = textOf(policy, [...prefix, ...tokens], stopStrings);
+  const text = textOf(policy, [...prefix, ...tokens], rollout.stopStrings);
   const words = wordsOf(policy, tokens);
-  const segments = tokenSegments(text, [...wordsOf(policy, prefix), ...words]).slice(prefix.length);
-  return { text, tokens: words, tokenIds: tokens, logprobs, entropies, segments, finished };
+  const all = [...wordsOf(policy, prefix), ...words];
+  return {
+    text,
+    tokens: words,
+    tokenIds: tokens,
+    logprobs,
+    entropies,
+    segments: tokenSegments(text, all, reflectionForm).slice(prefix.length),
+    ...(reflectionForm.rounds === 1 ? {} : { rounds: tokenRounds(text, all, reflectionForm).slice(prefix.length) }),
+    finished,
+  };
 }
 
 function wordsOf({ tokenizer }: Policy, tokens: readonly number[]): string[] {

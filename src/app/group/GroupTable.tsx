@@ -2,7 +2,7 @@
 import { useMemo } from "react";
 import type { GroupRecord, Settings } from "../../worker/protocol";
 import { Icon } from "../parts/Icon";
-import { rescore } from "../state/rescoring";
+import { rescore, rewardIn } from "../state/rescoring";
 import { SEGMENTS } from "../state/words";
 import { GroupFooter } from "./GroupFooter";
 import { rewardScale } from "./RewardBar";
@@ -15,8 +15,10 @@ interface GroupTableProps {
   readonly onlyShown: boolean;
 }
 
-export function GroupTable({ group, settings, onlyShown }: GroupTableProps) {
-  const { reward, grpo } = settings;
+export function GroupTable({ group, settings: wanted, onlyShown }: GroupTableProps) {
+  const { grpo } = wanted;
+  const reward = useMemo(() => rewardIn(group, wanted.reward), [group, wanted.reward]);
+  const settings = useMemo(() => ({ ...wanted, reward }), [wanted, reward]);
   const scores = useMemo(() => rescore(group, { reward, grpo }), [group, reward, grpo]);
   const scale = rewardScale(reward, scores.rows);
   const reach = Math.max(

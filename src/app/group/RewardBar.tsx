@@ -1,10 +1,6 @@
 /** The total reward as stacked terms from a zero line; negative terms are to its left. */
-import {
-  explainCustomTerm,
-  explainTerm,
-  explainTotal,
-  type Explanation as MethodExplanation,
-} from "../../srpo/explain";
+import { explainCustomTerm, explainTerm, explainTotal } from "../../srpo/explain";
+import type { Explanation as MethodExplanation } from "../../srpo/explanation";
 import type { RewardConfig } from "../../srpo/types";
 import { type Explanation, hideWhy, showWhy, Why } from "../parts/Why";
 import type { ShownRow } from "../state/rescoring";
@@ -18,7 +14,11 @@ export interface RewardScale {
 
 /** The range that the weights allow and the rows need, so bars keep their scale from group to group. */
 export function rewardScale(reward: RewardConfig, rows: readonly ShownRow[]): RewardScale {
-  const { kept, fixed, spoilt, stillWrong } = reward.effectiveness;
+  const { spoilt, stillWrong } = reward.effectiveness;
+  // Adaptive tiers move within their bound.
+  const most = reward.adaptiveTiers?.bound ?? 1;
+  const kept = most * reward.effectiveness.kept;
+  const fixed = most * reward.effectiveness.fixed;
   const weight = reward.effectivenessWeight;
   const best =
     reward.formatWeight +

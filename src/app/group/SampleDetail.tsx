@@ -4,18 +4,33 @@
  */
 import { explainCustomTerm, explainTerm } from "../../srpo/explain";
 import type { ResponseFacts } from "../../srpo/facts";
+import type { GraderName } from "../../srpo/grader/grader";
 import { RewardTermError } from "../../srpo/language/customTerms";
 import { graderOf } from "../../srpo/reward";
-import type { SampleRecord, Settings } from "../../worker/protocol";
+import type { SampleRecord, SampleScore, Settings } from "../../worker/protocol";
 import { type ShownRow, scoreOf } from "../state/rescoring";
 import { wholeOf } from "../state/tokens";
 import { number, type ShownTerm, termsOf } from "../state/words";
 import { Tokens } from "./Tokens";
 
-const ANSWERS = [
-  { which: "first", label: "First answer" },
-  { which: "refined", label: "Refined answer" },
-] as const;
+/** Each graded answer of a response, in order, with the grader's reason. */
+function answersOf(
+  score: SampleScore,
+  grader: GraderName,
+): readonly { readonly label: string; readonly right: boolean; readonly reason: string }[] {
+  const reasons = score.gradeReasons?.[grader];
+  if (reasons === undefined) return [];
+  const { first, between = [], refined } = score.facts.right[grader];
+  return [
+    { label: "First answer", right: first, reason: reasons.first },
+    ...between.map((right, i) => ({
+      label: `Answer after round ${i + 1}`,
+      right,
+      reason: reasons.between?.[i] ?? "",
+    })),
+    ...(score.refinedSolution === null ? [] : [{ label: "Refined answer", right: refined, reason: reasons.refined }]),
+  ];
+}
 
 /** Why a term is what it is, or why it has no value. */
 function sentenceOf(term: ShownTerm, facts: ResponseFacts, reward: Settings["reward"]): string {
@@ -40,7 +55,7 @@ export function SampleDetail({ sample, shown: { facts }, row, settings }: Sample
   const score = scoreOf(sample);
   const whole = wholeOf(sample);
   const grader = graderOf(settings.reward.variant);
-  const reasons = score?.gradeReasons?.[grader];
+  const answers = score ? answersOf(score, grader) : [];
   return (
     <tr className="detail">
       <td colSpan={8}>
@@ -60,18 +75,16 @@ export function SampleDetail({ sample, shown: { facts }, row, settings }: Sample
             ))}
           </ul>
         )}
-        {score && reasons && (
+        {answers.length > 0 && (
           <dl className="detail-terms detail-answers">
-            {ANSWERS.map(({ which, label }) =>
-              which === "refined" && score.refinedSolution === null ? null : (
-                <div key={which}>
-                  <dt>
-                    {label}: {score.facts.right[grader][which] ? "right" : "wrong"}
-                  </dt>
-                  <dd>{reasons[which]}</dd>
-                </div>
-              ),
-            )}
+            {answers.map(({ label, right, reason }) => (
+              <div key={label}>
+                <dt>
+                  {label}: {right ? "right" : "wrong"}
+                </dt>
+                <dd>{reason}</dd>
+              </div>
+            ))}
           </dl>
         )}
         {facts && (

@@ -2,7 +2,6 @@
 import { useState } from "react";
 import { graderOf } from "../../srpo/reward";
 import type { SampleRecord, Settings } from "../../worker/protocol";
-import { TransitionChip } from "../parts/TransitionChip";
 import { errorOf, type ShownRow, scoreOf } from "../state/rescoring";
 import { tokensBySegment } from "../state/tokens";
 import { AdvantageBar } from "./AdvantageBar";
@@ -10,6 +9,8 @@ import { ProbabilityChange } from "./ProbabilityChange";
 import { RewardBar, type RewardScale } from "./RewardBar";
 import { SampleDetail } from "./SampleDetail";
 import { SegmentCell } from "./SegmentCell";
+import { Transitions } from "./Transitions";
+import { verdictsOf } from "./verdicts";
 
 export interface RowProps {
   readonly sample: SampleRecord;
@@ -27,15 +28,7 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
   const error = shown.error;
   const { grpo } = settings;
   const broken = score !== null && !score.wellFormed;
-  // Only a closed answer block is graded: an unclosed one gets no mark, and the chip says so.
-  const readable = score !== null && (score.firstSolution?.answer ?? "") !== "";
-  const segments = tokensBySegment(sample);
-  const unread = score !== null && !readable && segments.first.answer.length > 0;
-  const unreadRefined = score !== null && score.refinedSolution === null && segments.refined.answer.length > 0;
-  const grader = graderOf(settings.reward.variant);
-  // The mark is the training's verdict; under a variant with the other grader its reason may not fit.
-  const reasonOf = (which: "first" | "refined", right: boolean): string | undefined =>
-    score?.facts.right[grader][which] === right ? score.gradeReasons?.[grader][which] : undefined;
+  const { first, refined } = verdictsOf(score, tokensBySegment(sample), graderOf(settings.reward.variant));
   return (
     <>
       <tr className={`sample${open ? " is-open" : ""}${score?.transition ? ` is-${score.transition}` : ""}`}>
@@ -51,31 +44,13 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
           </button>
         </th>
         <td className="cell-segment">
-          <SegmentCell
-            sample={sample}
-            segment="first"
-            row={row}
-            right={readable ? score.firstRight : null}
-            unread={unread}
-            reason={readable ? reasonOf("first", score.firstRight) : undefined}
-            grpo={grpo}
-            open={open}
-          />
+          <SegmentCell sample={sample} segment="first" row={row} verdicts={[first]} grpo={grpo} open={open} />
         </td>
         <td className="cell-segment">
-          <SegmentCell sample={sample} segment="reflection" row={row} right={null} grpo={grpo} open={open} />
+          <SegmentCell sample={sample} segment="reflection" row={row} grpo={grpo} open={open} />
         </td>
         <td className="cell-segment">
-          <SegmentCell
-            sample={sample}
-            segment="refined"
-            row={row}
-            right={score?.refinedSolution ? score.refinedRight : null}
-            unread={unreadRefined}
-            reason={score?.refinedSolution ? reasonOf("refined", score.refinedRight) : undefined}
-            grpo={grpo}
-            open={open}
-          />
+          <SegmentCell sample={sample} segment="refined" row={row} verdicts={refined} grpo={grpo} open={open} />
         </td>
         {error !== null ? (
           <td className="cell-error" colSpan={4}>
@@ -86,9 +61,9 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
           <>
             <td className="cell-chip">
               {score && (
-                <TransitionChip
-                  transition={score.transition}
-                  otherwise={readable ? "one answer" : unread ? "unreadable" : "no answer"}
+                <Transitions
+                  score={score}
+                  otherwise={first.right !== null ? "one answer" : first.unread ? "unreadable" : "no answer"}
                 />
               )}
               {broken && (

@@ -1,9 +1,11 @@
 /** The reward: a slider for every term, the tiers of I_eff, the scorer variant, and terms of one's own. */
+import { tiersRefusal } from "../../srpo/adaptiveTiers";
 import { type RewardVariant, TRANSITIONS } from "../../srpo/types";
 import { defaultSettings } from "../../worker/protocol";
 import { Slider } from "../parts/Slider";
 import { usePlayground, useRun } from "../state/hooks";
 import { signed, TRANSITION_WORDS } from "../state/words";
+import { AdaptiveTiersKnobs } from "./AdaptiveTiersKnobs";
 import { OwnTerms } from "./OwnTerms";
 
 const VARIANTS: Readonly<Record<RewardVariant, { readonly label: string; readonly what: string }>> = {
@@ -22,8 +24,12 @@ export function RewardKnobs() {
   const playground = usePlayground();
   const reward = useRun((state) => state.wanted.reward);
   const stage = useRun((state) => state.stage);
+  const rounds = useRun((state) => state.wanted.reflectionForm.rounds);
   const original = defaultSettings.reward;
   const set = (patch: Partial<typeof reward>): void => playground.configure({ reward: patch });
+  /** A reward without I_eff has no tiers to adapt: they are turned off with it. */
+  const setAdapting = (patch: Partial<typeof reward>): void =>
+    set(tiersRefusal({ ...reward, ...patch }) === null ? patch : { ...patch, adaptiveTiers: null });
   // Terms of one's own have no default to go back to: each is removed by itself.
   const defaults = { ...original, customTerms: reward.customTerms };
   const changed = JSON.stringify(reward) !== JSON.stringify(defaults);
@@ -45,7 +51,7 @@ export function RewardKnobs() {
         label="Format"
         symbol="R_format"
         hue="var(--term-format)"
-        hint="The five blocks in order"
+        hint={rounds === 1 ? "The five blocks in order" : `5 to ${2 + 3 * rounds} blocks in order`}
         value={reward.formatWeight}
         original={original.formatWeight}
         min={0}
@@ -74,7 +80,7 @@ export function RewardKnobs() {
         min={0}
         max={2}
         step={0.1}
-        onChange={(effectivenessWeight) => set({ effectivenessWeight })}
+        onChange={(effectivenessWeight) => setAdapting({ effectivenessWeight })}
       />
       <div className="tiers" role="group" aria-label="Tiers of I_eff">
         {TRANSITIONS.map((each) => (
@@ -93,6 +99,7 @@ export function RewardKnobs() {
           />
         ))}
       </div>
+      <AdaptiveTiersKnobs />
       {own && (
         <Slider
           label="Reflection present"
@@ -120,7 +127,10 @@ export function RewardKnobs() {
       />
       <label className="choice">
         <span>Scorer</span>
-        <select value={reward.variant} onChange={(event) => set({ variant: event.target.value as RewardVariant })}>
+        <select
+          value={reward.variant}
+          onChange={(event) => setAdapting({ variant: event.target.value as RewardVariant })}
+        >
           {Object.entries(VARIANTS).map(([name, { label }]) => (
             <option key={name} value={name}>
               {label}

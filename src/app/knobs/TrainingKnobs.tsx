@@ -4,6 +4,7 @@ import { defaultSettings, type Settings, settingsSchema } from "../../worker/pro
 import { Slider } from "../parts/Slider";
 import { usePlayground, useRun } from "../state/hooks";
 import { NumberKnob } from "./NumberKnob";
+import { ReflectionFormKnobs } from "./ReflectionFormKnobs";
 
 /** 0.0002 → 2·10⁻⁴ */
 function scientific(value: number): string {
@@ -201,6 +202,7 @@ export function TrainingKnobs() {
             <span>Problems</span> {data}
           </p>
         )}
+        <ReflectionFormKnobs />
         <label className="choice">
           <input
             type="checkbox"

@@ -111,7 +111,7 @@ export function SftView() {
 }
 
 function Example({
-  example: { problem, strategy, firstRight, firstSolution, reflection, refinedSolution },
+  example: { problem, strategy, firstRight, firstSolution, reflection, refinedSolution, laterRounds = [] },
 }: {
   readonly example: ReflectionExample;
 }) {
@@ -136,14 +136,16 @@ function Example({
         <span className="strategy" title={what}>
           {label}
         </span>
-        <span className="thought">{reflection}</span>
+        <span className="thought">{[reflection, ...laterRounds.map((round) => round.reflection)].join(" · ")}</span>
       </div>
       <div className="segment segment-refined" data-label="Refined">
         <span className="answer is-right">
           <Icon name="check" size={11} />
           {refinedSolution.answer}
         </span>
-        <span className="thought">{refinedSolution.think}</span>
+        <span className="thought">
+          {[refinedSolution, ...laterRounds.map(({ solution }) => solution)].map(({ think }) => think).join(" · ")}
+        </span>
       </div>
     </li>
   );

@@ -136,6 +136,19 @@ describe("the playground", () => {
     expect(client.sent.some(({ type }) => type === "configure")).toBe(false);
   });
 
+  test("another form of reflection starts again from the base, which has not learnt one", () => {
+    start({ stage: "grpo", step: 5 });
+    playground.configure({ reflectionForm: { rounds: 2 } });
+    expect(client.sent.at(-2)).toMatchObject({
+      type: "open",
+      source: { kind: "shipped", name: "base" },
+      settings: { reflectionForm: { kind: "tags", rounds: 2 } },
+    });
+    client.sent.length = 0;
+    playground.configure({ reflectionForm: { rounds: 2 } });
+    expect(client.sent.some(({ type }) => type === "open")).toBe(false);
+  });
+
   test("opening another policy forgets where the last one lived, also when it fails", () => {
     start({ stage: "grpo", step: 5 });
     playground.open({ kind: "files", files: [] });

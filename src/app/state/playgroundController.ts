@@ -10,6 +10,7 @@ import {
   type GroupRecord,
   overlay,
   type PolicySource,
+  type Settings,
   type SettingsPatch,
   STAGES,
   type Stage,
@@ -78,6 +79,20 @@ export interface PlaygroundOptions {
 
 const BASE: PolicySource = { kind: "shipped", name: "base" };
 
+/** What a run keeps from its opening on. */
+const FIXED = {
+  freezeVision: "The trained parts of the model are fixed",
+  reflectionForm: "The form of reflection is fixed",
+} as const;
+type FixedKey = keyof typeof FIXED;
+
+/** The setting of a patch that only a new run can take; null if there is none. */
+function changedFixed(wanted: Settings, patch: SettingsPatch): FixedKey | null {
+  const next = overlay(wanted, patch);
+  const keys: readonly FixedKey[] = ["freezeVision", "reflectionForm"];
+  return keys.find((key) => JSON.stringify(next[key]) !== JSON.stringify(wanted[key])) ?? null;
+}
+
 /** Commands that a watching tab may send. */
 const WATCHING: ReadonlySet<CommandBody["type"]> = new Set(["open", "observe", "steer", "close"]);
 
@@ -125,15 +140,14 @@ export function createPlayground({
     send({ type: "observe", group: selectedGroup });
   });
 
-  /** The trained parameters are fixed when a run opens, so changing them opens a new run. */
-  const reopen = (patch: SettingsPatch): void => {
+  /** Opens a new run with settings that are fixed when a run opens. */
+  const reopen = (patch: SettingsPatch, fixed: FixedKey): void => {
     const { start } = live.run.store.getState();
     if (cursor.served) {
       playground.notify(
         "info",
         "Fixed for this run",
-        "The trained parts of the model are fixed when the run starts. Start another one with " +
-          "srpo serve --set freezeVision=…",
+        `${FIXED[fixed]} when the run starts. Start another one with srpo serve --set ${fixed}…`,
       );
       return;
     }
@@ -143,13 +157,14 @@ export function createPlayground({
           state,
           "info",
           "Drop your folder again to change this",
-          "The trained parts of the model are fixed when a run opens, and the page does not keep a copy of your files.",
+          `${FIXED[fixed]} when a run opens, and the page does not keep a copy of your files.`,
         ),
       );
       return;
     }
     live.run.change((state) => ({ ...state, wanted: overlay(state.wanted, patch) }));
-    playground.open({ kind: "shipped", name: start });
+    // Only the base has not learnt a form of reflection.
+    playground.open(fixed === "reflectionForm" ? BASE : { kind: "shipped", name: start });
   };
 
   const playground: PlaygroundController = {
@@ -243,9 +258,9 @@ export function createPlayground({
       send({ type: "restore", snapshot });
     },
     configure(patch) {
-      const { freezeVision } = live.run.store.getState().wanted;
-      if (patch.freezeVision !== undefined && patch.freezeVision !== freezeVision) {
-        reopen(patch);
+      const fixed = changedFixed(live.run.store.getState().wanted, patch);
+      if (fixed !== null) {
+        reopen(patch, fixed);
         return;
       }
       live.run.change((state) => ({ ...state, wanted: overlay(state.wanted, patch) }));

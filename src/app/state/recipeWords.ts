@@ -18,6 +18,7 @@ const LABELS: {
     accuracyWeight: "first answer right",
     effectiveness: "reflection helped",
     effectivenessWeight: "weight of I_eff",
+    adaptiveTiers: "adaptive tiers",
     reflectionFormatWeight: "reflection present",
     lengthWeight: "weight of f_len",
     lengthShape: "shape of f_len",

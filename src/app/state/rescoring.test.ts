@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { REWARD_VARIANTS } from "../../srpo/types";
-import type { SampleRecord } from "../../worker/protocol";
+import type { SampleRecord, Settings } from "../../worker/protocol";
 import { defaultSettings, overlay } from "../../worker/protocol";
 import { group } from "../testing/fixture";
-import { factsOf, rescore } from "./rescoring";
+import { factsOf, rescore, rewardIn } from "./rescoring";
 
 const scored = group({ seed: 5, skill: 0.3, groupSize: 8, phase: "update", reward: defaultSettings.reward });
 
@@ -34,6 +34,33 @@ describe("re-scoring the group on show", () => {
       expect(rows[at]?.terms?.total).toBeCloseTo(terms.total - (firstRight ? 0.5 : 0), 12);
       expect(rows[at]?.ghostTotal).toBe(firstRight ? terms.total : null);
     });
+  });
+
+  test("with adaptive tiers pays the factors of the group's step, and follows the sliders", () => {
+    const rule = { window: 5, strength: 1, bound: 4 };
+    const adaptive = { ...defaultSettings.reward, adaptiveTiers: rule };
+    const factors = { kept: 0.5, fixed: 2 };
+    const trained = {
+      ...group({
+        seed: 5,
+        skill: 0.3,
+        groupSize: 8,
+        phase: "update",
+        reward: { ...adaptive, adaptiveTiers: { ...rule, factors } },
+      }),
+      tierFactors: factors,
+    };
+    const shown = (reward: Settings["reward"]) =>
+      rescore(trained, { ...defaultSettings, reward: rewardIn(trained, reward) });
+    expect(shown(adaptive).moved).toBe(false);
+    const fixedRow = trained.samples.findIndex(
+      ({ score }) => score !== undefined && "terms" in score && score.transition === "fixed" && score.wellFormed,
+    );
+    expect(shown(adaptive).rows[fixedRow]?.terms?.effectiveness).toBe(1);
+    const higher = { ...adaptive, effectiveness: { ...adaptive.effectiveness, fixed: 0.6 } };
+    expect(shown(higher).rows[fixedRow]?.terms?.effectiveness).toBeCloseTo(1.2, 12);
+    expect(shown(defaultSettings.reward).rows[fixedRow]?.terms?.effectiveness).toBe(0.5);
+    expect(rewardIn(scored, adaptive)).toBe(adaptive);
   });
 
   test("keeps an old value only where it is written differently from the new one", () => {

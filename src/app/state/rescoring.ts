@@ -60,6 +60,13 @@ function termsUnder(facts: ResponseFacts, reward: RewardConfig): RewardTerms | s
  */
 const differs = (a: number, b: number): boolean => Math.abs(a - b) > 1e-6 && number(a) !== number(b);
 
+/** The reward on the controls, with the factors on its tiers that the group's step paid, if they adapt. */
+export function rewardIn<Reward extends RewardConfig>(group: GroupRecord | null, reward: Reward): Reward {
+  const factors = group?.tierFactors;
+  if (reward.adaptiveTiers === null || factors === undefined) return reward;
+  return { ...reward, adaptiveTiers: { ...reward.adaptiveTiers, factors } };
+}
+
 /** `wanted` is what the controls say. The group's own scores become ghosts wherever they differ. */
 export function rescore(
   { samples, normalised: before }: GroupRecord,

@@ -12,15 +12,24 @@ export interface SegmentTokens {
   readonly answer: readonly number[];
 }
 
-const TAG = /^\s*<(\/?)(think|answer|reflection)>\s*$/;
+/** A tag of any name, since a run may name those of the reflection; `<unk>` is a word outside the vocabulary. */
+const TAG = /^\s*<(\/?)(?!unk>)([A-Za-z][\w-]*)>\s*$/;
 
-/** Tokens by segment, without tags and without tokens of no segment (the end token, stray text). */
-export function tokensBySegment(sample: SampleRecord): Readonly<Record<Segment, SegmentTokens>> {
-  const found: Record<Segment, { text: number[]; answer: number[] }> = {
-    first: { text: [], answer: [] },
-    reflection: { text: [], answer: [] },
-    refined: { text: [], answer: [] },
-  };
+/**
+ * Tokens by segment and round, without tags and without tokens of no segment (the end token, stray text). There is one
+ * list a segment unless the response has several rounds of reflection: then its reflections and its refined solutions
+ * have as many.
+ */
+export function tokensBySegment(
+  sample: SampleRecord,
+): Readonly<Record<Segment, readonly [SegmentTokens, ...SegmentTokens[]]>> {
+  const rounds = Math.max(1, ...(sample.rounds ?? []));
+  const empty = (): { text: number[]; answer: number[] } => ({ text: [], answer: [] });
+  const several = (): [ReturnType<typeof empty>, ...ReturnType<typeof empty>[]] => [
+    empty(),
+    ...Array.from({ length: rounds - 1 }, empty),
+  ];
+  const found = { first: [empty()] as const, reflection: several(), refined: several() };
   let block = "";
   sample.tokens.forEach((token, at) => {
     const tag = TAG.exec(token);
@@ -29,7 +38,9 @@ export function tokensBySegment(sample: SampleRecord): Readonly<Record<Segment, 
       return;
     }
     const segment = sample.segments[at];
-    if (segment) found[segment][block === "answer" ? "answer" : "text"].push(at);
+    if (!segment) return;
+    const round = segment === "first" ? 0 : Math.max(0, (sample.rounds?.[at] ?? 1) - 1);
+    found[segment][round]?.[block === "answer" ? "answer" : "text"].push(at);
   });
   return found;
 }

@@ -3,6 +3,9 @@
  * development server, for screenshots and for looking at states that are hard to reach; not part of the build.
  */
 import { createRoot } from "react-dom/client";
+import { parseResponse, tokenRounds, tokenSegments } from "../../srpo/format";
+import { PAPER_FORM, writeReflection } from "../../srpo/reflectionForm";
+import { countWords, scoreResponse } from "../../srpo/score";
 import { defaultSettings, type GroupRecord, type SampleRecord, type SettingsPatch } from "../../worker/protocol";
 import { PlaygroundContext } from "../state/hooks";
 import { createPlayground, type PlaygroundController } from "../state/playgroundController";
@@ -102,6 +105,41 @@ function malformed(record: GroupRecord): GroupRecord {
       entropies: words.map(() => 0.5),
       finished: closed,
       score: score(text, record.problem.answer, defaultSettings.reward),
+    };
+  });
+}
+
+/** Two rounds of reflection by a trigger, in every second row with a third answer. */
+const ROUNDS = { ...PAPER_FORM, kind: "trigger", rounds: 2 } as const;
+
+function rounds(record: GroupRecord): GroupRecord {
+  return withSamples(record, (sample, row) => {
+    const { firstSolution, refinedSolution } = parseResponse(sample.text);
+    if (firstSolution === null || refinedSolution === null) return sample;
+    const { answer } = record.problem;
+    const solution = (think: string, said: string): string => `<think> ${think} </think> <answer> ${said} </answer>`;
+    const first = [solution(firstSolution.think, firstSolution.answer)];
+    const second = [
+      writeReflection("A is 4 not 3 ; C is 5", ROUNDS),
+      solution(refinedSolution.think, refinedSolution.answer),
+    ];
+    const third = [
+      writeReflection("A is 4 ; C is 5 ; steps hold", ROUNDS),
+      solution(refinedSolution.think, row % 4 === 0 ? answer : "9"),
+    ];
+    const text = [...first, ...second, ...(row % 2 === 0 ? third : [])].join(" ");
+    const tokens = [...text.split(" "), "<|im_end|>"];
+    const { parsed: _parsed, ...scored } = scoreResponse(text, answer, defaultSettings.reward, countWords, ROUNDS);
+    return {
+      text,
+      tokens,
+      tokenIds: tokens.map((_, at) => at),
+      logprobs: tokens.map((_, at) => (at % 7 === 0 ? -0.9 : -0.05)),
+      entropies: tokens.map(() => 0.3),
+      segments: tokenSegments(text, tokens, ROUNDS),
+      rounds: tokenRounds(text, tokens, ROUNDS),
+      finished: true,
+      score: scored,
     };
   });
 }
@@ -220,6 +258,26 @@ const SCENES: Readonly<Record<string, Scene>> = {
   flat: { script: { stage: "grpo", step: 37 }, play: (_, client) => only(client, flat(fixture(5, 0.95))) },
   long: { script: { stage: "grpo", step: 37 }, play: (_, client) => only(client, long(fixture(8, 0.4))) },
   malformed: { script: { stage: "grpo", step: 37 }, play: (_, client) => only(client, malformed(fixture(8, 0.4))) },
+  rounds: {
+    script: { stage: "grpo", step: 37 },
+    play: (playground, client) => {
+      only(client, rounds(fixture(8, 0.4)));
+      playground.live.run.change((state) => ({ ...state, wanted: { ...state.wanted, reflectionForm: ROUNDS } }));
+      setTimeout(() => document.querySelectorAll<HTMLElement>(".row-toggle")[4]?.click(), 200);
+      setTimeout(() => document.querySelector<HTMLElement>(".more summary")?.click(), 300);
+    },
+  },
+  adaptive: {
+    script: { stage: "grpo", step: 37 },
+    play: (playground, client) => {
+      const rule = { window: 20, strength: 0.5, bound: 2 };
+      const factors = { kept: 0.66, fixed: 1.51 };
+      const reward = { ...defaultSettings.reward, adaptiveTiers: { ...rule, factors } };
+      const paid = group({ seed: 8, skill: 0.4, groupSize: 8, phase: "update", reward });
+      client.emit({ type: "phase", phase: "update", step: 37, groups: [{ ...paid, tierFactors: factors }] });
+      playground.configure({ reward: { adaptiveTiers: rule } });
+    },
+  },
   failed: {
     script: { stage: "grpo", step: 37 },
     play: (_, client) =>

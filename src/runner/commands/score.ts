@@ -68,11 +68,11 @@ export const scoreCommand: RunnerCommand = {
     const cases = parseLines(path, await readInput(path), caseSchema);
     const reward = args.optional("reward") === null ? null : await RewardFile.open(args.text("reward"));
     const settings = reward?.addTo(settingsOf(args)) ?? settingsOf(args);
-    const config = { ...settings.reward, variant };
+    const scoring = { reward: { ...settings.reward, variant }, reflectionForm: settings.reflectionForm };
     const count = tokens === "words" ? countWords : await policyCounter(args.optional("policy"));
     let failed = 0;
     for (const { id, response, answer, ...rule } of cases) {
-      const score = scoreSample(response, { answer, ...answerRuleOf(rule) }, config, count, reward?.scorer);
+      const score = scoreSample(response, { answer, ...answerRuleOf(rule) }, scoring, count, reward?.scorer);
       if ("error" in score) failed++;
       const scored = "error" in score ? { error: score.error } : record(score.terms, variant);
       process.stdout.write(`${JSON.stringify({ id, ...scored })}\n`);

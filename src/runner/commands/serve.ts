@@ -108,7 +108,7 @@ export const serveCommand: RunnerCommand = {
         run: HOST_RUN,
         type: "open",
         source: { kind: "files", files: [] },
-        settings: reward?.addTo(settings) ?? settings,
+        settings: { ...(reward?.addTo(settings) ?? settings), reflectionForm: plan.reflectionForm },
         backend,
         resume,
       });
@@ -174,7 +174,7 @@ async function requestOf(args: Arguments): Promise<Request> {
     settings,
     rewardFile: args.optional("reward") ?? config.rewardFile,
     requested: {
-      plan: planOf({ ...config, policy: policy ?? config.policy }),
+      plan: planOf({ ...config, policy: policy ?? config.policy, reflectionForm: settings.reflectionForm }),
       fixed: { ...fixedKeys(config, given), ...(policy === null ? {} : { policy }) },
     },
   };

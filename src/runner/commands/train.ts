@@ -97,7 +97,7 @@ async function trainIn(out: string, { config, given }: Request, args: Arguments)
   const named = ["stage", "recipe"].filter((flag) => args.given(flag) !== null);
   const said = { ...given, ...Object.fromEntries(named.map((flag) => [flag === "stage" ? "stages" : flag, true])) };
   if (stored !== null) refuseOther(stored, fixedKeys(config, said), out);
-  const wanted = stored ?? planOf(config);
+  const wanted = stored ?? planOf({ ...config, reflectionForm: config.settings.reflectionForm });
   const { source, digest } = await resolveSource(wanted);
   if (stored !== null) refuseOtherData(stored, digest, out);
   const reward = await resolveReward(stored, config.rewardFile, out);
@@ -111,7 +111,8 @@ async function trainIn(out: string, { config, given }: Request, args: Arguments)
   );
   const workers = args.integer("workers", 1);
   const parallel = await openWorkers(opened.policy, workers, config.settings.freezeVision ? "language" : "all");
-  const session = new Session(opened.policy, withOwnTerms(config.settings), {
+  const settings = { ...config.settings, reflectionForm: plan.reflectionForm };
+  const session = new Session(opened.policy, withOwnTerms(settings), {
     parallel,
     source,
     ...(reward ? { scorer: reward.scorer } : {}),

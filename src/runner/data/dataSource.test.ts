@@ -60,11 +60,7 @@ test("a record may require a kind of answer and allow a tolerance; both reach th
   const right = async (id: string, answer: string): Promise<boolean | undefined> => {
     const problem = problemRecord(await source.problemOf(id));
     const text = `<think> t </think> <answer> ${answer} </answer>`;
-    const [scored] = scoreGroups(
-      [{ problem, samples: [sampled(text)] }],
-      defaultSettings.reward,
-      (words) => words.length,
-    );
+    const [scored] = scoreGroups([{ problem, samples: [sampled(text)] }], defaultSettings, (words) => words.length);
     const score = scored?.samples[0]?.score;
     return score && "firstRight" in score ? score.firstRight : undefined;
   };

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { PAPER_FORM, type ReflectionForm } from "../../srpo/reflectionForm";
 import type { Picture } from "../../tasks/problem";
 import { combineSeeds } from "../../tasks/random";
 import type { ProblemSource } from "../../training/problemSource";
@@ -16,7 +17,7 @@ import { InputError } from "../files/inputError";
 import { answerRuleOf } from "./answerRules";
 import { type DataRecords, openDataRecords } from "./dataRecords";
 import { decodePicture } from "./pictures";
-import { readPrompt } from "./prompts";
+import { readPrompt, responseInstruction } from "./prompts";
 
 /** The files of a run's data. */
 export interface DataOptions {
@@ -29,6 +30,8 @@ export interface DataOptions {
   readonly instruction: string | null;
   /** Reflection data for the SFT stage. */
   readonly reflections: string | null;
+  /** The form of reflection that our own instruction asks for; by default the paper's. */
+  readonly reflectionForm?: ReflectionForm;
 }
 
 /** Each stage has its own order, so they do not start with the same records. */
@@ -54,7 +57,7 @@ export interface OpenedSource {
 export async function openDataSource(options: DataOptions): Promise<OpenedSource> {
   const train = await openDataRecords(options.train, options.images);
   const heldOut = options.heldOut === null ? null : await openDataRecords(options.heldOut, options.images);
-  const instruction = await readPrompt("response-format", options.instruction);
+  const instruction = await readInstruction(options);
   const index = new Map(train.records.map(({ id }, at) => [id, at]));
   const reflections =
     options.reflections === null ? null : await readReflections(options.reflections, index, train.path);
@@ -111,6 +114,12 @@ export async function openDataSource(options: DataOptions): Promise<OpenedSource
       .update(JSON.stringify([train.records, instruction, reflections]))
       .digest("hex"),
   };
+}
+
+/** The user's own instruction as it is, else ours for the run's form of reflection. */
+async function readInstruction({ instruction, reflectionForm = PAPER_FORM }: DataOptions): Promise<string> {
+  if (instruction !== null) return readPrompt("response-format", instruction);
+  return responseInstruction(await readPrompt("response-format"), reflectionForm);
 }
 
 /** The problem of one record, its images decoded. */

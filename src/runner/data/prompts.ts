@@ -1,6 +1,7 @@
 /** Prompts: the files in src/runner/prompts, or the user's own, with {{names}} filled in. */
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { type ReflectionForm, writeReflection } from "../../srpo/reflectionForm";
 import { InputError } from "../files/inputError";
 
 export type PromptName = "response-format" | "first-solution" | "correction" | "simplification";
@@ -34,4 +35,20 @@ export function fillPrompt(prompt: string, values: Readonly<Record<string, strin
   if (unused !== undefined)
     throw new InputError(`prompt: the placeholder {{${unused}}} is missing; the teacher needs its value`);
   return filled;
+}
+
+const ROUND_WORDS = ["", "", "twice", "three times", "four times"] as const;
+
+/** Our instruction below a question, for a form of reflection; the tag pair gives the prompt's own text. */
+export function responseInstruction(prompt: string, form: ReflectionForm): string {
+  const said = "what in the reasoning above is wrong, missing or longer than it need be, checked against the picture";
+  return fillPrompt(prompt, {
+    reflection: writeReflection(said, form),
+    blocks: form.kind === "tags" ? "with exactly these five blocks" : "with exactly these blocks and words",
+    rounds:
+      form.rounds === 1
+        ? ""
+        : `The last three parts, the reflection and what follows it, may stand up to ${ROUND_WORDS[form.rounds]}, ` +
+          "each on the answer before it.",
+  }).trim();
 }

@@ -64,6 +64,7 @@ const COLUMNS: readonly Column[] = [
   flag("first_right", (score) => score.firstRight),
   flag("refined_right", (score) => score.refinedRight),
   text("transition", ({ score }) => score?.transition ?? null),
+  text("transitions", ({ score }) => score?.rounds?.map(({ transition }) => transition).join(" ") ?? null),
   term("format", ({ terms }) => terms.format),
   term("accuracy", ({ terms }) => terms.accuracy),
   term("effectiveness", ({ terms }) => terms.effectiveness),

@@ -3,6 +3,7 @@ import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import type { LoadOptions } from "../../policy/policy";
 import { type ProblemSource, taskSource } from "../../training/problemSource";
 import type { Settings } from "../../training/settings";
+import { settingsOf } from "../arguments/settingsArguments";
 import { type Arguments, UsageError } from "../arguments/usage";
 import { openDataSource } from "../data/dataSource";
 import { InputError } from "../files/inputError";
@@ -49,7 +50,8 @@ export interface ResolvedSource {
 export async function resolveSource({
   data: { train, maxPixels: _size, ...data },
   stages,
-}: Pick<RunPlan, "data" | "stages">): Promise<ResolvedSource> {
+  reflectionForm,
+}: Pick<RunPlan, "data" | "stages" | "reflectionForm">): Promise<ResolvedSource> {
   if (train === null) {
     const named = Object.entries(data).find(([, path]) => path !== null);
     if (named !== undefined) throw new InputError(`data.${named[0]} is set but data.train is not: set both or neither`);
@@ -59,7 +61,7 @@ export async function resolveSource({
     throw new InputError(
       'data.reflections is required for the stage sft: make the file with srpo reflect, or set stages to ["grpo"]',
     );
-  return openDataSource({ train, ...data });
+  return openDataSource({ train, ...data, reflectionForm });
 }
 
 /** A resumed run keeps its original data. @throws InputError when the texts have changed */
@@ -89,6 +91,7 @@ export async function sourceFromFlags(
     images: args.optional("images"),
     instruction: args.optional("instruction"),
     reflections: null,
+    reflectionForm: settingsOf(args).reflectionForm,
   });
   return { source, size };
 }

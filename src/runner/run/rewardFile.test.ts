@@ -39,7 +39,7 @@ describe("values of a reward file", () => {
       { name: "long", expression: "file.long", weight: 1 },
     ]);
     // Seven words; the right answer gives 0.5 by itself.
-    const score = scoreSample(text, "8", settings.reward, countWords, reward.scorer);
+    const score = scoreSample(text, "8", settings, countWords, reward.scorer);
     expect(score).toMatchObject({ terms: { custom: { half: 0.5, long: 0.07 } }, facts: { measured: { half: 1 } } });
   });
 
@@ -54,7 +54,7 @@ describe("values of a reward file", () => {
     ["does not end", "() => { for (;;); }", /threw TimeLimitError: took longer than 1000 ms/],
   ])("a term that %s makes an error of the row, never 0", async (_, term, message) => {
     const reward = await file(`export default { name: "own", term: ${term} };`);
-    const score = scoreSample(text, "8", reward.addTo(defaultSettings).reward, countWords, reward.scorer);
+    const score = scoreSample(text, "8", reward.addTo(defaultSettings), countWords, reward.scorer);
     expect(score).toMatchObject({ error: expect.stringMatching(/^reward term "own": /) });
     expect(score).toMatchObject({ error: expect.stringMatching(message) });
   });

@@ -87,7 +87,8 @@ export class RewardFile {
   /** Scores as the method does, with the file's values among the facts. */
   get scorer(): Scorer {
     const measure = this.measure;
-    return (text, answer, config, countTokens) => scoreResponse(text, answer, config, countTokens, undefined, measure);
+    return (text, answer, config, countTokens, form) =>
+      scoreResponse(text, answer, config, countTokens, form, undefined, measure);
   }
 
   /** The values of all terms for one response. */

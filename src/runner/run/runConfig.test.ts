@@ -50,6 +50,21 @@ test("what is given is taken, what is not keeps its default", async () => {
   expect(given).toEqual({ stages: ["grpo"], lora: { rank: 4 }, settings: { grpo: { beta: 0.1 } } });
 });
 
+test("a section that is off by default may be given in part", async () => {
+  const reward = { adaptiveTiers: { window: 5 } };
+  const { config } = await readRunFile(await fileOf({ settings: { reward } }));
+  expect(config.settings.reward.adaptiveTiers).toEqual({ window: 5, strength: 0.5, bound: 2 });
+  await expect(readRunFile(await fileOf({ settings: { reward: { adaptiveTiers: { widow: 5 } } } }))).rejects.toThrow(
+    /settings.reward.adaptiveTiers: Unrecognized key: "widow"/,
+  );
+  await expect(readRunFile(await fileOf({ settings: { reward: { ...reward, variant: "official" } } }))).rejects.toThrow(
+    /settings.reward.adaptiveTiers: scales/,
+  );
+  expect(
+    ["", ".window", ".strength", ".bound"].map((key) => explanationOf(`settings.reward.adaptiveTiers${key}`)),
+  ).toHaveLength(4);
+});
+
 describe("a file that cannot be used is refused, saying where and what", () => {
   test.each<[string, unknown, RegExp]>([
     [

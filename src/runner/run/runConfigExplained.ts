@@ -4,6 +4,7 @@
 import { ADVANTAGE_ESTIMATORS } from "../../srpo/advantageEstimators";
 import { AGGREGATIONS } from "../../srpo/aggregation";
 import { RECIPES } from "../../srpo/recipe";
+import { MAX_ROUNDS } from "../../srpo/reflectionForm";
 import { SURROGATE_KINDS } from "../../srpo/surrogate";
 import { KL_ESTIMATORS, TRAINERS } from "../../srpo/types";
 import type { RunConfig } from "./runConfig";
@@ -73,6 +74,13 @@ export const EXPLAINED: Explained<RunConfig> = {
     microBatchRows: "Responses per micro-batch; affects memory and the order in which floats are summed, nothing else.",
     maxGradNorm: "Maximum norm of the gradient; a larger gradient is scaled down.",
     freezeVision: "Freeze the vision tower and compute its features once.",
+    reflectionForm: {
+      "": "Form in which responses reflect; fixed when a run starts.",
+      kind: "tags: a pair of tags around the reflection. trigger: words that begin it, up to the next <think>.",
+      tag: "tags: name of the pair.",
+      trigger: "trigger: the words that begin a reflection; the policy's tokenizer must have them.",
+      rounds: `Maximum number of reflections in a response, 1 to ${MAX_ROUNDS}; the reward pays for the last one.`,
+    },
     rollout: {
       "": "How responses are sampled.",
       slots:
@@ -96,6 +104,17 @@ export const EXPLAINED: Explained<RunConfig> = {
         spoilt: "Right before, wrong after.",
       },
       effectivenessWeight: "Factor on the four values above; 0 turns them off.",
+      adaptiveTiers: {
+        "": "Tiers of kept and fixed that follow the policy: the rarer a transition, the more it pays. null: off.",
+        window: "GRPO steps whose transitions are counted.",
+        strength: "Exponent of (1/4 / share); 0 leaves the tiers as they are.",
+        bound: "Largest factor on a tier, and the reciprocal of the smallest.",
+        factors: {
+          "": "Set by each step for itself; leave it out.",
+          kept: "Factor on kept.",
+          fixed: "Factor on fixed.",
+        },
+      },
       reflectionFormatWeight: "Reward of one non-empty reflection between the two answers.",
       lengthWeight: "Factor on the length term, which favours a total length near the target.",
       lengthShape: "Shape of the length term around the target: gaussian or laplace.",
@@ -157,7 +176,7 @@ export const EXPLAINED: Explained<RunConfig> = {
       rethinking: {
         "": "Forced rethinking: continue some responses after a trigger and train on the right ones. null: none.",
         fraction: "Share of the finished responses that are continued.",
-        trigger: "Text after the first solution; null: the tag that opens a reflection.",
+        trigger: "Text after the first solution; null: what opens a reflection in the run's form.",
         perGroup: "Right continuations of one group that are kept at most.",
         maxTokens: "Maximum tokens of a continuation.",
         weight: "Factor on the negative log-likelihood of the kept ones.",

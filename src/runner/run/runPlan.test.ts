@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { PAPER_FORM } from "../../srpo/reflectionForm";
 import { defaultRunConfig, runConfigSchema } from "./runConfig";
 import { RunLock } from "./runLock";
 import { fixedKeys, planOf, readPlan, refuseOther, writePlan } from "./runPlan";
@@ -15,7 +16,14 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 test("a plan is found as it was written; an older one has the values that its run had", async () => {
   expect(await readPlan(folder)).toBeNull();
-  const plan = planOf({ ...defaultRunConfig, policy: "policies/own", packing: "int4", dataDigest: "d" });
+  const reflectionForm = { ...PAPER_FORM, rounds: 2 };
+  const plan = planOf({
+    ...defaultRunConfig,
+    policy: "policies/own",
+    packing: "int4",
+    dataDigest: "d",
+    reflectionForm,
+  });
   await writePlan(folder, plan);
   expect(await readPlan(folder)).toEqual(plan);
   await writeFile(
@@ -28,6 +36,7 @@ test("a plan is found as it was written; an older one has the values that its ru
     lora: { rank: 0, adapter: null },
     data: { train: null },
     dataDigest: null,
+    reflectionForm: PAPER_FORM,
     logs: { tensorboard: false, completions: false },
   });
   for (const text of ["{}", "{", '{"stages": ["grpo", "sft"], "saveEvery": 1, "policy": "p"}']) {

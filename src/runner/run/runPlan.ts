@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { RECIPE_NAMES } from "../../srpo/recipe";
+import { reflectionFormSchema } from "../../training/reflectionForm";
 import { UsageError } from "../arguments/usage";
 import { readIfThere, writeAtomically } from "../files/atomicWrite";
 import { InputError } from "../files/inputError";
@@ -41,6 +42,8 @@ const planSchema = z.object({
     .object({ file: z.string().min(1), sha256: z.string() })
     .nullable()
     .default(null),
+  /** The settings' form of reflection: the instruction below a data set's questions describes it. */
+  reflectionForm: reflectionFormSchema.prefault({}),
   logs: logsSchema.prefault({ tensorboard: false, completions: false }),
 });
 

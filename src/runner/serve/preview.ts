@@ -55,7 +55,7 @@ function previewGroups(groups: readonly GroupRecord[], observedGroup: number): r
 }
 
 function previewSample(sample: SampleRecord, shown: number): SampleRecord {
-  const { tokens, tokenIds, logprobs, entropies, segments, logprobsAfter } = sample;
+  const { tokens, tokenIds, logprobs, entropies, segments, rounds, logprobsAfter } = sample;
   if (tokens.length <= shown) return sample;
   return {
     ...sample,
@@ -64,6 +64,7 @@ function previewSample(sample: SampleRecord, shown: number): SampleRecord {
     logprobs: logprobs.slice(0, shown),
     entropies: entropies.slice(0, shown),
     segments: segments.slice(0, shown),
+    ...(rounds === undefined ? {} : { rounds: rounds.slice(0, shown) }),
     ...(logprobsAfter ? { logprobsAfter: logprobsAfter.slice(0, shown) } : {}),
     whole: {
       tokens: tokens.length,

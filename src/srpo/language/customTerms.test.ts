@@ -51,13 +51,17 @@ describe("terms of one's own", () => {
 
   test("values of a reward file are facts like the others", () => {
     const config = withTerms({ name: "half", expression: "file.half", weight: 2 });
-    const measured = scoreResponse(text, "8", config, undefined, undefined, ({ base }) => ({ half: base / 28 }));
+    const measured = scoreResponse(text, "8", config, undefined, undefined, undefined, ({ base }) => ({
+      half: base / 28,
+    }));
     expect(measured.terms.custom).toEqual({ half: 1 });
     expect(rewardTerms(measured.facts, withTerms({ name: "less", expression: "file.half", weight: 1 })).custom).toEqual(
       { less: 0.5 },
     );
     const failed = (): unknown =>
-      scoreResponse(text, "8", config, undefined, undefined, () => ({ half: { error: "it threw: no luck" } }));
+      scoreResponse(text, "8", config, undefined, undefined, undefined, () => ({
+        half: { error: "it threw: no luck" },
+      }));
     expect(failed).toThrow('reward term "half": it threw: no luck');
   });
 });
