@@ -4,7 +4,7 @@
  */
 import type { Explanation } from "./explanation";
 import { formatFactor, formatNumber } from "./notation";
-import type { RatioLevel } from "./recipe";
+import type { RatioLevel } from "./recipes/record";
 import { type Surrogate, surrogateLoss } from "./surrogate";
 
 type Of<Kind extends Surrogate["kind"]> = Extract<Surrogate, { kind: Kind }>;

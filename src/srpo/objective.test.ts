@@ -14,7 +14,14 @@ import {
 } from "./golden/objectives";
 import { recipeVectors } from "./golden/recipeVectors";
 import { type LossVector, vectors } from "./golden/vectors";
-import { evaluateObjective, type ObjectiveMetrics, type ObjectiveRow, type ObjectiveSettings } from "./objective";
+import {
+  evaluateObjective,
+  type ObjectiveMetrics,
+  type ObjectiveRow,
+  type ObjectiveSettings,
+  objectiveOf,
+} from "./objective";
+import { type PolicyGradientSettings, RECIPES } from "./recipe";
 
 const rows = goldenRows;
 
@@ -190,6 +197,16 @@ describe("edge cases", () => {
     const dualled = evaluateObjective(rows, { ...base, surrogate: dual });
     expect(clamped.loss).toBe(dualled.loss);
     expect(clamped.gradient).toEqual(dualled.gradient);
+  });
+
+  it("settings take a bound from the preset, replace it, or switch it off", () => {
+    const bounds = (changes: Partial<PolicyGradientSettings>) =>
+      objectiveOf({ ...RECIPES.grpo.settings.grpo, ...changes }, 104).surrogate;
+    expect(bounds({ preset: "verl" })).toMatchObject({ dualClip: 3, ratioMax: null });
+    expect(bounds({ preset: "verl", dualClip: 10 })).toMatchObject({ dualClip: 10 });
+    expect(bounds({ preset: "verl", dualClip: "none" })).toMatchObject({ dualClip: null });
+    expect(bounds({ preset: "srpo" })).toMatchObject({ dualClip: null, ratioMax: 3 });
+    expect(bounds({ preset: "srpo", ratioMax: "none" })).toMatchObject({ ratioMax: null });
   });
 
   it("an empty row counts as a sequence and changes no other row's gradient but by that count", () => {

@@ -12,7 +12,7 @@
  */
 import { type Aggregation, rowWeights } from "./aggregation";
 import { estimateKl } from "./kl";
-import type { PolicyGradientSettings, RatioLevel } from "./recipe";
+import type { Bound, PolicyGradientSettings, RatioLevel } from "./recipes/record";
 import { type Surrogate, surrogateLoss, type TokenLoss } from "./surrogate";
 import { TRAINER_NUMERICS } from "./trainers";
 import type { KlEstimator, Trainer } from "./types";
@@ -54,8 +54,8 @@ export function surrogateOf(settings: PolicyGradientSettings): Surrogate {
         kind: "clip",
         clipLow,
         clipHigh,
-        ratioMax: settings.ratioMax ?? ratioMax,
-        dualClip: settings.dualClip ?? dualClip,
+        ratioMax: boundOf(settings.ratioMax, ratioMax),
+        dualClip: boundOf(settings.dualClip, dualClip),
       };
     case "cispo":
       return { kind: "cispo", ratioLow: cispoLow, ratioHigh: cispoHigh };
@@ -64,6 +64,11 @@ export function surrogateOf(settings: PolicyGradientSettings): Surrogate {
     default:
       return settings.surrogate satisfies never;
   }
+}
+
+/** A bound of the settings: its own number, none, or the preset's. */
+function boundOf(bound: Bound, preset: number | null): number | null {
+  return bound === "none" ? null : (bound ?? preset);
 }
 
 /** One response. Arrays may be longer than `length` (padding): what lies beyond is never read. */

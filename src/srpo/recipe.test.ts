@@ -10,10 +10,19 @@ const fixed =
 
 describe("recipes", () => {
   it.each(Object.values(RECIPES))("$name names a source for every setting", ({ settings, sources }) => {
-    expect(Object.keys(sources).sort()).toEqual(Object.keys(settings).sort());
+    expect(Object.keys(sources).sort()).toEqual(["coldStart", ...Object.keys(settings)].sort());
     expect(Object.keys(sources.grpo).sort()).toEqual(Object.keys(settings.grpo).sort());
-    for (const source of [sources.reward, sources.temperature, ...Object.values(sources.grpo)])
-      expect(source).not.toBe("");
+    const { grpo, ...others } = sources;
+    for (const source of [...Object.values(others), ...Object.values(grpo)]) expect(source.length).toBeGreaterThan(3);
+  });
+
+  it("are under their own names, each with a title and a sentence of its own", () => {
+    expect(Object.keys(RECIPES)).toEqual(RECIPE_NAMES);
+    for (const name of RECIPE_NAMES) expect(RECIPES[name].name).toBe(name);
+    const all = Object.values(RECIPES);
+    expect(new Set(all.map(({ title }) => title)).size).toBe(all.length);
+    expect(new Set(all.map(({ summary }) => summary)).size).toBe(all.length);
+    for (const { summary } of all) expect(summary).toMatch(/^[A-Z].*\.$/);
   });
 
   it("SRPO pays for fixing an answer, GRPO does not", () => {
@@ -36,7 +45,27 @@ describe("the nano policy", () => {
   it.each(RECIPE_NAMES)("%s: departs only where the record says why", (name) => {
     const { settings, nano } = RECIPES[name];
     expect(nanoSettings(RECIPES[name]).grpo).toEqual({ ...settings.grpo, ...nano.grpo });
+    expect(Object.keys(nano.whys)).toEqual(Object.keys(nano.grpo));
+    for (const key of Object.keys(nano.grpo) as (keyof typeof nano.grpo)[])
+      expect(nano.grpo[key], key).not.toEqual(settings.grpo[key]);
+    for (const why of Object.values(nano.whys)) expect(nano.why).toContain(why);
     expect(nano.why === "").toBe(Object.keys(nano.grpo).length === 0);
+  });
+
+  it.each(RECIPE_NAMES.filter((name) => name !== "srpo"))(
+    "%s: makes several updates a rollout exactly where its source does",
+    (name) => {
+      const { grpo } = RECIPES[name].settings;
+      const here = nanoSettings(RECIPES[name]).grpo;
+      expect(here.updatesPerRollout > 1).toBe(grpo.updatesPerRollout > 1);
+      expect(here.epochs).toBe(grpo.epochs);
+    },
+  );
+
+  it("SRPO's stays on-policy, and says so", () => {
+    expect(RECIPES.srpo.settings.grpo.updatesPerRollout).toBe(8);
+    expect(nanoSettings(RECIPES.srpo).grpo.updatesPerRollout).toBe(1);
+    expect(RECIPES.srpo.nano.whys.updatesPerRollout).toMatch(/on-policy/);
   });
 });
 

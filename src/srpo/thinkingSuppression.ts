@@ -4,7 +4,7 @@
  * optimiser's moments and counters go on from stage to stage. A stage also has its own KL weight, as MM-Eureka's second
  * stage does.
  */
-import type { RecipeStage } from "./recipe";
+import type { RecipeStage } from "./recipes/record";
 
 export interface StageAt {
   /** 0-based. */

@@ -88,6 +88,13 @@ function filterMessage(input: unknown): string {
     : 'expected two mean accuracies between 0 and 1 such as [0.1, 0.9], "mixed", or null';
 }
 
+/** A bound that the preset has too: a number, "none", or null for the preset's. */
+function boundSchema(number: z.ZodNumber, range: string) {
+  return z
+    .union([number, z.literal("none")], { error: `expected a number ${range}, "none", or null for the preset's` })
+    .nullable();
+}
+
 const replaySchema = z.strictObject({
   episode: z.int().min(1).max(10_000),
   alpha: z.number().min(0).max(10),
@@ -126,10 +133,10 @@ export const grpoSchema = z
     ratioLevel: z.enum(RATIO_LEVELS).default(defaults.grpo.ratioLevel),
     clipLow: z.number().positive().default(defaults.grpo.clipLow),
     clipHigh: z.number().positive().default(defaults.grpo.clipHigh),
-    /** Ratio clamp before the clip; null: the preset's. */
-    ratioMax: z.number().positive().nullable().default(defaults.grpo.ratioMax),
-    /** Dual clip; null: the preset's. */
-    dualClip: z.number().gt(1).nullable().default(defaults.grpo.dualClip),
+    /** Ratio clamp before the clip; "none": off; null: the preset's. */
+    ratioMax: boundSchema(z.number().positive(), "above 0").default(defaults.grpo.ratioMax),
+    /** Dual clip; "none": off; null: the preset's. */
+    dualClip: boundSchema(z.number().gt(1), "above 1").default(defaults.grpo.dualClip),
     cispoLow: z.number().min(0).default(defaults.grpo.cispoLow),
     cispoHigh: z.number().positive().default(defaults.grpo.cispoHigh),
     tauPositive: z.number().min(0.01).max(100).default(defaults.grpo.tauPositive),

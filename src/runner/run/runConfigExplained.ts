@@ -146,8 +146,9 @@ export const EXPLAINED: Explained<RunConfig> = {
       ratioLevel: "Probability ratio per token, or per sequence (GSPO): token, sequence.",
       clipLow: "clip: clip range of the probability ratio below 1.",
       clipHigh: "clip: clip range of the probability ratio above 1.",
-      ratioMax: "clip: upper clamp of the ratio, before clipping; null: as in the preset.",
-      dualClip: "clip: the loss of a negative advantage is at most this multiple of it; null: as in the preset.",
+      ratioMax: 'clip: upper clamp of the ratio, before clipping; "none": off; null: as in the preset.',
+      dualClip:
+        'clip: the loss of a negative advantage is at most this multiple of it; "none": off; null: as in the preset.',
       cispoLow: "cispo: lower bound of the ratio.",
       cispoHigh: "cispo: upper bound of the ratio.",
       tauPositive: "sapo: temperature of the gate for positive advantages.",

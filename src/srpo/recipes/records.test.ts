@@ -1,0 +1,185 @@
+/**
+ * The records against their sources. Values are typed in from papers, released scripts and trainers' code, not read
+ * from the records: group size, advantage, clip and its level, KL weight and place, aggregation, filter, updates.
+ */
+import { describe, expect, it, test } from "vitest";
+import { evaluateObjective, objectiveOf } from "../objective";
+import { RECIPES, type RecipeName } from "../recipe";
+
+const band = [0.1, 0.9];
+const FULL_SIZE: Readonly<Record<RecipeName, object>> = {
+  srpo: {
+    preset: "srpo",
+    groupSize: 8,
+    advantage: "group",
+    ratioLevel: "token",
+    clipLow: 0.2,
+    clipHigh: 0.2,
+    beta: 0,
+    aggregation: "seq-mean-token-mean",
+    onlineFilter: band,
+    updatesPerRollout: 8,
+  },
+  grpo: {
+    groupSize: 64,
+    advantage: "group",
+    ratioLevel: "token",
+    clipLow: 0.2,
+    clipHigh: 0.2,
+    beta: 0.04,
+    klEstimator: "k3",
+    klPlacement: "loss",
+    aggregation: "seq-mean-token-mean",
+    updatesPerRollout: 1,
+  },
+  "deepseek-r1": {
+    groupSize: 16,
+    advantage: "group",
+    clipLow: 10,
+    clipHigh: 10,
+    beta: 0.001,
+    klPlacement: "loss",
+    aggregation: "seq-mean-token-mean",
+    updatesPerRollout: 8192 / 512,
+  },
+  "dr-grpo": {
+    groupSize: 8,
+    advantage: "centred",
+    clipLow: 0.2,
+    clipHigh: 0.2,
+    beta: 0,
+    aggregation: "seq-mean-token-sum-norm",
+    onlineFilter: null,
+    updatesPerRollout: (128 * 8) / 128,
+  },
+  gspo: {
+    groupSize: 16,
+    advantage: "group",
+    ratioLevel: "sequence",
+    clipLow: 3e-4,
+    clipHigh: 4e-4,
+    beta: 0,
+    aggregation: "seq-mean-token-mean",
+    updatesPerRollout: 4,
+  },
+  cispo: {
+    groupSize: 16,
+    advantage: "group",
+    surrogate: "cispo",
+    cispoLow: 0,
+    cispoHigh: 5,
+    beta: 0,
+    aggregation: "token-mean",
+    onlineFilter: "mixed",
+    updatesPerRollout: 16,
+  },
+  sapo: {
+    groupSize: 16,
+    advantage: "group",
+    surrogate: "sapo",
+    tauPositive: 1,
+    tauNegative: 1.05,
+    beta: 0,
+    aggregation: "seq-mean-token-mean",
+    updatesPerRollout: 4,
+  },
+  rloo: {
+    groupSize: 4,
+    advantage: "leave-one-out",
+    beta: 0.03,
+    klEstimator: "k1",
+    klPlacement: "reward",
+    aggregation: "seq-mean-token-sum",
+    updatesPerRollout: 1,
+    epochs: 1,
+  },
+  "reinforce-plus-plus-baseline": {
+    preset: "openrlhf",
+    groupSize: 8,
+    advantage: "whitened",
+    clipLow: 0.2,
+    clipHigh: 0.2,
+    beta: 0.01,
+    klEstimator: "k1",
+    klPlacement: "reward",
+    aggregation: "token-mean",
+    updatesPerRollout: (128 * 8) / 1024,
+  },
+  gdpo: {
+    preset: "verl",
+    groupSize: 4,
+    advantage: "gdpo",
+    clipLow: 0.2,
+    clipHigh: 0.2,
+    beta: 0,
+    dualClip: "none",
+    aggregation: "token-mean",
+    updatesPerRollout: 512 / 128,
+  },
+  "mm-eureka": {
+    preset: "openrlhf",
+    groupSize: 8,
+    advantage: "group",
+    clipLow: 0.2,
+    clipHigh: 0.2,
+    ratioMax: 3,
+    beta: 0,
+    aggregation: "seq-mean-token-mean",
+    onlineFilter: band,
+    updatesPerRollout: (128 * 8) / 128,
+  },
+};
+
+test.each(Object.entries(FULL_SIZE))("%s", (name, expected) => {
+  expect(RECIPES[name as RecipeName].settings.grpo).toMatchObject(expected);
+  expect(RECIPES[name as RecipeName].settings.temperature).toBe(1);
+});
+
+describe("rewards", () => {
+  it("MM-Eureka: accuracy 1, format 0.5, nothing else", () =>
+    expect(RECIPES["mm-eureka"].settings.reward).toMatchObject({
+      accuracyWeight: 1,
+      formatWeight: 0.5,
+      effectivenessWeight: 0,
+      reflectionFormatWeight: 0,
+      lengthWeight: 0,
+    }));
+  it("Dr. GRPO: 1 for a right answer, nothing else", () =>
+    expect(RECIPES["dr-grpo"].settings.reward).toMatchObject({
+      accuracyWeight: 1,
+      formatWeight: 0,
+      effectivenessWeight: 0,
+      reflectionFormatWeight: 0,
+      lengthWeight: 0,
+    }));
+});
+
+describe("what follows the paper where trainers do otherwise", () => {
+  it("RLOO has neither ratio nor clip: a token's gradient is −A/B, however far the policy has moved", () => {
+    const objective = objectiveOf(RECIPES.rloo.settings.grpo, 104);
+    for (const oldLogp of [-9, -3, -0.5, -0.01])
+      for (const advantage of [1.5, -1.5]) {
+        const row = { length: 2, logp: [-1, -1], oldLogp: [oldLogp, oldLogp], advantage };
+        const { gradient, loss } = evaluateObjective([row, row], objective);
+        expect(gradient).toEqual([
+          [-advantage / 2, -advantage / 2],
+          [-advantage / 2, -advantage / 2],
+        ]);
+        expect(loss).toBeCloseTo(2 * advantage, 12);
+      }
+  });
+
+  it("DeepSeek-R1's clip of 10 leaves a ratio of 8 its whole gradient", () => {
+    const row = { length: 1, logp: [0], oldLogp: [-Math.log(8)], refLogp: [0], advantage: 1 };
+    const slope = (name: RecipeName) =>
+      evaluateObjective([row], objectiveOf(RECIPES[name].settings.grpo, 104)).gradient[0]?.[0];
+    expect(slope("deepseek-r1")).toBeCloseTo(-8, 9);
+    expect(slope("grpo")).toBeCloseTo(0, 9);
+  });
+
+  it("GDPO has no dual clip, though its preset has one", () =>
+    expect(objectiveOf(RECIPES.gdpo.settings.grpo, 104).surrogate).toMatchObject({ dualClip: null }));
+
+  it("SRPO's filter reads first answers, and its source says what the released one reads", () =>
+    expect(RECIPES.srpo.sources.grpo.onlineFilter).toMatch(/first answers.*released filter reads the tiered accuracy/));
+});
