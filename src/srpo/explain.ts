@@ -4,6 +4,7 @@
  */
 
 import { groupAdvantages } from "./advantage";
+import { explainGatedAccuracy, explainOverlong } from "./explainGated";
 import { explainCombinedAccuracy, explainEffectiveness, explainReflectionFormat } from "./explainReflection";
 import type { Explanation } from "./explanation";
 import { type ResponseFacts, transitionsIn } from "./facts";
@@ -11,7 +12,7 @@ import type { GraderName } from "./grader/grader";
 import { termValue } from "./language/customTerms";
 import { withValues } from "./language/withValues";
 import { formatChange, formatFactor, formatNumber, formatSum } from "./notation";
-import { type BuiltInTerm, graderOf, lengthPosition, rewardTerms, VERL_SHARE } from "./reward";
+import { type BuiltInTerm, graderOf, lengthPosition, patternOf, rewardTerms, VERL_SHARE } from "./reward";
 import { TRAINER_NUMERICS } from "./trainers";
 import type { CustomTerm, RewardConfig, RewardTerms, Trainer } from "./types";
 
@@ -31,15 +32,19 @@ export function explainTerm(
     case "format":
       return explainFormat(facts, config, terms);
     case "accuracy":
-      return config.variant === "paper"
-        ? explainAccuracy(facts, config, terms, grader)
-        : explainCombinedAccuracy(facts, config, terms, grader);
+      return config.variant === "gated"
+        ? explainGatedAccuracy(facts, config, terms, grader)
+        : config.variant === "paper"
+          ? explainAccuracy(facts, config, terms, grader)
+          : explainCombinedAccuracy(facts, config, terms, grader);
     case "effectiveness":
       return explainEffectiveness(facts, config, terms, grader);
     case "reflectionFormat":
       return explainReflectionFormat(facts, config, terms);
     case "length":
       return explainLength(facts, config, terms);
+    case "overlong":
+      return explainOverlong(facts, config, terms);
     default:
       return unknownTerm(term);
   }
@@ -69,8 +74,12 @@ export function explainCustomTerm(
 export function explainTotal(terms: RewardTerms, config: RewardConfig): Explanation {
   const { format, accuracy, effectiveness, reflectionFormat, lengthWeighted, total } = terms;
   const note = terms.note === undefined ? "" : ` ${terms.note}`;
-  const names = Object.keys(terms.custom ?? {}).map((name) => ` + ${name}`);
-  const custom = Object.values(terms.custom ?? {});
+  const others: Readonly<Record<string, number>> = {
+    ...(terms.overlong === undefined ? {} : { R_overlong: terms.overlong }),
+    ...terms.custom,
+  };
+  const names = Object.keys(others).map((name) => ` + ${name}`);
+  const custom = Object.values(others);
   const own = names.join("");
   if (config.variant === "paper") {
     return {
@@ -79,6 +88,14 @@ export function explainTotal(terms: RewardTerms, config: RewardConfig): Explanat
         `R = ${formatSum([format, accuracy, effectiveness, reflectionFormat, lengthWeighted, ...custom])} = ` +
         `${formatNumber(total)}`,
       sentence: `All terms together: ${formatNumber(total)}.${note}`,
+    };
+  }
+  if (config.variant === "gated") {
+    return {
+      formula: `R = well formed ? R_format + R_accuracy + I_eff + α·f_len${own} : 0${own}`,
+      substituted:
+        `R = ${formatSum([format, accuracy, effectiveness, lengthWeighted, ...custom])} = ` + formatNumber(total),
+      sentence: `All terms together, and nothing without the format: ${formatNumber(total)}.`,
     };
   }
   if (config.variant === "official") {
@@ -139,7 +156,7 @@ export function explainAdvantage(rewards: readonly (number | null)[], row: numbe
 }
 
 function explainFormat(facts: ResponseFacts, config: RewardConfig, { format }: RewardTerms): Explanation {
-  const strict = config.variant === "paper";
+  const strict = patternOf(config.variant) === "strict";
   const ok = strict ? facts.wellFormed : facts.wellFormedReleased;
   // A solution is two blocks, each further round three.
   const rounds = Math.max(1, transitionsIn(facts, graderOf(config.variant)).length);

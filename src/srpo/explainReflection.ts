@@ -67,7 +67,9 @@ export function explainEffectiveness(
   const tiers = TRANSITIONS.map((t) => `${ARROWS[t]} ${formatChange(tierOf(config, t))}`).join(" · ");
   const weight = config.effectivenessWeight === 1 ? "" : `${formatNumber(config.effectivenessWeight)} · `;
   const formula = `I_eff = ${weight}tier: ${tiers}`;
-  if (config.variant !== "paper")
+  if (config.variant === "gated" && !facts.wellFormed)
+    return { formula, substituted: "I_eff = 0", sentence: "Nothing is rewarded without the format: ±0." };
+  if (config.variant !== "paper" && config.variant !== "gated")
     return {
       formula,
       substituted: "I_eff = 0",

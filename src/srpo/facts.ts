@@ -23,6 +23,8 @@ export interface ResponseFacts {
   /** Tokens of the reflection; of the refined think and answer. */
   readonly reflectionTokens: number;
   readonly refinedTokens: number;
+  /** Tokens of a sampled response, the end token included, and the most that it could have had; absent otherwise. */
+  readonly sampled?: { readonly tokens: number; readonly limit: number };
   /** What terms of one's own read. */
   readonly texts: ResponseTexts;
   /** Values of a reward file's terms by name, or why a term gave none; absent without a file. */

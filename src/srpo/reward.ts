@@ -1,5 +1,5 @@
 /**
- * The reward: R_total = R_task + R_reflection (SRPO, arXiv 2506.01713v3, section 3.3), every term apart, in three
+ * The reward: R_total = R_task + R_reflection (SRPO, arXiv 2506.01713v3, section 3.3), every term apart, in four
  * variants:
  *
  * `paper`: format 0.5 + accuracy of the first answer 0.5 + I_eff by transition + I_ref 0.25 + α·f_len.
@@ -13,15 +13,21 @@
  *   Departure: that port also reads answers from `\boxed{}` only and squeezes spaces around tags; we keep the answer
  *   blocks.
  *
+ * `gated` (no form of SRPO's: Vision-R1's hard reward and VRRL's): nothing unless the response is well formed; then
+ *   format, accuracy of the last answer, and the tier of the transition.
+ *
  * f_len = exp(−x²), x = (L − T_target)/(T_max − T_target), L tokens of the whole response, base tokens of the first
  * think and answer, T_target = 2·base, T_max = 2.5·base. A summary of the paper prints exp(−|x|)²: that is `laplace`,
  * exp(−2|x|).
  *
- * Terms of one's own (language/customTerms.ts) are added to the total of every variant; no source has them.
+ * The overlong penalty (overlong.ts) and terms of one's own (language/customTerms.ts) are added to the total of every
+ * variant.
  */
 import { type ResponseFacts, transitionIn, transitionOf } from "./facts";
+import type { FormatPattern } from "./format";
 import type { GraderName } from "./grader/grader";
 import { customContributions } from "./language/customTerms";
+import { overlongPenalty } from "./overlong";
 import type { AdaptiveTiers, RewardConfig, RewardTerms, RewardVariant, Transition } from "./types";
 
 export const defaultRewardConfig: RewardConfig = {
@@ -36,6 +42,8 @@ export const defaultRewardConfig: RewardConfig = {
   lengthShape: "gaussian",
   targetFactor: 2,
   maxFactor: 2.5,
+  overlongWeight: 0,
+  overlongCache: 0.2,
   customTerms: [],
 };
 
@@ -44,7 +52,7 @@ export const VERL_SHARE = 0.5;
 
 /** The grader a variant was defined with. */
 export function graderOf(variant: RewardVariant): GraderName {
-  return variant === "paper" ? "equivalent" : "exact";
+  return variant === "paper" || variant === "gated" ? "equivalent" : "exact";
 }
 
 /** The tier that I_eff pays for a transition: the settings', times its factor in a step with adaptive tiers. */
@@ -100,8 +108,12 @@ export function rewardTerms(
   const right = facts.right[grader];
   const transition = transitionIn(facts, grader);
   const custom = customContributions(facts, config, grader);
-  const customTotal = Object.values(custom).reduce((sum, value) => sum + value, 0);
-  const own = config.customTerms.length === 0 ? {} : { custom };
+  const overlong = config.overlongWeight === 0 ? null : config.overlongWeight * overlongPenalty(facts, config);
+  const others = Object.values(custom).reduce((sum, value) => sum + value, overlong ?? 0);
+  const own = {
+    ...(overlong === null ? {} : { overlong }),
+    ...(config.customTerms.length === 0 ? {} : { custom }),
+  };
   switch (config.variant) {
     case "paper": {
       const format = facts.wellFormed ? config.formatWeight : 0;
@@ -116,7 +128,24 @@ export function rewardTerms(
         length,
         lengthWeighted,
         ...own,
-        total: format + accuracy + effectiveness + reflectionFormat + lengthWeighted + customTotal,
+        total: format + accuracy + effectiveness + reflectionFormat + lengthWeighted + others,
+      };
+    }
+    case "gated": {
+      const open = facts.wellFormed;
+      const format = open ? config.formatWeight : 0;
+      const accuracy = open && (transition === null ? right.first : right.refined) ? config.accuracyWeight : 0;
+      const effectiveness = open ? iEff(facts, config, grader) : 0;
+      const gatedLength = open ? lengthWeighted : 0;
+      return {
+        format,
+        accuracy,
+        effectiveness,
+        reflectionFormat: 0,
+        length,
+        lengthWeighted: gatedLength,
+        ...own,
+        total: format + accuracy + effectiveness + gatedLength + others,
       };
     }
     case "official": {
@@ -132,7 +161,7 @@ export function rewardTerms(
         length,
         lengthWeighted,
         ...own,
-        total: format + accuracy + lengthWeighted + customTotal,
+        total: format + accuracy + lengthWeighted + others,
         ...crash(facts),
       };
     }
@@ -147,7 +176,7 @@ export function rewardTerms(
         length,
         lengthWeighted,
         ...own,
-        total: VERL_SHARE * accuracy + VERL_SHARE * format + lengthWeighted + customTotal,
+        total: VERL_SHARE * accuracy + VERL_SHARE * format + lengthWeighted + others,
         ...crash(facts),
       };
     }
@@ -156,8 +185,13 @@ export function rewardTerms(
   }
 }
 
+/** The pattern that a variant's format term asks for. */
+export function patternOf(variant: RewardVariant): FormatPattern {
+  return variant === "paper" || variant === "gated" ? "strict" : "released";
+}
+
 /** The terms that the variants define; terms of one's own come beside them. */
-export type BuiltInTerm = "format" | "accuracy" | "effectiveness" | "reflectionFormat" | "length";
+export type BuiltInTerm = "format" | "accuracy" | "effectiveness" | "reflectionFormat" | "length" | "overlong";
 
 /**
  * What each term adds to the total (the verl port halves format and accuracy), those of one's own included; sums to
@@ -166,7 +200,7 @@ export type BuiltInTerm = "format" | "accuracy" | "effectiveness" | "reflectionF
 export function contributions(
   terms: RewardTerms,
   variant: RewardVariant,
-): Readonly<Record<BuiltInTerm, number>> & Readonly<Record<string, number>> {
+): Readonly<Record<Exclude<BuiltInTerm, "overlong">, number>> & Readonly<Record<string, number>> {
   const share = variant === "official-verl" ? VERL_SHARE : 1;
   return {
     format: share * terms.format,
@@ -174,6 +208,7 @@ export function contributions(
     effectiveness: terms.effectiveness,
     reflectionFormat: terms.reflectionFormat,
     length: terms.lengthWeighted,
+    ...(terms.overlong === undefined ? {} : { overlong: terms.overlong }),
     ...terms.custom,
   };
 }

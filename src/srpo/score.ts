@@ -5,7 +5,7 @@ import { formatReasons } from "./formatReasons";
 import { type Grade, type GraderName, gradeAnswer, type TrueAnswer } from "./grader/grader";
 import { type RewardFacts, rewardFacts } from "./language/rewardFacts";
 import { PAPER_FORM, type ReflectionForm } from "./reflectionForm";
-import { graderOf, rewardTerms } from "./reward";
+import { graderOf, patternOf, rewardTerms } from "./reward";
 import type { RewardConfig, RewardTerms, Transition } from "./types";
 
 /** Tokens of a text. The reward's vectors count white-space words; a policy counts its own tokens. */
@@ -72,7 +72,7 @@ export function scoreResponse(
   const facts = measure ? { ...read, measured: measure(rewardFacts(read, grader)) } : read;
   const right = facts.right[grader];
   const transitions = transitionsIn(facts, grader);
-  const pattern = config.variant === "paper" ? "strict" : "released";
+  const pattern = patternOf(config.variant);
   const reasons = formatReasons(text, pattern, form);
   return {
     parsed,

@@ -10,7 +10,7 @@ export type Transition = (typeof TRANSITIONS)[number];
 /** The three segments of a response. */
 export type Segment = "first" | "reflection" | "refined";
 
-export const REWARD_VARIANTS = ["paper", "official", "official-verl"] as const;
+export const REWARD_VARIANTS = ["paper", "gated", "official", "official-verl"] as const;
 export type RewardVariant = (typeof REWARD_VARIANTS)[number];
 
 /** Fall-off of f_len around its target: exp(−x²) or exp(−2|x|). */
@@ -58,6 +58,9 @@ export interface RewardConfig {
   readonly lengthShape: LengthShape;
   readonly targetFactor: number; // T_target = 2 · base
   readonly maxFactor: number; // T_max = 2.5 · base
+  /** Soft overlong penalty (overlong.ts): its factor, 0 for none, and its cache as a share of the longest response. */
+  readonly overlongWeight: number; // 0
+  readonly overlongCache: number; // 0.2
   readonly customTerms: readonly CustomTerm[]; // none
 }
 
@@ -73,6 +76,8 @@ export interface RewardTerms {
   /** f_len in [0, 1], before its weight. */
   readonly length: number;
   readonly lengthWeighted: number;
+  /** Overlong penalty, weighted, 0 or less; absent where the config has none. */
+  readonly overlong?: number;
   /** What each term of one's own adds: weight × value, by name; absent where there are none. */
   readonly custom?: Readonly<Record<string, number>>;
   readonly total: number;

@@ -62,6 +62,9 @@ function scoreMetrics(scores: readonly SampleScore[]): Omit<StepMetrics, "step" 
     "rewards/effectiveness": termMean("effectiveness"),
     "rewards/reflectionFormat": termMean("reflectionFormat"),
     "rewards/length": termMean("lengthWeighted"),
+    ...(scores.some(({ terms }) => terms.overlong !== undefined)
+      ? { "rewards/overlong": mean(scores.map(({ terms }) => terms.overlong ?? 0)) }
+      : {}),
     ...customMeans(scores),
     "accuracy/first": mean(scores.map((score) => Number(score.firstRight))),
     "accuracy/refined": mean(scores.map((score) => Number(score.refinedRight))),

@@ -194,6 +194,8 @@ export interface StepMetrics {
   readonly "completions/masked"?: number;
   /** Number of the stage, from 1, of a run with several (`grpo.stages`). */
   readonly "stage/number"?: number;
+  /** Mean overlong penalty, weighted; absent where the reward has none. */
+  readonly "rewards/overlong"?: number;
   /** Mean KL penalty taken off the rewards (β·Σ KL), negative as a term of the reward. */
   readonly "rewards/kl"?: number;
   /** Optimiser updates made in this step; 0 where no response was left to train on. */

@@ -5,6 +5,7 @@
  */
 import type { TrueAnswer } from "../srpo/grader/grader";
 import { RewardTermError } from "../srpo/language/customTerms";
+import { overlongPenalty } from "../srpo/overlong";
 import type { ReflectionForm } from "../srpo/reflectionForm";
 import { type CountTokens, type ScoredResponse, scoreResponse } from "../srpo/score";
 import type { RewardConfig } from "../srpo/types";
@@ -42,10 +43,21 @@ export function scoreSample(
   }
 }
 
+/**
+ * The score of a sampled response: its facts say how long it was and could have been, and where the reward has an
+ * overlong penalty (src/srpo/overlong.ts) the total has it too, whoever scored it.
+ */
+function sampledScore(score: SampleScore, tokens: number, limit: number, reward: RewardConfig): SampleScore {
+  const facts = { ...score.facts, sampled: { tokens, limit } };
+  if (reward.overlongWeight === 0) return { ...score, facts };
+  const overlong = reward.overlongWeight * overlongPenalty(facts, reward);
+  return { ...score, facts, terms: { ...score.terms, overlong, total: score.terms.total + overlong } };
+}
+
 /** The groups with every sample scored. The error of a sample names its problem and its place in the group, from 1. */
 export function scoreGroups(
   groups: readonly GroupRecord[],
-  settings: ScoreSettings,
+  settings: ScoreSettings & { readonly maxNewTokens: number },
   countTokens: CountTokens,
   scorer?: Scorer,
 ): GroupRecord[] {
@@ -53,7 +65,11 @@ export function scoreGroups(
     ({ problem }: GroupRecord, what: string) =>
     (sample: SampleRecord, row: number): SampleRecord => {
       const score = scoreSample(sample.text, problem, settings, countTokens, scorer);
-      if (!("error" in score)) return { ...sample, score };
+      if (!("error" in score))
+        return {
+          ...sample,
+          score: sampledScore(score, sample.tokenIds.length, settings.maxNewTokens, settings.reward),
+        };
       return { ...sample, score: { ...score, error: `${problem.id}, ${what} ${row + 1}: ${score.error}` } };
     };
   return groups.map((group) => ({

@@ -52,6 +52,8 @@ export const rewardSchema = z
     lengthShape: z.enum(LENGTH_SHAPES).default(defaults.reward.lengthShape),
     targetFactor: z.number().positive().default(defaults.reward.targetFactor),
     maxFactor: z.number().positive().default(defaults.reward.maxFactor),
+    overlongWeight: z.number().min(0).max(100).default(defaults.reward.overlongWeight),
+    overlongCache: z.number().min(0).max(1).default(defaults.reward.overlongCache),
     customTerms: customTermsSchema.default([...defaults.reward.customTerms]),
     adaptiveTiers: adaptiveTiersSchema.nullable().default(null),
   })

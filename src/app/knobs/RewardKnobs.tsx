@@ -10,6 +10,10 @@ import { OwnTerms } from "./OwnTerms";
 
 const VARIANTS: Readonly<Record<RewardVariant, { readonly label: string; readonly what: string }>> = {
   paper: { label: "the paper's", what: "Each term as the paper defines it." },
+  gated: {
+    label: "all or nothing",
+    what: "Nothing unless the response is well formed; then the last answer counts, not the first.",
+  },
   official: {
     label: "the released code's",
     what: "One accuracy term over both answers; it pays most for a deliberately wrong first answer.",

@@ -24,6 +24,8 @@ const LABELS: {
     lengthShape: "shape of f_len",
     targetFactor: "target length factor",
     maxFactor: "greatest length factor",
+    overlongWeight: "overlong penalty",
+    overlongCache: "overlong cache",
     customTerms: "own terms",
   },
   temperature: "temperature",

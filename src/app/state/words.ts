@@ -1,4 +1,5 @@
 /** The page's words for segments, transitions, reward terms, phases and stages: labels and short explanations. */
+import type { BuiltInTerm } from "../../srpo/reward";
 import type { CustomTerm, RewardConfig, RewardTerms, Segment, Transition } from "../../srpo/types";
 import type { Phase, Stage } from "../../worker/protocol";
 
@@ -47,16 +48,29 @@ export type ShownTerm = {
   readonly colour: string;
   readonly hue: string;
 } & (
-  | { readonly key: (typeof TERMS)[number]["key"]; readonly custom?: undefined }
+  | { readonly key: BuiltInTerm; readonly custom?: undefined }
   | { readonly key: string; readonly custom: CustomTerm }
 );
 
+/** Shown where the reward has it. */
+const OVERLONG: ShownTerm = {
+  key: "overlong",
+  label: "Overlong",
+  symbol: "R_overlong",
+  colour: "term-overlong",
+  hue: "var(--term-overlong)",
+};
+
 /** The built-in terms, then those of one's own, each in the colour of its place. */
-export function termsOf({ customTerms }: Pick<RewardConfig, "customTerms">): readonly ShownTerm[] {
+export function termsOf({
+  customTerms,
+  overlongWeight,
+}: Pick<RewardConfig, "customTerms" | "overlongWeight">): readonly ShownTerm[] {
   return [
     ...TERMS.map(
       ({ key, label, symbol }): ShownTerm => ({ key, label, symbol, colour: `term-${key}`, hue: `var(--term-${key})` }),
     ),
+    ...(overlongWeight === 0 ? [] : [OVERLONG]),
     ...customTerms.map(
       (custom, at): ShownTerm => ({
         key: custom.name,

@@ -25,7 +25,7 @@ const caseSchema = z.object({
 /** The keys that the vectors have for a variant; the released scorers' `length` is the weighted one. */
 function record({ note, ...terms }: RewardTerms, variant: RewardVariant): object {
   const values =
-    variant === "paper"
+    variant === "paper" || variant === "gated"
       ? terms
       : {
           accuracy: terms.accuracy,
@@ -44,7 +44,7 @@ export const scoreCommand: RunnerCommand = {
     variant: {
       type: "string",
       default: "paper",
-      valueHint: "paper|official|official-verl",
+      valueHint: REWARD_VARIANTS.join("|"),
       description: "Reward variant, with its published tiers unless --set changes them",
     },
     tokens: {

@@ -87,6 +87,9 @@ const COLUMNS: readonly Column[] = [
 function columnsOf(groups: readonly GroupRecord[]): readonly Column[] {
   const scores = groups.flatMap(({ samples }) => samples.flatMap((sample) => scored(sample) ?? []));
   const names = new Set(scores.flatMap(({ terms }) => Object.keys(terms.custom ?? {})));
+  const overlong = scores.some(({ terms }) => terms.overlong !== undefined)
+    ? [term("rewards/overlong", ({ terms }) => terms.overlong ?? 0)]
+    : [];
   const own = [...names].map(
     (name): Column => ({
       name: `rewards/${name}`,
@@ -94,7 +97,7 @@ function columnsOf(groups: readonly GroupRecord[]): readonly Column[] {
       of: ({ score }) => score?.terms.custom?.[name] ?? null,
     }),
   );
-  return [...COLUMNS, ...own];
+  return [...COLUMNS, ...overlong, ...own];
 }
 
 /** The names of the columns that every table has, in order. */

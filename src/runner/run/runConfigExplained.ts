@@ -93,7 +93,9 @@ export const EXPLAINED: Explained<RunConfig> = {
     },
     reward: {
       "": "The reward of a response, the sum of its terms.",
-      variant: "paper: the terms of the paper. official, official-verl: those of the released scorers.",
+      variant:
+        "paper: the terms of the paper. gated: nothing unless well formed, then format, last answer and tier. " +
+        "official, official-verl: those of the released scorers.",
       formatWeight: "Reward of a well-formed response.",
       accuracyWeight: "Reward of a right first answer.",
       effectiveness: {
@@ -120,6 +122,8 @@ export const EXPLAINED: Explained<RunConfig> = {
       lengthShape: "Shape of the length term around the target: gaussian or laplace.",
       targetFactor: "Target length, as a multiple of the first solution's.",
       maxFactor: "Length at which the length term has decayed, as a multiple of the first solution's.",
+      overlongWeight: "Factor on the overlong penalty, which falls to −1 at maxNewTokens (DAPO); 0: none.",
+      overlongCache: "Share of maxNewTokens over which the overlong penalty falls.",
       customTerms:
         "Reward terms of your own, a list of {name, expression, weight}; docs/reward-language.md has the language.",
     },
