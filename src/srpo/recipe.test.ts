@@ -1,12 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { evaluateObjective, objectiveOf } from "./objective";
 import { keepsGroup, PAPER_BAND } from "./onlineFilter";
-import { nanoSettings, RECIPE_NAMES, RECIPES } from "./recipe";
+import { nanoSettings, RECIPE_NAMES, RECIPES, type RecipeName } from "./recipe";
+import { defaultRewardConfig } from "./reward";
 import { scoreResponse } from "./score";
+import type { RewardConfig } from "./types";
 
 const fixed =
   "<think> a b c </think> <answer> 3 </answer> <reflection> check </reflection> <think> d </think> <answer> 8 " +
   "</answer>";
+
+const rewardOf = (recipe: RecipeName): RewardConfig => ({ ...defaultRewardConfig, ...RECIPES[recipe].settings.reward });
 
 describe("recipes", () => {
   it.each(Object.values(RECIPES))("$name names a source for every setting", ({ settings, sources }) => {
@@ -26,8 +30,8 @@ describe("recipes", () => {
   });
 
   it("SRPO pays for fixing an answer, GRPO does not", () => {
-    expect(scoreResponse(fixed, "8", RECIPES.srpo.settings.reward).terms.total).toBeCloseTo(1.25, 2);
-    expect(scoreResponse(fixed, "8", RECIPES.grpo.settings.reward).terms.total).toBe(0.5);
+    expect(scoreResponse(fixed, "8", rewardOf("srpo")).terms.total).toBeCloseTo(1.25, 2);
+    expect(scoreResponse(fixed, "8", rewardOf("grpo")).terms.total).toBe(0.5);
   });
 
   it("SRPO bounds what an outlier can do, GRPO does not; GRPO pulls towards the reference", () => {

@@ -10,6 +10,7 @@ import type { FailureOptions } from "../srpo/failureBuffer";
 import type { RethinkingOptions } from "../srpo/forcedRethinking";
 import { expressionFault, MAX_TERMS, nameFault } from "../srpo/language/customTerms";
 import { KL_PLACEMENTS, nanoSettings, RATIO_LEVELS, RECIPES, type RecipeSettings } from "../srpo/recipe";
+import { defaultRewardConfig } from "../srpo/reward";
 import type { ReplayOptions } from "../srpo/sampleReplay";
 import { SURROGATE_KINDS } from "../srpo/surrogate";
 import { KL_ESTIMATORS, LENGTH_SHAPES, REWARD_VARIANTS, type RewardConfig, TRAINERS } from "../srpo/types";
@@ -54,7 +55,7 @@ export const rewardSchema = z
     maxFactor: z.number().positive().default(defaults.reward.maxFactor),
     overlongWeight: z.number().min(0).max(100).default(defaults.reward.overlongWeight),
     overlongCache: z.number().min(0).max(1).default(defaults.reward.overlongCache),
-    customTerms: customTermsSchema.default([...defaults.reward.customTerms]),
+    customTerms: customTermsSchema.default([...defaultRewardConfig.customTerms]),
     adaptiveTiers: adaptiveTiersSchema.nullable().default(null),
   })
   .superRefine((reward, context) => {

@@ -8,7 +8,7 @@ import { TRANSITION_WORDS } from "./words";
 
 /** The type asks for a label of every key: a new setting without one does not compile. */
 const LABELS: {
-  readonly reward: { readonly [K in keyof RewardConfig]-?: string };
+  readonly reward: { readonly [K in keyof Omit<RewardConfig, "customTerms">]-?: string };
   readonly temperature: string;
   readonly grpo: { readonly [K in keyof GrpoRecipe]-?: string };
 } = {
@@ -26,7 +26,6 @@ const LABELS: {
     maxFactor: "greatest length factor",
     overlongWeight: "overlong penalty",
     overlongCache: "overlong cache",
-    customTerms: "own terms",
   },
   temperature: "temperature",
   grpo: {

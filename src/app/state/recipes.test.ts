@@ -13,6 +13,13 @@ describe("recipes on the page", () => {
     expect(nearestRecipe(after, "srpo")).toBe(recipe);
   });
 
+  test("terms of one's own are no part of a recipe and stay", () => {
+    const customTerms = [{ name: "brief", expression: "length < 60", weight: 0.2 }];
+    const settings = overlay(defaultSettings, { reward: { customTerms } });
+    expect(changesOf(settings, "srpo")).toEqual([]);
+    expect(withRecipe(settings, "grpo").reward.customTerms).toEqual(customTerms);
+  });
+
   test("the defaults are SRPO's", () => {
     expect(settingsOfRecipe("srpo")).toEqual(defaultSettings);
   });

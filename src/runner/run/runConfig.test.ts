@@ -100,7 +100,7 @@ test("the command prints a file that train reads, and explains it", { timeout: 6
 describe("a recipe in a run file", () => {
   test.each(RECIPE_NAMES)("%s: the settings are the record's, departures of the nano policy included", (name) => {
     const settings = recipeSettings(name);
-    expect(settings.reward).toEqual(RECIPES[name].settings.reward);
+    expect(settings.reward).toEqual({ ...RECIPES[name].settings.reward, customTerms: [] });
     expect(settings.grpo).toMatchObject({ ...RECIPES[name].settings.grpo, ...RECIPES[name].nano.grpo });
     expect(settings.temperature).toBe(RECIPES[name].settings.temperature);
   });

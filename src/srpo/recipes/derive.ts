@@ -2,8 +2,7 @@
  * Writing a recipe as its differences from another, each value beside its source. What a recipe leaves out it shares
  * with the one that it is derived from, source included; departures of the nano policy are never inherited.
  */
-import type { RewardConfig } from "../types";
-import type { GrpoRecipe, Recipe, Sources } from "./record";
+import type { GrpoRecipe, Recipe, RecipeReward, Sources } from "./record";
 
 /** A value, and where it comes from or why it was chosen. */
 export type Sourced<T> = readonly [value: T, source: string];
@@ -16,14 +15,14 @@ interface Named extends Pick<Recipe, "name" | "title" | "summary"> {
 
 interface Whole extends Named {
   readonly coldStart: Sourced<boolean>;
-  readonly reward: Sourced<RewardConfig>;
+  readonly reward: Sourced<RecipeReward>;
   readonly temperature: Sourced<number>;
   readonly grpo: SourcedKeys<GrpoRecipe>;
 }
 
 interface Differences extends Named {
   readonly coldStart?: Sourced<boolean>;
-  readonly reward?: Sourced<RewardConfig>;
+  readonly reward?: Sourced<RecipeReward>;
   readonly temperature?: Sourced<number>;
   readonly grpo?: Partial<SourcedKeys<GrpoRecipe>>;
 }

@@ -2,13 +2,12 @@
  * GRPO and its nearest relatives. GRPO (DeepSeekMath, arXiv 2402.03300) names every value; all other recipes, here and
  * in the neighbouring files, are written as differences.
  */
-import { defaultRewardConfig } from "../reward";
-import type { RewardConfig } from "../types";
 import { derive, recipe, type Sourced } from "./derive";
+import { PAPER_REWARD, type RecipeReward } from "./record";
 
 /** R_task alone: format and first answer, nothing for a reflection. */
-export const TASK_REWARD: RewardConfig = {
-  ...defaultRewardConfig,
+export const TASK_REWARD: RecipeReward = {
+  ...PAPER_REWARD,
   effectivenessWeight: 0,
   reflectionFormatWeight: 0,
   lengthWeight: 0,

@@ -4,6 +4,7 @@ import type { Aggregation } from "../aggregation";
 import type { FailureOptions } from "../failureBuffer";
 import type { RethinkingOptions } from "../forcedRethinking";
 import type { GroupFilter } from "../onlineFilter";
+import { defaultRewardConfig } from "../reward";
 import type { ReplayOptions } from "../sampleReplay";
 import type { SurrogateKind } from "../surrogate";
 import type { KlEstimator, RewardConfig, Trainer } from "../types";
@@ -93,8 +94,15 @@ export interface GrpoRecipe extends PolicyGradientSettings {
   readonly stages: readonly RecipeStage[];
 }
 
+/** Terms of one's own are the user's: no recipe decides them. */
+export type RecipeReward = Omit<RewardConfig, "customTerms">;
+
+const { customTerms: _own, ...paperReward } = defaultRewardConfig;
+/** The paper's reward, as a recipe holds it. */
+export const PAPER_REWARD: RecipeReward = paperReward;
+
 export interface RecipeSettings {
-  readonly reward: RewardConfig;
+  readonly reward: RecipeReward;
   readonly temperature: number;
   readonly grpo: GrpoRecipe;
 }

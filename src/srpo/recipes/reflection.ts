@@ -1,15 +1,15 @@
 /** SRPO, and the recipes that it is compared with: how vision-language policies are taught to think twice. */
 import { PAPER_BAND } from "../onlineFilter";
-import { defaultRewardConfig } from "../reward";
 import { derive } from "./derive";
 import { grpo, NANO_REFILLS, NANO_UPDATES, TASK_REWARD } from "./groupRelative";
+import { PAPER_REWARD } from "./record";
 
 export const srpo = derive(grpo, {
   name: "srpo",
   title: "SRPO",
   summary: "Teaches reflection first, then rewards reflections by what they do to the answer.",
   coldStart: [true, "SRPO, section 3.2: reflection-oriented cold-start SFT"],
-  reward: [defaultRewardConfig, "SRPO (arXiv 2506.01713v3), section 3.3; variant paper"],
+  reward: [PAPER_REWARD, "SRPO (arXiv 2506.01713v3), section 3.3; variant paper"],
   temperature: [1, "SRPO's experiments"],
   grpo: {
     preset: ["srpo", "SRPO, section 3.3, and its released code, which clamps the ratio at 3; e is ours (advantage.ts)"],
