@@ -44,7 +44,10 @@ describe("a step", () => {
     });
     for (let i = 0; i < 3; i++) await session.phase();
     const [group] = session.groups;
-    expect(group?.samples[1]).toMatchObject({ score: { error: "the scorer failed: no verdict" }, advantage: 0 });
+    expect(group?.samples[1]).toMatchObject({
+      score: { error: `${group?.problem.id}, response 2: the scorer failed: no verdict` },
+      advantage: 0,
+    });
     const rewards =
       group?.samples.flatMap(({ score }) => (score !== undefined && !("error" in score) ? [score.terms.total] : [])) ??
       [];
