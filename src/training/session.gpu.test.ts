@@ -163,7 +163,7 @@ describe("a step", () => {
   });
 });
 
-test("a form of reflection that the policy cannot write is refused when a run opens, and a run keeps its form", async () => {
+test("a form of reflection that the policy cannot write is refused, and a run keeps its form", async () => {
   const backend = await openWasmBackend();
   const policy = await taughtPolicy(backend);
   const worded = configure(defaultSettings, { reflectionForm: { kind: "trigger", trigger: "Wait is answer right ?" } });
