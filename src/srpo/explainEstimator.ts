@@ -33,7 +33,8 @@ const TERM_NAMES: Readonly<Record<string, string>> = {
   accuracy: "R_accuracy",
   effectiveness: "I_eff",
   reflectionFormat: "I_ref",
-  lengthWeighted: "α·f_len",
+  length: "α·f_len",
+  overlong: "R_overlong",
 };
 
 /** Explained here; `group` is in explain.ts. */

@@ -2,23 +2,20 @@
  * An advantage as a bar from a zero line shared by all rows, and its number; after moving a slider the old bar stays as
  * an outline.
  */
-import { explainAdvantage } from "../../srpo/explain";
-import type { Trainer } from "../../srpo/types";
+import type { Explanation } from "../../srpo/explanation";
 import { Why } from "../parts/Why";
 import { number, signed } from "../state/words";
 
 interface AdvantageBarProps {
   readonly advantage: number | null;
   readonly ghost: number | null;
-  /** Every row's total reward. */
-  readonly totals: readonly (number | null)[];
   readonly row: number;
-  readonly preset: Trainer;
+  readonly explain: (row: number) => Explanation;
   /** |A| at the end of the axis. */
   readonly reach: number;
 }
 
-export function AdvantageBar({ advantage, ghost, totals, row, preset, reach }: AdvantageBarProps) {
+export function AdvantageBar({ advantage, ghost, row, explain, reach }: AdvantageBarProps) {
   if (advantage === null)
     return (
       <div className="advantage is-empty" aria-hidden="true">
@@ -34,7 +31,7 @@ export function AdvantageBar({ advantage, ghost, totals, row, preset, reach }: A
       className="advantage"
       label={`Response ${row + 1}: advantage ${number(advantage)}`}
       explain={() => {
-        const { formula, substituted, sentence } = explainAdvantage(totals, row, preset);
+        const { formula, substituted, sentence } = explain(row);
         return { title: `Advantage of response ${row + 1}`, formula, numbers: substituted, sentence };
       }}
     >

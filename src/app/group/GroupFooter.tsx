@@ -30,6 +30,7 @@ interface GroupFooterProps {
 export function GroupFooter({ group, scores, settings, onlyShown }: GroupFooterProps) {
   const { normalised, moved } = scores;
   const sentence = verdict(group, scores);
+  const formula = normalised === null ? "" : scores.explainAdvantage(0).formula;
   return (
     <footer className="group-footer">
       {normalised && (
@@ -38,7 +39,7 @@ export function GroupFooter({ group, scores, settings, onlyShown }: GroupFooterP
             label={`Group mean ${number(normalised.mean)}, standard deviation ${number(normalised.std)}`}
             explain={() => ({
               title: "Rewards compared within the group",
-              formula: "A = (r − mean) / (std + ε)",
+              formula,
               numbers:
                 `mean ${number(normalised.mean, 3)} · std ${number(normalised.std, 3)} · preset ` +
                 `${settings.grpo.preset}`,
@@ -49,7 +50,7 @@ export function GroupFooter({ group, scores, settings, onlyShown }: GroupFooterP
           >
             group mean <b>{number(normalised.mean)}</b> · std <b>{number(normalised.std)}</b>
           </Why>
-          <span className="formula">A = (r − mean) / std</span>
+          <span className="formula">{formula.replace(/, {2}.*$/, "")}</span>
         </p>
       )}
       {sentence && <p className="group-verdict">{sentence}</p>}

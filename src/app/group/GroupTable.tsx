@@ -10,16 +10,18 @@ import { SampleRow } from "./SampleRow";
 
 interface GroupTableProps {
   readonly group: GroupRecord;
+  /** All groups of its step: some estimators look at them. */
+  readonly stepGroups: readonly GroupRecord[];
   /** As on the controls: the table is re-scored with them immediately. */
   readonly settings: Settings;
   readonly onlyShown: boolean;
 }
 
-export function GroupTable({ group, settings: wanted, onlyShown }: GroupTableProps) {
+export function GroupTable({ group, stepGroups, settings: wanted, onlyShown }: GroupTableProps) {
   const { grpo } = wanted;
   const reward = useMemo(() => rewardIn(group, wanted.reward), [group, wanted.reward]);
   const settings = useMemo(() => ({ ...wanted, reward }), [wanted, reward]);
-  const scores = useMemo(() => rescore(group, { reward, grpo }), [group, reward, grpo]);
+  const scores = useMemo(() => rescore(group, { reward, grpo }, stepGroups), [group, reward, grpo, stepGroups]);
   const scale = rewardScale(reward, scores.rows);
   const reach = Math.max(
     1.6,
@@ -60,7 +62,7 @@ export function GroupTable({ group, settings: wanted, onlyShown }: GroupTablePro
               sample={sample}
               shown={scores.rows[row] ?? EMPTY}
               row={row}
-              totals={scores.totals}
+              explainAdvantage={scores.explainAdvantage}
               settings={settings}
               scale={scale}
               reach={reach}

@@ -2,7 +2,7 @@
 import { useState } from "react";
 import { graderOf } from "../../srpo/reward";
 import type { SampleRecord, Settings } from "../../worker/protocol";
-import { errorOf, type ShownRow, scoreOf } from "../state/rescoring";
+import { errorOf, type ShownRow, type ShownScores, scoreOf } from "../state/rescoring";
 import { tokensBySegment } from "../state/tokens";
 import { AdvantageBar } from "./AdvantageBar";
 import { ProbabilityChange } from "./ProbabilityChange";
@@ -16,13 +16,13 @@ export interface RowProps {
   readonly sample: SampleRecord;
   readonly shown: ShownRow;
   readonly row: number;
-  readonly totals: readonly (number | null)[];
+  readonly explainAdvantage: ShownScores["explainAdvantage"];
   readonly settings: Settings;
   readonly scale: RewardScale;
   readonly reach: number;
 }
 
-export function SampleRow({ sample, shown, row, totals, settings, scale, reach }: RowProps) {
+export function SampleRow({ sample, shown, row, explainAdvantage, settings, scale, reach }: RowProps) {
   const [open, setOpen] = useState(false);
   const score = scoreOf(sample);
   const error = shown.error;
@@ -84,9 +84,8 @@ export function SampleRow({ sample, shown, row, totals, settings, scale, reach }
               <AdvantageBar
                 advantage={shown.advantage}
                 ghost={shown.ghostAdvantage}
-                totals={totals}
                 row={row}
-                preset={settings.grpo.preset}
+                explain={explainAdvantage}
                 reach={reach}
               />
             </td>

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { ADVANTAGE_ESTIMATORS } from "../../srpo/advantageEstimators";
 import { REWARD_VARIANTS } from "../../srpo/types";
+import { normaliseGroups } from "../../training/normalise";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import { defaultSettings, overlay } from "../../worker/protocol";
 import { group } from "../testing/fixture";
@@ -163,5 +165,34 @@ describe("re-scoring the group on show", () => {
     };
     expect(rescore(broken, defaultSettings).totals[1]).toBeNull();
     expect(rescore(broken, defaultSettings).rows[1]).toMatchObject({ advantage: null, error: "unreadable" });
+  });
+});
+
+describe("advantages under every estimator are those that training computes", () => {
+  const step = [5, 6, 7].map((seed) =>
+    group({ seed, skill: 0.3, groupSize: 8, phase: "update", reward: defaultSettings.reward }),
+  );
+  test.each(ADVANTAGE_ESTIMATORS)("%s", (advantage) => {
+    const grpo = { ...defaultSettings.grpo, advantage, preset: "verl" } as const;
+    const filtered = step.map((each, i) => (i === 2 ? { ...each, filtered: true } : each));
+    const trained = normaliseGroups(filtered, { ...grpo, variant: "paper" });
+    trained.forEach((each, i) => {
+      const shown = rescore(each, { ...defaultSettings, grpo }, trained);
+      each.samples.forEach((sample, row) => {
+        expect(shown.rows[row]?.advantage).toBeCloseTo(sample.advantage ?? NaN, 12);
+        expect(shown.explainAdvantage(row).formula, `group ${i}`).toMatch(/^A = /);
+      });
+    });
+  });
+
+  test("a KL penalty is taken off, and a replayed response keeps its own", () => {
+    const [first] = step;
+    if (first === undefined) throw new Error("no group");
+    const penalised = { ...first, samples: first.samples.map((s, i) => ({ ...s, klPenalty: i === 0 ? 5 : 0 })) };
+    expect(rescore(penalised, defaultSettings).rows[0]?.advantage).toBeLessThan(-2);
+    const replayed = { ...first, samples: first.samples.map((s) => ({ ...s, advantage: 1.25 })), replayedFrom: 3 };
+    const shown = rescore(replayed, defaultSettings, [...step, replayed]);
+    expect(shown.rows.map(({ advantage }) => advantage)).toEqual(first.samples.map(() => 1.25));
+    expect(shown.explainAdvantage(0).substituted).toBe("A = 1.250, from step 3");
   });
 });

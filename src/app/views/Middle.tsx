@@ -36,7 +36,13 @@ export function Middle() {
   return (
     <main className="middle">
       <ProblemHead group={group} step={step} />
-      <GroupTable key={group.problem.id} group={group} settings={settings} onlyShown={step.origin !== "training"} />
+      <GroupTable
+        key={group.problem.id}
+        group={group}
+        stepGroups={step.origin === "training" ? step.groups : [group]}
+        settings={settings}
+        onlyShown={step.origin !== "training"}
+      />
       {stage === "grpo" && step.origin === "training" && <StepReport />}
     </main>
   );
