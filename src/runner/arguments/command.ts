@@ -1,4 +1,5 @@
 /** A command of the runner: its flags, from which its help is printed, and what it does. */
+import { RECIPE_NAMES } from "../../srpo/recipe";
 import { BACKEND_NAMES } from "../../tensor/backend";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
 import type { Flags } from "./flags";
@@ -36,6 +37,12 @@ export const policyFlag = {
   default: "public/policies/base",
   valueHint: "dir",
   description: "Policy folder (Hugging Face layout)",
+} as const;
+/** Its default is that of the run file, or srpo. */
+export const recipeFlag = {
+  type: "string",
+  valueHint: RECIPE_NAMES.join("|"),
+  description: "Method that sets reward and objective, over a run file (default: srpo)",
 } as const;
 export const workersFlag = {
   type: "string",

@@ -76,7 +76,7 @@ function hanging(label: string, text: string, joint = ""): string[] {
 }
 
 /** Broken at spaces, and after the bars of a list that is longer than a line. */
-function wrapped(text: string, width: number): string[] {
+export function wrapped(text: string, width: number): string[] {
   const pieces = text.split(/(?<= )/).flatMap((word) => (word.length > width ? word.split(/(?<=\|)/) : [word]));
   const lines: string[] = [];
   let line = "";

@@ -1,7 +1,9 @@
 /** `recipes`: the recipes, or every value of one with its source and what differs from SRPO. */
 import { RECIPE_NAMES, RECIPES, type Recipe, type RecipeName } from "../../srpo/recipe";
-import { recipeValues } from "../../srpo/recipeValues";
+import { type RecipeValue, recipeValues } from "../../srpo/recipeValues";
+import { isSection } from "../../training/overlay";
 import type { RunnerCommand } from "../arguments/command";
+import { HELP_WIDTH, wrapped } from "../arguments/help";
 
 export const recipesCommand: RunnerCommand = {
   description: "List the recipes, or print every value of one with its source",
@@ -21,25 +23,63 @@ export const recipesCommand: RunnerCommand = {
   },
 };
 
-function line({ name, title, summary }: Recipe): string {
-  return `${name.padEnd(10)} ${title}: ${summary}\n`;
+/** Column at which the summaries begin. */
+const NAME_WIDTH = Math.max(...RECIPE_NAMES.map((name) => name.length)) + 2;
+
+function line({ name, summary }: Recipe): string {
+  return hanging(name.padEnd(NAME_WIDTH), summary);
 }
 
 function described(recipe: Recipe) {
-  const { name, title, summary, coldStart, nano } = recipe;
-  return { name, title, summary, coldStart, values: recipeValues(recipe), nano: nano.why };
+  const { name, title, summary, coldStart, sources, nano } = recipe;
+  const start = { coldStart, source: sources.coldStart, ...(nano.coldStart === undefined ? {} : { nano }) };
+  return { name, title, summary, coldStart, start, values: recipeValues(recipe), nano: nano.why };
 }
 
 function page(recipe: Recipe): string {
-  const rows = recipeValues(recipe).map(({ key, value, source, srpo, nano }) =>
-    [
-      `${key} = ${JSON.stringify(value)}`,
-      `    ${source}`,
-      ...(srpo === undefined ? [] : [`    SRPO: ${JSON.stringify(srpo)}`]),
-      ...(nano === undefined ? [] : [`    nano policy: ${JSON.stringify(nano)}`]),
-    ].join("\n"),
+  const { title, summary, coldStart, sources, nano } = recipe;
+  const values = recipeValues(recipe);
+  const unused = new Set(values.flatMap((value) => value.unused ?? []));
+  return [
+    hanging("", `${title}: ${summary}`),
+    hanging("", `Starts ${coldStart ? "after SFT" : "from the policy as it is"}: ${sources.coldStart}.`),
+    ...(nano.coldStart === undefined
+      ? []
+      : [departure(nano.coldStart ? "after SFT" : "as it is", nano.whys.coldStart)]),
+    ...values.filter((value) => value.unused === undefined).map(used),
+    ...(unused.size === 0 ? [] : ["\nNot used:\n"]),
+    ...[...unused].map((why) => {
+      const those = values.filter((value) => value.unused === why);
+      return hanging("  ", `${those.map(({ key, value }) => `${key} = ${shown(value)}`).join(", ")}: ${why}`);
+    }),
+  ].join("");
+}
+
+function used({ key, value, source, srpo, nano, nanoWhy }: RecipeValue): string {
+  return [
+    hanging("", `${key} = ${shown(value)}`),
+    hanging("    ", source),
+    ...(srpo === undefined ? [] : [hanging("    ", `SRPO: ${shown(differing(srpo, value))}`)]),
+    ...(nano === undefined ? [] : [departure(shown(nano), nanoWhy)]),
+  ].join("");
+}
+
+const departure = (value: string, why = ""): string => hanging("    ", `nano policy: ${value}. ${why}`);
+
+/** JSON that can be broken into lines. */
+const shown = (value: unknown): string => JSON.stringify(value, null, 1).replace(/\n\s*/g, " ");
+
+/** Of a section, only the keys that differ. */
+function differing(value: unknown, other: unknown): unknown {
+  if (!isSection(value) || !isSection(other)) return value;
+  return Object.fromEntries(
+    Object.entries(value).filter(([key, each]) => JSON.stringify(each) !== JSON.stringify(other[key])),
   );
-  const start = recipe.coldStart ? "after reflection SFT" : "from the policy as it is";
-  const why = recipe.nano.why === "" ? [] : [`nano policy: ${recipe.nano.why}`];
-  return `${[`${recipe.title}: ${recipe.summary} Starts ${start}.`, ...rows, ...why].join("\n")}\n`;
+}
+
+/** The text behind a label, wrapped; what follows is indented to match. */
+function hanging(label: string, text: string): string {
+  const indent = label.length === 0 ? 4 : label.length;
+  const lines = wrapped(text, HELP_WIDTH - indent);
+  return lines.map((each, i) => `${i === 0 ? label : " ".repeat(indent)}${each}\n`).join("");
 }

@@ -1,19 +1,21 @@
 /** `serve`: train in Node; the page shows and controls the run. */
 import { join } from "node:path";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
+import type { RecipeName } from "../../srpo/recipe";
 import { BACKEND_NAMES, type BackendName } from "../../tensor/backend";
+import { configure } from "../../training/configure";
 import type { ProblemSource } from "../../training/problemSource";
 import { STAGES, type Stage } from "../../training/records";
 import type { Settings } from "../../training/settings";
 import { MAX_EVENT_BYTES } from "../../worker/codec";
-import { type RunnerCommand, rewardFlag, seedFlag, setFlag } from "../arguments/command";
-import { settingsOf } from "../arguments/settingsArguments";
+import { type RunnerCommand, recipeFlag, rewardFlag, seedFlag, setFlag } from "../arguments/command";
 import { type Arguments, UsageError } from "../arguments/usage";
 import { writeFolder } from "../files/atomicWrite";
 import { InputError } from "../files/inputError";
+import { recipeRequest, refuseUnusable } from "../run/recipeRequest";
 import { plannedReward, resolveReward } from "../run/resolveReward";
 import { refuseOtherData, resolveSource } from "../run/resolveSource";
-import { defaultRunConfig, readRunFile, recipeSettings } from "../run/runConfig";
+import { defaultRunConfig, readRunFile } from "../run/runConfig";
 import { type FixedKeys, fixedKeys, planOf, type RunPlan, readPlan, refuseOther, writePlan } from "../run/runPlan";
 import { BUILT_PAGE, builtPage } from "../serve/buildPage";
 import { BuiltPage } from "../serve/builtPage";
@@ -58,19 +60,26 @@ export const serveCommand: RunnerCommand = {
       valueHint: "dir",
       description: `Folder of a built page; by default ${BUILT_PAGE}, built where it is missing`,
     },
+    recipe: recipeFlag,
     seed: seedFlag,
     reward: rewardFlag,
     set: setFlag,
   },
-  examples: ["npm run srpo -- serve", "npm run srpo -- serve --run runs/mine --backend webgpu"],
+  examples: [
+    "npm run srpo -- serve",
+    "npm run srpo -- serve --run runs/mine --backend webgpu",
+    "npm run srpo -- serve --recipe dapo --run runs/dapo",
+  ],
   async run(args) {
     const port = args.integer("port", 0);
     if (port > 65_535) throw new UsageError(`--port: ${port} is not a port; expected 0 to 65535`);
-    const { run, backend, stage, settings, rewardFile, requested } = await requestOf(args);
+    const request = await requestOf(args);
+    const { run, backend, stage, settings, rewardFile, requested } = request;
     const page = await BuiltPage.open(args.optional("page") ?? builtPage(log));
     const folder = await ServedFolder.take(run, (error) => log(`cannot write the logs: ${error.message}`));
     try {
       const resume = await folder.holdsRun();
+      if (!resume) refuseUnusable(request.recipe, settings, request.overrides);
       const stored = resume ? await readPlan(folder.path) : null;
       const resolved = await resolveRun(requested, stored, folder.path);
       const reward = await resolveReward(stored, rewardFile, folder.path);
@@ -118,8 +127,11 @@ export const serveCommand: RunnerCommand = {
         throw new InputError(hub.runView.failed?.message ?? `${plan.policy}: the policy could not be opened`);
       await writePlan(folder.path, { ...plan, backend: hub.runView.opened.backend });
       if (!resume && stage !== "base") host.receive({ run: HOST_RUN, type: "stage", stage });
-      if (resume && Object.keys(args.settings).length > 0)
+      if (resume && Object.keys(args.settings).length > 0) {
+        if (plan.recipe !== null)
+          refuseUnusable(plan.recipe, configure(hub.runView.opened.settings, args.settings), args.settings);
         host.receive({ run: HOST_RUN, type: "configure", settings: args.settings });
+      }
       await host.idle();
 
       const { opened } = hub.runView;
@@ -155,6 +167,9 @@ interface Request {
   readonly backend: BackendName | null;
   readonly stage: Stage;
   readonly settings: Settings;
+  readonly recipe: RecipeName;
+  /** What run file and flags set on top of the recipe. */
+  readonly overrides: object;
   /** Of this command; null: not given. */
   readonly rewardFile: string | null;
   readonly requested: RequestedPlan;
@@ -165,17 +180,23 @@ async function requestOf(args: Arguments): Promise<Request> {
   const { config, given } = file === null ? { config: defaultRunConfig, given: {} } : await readRunFile(file);
   const policy = args.optional("policy") ?? ("policy" in given ? config.policy : null);
   const backend = args.optional("backend") === null ? null : args.oneOf("backend", BACKEND_NAMES);
-  const settings = settingsOf(args, recipeSettings(config.recipe, given));
+  const { recipe, settings, overrides } = recipeRequest(args, config, given);
   return {
     run: args.optional("run") ?? config.out ?? "runs/serve",
     backend: backend ?? ("backend" in given ? config.backend : null),
     stage:
       args.optional("stage") !== null ? args.oneOf("stage", STAGES) : "stages" in given ? config.stages[0] : "base",
     settings,
+    recipe,
+    overrides,
     rewardFile: args.optional("reward") ?? config.rewardFile,
     requested: {
-      plan: planOf({ ...config, policy: policy ?? config.policy, reflectionForm: settings.reflectionForm }),
-      fixed: { ...fixedKeys(config, given), ...(policy === null ? {} : { policy }) },
+      plan: planOf({ ...config, recipe, policy: policy ?? config.policy, reflectionForm: settings.reflectionForm }),
+      fixed: {
+        ...fixedKeys(config, given),
+        ...(policy === null ? {} : { policy }),
+        ...(args.given("recipe") === null ? {} : { recipe }),
+      },
     },
   };
 }

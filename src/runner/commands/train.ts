@@ -1,6 +1,5 @@
 /** `train`: reflection SFT and GRPO without the page, from flags or a run file; resumable. */
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
-import { nanoSettings, RECIPE_NAMES, RECIPES, type RecipeName } from "../../srpo/recipe";
 import { BACKEND_NAMES } from "../../tensor/backend";
 import { configure } from "../../training/configure";
 import { isSection, overlay } from "../../training/overlay";
@@ -11,20 +10,21 @@ import {
   backendFlag,
   policyFlag,
   type RunnerCommand,
+  recipeFlag,
   rewardFlag,
   seedFlag,
   setFlag,
   workersFlag,
 } from "../arguments/command";
-import { settingsOf } from "../arguments/settingsArguments";
 import { type Arguments, oneOf, UsageError } from "../arguments/usage";
 import { asInput, openPolicyOn } from "../backend/openPolicy";
 import { openWorkers } from "../backend/replicaThreads";
 import { fittingOptions } from "../run/deviceMemory";
 import { progressBar } from "../run/progress";
+import { recipeRequest, refuseUnusable, stagesOfRecipe } from "../run/recipeRequest";
 import { plannedReward, resolveReward } from "../run/resolveReward";
 import { refuseOtherData, resolveSource } from "../run/resolveSource";
-import { defaultRunConfig, type RunConfig, readRunFile, recipeSettings } from "../run/runConfig";
+import { defaultRunConfig, type RunConfig, readRunFile } from "../run/runConfig";
 import { RunFolder } from "../run/runFolder";
 import { RunLock } from "../run/runLock";
 import { fixedKeys, planOf, readPlan, refuseOther } from "../run/runPlan";
@@ -37,6 +37,8 @@ interface Request {
   readonly config: RunConfig;
   /** Only what the run file contains; empty without one. */
   readonly given: Readonly<Record<string, unknown>>;
+  /** What run file and flags set on top of the recipe. */
+  readonly overrides: object;
 }
 
 export const trainCommand: RunnerCommand = {
@@ -46,12 +48,7 @@ export const trainCommand: RunnerCommand = {
     out: { type: "string", valueHint: "dir", description: "Folder of the run" },
     policy: policyFlag,
     stage: { type: "string", valueHint: "sft|grpo|sft,grpo", description: "Stages, in order (default: the recipe's)" },
-    recipe: {
-      type: "string",
-      default: "srpo",
-      valueHint: RECIPE_NAMES.join("|"),
-      description: "Method that sets the default settings",
-    },
+    recipe: recipeFlag,
     steps: { type: "string", valueHint: "n", description: "Steps of the last stage" },
     seed: seedFlag,
     backend: backendFlag,
@@ -92,7 +89,7 @@ export const trainCommand: RunnerCommand = {
 };
 
 /** Start the run in a folder that we have locked, or resume it, and train to the end. */
-async function trainIn(out: string, { config, given }: Request, args: Arguments): Promise<void> {
+async function trainIn(out: string, { config, given, overrides }: Request, args: Arguments): Promise<void> {
   const stored = await readPlan(out);
   const named = ["stage", "recipe"].filter((flag) => args.given(flag) !== null);
   const said = { ...given, ...Object.fromEntries(named.map((flag) => [flag === "stage" ? "stages" : flag, true])) };
@@ -126,7 +123,9 @@ async function trainIn(out: string, { config, given }: Request, args: Arguments)
     } else {
       await folder.restore(session);
       refuseOtherSeed(session.settings, args, out);
-      session.configure(withOwnTerms(resumedSettings(session.settings, given, args, plan.stages)));
+      const settings = resumedSettings(session.settings, given, args, plan.stages);
+      if (plan.recipe !== null) refuseUnusable(plan.recipe, settings, overrides);
+      session.configure(withOwnTerms(settings));
     }
     const { name, adapter } = opened.backend.description;
     process.stderr.write(
@@ -151,19 +150,18 @@ async function trainIn(out: string, { config, given }: Request, args: Arguments)
 async function requestOf(args: Arguments): Promise<Request> {
   const file = args.optional("config");
   const { config, given } = file === null ? { config: defaultRunConfig, given: {} } : await readRunFile(file);
-  const recipe = args.given("recipe") === null ? config.recipe : args.oneOf("recipe", RECIPE_NAMES);
+  const { recipe, settings, overrides } = recipeRequest(args, config, given);
   const stages =
     args.given("stage") !== null
       ? stagesOf(args.text("stage"))
       : "stages" in given
         ? config.stages
         : stagesOfRecipe(recipe);
-  // A recipe on the command line overrides the whole file, so that it also works beside a complete one.
-  const own = recipeSettings(config.recipe, given);
-  const started = args.given("recipe") === null ? own : overlay(own, nanoSettings(RECIPES[recipe]));
-  const settings = settingsOf(args, started);
+  // A resumed run has its own recipe and settings.
+  if (!args.boolean("resume")) refuseUnusable(recipe, settings, overrides);
   return {
     given,
+    overrides,
     config: {
       ...config,
       stages,
@@ -197,11 +195,6 @@ function resumedSettings(
   const said = isSection(given.settings) ? given.settings : {};
   const settings = configure(settingsSchema.parse(overlay(own, said)), args.settings);
   return configure(settings, stepsPatch(args, stages));
-}
-
-/** Reflection SFT comes first where the recipe begins with a cold start. */
-function stagesOfRecipe(recipe: RecipeName): RunConfig["stages"] {
-  return RECIPES[recipe].coldStart ? ["sft", "grpo"] : ["grpo"];
 }
 
 function stagesOf(text: string): RunConfig["stages"] {

@@ -8,9 +8,11 @@ import type { GrpoRecipe, Recipe, RecipeReward, Sources } from "./record";
 export type Sourced<T> = readonly [value: T, source: string];
 type SourcedKeys<T> = { readonly [K in keyof T]: Sourced<T[K]> };
 
+type NanoKeys = GrpoRecipe & Pick<Recipe, "coldStart">;
+
 interface Named extends Pick<Recipe, "name" | "title" | "summary"> {
   /** Values of the nano policy that differ from the source's, with the reason. */
-  readonly nano?: Partial<SourcedKeys<GrpoRecipe>>;
+  readonly nano?: Partial<SourcedKeys<NanoKeys>>;
 }
 
 interface Whole extends Named {
@@ -78,9 +80,14 @@ export function derive(from: Recipe, { name, title, summary, nano = {}, ...chang
   };
 }
 
-function departures(nano: Partial<SourcedKeys<GrpoRecipe>>): Recipe["nano"] {
-  const whys: Partial<Sources<GrpoRecipe>> = sourcesOf(nano);
-  return { grpo: valuesOf(nano), whys, why: [...new Set(Object.values(whys))].join(" ") };
+function departures({ coldStart, ...grpo }: Partial<SourcedKeys<NanoKeys>>): Recipe["nano"] {
+  const whys = { ...sourcesOf(grpo), ...(coldStart === undefined ? {} : { coldStart: coldStart[1] }) };
+  return {
+    ...(coldStart === undefined ? {} : { coldStart: coldStart[0] }),
+    grpo: valuesOf(grpo),
+    whys,
+    why: [...new Set(Object.values(whys))].join(" "),
+  };
 }
 
 /** The first of each pair, under the same keys. */

@@ -34,7 +34,7 @@ export const grpo = recipe({
   name: "grpo",
   title: "GRPO",
   summary: "Rewards format and first answer only; a reflection is worth nothing in itself.",
-  coldStart: [false, "DeepSeekMath starts from an instruction-tuned policy; none of its SFT is about reflection"],
+  coldStart: [false, "its source asks for no SFT on reflections"],
   reward: [TASK_REWARD, "R_task alone, on the same response format, so that runs compare"],
   temperature: [1, "1, as SRPO's, so that runs compare"],
   grpo: {

@@ -115,7 +115,7 @@ export interface Recipe {
   readonly title: string;
   /** One sentence: `srpo recipes`, `config --explain`, the page. */
   readonly summary: string;
-  /** Does reflection SFT come before the reinforcement? */
+  /** Does SFT on reflections or worked solutions come before the reinforcement at the source? */
   readonly coldStart: boolean;
   /** The values of the source, at its full size. */
   readonly settings: RecipeSettings;
@@ -125,8 +125,10 @@ export interface Recipe {
   };
   /** Where the nano policy departs from the source, and why, key by key and in one text; empty where it does not. */
   readonly nano: {
+    /** Absent where it is the source's. */
+    readonly coldStart?: boolean;
     readonly grpo: Partial<GrpoRecipe>;
-    readonly whys: Partial<Sources<GrpoRecipe>>;
+    readonly whys: Partial<Sources<GrpoRecipe & { readonly coldStart: boolean }>>;
     readonly why: string;
   };
 }

@@ -49,7 +49,7 @@ export const mmEureka = derive(grpo, {
   summary: "Accuracy counts twice as much as format; problems that are too easy or too hard are replaced.",
   reward: [
     { ...TASK_REWARD, formatWeight: 0.5, accuracyWeight: 1 },
-    "MM-Eureka (arXiv 2503.07365v2): accuracy 1, format 0.5 (its code gives 1 to any answer whose truth it cannot read)",
+    "MM-Eureka (arXiv 2503.07365v2): accuracy 1, format 0.5 (its code gives 1 where it cannot read the truth)",
   ],
   temperature: [1, "MM-Eureka's released scripts"],
   grpo: {
