@@ -6,10 +6,10 @@
  * Where a paper and its released code differ, a record follows the paper, and its sources say so.
  */
 import { gdpo, reinforcePlusPlusBaseline, rloo } from "./recipes/baselines";
-import { deepseekR1, drGrpo, grpo } from "./recipes/groupRelative";
+import { dapo, deepseekR1, drGrpo, grpo } from "./recipes/groupRelative";
 import { cispo, gspo, sapo } from "./recipes/ratioVariants";
 import type { Recipe, RecipeName, RecipeSettings } from "./recipes/record";
-import { mmEureka, srpo } from "./recipes/reflection";
+import { mmEureka, srpo, visionR1, vlRethinker, vrrl } from "./recipes/reflection";
 
 export {
   type Bound,
@@ -30,6 +30,7 @@ export const RECIPES: Readonly<Record<RecipeName, Recipe>> = {
   srpo,
   grpo,
   "deepseek-r1": deepseekR1,
+  dapo,
   "dr-grpo": drGrpo,
   gspo,
   cispo,
@@ -38,6 +39,9 @@ export const RECIPES: Readonly<Record<RecipeName, Recipe>> = {
   "reinforce-plus-plus-baseline": reinforcePlusPlusBaseline,
   gdpo,
   "mm-eureka": mmEureka,
+  "vision-r1": visionR1,
+  "vl-rethinker": vlRethinker,
+  vrrl,
 };
 
 /** A recipe's settings for the nano policy: the source's, with the departures that the record names. */

@@ -29,6 +29,9 @@ describe("overrides that a recipe cannot use are refused with its reason", () =>
     ["gspo", { grpo: { refills: 3 } }, ["grpo.refills"], /GRPO has none\. Leave it out, or set grpo\.onlineFilter/],
     ["gspo", { grpo: { stages, beta: 0.1, groupSize: 6 } }, ["grpo.beta", "grpo.groupSize"], /each of grpo.stages/],
     ["grpo", { reward: { targetFactor: 3 } }, ["reward.targetFactor"], /reward.lengthWeight is 0\. R_task alone/],
+    ["grpo", { reward: { overlongCache: 0.3 } }, ["reward.overlongCache"], /overlongWeight is 0/],
+    ["vrrl", { reward: { reflectionFormatWeight: 1 } }, ["reward.reflectionFormatWeight"], /"gated".*VRRL: format/],
+    ["vision-r1", { grpo: { groupSize: 4 } }, ["grpo.groupSize"], /Half of 150 steps/],
     [
       "grpo",
       { reward: { effectiveness: { kept: 1, fixed: 0.5, stillWrong: 0, spoilt: -1 } } },
@@ -51,6 +54,8 @@ describe("what can be used is accepted", () => {
     ["grpo", { grpo: { klEstimator: "k1" } }],
     ["gspo", { grpo: { stages: [{ steps: 5, maxNewTokens: 40, groupSize: 4, beta: 0.1 }], klEstimator: "k1" } }],
     ["gspo", { grpo: { onlineFilter: "mixed", refills: 3 } }],
+    ["vl-rethinker", { grpo: { updatesPerRollout: 1, clipHigh: 0.28 } }],
+    ["dapo", { reward: { overlongCache: 0.3 }, grpo: { refills: 5, dualClip: 10 } }],
     ["mm-eureka", { grpo: { onlineFilter: null, refills: 0 } }],
     ["rloo", { grpo: { cispoHigh: 5, cispoLow: 0 } }],
     ["grpo", { reward: { lengthWeight: 0.1, targetFactor: 3 } }],

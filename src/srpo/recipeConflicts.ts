@@ -87,16 +87,30 @@ const RULES: readonly Rule[] = [
           },
   },
   {
-    keys: ["reward.effectiveness"],
+    keys: ["reward.effectiveness", "reward.adaptiveTiers"],
     unused: ({ reward }) => weightIsZero(reward, "effectivenessWeight"),
   },
   {
     keys: ["reward.lengthShape", "reward.targetFactor", "reward.maxFactor"],
     unused: ({ reward }) => weightIsZero(reward, "lengthWeight"),
   },
+  { keys: ["reward.overlongCache"], unused: ({ reward }) => weightIsZero(reward, "overlongWeight") },
+  {
+    keys: ["reward.reflectionFormatWeight"],
+    unused: ({ reward }) =>
+      reward.variant === "paper"
+        ? null
+        : {
+            why: `reward.variant is "${reward.variant}", which has no such term`,
+            because: "reward.variant",
+            unless: 'set reward.variant to "paper"',
+          },
+  },
 ];
 
-function weightIsZero(reward: RecipeSettings["reward"], name: "effectivenessWeight" | "lengthWeight"): Unused | null {
+type Weight = "effectivenessWeight" | "lengthWeight" | "overlongWeight";
+
+function weightIsZero(reward: RecipeSettings["reward"], name: Weight): Unused | null {
   const key = `reward.${name}` as const;
   return reward[name] !== 0 ? null : { why: `${key} is 0`, because: key, unless: `set ${key} to another number` };
 }

@@ -84,6 +84,32 @@ export const deepseekR1 = derive(grpo, {
   nano: { groupSize: NANO_GROUP, updatesPerRollout: NANO_UPDATES },
 });
 
+export const dapo = derive(grpo, {
+  name: "dapo",
+  title: "DAPO",
+  summary:
+    "Clips less above than below, weighs all tokens alike, trains on mixed groups only, docks overlong responses.",
+  reward: [
+    { ...TASK_REWARD, formatWeight: 0, accuracyWeight: 2, overlongWeight: 1, overlongCache: 0.2 },
+    "DAPO (arXiv 2503.14476): 1 or −1, here 2 or 0, the same to a group's advantages; soft overlong penalty within " +
+      "the last 4,096 of 20,480 tokens",
+  ],
+  grpo: {
+    preset: ["verl", "DAPO is built on verl"],
+    clipLow: [0.2, "DAPO, section 3.1"],
+    clipHigh: [0.28, "DAPO, section 3.1: clip-higher"],
+    dualClip: ["none", "the paper's objective has none (verl's default: 3)"],
+    aggregation: ["token-mean", "DAPO, section 3.3: mean over all tokens"],
+    beta: [0, "DAPO, section 2.3: no KL term"],
+    groupSize: [16, "DAPO, section 4.1"],
+    updatesPerRollout: [16, "DAPO, section 4.1: 512 prompts × 16 responses in minibatches of 512"],
+    maskTruncated: [false, "the soft overlong penalty takes the place of overlong filtering, as in verl's DAPO"],
+    onlineFilter: ["mixed", "DAPO, section 3.2: neither none nor all right"],
+    refills: [9, "the paper draws until the batch is full; verl's DAPO ten times at most"],
+  },
+  nano: { groupSize: NANO_GROUP, updatesPerRollout: NANO_UPDATES, refills: NANO_REFILLS },
+});
+
 export const drGrpo = derive(grpo, {
   name: "dr-grpo",
   title: "Dr. GRPO",

@@ -13,6 +13,7 @@ export const RECIPE_NAMES = [
   "srpo",
   "grpo",
   "deepseek-r1",
+  "dapo",
   "dr-grpo",
   "gspo",
   "cispo",
@@ -21,6 +22,9 @@ export const RECIPE_NAMES = [
   "reinforce-plus-plus-baseline",
   "gdpo",
   "mm-eureka",
+  "vision-r1",
+  "vl-rethinker",
+  "vrrl",
 ] as const;
 export type RecipeName = (typeof RECIPE_NAMES)[number];
 

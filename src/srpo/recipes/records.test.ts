@@ -5,8 +5,15 @@
 import { describe, expect, it, test } from "vitest";
 import { evaluateObjective, objectiveOf } from "../objective";
 import { RECIPES, type RecipeName } from "../recipe";
+import { defaultRewardConfig } from "../reward";
+import { scoreResponse } from "../score";
 
 const band = [0.1, 0.9];
+/** Of stages: maximum tokens × responses, 100 steps each. */
+const [SHORT, LONG] = [
+  [4096, 16],
+  [8192, 8],
+].map(([maxNewTokens, groupSize]) => ({ steps: 100, maxNewTokens, groupSize, beta: 0.01 }));
 const FULL_SIZE: Readonly<Record<RecipeName, object>> = {
   srpo: {
     preset: "srpo",
@@ -41,6 +48,19 @@ const FULL_SIZE: Readonly<Record<RecipeName, object>> = {
     klPlacement: "loss",
     aggregation: "seq-mean-token-mean",
     updatesPerRollout: 8192 / 512,
+  },
+  dapo: {
+    groupSize: 16,
+    advantage: "group",
+    ratioLevel: "token",
+    clipLow: 0.2,
+    clipHigh: 0.28,
+    dualClip: "none",
+    beta: 0,
+    aggregation: "token-mean",
+    onlineFilter: "mixed",
+    refills: 9,
+    updatesPerRollout: (512 * 16) / 512,
   },
   "dr-grpo": {
     groupSize: 8,
@@ -128,6 +148,46 @@ const FULL_SIZE: Readonly<Record<RecipeName, object>> = {
     onlineFilter: band,
     updatesPerRollout: (128 * 8) / 128,
   },
+  "vision-r1": {
+    groupSize: 16,
+    advantage: "group",
+    ratioLevel: "token",
+    clipLow: 0.2,
+    clipHigh: 0.2,
+    beta: 0.01,
+    klPlacement: "loss",
+    aggregation: "seq-mean-token-mean",
+    onlineFilter: null,
+    stages: [SHORT, LONG],
+  },
+  "vl-rethinker": {
+    groupSize: 8,
+    advantage: "group",
+    ratioLevel: "token",
+    clipLow: 0.2,
+    clipHigh: 0.35,
+    beta: 0,
+    aggregation: "token-mean",
+    updatesPerRollout: (1024 * 8) / 512,
+    replay: { episode: 1, alpha: 1 },
+    rethinking: { fraction: 0.65, perGroup: 2, maxTokens: 1024, weight: 0.05 },
+  },
+  vrrl: {
+    preset: "easyr1",
+    groupSize: 8,
+    advantage: "group",
+    ratioLevel: "token",
+    clipLow: 0.2,
+    clipHigh: 0.3,
+    beta: 0.01,
+    klEstimator: "k3",
+    klPlacement: "loss",
+    aggregation: "token-mean",
+    onlineFilter: "mixed",
+    refills: 20,
+    updatesPerRollout: 1,
+    failures: { share: 0.4, capacity: 500, maxAge: 50, minimum: 32, wrongShare: 0.9, perGroup: 3 },
+  },
 };
 
 test.each(Object.entries(FULL_SIZE))("%s", (name, expected) => {
@@ -144,6 +204,36 @@ describe("rewards", () => {
       reflectionFormatWeight: 0,
       lengthWeight: 0,
     }));
+  it("DAPO: right and wrong are 2 apart, as 1 and −1 are, and the overlong penalty reaches −1", () =>
+    expect(RECIPES.dapo.settings.reward).toMatchObject({
+      accuracyWeight: 2,
+      formatWeight: 0,
+      overlongWeight: 1,
+      overlongCache: 4096 / 20480,
+    }));
+
+  const solution = (answer: number): string => `<think> a </think> <answer> ${answer} </answer>`;
+  const response = (first: number, last: number): string =>
+    `${solution(first)} <reflection> b </reflection> ${solution(last)}`;
+  it.each<[RecipeName, string, number]>([
+    ["vision-r1", response(3, 8), 1],
+    ["vision-r1", response(8, 8), 1],
+    ["vision-r1", response(8, 3), 0],
+    ["vision-r1", solution(8), 0],
+    ["vl-rethinker", response(3, 8), 1],
+    ["vl-rethinker", response(8, 3), 0],
+    // Right at the end 1; one revision −0.01; fixed + 0.1 × progress of 1.
+    ["vrrl", response(8, 8), 1 - 0.01],
+    ["vrrl", response(3, 8), 1 + 0.1 - 0.01],
+    ["vrrl", response(3, 4), 0.1],
+    ["vrrl", response(8, 3), 0.1],
+    ["vrrl", solution(8), 0],
+  ])("%s: %s for 8 is worth %d", (name, text, total) =>
+    expect(
+      scoreResponse(text, "8", { ...defaultRewardConfig, ...RECIPES[name].settings.reward }).terms.total,
+    ).toBeCloseTo(total, 12),
+  );
+
   it("Dr. GRPO: 1 for a right answer, nothing else", () =>
     expect(RECIPES["dr-grpo"].settings.reward).toMatchObject({
       accuracyWeight: 1,
@@ -179,6 +269,12 @@ describe("what follows the paper where trainers do otherwise", () => {
 
   it("GDPO has no dual clip, though its preset has one", () =>
     expect(objectiveOf(RECIPES.gdpo.settings.grpo, 104).surrogate).toMatchObject({ dualClip: null }));
+
+  it("VL-Rethinker normalises by std and replays, and its sources say what the code does", () => {
+    const { grpo } = RECIPES["vl-rethinker"].sources;
+    expect(grpo.replay).toMatch(/as released, neither filter nor replay runs/);
+    expect(grpo.advantage).toMatch(/its code: r − mean/);
+  });
 
   it("SRPO's filter reads first answers, and its source says what the released one reads", () =>
     expect(RECIPES.srpo.sources.grpo.onlineFilter).toMatch(/first answers.*released filter reads the tiered accuracy/));
