@@ -56,6 +56,24 @@ describe("what a step did", () => {
     expect(said({ ...numbers, "filter/refills": 0 }).filter).toBe("Drew 21 groups, kept 16.");
   });
 
+  test("replay, forced rethinking and the failure buffer count what they did", () => {
+    expect(
+      said({
+        "replay/effective": 104,
+        "replay/drawn": 24,
+        "replay/buffer": 310,
+        "rethinking/tried": 40,
+        "rethinking/kept": 12,
+        "failures/groups": 1,
+        "failures/buffer": 120,
+      }),
+    ).toMatchObject({
+      replay: "104 responses with an advantage, 24 more replayed from earlier steps; the buffer holds 310.",
+      rethinking: "Made 40 responses think again; 12 came out right and are trained on.",
+      failures: "1 group began after an earlier first solution; the buffer holds 120.",
+    });
+  });
+
   test("KL in the loss, and in the reward", () => {
     expect(said({ kl: 0.0123 }, { beta: 0.04 }).kl).toBe(
       "KL 0.012 nats per token from the start, in the loss with β 0.04.",
@@ -88,10 +106,8 @@ describe("what a step did", () => {
     expect(all[0]?.text).toContain("maxNewTokens");
     expect(all.slice(1).some(({ loud }) => loud)).toBe(false);
     expect(isTruncated(step({ "completions/clipped_ratio": 0.99 }))).toBe(false);
-    expect(said({ "completions/clipped_ratio": 0.25 }, { maskTruncated: true }).masked).toBe(
-      "25 % of the responses were truncated and left out of the loss.",
-    );
-    expect(said({ "completions/clipped_ratio": 0.25 }).masked).toBeUndefined();
+    expect(said({ "completions/masked": 1 }).masked).toBe("1 truncated response left out of the loss.");
+    expect(said({ "completions/masked": 0 }).masked).toBeUndefined();
   });
 
   test("says nothing of a step of SFT", () => {

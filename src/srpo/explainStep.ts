@@ -23,6 +23,14 @@ export interface StepNumbers {
   readonly kl?: number;
   readonly "rewards/kl"?: number;
   readonly "stage/number"?: number;
+  readonly "completions/masked"?: number;
+  readonly "replay/effective"?: number;
+  readonly "replay/drawn"?: number;
+  readonly "replay/buffer"?: number;
+  readonly "rethinking/tried"?: number;
+  readonly "rethinking/kept"?: number;
+  readonly "failures/groups"?: number;
+  readonly "failures/buffer"?: number;
   readonly frac_reward_zero_std?: number;
 }
 
@@ -40,12 +48,23 @@ export interface StepSettings {
     | "klPlacement"
     | "updatesPerRollout"
     | "epochs"
-    | "maskTruncated"
     | "stages"
   >;
 }
 
-export const STEP_TOPICS = ["truncated", "no update", "updates", "clip", "filter", "masked", "kl", "stage"] as const;
+export const STEP_TOPICS = [
+  "truncated",
+  "no update",
+  "updates",
+  "clip",
+  "filter",
+  "replay",
+  "rethinking",
+  "failures",
+  "masked",
+  "kl",
+  "stage",
+] as const;
 export type StepTopic = (typeof STEP_TOPICS)[number];
 
 export interface StepNote {
@@ -66,7 +85,10 @@ const NOTES: Readonly<Record<StepTopic, Making>> = {
   updates: updatesMade,
   clip: clipped,
   filter: filtered,
-  masked: masked,
+  replay: replayed,
+  rethinking: rethought,
+  failures: begunAfterFailures,
+  masked,
   kl: klTerm,
   stage: stageOfRun,
 };
@@ -85,10 +107,13 @@ export function isTruncated({ stage, "completions/clipped_ratio": cut }: StepNum
   return stage === "grpo" && cut === 1;
 }
 
+/** What a log says of such a step. */
+export const TRUNCATED_WARNING = "Every response was truncated: raise the length limit (maxNewTokens).";
+
 function everyTruncated(step: StepNumbers): ReturnType<Making> {
   if (!isTruncated(step)) return null;
   return {
-    text: "Every response was truncated: raise the length limit (maxNewTokens).",
+    text: TRUNCATED_WARNING,
     why:
       "All responses ran into the limit before they ended, so none has a refined answer to reward. Training on them " +
       "teaches nothing about reflecting; with truncated responses masked there is nothing to train on at all.",
@@ -180,11 +205,44 @@ function filtered(step: StepNumbers): ReturnType<Making> {
   };
 }
 
-function masked(step: StepNumbers, { grpo }: StepSettings): ReturnType<Making> {
-  const cut = step["completions/clipped_ratio"] ?? 0;
-  if (!grpo.maskTruncated || cut === 0) return null;
+function replayed(step: StepNumbers): ReturnType<Making> {
+  const [effective, drawn, buffer] = [step["replay/effective"], step["replay/drawn"], step["replay/buffer"]];
+  if (effective === undefined || drawn === undefined) return null;
+  const left = buffer === undefined ? "" : `; the buffer holds ${buffer}`;
   return {
-    text: `${percent(cut)} of the responses were truncated and left out of the loss.`,
+    text: `${counted(effective, "response")} with an advantage, ${drawn} more replayed from earlier steps${left}.`,
+    why:
+      "A response with advantage 0 moves nothing. Earlier responses with large advantages fill the step up, with the " +
+      "probabilities that they were sampled with.",
+  };
+}
+
+function rethought(step: StepNumbers): ReturnType<Making> {
+  const [tried, kept] = [step["rethinking/tried"], step["rethinking/kept"]];
+  if (tried === undefined || kept === undefined) return null;
+  return {
+    text: `Made ${counted(tried, "response")} think again; ${kept} came out right and are trained on.`,
+    why:
+      "A trigger is put after a first solution and the policy continues. Right continuations are imitated, as in " +
+      "SFT.",
+  };
+}
+
+function begunAfterFailures(step: StepNumbers): ReturnType<Making> {
+  const [groups, buffer] = [step["failures/groups"], step["failures/buffer"]];
+  if (groups === undefined || buffer === undefined) return null;
+  return {
+    text: `${counted(groups, "group")} began after an earlier first solution; the buffer holds ${buffer}.`,
+    why:
+      "Their responses go on from a solution that is already there, most often a wrong one; only what follows is " +
+      "trained.",
+  };
+}
+
+function masked({ "completions/masked": left = 0 }: StepNumbers): ReturnType<Making> {
+  if (left === 0) return null;
+  return {
+    text: `${counted(left, "truncated response")} left out of the loss.`,
     why: "A response cut at the limit is not wrong, only unfinished; its reward still counts in its group's mean.",
   };
 }
@@ -219,6 +277,8 @@ function stageOfRun({ "stage/number": number }: StepNumbers, { grpo }: StepSetti
     why: "Short responses first, longer ones later, with smaller groups: the policy first learns to be brief.",
   };
 }
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
 
 /** One decimal, so that a few tokens of thousands do not read as none. */
 function percent(share: number): string {

@@ -4,7 +4,7 @@ import type { EvaluationRecord, StepMetrics } from "../../worker/protocol";
 import { Boundary } from "../parts/Boundary";
 import { useView } from "../state/hooks";
 import { view } from "../state/view";
-import type { Curve } from "./definitions";
+import { type Curve, measuredRows } from "./definitions";
 
 const load = () => import("./Plot").then((module) => ({ default: module.Plot }));
 const Plot = lazy(load);
@@ -65,10 +65,7 @@ function useSeen(): [React.RefObject<HTMLElement | null>, boolean] {
 export function CurveCard({ curve, rows, span, evaluations }: CurveCardProps) {
   const cursor = useView((state) => state.cursor);
   const [element, seen] = useSeen();
-  const measured = useMemo(
-    () => rows.filter((row) => curve.series.some(({ key }) => row[key] !== undefined)),
-    [rows, curve],
-  );
+  const measured = useMemo(() => measuredRows(curve, rows), [rows, curve]);
   const at = cursor === null ? measured.at(-1) : rowAt(measured, cursor);
   const value = (row: StepMetrics | undefined, key: (typeof curve.series)[number]["key"]): string => {
     const found = row?.[key];
@@ -81,7 +78,8 @@ export function CurveCard({ curve, rows, span, evaluations }: CurveCardProps) {
   const text =
     first && last
       ? `${curve.title}, steps ${first.step} to ${last.step}. ${curve.series.map(change).join("; ")}.`
-      : `${curve.title}: nothing measured yet.`;
+      : `${curve.title}: ${rows.length > 0 && curve.unmeasured ? curve.unmeasured : "nothing measured yet"}.`;
+  if (curve.unmeasured === null && measured.length === 0) return null;
   const width = span[1] - span[0];
   const move = (event: React.PointerEvent<HTMLElement>): void => {
     const box = event.currentTarget.getBoundingClientRect();
@@ -117,7 +115,9 @@ export function CurveCard({ curve, rows, span, evaluations }: CurveCardProps) {
         onPointerLeave={() => view.setState({ cursor: null })}
       >
         {measured.length === 0 ? (
-          <p className="plot-empty">from the first step on</p>
+          <p className="plot-empty">
+            {rows.length > 0 && curve.unmeasured ? <b>{curve.unmeasured}</b> : "from the first step on"}
+          </p>
         ) : (
           seen && (
             <Boundary otherwise={() => <p className="plot-empty">The drawing could not be loaded.</p>}>

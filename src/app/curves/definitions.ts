@@ -23,6 +23,10 @@ export interface Curve {
   /** The axis always includes zero. */
   readonly fromZero?: boolean;
   readonly show: (value: number) => string;
+  /** Only where it was measured: why not, in place of the curve; null: the card is left out. */
+  readonly unmeasured?: string | null;
+  /** Metric without which the series mean nothing: with one update a rollout, nothing is ever clipped. */
+  readonly needs?: MetricKey;
   /** For stacks: the series whose extremes survive decimation. */
   readonly leading?: MetricKey;
 }
@@ -31,6 +35,8 @@ const decimals =
   (digits: number) =>
   (value: number): string =>
     number(value, digits);
+/** A decimal, since a few clipped tokens of thousands matter. */
+const finePercent = (value: number): string => `${number(100 * value, 1)}\u202f%`;
 const tokens = (value: number): string => number(value, 1);
 
 const TERMS_TITLE = "Reward by term";
@@ -130,6 +136,7 @@ const GRPO: readonly Curve[] = [
     fromZero: true,
     show: decimals(3),
     series: [{ key: "kl", label: "", hue: "var(--ink-2)" }],
+    unmeasured: "No KL: β is 0",
   },
   {
     title: "Gradient norm",
@@ -148,6 +155,30 @@ const GRPO: readonly Curve[] = [
     domain: [0, 1],
     show: percent,
     series: [{ key: "frac_reward_zero_std", label: "", hue: "var(--ink-2)" }],
+  },
+  {
+    title: "Clipped",
+    unit: "share of tokens whose gradient the clip stops",
+    kind: "lines",
+    size: "small",
+    fromZero: true,
+    show: finePercent,
+    series: [
+      { key: "clip_ratio/high_mean", label: "high", hue: "var(--ink-2)" },
+      { key: "clip_ratio/low_mean", label: "low", hue: "var(--ink-3)", dash: "4 2" },
+    ],
+    unmeasured: null,
+    needs: "ppo_kl",
+  },
+  {
+    title: "Moved (ppo_kl)",
+    unit: "nats per token, from the policy that sampled",
+    kind: "lines",
+    size: "small",
+    fromZero: true,
+    show: decimals(4),
+    series: [{ key: "ppo_kl", label: "", hue: "var(--ink-2)" }],
+    unmeasured: null,
   },
 ];
 
@@ -180,6 +211,13 @@ const SFT: readonly Curve[] = [
     series: [{ key: "learning_rate", label: "rate", hue: "var(--ink-2)" }],
   },
 ];
+
+/** The rows in which a curve was measured. */
+export function measuredRows({ series, needs }: Curve, rows: readonly StepMetrics[]): readonly StepMetrics[] {
+  return rows.filter(
+    (row) => series.some(({ key }) => row[key] !== undefined) && (needs === undefined || row[needs] !== undefined),
+  );
+}
 
 /** Drawn only where responses were left without a score. */
 const FAILED: Curve = {

@@ -6,7 +6,9 @@ import { scoreOf } from "../state/rescoring";
 import { percent, TRANSITION_WORDS } from "../state/words";
 
 export function GroupSummary({ step, group }: { readonly step: StepGroups; readonly group: GroupRecord }) {
-  const all = step.groups.length > 1 && step.origin === "training" ? step.groups : [group];
+  // Replayed responses are an earlier step's.
+  const own = step.groups.filter(({ replayedFrom }) => replayedFrom === undefined);
+  const all = own.length > 1 && step.origin === "training" ? own : [group];
   const scores = all.flatMap(({ samples }) => samples.flatMap((sample) => scoreOf(sample) ?? []));
   const share = (test: (score: (typeof scores)[number]) => boolean): number =>
     scores.filter(test).length / Math.max(1, scores.length);

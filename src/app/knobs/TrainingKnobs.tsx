@@ -1,8 +1,10 @@
 /** Training settings: three sliders, the rest under "More". */
-import { TRAINERS } from "../../srpo/types";
-import { defaultSettings, type Settings, settingsSchema } from "../../worker/protocol";
+import { useMemo } from "react";
+import { type Settings, settingsSchema } from "../../worker/protocol";
 import { Slider } from "../parts/Slider";
 import { usePlayground, useRun } from "../state/hooks";
+import { settingsOfRecipe } from "../state/recipes";
+import { MethodKnobs } from "./MethodKnobs";
 import { NumberKnob } from "./NumberKnob";
 import { ReflectionFormKnobs } from "./ReflectionFormKnobs";
 
@@ -33,7 +35,8 @@ export function TrainingKnobs() {
   const data = served?.data ?? null;
   const set = playground.configure;
   const { grpo, sft } = settings;
-  const original = defaultSettings;
+  const recipe = useRun((state) => state.recipe);
+  const original = useMemo(() => settingsOfRecipe(recipe), [recipe]);
   const inSft = stage === "sft";
   const rate = inSft ? sft.learningRate : grpo.learningRate;
   const originalRate = inSft ? original.sft.learningRate : original.grpo.learningRate;
@@ -115,37 +118,6 @@ export function TrainingKnobs() {
           onChange={(steps) => set({ sft: { steps } })}
         />
         <NumberKnob
-          label="Clip below"
-          value={grpo.clipLow}
-          min={0.01}
-          max={0.99}
-          step={0.01}
-          onChange={(clipLow) => set({ grpo: { clipLow } })}
-        />
-        <NumberKnob
-          label="Clip above"
-          value={grpo.clipHigh}
-          min={0.01}
-          max={5}
-          step={0.01}
-          onChange={(clipHigh) => set({ grpo: { clipHigh } })}
-        />
-        <NumberKnob
-          label="KL weight β"
-          value={grpo.beta}
-          min={0}
-          max={1}
-          step={0.001}
-          onChange={(beta) => set({ grpo: { beta } })}
-        />
-        <NumberKnob
-          label="Epochs per rollout"
-          value={grpo.epochs}
-          min={1}
-          max={8}
-          onChange={(epochs) => set({ grpo: { epochs } })}
-        />
-        <NumberKnob
           label="Max response tokens"
           value={settings.maxNewTokens}
           min={16}
@@ -160,20 +132,6 @@ export function TrainingKnobs() {
           step={0.01}
           onChange={(maxGradNorm) => set({ maxGradNorm })}
         />
-        <label className="choice">
-          <span>Advantage preset</span>
-          <select
-            value={grpo.preset}
-            onChange={(event) => {
-              const preset = TRAINERS.find((each) => each === event.target.value);
-              if (preset) set({ grpo: { preset } });
-            }}
-          >
-            {TRAINERS.map((each) => (
-              <option key={each}>{each}</option>
-            ))}
-          </select>
-        </label>
         <label className="choice">
           <span>Shape of f_len</span>
           <select
@@ -213,6 +171,7 @@ export function TrainingKnobs() {
             Train the vision tower <em>restarts the run</em>
           </span>
         </label>
+        <MethodKnobs />
         <NumberKnob
           label="Seed (after reset)"
           value={settings.seed}

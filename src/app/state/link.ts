@@ -57,7 +57,12 @@ export function isFreshLink(hash: string, storage: Pick<Storage, "getItem" | "se
 }
 
 export type DecodedLink =
-  | { readonly ok: true; readonly settings: SettingsPatch; readonly from: ShippedName; readonly recipe: RecipeName }
+  | {
+      readonly ok: true;
+      readonly settings: SettingsPatch;
+      readonly from: ShippedName;
+      readonly recipe: RecipeName;
+    }
   | { readonly ok: false; readonly why: string };
 
 /**

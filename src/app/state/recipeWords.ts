@@ -55,6 +55,9 @@ const LABELS: {
     rethinking: "forced rethinking",
     failures: "failure buffer",
     stages: "stages",
+    replay: "sample replay",
+    rethinking: "forced rethinking",
+    failures: "failure buffer",
   },
 };
 

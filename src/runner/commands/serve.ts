@@ -17,6 +17,7 @@ import { plannedReward, resolveReward } from "../run/resolveReward";
 import { refuseOtherData, resolveSource } from "../run/resolveSource";
 import { defaultRunConfig, readRunFile } from "../run/runConfig";
 import { type FixedKeys, fixedKeys, planOf, type RunPlan, readPlan, refuseOther, writePlan } from "../run/runPlan";
+import { StepWarnings } from "../run/stepWarnings";
 import { BUILT_PAGE, builtPage } from "../serve/buildPage";
 import { BuiltPage } from "../serve/builtPage";
 import { newToken } from "../serve/guard";
@@ -99,13 +100,18 @@ export const serveCommand: RunnerCommand = {
         },
       });
       folder.begin(plan);
+      const warnings = new StepWarnings();
       const host = nodeHost({
         plan,
         source,
         ...(reward ? { scorer: reward.scorer } : {}),
         files,
         store: folder.store,
-        onStep: (metrics, groups) => folder.step(metrics, groups),
+        onStep: (metrics, groups) => {
+          folder.step(metrics, groups);
+          const warning = warnings.step(metrics);
+          if (warning !== null) log(warning);
+        },
         post: (event) => {
           hub.post(event);
           folder.follow(event);
@@ -146,6 +152,7 @@ export const serveCommand: RunnerCommand = {
       host.receive({ run: HOST_RUN, type: "close" });
       await host.idle();
       await server.close();
+      warnings.summary().forEach(log);
     } finally {
       await folder.release();
     }

@@ -28,6 +28,7 @@ import { defaultRunConfig, type RunConfig, readRunFile } from "../run/runConfig"
 import { RunFolder } from "../run/runFolder";
 import { RunLock } from "../run/runLock";
 import { fixedKeys, planOf, readPlan, refuseOther } from "../run/runPlan";
+import { StepWarnings } from "../run/stepWarnings";
 import { tokensPerSecond } from "../run/tokenRate";
 import { trainStages } from "../run/trainLoop";
 
@@ -116,6 +117,8 @@ async function trainIn(out: string, { config, given, overrides }: Request, args:
   });
   const folder = new RunFolder(out, plan);
   const bar = progressBar("train");
+  const warnings = new StepWarnings();
+  const log = (line: string): void => void process.stderr.write(`${line}\n`);
   try {
     if (stored === null) {
       await reward?.copyInto(out);
@@ -136,11 +139,16 @@ async function trainIn(out: string, { config, given, overrides }: Request, args:
     );
     await trainStages(session, plan, folder, {
       onData: (collected, wanted) => bar.update(collected, wanted, "reflections"),
-      onStep: (metrics, planned) => bar.update(metrics.step, planned, note(metrics)),
-      onRefused: (message) => process.stderr.write(`${message}\n`),
+      onStep: (metrics, planned) => {
+        bar.update(metrics.step, planned, note(metrics));
+        const warning = warnings.step(metrics);
+        if (warning !== null) log(warning);
+      },
+      onRefused: log,
     });
   } finally {
     bar.stop();
+    warnings.summary().forEach(log);
     session.dispose();
     await parallel?.dispose();
     await opened.close();
