@@ -79,7 +79,6 @@ export function CurveCard({ curve, rows, span, evaluations }: CurveCardProps) {
     first && last
       ? `${curve.title}, steps ${first.step} to ${last.step}. ${curve.series.map(change).join("; ")}.`
       : `${curve.title}: ${rows.length > 0 && curve.unmeasured ? curve.unmeasured : "nothing measured yet"}.`;
-  if (curve.unmeasured === null && measured.length === 0) return null;
   const width = span[1] - span[0];
   const move = (event: React.PointerEvent<HTMLElement>): void => {
     const box = event.currentTarget.getBoundingClientRect();

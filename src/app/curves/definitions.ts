@@ -164,8 +164,8 @@ const GRPO: readonly Curve[] = [
     fromZero: true,
     show: finePercent,
     series: [
-      { key: "clip_ratio/high_mean", label: "high", hue: "var(--ink-2)" },
-      { key: "clip_ratio/low_mean", label: "low", hue: "var(--ink-3)", dash: "4 2" },
+      { key: "clip_ratio/high_mean", label: "↑", hue: "var(--ink-2)" },
+      { key: "clip_ratio/low_mean", label: "↓", hue: "var(--ink-3)", dash: "4 2" },
     ],
     unmeasured: null,
     needs: "ppo_kl",
@@ -246,5 +246,6 @@ export function curvesOf(
   const curves = GRPO.map((curve) =>
     curve.title === TERMS_TITLE && own.length > 0 ? { ...curve, series: [...curve.series, ...own] } : curve,
   );
-  return rows.some((row) => (row["score/failed"] ?? 0) > 0) ? [...curves, FAILED] : curves;
+  const drawn = curves.filter((curve) => curve.unmeasured !== null || measuredRows(curve, rows).length > 0);
+  return rows.some((row) => (row["score/failed"] ?? 0) > 0) ? [...drawn, FAILED] : drawn;
 }

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { RECIPES } from "../../srpo/recipe";
 import type { CommandBody } from "../../worker/client";
-import { defaultSettings } from "../../worker/protocol";
+import { defaultSettings, overlay } from "../../worker/protocol";
 import { ScriptedClient } from "../testing/scriptedClient";
 import { createPlayground, type PlaygroundController } from "./playgroundController";
+import { changesOf, settingsOfRecipe } from "./recipes";
 
 /** A scripted worker that also notes what it was told. */
 class NotingClient extends ScriptedClient {
@@ -57,6 +59,68 @@ describe("the playground", () => {
     playground.phase();
     vi.advanceTimersByTime(900);
     expect(playground.live.groups.store.getState().now?.groups[0]?.samples[0]?.score).toBeDefined();
+  });
+
+  test("a refill rolls out again within the step; the next step begins anew", () => {
+    start({ stage: "grpo", pace: 5 });
+    playground.configure({ grpo: { onlineFilter: "mixed", refills: 2 } });
+    const phases = [1, 2, 3, 4, 5, 6, 7].map(() => {
+      playground.phase();
+      vi.advanceTimersByTime(200);
+      const { done, draws, step } = run();
+      return [done, draws, step];
+    });
+    expect(phases).toEqual([
+      ["rollout", 1, 0],
+      ["score", 1, 0],
+      ["rollout", 2, 0],
+      ["score", 2, 0],
+      ["normalise", 2, 0],
+      ["update", 2, 1],
+      ["rollout", 1, 1],
+    ]);
+  });
+
+  test("a recipe takes over what it decides, says so in a run under way, and each change has a way back", () => {
+    start({ stage: "grpo", step: 5 });
+    playground.configure({ grpo: { clipHigh: 0.28, steps: 40 } });
+    playground.follow("grpo");
+    expect(run().recipe).toBe("grpo");
+    expect(changesOf(run().wanted, "grpo")).toEqual([]);
+    expect(run().wanted.grpo).toMatchObject({ steps: 40, prompts: 1, beta: RECIPES.grpo.settings.grpo.beta });
+    expect(run().notices.at(-1)?.title).toBe("GRPO from the next step");
+    playground.configure({ grpo: { beta: 0 } });
+    const [change] = changesOf(run().wanted, "grpo");
+    expect(change).toMatchObject({ path: "grpo.beta", value: 0 });
+    if (change !== undefined) playground.undo(change);
+    vi.advanceTimersByTime(200);
+    expect(changesOf(run().settings, "grpo"), "what training uses").toEqual([]);
+  });
+
+  test("a resumed run is called after the recipe that its settings come nearest to", () => {
+    start({ stage: "grpo", step: 5 });
+    const { opened } = run();
+    if (opened === null) throw new Error("the scripted run did not open");
+    const settings = overlay(settingsOfRecipe("grpo"), { grpo: { groupSize: 6 } });
+    const found = { type: "opened", settings, stage: "grpo", step: 5, start: "sft", history: [] } as const;
+    client.emit({ ...found, ...opened, resumed: false });
+    playground.live.flush();
+    expect(run().recipe, "opened as asked for").toBe("srpo");
+    client.emit({ ...found, ...opened, resumed: true });
+    playground.live.flush();
+    expect(run().recipe).toBe("grpo");
+  });
+
+  test("warns once that every response was truncated, until a step is different", () => {
+    start({ stage: "grpo", step: 5 });
+    const warned = (step: number, clipped: number): number => {
+      client.emit({ type: "stepped", metrics: { step, stage: "grpo", "completions/clipped_ratio": clipped } });
+      playground.live.flush();
+      return run().notices.filter(({ title }) => title === "Every response was truncated").length;
+    };
+    expect([warned(6, 0.9), warned(7, 1), warned(8, 1)]).toEqual([0, 1, 1]);
+    for (const { id } of run().notices) playground.dismiss(id);
+    expect([warned(9, 1), warned(10, 0), warned(11, 1), warned(12, 0.5)]).toEqual([0, 0, 1, 0]);
   });
 
   test("play takes a beginner from the base through SFT into GRPO; pause stays where it is", () => {

@@ -6,7 +6,7 @@ import { number, percent } from "../state/words";
 import { BINS, placeOf, ratioBins, ratioBounds } from "./ratioBins";
 
 /** Edges with a number below the axis, by log ρ. */
-const LABELLED = [-1, -0.3, -0.1, 0, 0.1, 0.3, 1] as const;
+const LABELLED = [-1, -0.1, -0.01, 0.01, 0.1, 1] as const;
 /** Of the drawing, in its own units. */
 const WIDTH = 312,
   HEIGHT = 62,

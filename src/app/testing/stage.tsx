@@ -155,6 +155,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
   several: {
     script: { stage: "grpo", step: 37 },
     settings: { grpo: { updatesPerRollout: 4, clipHigh: 0.28, onlineFilter: "mixed", refills: 3, beta: 0.04 } },
+    play: () => setTimeout(() => document.querySelector(".step-report")?.scrollIntoView(), 300),
   },
   changed: {
     script: { stage: "grpo", step: 37 },
@@ -169,7 +170,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
     script: { stage: "grpo", step: 37, pace: 5 },
     settings: { grpo: { onlineFilter: "mixed", refills: 3 } },
     play: (playground) => {
-      for (const at of [0, 100, 200]) setTimeout(() => playground.phase(), at);
+      for (const at of [0, 400, 800]) setTimeout(() => playground.phase(), at);
     },
   },
   truncated: {
