@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { RECIPE_NAMES } from "../../srpo/recipe";
 import { BACKEND_NAMES } from "../../tensor/backend";
+import type { Settings } from "../../training/settings";
 import { backendFlag, workersFlag } from "../arguments/command";
 import { reportFailure } from "../arguments/failure";
 import type { Flags } from "../arguments/flags";
@@ -79,7 +80,7 @@ async function main(rawArgs: readonly string[]): Promise<number> {
           folder: folderOf(run),
           stage: "grpo",
           from: args.text("policy"),
-          settings: recipeSettings(run.recipe, { settings: { seed: run.seed, grpo: { steps } } }),
+          settings: budgeted(recipeSettings(run.recipe, { settings: { seed: run.seed } }), steps),
           problems: args.integer("problems", 1),
           every: steps,
           workers: args.integer("workers", 1),
@@ -100,6 +101,16 @@ async function main(rawArgs: readonly string[]): Promise<number> {
   await writeAtomically(known, `${JSON.stringify(results, null, 1)}\n`);
   process.stdout.write(recipeTables(results));
   return 0;
+}
+
+/** The settings with another number of steps; stages keep their shares of the whole. */
+function budgeted(settings: Settings, steps: number): Settings {
+  const { grpo } = settings;
+  const stages = grpo.stages.map((stage) => ({
+    ...stage,
+    steps: Math.max(1, Math.round((stage.steps * steps) / grpo.steps)),
+  }));
+  return { ...settings, grpo: { ...grpo, steps, stages } };
 }
 
 /** @throws InputError when the file is damaged */
