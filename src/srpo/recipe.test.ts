@@ -47,9 +47,11 @@ describe("recipes", () => {
 
 describe("the nano policy", () => {
   it.each(RECIPE_NAMES)("%s: departs only where the record says why", (name) => {
-    const { settings, nano } = RECIPES[name];
+    const { settings, coldStart, nano } = RECIPES[name];
     expect(nanoSettings(RECIPES[name]).grpo).toEqual({ ...settings.grpo, ...nano.grpo });
-    expect(Object.keys(nano.whys)).toEqual(Object.keys(nano.grpo));
+    const starts = nano.coldStart === undefined ? [] : ["coldStart"];
+    expect(Object.keys(nano.whys).sort()).toEqual([...Object.keys(nano.grpo), ...starts].sort());
+    expect(nano.coldStart).not.toBe(coldStart);
     for (const key of Object.keys(nano.grpo) as (keyof typeof nano.grpo)[])
       expect(nano.grpo[key], key).not.toEqual(settings.grpo[key]);
     for (const why of Object.values(nano.whys)) expect(nano.why).toContain(why);

@@ -47,7 +47,7 @@ const surrogateIsNot =
 /** In this order: the first rule that applies gives the reason. */
 const RULES: readonly Rule[] = [
   { keys: CLIP, unused: surrogateIsNot("clip", "clip") },
-  { keys: ["grpo.cispoLow", "grpo.cispoHigh"], unused: surrogateIsNot("cispo", "bounds of the ratio as a weight") },
+  { keys: ["grpo.cispoLow", "grpo.cispoHigh"], unused: surrogateIsNot("cispo", "weight to bound") },
   { keys: TAU, unused: surrogateIsNot("sapo", "gate") },
   {
     keys: [...CLIP, ...TAU, "grpo.ratioLevel"],

@@ -62,7 +62,8 @@ describe("refused", () => {
   });
 });
 
-test("SFT comes first where the recipe begins with it", () => {
+test("SFT comes first where the recipe begins with it, or cannot work here without", () => {
+  expect(stagesOfRecipe("vl-rethinker")).toEqual(["sft", "grpo"]);
   expect(stagesOfRecipe("srpo")).toEqual(["sft", "grpo"]);
   expect(stagesOfRecipe("dr-grpo")).toEqual(["grpo"]);
 });

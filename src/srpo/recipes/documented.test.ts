@@ -1,6 +1,7 @@
 /** The table of recipes in docs/method.md is made of the records. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { surrogateOf } from "../objective";
 import type { GroupFilter } from "../onlineFilter";
 import { type GrpoRecipe, nanoSettings, RECIPE_NAMES, RECIPES, type RecipeName } from "../recipe";
 
@@ -18,11 +19,24 @@ function cell(name: RecipeName, shown: (grpo: GrpoRecipe) => string): string {
   return full === nano ? full : `${full} (${nano})`;
 }
 
-function ratio({ surrogate, ratioLevel, ...own }: GrpoRecipe): string {
-  const level = ratioLevel === "sequence" ? "sequence, " : "";
-  if (surrogate === "sapo") return `${level}gate ${own.tauPositive} / ${own.tauNegative}`;
-  if (surrogate === "clip") return `${level}${own.clipLow} / ${own.clipHigh}`;
-  return own.cispoLow === own.cispoHigh ? `held at ${own.cispoLow}` : `weight ${own.cispoLow} to ${own.cispoHigh}`;
+function ratio(grpo: GrpoRecipe): string {
+  const surrogate = surrogateOf(grpo);
+  const level = grpo.ratioLevel === "sequence" ? "sequence, " : "";
+  switch (surrogate.kind) {
+    case "clip": {
+      const { clipLow, clipHigh, ratioMax, dualClip } = surrogate;
+      const clamp = ratioMax === null ? "" : `, ρ ≤ ${ratioMax}`;
+      return `${level}${clipLow} / ${clipHigh}${clamp}${dualClip === null ? "" : `, dual ${dualClip}`}`;
+    }
+    case "cispo": {
+      const { ratioLow, ratioHigh } = surrogate;
+      return ratioLow === ratioHigh ? `held at ${ratioLow}` : `weight ${ratioLow} to ${ratioHigh}`;
+    }
+    case "sapo":
+      return `gate ${surrogate.tauPositive} / ${surrogate.tauNegative}`;
+    default:
+      return surrogate satisfies never;
+  }
 }
 
 const kl = ({ beta, klEstimator, klPlacement }: GrpoRecipe): string =>
@@ -35,7 +49,7 @@ function besides(name: RecipeName): string {
   const parts = [
     reward.effectivenessWeight !== 0 && reward.lengthWeight !== 0 && "I_eff, I_ref, f_len",
     reward.overlongWeight !== 0 && "overlong penalty",
-    grpo.refills > 0 && cell(name, ({ refills }) => `${refills}`).replace(/^/, "refills "),
+    grpo.refills > 0 && `refills ${cell(name, ({ refills }) => `${refills}`)}`,
     grpo.replay !== null && "replay",
     grpo.rethinking !== null && "forced rethinking",
     grpo.failures !== null && "failure buffer",

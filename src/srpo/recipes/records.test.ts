@@ -4,9 +4,10 @@
  */
 import { describe, expect, it, test } from "vitest";
 import { evaluateObjective, objectiveOf } from "../objective";
-import { RECIPES, type RecipeName } from "../recipe";
+import { RECIPE_NAMES, RECIPES, type RecipeName } from "../recipe";
 import { defaultRewardConfig } from "../reward";
 import { scoreResponse } from "../score";
+import { TRAINER_NUMERICS } from "../trainers";
 
 const band = [0.1, 0.9];
 /** Of stages: maximum tokens × responses, 100 steps each. */
@@ -193,6 +194,14 @@ const FULL_SIZE: Readonly<Record<RecipeName, object>> = {
 test.each(Object.entries(FULL_SIZE))("%s", (name, expected) => {
   expect(RECIPES[name as RecipeName].settings.grpo).toMatchObject(expected);
   expect(RECIPES[name as RecipeName].settings.temperature).toBe(1);
+});
+
+test.each(RECIPE_NAMES)("%s: a bound left to the preset is what its source says", (name) => {
+  const { settings, sources } = RECIPES[name];
+  const numerics = TRAINER_NUMERICS[settings.grpo.preset];
+  for (const key of ["ratioMax", "dualClip"] as const)
+    if (settings.grpo[key] === null)
+      expect(sources.grpo[key], key).toMatch(new RegExp(`^the preset's: ${numerics[key] ?? "none"}`));
 });
 
 describe("rewards", () => {

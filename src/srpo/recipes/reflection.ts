@@ -107,6 +107,8 @@ export const visionR1 = derive(grpo, {
   },
 });
 
+const NANO_EPISODE = "Two updates a rollout and eight rollouts an episode are the source's 16 updates an episode.";
+
 export const vlRethinker = derive(grpo, {
   name: "vl-rethinker",
   title: "VL-Rethinker",
@@ -126,6 +128,7 @@ export const vlRethinker = derive(grpo, {
     advantage: ["group", "VL-Rethinker, algorithm 1: (r − mean)/std (its code: r − mean)"],
     groupSize: [8, "VL-Rethinker's experiments"],
     updatesPerRollout: [16, "VL-Rethinker: 1,024 queries × 8 responses in batches of 512"],
+    onlineFilter: [null, "no filter of groups: replay keeps samples with an advantage, which drops the same ones"],
     replay: [
       { episode: 1, alpha: 1 },
       "VL-Rethinker, algorithm 1; an episode is one rollout. The paper's replay: as released, neither filter nor " +
@@ -133,8 +136,8 @@ export const vlRethinker = derive(grpo, {
     ],
     rethinking: [
       { fraction: 0.65, trigger: "\n\nWait, does it seem right?", perGroup: 2, maxTokens: 1024, weight: 0.05 },
-      "VL-Rethinker, section 4.2 (trigger, 2 a query) and its code (0.65, 1,024 tokens, 0.05); the paper adds it in a " +
-        "second stage, here it is there from the start",
+      "VL-Rethinker, section 4.2 (trigger, 2 a query) and its code (0.65, 1,024 tokens, 0.05); the paper adds it in " +
+        "a second stage, here it is there from the start",
     ],
   },
   nano: {
@@ -143,10 +146,7 @@ export const vlRethinker = derive(grpo, {
       2,
       "Two updates a rollout and eight rollouts an episode are the source's 16 updates an episode.",
     ],
-    replay: [
-      { episode: 8, alpha: 1 },
-      "Two updates a rollout and eight rollouts an episode are the source's 16 updates an episode.",
-    ],
+    replay: [{ episode: 8, alpha: 1 }, NANO_EPISODE],
     rethinking: [
       { fraction: 0.65, trigger: null, perGroup: 2, maxTokens: 40, weight: 0.05 },
       "The tag that opens a reflection is the trigger that the nano policy knows, and 40 tokens hold what follows it.",
@@ -174,6 +174,7 @@ export const vrrl = derive(grpo, {
     preset: ["easyr1", "VRRL is a fork of EasyR1, dual clip of 3 included"],
     clipLow: [0.2, "EasyR1's default"],
     clipHigh: [0.3, "EasyR1's default"],
+    dualClip: [null, "the preset's: 3"],
     aggregation: ["token-mean", "EasyR1's default"],
     beta: [0.01, "VRRL's released launcher"],
     klEstimator: ["k3", "VRRL's released launcher"],
