@@ -107,6 +107,8 @@ describe("what a step did", () => {
     expect(all.slice(1).some(({ loud }) => loud)).toBe(false);
     expect(isTruncated(step({ "completions/clipped_ratio": 0.99 }))).toBe(false);
     expect(said({ "completions/masked": 1 }).masked).toBe("1 truncated response left out of the loss.");
+    expect(said({ "rewards/overlong": -0.05 }).overlong).toContain("cost 0.05 of reward");
+    expect(said({ "rewards/overlong": 0 }).overlong).toBeUndefined();
     expect(said({ "completions/masked": 0 }).masked).toBeUndefined();
   });
 

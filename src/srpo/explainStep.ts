@@ -24,6 +24,7 @@ export interface StepNumbers {
   readonly "rewards/kl"?: number;
   readonly "stage/number"?: number;
   readonly "completions/masked"?: number;
+  readonly "rewards/overlong"?: number;
   readonly "replay/effective"?: number;
   readonly "replay/drawn"?: number;
   readonly "replay/buffer"?: number;
@@ -61,6 +62,7 @@ export const STEP_TOPICS = [
   "replay",
   "rethinking",
   "failures",
+  "overlong",
   "masked",
   "kl",
   "stage",
@@ -88,6 +90,7 @@ const NOTES: Readonly<Record<StepTopic, Making>> = {
   replay: replayed,
   rethinking: rethought,
   failures: begunAfterFailures,
+  overlong,
   masked,
   kl: klTerm,
   stage: stageOfRun,
@@ -236,6 +239,14 @@ function begunAfterFailures(step: StepNumbers): ReturnType<Making> {
     why:
       "Their responses go on from a solution that is already there, most often a wrong one; only what follows is " +
       "trained.",
+  };
+}
+
+function overlong({ "rewards/overlong": penalty = 0 }: StepNumbers): ReturnType<Making> {
+  if (penalty >= 0) return null;
+  return {
+    text: `Responses near the length limit cost ${formatNumber(-penalty)} of reward on average.`,
+    why: "The overlong penalty grows from a margin before the limit up to the limit itself, so that length has a price.",
   };
 }
 

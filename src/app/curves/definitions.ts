@@ -157,7 +157,7 @@ const GRPO: readonly Curve[] = [
     series: [{ key: "frac_reward_zero_std", label: "", hue: "var(--ink-2)" }],
   },
   {
-    title: "Clipped",
+    title: "Clip",
     unit: "share of tokens whose gradient the clip stops",
     kind: "lines",
     size: "small",
@@ -171,8 +171,8 @@ const GRPO: readonly Curve[] = [
     needs: "ppo_kl",
   },
   {
-    title: "Moved (ppo_kl)",
-    unit: "nats per token, from the policy that sampled",
+    title: "Moved",
+    unit: "nats per token, from the policy that sampled (ppo_kl)",
     kind: "lines",
     size: "small",
     fromZero: true,

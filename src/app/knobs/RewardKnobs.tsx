@@ -1,9 +1,10 @@
 /** The reward: a slider for every term, the tiers of I_eff, the scorer variant, and terms of one's own. */
+import { useMemo } from "react";
 import { tiersRefusal } from "../../srpo/adaptiveTiers";
 import { type RewardVariant, TRANSITIONS } from "../../srpo/types";
-import { defaultSettings } from "../../worker/protocol";
 import { Slider } from "../parts/Slider";
 import { usePlayground, useRun } from "../state/hooks";
+import { settingsOfRecipe } from "../state/recipes";
 import { signed, TRANSITION_WORDS } from "../state/words";
 import { AdaptiveTiersKnobs } from "./AdaptiveTiersKnobs";
 import { OwnTerms } from "./OwnTerms";
@@ -29,7 +30,8 @@ export function RewardKnobs() {
   const reward = useRun((state) => state.wanted.reward);
   const stage = useRun((state) => state.stage);
   const rounds = useRun((state) => state.wanted.reflectionForm.rounds);
-  const original = defaultSettings.reward;
+  const recipe = useRun((state) => state.recipe);
+  const original = useMemo(() => settingsOfRecipe(recipe).reward, [recipe]);
   const set = (patch: Partial<typeof reward>): void => playground.configure({ reward: patch });
   /** A reward without I_eff has no tiers to adapt: they are turned off with it. */
   const setAdapting = (patch: Partial<typeof reward>): void =>

@@ -52,9 +52,6 @@ const LABELS: {
     onlineFilter: "groups kept",
     refills: "refills",
     stages: "stages",
-    replay: "sample replay",
-    rethinking: "forced rethinking",
-    failures: "failure buffer",
   },
 };
 
