@@ -29,6 +29,7 @@ const STATES = [
   "changed",
   "recipes",
   "recipesSrpo",
+  "more",
   "refill",
   "truncated",
   "rollout",

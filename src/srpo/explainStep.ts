@@ -246,7 +246,7 @@ function overlong({ "rewards/overlong": penalty = 0 }: StepNumbers): ReturnType<
   if (penalty >= 0) return null;
   return {
     text: `Responses near the length limit cost ${formatNumber(-penalty)} of reward on average.`,
-    why: "The overlong penalty grows from a margin before the limit up to the limit itself, so that length has a price.",
+    why: "The overlong penalty grows from a margin before the limit up to the limit, so that length has a price.",
   };
 }
 

@@ -35,7 +35,7 @@ export function FilterKnobs() {
       {band !== null && (
         <div className="knob-band">
           <NumberKnob
-            label="right from"
+            label="from"
             value={band[0]}
             min={0}
             max={band[1]}

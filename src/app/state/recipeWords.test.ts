@@ -19,6 +19,7 @@ test.each([
   ["grpo.aggregation", "token-mean", "mean over", "all tokens"],
   ["grpo.maskTruncated", true, "mask truncated", "yes"],
   ["reward.effectiveness.spoilt", -1, "spoilt", "−1"],
+  ["grpo.rethinking", { fraction: 0.65, perGroup: 2 }, "forced rethinking", "fraction 0.65, per group 2"],
   ["temperature", 0.7, "temperature", "0.7"],
 ])("%s %j reads %s: %s", (path, value, label, text) => {
   expect([settingLabel(path), settingValue(path, value)]).toEqual([label, text]);

@@ -112,5 +112,7 @@ function stageValue({ steps, maxNewTokens, groupSize, beta }: Readonly<Record<st
 
 const entries = (section: Readonly<Record<string, unknown>>): string =>
   Object.entries(section)
-    .map(([key, value]) => `${key} ${settingValue("", value)}`)
+    .map(
+      ([key, value]) => `${key.replace(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`)} ${settingValue("", value)}`,
+    )
     .join(", ");

@@ -163,7 +163,26 @@ const SCENES: Readonly<Record<string, Scene>> = {
   },
   recipes: {
     script: { stage: "grpo", step: 37 },
-    play: () => view.setState({ recipes: "grpo" }),
+    play: () => view.setState({ recipes: "vl-rethinker" }),
+  },
+  more: {
+    script: { stage: "grpo", step: 37 },
+    settings: {
+      grpo: {
+        beta: 0.01,
+        onlineFilter: [0.1, 0.9],
+        refills: 3,
+        stages: [
+          { steps: 75, maxNewTokens: 56, groupSize: 16, beta: 0 },
+          { steps: 75, maxNewTokens: 104, groupSize: 8, beta: 0.01 },
+        ],
+      },
+    },
+    play: () =>
+      setTimeout(() => {
+        document.querySelector(".more")?.setAttribute("open", "");
+        document.querySelector(".method")?.scrollIntoView();
+      }, 300),
   },
   recipesSrpo: { script: { stage: "grpo", step: 37 }, play: () => view.setState({ recipes: "srpo" }) },
   refill: {
