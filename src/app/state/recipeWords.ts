@@ -51,6 +51,9 @@ const LABELS: {
     maskTruncated: "mask truncated",
     onlineFilter: "groups kept",
     refills: "refills",
+    replay: "sample replay",
+    rethinking: "forced rethinking",
+    failures: "failure buffer",
     stages: "stages",
   },
 };
