@@ -19,6 +19,25 @@ export function configure(settings: Settings, patch: SettingsPatch): Settings {
   throw new SettingsError(`settings: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}`);
 }
 
+/**
+ * The same for a run that is open, some of whose settings are fixed.
+ * @throws SettingsError, and for a setting that is fixed, saying why
+ */
+export function configureOpenRun(settings: Settings, patch: SettingsPatch): Settings {
+  const next = configure(settings, patch);
+  if (next.freezeVision !== settings.freezeVision)
+    throw new Error(
+      "settings: freezeVision is fixed when a run opens (it decides which parameters have gradients); reopen the " +
+        "run to change it",
+    );
+  if (JSON.stringify(next.reflectionForm) !== JSON.stringify(settings.reflectionForm))
+    throw new Error(
+      "settings: reflectionForm is fixed when a run opens (its reflection data and its policy follow one form); " +
+        "open a new run to change it",
+    );
+  return next;
+}
+
 function refuseUnknown(base: object, patch: object, path: string): void {
   for (const [key, value] of Object.entries(patch)) {
     const at = path === "" ? key : `${path}.${key}`;

@@ -5,6 +5,8 @@
  */
 import type { EncodedPrompt, FeatureBank } from "../policy/layers/packing";
 import type { Policy } from "../policy/policy";
+import type { DataParallel } from "./parallel/parallel";
+import type { Settings } from "./settings";
 
 /** Prompts whose pictures go through the tower together. */
 const CHUNK = 128;
@@ -36,4 +38,17 @@ export function bankOf(policy: Policy, prompts: readonly EncodedPrompt[]): Featu
     bank.dispose();
   }
   return { tensor, firstRow, dispose: () => tensor.dispose() };
+}
+
+/**
+ * Workers that share the prompts compute the features of their own prompts; a bank would make them wait. Null then, and
+ * where the tower is trained.
+ */
+export function featuresOf(
+  policy: Policy,
+  prompts: readonly EncodedPrompt[],
+  settings: Pick<Settings, "freezeVision">,
+  parallel: Pick<DataParallel, "workers"> | null,
+): FeatureBank | null {
+  return settings.freezeVision && (parallel?.workers ?? 1) === 1 ? bankOf(policy, prompts) : null;
 }

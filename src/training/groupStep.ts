@@ -6,7 +6,7 @@
 import type { EncodedPrompt, FeatureBank } from "../policy/layers/packing";
 import type { Policy } from "../policy/policy";
 import type { ReplayOptions } from "../srpo/sampleReplay";
-import { bankOf } from "./featureCache";
+import { bankOf, featuresOf } from "./featureCache";
 import { filteredGroups, noGroupLeft } from "./groupFilter";
 import type { GroupStageOptions } from "./groupStageOptions";
 import type { LargestBatch } from "./largestBatch";
@@ -287,17 +287,4 @@ export class GroupStep {
   private scored(records: readonly GroupRecord[], scorer: Scorer | undefined): GroupRecord[] {
     return scoreGroups(records, this.settings, tokenCounter(this.policy), scorer);
   }
-}
-
-/**
- * Workers that share the prompts compute the features of their own prompts; a bank would make them wait. Null then, and
- * where the tower is trained.
- */
-function featuresOf(
-  policy: Policy,
-  prompts: readonly EncodedPrompt[],
-  settings: Settings,
-  parallel: DataParallel | null,
-): FeatureBank | null {
-  return settings.freezeVision && (parallel?.workers ?? 1) === 1 ? bankOf(policy, prompts) : null;
 }

@@ -10,7 +10,7 @@
  */
 import type { Policy } from "../policy/policy";
 import { stepReward } from "./adaptiveTiers";
-import { configure } from "./configure";
+import { configureOpenRun } from "./configure";
 import { type EvaluationOptions, evaluate } from "./evaluate";
 import { refuseUnknownWords } from "./formWords";
 import { GroupStage } from "./groupStage";
@@ -30,28 +30,13 @@ import type {
 } from "./records";
 import { storeExample } from "./reflectionData";
 import { sampleOnce } from "./sampleOnce";
-import type { Scorer } from "./score";
+import type { SessionOptions } from "./sessionOptions";
 import type { Settings, SettingsPatch } from "./settings";
 import { ReflectionSft } from "./sft";
 import type { Snapshot } from "./snapshot";
 import type { SessionState } from "./state";
 import type { TrainingProblem } from "./trainingProblem";
 import type { UpdateResult } from "./update";
-
-export interface SessionOptions {
-  readonly stage?: Stage;
-  /** Where problems come from; the built-in tasks by default. */
-  readonly source?: ProblemSource;
-  /** Scores responses; the method's own by default. */
-  readonly scorer?: Scorer;
-  /** Milliseconds, for the timing metrics only. */
-  readonly now?: () => number;
-  /**
-   * Replicas of the policy that share its work; their owner disposes them. The results do not depend on how many there
-   * are.
-   */
-  readonly parallel?: DataParallel | null;
-}
 
 export class Session {
   #settings: Settings;
@@ -127,19 +112,8 @@ export class Session {
 
   /** Training uses the new settings from the next step. @throws SettingsError, leaving the settings as they were. */
   configure(patch: SettingsPatch): Settings {
-    const next = configure(this.#settings, patch);
-    if (next.freezeVision !== this.#settings.freezeVision)
-      throw new Error(
-        "settings: freezeVision is fixed when a run opens (it decides which parameters have gradients); reopen the " +
-          "run to change it",
-      );
-    if (JSON.stringify(next.reflectionForm) !== JSON.stringify(this.#settings.reflectionForm))
-      throw new Error(
-        "settings: reflectionForm is fixed when a run opens (its reflection data and its policy follow one form); " +
-          "open a new run to change it",
-      );
-    this.#settings = next;
-    return next;
+    this.#settings = configureOpenRun(this.#settings, patch);
+    return this.#settings;
   }
 
   /** Begin a stage with the current weights: step 0, fresh optimiser moments, no step under way. */
