@@ -3,7 +3,7 @@ import { useMemo } from "react";
 import { RECIPE_NAMES, RECIPES } from "../../srpo/recipe";
 import { usePlayground, useRun } from "../state/hooks";
 import { changesOf } from "../state/recipes";
-import { settingLabel, settingValue } from "../state/recipeWords";
+import { settingLabel, settingValue, startSentence } from "../state/recipeWords";
 import { view } from "../state/view";
 
 /** More changes than this are counted, not listed. */
@@ -15,7 +15,7 @@ export function RecipeKnobs() {
   const settings = useRun((state) => state.wanted);
   const underWay = useRun((state) => state.stage === "grpo" && state.step > 0);
   const changes = useMemo(() => changesOf(settings, recipe), [settings, recipe]);
-  const { title, summary, coldStart } = RECIPES[recipe];
+  const { title, summary, coldStart, nano } = RECIPES[recipe];
   return (
     <section className="knobs recipe" aria-labelledby="recipe">
       <div className="knobs-head">
@@ -68,9 +68,8 @@ export function RecipeKnobs() {
       )}
       {!coldStart && (
         <p className="knob-note is-quiet">
-          {underWay
-            ? `${title}'s source starts without reflection SFT.`
-            : `${title}'s source starts without reflection SFT: for that, choose Base, then GRPO.`}
+          {startSentence(RECIPES[recipe])}
+          {!underWay && nano.coldStart !== true && " For that, choose Base, then GRPO."}
         </p>
       )}
     </section>

@@ -3,6 +3,7 @@ import { useEffect, useRef } from "react";
 import { RECIPE_NAMES, RECIPES, type RecipeName } from "../../srpo/recipe";
 import { Icon } from "../parts/Icon";
 import { usePlayground, useRun, useView } from "../state/hooks";
+import { startSentence } from "../state/recipeWords";
 import { canSteer } from "../state/run";
 import { view } from "../state/view";
 import { RecipeTable } from "./RecipeTable";
@@ -70,10 +71,7 @@ function Recipes({ shown, close }: { readonly shown: RecipeName; readonly close:
       <div className="recipes-body">
         <div className="recipes-what">
           <p>
-            {recipe.summary}{" "}
-            {recipe.coldStart
-              ? "Its source trains on reflections first."
-              : "Its source starts without reflection SFT; here it may start either way, so that runs compare."}
+            {recipe.summary} {startSentence(recipe)} <span className="recipes-start">{recipe.sources.coldStart}</span>
           </p>
           {shown === used ? (
             <span className="recipes-used">In use</span>

@@ -1,7 +1,7 @@
 /** The page's words for what a recipe decides: a label for every key of its record, and how a value is written. */
 
 import { formatNumber } from "../../srpo/notation";
-import type { GrpoRecipe } from "../../srpo/recipe";
+import type { GrpoRecipe, Recipe } from "../../srpo/recipe";
 import type { RewardConfig } from "../../srpo/types";
 import { isSection } from "../../worker/protocol";
 import { TRANSITION_WORDS } from "./words";
@@ -82,6 +82,13 @@ const VALUES: Readonly<Record<string, string>> = {
   "grpo.aggregation seq-mean-token-sum-norm": "tokens, by a constant",
   "grpo.onlineFilter mixed": "mixed only",
 };
+
+/** Whether SFT comes first at a recipe's source, and here. */
+export function startSentence({ coldStart, nano }: Pick<Recipe, "coldStart" | "nano">): string {
+  if (coldStart) return "Its source begins with SFT.";
+  if (nano.coldStart !== true) return "Its source starts without SFT.";
+  return `Its source starts without SFT, but not this policy. ${nano.whys.coldStart ?? ""}`.trimEnd();
+}
 
 /** Label of a setting by its path, e.g. "clip above" of grpo.clipHigh. */
 export function settingLabel(path: string): string {
