@@ -1,8 +1,9 @@
 /**
  * `npm run bench:mechanisms`: what each mechanism of a recipe costs beside plain GRPO, in one run. Every mechanism
  * trains a copy of the nano policy after reflection SFT; their steps alternate, so that what else the machine does
- * meets all of them. Printed: the median time of a step, as a multiple of plain GRPO's; sampled tokens, read-backs and
- * optimiser updates a step, which do not depend on the machine.
+ * meets all of them. Printed: the median processor time of a step, as a multiple of plain GRPO's (wall time on a busy
+ * machine says little; on WebGPU it leaves out a real device's); sampled tokens, read-backs and optimiser updates a
+ * step, which do not depend on the machine.
  */
 import { parseArgs } from "node:util";
 import { openDirectory } from "../policy/checkpoint/checkpointDirectory";
@@ -65,10 +66,11 @@ if (values.help) {
   // The first step of each compiles or warms up what later ones find.
   for (let step = 0; step <= Number(values.steps); step++) {
     for (const run of runs) {
-      const [began, before] = [performance.now(), backend.counters.readbacks];
+      const [began, before] = [process.cpuUsage(), backend.counters.readbacks];
       const metrics = await run.session.stepThrough();
       if (step === 0 || metrics === null) continue;
-      run.seconds.push((performance.now() - began) / 1000);
+      const { user, system } = process.cpuUsage(began);
+      run.seconds.push((user + system) / 1e6);
       run.readbacks += backend.counters.readbacks - before;
       run.metrics.push(metrics);
     }
@@ -79,7 +81,7 @@ if (values.help) {
   process.stdout.write(
     `${backend.description.name}, ${backend.description.adapter}; plain GRPO: ${plain.toFixed(2)} s\n\n`,
   );
-  process.stdout.write("| mechanism | time | sampled tokens | read-backs | updates |\n|---|---|---|---|---|\n");
+  process.stdout.write("| mechanism | processor time | sampled tokens | read-backs | updates |\n|---|---|---|---|---|\n");
   for (const { name, seconds, readbacks, metrics } of runs) {
     const cells = [
       `× ${(median(seconds) / plain).toFixed(2)}`,
