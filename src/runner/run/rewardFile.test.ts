@@ -50,6 +50,7 @@ describe("values of a reward file", () => {
     ["gives nothing", "() => {}", /gave undefined/],
     ["gives a text", "() => '1'", /gave a string/],
     ["gives a promise", "async () => 1", /gave a Promise/],
+    ["gives a promise that is rejected", "async () => { throw new Error('late') }", /gave a Promise/],
     ["changes the facts", "(facts) => { facts.first.right = true; return 1 }", /threw TypeError: Cannot assign/],
     ["does not end", "() => { for (;;); }", /threw TimeLimitError: took longer than 1000 ms/],
   ])("a term that %s makes an error of the row, never 0", async (_, term, message) => {

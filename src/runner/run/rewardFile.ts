@@ -9,6 +9,7 @@
 import { createHash } from "node:crypto";
 import { join, parse, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { types } from "node:util";
 import { z } from "zod";
 import { MAX_TERMS, nameFault } from "../../srpo/language/customTerms";
 import type { RewardFacts } from "../../srpo/language/rewardFacts";
@@ -125,6 +126,8 @@ export class RewardFile {
     try {
       const value = callWithin(TERM_LIMIT, () => term(facts));
       if (typeof value === "number" && Number.isFinite(value)) return value;
+      // A promise that is rejected with nobody listening would end the process.
+      if (types.isPromise(value)) value.catch(() => undefined);
       return { error: `${this.path} gave ${described(value)}; expected a finite number` };
     } catch (error) {
       return { error: `${this.path} threw ${firstLine(error)}` };
