@@ -15,11 +15,18 @@ export function filteredGroups(groups: readonly GroupRecord[], filter: GroupFilt
 }
 
 /** Why a step is refused whose every group was filtered out, in spite of refills. */
-export function noGroupLeft(groups: number, refills: number, filter: GroupFilter): string {
+export function noGroupLeft(groups: readonly GroupRecord[], refills: number, filter: GroupFilter): string {
   const named = filter === "mixed" ? "mixed groups only" : `accuracy ${filter?.join("–") ?? "any"}`;
+  const samples = groups.flatMap((group) => group.samples);
+  const failed = samples.filter((sample) => scoreOf(sample) === null);
+  const [first] = failed.flatMap(({ score }) => (score !== undefined && "error" in score ? [score.error] : []));
   return (
-    `the step was refused: none of ${groups} groups passed the filter (${named}) in 1 + ${refills} draws. The ` +
-    "problems are too easy or too hard for this policy: widen grpo.onlineFilter, raise grpo.groupSize, or take other " +
-    "problems. The weights are those before it."
+    `the step was refused: none of ${groups.length} groups passed the filter (${named}) in 1 + ${refills} draws. ` +
+    (first === undefined
+      ? "The problems are too easy or too hard for this policy: widen grpo.onlineFilter, raise grpo.groupSize, or " +
+        "take other problems. "
+      : `${failed.length} of ${samples.length} responses have no score, and a group without scores never passes. ` +
+        `The first: ${first}. `) +
+    "The weights are those before it."
   );
 }

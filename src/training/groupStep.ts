@@ -221,7 +221,7 @@ export class GroupStep {
     const { settings } = this;
     const { prompts, groupSize } = settings.grpo;
     if (this.kept === 0 && settings.grpo.refills > 0)
-      throw new StepRefused(noGroupLeft(this.#records.length, this.#refills, settings.grpo.onlineFilter));
+      throw new StepRefused(noGroupLeft(this.#records, this.#refills, settings.grpo.onlineFilter));
     const limits = { responses: Math.min(settings.microBatchRows, prompts * groupSize), tokens: settings.maxNewTokens };
     const minibatches = trainingMinibatches(this.groups, this.prompts, settings);
     return policyUpdate(this.policy, minibatches, {

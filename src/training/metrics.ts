@@ -90,6 +90,16 @@ function klMetrics(samples: readonly SampleRecord[]): Omit<StepMetrics, "step" |
   return penalties.length === 0 ? {} : { "rewards/kl": -mean(penalties) };
 }
 
+/**
+ * Metrics without numbers that are not finite (a KL estimate or a ratio may overflow where the loss does not read it).
+ * JSON has none: in a log they would be null, and a snapshot that holds one could not be read back.
+ */
+export function finiteMetrics(metrics: StepMetrics): StepMetrics {
+  const { step, stage, ...measured } = metrics;
+  const finite = Object.entries(measured).filter(([, value]) => Number.isFinite(value));
+  return { step, stage, ...Object.fromEntries(finite) };
+}
+
 /** What an update adds to the metrics of its step. What it did not measure is absent. */
 export function updateMetrics(update: UpdateResult): Omit<StepMetrics, "step" | "stage"> {
   const { loss, gradNorm, clippedLow, clippedHigh, updates, referenceKl, samplerKl, ppoKl, ratios, likelihood } =

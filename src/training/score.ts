@@ -1,6 +1,6 @@
 /**
  * Phase 2, score: text → reward terms, transition and reasons, by src/srpo. A scorer that throws, or gives a
- * total that is not finite, makes an error of that row, never a reward of 0: a 0 would teach the policy that
+ * total that is not finite or absurdly large, makes an error of that row, never a reward of 0: a 0 would teach the policy that
  * the response was bad, when nothing is known about it.
  */
 import type { TrueAnswer } from "../srpo/grader/grader";
@@ -26,6 +26,9 @@ export interface ScoreSettings {
   readonly reflectionForm: ReflectionForm;
 }
 
+/** Larger totals are faults, and their sums and squares would not stay finite: a step's metrics must be numbers. */
+const MAX_TOTAL = 1e12;
+
 export function scoreSample(
   text: string,
   answer: string | TrueAnswer,
@@ -35,7 +38,9 @@ export function scoreSample(
 ): SampleScore | ScoreFailure {
   try {
     const { parsed: _parsed, ...score } = scorer(text, answer, reward, countTokens, reflectionForm);
-    if (!Number.isFinite(score.terms.total)) return { error: `the scorer gave a total of ${score.terms.total}` };
+    const { total } = score.terms;
+    if (!(Math.abs(total) <= MAX_TOTAL))
+      return { error: `the scorer gave a total of ${total}; expected a number between −${MAX_TOTAL} and ${MAX_TOTAL}` };
     return score;
   } catch (error) {
     if (error instanceof RewardTermError) return { error: error.message, facts: error.facts };

@@ -14,7 +14,7 @@ import { configureOpenRun } from "./configure";
 import { type EvaluationOptions, evaluate } from "./evaluate";
 import { refuseUnknownWords } from "./formWords";
 import { GroupStage } from "./groupStage";
-import { updateMetrics } from "./metrics";
+import { finiteMetrics, updateMetrics } from "./metrics";
 import { StepRefused } from "./optimiserStep";
 import type { DataParallel } from "./parallel/parallel";
 import type { PhaseResult } from "./phaseResult";
@@ -278,7 +278,8 @@ export class Session {
     }
   }
 
-  private finish(metrics: StepMetrics, groups: readonly GroupRecord[], updates: number): PhaseResult {
+  private finish(measured: StepMetrics, groups: readonly GroupRecord[], updates: number): PhaseResult {
+    const metrics = finiteMetrics(measured);
     this.#step++;
     this.#updates += updates;
     this.#history.push(metrics);

@@ -52,7 +52,7 @@ export interface UpdateResult {
   readonly gradNorm: number;
   /** Tokens trained on, counted once an update. */
   readonly tokens: number;
-  /** Mean KL estimate against the reference policy before the first update; null while β = 0. */
+  /** Mean KL estimate against the reference policy before the first update; null while β = 0 or without a token. */
   readonly referenceKl: number | null;
   /** Mean k3 of this policy, before its update, against what the rollout sampled with; null beside a KL term. */
   readonly samplerKl: number | null;
@@ -158,8 +158,11 @@ async function counted(pass: Promise<StepResult>, before: number): Promise<StepR
   try {
     return await pass;
   } catch (error) {
-    if (error instanceof StepRefused) error.updatesBefore = before;
-    throw error;
+    if (!(error instanceof StepRefused) || before === 0) throw error;
+    const stand = before === 1 ? "The update of this step before it stands" : `The ${before} updates before it stand`;
+    const refused = new StepRefused(`${error.message} ${stand}.`, { cause: error });
+    refused.updatesBefore = before;
+    throw refused;
   }
 }
 
@@ -184,13 +187,14 @@ function summary(results: readonly PassResult[], objective: ObjectiveSettings, s
   // Before the first update the policy is the one that sampled: its first pass over each minibatch measures that only
   // for the first of them.
   const first = results.slice(0, 1);
+  const measured = sum(first, "rows") > 0;
   const trainsLikelihood = results.some(({ batches }) => batches.some(isLikelihood));
   return {
     loss: mean((result) => losses(result, false)),
     gradNorm: mean(({ gradNorm }) => gradNorm),
     tokens: sum(results, "rows"),
-    referenceKl: objective.beta > 0 ? share(first, "refKl") : null,
-    samplerKl: objective.beta > 0 || !sampled || updates === 0 ? null : share(first, "refKl"),
+    referenceKl: objective.beta > 0 && measured ? share(first, "refKl") : null,
+    samplerKl: objective.beta > 0 || !sampled || !measured ? null : share(first, "refKl"),
     clippedLow: share(results, "clippedLow"),
     clippedHigh: share(results, "clippedHigh"),
     ppoKl: updates > 1 ? share(results, "approxKl") : null,
