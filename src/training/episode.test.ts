@@ -122,9 +122,13 @@ describe("forced rethinking", () => {
     expect(results.slice(-2).reduce((sum, result) => sum + reflecting(result), 0)).toBeGreaterThan(8);
   });
 
-  test("refuses a trigger with words that the tokenizer lacks", async () => {
-    const session = tinySession(policy, { grpo: { rethinking: { ...rethinking, trigger: "Wait" } } });
-    await expect(session.phase()).rejects.toThrow(/does not hold: Wait/);
+  test("refuses a trigger with words that the tokenizer lacks, before anything is sampled", () => {
+    const grpo = { rethinking: { ...rethinking, trigger: "Wait" } };
+    const named = /grpo\.rethinking\.trigger.*does not hold: Wait/;
+    expect(() => tinySession(policy, { grpo })).toThrow(named);
+    const session = tinySession(policy);
+    expect(() => session.configure({ grpo })).toThrow(named);
+    expect(session.settings.grpo.rethinking).toBeNull();
     session.dispose();
   });
 });

@@ -1,18 +1,28 @@
-/** Can the policy write the words that open and close a reflection? Asked when a run opens, before any sampling. */
+/**
+ * Can the policy write the words that open and close a reflection, and those that force one? Asked when a run opens and
+ * when its settings change, before any sampling.
+ */
 import type { Policy } from "../policy/policy";
 import { TokenizerError } from "../policy/processor/tokenizer";
-import { type ReflectionForm, wordsOf } from "../srpo/reflectionForm";
+import { wordsOf } from "../srpo/reflectionForm";
+import type { Settings } from "./settings";
 
-/** @throws Error naming the words of the form that the policy's vocabulary does not have */
-export function refuseUnknownWords({ tokenizer }: Pick<Policy, "tokenizer">, form: ReflectionForm): void {
+/** @throws Error naming the setting, and its words that the policy's vocabulary does not have */
+export function refuseUnknownWords(
+  policy: Pick<Policy, "tokenizer">,
+  { reflectionForm, grpo }: Pick<Settings, "reflectionForm" | "grpo">,
+): void {
+  const form = `reflectionForm.${reflectionForm.kind === "tags" ? "tag" : "trigger"}`;
+  check(policy, wordsOf(reflectionForm), `${form}: the policy cannot write this form of reflection`);
+  const trigger = grpo.rethinking?.trigger ?? null;
+  if (trigger !== null) check(policy, trigger, "grpo.rethinking.trigger: the policy cannot read this trigger");
+}
+
+function check({ tokenizer }: Pick<Policy, "tokenizer">, words: string, what: string): void {
   try {
-    tokenizer.encode(wordsOf(form));
+    tokenizer.encode(words);
   } catch (error) {
     if (!(error instanceof TokenizerError)) throw error;
-    throw new Error(
-      `settings: reflectionForm.${form.kind === "tags" ? "tag" : "trigger"}: the policy cannot write this form of ` +
-        `reflection. ${error.message}`,
-      { cause: error },
-    );
+    throw new Error(`settings: ${what}. ${error.message}`, { cause: error });
   }
 }

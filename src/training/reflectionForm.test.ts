@@ -36,7 +36,7 @@ test("a word that the policy does not have is refused by name", async () => {
   const files = new InMemoryFiles(nanoTokenizerFiles([...RESPONSE_TAGS, ...VOCABULARY]));
   const tokenizer = await PolicyTokenizer.open(files);
   const refused = (form: Partial<ReflectionForm>) => () =>
-    refuseUnknownWords({ tokenizer }, { ...PAPER_FORM, ...form });
+    refuseUnknownWords({ tokenizer }, { ...defaultSettings, reflectionForm: { ...PAPER_FORM, ...form } });
   expect(refused({})).not.toThrow();
   expect(refused({ kind: "trigger" })).not.toThrow();
   expect(refused({ tag: "check" })).toThrow(/reflectionForm\.tag: .*does not hold: <check>, <\/check>/);

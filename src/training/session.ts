@@ -53,13 +53,13 @@ export class Session {
   readonly #parallel: DataParallel | null;
   readonly #source: ProblemSource;
 
-  /** @throws Error when the policy has no words for the settings' form of reflection, naming them. */
+  /** @throws Error when the policy has no words for the settings' form of reflection or trigger, naming them. */
   constructor(
     readonly policy: Policy,
     settings: Settings,
     private readonly options: SessionOptions = {},
   ) {
-    refuseUnknownWords(policy, settings.reflectionForm);
+    refuseUnknownWords(policy, settings);
     this.#settings = settings;
     this.#stage = options.stage ?? "base";
     this.#parallel = options.parallel ?? null;
@@ -112,8 +112,10 @@ export class Session {
 
   /** Training uses the new settings from the next step. @throws SettingsError, leaving the settings as they were. */
   configure(patch: SettingsPatch): Settings {
-    this.#settings = configureOpenRun(this.#settings, patch);
-    return this.#settings;
+    const next = configureOpenRun(this.#settings, patch);
+    refuseUnknownWords(this.policy, next);
+    this.#settings = next;
+    return next;
   }
 
   /** Begin a stage with the current weights: step 0, fresh optimiser moments, no step under way. */
