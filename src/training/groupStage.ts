@@ -82,15 +82,17 @@ export class GroupStage {
     const pending = this.#pending;
     if (pending === null) {
       const begun = at.stage === "grpo" ? settingsAt(settings, at.step) : withoutRefills(settings);
+      const { starts, left } = await this.starts(begun, at, take);
       const step = await GroupStep.rollout(
         this.policy,
-        await this.starts(begun, at, take),
+        starts,
         begun,
         { stream: streamStep(at.stage, at.step), step: at.step, draw: 0 },
         this.options.parallel,
       );
       step.rolloutSeconds = elapsed();
       step.seconds = step.rolloutSeconds;
+      this.#buffers = { ...this.#buffers, failures: left };
       this.#pending = step;
       return { kind: "phase", phase: "rollout" };
     }
@@ -156,12 +158,15 @@ export class GroupStage {
     this.reference.dispose();
   }
 
-  /** What a step begins with: new problems, and first solutions from the failure buffer where the recipe has one. */
+  /**
+   * What a step begins with: new problems, and first solutions from the failure buffer where the recipe has one; and
+   * what is then left of the buffer. Drawn ones leave it with the rollout, so that a rollout that fails loses none.
+   */
   private async starts(
     { grpo, seed }: Settings,
     { stage, step }: StepPosition,
     take: (count: number) => Promise<readonly TrainingProblem[]>,
-  ): Promise<GroupStart[]> {
+  ): Promise<{ readonly starts: GroupStart[]; readonly left: readonly FailureRecord[] }> {
     const draw =
       stage === "grpo" && grpo.failures !== null
         ? drawFailures(this.#buffers.failures, grpo.failures, grpo.prompts, seed, step)
@@ -170,8 +175,7 @@ export class GroupStage {
     const begun: GroupStart[] = [];
     for (const { problem, tokens } of draw.drawn)
       begun.push({ problem: await this.options.source.problemOf(problem), prefix: tokens });
-    this.#buffers = { ...this.#buffers, failures: draw.left };
-    return [...problems.map((problem) => ({ problem, prefix: [] })), ...begun];
+    return { starts: [...problems.map((problem) => ({ problem, prefix: [] })), ...begun], left: draw.left };
   }
 
   private async normalise(pending: GroupStep, { stage, step }: StepPosition): Promise<void> {

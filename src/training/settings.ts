@@ -111,14 +111,20 @@ const rethinkingSchema = z.strictObject({
   weight: z.number().min(0),
 }) satisfies z.ZodType<RethinkingOptions>;
 
-const failuresSchema = z.strictObject({
-  share: z.number().min(0).max(1),
-  capacity: z.int().min(1).max(100_000),
-  maxAge: z.int().min(0),
-  minimum: z.int().min(1),
-  wrongShare: z.number().min(0).max(1),
-  perGroup: z.int().min(1).max(64),
-}) satisfies z.ZodType<FailureOptions>;
+const failuresSchema = z
+  .strictObject({
+    share: z.number().min(0).max(1),
+    capacity: z.int().min(1).max(100_000),
+    /** At least 1: an entry is a step old when it can first be drawn. */
+    maxAge: z.int().min(1),
+    minimum: z.int().min(1),
+    wrongShare: z.number().min(0).max(1),
+    perGroup: z.int().min(1).max(64),
+  })
+  .refine(({ minimum, capacity }) => minimum <= capacity, {
+    path: ["minimum"],
+    message: "is above capacity: the buffer never holds so many, and nothing would be drawn",
+  }) satisfies z.ZodType<FailureOptions>;
 
 export const grpoSchema = z
   .object({
