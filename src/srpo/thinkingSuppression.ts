@@ -21,3 +21,17 @@ export function stageAt(stages: readonly RecipeStage[], step: number): StageAt |
   }
   return null;
 }
+
+/** What a run of `steps` steps has to say of stages that it never reaches; null where it reaches all. */
+export function unreachedStages(stages: readonly RecipeStage[], steps: number): string | null {
+  let begins = 0;
+  for (const [index, stage] of stages.entries()) {
+    if (begins >= steps)
+      return (
+        `stage ${index + 1} of grpo.stages begins after step ${begins}, and the run has ${steps}: it is never ` +
+        "reached. Raise grpo.steps, or shorten the stages before it."
+      );
+    begins += stage.steps;
+  }
+  return null;
+}

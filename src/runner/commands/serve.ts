@@ -109,8 +109,7 @@ export const serveCommand: RunnerCommand = {
         store: folder.store,
         onStep: (metrics, groups) => {
           folder.step(metrics, groups);
-          const warning = warnings.step(metrics);
-          if (warning !== null) log(warning);
+          warnings.step(metrics, groups).forEach(log);
         },
         post: (event) => {
           hub.post(event);

@@ -1,5 +1,6 @@
 /** `train`: reflection SFT and GRPO without the page, from flags or a run file; resumable. */
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
+import { unreachedStages } from "../../srpo/thinkingSuppression";
 import { BACKEND_NAMES } from "../../tensor/backend";
 import { configure } from "../../training/configure";
 import { isSection, overlay } from "../../training/overlay";
@@ -137,12 +138,14 @@ async function trainIn(out: string, { config, given, overrides }: Request, args:
         `${workers === 1 ? "1 worker" : `${workers} workers`}, ` +
         `${opened.policy.parameters.trainableCount} trainable parameters\n`,
     );
+    const { grpo } = session.settings;
+    const unreached = plan.stages.includes("grpo") ? unreachedStages(grpo.stages, grpo.steps) : null;
+    if (unreached !== null) log(unreached);
     await trainStages(session, plan, folder, {
       onData: (collected, wanted) => bar.update(collected, wanted, "reflections"),
-      onStep: (metrics, planned) => {
+      onStep: (metrics, planned, groups) => {
         bar.update(metrics.step, planned, note(metrics));
-        const warning = warnings.step(metrics);
-        if (warning !== null) log(warning);
+        warnings.step(metrics, groups).forEach(log);
       },
       onRefused: log,
     });

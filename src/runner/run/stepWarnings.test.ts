@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { StepMetrics } from "../../training/records";
+import type { GroupRecord, StepMetrics } from "../../training/records";
 import { StepWarnings } from "./stepWarnings";
 
 const step = (number: number, clipped: number, updates = 1): StepMetrics => ({
@@ -11,14 +11,16 @@ const step = (number: number, clipped: number, updates = 1): StepMetrics => ({
 
 test("says once when every response is truncated, again after a step that was not, and at the end how often", () => {
   const warnings = new StepWarnings();
-  expect(warnings.step({ step: 300, stage: "sft", loss: 1 })).toBeNull();
-  const said = [step(1, 0.5), step(2, 1), step(3, 1, 0), step(4, 0.9), step(5, 1)].map((each) => warnings.step(each));
+  expect(warnings.step({ step: 300, stage: "sft", loss: 1 }, [])).toEqual([]);
+  const said = [step(1, 0.5), step(2, 1), step(3, 1, 0), step(4, 0.9), step(5, 1)].map((each) =>
+    warnings.step(each, []),
+  );
   expect(said).toEqual([
-    null,
-    "step 2: Every response was truncated: raise the length limit (maxNewTokens).",
-    null,
-    null,
-    "step 5: Every response was truncated: raise the length limit (maxNewTokens).",
+    [],
+    ["step 2: Every response was truncated: raise the length limit (maxNewTokens)."],
+    [],
+    [],
+    ["step 5: Every response was truncated: raise the length limit (maxNewTokens)."],
   ]);
   expect(warnings.summary()).toEqual([
     "in 3 of 5 steps: Every response was truncated: raise the length limit (maxNewTokens).",
@@ -26,8 +28,32 @@ test("says once when every response is truncated, again after a step that was no
   ]);
 });
 
+test("says why responses have no score when that begins, and at the end how often", () => {
+  const sample = { text: "", tokens: [], tokenIds: [], logprobs: [], entropies: [], segments: [], finished: true };
+  const failed: GroupRecord = {
+    problem: {
+      id: "bars:train:7",
+      family: "bars",
+      picture: { width: 1, height: 1, pixels: new Uint8Array(3) },
+      question: "?",
+      answer: "8",
+    },
+    samples: [sample, { ...sample, score: { error: 'bars:train:7, response 2: reward term "own": no luck' } }],
+  };
+  const warnings = new StepWarnings();
+  const metrics = (number: number): StepMetrics => ({ ...step(number, 0), "score/failed": 1 });
+  expect(warnings.step(step(1, 0), [])).toEqual([]);
+  expect(warnings.step(metrics(2), [failed])).toEqual([
+    'step 2: 1 responses have no score. The first: bars:train:7, response 2: reward term "own": no luck',
+  ]);
+  expect(warnings.step(metrics(3), [failed])).toEqual([]);
+  expect(warnings.summary()).toEqual([
+    "in 2 of 3 steps responses had no score (score/failed in the metrics counts them).",
+  ]);
+});
+
 test("a healthy run ends without a word", () => {
   const warnings = new StepWarnings();
-  warnings.step(step(1, 0));
+  expect(warnings.step(step(1, 0), [])).toEqual([]);
   expect(warnings.summary()).toEqual([]);
 });

@@ -3,7 +3,7 @@
  * last snapshot, bit for bit on the same backend.
  */
 import { StepRefused } from "../../training/optimiserStep";
-import type { StepMetrics, TrainedStage } from "../../training/records";
+import type { GroupRecord, StepMetrics, TrainedStage } from "../../training/records";
 import type { Session } from "../../training/session";
 import type { RunFolder } from "./runFolder";
 
@@ -15,7 +15,7 @@ export interface TrainPlan {
 
 export interface TrainEvents {
   /** Awaited, so that an evaluation sees the weights of this step. */
-  onStep?(metrics: StepMetrics, planned: number): void | Promise<void>;
+  onStep?(metrics: StepMetrics, planned: number, groups: readonly GroupRecord[]): void | Promise<void>;
   onData?(collected: number, wanted: number): void;
   onRefused?(message: string): void;
 }
@@ -69,10 +69,15 @@ async function trainStage(
       if (result.kind !== "stepped") continue;
       refusals = 0;
       await folder.log(result.metrics, result.groups);
-      await events.onStep?.(result.metrics, session.settings[stage].steps);
+      await events.onStep?.(result.metrics, session.settings[stage].steps, result.groups);
       if (session.step % saveEvery === 0) await folder.save(session);
     } catch (error) {
-      if (!(error instanceof StepRefused) || ++refusals >= MAX_REFUSALS) throw error;
+      if (!(error instanceof StepRefused)) throw error;
+      if (++refusals >= MAX_REFUSALS) {
+        // A refused step leaves the session whole: none of the steps before it is lost.
+        await folder.save(session);
+        throw error;
+      }
       events.onRefused?.(error.message);
     }
   }
