@@ -88,6 +88,27 @@ test("one row a sample, every column, every number as it was", async () => {
   expect(rows.filter((row) => row.error !== null)).toHaveLength(2);
 });
 
+test("replayed and continued responses, and what a group began with, can be told from samples", async () => {
+  const [first, second] = groups;
+  const [sample] = first?.samples ?? [];
+  if (first === undefined || second === undefined || sample === undefined) throw new Error("expected two groups");
+  const bytes = await completionsTable("grpo", 7, [
+    {
+      ...first,
+      rethought: [sample, sample].map((each, i) => ({ ...each, forcedFrom: 1, continuedFrom: 2, kept: i > 0 })),
+    },
+    { ...second, prefix: { tokens: ["<answer>", "8", "</answer>"], segments: [null, null, null] } },
+    { ...first, replayedFrom: 3, samples: [{ ...sample, klPenalty: 0.25 }] },
+  ]);
+  const rows = await parquetReadObjects({ file: new Uint8Array(bytes).buffer, utf8: false });
+  const column = (name: string): unknown[] => rows.map((row): unknown => row[name]);
+  const none = (count: number): null[] => new Array<null>(count).fill(null);
+  expect(column("rethought")).toEqual([...none(4), "not kept", "kept", ...none(5)]);
+  expect(column("replayed_from")).toEqual([...none(10), 3]);
+  expect(column("prefix_tokens")).toEqual([0, 0, 0, 0, 0, 0, 3, 3, 3, 3, 0]);
+  expect(column("kl_penalty")).toEqual([...none(10), 0.25]);
+});
+
 test("the image column holds the picture the policy saw", async () => {
   const [row] = await readBack();
   const image = row?.image;

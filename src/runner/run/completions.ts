@@ -1,5 +1,8 @@
 /**
- * The responses of one step with their rewards: a Parquet table, one row per sample, for notebooks and audits. Terms
+ * The responses of one step with their rewards: a Parquet table, one row per sample, for notebooks and audits. Replayed
+ * samples (`replayed_from`: the step that sampled them) and responses continued after a trigger (`rethought`: kept or
+ * not; they come after their group's samples) have rows too: what a step sampled is where both are null. A `completion`
+ * begins with the `prefix_tokens` that its group was given; `tokens` are without them. Terms
  * have the names of the reward vectors; a column is null when it does not apply (no second answer, a scorer that
  * failed). Reward terms of one's own follow as `rewards/NAME`. The picture is a PNG file in the column `image`, the
  * same bytes for all rows of a group; further pictures of the question are the list `more_images`.
@@ -75,6 +78,10 @@ const COLUMNS: readonly Column[] = [
   { name: "advantage", type: "DOUBLE", of: ({ response }) => response.advantage ?? null },
   { name: "group_mean", type: "DOUBLE", of: ({ record }) => record.normalised?.mean ?? null },
   { name: "group_std", type: "DOUBLE", of: ({ record }) => record.normalised?.std ?? null },
+  { name: "kl_penalty", type: "DOUBLE", of: ({ response }) => response.klPenalty ?? null },
+  { name: "replayed_from", type: "INT32", of: ({ record }) => record.replayedFrom ?? null },
+  count("prefix_tokens", ({ record }) => record.prefix?.tokens.length ?? 0),
+  text("rethought", ({ response }) => (response.kept === undefined ? null : response.kept ? "kept" : "not kept")),
   { name: "filtered", type: "BOOLEAN", of: ({ record }) => record.filtered ?? false },
   count("tokens", ({ response }) => response.tokenIds.length),
   { name: "finished", type: "BOOLEAN", of: ({ response }) => response.finished },
@@ -113,7 +120,7 @@ export async function completionsTable(
   for (const [group, record] of groups.entries()) {
     const images = await Promise.all([record.problem.picture, ...(record.problem.morePictures ?? [])].map(encodePng));
     rows.push(
-      ...record.samples.map((response, sample) => ({
+      ...[...record.samples, ...(record.rethought ?? [])].map((response, sample) => ({
         stage,
         step,
         group,
