@@ -36,7 +36,8 @@ const small: SettingsPatch = {
 /** Rewards that differ between the samples of a policy that can do nothing yet. */
 const byLength: typeof scoreResponse = (text, ...rest) => {
   const result = scoreResponse(text, ...rest);
-  return { ...result, terms: { ...result.terms, total: text.length / 100 } };
+  const right = { firstRight: text.length % 2 === 0, refinedRight: text.length % 3 !== 0 };
+  return { ...result, ...right, terms: { ...result.terms, total: text.length / 100 } };
 };
 
 let backend: Backend;
@@ -165,6 +166,24 @@ describe("the same bits with one, two and three workers", () => {
   test.each<[string, Stage, SettingsPatch, number]>([
     ["GRPO", "grpo", {}, 8],
     ["GRPO with inner epochs and a KL term", "grpo", { grpo: { epochs: 2, beta: 0.05 } }, 8],
+    [
+      "GRPO with refills, replay, rethinking, a failure buffer and a KL penalty on the rewards",
+      "grpo",
+      {
+        grpo: {
+          onlineFilter: "mixed",
+          refills: 2,
+          updatesPerRollout: 2,
+          beta: 0.05,
+          klPlacement: "reward",
+          advantage: "whitened",
+          replay: { episode: 3, alpha: 1 },
+          rethinking: { fraction: 0.8, trigger: null, perGroup: 2, maxTokens: 8, weight: 0.05 },
+          failures: { share: 0.4, capacity: 20, maxAge: 5, minimum: 1, wrongShare: 0.9, perGroup: 2 },
+        },
+      },
+      12,
+    ],
     ["reflection SFT", "sft", {}, 5],
   ])("%s", async (_what, stage, patch, phases) => {
     const alone = await train(await team(0), stage, patch, phases);
