@@ -45,6 +45,9 @@ const STATES = [
   "malformed",
   "rounds",
   "adaptive",
+  "thinkAgain",
+  "begun",
+  "replayed",
   "failed",
   "why",
   "open",
@@ -54,7 +57,18 @@ const STATES = [
   "snapshot",
 ] as const;
 /** Taken in every size and theme; the others once. */
-const EVERYWHERE: readonly string[] = ["first", "grpo", "sft", "help", "ownTerms", "several", "recipes", "rounds"];
+const EVERYWHERE: readonly string[] = [
+  "first",
+  "grpo",
+  "sft",
+  "help",
+  "ownTerms",
+  "several",
+  "recipes",
+  "rounds",
+  "thinkAgain",
+  "begun",
+];
 const PHONE_ONLY: readonly string[] = ["sheet"];
 
 const { values, positionals } = parseArgs({

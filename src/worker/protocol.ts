@@ -21,7 +21,7 @@ export { FAMILY_NAMES } from "../tasks/problem";
 export { BACKEND_NAMES } from "../tensor/backend";
 /** The schema of the settings and their defaults travel with the contract: both sides parse with the same one. */
 export { isSection, overlay } from "../training/overlay";
-export type { ProblemRecord, SampleRecord, SampleScore } from "../training/records";
+export type { GroupPrefix, ProblemRecord, SampleRecord, SampleScore } from "../training/records";
 export { ratioBinKey, STAGES, scoreOf } from "../training/records";
 export { defaultSettings, settingsSchema } from "../training/settings";
 export type {

@@ -2,8 +2,10 @@
 import { useMemo } from "react";
 import type { GroupRecord, Settings } from "../../worker/protocol";
 import { Icon } from "../parts/Icon";
+import { givenResponse, groupNotes } from "../state/given";
 import { rescore, rewardIn } from "../state/rescoring";
 import { SEGMENTS } from "../state/words";
+import { Continuations } from "./Continuations";
 import { GroupFooter } from "./GroupFooter";
 import { rewardScale } from "./RewardBar";
 import { SampleRow } from "./SampleRow";
@@ -22,6 +24,7 @@ export function GroupTable({ group, stepGroups, settings: wanted, onlyShown }: G
   const reward = useMemo(() => rewardIn(group, wanted.reward), [group, wanted.reward]);
   const settings = useMemo(() => ({ ...wanted, reward }), [wanted, reward]);
   const scores = useMemo(() => rescore(group, { reward, grpo }, stepGroups), [group, reward, grpo, stepGroups]);
+  const given = useMemo(() => (group.prefix === undefined ? null : givenResponse(group.prefix)), [group.prefix]);
   const scale = rewardScale(reward, scores.rows);
   const reach = Math.max(
     1.6,
@@ -29,6 +32,12 @@ export function GroupTable({ group, stepGroups, settings: wanted, onlyShown }: G
   );
   return (
     <div className="group">
+      {groupNotes(group).map(({ label, what }) => (
+        <p key={label} className="group-note">
+          <Icon name="back" size={13} />
+          <b>{label}.</b> {what}
+        </p>
+      ))}
       <table className="group-table">
         <caption className="visually-hidden">
           {group.samples.length} responses to “{group.problem.question}”, right answer {group.problem.answer}
@@ -41,7 +50,8 @@ export function GroupTable({ group, stepGroups, settings: wanted, onlyShown }: G
             {SEGMENTS.map(({ segment, label }) => (
               <th key={segment} scope="col" className={`head-${segment}`}>
                 <Icon name={segment} size={14} />
-                {label}
+                {label.replace(REST, "")}
+                <span className="head-rest">{REST.exec(label)?.[0]}</span>
               </th>
             ))}
             <th scope="col">Answer</th>
@@ -60,6 +70,7 @@ export function GroupTable({ group, stepGroups, settings: wanted, onlyShown }: G
               // biome-ignore lint/suspicious/noArrayIndexKey: a response is known by its place in the group.
               key={row}
               sample={sample}
+              given={given}
               shown={scores.rows[row] ?? EMPTY}
               row={row}
               explainAdvantage={scores.explainAdvantage}
@@ -69,11 +80,15 @@ export function GroupTable({ group, stepGroups, settings: wanted, onlyShown }: G
             />
           ))}
         </tbody>
+        <Continuations group={group} settings={settings} />
       </table>
       <GroupFooter group={group} scores={scores} settings={settings} onlyShown={onlyShown} />
     </div>
   );
 }
+
+/** What of a head leaves the screen where columns are narrow. */
+const REST = / solution$/;
 
 const EMPTY = {
   facts: null,

@@ -50,9 +50,6 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
           {FAMILY_WORDS[problem.family] ?? problem.family}
           <span>{origin(step, viewedStep, ready)}</span>
           {group.filtered && <span className="problem-fate">left out by the filter</span>}
-          {group.replayedFrom !== undefined && (
-            <span className="problem-fate">replayed from step {group.replayedFrom}</span>
-          )}
           {viewedStep !== null && (
             <button
               type="button"
@@ -82,11 +79,6 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
         <p className="problem-answer">
           Right answer: <b>{problem.answer}</b>
         </p>
-        {group.prefix && (
-          <p className="problem-prefix" title="Written in an earlier step; only what follows is trained.">
-            All responses go on from an earlier first solution: <span>{group.prefix.tokens.join(" ")}</span>
-          </p>
-        )}
         <div className="problem-foot">
           {count > 1 && (
             <div className="problem-nav" role="group" aria-label="Problems of this step">

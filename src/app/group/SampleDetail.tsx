@@ -46,12 +46,14 @@ function sentenceOf(term: ShownTerm, facts: ResponseFacts, reward: Settings["rew
 
 interface SampleDetailProps {
   readonly sample: SampleRecord;
-  readonly shown: ShownRow;
+  /** The first solution of an earlier step that the response continues. */
+  readonly given?: SampleRecord | null;
+  readonly shown: Pick<ShownRow, "facts">;
   readonly row: number;
   readonly settings: Settings;
 }
 
-export function SampleDetail({ sample, shown: { facts }, row, settings }: SampleDetailProps) {
+export function SampleDetail({ sample, given = null, shown: { facts }, row, settings }: SampleDetailProps) {
   const score = scoreOf(sample);
   const whole = wholeOf(sample);
   const grader = graderOf(settings.reward.variant);
@@ -60,6 +62,16 @@ export function SampleDetail({ sample, shown: { facts }, row, settings }: Sample
     <tr className="detail">
       <td colSpan={8}>
         <p className="detail-text">
+          {given && (
+            <>
+              <Tokens
+                sample={given}
+                at={given.tokens.map((_, at) => at)}
+                grpo={settings.grpo}
+                label={`Response ${row + 1}, first solution of an earlier step`}
+              />{" "}
+            </>
+          )}
           <Tokens
             sample={sample}
             at={sample.tokens.map((_, at) => at)}

@@ -14,6 +14,8 @@ import { verdictsOf } from "./verdicts";
 
 export interface RowProps {
   readonly sample: SampleRecord;
+  /** The first solution of an earlier step that the group begins after (src/app/state/given.ts). */
+  readonly given: SampleRecord | null;
   readonly shown: ShownRow;
   readonly row: number;
   readonly explainAdvantage: ShownScores["explainAdvantage"];
@@ -22,13 +24,17 @@ export interface RowProps {
   readonly reach: number;
 }
 
-export function SampleRow({ sample, shown, row, explainAdvantage, settings, scale, reach }: RowProps) {
+export function SampleRow({ sample, given, shown, row, explainAdvantage, settings, scale, reach }: RowProps) {
   const [open, setOpen] = useState(false);
   const score = scoreOf(sample);
   const error = shown.error;
   const { grpo } = settings;
   const broken = score !== null && !score.wellFormed;
-  const { first, refined } = verdictsOf(score, tokensBySegment(sample), graderOf(settings.reward.variant));
+  const { first, refined } = verdictsOf(
+    score,
+    { ...tokensBySegment(sample), ...firstOf(given) },
+    graderOf(settings.reward.variant),
+  );
   return (
     <>
       <tr className={`sample${open ? " is-open" : ""}${score?.transition ? ` is-${score.transition}` : ""}`}>
@@ -44,7 +50,7 @@ export function SampleRow({ sample, shown, row, explainAdvantage, settings, scal
           </button>
         </th>
         <td className="cell-segment">
-          <SegmentCell sample={sample} segment="first" row={row} verdicts={[first]} grpo={grpo} open={open} />
+          <SegmentCell sample={given ?? sample} segment="first" row={row} verdicts={[first]} grpo={grpo} open={open} />
         </td>
         <td className="cell-segment">
           <SegmentCell sample={sample} segment="reflection" row={row} grpo={grpo} open={open} />
@@ -95,7 +101,9 @@ export function SampleRow({ sample, shown, row, explainAdvantage, settings, scal
           </>
         )}
       </tr>
-      {open && <SampleDetail sample={sample} shown={shown} row={row} settings={settings} />}
+      {open && <SampleDetail sample={sample} given={given} shown={shown} row={row} settings={settings} />}
     </>
   );
 }
+
+const firstOf = (given: SampleRecord | null) => (given === null ? {} : { first: tokensBySegment(given).first });

@@ -1,6 +1,7 @@
 /** One segment of a response; a reflection or refined solution of several rounds stands round by round. */
 import type { Segment } from "../../srpo/types";
 import type { SampleRecord, Settings } from "../../worker/protocol";
+import { isGiven, triggerOf } from "../state/given";
 import { separator, strayTokens, tokensBySegment } from "../state/tokens";
 import { SEGMENTS } from "../state/words";
 import { SegmentWords, type Verdict } from "./SegmentWords";
@@ -26,7 +27,10 @@ interface SegmentCellProps {
 const NO_VERDICT: Verdict = { right: null };
 
 export function SegmentCell({ sample, segment, row, verdicts = [], grpo, open }: SegmentCellProps) {
-  const rounds = tokensBySegment(sample)[segment];
+  const trigger = segment === "reflection" ? triggerOf(sample) : [];
+  const rounds = tokensBySegment(sample)[segment].map((round) =>
+    trigger.length === 0 ? round : { ...round, text: round.text.filter((at) => !isGiven(sample, at)) },
+  );
   const { label: name, short } = SEGMENTS.find((each) => each.segment === segment) ?? {
     label: segment,
     short: segment,
@@ -36,6 +40,7 @@ export function SegmentCell({ sample, segment, row, verdicts = [], grpo, open }:
   const words = (at: readonly number[]): string =>
     at.map((index) => sample.tokens[index] ?? "").join(separator(sample));
   const label = `Response ${row + 1}, ${name.toLowerCase()}`;
+  const only = rounds.length === 1 ? (rounds[0] ?? null) : null;
   const stray = segment === "first" && nothing ? strayTokens(sample) : [];
   return (
     <div
@@ -43,6 +48,15 @@ export function SegmentCell({ sample, segment, row, verdicts = [], grpo, open }:
       data-label={short}
       title={text.length > 12 ? words(text.slice(0, TITLE_TOKENS)) : undefined}
     >
+      {trigger.length > 0 && (
+        <Tokens
+          sample={sample}
+          at={trigger}
+          grpo={grpo}
+          className="trigger"
+          label={`Response ${row + 1}, trigger: put there, not sampled`}
+        />
+      )}
       {stray.length > 0 && (
         <Tokens
           sample={sample}
@@ -55,10 +69,10 @@ export function SegmentCell({ sample, segment, row, verdicts = [], grpo, open }:
       {nothing && stray.length === 0 && (
         <span className="segment-nothing">{segment === "reflection" ? "no reflection" : "empty"}</span>
       )}
-      {rounds.length === 1 ? (
+      {only !== null ? (
         <SegmentWords
           sample={sample}
-          words={rounds[0]}
+          words={only}
           label={label}
           verdict={verdicts[0] ?? NO_VERDICT}
           grpo={grpo}

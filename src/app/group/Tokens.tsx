@@ -2,6 +2,7 @@
 import { Fragment, type ReactNode, useState } from "react";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import { hideWhy, showWhy } from "../parts/Why";
+import { isGiven } from "../state/given";
 import { explainToken, separator } from "../state/tokens";
 
 interface TokensProps {
@@ -57,9 +58,10 @@ export function Tokens({ sample, at, grpo, label, className = "", reachable = fa
   };
 
   const token = (index: number): ReactNode => {
-    const unsure = Math.exp(sample.logprobs[index] ?? 0) < UNSURE ? " is-unsure" : "";
+    const given = isGiven(sample, index);
+    const mark = given ? " is-given" : Math.exp(sample.logprobs[index] ?? 0) < UNSURE ? " is-unsure" : "";
     return (
-      <span data-token={index} className={`token${unsure}${focused === index ? " is-focused" : ""}`}>
+      <span data-token={index} className={`token${mark}${focused === index ? " is-focused" : ""}`}>
         {sample.tokens[index]}
       </span>
     );

@@ -4,6 +4,7 @@ import { evaluateObjective, objectiveOf } from "../../srpo/objective";
 import type { Segment } from "../../srpo/types";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import type { Explanation } from "../parts/Why";
+import { explainGiven, isGiven } from "./given";
 import { number } from "./words";
 
 export interface SegmentTokens {
@@ -107,6 +108,7 @@ export function movedByOthers(sample: SampleRecord): string {
 
 /** Why a token's numbers are what they are; after an update also its ratio, and what the objective makes of it. */
 export function explainToken(sample: SampleRecord, at: number, grpo: Settings["grpo"]): Explanation {
+  if (isGiven(sample, at)) return explainGiven(sample, at);
   const before = sample.logprobs[at] ?? 0;
   const entropy = sample.entropies[at] ?? 0;
   const after = sample.logprobsAfter?.[at];

@@ -13,6 +13,7 @@ import { view } from "../state/view";
 import { Page } from "../views/Page";
 import "../styles/index.css";
 import { finish, group, random, score } from "./fixture";
+import { begunAfterFailure, madeToThinkAgain, replayed } from "./mechanismScenes";
 import { type Script, ScriptedClient } from "./scriptedClient";
 
 interface Scene {
@@ -296,6 +297,33 @@ const SCENES: Readonly<Record<string, Scene>> = {
       const paid = group({ seed: 8, skill: 0.4, groupSize: 8, phase: "update", reward });
       client.emit({ type: "phase", phase: "update", step: 37, groups: [{ ...paid, tierFactors: factors }] });
       playground.configure({ reward: { adaptiveTiers: rule } });
+    },
+  },
+  thinkAgain: {
+    script: { stage: "grpo", step: 37 },
+    settings: { grpo: { rethinking: { fraction: 0.65, trigger: null, perGroup: 2, maxTokens: 40, weight: 0.05 } } },
+    play: (_, client) => {
+      client.emit({ type: "phase", phase: "update", step: 37, groups: [madeToThinkAgain(fixture(8, 0.4), 5, 2)] });
+      setTimeout(() => document.querySelectorAll<HTMLElement>(".is-continued .row-toggle")[1]?.click(), 300);
+      setTimeout(() => document.querySelector(".continuations")?.scrollIntoView({ block: "end" }), 500);
+    },
+  },
+  begun: {
+    script: { stage: "grpo", step: 37 },
+    play: (_, client) =>
+      client.emit({
+        type: "phase",
+        phase: "update",
+        step: 37,
+        groups: [begunAfterFailure(fixture(8, 0.4)), ...[21, 22].map((seed) => fixture(seed, 0.5))],
+      }),
+  },
+  replayed: {
+    script: { stage: "grpo", step: 37 },
+    play: (playground, client) => {
+      const groups = [...[21, 22].map((seed) => fixture(seed, 0.5)), replayed(fixture(8, 0.4), 31)];
+      client.emit({ type: "phase", phase: "update", step: 37, groups });
+      playground.live.groups.change((state) => ({ ...state, selectedGroup: 2 }));
     },
   },
   failed: {
