@@ -76,10 +76,10 @@ describe("what a step did", () => {
 
   test("KL in the loss, and in the reward", () => {
     expect(said({ kl: 0.0123 }, { beta: 0.04 }).kl).toBe(
-      "KL 0.012 nats per token from the start, in the loss with β 0.04.",
+      "KL 0.012 nats per token from the starting policy, in the loss with β 0.04.",
     );
     expect(said({ kl: 0.0123, "rewards/kl": -0.05 }, { beta: 0.04, klPlacement: "reward" }).kl).toBe(
-      "KL 0.012 nats per token from the start, taken off the rewards: −0.05 on average.",
+      "KL 0.012 nats per token from the starting policy, taken off the rewards: −0.05 on average.",
     );
   });
 

@@ -268,11 +268,11 @@ function klTerm(step: StepNumbers, { grpo }: StepSettings): ReturnType<Making> {
   const nats = `${formatNumber(kl)} nats per token`;
   if (penalty !== undefined)
     return {
-      text: `KL ${nats} from the start, taken off the rewards: ${formatNumber(penalty)} on average.`,
+      text: `KL ${nats} from the starting policy, taken off the rewards: ${formatNumber(penalty)} on average.`,
       why: "β times a response's KL is subtracted from its reward, so it enters the group's mean and the advantages.",
     };
   return {
-    text: `KL ${nats} from the start, in the loss with β ${formatNumber(grpo.beta)}.`,
+    text: `KL ${nats} from the starting policy, in the loss with β ${formatNumber(grpo.beta)}.`,
     why: "The KL term pulls each token back towards the policy that GRPO started from.",
   };
 }

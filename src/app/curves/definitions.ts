@@ -130,7 +130,7 @@ const GRPO: readonly Curve[] = [
   },
   {
     title: "KL",
-    unit: "nats per token, from the start",
+    unit: "nats per token, from the starting policy",
     kind: "lines",
     size: "small",
     fromZero: true,

@@ -63,6 +63,7 @@ const NOTHING: Readonly<Record<string, string>> = {
   "grpo.onlineFilter": "all",
   "grpo.replay": "none",
   "grpo.rethinking": "none",
+  "grpo.rethinking.trigger": "what opens a reflection",
   "grpo.failures": "none",
   "grpo.ratioMax": "the numerics' own",
   "grpo.dualClip": "the numerics' own",
@@ -110,7 +111,7 @@ export function settingValue(path: string, value: unknown): string {
     if (value.every((each) => typeof each === "number")) return value.map(formatNumber).join(" to ");
     return value.map((each) => settingValue(path, each)).join(", then ");
   }
-  if (isSection(value)) return path === "grpo.stages" ? stageValue(value) : entries(value);
+  if (isSection(value)) return path === "grpo.stages" ? stageValue(value) : entries(path, value);
   const text = String(value);
   return VALUES[`${path} ${text}`] ?? text;
 }
@@ -120,9 +121,10 @@ function stageValue({ steps, maxNewTokens, groupSize, beta }: Readonly<Record<st
   return `${String(steps)} steps of ${String(maxNewTokens)} tokens × ${String(groupSize)}${kl}`;
 }
 
-const entries = (section: Readonly<Record<string, unknown>>): string =>
+const entries = (path: string, section: Readonly<Record<string, unknown>>): string =>
   Object.entries(section)
     .map(
-      ([key, value]) => `${key.replace(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`)} ${settingValue("", value)}`,
+      ([key, value]) =>
+        `${key.replace(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`)} ${settingValue(`${path}.${key}`, value)}`,
     )
     .join(", ");

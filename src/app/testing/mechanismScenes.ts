@@ -14,7 +14,11 @@ function afterFirst({ tokens }: SampleRecord): number | null {
 export function madeToThinkAgain(record: GroupRecord, count: number, perGroup: number): GroupRecord {
   const { answer } = record.problem;
   let kept = 0;
-  const rethought = record.samples.slice(0, count).flatMap((sample, row): SampleRecord[] => {
+  const samples = record.samples.map((sample, row) => ({
+    ...sample,
+    tokenIds: sample.tokenIds.map((id) => 100 * row + id),
+  }));
+  const rethought = samples.slice(0, count).flatMap((sample, row): SampleRecord[] => {
     const cut = afterFirst(sample);
     if (cut === null) return [];
     const right = row % 3 !== 2;
@@ -29,7 +33,7 @@ export function madeToThinkAgain(record: GroupRecord, count: number, perGroup: n
       {
         text,
         tokens,
-        tokenIds: tokens.map((_, at) => (at < cut ? (sample.tokenIds[at] ?? 0) : 900 + at)),
+        tokenIds: tokens.map((_, at) => (at < cut ? (sample.tokenIds[at] ?? 0) : 9000 + at)),
         logprobs: numbers(sample.logprobs, -0.35),
         entropies: numbers(sample.entropies, 0.4),
         segments: tokenSegments(text, tokens, PAPER_FORM),
@@ -41,7 +45,7 @@ export function madeToThinkAgain(record: GroupRecord, count: number, perGroup: n
       },
     ];
   });
-  return { ...record, rethought };
+  return { ...record, samples, rethought };
 }
 
 /** The group as if all its responses continued the first solution of its first wrong one. */
