@@ -53,6 +53,25 @@ test("the number of rounds is measured where the form allows several", () => {
   expect(metrics["transitions/kept"]).toBe(0.5);
 });
 
+test("accuracy/first leaves out first solutions of earlier steps", () => {
+  const wrong = "<think> t </think> <answer> 7 </answer>";
+  const right = "<think> t </think> <answer> 8 </answer>";
+  const of = (first: string) => ({
+    ...group([], 0),
+    samples: [
+      {
+        ...sample(1),
+        score: scoreResponse(`${first} <reflection> r </reflection> ${right}`, "8", defaultSettings.reward),
+      },
+    ],
+  });
+  const begun = { ...of(wrong), prefix: { tokens: wrong.split(" "), segments: [] } };
+  const metrics = groupMetrics([of(right), begun]);
+  expect(metrics["accuracy/first"]).toBe(1);
+  expect(metrics["transitions/fixed"]).toBe(0.5);
+  expect(groupMetrics([begun])["accuracy/first"]).toBeUndefined();
+});
+
 test("docs/method.md names every metric", () => {
   const records = readFileSync("src/training/records.ts", "utf8");
   const [, body = ""] = /interface StepMetrics \{([\s\S]*?)\n\}/.exec(records) ?? [];

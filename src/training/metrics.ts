@@ -26,9 +26,12 @@ export function transitionShares(scores: readonly SampleScore[]): Record<Transit
 export function groupMetrics(groups: readonly GroupRecord[]): Omit<StepMetrics, "step" | "stage"> {
   const samples = groups.flatMap((group) => group.samples);
   const scores = samples.map(scoreOf).filter((score) => score !== null);
+  // The first solution of a group that begins after one is not of this step.
+  const firstScores = groups.flatMap(({ prefix, samples: own }) => (prefix === undefined ? own.map(scoreOf) : []));
   const tokens = samples.reduce((sum, sample) => sum + sample.tokens.length, 0);
   return {
     ...scoreMetrics(scores),
+    ...firstAccuracy(firstScores.filter((score) => score !== null)),
     "score/failed": samples.length - scores.length,
     "reward/group_std": mean(groups.map((group) => group.normalised?.std ?? 0)),
     "completions/mean_length": mean(samples.map((sample) => sample.tokens.length)),
@@ -45,6 +48,10 @@ export function groupMetrics(groups: readonly GroupRecord[]): Omit<StepMetrics, 
     frac_reward_zero_std: mean(groups.map((group) => Number(group.normalised?.flat ?? false))),
     step_tokens: tokens,
   };
+}
+
+function firstAccuracy(scores: readonly SampleScore[]): Omit<StepMetrics, "step" | "stage"> {
+  return scores.length === 0 ? {} : { "accuracy/first": mean(scores.map(({ firstRight }) => Number(firstRight))) };
 }
 
 /** Averages over scores; absent where there is none, since 0 would be a result. */
@@ -66,7 +73,6 @@ function scoreMetrics(scores: readonly SampleScore[]): Omit<StepMetrics, "step" 
       ? { "rewards/overlong": mean(scores.map(({ terms }) => terms.overlong ?? 0)) }
       : {}),
     ...customMeans(scores),
-    "accuracy/first": mean(scores.map((score) => Number(score.firstRight))),
     "accuracy/refined": mean(scores.map((score) => Number(score.refinedRight))),
     "transitions/kept": shares.kept,
     "transitions/fixed": shares.fixed,

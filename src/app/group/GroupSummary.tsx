@@ -1,24 +1,29 @@
 /** Summary of the step: how often the first and the refined answer are right, and the transitions. */
 import { TRANSITIONS } from "../../srpo/types";
-import type { GroupRecord } from "../../worker/protocol";
+import type { GroupRecord, SampleScore } from "../../worker/protocol";
 import type { StepGroups } from "../state/groups";
 import { scoreOf } from "../state/rescoring";
 import { percent, TRANSITION_WORDS } from "../state/words";
+
+const scoresOf = (groups: readonly GroupRecord[]): readonly SampleScore[] =>
+  groups.flatMap(({ samples }) => samples.flatMap((sample) => scoreOf(sample) ?? []));
 
 export function GroupSummary({ step, group }: { readonly step: StepGroups; readonly group: GroupRecord }) {
   // Replayed responses are an earlier step's.
   const own = step.groups.filter(({ replayedFrom }) => replayedFrom === undefined);
   const all = own.length > 1 && step.origin === "training" ? own : [group];
-  const scores = all.flatMap(({ samples }) => samples.flatMap((sample) => scoreOf(sample) ?? []));
-  const share = (test: (score: (typeof scores)[number]) => boolean): number =>
-    scores.filter(test).length / Math.max(1, scores.length);
+  const scores = scoresOf(all);
+  // Of several groups, as the curve has it: a first solution of an earlier step is not this step's.
+  const first = all.length > 1 ? scoresOf(all.filter(({ prefix }) => prefix === undefined)) : scores;
+  const share = (test: (score: SampleScore) => boolean, of = scores): number =>
+    of.filter(test).length / Math.max(1, of.length);
   const scored = scores.length > 0;
   return (
     <section className={`summary${scored ? "" : " is-empty"}`} aria-label="Summary of this step">
       <h2>{all.length > 1 ? `All ${all.length} problems of this step` : "This group"}</h2>
       <div className="summary-figures">
         <p className="figure segment-first">
-          <b>{scored ? percent(share((score) => score.firstRight)) : "–"}</b>first right
+          <b>{first.length > 0 ? percent(share((score) => score.firstRight, first)) : "–"}</b>first right
         </p>
         <p className="figure segment-refined">
           <b>{scored ? percent(share((score) => score.refinedRight)) : "–"}</b>refined right

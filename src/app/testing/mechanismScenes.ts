@@ -2,7 +2,7 @@
 import { tokenSegments } from "../../srpo/format";
 import { PAPER_FORM, writeReflection } from "../../srpo/reflectionForm";
 import { defaultSettings, type GroupRecord, type SampleRecord } from "../../worker/protocol";
-import { score } from "./fixture";
+import { finish, random, score } from "./fixture";
 
 /** First token after the first solution; null where no answer is closed. */
 function afterFirst({ tokens }: SampleRecord): number | null {
@@ -57,7 +57,6 @@ export function begunAfterFailure(record: GroupRecord): GroupRecord {
   const samples = record.samples.map((sample): SampleRecord => {
     const own = afterFirst(sample) ?? 0;
     const text = [...prefix.tokens, ...sample.tokens.slice(own, -1)].join(" ");
-    const { logprobsAfter } = sample;
     return {
       ...sample,
       text,
@@ -66,11 +65,10 @@ export function begunAfterFailure(record: GroupRecord): GroupRecord {
       logprobs: sample.logprobs.slice(own),
       entropies: sample.entropies.slice(own),
       segments: sample.segments.slice(own),
-      ...(logprobsAfter === undefined ? {} : { logprobsAfter: logprobsAfter.slice(own) }),
       score: score(text, record.problem.answer, defaultSettings.reward),
     };
   });
-  return { ...record, prefix, samples };
+  return { ...finish(record.problem, samples, "update", random(2)), prefix };
 }
 
 /** Some responses of the group, drawn again from the step that sampled them; both ends of the advantages. */
