@@ -14,7 +14,7 @@ import type { Stage } from "../records";
 import { encodeProblem } from "../rollout";
 import { Session } from "../session";
 import { defaultSettings, type SettingsPatch } from "../settings";
-import type { Snapshot } from "../snapshot";
+import { decodeSnapshot, encodeSnapshot, type Snapshot } from "../snapshot";
 import { teachFormat, tinyPolicy } from "../testing/tinyPolicy";
 import { sftUpdate } from "../update";
 import { DataParallel, deal } from "./parallel";
@@ -38,6 +38,21 @@ const byLength: typeof scoreResponse = (text, ...rest) => {
   const result = scoreResponse(text, ...rest);
   const right = { firstRight: text.length % 2 === 0, refinedRight: text.length % 3 !== 0 };
   return { ...result, ...right, terms: { ...result.terms, total: text.length / 100 } };
+};
+
+/** Everything that carries something within a step, or from step to step. */
+const MECHANISMS: SettingsPatch = {
+  grpo: {
+    onlineFilter: "mixed",
+    refills: 2,
+    updatesPerRollout: 2,
+    beta: 0.05,
+    klPlacement: "reward",
+    advantage: "whitened",
+    replay: { episode: 3, alpha: 1 },
+    rethinking: { fraction: 0.8, trigger: null, perGroup: 2, maxTokens: 8, weight: 0.05 },
+    failures: { share: 0.4, capacity: 20, maxAge: 5, minimum: 1, wrongShare: 0.9, perGroup: 2 },
+  },
 };
 
 let backend: Backend;
@@ -166,29 +181,41 @@ describe("the same bits with one, two and three workers", () => {
   test.each<[string, Stage, SettingsPatch, number]>([
     ["GRPO", "grpo", {}, 8],
     ["GRPO with inner epochs and a KL term", "grpo", { grpo: { epochs: 2, beta: 0.05 } }, 8],
-    [
-      "GRPO with refills, replay, rethinking, a failure buffer and a KL penalty on the rewards",
-      "grpo",
-      {
-        grpo: {
-          onlineFilter: "mixed",
-          refills: 2,
-          updatesPerRollout: 2,
-          beta: 0.05,
-          klPlacement: "reward",
-          advantage: "whitened",
-          replay: { episode: 3, alpha: 1 },
-          rethinking: { fraction: 0.8, trigger: null, perGroup: 2, maxTokens: 8, weight: 0.05 },
-          failures: { share: 0.4, capacity: 20, maxAge: 5, minimum: 1, wrongShare: 0.9, perGroup: 2 },
-        },
-      },
-      12,
-    ],
+    ["GRPO with refills, replay, rethinking, a failure buffer and a KL penalty on the rewards", "grpo", MECHANISMS, 12],
     ["reflection SFT", "sft", {}, 5],
   ])("%s", async (_what, stage, patch, phases) => {
     const alone = await train(await team(0), stage, patch, phases);
     expect(alone.results.some(({ kind }) => kind === "stepped")).toBe(true);
     for (const replicas of [1, 2]) expectSame(await train(await team(replicas), stage, patch, phases), alone);
+  });
+
+  test("a step that began alone goes on with two", async () => {
+    const phases = 12;
+    const { policy, parallel } = await team(0);
+    const settings = configure(configure(defaultSettings, small), MECHANISMS);
+    const options = { stage: "grpo", scorer: byLength, now: () => 0 } as const;
+    const session = new Session(policy, settings, { ...options, parallel });
+    const [results, snapshots]: [PhaseResult[], Snapshot[]] = [[], []];
+    for (let i = 0; i < phases; i++) {
+      snapshots.push(decodeSnapshot(encodeSnapshot(await session.snapshot())));
+      results.push(await session.phase());
+    }
+    const end = await session.snapshot();
+    session.dispose();
+    policy.dispose();
+    for (const begin of [5, 6, 7, 9, 11]) {
+      const two = await team(1);
+      const resumed = new Session(two.policy, settings, { ...options, parallel: two.parallel });
+      const snapshot = snapshots[begin];
+      if (snapshot === undefined) throw new Error(`there is no phase ${begin}`);
+      await resumed.restore(snapshot);
+      const rest: PhaseResult[] = [];
+      for (let i = begin; i < phases; i++) rest.push(await resumed.phase());
+      expectSame({ results: rest, end: await resumed.snapshot() }, { results: results.slice(begin), end });
+      resumed.dispose();
+      await two.parallel.dispose();
+      two.policy.dispose();
+    }
   });
 
   test("a replica that dies between or within phases costs nothing, and is reported", async () => {
