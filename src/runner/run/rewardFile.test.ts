@@ -45,6 +45,7 @@ describe("values of a reward file", () => {
 
   test.each<[string, string, RegExp]>([
     ["throws", "() => { throw new TypeError('no luck\\nat all') }", /mjs threw TypeError: no luck$/],
+    ["throws no error", "() => { throw Object.create(null) }", /mjs threw an object$/],
     ["gives NaN", "() => Number.NaN", /gave NaN; expected a finite number/],
     ["gives Infinity", "() => 1 / 0", /gave Infinity/],
     ["gives nothing", "() => {}", /gave undefined/],

@@ -152,9 +152,11 @@ function frozenFacts(facts: RewardFacts): RewardFacts {
 function described(value: unknown): string {
   if (value === null || typeof value === "number" || typeof value === "boolean" || value === undefined)
     return String(value);
-  return value instanceof Promise ? "a Promise" : `a ${typeof value}`;
+  return value instanceof Promise ? "a Promise" : typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
 function firstLine(error: unknown): string {
-  return (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).split("\n")[0] ?? "";
+  // Anything can be thrown, also what cannot be made a text.
+  const thrown = typeof error === "string" ? error : described(error);
+  return (error instanceof Error ? `${error.name}: ${error.message}` : thrown).split("\n")[0] ?? "";
 }
