@@ -78,7 +78,9 @@ const counted = new WeakMap<StepGroups, number>();
 function tokensOf(step: StepGroups): number {
   const known =
     counted.get(step) ??
-    step.groups.reduce((sum, { samples }) => samples.reduce((all, sample) => all + sample.tokens.length, sum), 0);
+    step.groups
+      .flatMap(({ samples, rethought = [] }) => [...samples, ...rethought])
+      .reduce((sum, { tokens }) => sum + tokens.length, 0);
   counted.set(step, known);
   return known;
 }

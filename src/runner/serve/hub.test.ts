@@ -266,6 +266,12 @@ describe("previews", () => {
     expect(encodeMessage(previewOf(step, 0)).length).toBeLessThan(10 * 2 ** 20);
   });
 
+  test("continued responses count towards the bound and are cut with the rest", () => {
+    const continued = alike(2, group(8, 2048)).map((each) => ({ ...each, rethought: each.samples }));
+    const lengths = groupsOf(previewOf(phase(continued), 0)).map(({ rethought = [] }) => rethought[0]?.tokens.length);
+    expect(lengths).toEqual([2048, PREVIEW_TOKENS]);
+  });
+
   test("another group that is looked at comes whole at once", () => {
     const { post, tab } = rig();
     post(opened);

@@ -34,22 +34,24 @@ export function previewOf(event: EventBody, observedGroup: number | null): Event
   }
 }
 
-const tokensOf = ({ samples }: GroupRecord): number => samples.reduce((sum, sample) => sum + sample.tokens.length, 0);
+const tokensOf = ({ samples, rethought = [] }: GroupRecord): number =>
+  [...samples, ...rethought].reduce((sum, sample) => sum + sample.tokens.length, 0);
 
 function previewGroups(groups: readonly GroupRecord[], observedGroup: number): readonly GroupRecord[] {
   const fits = groups.reduce((sum, group) => sum + tokensOf(group), 0) <= MAX_TOKENS;
   const observed = Math.min(observedGroup, groups.length - 1);
   return groups.map((group, index) => {
-    const { problem, samples } = group;
+    const { problem, samples, rethought } = group;
     const shown = fits
       ? Number.POSITIVE_INFINITY
       : index === observed
-        ? Math.floor(MAX_TOKENS / Math.max(1, samples.length))
+        ? Math.floor(MAX_TOKENS / Math.max(1, samples.length + (rethought?.length ?? 0)))
         : PREVIEW_TOKENS;
     return {
       ...group,
       problem: previewProblem(problem),
       samples: samples.map((sample) => previewSample(sample, shown)),
+      ...(rethought === undefined ? {} : { rethought: rethought.map((sample) => previewSample(sample, shown)) }),
     };
   });
 }
