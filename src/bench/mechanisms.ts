@@ -81,7 +81,8 @@ if (values.help) {
   process.stdout.write(
     `${backend.description.name}, ${backend.description.adapter}; plain GRPO: ${plain.toFixed(2)} s\n\n`,
   );
-  process.stdout.write("| mechanism | processor time | sampled tokens | read-backs | updates |\n|---|---|---|---|---|\n");
+  process.stdout.write("| mechanism | processor time | sampled tokens | read-backs | updates |\n");
+  process.stdout.write("|---|---|---|---|---|\n");
   for (const { name, seconds, readbacks, metrics } of runs) {
     const cells = [
       `× ${(median(seconds) / plain).toFixed(2)}`,
