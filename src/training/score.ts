@@ -1,7 +1,7 @@
 /**
- * Phase 2, score: text → reward terms, transition and reasons, by src/srpo. A scorer that throws, or gives a
- * total that is not finite or absurdly large, makes an error of that row, never a reward of 0: a 0 would teach the
- * policy that the response was bad, when nothing is known about it.
+ * Phase 2, score: text → reward terms, transition and reasons, by src/srpo. A scorer that throws, or gives a total that
+ * is not finite or absurdly large, makes an error of that row, never a reward of 0: a 0 would teach the policy that the
+ * response was bad, when nothing is known about it.
  */
 import type { TrueAnswer } from "../srpo/grader/grader";
 import { RewardTermError } from "../srpo/language/customTerms";
