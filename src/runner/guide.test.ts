@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { benchArguments } from "../bench/arguments";
 import { parseArguments } from "./arguments/usage";
 import { COMMANDS } from "./commandTable";
@@ -44,6 +44,11 @@ function argumentsOf({ words }: DocumentedCommand, script: string): readonly str
 }
 
 /** Checks on the command beyond its existence. */
+// The commands' modules, once for all tests: the first to need them would wait for all of them.
+beforeAll(async () => {
+  await Promise.all(Object.values(COMMANDS).map((load) => load()));
+}, 120_000);
+
 async function checkArguments(command: DocumentedCommand): Promise<void> {
   const bench = argumentsOf(command, "bench");
   if (bench !== null) benchArguments(bench.filter((word) => !isPlaceholder(word)));

@@ -25,7 +25,7 @@ const flags: Flags = {
   out: { type: "string", default: "runs/recipes", valueHint: "dir", description: "Folder of all runs" },
   known: {
     type: "string",
-    default: "docs/runs/recipes.json",
+    default: "docs/results/recipes.json",
     valueHint: "file",
     description: "Results of earlier runs; the new ones are added to it",
   },
