@@ -29,7 +29,10 @@ export function RatioHistogram({ metrics, grpo }: RatioHistogramProps) {
   return (
     <figure className="ratios" role="img" aria-label={described(bins, bounds)}>
       <figcaption aria-hidden="true">
-        Ratio ρ = π/π<sub>old</sub> <span>in % of the step's tokens</span>
+        <b>
+          Ratio ρ = π/π<sub>old</sub>
+        </b>
+        <span>% of tokens</span>
         {bounds.length > 0 && (
           <span className="ratios-key">
             <i /> {grpo.surrogate === "cispo" ? "cap" : "clip"} {bounds.map((bound) => number(bound)).join(", ")}
