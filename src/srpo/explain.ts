@@ -94,7 +94,7 @@ export function explainTotal(terms: RewardTerms, config: RewardConfig): Explanat
     return {
       formula: `R = well formed ? R_format + R_accuracy + I_eff + α·f_len${own} : 0${own}`,
       substituted:
-        `R = ${formatSum([format, accuracy, effectiveness, lengthWeighted, ...custom])} = ` + formatNumber(total),
+        `R = ${formatSum([format, accuracy, effectiveness, lengthWeighted, ...custom])} = ` + `${formatNumber(total)}`,
       sentence: `All terms together, and nothing without the format: ${formatNumber(total)}.`,
     };
   }
