@@ -56,6 +56,13 @@ describe("what a step did", () => {
     expect(said({ ...numbers, "filter/refills": 0 }).filter).toBe("Drew 21 groups, kept 16.");
   });
 
+  test("one update beside replayed responses does not say that every ratio is 1", () => {
+    expect(said({ "ratio/min": 0.9, "ratio/max": 1.2 })).toMatchObject({
+      updates: "1 update on this rollout: only replayed responses have a ratio.",
+      clip: "No token was clipped; ratios 0.90 to 1.20.",
+    });
+  });
+
   test("replay, forced rethinking and the failure buffer count what they did", () => {
     expect(
       said({

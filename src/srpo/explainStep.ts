@@ -137,8 +137,16 @@ function noUpdate(step: StepNumbers): ReturnType<Making> {
   };
 }
 
-function updatesMade({ updates }: StepNumbers, { grpo }: StepSettings): ReturnType<Making> {
+function updatesMade(step: StepNumbers, { grpo }: StepSettings): ReturnType<Making> {
+  const { updates } = step;
   if (updates === undefined || updates === 0) return null;
+  if (updates === 1 && ratiosMeasured(step))
+    return {
+      text: "1 update on this rollout: only replayed responses have a ratio.",
+      why:
+        "For the responses of this step π = π_old. A replayed one was sampled by an earlier policy, whose " +
+        "log-probabilities it carries.",
+    };
   if (updates === 1)
     return {
       text: "1 update on this rollout: every ratio is 1, so nothing is clipped.",
@@ -159,7 +167,7 @@ function updatesMade({ updates }: StepNumbers, { grpo }: StepSettings): ReturnTy
 }
 
 function clipped(step: StepNumbers, { grpo }: StepSettings): ReturnType<Making> {
-  if ((step.updates ?? 0) < 2) return null;
+  if ((step.updates ?? 0) < 2 && !ratiosMeasured(step)) return null;
   const gate = step["ratio/gate"];
   const moved = movement(step);
   if (gate !== undefined)
@@ -187,6 +195,11 @@ function clipped(step: StepNumbers, { grpo }: StepSettings): ReturnType<Making> 
       "A token with a good advantage is not pushed beyond the upper bound, one with a bad advantage not below the " +
       "lower. A clipped token has gradient 0.",
   };
+}
+
+/** With one update they are where samples of earlier steps are replayed. */
+function ratiosMeasured(step: StepNumbers): boolean {
+  return step["ratio/max"] !== undefined;
 }
 
 /** ; ratios 0.82 to 1.31 */

@@ -73,6 +73,13 @@ describe("selective sample replay", () => {
       );
     }
     expect(results.some(({ metrics }) => (metrics["replay/drawn"] ?? 0) > 0)).toBe(true);
+    // One update a step, and yet the samples of earlier steps have ratios of their own.
+    for (const { metrics, groups } of results) {
+      if (!groups.some(({ replayedFrom = metrics.step }) => replayedFrom < metrics.step)) continue;
+      expect(metrics.updates).toBe(1);
+      expect(metrics["ratio/max"]).toBeGreaterThan(1.001);
+      expect(metrics.ppo_kl).toBeDefined();
+    }
   });
 });
 

@@ -159,7 +159,11 @@ export class GroupStep {
 
   score(scorer: Scorer | undefined): void {
     const { grpo } = this.settings;
-    const scored = filteredGroups(this.scored(this.#records, scorer), grpo.onlineFilter);
+    // After a refill the earlier groups have their scores.
+    const records = this.#records.flatMap((record) =>
+      record.samples.some((sample) => sample.score === undefined) ? this.scored([record], scorer) : [record],
+    );
+    const scored = filteredGroups(records, grpo.onlineFilter);
     this.#records = grpo.rethinking === null ? scored : keptContinuations(scored, grpo.rethinking);
     this.#next = this.missing > 0 ? "rollout" : "normalise";
   }

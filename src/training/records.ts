@@ -200,9 +200,9 @@ export interface StepMetrics {
   readonly "rewards/kl"?: number;
   /** Optimiser updates made in this step; 0 where no response was left to train on. */
   readonly updates?: number;
-  /** Mean of log π_old − log π (k1) over the updates of a step with several; absent with one, where it is 0. */
+  /** Mean of log π_old − log π (k1) over the updates of a step; absent with one update and no replay, where it is 0. */
   readonly ppo_kl?: number;
-  /** Least and greatest ratio of a step with several updates. */
+  /** Least and greatest ratio of a step with several updates or replayed samples. */
   readonly "ratio/min"?: number;
   readonly "ratio/max"?: number;
   /** SAPO: mean of 4σ(1 − σ) over the tokens, 1 where every gate is open. */

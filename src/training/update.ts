@@ -58,9 +58,9 @@ export interface UpdateResult {
   readonly samplerKl: number | null;
   readonly clippedLow: number;
   readonly clippedHigh: number;
-  /** Mean of log π_old − log π over the tokens (k1, verl's ppo_kl); null with one update, where it is 0. */
+  /** Mean of log π_old − log π over the tokens (k1, verl's ppo_kl); null where it is 0: one update without replay. */
   readonly ppoKl: number | null;
-  /** Of the updates after the first; null with one update, where every ratio is 1 by definition. */
+  /** Of the passes with old log-probabilities not their own; null where every ratio is 1: one update without replay. */
   readonly ratios: RatioStatistics | null;
   /** Loss of the rows trained by likelihood, weight included; null where there are none. */
   readonly likelihood: number | null;
@@ -102,20 +102,21 @@ export async function policyUpdate(
       parallel === null
         ? ownPasses(policy, batches, reference, loss, options, scope)
         : await parallelPasses(parallel, batches, reference, loss, options);
-    const several = epochs * batches.length > 1;
+    // Ratios differ from 1 after the first update, and at once for samples of earlier rollouts.
+    const moved = epochs * batches.length > 1 || options.old === "rollout";
     const old = await oldLogprobs(policy, batches, options, scope);
     const results: PassResult[] = [];
     for (let epoch = 0; epoch < epochs; epoch++) {
       for (const [minibatch, rows] of batches.entries()) {
         const before = old[minibatch] ?? rows.map(() => null);
         const pass = { ...options, updates: options.updates + results.length };
-        const result = await counted(passes.run(minibatch, pass, before, several), results.length);
+        const result = await counted(passes.run(minibatch, pass, before, moved), results.length);
         // The first forward of the first minibatch sees the policy as it sampled.
-        if (several && results.length === 0 && options.old !== "rollout") old[minibatch] = result.logprobs;
+        if (moved && results.length === 0 && options.old !== "rollout") old[minibatch] = result.logprobs;
         results.push({ ...result, batches: rows, old: before });
       }
     }
-    return summary(results, objective, ofSampler(policy.backend, batches.flat()) !== null);
+    return summary(results, objective, ofSampler(policy.backend, batches.flat()) !== null, moved);
   } finally {
     scope.dispose();
   }
@@ -166,7 +167,13 @@ async function counted(pass: Promise<StepResult>, before: number): Promise<StepR
   }
 }
 
-function summary(results: readonly PassResult[], objective: ObjectiveSettings, sampled: boolean): UpdateResult {
+/** @param sampled do the rows have the rollout's log-probabilities; @param moved can a ratio differ from 1 */
+function summary(
+  results: readonly PassResult[],
+  objective: ObjectiveSettings,
+  sampled: boolean,
+  moved: boolean,
+): UpdateResult {
   const updates = results.length;
   const mean = (value: (result: PassResult) => number): number =>
     updates === 0 ? 0 : results.reduce((sum, result) => sum + value(result), 0) / updates;
@@ -197,8 +204,8 @@ function summary(results: readonly PassResult[], objective: ObjectiveSettings, s
     samplerKl: objective.beta > 0 || !sampled || !measured ? null : share(first, "refKl"),
     clippedLow: share(results, "clippedLow"),
     clippedHigh: share(results, "clippedHigh"),
-    ppoKl: updates > 1 ? share(results, "approxKl") : null,
-    ratios: updates > 1 ? movedRatios(results, objective) : null,
+    ppoKl: moved && updates > 0 ? share(results, "approxKl") : null,
+    ratios: moved ? movedRatios(results, objective) : null,
     likelihood: trainsLikelihood ? mean((result) => losses(result, true)) : null,
     updates,
   };

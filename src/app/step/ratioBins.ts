@@ -5,7 +5,7 @@ import { ratioBinKey } from "../../worker/protocol";
 
 export const BINS = LOG_RATIO_EDGES.length + 1;
 
-/** Shares of the tokens by bin; null where the step measured none: with one update every ratio is 1. */
+/** Shares of the tokens by bin; null where the step measured none: every ratio is 1 with one update and no replay. */
 export function ratioBins(metrics: StepMetrics): readonly number[] | null {
   const shares = Array.from({ length: BINS }, (_, bin) => metrics[ratioBinKey(bin)]);
   return shares.every((share) => share !== undefined) ? shares.map((share) => share ?? 0) : null;
