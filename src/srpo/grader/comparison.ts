@@ -17,6 +17,11 @@ export interface Verdict {
 const yes = (reason: string): Verdict => ({ right: true, reason });
 const no = (reason: string): Verdict => ({ right: false, reason });
 
+/** The text to compare as an expression: "ab" beside an expression is the product of a and b, not a word. */
+function factors({ value, source }: Named): string | null {
+  return value.kind === "text" && /^[a-z]{2,3}$/.test(source) ? source : expressionText(value);
+}
+
 /** Compares the readings of one pair of texts. `given` is the answer, `wanted` the truth. */
 export class Comparison {
   readonly #expressions = new ExpressionComparison();
@@ -81,7 +86,7 @@ export class Comparison {
   }
 
   #expression(given: Named, wanted: Named): Verdict {
-    const [a, b] = [expressionText(given.value), expressionText(wanted.value)];
+    const [a, b] = [factors(given), factors(wanted)];
     const same = a === null || b === null ? null : this.#expressions.same(a, b);
     if (same === true) return yes(`${quoted(given)} and ${quoted(wanted)} are the same expression.`);
     if (same === null && sameWords(given.source, wanted.source)) return yes(`Both say ${quoted(wanted)}.`);

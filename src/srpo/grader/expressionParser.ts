@@ -34,8 +34,15 @@ export function parseExpression(text: string): Expression | null {
   const parser = new Parser(tokens);
   const tree = parser.whole();
   if (tree === null) return null;
-  const variables = [...new Set(tokens.filter(({ kind }) => kind === "variable").map(({ text: name }) => name))].sort();
+  const variables = [...new Set(tokens.flatMap(variableOf))].sort();
   return { tree, variables, size: tokens.length };
+}
+
+/** The variable that a token names, also as the base of a logarithm. */
+function variableOf({ kind, text }: Token): readonly string[] {
+  const base = /^log_([A-Za-z])$/.exec(text)?.[1];
+  if (kind === "function") return base === undefined || base === "e" ? [] : [base];
+  return kind === "variable" ? [text] : [];
 }
 
 interface Token {
@@ -58,8 +65,9 @@ function tokensOf(text: string): readonly Token[] | null {
     } else if (word !== undefined) {
       const function_ = FUNCTION_NAMES.exec(word)?.[0];
       if (function_ !== undefined) {
-        tokens.push({ kind: "function", text: function_ });
-        rest = rest.slice(function_.length);
+        const base = function_ === "log" ? /^log ?_\(?(\d{1,6}|[A-Za-z])\)?/.exec(rest) : null;
+        tokens.push({ kind: "function", text: base ? `log_${base[1]}` : function_ });
+        rest = rest.slice((base?.[0] ?? function_).length);
         continue;
       }
       if (word.length > 3 || WORDS.test(word)) return null;
@@ -212,7 +220,7 @@ class Parser {
     }
     const argument = this.#sign("(") !== null ? this.#postfix() : this.#bareArgument();
     if (argument === null) return null;
-    const call: Node = { op: "call", name, argument };
+    const call = called(name, argument);
     return exponent === null ? call : binary("^", call, exponent);
   }
 
@@ -225,6 +233,19 @@ class Parser {
     }
     return argument;
   }
+}
+
+/** A logarithm with a base is a quotient: log_b x = ln x / ln b. */
+function called(name: string, argument: Node): Node {
+  const base = name.startsWith("log_") ? name.slice("log_".length) : null;
+  if (base === null) return { op: "call", name, argument };
+  const of: Node =
+    base === "e"
+      ? { op: "constant", name: "e" }
+      : /\d/.test(base)
+        ? { op: "number", digits: base }
+        : { op: "variable", name: base };
+  return binary("/", { op: "call", name: "ln", argument }, { op: "call", name: "ln", argument: of });
 }
 
 const RADIANS: Node = binary("/", { op: "constant", name: "pi" }, { op: "number", digits: "180" });

@@ -124,7 +124,7 @@ class Converter {
       const inner = this.#argument(false);
       return /(?<![\w.])[\d.,]+\s*$/.test(before) && /^[A-Za-z]/.test(inner) ? ` ${inner}` : inner;
     }
-    if (/^(overline|bar|vec|overrightarrow|hat|widehat|overset)$/.test(command))
+    if (/^(overline|bar|dot|vec|overrightarrow|hat|widehat|overset)$/.test(command))
       return `${command}(${this.#argument()})`;
     if (SILENT.has(command)) return this.#text[this.#at] === "." ? this.#skip() : "";
     if (FUNCTIONS.test(command)) return ` ${command.replace("lg", "log")} `;

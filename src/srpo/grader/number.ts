@@ -23,6 +23,8 @@ const DECIMAL = String.raw`(?:${DIGITS}(?:\.\d+)?|\.\d+)`;
 const TIMES_TEN = String.raw`(?:[eE]|\s*[×x*]\s*10\s*\^)`;
 const DECIMAL_PATTERN = new RegExp(`^(${DECIMAL})\\.?$`);
 const SCIENTIFIC_PATTERN = new RegExp(`^(${DECIMAL})${TIMES_TEN}\\s*\\(?\\s*([+-]?\\d{1,3})\\s*\\)?$`);
+/** `2.1\overline{3}` and `2.1\dot{3}` as plainLatex writes them: the digits in brackets repeat without end. */
+const REPEATING_PATTERN = /^(\d+)\.(\d{0,12})(?:overline|bar|dot)\(?(\d{1,12})\)?$/;
 const POWER_OF_TEN = /^10\s*\^\s*\(?\s*([+-]?\d{1,3})\s*\)?$/;
 const FRACTION_PATTERN = new RegExp(`^([+-]?${DECIMAL})\\s*/\\s*([+-]?\\s*${DECIMAL})$`);
 const MIXED_PATTERN = new RegExp(`^(${DIGITS})\\s+(\\d+)\\s*/\\s*(\\d+)$`);
@@ -93,6 +95,12 @@ function isFiniteDecimal({ denominator }: Rational): boolean {
 function unsigned(t: string): Rational | null {
   const decimal = DECIMAL_PATTERN.exec(t)?.[1];
   if (decimal !== undefined) return fromDecimal(decimal);
+  const [, whole, start = "", period] = REPEATING_PATTERN.exec(t) ?? [];
+  if (whole !== undefined && period !== undefined) {
+    const nines = 10n ** BigInt(period.length) - 1n;
+    const top = BigInt(whole + start) * nines + BigInt(period);
+    return reduce(top, nines * 10n ** BigInt(start.length), null);
+  }
   const [, mantissa, exponent] = SCIENTIFIC_PATTERN.exec(t) ?? [];
   if (mantissa !== undefined && exponent !== undefined) {
     return Math.abs(Number(exponent)) > MAX_EXPONENT ? null : timesPowerOfTen(fromDecimal(mantissa), Number(exponent));
@@ -107,11 +115,11 @@ function unsigned(t: string): Rational | null {
     if (!dividend || !divisor || divisor.numerator === 0n) return null;
     return reduce(dividend.numerator * divisor.denominator, dividend.denominator * divisor.numerator, null);
   }
-  const [, whole, part, parts] = MIXED_PATTERN.exec(t) ?? [];
-  if (whole !== undefined && part !== undefined && parts !== undefined) {
+  const [, units, part, parts] = MIXED_PATTERN.exec(t) ?? [];
+  if (units !== undefined && part !== undefined && parts !== undefined) {
     return BigInt(parts) === 0n
       ? null
-      : reduce(fromDecimal(whole).numerator * BigInt(parts) + BigInt(part), BigInt(parts), null);
+      : reduce(fromDecimal(units).numerator * BigInt(parts) + BigInt(part), BigInt(parts), null);
   }
   return null;
 }

@@ -4,7 +4,7 @@
  */
 import { fromInteger, parseNumber, plus, type Rational, times } from "./number";
 import { readUnit, type Unit } from "./unit";
-import { anyWordOf, fractionInWords, numberInWords } from "./words";
+import { anyWordOf, chineseNumeral, fractionInWords, numberInWords } from "./words";
 
 export interface Quantity {
   /** Exact value before scale and unit; null where only the expression engine can tell. */
@@ -61,6 +61,8 @@ export function readQuantity(text: string): Quantity | null {
   if (bare) return plainQuantity(bare, approximate);
   const share = fractionInWords(approximate);
   if (share) return plainQuantity(parseNumber(share.join("/")), share.join("/"));
+  const numeral = chineseNumeral(approximate);
+  if (numeral !== null) return plainQuantity(fromInteger(numeral), String(numeral));
   const words = /^[A-Za-z -]+$/.test(approximate) ? leadingWords(approximate) : null;
   if (words) return suffixed(fromInteger(words.value), String(words.value), words.rest);
   const bracketed = /^(\([^()]*\)|[-+]\s*\([^()]*\))(.+)$/.exec(approximate);

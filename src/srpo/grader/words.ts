@@ -46,8 +46,20 @@ export function numberInWords(text: string): number | null {
 
 const PARTS = ["half", "third", "quarter", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"];
 
-/** "two-thirds" → [2, 3], "a half" → [1, 2]; null for anything else. */
+const CHINESE_DIGITS = "零一二三四五六七八九";
+
+/** The value of 四, 十二, 三十 or 四十五; null for anything else. */
+export function chineseNumeral(text: string): number | null {
+  const [, tens, ten, ones] = /^([二三四五六七八九]?)(十?)([零一二三四五六七八九]?)$/.exec(text) ?? [];
+  if (text === "" || tens === undefined || (tens !== "" && ten === "" && ones !== "")) return null;
+  if (ten !== "" && ones === "零") return null;
+  const digit = (of: string | undefined): number => (of ? CHINESE_DIGITS.indexOf(of) : 0);
+  return ten === "" ? digit(tens || ones) : 10 * (tens === "" ? 1 : digit(tens)) + digit(ones);
+}
+
+/** "two-thirds" → [2, 3], "half" and "a half" → [1, 2]; null for anything else. */
 export function fractionInWords(text: string): readonly [number, number] | null {
+  if (/^half$/i.test(text)) return [1, 2];
   const [, count = "", part = ""] = /^(\w+)[ -](\w+)$/.exec(text.toLowerCase()) ?? [];
   const at = PARTS.indexOf(
     part
