@@ -25,6 +25,30 @@ describe("notation", () => {
   });
 });
 
+describe("shown operands give the shown result", () => {
+  const groups = Array.from({ length: 200 }, (_, seed) =>
+    Array.from({ length: 8 }, (_, row) => 1 + Math.sin(37 * seed + 11 * row) * 10 ** (-seed % 5)),
+  );
+  const read = (text: string): number =>
+    Number(text.replace("−", "-").replace(/·10⁻(.)$/, (_, power: string) => `e-${"⁰¹²³⁴⁵⁶⁷⁸⁹".indexOf(power)}`));
+
+  it("in 200 groups, from spread out to near-flat", () => {
+    for (const rewards of groups) {
+      const { substituted } = explainAdvantage(rewards, 3, "srpo");
+      const [r = Number.NaN, mean = Number.NaN, std = Number.NaN, epsilon = Number.NaN] = (
+        /^A = \((\S+) − (\S+)\) \/ \((\S+) \+ (\S+)\) = /.exec(substituted) ?? []
+      )
+        .slice(1)
+        .map(read);
+      expect(substituted.endsWith(`= ${formatNumber((r - mean) / (std + epsilon))}`), substituted).toBe(true);
+    }
+  });
+  it("in a sum of terms", () => {
+    expect(formatSum([0.0104, 0.0104, 0.0104])).toBe("0.0104 + 0.0104 + 0.0104");
+    expect(formatSum([0.5, 0.25, 0.019])).toBe("0.5 + 0.25 + 0.019");
+  });
+});
+
 describe("every number answers why", () => {
   it("I_eff says what the reflection did", () => {
     expect(explainTerm("effectiveness", facts, defaultRewardConfig)).toEqual({
@@ -44,7 +68,7 @@ describe("every number answers why", () => {
   });
   it("the advantage puts in mean and std, and names its direction", () => {
     expect(explainAdvantage([1.5, 1, 0.5, 1], 0, "openrlhf")).toEqual({
-      formula: "A = (r − mean) / (std + ε)",
+      formula: "A = (r − mean) / (std + ε),  std with divisor n − 1",
       substituted: "A = (1.5 − 1) / (0.408 + 1·10⁻⁹) = 1.225",
       sentence: "1.225 standard deviations above the group's mean: its tokens become more likely.",
     });

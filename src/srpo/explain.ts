@@ -11,7 +11,7 @@ import { type ResponseFacts, transitionsIn } from "./facts";
 import type { GraderName } from "./grader/grader";
 import { termValue } from "./language/customTerms";
 import { withValues } from "./language/withValues";
-import { formatChange, formatFactor, formatNumber, formatSum } from "./notation";
+import { agreeingOperands, asFactor, formatChange, formatNumber, formatSum } from "./notation";
 import { type BuiltInTerm, graderOf, lengthPosition, patternOf, rewardTerms, VERL_SHARE } from "./reward";
 import { TRAINER_NUMERICS } from "./trainers";
 import type { CustomTerm, RewardConfig, RewardTerms, Trainer } from "./types";
@@ -61,11 +61,12 @@ export function explainCustomTerm(
   const formula = `${name} = ${formatNumber(weight)} · (${expression})`;
   if (weight === 0) return { formula, substituted: `${name} = 0`, sentence: "Weight 0: this term is off." };
   const value = termValue(term, facts, grader);
+  const [shownWeight = "", shownValue = ""] = agreeingOperands([weight, value], weight * value, product);
   return {
     formula,
     substituted:
-      `${name} = ${formatNumber(weight)} · (${withValues(term, facts, grader)}) = ${formatNumber(weight)} · ` +
-      `${formatFactor(value)} = ${formatNumber(weight * value)}`,
+      `${name} = ${shownWeight} · (${withValues(term, facts, grader)}) = ${shownWeight} · ` +
+      `${asFactor(shownValue)} = ${formatNumber(weight * value)}`,
     sentence: `Your own term has the value ${formatNumber(value)}: ${formatChange(weight * value)}.`,
   };
 }
@@ -107,11 +108,17 @@ export function explainTotal(terms: RewardTerms, config: RewardConfig): Explanat
         `${formatNumber(total)}.${note}`,
     };
   }
+  const [shownAccuracy = "", shownFormat = "", ...rest] = agreeingOperands(
+    [accuracy, format, lengthWeighted, ...custom],
+    total,
+    ([a = 0, f = 0, ...others]) => others.reduce((sum, part) => sum + part, VERL_SHARE * a + VERL_SHARE * f),
+  );
   return {
     formula: `R = ½·R_accuracy + ½·R_format + α·f_len${own}`,
     substituted:
-      `R = ${VERL_SHARE}·${formatFactor(accuracy)} + ${VERL_SHARE}·${formatFactor(format)} + ` +
-      `${formatSum([lengthWeighted, ...custom])} = ${formatNumber(total)}`,
+      `R = ${VERL_SHARE}·${asFactor(shownAccuracy)} + ${VERL_SHARE}·${asFactor(shownFormat)}` +
+      `${rest.map((text) => (text.startsWith("−") ? ` − ${text.slice(1)}` : ` + ${text}`)).join("")} = ` +
+      `${formatNumber(total)}`,
     sentence: `The verl port halves accuracy and format: ${formatNumber(total)}.${note}`,
   };
 }
@@ -120,7 +127,7 @@ export function explainTotal(terms: RewardTerms, config: RewardConfig): Explanat
 export function explainAdvantage(rewards: readonly (number | null)[], row: number, preset: Trainer): Explanation {
   const { advantages, mean, std, flat } = groupAdvantages(rewards, preset);
   const epsilon = TRAINER_NUMERICS[preset].advantageEpsilon;
-  const formula = "A = (r − mean) / (std + ε)";
+  const formula = "A = (r − mean) / (std + ε),  std with divisor n − 1";
   const reward = rewards[row];
   if (reward === undefined)
     throw new RangeError(`Row ${row} of a group of ${rewards.length}; expected 0 to ${rewards.length - 1}.`);
@@ -145,15 +152,31 @@ export function explainAdvantage(rewards: readonly (number | null)[], row: numbe
         : "at the group's mean: no push either way";
   return {
     formula,
-    substituted:
-      `A = (${formatNumber(reward)} − ${formatFactor(mean)}) / (${formatNumber(std)} + ` +
-      `${formatNumber(epsilon)}) = ${formatNumber(advantage)}`,
+    substituted: standardised({ reward, mean, std, epsilon, advantage }),
     sentence: `${formatNumber(Math.abs(advantage))} standard deviations ${compared}.`.replace(
       /^0 standard deviations /,
       "Exactly ",
     ),
   };
 }
+
+/** A = (r − mean) / (std + ε), in digits that agree. */
+export function standardised(of: {
+  readonly reward: number;
+  readonly mean: number;
+  readonly std: number;
+  readonly epsilon: number;
+  readonly advantage: number;
+}): string {
+  const [reward = "", mean = "", std = "", epsilon = ""] = agreeingOperands(
+    [of.reward, of.mean, of.std, of.epsilon],
+    of.advantage,
+    ([r = 0, m = 0, s = 0, e = 0]) => (r - m) / (s + e),
+  );
+  return `A = (${reward} − ${asFactor(mean)}) / (${std} + ${epsilon}) = ${formatNumber(of.advantage)}`;
+}
+
+const product = (of: readonly number[]): number => of.reduce((all, each) => all * each, 1);
 
 function explainFormat(facts: ResponseFacts, config: RewardConfig, { format }: RewardTerms): Explanation {
   const strict = patternOf(config.variant) === "strict";
@@ -208,14 +231,16 @@ function explainLength(
     };
   const { target, max, x } = position;
   const off = facts.lengthTokens - target;
-  const alpha = formatNumber(config.lengthWeight);
-  const exponent = gaussian ? `${formatFactor(x)}²` : `2·${formatNumber(Math.abs(x))}`;
+  const curve = (at: number): number => Math.exp(gaussian ? -(at ** 2) : -2 * Math.abs(at));
+  const [alpha = "", share = ""] = agreeingOperands([config.lengthWeight, length], lengthWeighted, product);
+  const [shownX = ""] = agreeingOperands([x], lengthWeighted, ([at = 0]) => config.lengthWeight * curve(at));
+  const exponent = gaussian ? `${asFactor(shownX)}²` : `2·${shownX.replace("−", "")}`;
   return {
     formula,
     substituted:
       `x = (${facts.lengthTokens} − ${formatNumber(target)})/(${formatNumber(max)} − ` +
-      `${formatNumber(target)}) = ${formatNumber(x)};  α·f_len = ${alpha}·exp(−${exponent}) = ` +
-      `${alpha}·${formatNumber(length)} = ${formatNumber(lengthWeighted)}`,
+      `${formatNumber(target)}) = ${shownX};  α·f_len = ${alpha}·exp(−${exponent}) = ` +
+      `${alpha}·${share} = ${formatNumber(lengthWeighted)}`,
     sentence:
       off === 0
         ? `${facts.lengthTokens} tokens, exactly the target: ${formatChange(lengthWeighted)}.`

@@ -32,7 +32,7 @@ describe("an advantage under each estimator", () => {
   });
   it("batch-std: the std of 1, 0.5, 0, 1, 1 is √0.2 = 0.447", () => {
     expect(explain("batch-std", "trl")).toEqual({
-      formula: "A = (r − mean) / (std of the step + ε)",
+      formula: "A = (r − mean) / (std of the step + ε),  std with divisor n − 1",
       substituted: "A = (1 − 0.5) / (0.447 + 1·10⁻⁴) = 1.118",
       sentence:
         "1.118 standard deviations of the step's rewards above the group's mean: its tokens become more likely.",
@@ -48,7 +48,7 @@ describe("an advantage under each estimator", () => {
   it("whitened: 2 tokens of ½, 14 of 0 and 4 of −½ have mean −0.05 and variance (1.5 − 20·0.05²)/20", () => {
     expect(explain("whitened", "openrlhf")).toEqual({
       formula: "A = (r − mean − m) / s,  m, s: mean and √variance of r − mean over the step's tokens",
-      substituted: "A = (1 − 0.5 − (−0.05)) / 0.269 = 2.043",
+      substituted: "A = (1 − 0.5 − (−0.05)) / 0.26926 = 2.043",
       sentence: "2.043 standard deviations above the mean over the step's tokens: its tokens become more likely.",
     });
     // One push where the group itself has none: the whole step's mean counts.
@@ -57,7 +57,7 @@ describe("an advantage under each estimator", () => {
   });
   it("gdpo: z of 0.5, 0.5, 0 is 0.577 and −1.155; z of 0.5, 0, 0 is 1.155 and −0.577", () => {
     const { substituted, sentence } = explain("gdpo", "openrlhf");
-    expect(substituted).toMatch(/^Σ w·z = 0.577 \(R_format\) \+ 1.155 \(R_accuracy\) = 1.732; {2}A = \(1.732 − /);
+    expect(substituted).toMatch(/^Σ w·z = 0.577 \(R_format\) \+ 1.155 \(R_accuracy\) = 1.732; {2}A = \(1.7321 − /);
     expect(sentence).toMatch(/standard deviations above the mean over the step's tokens/);
     expect(
       explainStepAdvantage(groups, 0, 3, { estimator: "gdpo", trainer: "trl", termWeights: { format: 0.5 } })

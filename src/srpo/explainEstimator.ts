@@ -13,9 +13,9 @@ import {
   stepAdvantages,
   whiteningScale,
 } from "./advantageEstimators";
-import { explainAdvantage } from "./explain";
+import { explainAdvantage, standardised } from "./explain";
 import type { Explanation } from "./explanation";
-import { formatFactor, formatNumber } from "./notation";
+import { agreeingOperands, asFactor, formatNumber } from "./notation";
 import { TRAINER_NUMERICS } from "./trainers";
 import type { Trainer } from "./types";
 import type { Whitening } from "./whitening";
@@ -98,7 +98,7 @@ function formulaOf(estimator: StepEstimator, trainer: Trainer): string {
     case "centred":
       return "A = r − mean";
     case "batch-std":
-      return "A = (r − mean) / (std of the step + ε)";
+      return "A = (r − mean) / (std of the step + ε),  std with divisor n − 1";
     case "leave-one-out":
       return "A = r − mean of the others";
     case "whitened":
@@ -121,10 +121,16 @@ function explainFlat(estimator: StepEstimator): Omit<Explanation, "formula"> {
   };
 }
 
+/** A = r − baseline, in digits that agree. */
+function subtracted(reward: number, baseline: number, advantage: number): string {
+  const [r = "", b = ""] = agreeingOperands([reward, baseline], advantage, ([x = 0, y = 0]) => x - y);
+  return `A = ${r} − ${asFactor(b)} = ${formatNumber(advantage)}`;
+}
+
 function explainCentred({ reward, mean, advantage, formula }: Place): Explanation {
   return {
     formula,
-    substituted: `A = ${formatNumber(reward)} − ${formatFactor(mean)} = ${formatNumber(advantage)}`,
+    substituted: subtracted(reward, mean, advantage),
     sentence: compared(advantage, formatNumber(Math.abs(advantage)), "the group's mean"),
   };
 }
@@ -133,9 +139,7 @@ function explainBatchStd({ groups, reward, mean, advantage, formula, options }: 
   const epsilon = TRAINER_NUMERICS[options.trainer].advantageEpsilon;
   return {
     formula,
-    substituted:
-      `A = (${formatNumber(reward)} − ${formatFactor(mean)}) / (${formatNumber(batchStd(groups))} + ` +
-      `${formatNumber(epsilon)}) = ${formatNumber(advantage)}`,
+    substituted: standardised({ reward, mean, std: batchStd(groups), epsilon, advantage }),
     sentence: compared(
       advantage,
       `${formatNumber(Math.abs(advantage))} standard deviations of the step's rewards`,
@@ -148,7 +152,7 @@ function explainLeaveOneOut({ group, row, reward, advantage, formula }: Place): 
   const others = group.rewards.filter((_, i) => i !== row).filter((r) => r !== null);
   return {
     formula,
-    substituted: `A = ${formatNumber(reward)} − ${formatFactor(meanOf(others))} = ${formatNumber(advantage)}`,
+    substituted: subtracted(reward, meanOf(others), advantage),
     sentence: compared(
       advantage,
       formatNumber(Math.abs(advantage)),
@@ -159,11 +163,14 @@ function explainLeaveOneOut({ group, row, reward, advantage, formula }: Place): 
 
 function explainWhitened({ groups, reward, mean, advantage, formula, options }: Place): Explanation {
   const step = whiteningScale(groups, options);
+  const [r = "", ofGroup = "", ofStep = "", scale = ""] = agreeingOperands(
+    [reward, mean, step.mean, step.scale],
+    advantage,
+    ([x = 0, m = 0, n = 0, s = 0]) => (x - m - n) / s,
+  );
   return {
     formula,
-    substituted:
-      `A = (${formatNumber(reward)} − ${formatFactor(mean)} − ${formatFactor(step.mean)}) / ` +
-      `${formatNumber(step.scale)} = ${formatNumber(advantage)}`,
+    substituted: `A = (${r} − ${asFactor(ofGroup)} − ${asFactor(ofStep)}) / ${scale} = ${formatNumber(advantage)}`,
     sentence: whitenedSentence(advantage, options),
   };
 }
@@ -171,16 +178,26 @@ function explainWhitened({ groups, reward, mean, advantage, formula, options }: 
 function explainGdpo({ groups, group, row, advantage, formula, options }: Place): Explanation {
   const { mean, scale } = whiteningScale(groups, options);
   const terms = normalisedTerms(group, options).filter((part) => !part.flat && part.weight !== 0);
-  const parts = terms.map(({ name, weight, advantages }) => {
-    const z = formatFactor(advantages[row] ?? 0);
-    return `${weight === 1 ? "" : `${formatNumber(weight)}·`}${z} (${TERM_NAMES[name] ?? name})`;
-  });
   const sum = beforeWhitening(group, options).values[row] ?? 0;
+  const [shownSum = "", shownMean = "", shownScale = ""] = agreeingOperands(
+    [sum, mean, scale],
+    advantage,
+    ([x = 0, m = 0, s = 0]) => (x - m) / s,
+  );
+  const values = agreeingOperands(
+    terms.flatMap(({ weight, advantages }) => [weight, advantages[row] ?? 0]),
+    sum,
+    (of) => of.reduce((all, each, at) => (at % 2 === 0 ? all + each * (of[at + 1] ?? 0) : all), 0),
+  );
+  const parts = terms.map(({ name, weight }, at) => {
+    const z = asFactor(values[2 * at + 1] ?? "");
+    return `${weight === 1 ? "" : `${values[2 * at] ?? ""}·`}${z} (${TERM_NAMES[name] ?? name})`;
+  });
   return {
     formula,
     substituted:
       `Σ w·z = ${parts.length === 0 ? "" : `${parts.join(" + ")} = `}${formatNumber(sum)};  ` +
-      `A = (${formatNumber(sum)} − ${formatFactor(mean)}) / ${formatNumber(scale)} = ${formatNumber(advantage)}`,
+      `A = (${shownSum} − ${asFactor(shownMean)}) / ${shownScale} = ${formatNumber(advantage)}`,
     sentence: whitenedSentence(advantage, options),
   };
 }

@@ -3,7 +3,7 @@
  * arithmetic is surrogate.ts's.
  */
 import type { Explanation } from "./explanation";
-import { formatFactor, formatNumber } from "./notation";
+import { agreeingOperands, asFactor, formatNumber } from "./notation";
 import type { RatioLevel } from "./recipes/record";
 import { type Surrogate, surrogateLoss } from "./surrogate";
 
@@ -15,7 +15,8 @@ type Of<Kind extends Surrogate["kind"]> = Extract<Surrogate, { kind: Kind }>;
  */
 export function explainRatio(logp: number, oldLogp: number, ratio: number, level: RatioLevel): Explanation {
   const own = Math.exp(logp - oldLogp);
-  const substituted = `ρ = exp(${formatNumber(logp)} − ${formatFactor(oldLogp)}) = ${formatNumber(own)}`;
+  const [now = "", before = ""] = agreeingOperands([logp, oldLogp], own, ([x = 0, y = 0]) => Math.exp(x - y));
+  const substituted = `ρ = exp(${now} − ${asFactor(before)}) = ${formatNumber(own)}`;
   return {
     formula:
       level === "token"
@@ -71,6 +72,15 @@ function explainClip(ratio: number, advantage: number, surrogate: Of<"clip">): E
   const [low, high] = [formatNumber(1 - clipLow), formatNumber(1 + clipHigh)];
   const inner = ratioMax === null ? "ρ" : `min(ρ, ${formatNumber(ratioMax)})`;
   const surrogateFormula = `−min(${inner}·A, clip(ρ, ${low}, ${high})·A)`;
+  const [shownClamped = "", shownClipped = "", a = ""] = agreeingOperands(
+    [clamped, clipped, advantage],
+    loss,
+    ([r = 0, c = 0, of = 0]) => {
+      const unbounded = -Math.min(r * of, c * of);
+      return dualClip !== null && of < 0 ? Math.min(unbounded, -dualClip * of) : unbounded;
+    },
+  );
+  const shownA = asFactor(a);
   const bound =
     bounded && dualClip !== null && clamped === ratio
       ? `, bounded by ${formatNumber(dualClip)}·${formatNumber(Math.abs(advantage))}`
@@ -80,9 +90,7 @@ function explainClip(ratio: number, advantage: number, surrogate: Of<"clip">): E
       dualClip === null
         ? `L = ${surrogateFormula}`
         : `L = A < 0 ? min(${surrogateFormula}, −${formatNumber(dualClip)}·A) : ${surrogateFormula}`,
-    substituted:
-      `L = −min(${formatNumber(clamped)}·${formatFactor(advantage)}, ` +
-      `${formatNumber(clipped)}·${formatFactor(advantage)})${bound} = ${formatNumber(loss)}`,
+    substituted: `L = −min(${shownClamped}·${shownA}, ${shownClipped}·${shownA})${bound} = ${formatNumber(loss)}`,
     sentence:
       advantage === 0
         ? "The advantage is 0: no push either way."
@@ -102,9 +110,14 @@ function explainCispo(ratio: number, advantage: number, logp: number, surrogate:
   const { loss, clippedLow, clippedHigh } = surrogateLoss(ratio, advantage, logp, surrogate);
   const [low, high] = [formatNumber(surrogate.ratioLow), formatNumber(surrogate.ratioHigh)];
   const held = Math.min(Math.max(ratio, surrogate.ratioLow), surrogate.ratioHigh);
+  const [shownHeld = "", shownA = "", shownLogp = ""] = agreeingOperands(
+    [held, advantage, logp],
+    loss,
+    ([r = 0, a = 0, p = 0]) => -r * a * p,
+  );
   return {
     formula: `L = −sg(clamp(ρ, ${low}, ${high}))·A·log π`,
-    substituted: `L = −${formatNumber(held)}·${formatFactor(advantage)}·${formatFactor(logp)} = ${formatNumber(loss)}`,
+    substituted: `L = −${shownHeld}·${asFactor(shownA)}·${asFactor(shownLogp)} = ${formatNumber(loss)}`,
     sentence:
       advantage === 0
         ? "The advantage is 0: no push either way."
@@ -120,10 +133,14 @@ function explainSapo(ratio: number, advantage: number, surrogate: Of<"sapo">): E
   const tau = formatNumber(temperature);
   const gate = 1 / (1 + Math.exp(-temperature * (ratio - 1)));
   const share = 4 * gate * (1 - gate);
+  const [shownRatio = "", shownA = ""] = agreeingOperands(
+    [ratio, advantage],
+    loss,
+    ([r = 0, a = 0]) => ((-4 / temperature) * a) / (1 + Math.exp(-temperature * (r - 1))),
+  );
   return {
     formula: "L = −(4/τ)·σ(τ(ρ − 1))·A",
-    substituted:
-      `L = −(4/${tau})·σ(${tau}·(${formatNumber(ratio)} − 1))·${formatFactor(advantage)} = ` + `${formatNumber(loss)}`,
+    substituted: `L = −(4/${tau})·σ(${tau}·(${shownRatio} − 1))·${asFactor(shownA)} = ${formatNumber(loss)}`,
     sentence:
       advantage === 0
         ? "The advantage is 0: no push either way."

@@ -93,12 +93,12 @@ describe("no expression runs long", () => {
       .replace(/\+[^+]*$/, "");
     const parsed = parseExpression(text);
     const time = fastest(() => expect(() => evaluate(text, parsed, long)).toThrow(/reads more than 50000000/));
-    expect(time).toBeLessThan(1000);
+    expect(time).toBeLessThan(5000);
     const needle = `count(text, "${"a".repeat(450)}b")`;
     const slow = parseExpression(needle);
     expect(() => evaluate(needle, slow, long)).toThrow(/reads more than 50000000/);
     const shorter = viewOf(`<think> ${"a".repeat(100_000)} </think>`);
-    expect(fastest(() => evaluate(needle, slow, shorter))).toBeLessThan(1000);
+    expect(fastest(() => evaluate(needle, slow, shorter))).toBeLessThan(5000);
   });
 
   test("no expression makes a text longer", () => {
