@@ -1,23 +1,31 @@
-/** The group's mean, standard deviation and formula; and a sentence if there is nothing to learn from it. */
+/** The group's mean, standard deviation and formula, and its story in sentences. */
+import { groupStory, type StoryNote, type StoryRow } from "../../srpo/groupStory";
 import type { GroupRecord, Settings } from "../../worker/protocol";
 import { Why } from "../parts/Why";
 import { type ShownScores, scoreOf } from "../state/rescoring";
-import { changeDirection } from "../state/tokens";
-import { MOVED_BY_OTHERS, number } from "../state/words";
+import { probabilityChange } from "../state/tokens";
+import { number, TERMS } from "../state/words";
 
-function verdict(group: GroupRecord, scores: ShownScores): string | null {
-  const scored = group.samples.flatMap((sample) => scoreOf(sample) ?? []);
-  if (scored.length === 0) return null;
-  const nothingRight = scored.every((score) => !score.firstRight && !score.refinedRight);
-  if (scores.normalised?.flat) {
-    const moved = group.samples.some((sample) => changeDirection(sample) !== "same") ? ` ${MOVED_BY_OTHERS}` : "";
-    const what = nothingRight ? "No answer is right and all rewards are equal" : "All rewards are equal";
-    return `${what}: every advantage is 0, so this group teaches nothing.${moved}`;
-  }
-  if (nothingRight)
-    return "No answer in this group is right. It can only teach what still differs, such as format and length.";
-  return null;
+/** The group as its story reads it: scores under the controls, probabilities as the update left them. */
+function storyOf(group: GroupRecord, scores: ShownScores): readonly StoryNote[] {
+  const rows = group.samples.map((sample, at): StoryRow => {
+    const score = scoreOf(sample);
+    const { parts = null, advantage = null } = scores.rows[at] ?? {};
+    const change = probabilityChange(sample);
+    return {
+      firstRight: score?.firstRight ?? false,
+      refinedRight: score?.refinedRight ?? false,
+      transition: score?.transition ?? null,
+      reward: scores.totals[at] ?? null,
+      parts: parts && Object.fromEntries(Object.entries(parts).map(([term, value]) => [symbolOf(term), value])),
+      advantage,
+      moved: change && change.after - change.before,
+    };
+  });
+  return groupStory({ rows, normalised: scores.normalised, counterfactual: scores.moved });
 }
+
+const symbolOf = (term: string): string => TERMS.find(({ key }) => key === term)?.symbol ?? term;
 
 interface GroupFooterProps {
   readonly group: GroupRecord;
@@ -29,7 +37,7 @@ interface GroupFooterProps {
 
 export function GroupFooter({ group, scores, settings, onlyShown }: GroupFooterProps) {
   const { normalised, moved } = scores;
-  const sentence = verdict(group, scores);
+  const story = storyOf(group, scores);
   const formula = normalised === null ? "" : scores.explainAdvantage(0).formula;
   return (
     <footer className="group-footer">
@@ -53,7 +61,15 @@ export function GroupFooter({ group, scores, settings, onlyShown }: GroupFooterP
           <span className="formula">{formula.replace(/, {2}.*$/, "")}</span>
         </p>
       )}
-      {sentence && <p className="group-verdict">{sentence}</p>}
+      {story.length > 0 && (
+        <ul className="group-story">
+          {story.map(({ topic, text, why }) => (
+            <li key={topic} className={`story-${topic.replace(" ", "-")}`}>
+              <Why explain={() => ({ title: text, sentence: why })}>{text}</Why>
+            </li>
+          ))}
+        </ul>
+      )}
       {moved && (
         <p className="group-moved" role="status">
           Numbers with the new reward weights; the old ones are struck through.{" "}

@@ -18,6 +18,7 @@ export function GroupSummary({ step, group }: { readonly step: StepGroups; reado
   const share = (test: (score: SampleScore) => boolean, of = scores): number =>
     of.filter(test).length / Math.max(1, of.length);
   const scored = scores.length > 0;
+  const without = share((score) => score.transition === null);
   return (
     <section className={`summary${scored ? "" : " is-empty"}`} aria-label="Summary of this step">
       <h2>{all.length > 1 ? `All ${all.length} problems of this step` : "This group"}</h2>
@@ -35,6 +36,7 @@ export function GroupSummary({ step, group }: { readonly step: StepGroups; reado
           .map(({ each, part }) => (
             <i key={each} className={`fill-${each}`} style={{ flexGrow: part }} />
           ))}
+        {without > 0 && <i className="fill-none" style={{ flexGrow: without }} />}
       </div>
       <ul className="summary-transitions">
         {TRANSITIONS.map((each) => (
@@ -44,6 +46,13 @@ export function GroupSummary({ step, group }: { readonly step: StepGroups; reado
             <b>{scored ? percent(share((score) => score.transition === each)) : "–"}</b>
           </li>
         ))}
+        {without > 0 && (
+          <li title="no second answer to compare with the first">
+            <i className="swatch fill-none" aria-hidden="true" />
+            no second answer
+            <b>{percent(without)}</b>
+          </li>
+        )}
       </ul>
     </section>
   );

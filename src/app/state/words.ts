@@ -115,10 +115,6 @@ export const FAMILY_WORDS: Readonly<Record<string, string>> = {
 
 export const BACKEND_WORDS = { webgpu: "WebGPU", wasm: "WebAssembly", reference: "Plain TensorFlow.js" } as const;
 
-/** Why a response with advantage 0 became more or less likely anyway. */
-export const MOVED_BY_OTHERS =
-  "Log p changed anyway: the other groups of the step and AdamW's momentum change the same weights.";
-
 /** Fixed decimals and a true minus sign, for tabular figures. */
 export function number(value: number, digits = 2): string {
   const text = value.toFixed(digits);
