@@ -2,6 +2,7 @@
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import type { EvaluationRecord, StepMetrics } from "../../worker/protocol";
 import { Boundary } from "../parts/Boundary";
+import { Why } from "../parts/Why";
 import { useView } from "../state/hooks";
 import { view } from "../state/view";
 import { type Curve, measuredRows } from "./definitions";
@@ -87,13 +88,23 @@ export function CurveCard({ curve, rows, span, evaluations }: CurveCardProps) {
   };
   const share = cursor === null || width === 0 ? null : Math.min(1, Math.max(0, (cursor - span[0]) / width));
   return (
-    <figure className={`curve is-${curve.size}`} ref={element} aria-label={text} role="img">
-      <figcaption aria-hidden="true" title={curve.size === "small" ? curve.unit : undefined}>
-        <b>
-          {curve.title}
-          <span>{curve.unit}</span>
-        </b>
-        <ul className="tabular">
+    <figure className={`curve is-${curve.size}`} ref={element}>
+      <figcaption>
+        <Why
+          label={`What ${curve.title} is`}
+          explain={() => ({
+            title: curve.title,
+            ...(curve.unit === "" ? {} : { formula: curve.unit }),
+            numbers: curve.series.map(({ key, label }) => `${label} ${value(at, key)}`.trim()).join(" · "),
+            sentence: curve.what,
+          })}
+        >
+          <b>
+            {curve.title}
+            <span>{curve.unit}</span>
+          </b>
+        </Why>
+        <ul className="tabular" aria-hidden="true">
           {curve.series.map(({ key, label, hue, dash }) => (
             <li key={key}>
               {label && (
@@ -109,7 +120,8 @@ export function CurveCard({ curve, rows, span, evaluations }: CurveCardProps) {
       </figcaption>
       <div
         className="plot"
-        aria-hidden="true"
+        role="img"
+        aria-label={text}
         onPointerMove={move}
         onPointerLeave={() => view.setState({ cursor: null })}
       >

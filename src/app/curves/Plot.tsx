@@ -17,13 +17,14 @@ interface PlotProps {
   readonly evaluations: readonly EvaluationRecord[];
 }
 
-/** Round steps inside the span, some four of them. */
+/** Round steps inside the span, some four of them; its ends where fewer than two are round. */
 function roundSteps([first, last]: readonly [number, number]): number[] {
   const rough = Math.max(1, (last - first) / 4);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = ([1, 2, 5, 10].find((each) => each * power >= rough) ?? 10) * power;
   const from = Math.ceil(first / step);
-  return Array.from({ length: Math.floor(last / step) - from + 1 }, (_, at) => (from + at) * step);
+  const round = Array.from({ length: Math.floor(last / step) - from + 1 }, (_, at) => (from + at) * step);
+  return round.length >= 2 || last - first <= 1 ? round : [Math.ceil(first), Math.floor(last)];
 }
 
 /** As short as an axis wants it: two digits that matter. */

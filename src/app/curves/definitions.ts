@@ -15,6 +15,8 @@ export interface Series {
 export interface Curve {
   readonly title: string;
   readonly unit: string;
+  /** What it means, in a sentence or two. */
+  readonly what: string;
   readonly kind: "lines" | "stack";
   readonly size: "large" | "small";
   readonly series: readonly Series[];
@@ -45,6 +47,7 @@ const GRPO: readonly Curve[] = [
   {
     title: "Right answers",
     unit: "share of samples",
+    what: "Of all responses of a step: how many first answers are right, and how many refined ones.",
     kind: "lines",
     size: "large",
     domain: [0, 1],
@@ -57,6 +60,7 @@ const GRPO: readonly Curve[] = [
   {
     title: "Effect of reflecting",
     unit: "share of samples",
+    what: "What became of the answer: right and kept, wrong and fixed, wrong both times, or right and spoilt.",
     kind: "stack",
     size: "large",
     domain: [0, 1],
@@ -72,6 +76,7 @@ const GRPO: readonly Curve[] = [
   {
     title: TERMS_TITLE,
     unit: "mean",
+    what: "What each term of the reward paid, as a mean over the step's responses. The terms add up to the reward.",
     kind: "lines",
     size: "large",
     show: decimals(2),
@@ -87,6 +92,7 @@ const GRPO: readonly Curve[] = [
   {
     title: "Reward",
     unit: "mean",
+    what: "Mean total reward of a step's responses. It is what training raises.",
     kind: "lines",
     size: "small",
     show: decimals(2),
@@ -95,6 +101,7 @@ const GRPO: readonly Curve[] = [
   {
     title: "Well formed",
     unit: "share",
+    what: "Share of responses with all blocks in order: think, answer, reflection, think, answer.",
     kind: "lines",
     size: "small",
     domain: [0, 1],
@@ -104,6 +111,7 @@ const GRPO: readonly Curve[] = [
   {
     title: "Length",
     unit: "tokens",
+    what: "Mean tokens of a response, the end token included.",
     kind: "lines",
     size: "small",
     fromZero: true,
@@ -113,6 +121,7 @@ const GRPO: readonly Curve[] = [
   {
     title: "Reflection length",
     unit: "tokens",
+    what: "Mean tokens between the reflection's tags. Where it shrinks to two or three, reflections have become hollow.",
     kind: "lines",
     size: "small",
     fromZero: true,
@@ -122,6 +131,7 @@ const GRPO: readonly Curve[] = [
   {
     title: "Entropy",
     unit: "nats per token",
+    what: "How undecided the policy is at a token, on average: 0 is certain.",
     kind: "lines",
     size: "small",
     fromZero: true,
@@ -131,6 +141,7 @@ const GRPO: readonly Curve[] = [
   {
     title: "KL",
     unit: "nats per token, from the starting policy",
+    what: "How far the policy has moved from the one that GRPO started with.",
     kind: "lines",
     size: "small",
     fromZero: true,
@@ -141,6 +152,7 @@ const GRPO: readonly Curve[] = [
   {
     title: "Gradient norm",
     unit: "before clipping",
+    what: "Length of the step's gradient before it is clipped to its largest norm.",
     kind: "lines",
     size: "small",
     fromZero: true,
@@ -150,6 +162,7 @@ const GRPO: readonly Curve[] = [
   {
     title: "Flat groups",
     unit: "share",
+    what: "Share of groups in which all rewards are equal: their advantages are 0, so they teach nothing.",
     kind: "lines",
     size: "small",
     domain: [0, 1],
@@ -159,6 +172,7 @@ const GRPO: readonly Curve[] = [
   {
     title: "Clip",
     unit: "share of tokens whose gradient the clip stops",
+    what: "Tokens whose ratio has left the clip's bounds, so that nothing pushes them further: ↑ above, ↓ below.",
     kind: "lines",
     size: "small",
     fromZero: true,
@@ -173,6 +187,7 @@ const GRPO: readonly Curve[] = [
   {
     title: "Moved",
     unit: "nats per token, from the policy that sampled (ppo_kl)",
+    what: "How far the policy moved from the one that sampled, within the updates of one step.",
     kind: "lines",
     size: "small",
     fromZero: true,
@@ -186,6 +201,7 @@ const SFT: readonly Curve[] = [
   {
     title: "SFT loss",
     unit: "nats per token",
+    what: "Mean negative log-likelihood of the example's tokens: how surprising the teacher's examples still are.",
     kind: "lines",
     size: "large",
     fromZero: true,
@@ -195,6 +211,7 @@ const SFT: readonly Curve[] = [
   {
     title: "Gradient norm",
     unit: "before clipping",
+    what: "Length of the step's gradient before it is clipped to its largest norm.",
     kind: "lines",
     size: "large",
     fromZero: true,
@@ -204,6 +221,7 @@ const SFT: readonly Curve[] = [
   {
     title: "Learning rate",
     unit: "",
+    what: "The rate after warm-up and decay, as used by the step.",
     kind: "lines",
     size: "large",
     fromZero: true,
@@ -223,6 +241,7 @@ export function measuredRows({ series, needs }: Curve, rows: readonly StepMetric
 const FAILED: Curve = {
   title: "Not scored",
   unit: "responses of a step",
+  what: "Responses of a step that could not be scored; they take no part in it.",
   kind: "lines",
   size: "small",
   fromZero: true,

@@ -1,12 +1,38 @@
 /** Summary of the step: how often the first and the refined answer are right, and the transitions. */
 import { TRANSITIONS } from "../../srpo/types";
 import type { GroupRecord, SampleScore } from "../../worker/protocol";
+import { Why } from "../parts/Why";
 import type { StepGroups } from "../state/groups";
 import { scoreOf } from "../state/rescoring";
 import { percent, TRANSITION_WORDS } from "../state/words";
 
 const scoresOf = (groups: readonly GroupRecord[]): readonly SampleScore[] =>
   groups.flatMap(({ samples }) => samples.flatMap((sample) => scoreOf(sample) ?? []));
+
+interface ShareProps {
+  readonly of: readonly SampleScore[];
+  readonly test: (score: SampleScore) => boolean;
+  /** What the counted ones are, after their number. */
+  readonly what: string;
+}
+
+/** A percentage that says of how many it is one. */
+function Share({ of, test, what }: ShareProps) {
+  if (of.length === 0) return <b>–</b>;
+  const count = of.filter(test).length;
+  const sentence = `${count} of ${of.length} ${what}.`;
+  return (
+    <Why
+      label={`${percent(count / of.length)}: ${sentence}`}
+      explain={() => ({ title: sentence, sentence: WHAT_SHARES_ARE })}
+    >
+      <b>{percent(count / of.length)}</b>
+    </Why>
+  );
+}
+
+const WHAT_SHARES_ARE =
+  "Counted over responses sampled at this step's temperature, for training problems. Held-out problems are evaluated apart.";
 
 export function GroupSummary({ step, group }: { readonly step: StepGroups; readonly group: GroupRecord }) {
   // Replayed responses are an earlier step's.
@@ -15,8 +41,8 @@ export function GroupSummary({ step, group }: { readonly step: StepGroups; reado
   const scores = scoresOf(all);
   // Of several groups, as the curve has it: a first solution of an earlier step is not this step's.
   const first = all.length > 1 ? scoresOf(all.filter(({ prefix }) => prefix === undefined)) : scores;
-  const share = (test: (score: SampleScore) => boolean, of = scores): number =>
-    of.filter(test).length / Math.max(1, of.length);
+  const share = (test: (score: SampleScore) => boolean): number =>
+    scores.filter(test).length / Math.max(1, scores.length);
   const scored = scores.length > 0;
   const without = share((score) => score.transition === null);
   return (
@@ -24,10 +50,12 @@ export function GroupSummary({ step, group }: { readonly step: StepGroups; reado
       <h2>{all.length > 1 ? `All ${all.length} problems of this step` : "This group"}</h2>
       <div className="summary-figures">
         <p className="figure segment-first">
-          <b>{first.length > 0 ? percent(share((score) => score.firstRight, first)) : "–"}</b>first right
+          <Share of={first} test={(score) => score.firstRight} what="first answers are right" />
+          first right
         </p>
         <p className="figure segment-refined">
-          <b>{scored ? percent(share((score) => score.refinedRight)) : "–"}</b>refined right
+          <Share of={scores} test={(score) => score.refinedRight} what="refined answers are right" />
+          refined right
         </p>
       </div>
       <div className="summary-bar" aria-hidden="true">
@@ -40,17 +68,25 @@ export function GroupSummary({ step, group }: { readonly step: StepGroups; reado
       </div>
       <ul className="summary-transitions">
         {TRANSITIONS.map((each) => (
-          <li key={each} title={TRANSITION_WORDS[each].what}>
+          <li key={each}>
             <i className={`swatch fill-${each}`} aria-hidden="true" />
             {TRANSITION_WORDS[each].label}
-            <b>{scored ? percent(share((score) => score.transition === each)) : "–"}</b>
+            <Share
+              of={scores}
+              test={(score) => score.transition === each}
+              what={`responses are ${TRANSITION_WORDS[each].what}`}
+            />
           </li>
         ))}
         {without > 0 && (
-          <li title="no second answer to compare with the first">
+          <li>
             <i className="swatch fill-none" aria-hidden="true" />
             no second answer
-            <b>{percent(without)}</b>
+            <Share
+              of={scores}
+              test={(score) => score.transition === null}
+              what="responses have no second answer to compare with the first"
+            />
           </li>
         )}
       </ul>

@@ -2,6 +2,7 @@
 import type { GroupRecord } from "../../worker/protocol";
 import { Icon } from "../parts/Icon";
 import { PixelPicture } from "../parts/PixelPicture";
+import { Why } from "../parts/Why";
 import { type StepGroups, shown } from "../state/groups";
 import { useGroups, usePlayground, useRun } from "../state/hooks";
 import { canSteer } from "../state/run";
@@ -26,6 +27,20 @@ function origin(step: StepGroups, now: number | null, ready: boolean): string {
     default:
       return step.origin satisfies never;
   }
+}
+
+/** Words of the families' questions that are not plain English. */
+const MEANINGS: readonly (readonly [RegExp, string])[] = [
+  [/ max /, "max: the larger of the two."],
+  [/ min /, "min: the smaller of the two."],
+  [/^[A-D] [-+] [A-D] \?$/, "A to D are the bars; the number over a bar is its height."],
+];
+
+/** The question; where it is written in short, the short words are explained. */
+function Question({ text }: { readonly text: string }) {
+  const meaning = MEANINGS.find(([pattern]) => pattern.test(text))?.[1];
+  if (meaning === undefined) return text;
+  return <Why explain={() => ({ title: text, sentence: meaning })}>{text}</Why>;
 }
 
 export function ProblemHead({ group, step }: { readonly group: GroupRecord; readonly step: StepGroups }) {
@@ -61,7 +76,7 @@ export function ProblemHead({ group, step }: { readonly group: GroupRecord; read
           )}
         </p>
         <h1 className={problem.question.length > LONG_QUESTION ? "problem-question is-long" : "problem-question"}>
-          {problem.question}
+          <Question text={problem.question} />
         </h1>
         {problem.morePictures && (
           <div className="problem-more">

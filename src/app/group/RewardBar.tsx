@@ -71,22 +71,27 @@ export function RewardBar({ shown: { facts, terms, parts, ghostTotal }, reward, 
         }}
       >
         <i className="reward-zero" style={{ left: at(0) }} />
-        {segments.map(({ term, value, start }) => (
-          <i
-            key={term.key}
-            className={`reward-part ${term.colour}${value < 0 ? " is-negative" : ""}`}
-            style={{ left: at(start), width: share(Math.abs(value)) }}
-            onPointerEnter={(event) =>
-              showWhy(
-                titled(
-                  `${term.label} · ${term.symbol}`,
-                  term.custom ? explainCustomTerm(term.custom, facts, reward) : explainTerm(term.key, facts, reward),
-                ),
-                event.currentTarget,
-              )
-            }
-          />
-        ))}
+        {segments.map(({ term, value, start }) => {
+          const show = (element: Element): void =>
+            showWhy(
+              titled(
+                `${term.label} · ${term.symbol}`,
+                term.custom ? explainCustomTerm(term.custom, facts, reward) : explainTerm(term.key, facts, reward),
+              ),
+              element,
+            );
+          return (
+            // biome-ignore lint/a11y/noStaticElementInteractions: the total beside it says the same to everybody.
+            // biome-ignore lint/a11y/useKeyWithClickEvents: the opened row has every term for the keyboard.
+            <i
+              key={term.key}
+              className={`reward-part ${term.colour}${value < 0 ? " is-negative" : ""}`}
+              style={{ left: at(start), width: share(Math.abs(value)) }}
+              onPointerEnter={(event) => show(event.currentTarget)}
+              onClick={(event) => show(event.currentTarget)}
+            />
+          );
+        })}
         {ghostTotal !== null && <i className="reward-ghost" style={{ left: at(ghostTotal) }} />}
       </div>
       <Why

@@ -2,6 +2,7 @@
 import { useState } from "react";
 import { graderOf } from "../../srpo/reward";
 import type { SampleRecord, Settings } from "../../worker/protocol";
+import { Why } from "../parts/Why";
 import { errorOf, type ShownRow, type ShownScores, scoreOf } from "../state/rescoring";
 import { tokensBySegment } from "../state/tokens";
 import { AdvantageBar } from "./AdvantageBar";
@@ -73,14 +74,20 @@ export function SampleRow({ sample, given, shown, row, explainAdvantage, setting
                 />
               )}
               {broken && (
-                <span className="flaw" title={score.formatReasons.join(" ")}>
+                <Why
+                  className="flaw"
+                  explain={() => ({ title: "Not well formed", sentence: score.formatReasons.join(" ") })}
+                >
                   format
-                </span>
+                </Why>
               )}
               {!sample.finished && (
-                <span className="flaw" title="The response reached the length limit.">
+                <Why
+                  className="flaw"
+                  explain={() => ({ title: "Cut off", sentence: "The response reached the length limit." })}
+                >
                   cut off
-                </span>
+                </Why>
               )}
             </td>
             <td className="cell-reward">

@@ -1,4 +1,4 @@
-/** Text as tokens: point at one, or move with the arrow keys, to see its probability. */
+/** Text as tokens: point at one, tap it, or move with the arrow keys, to see its probability. */
 import { Fragment, type ReactNode, useState } from "react";
 import type { SampleRecord, Settings } from "../../worker/protocol";
 import { hideWhy, showWhy } from "../parts/Why";
@@ -80,6 +80,10 @@ export function Tokens({ sample, at, grpo, label, className = "", reachable = fa
       }}
       onPointerLeave={(event) => {
         if (event.pointerType === "mouse") hideWhy();
+      }}
+      onClick={(event) => {
+        const token = event.target instanceof HTMLElement ? event.target.dataset.token : undefined;
+        if (token !== undefined) show(event.target as HTMLElement, Number(token));
       }}
       onBlur={() => {
         setFocused(null);

@@ -2,6 +2,7 @@
 import type { SampleScore } from "../../worker/protocol";
 import { Icon } from "../parts/Icon";
 import { TransitionChip } from "../parts/TransitionChip";
+import { Why } from "../parts/Why";
 import { TRANSITION_WORDS } from "../state/words";
 
 interface TransitionsProps {
@@ -18,11 +19,18 @@ export function Transitions({ score: { transition, rounds = [] }, otherwise }: T
             const { label, first, refined, what } = TRANSITION_WORDS[round.transition];
             return (
               // biome-ignore lint/suspicious/noArrayIndexKey: a round is known by its place.
-              <li key={i} className={`chip-${round.transition}`} title={`Round ${i + 1}, not rewarded: ${what}`}>
-                <Icon name={first ? "check" : "cross"} size={9} />
-                <Icon name="arrow" size={8} />
-                <Icon name={refined ? "check" : "cross"} size={9} />
-                <span className="visually-hidden">{label}</span>
+              <li key={i} className={`chip-${round.transition}`}>
+                <Why
+                  label={`Round ${i + 1}: ${label}`}
+                  explain={() => ({
+                    title: `Round ${i + 1}: ${label}`,
+                    sentence: `The answer is ${what}. Only the last round is rewarded.`,
+                  })}
+                >
+                  <Icon name={first ? "check" : "cross"} size={9} />
+                  <Icon name="arrow" size={8} />
+                  <Icon name={refined ? "check" : "cross"} size={9} />
+                </Why>
               </li>
             );
           })}

@@ -1,4 +1,7 @@
-/** A number field: a valid value is applied on Enter or when the field loses focus. */
+/**
+ * A number field: a valid value is applied on Enter or when the field loses focus; another one goes back to the value
+ * that holds, and says so.
+ */
 import { useEffect, useId, useState } from "react";
 
 interface NumberKnobProps {
@@ -13,17 +16,25 @@ interface NumberKnobProps {
 export function NumberKnob({ label, value, min, max, step = 1, onChange }: NumberKnobProps) {
   const id = useId();
   const [text, setText] = useState(String(value));
-  useEffect(() => setText(String(value)), [value]);
+  const [refused, setRefused] = useState<string | null>(null);
+  useEffect(() => {
+    setText(String(value));
+    setRefused(null);
+  }, [value]);
   const typed = Number(text);
+  const whole = step >= 1;
   const valid =
-    text.trim() !== "" &&
-    Number.isFinite(typed) &&
-    typed >= min &&
-    typed <= max &&
-    (step < 1 || Number.isInteger(typed));
+    text.trim() !== "" && Number.isFinite(typed) && typed >= min && typed <= max && (!whole || Number.isInteger(typed));
   const commit = (): void => {
-    if (!valid) setText(String(value));
-    else if (typed !== value) onChange(typed);
+    if (valid) {
+      setRefused(null);
+      if (typed !== value) onChange(typed);
+      return;
+    }
+    setRefused(
+      `${text.trim() || "Nothing"} is not ${whole ? "a whole number" : "a number"} from ${min} to ${max}: still ${value}.`,
+    );
+    setText(String(value));
   };
   return (
     <div className="number-knob">
@@ -34,13 +45,22 @@ export function NumberKnob({ label, value, min, max, step = 1, onChange }: Numbe
         value={text}
         aria-invalid={!valid}
         title={`${min} to ${max}`}
-        onChange={(event) => setText(event.target.value)}
+        aria-describedby={refused === null ? undefined : `${id}-refused`}
+        onChange={(event) => {
+          setText(event.target.value);
+          setRefused(null);
+        }}
         onBlur={commit}
         onKeyDown={(event) => {
           if (event.key === "Enter") commit();
           if (event.key === "Escape") setText(String(value));
         }}
       />
+      {refused !== null && (
+        <p className="knob-refused" id={`${id}-refused`} role="alert">
+          {refused}
+        </p>
+      )}
     </div>
   );
 }

@@ -55,9 +55,14 @@ export function RewardKnobs() {
       )}
       <Slider
         label="Format"
-        symbol="R_format"
+        explained={{
+          symbol: "R_format",
+          what:
+            rounds === 1
+              ? "Paid if the five blocks stand in order: think, answer, reflection, think, answer."
+              : `Paid if 5 to ${2 + 3 * rounds} blocks stand in order, three for each round of reflection.`,
+        }}
         hue="var(--term-format)"
-        hint={rounds === 1 ? "The five blocks in order" : `5 to ${2 + 3 * rounds} blocks in order`}
         value={reward.formatWeight}
         original={original.formatWeight}
         min={0}
@@ -67,7 +72,10 @@ export function RewardKnobs() {
       />
       <Slider
         label="First answer right"
-        symbol="R_accuracy"
+        explained={{
+          symbol: "R_accuracy",
+          what: "Paid if the first answer is right. What reflecting does to it is paid by I_eff.",
+        }}
         hue="var(--term-accuracy)"
         value={reward.accuracyWeight}
         original={original.accuracyWeight}
@@ -78,9 +86,13 @@ export function RewardKnobs() {
       />
       <Slider
         label="Reflection helped"
-        symbol="× I_eff"
+        explained={{
+          symbol: "× I_eff",
+          what:
+            "Pays what reflecting did to the answer: kept right, fixed, still wrong, spoilt. The factor multiplies the " +
+            "four tiers below; at 0 nothing says whether reflecting helped.",
+        }}
         hue="var(--term-effectiveness)"
-        hint="0 turns this term off"
         value={reward.effectivenessWeight}
         original={original.effectivenessWeight}
         min={0}
@@ -93,7 +105,6 @@ export function RewardKnobs() {
           <Slider
             key={each}
             label={TRANSITION_WORDS[each].label}
-            hint={TRANSITION_WORDS[each].what}
             hue={each === "spoilt" ? "var(--spoilt)" : "var(--term-effectiveness)"}
             show={signed}
             value={reward.effectiveness[each]}
@@ -109,7 +120,10 @@ export function RewardKnobs() {
       {own && (
         <Slider
           label="Reflection present"
-          symbol="I_ref"
+          explained={{
+            symbol: "I_ref",
+            what: "Paid if one non-empty reflection stands between two answers, whatever it says.",
+          }}
           hue="var(--term-reflectionFormat)"
           value={reward.reflectionFormatWeight}
           original={original.reflectionFormatWeight}
@@ -121,9 +135,11 @@ export function RewardKnobs() {
       )}
       <Slider
         label="Length on target"
-        symbol="α · f_len"
+        explained={{
+          symbol: "α · f_len",
+          what: "Highest where the response is twice as long as its first solution, and falls to both sides.",
+        }}
         hue="var(--term-length)"
-        hint="Best: twice the length of the first solution"
         value={reward.lengthWeight}
         original={original.lengthWeight}
         min={0}

@@ -1,4 +1,7 @@
-/** A text field: a valid text is applied on Enter or when the field loses focus. */
+/**
+ * A text field: a valid text is applied on Enter or when the field loses focus; another one goes back to the text that
+ * holds, and says why.
+ */
 import { useEffect, useId, useState } from "react";
 
 interface TextKnobProps {
@@ -12,9 +15,14 @@ interface TextKnobProps {
 export function TextKnob({ label, value, refuse, onChange }: TextKnobProps) {
   const id = useId();
   const [text, setText] = useState(value);
-  useEffect(() => setText(value), [value]);
+  const [refused, setRefused] = useState<string | null>(null);
+  useEffect(() => {
+    setText(value);
+    setRefused(null);
+  }, [value]);
   const refusal = refuse(text.trim());
   const commit = (): void => {
+    setRefused(refusal === null ? null : `${refusal.replace(/\.?$/, "")}: still “${value}”.`);
     if (refusal !== null) setText(value);
     else if (text.trim() !== value) onChange(text.trim());
   };
@@ -27,13 +35,22 @@ export function TextKnob({ label, value, refuse, onChange }: TextKnobProps) {
         spellCheck={false}
         aria-invalid={refusal !== null}
         title={refusal ?? undefined}
-        onChange={(event) => setText(event.target.value)}
+        aria-describedby={refused === null ? undefined : `${id}-refused`}
+        onChange={(event) => {
+          setText(event.target.value);
+          setRefused(null);
+        }}
         onBlur={commit}
         onKeyDown={(event) => {
           if (event.key === "Enter") commit();
           if (event.key === "Escape") setText(value);
         }}
       />
+      {refused !== null && (
+        <p className="knob-refused" id={`${id}-refused`} role="alert">
+          {refused}
+        </p>
+      )}
     </div>
   );
 }

@@ -53,19 +53,24 @@ export function TrainingKnobs() {
       </div>
       <Slider
         label="Group size"
-        symbol="G"
+        explained={{
+          symbol: "G",
+          what: "Responses sampled for each problem. Each is compared with the mean and the spread of the others.",
+        }}
         value={grpo.groupSize}
         original={original.grpo.groupSize}
         min={2}
         max={16}
         step={1}
         show={whole}
-        hint="Responses per problem"
         onChange={(groupSize) => set({ grpo: { groupSize } })}
       />
       <Slider
         label="Temperature"
-        symbol="T"
+        explained={{
+          symbol: "T",
+          what: "Divides the logits before sampling: 1 samples the policy as it is, less is surer, more is more varied.",
+        }}
         value={settings.temperature}
         original={original.temperature}
         min={0.1}
@@ -75,6 +80,7 @@ export function TrainingKnobs() {
       />
       <Slider
         label="Learning rate"
+        explained={{ symbol: "η", what: "How far one update moves the weights (AdamW's rate after warm-up)." }}
         value={notchOf(rate)}
         original={notchOf(originalRate)}
         min={-18}

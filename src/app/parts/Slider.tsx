@@ -1,10 +1,12 @@
 /** A labelled slider with its value, a mark at the default and a way back to it. */
 import { useId } from "react";
 import { number } from "../state/words";
+import { Why } from "./Why";
 
 interface SliderProps {
   readonly label: string;
-  readonly symbol?: string;
+  /** The number's symbol, and what it means in a sentence or two. */
+  readonly explained?: { readonly symbol: string; readonly what: string };
   readonly value: number;
   readonly original: number;
   readonly min: number;
@@ -14,12 +16,11 @@ interface SliderProps {
   readonly show?: (value: number) => string;
   readonly hue?: string;
   readonly onChange: (value: number) => void;
-  readonly hint?: string;
 }
 
 export function Slider({
   label,
-  symbol,
+  explained,
   value,
   original,
   min,
@@ -28,7 +29,6 @@ export function Slider({
   show = number,
   hue,
   onChange,
-  hint,
 }: SliderProps) {
   const id = useId();
   const at = (each: number): string => `${((Math.min(max, Math.max(min, each)) - min) / (max - min)) * 100}%`;
@@ -45,11 +45,20 @@ export function Slider({
         } as React.CSSProperties
       }
     >
-      <label htmlFor={id} title={hint}>
-        {hue && <i className="swatch" aria-hidden="true" />}
-        <span>{label}</span>
-        {symbol && <em>{symbol}</em>}
-      </label>
+      <p className="slider-label">
+        <label htmlFor={id}>
+          {hue && <i className="swatch" aria-hidden="true" />}
+          <span>{label}</span>
+        </label>
+        {explained && (
+          <Why
+            label={`What ${label} is`}
+            explain={() => ({ title: `${label} · ${explained.symbol}`, sentence: explained.what })}
+          >
+            <em>{explained.symbol}</em>
+          </Why>
+        )}
+      </p>
       <button
         type="button"
         className="slider-value"

@@ -2,6 +2,7 @@
 import type { Transition } from "../../srpo/types";
 import { TRANSITION_WORDS } from "../state/words";
 import { Icon } from "./Icon";
+import { Why } from "./Why";
 
 const OTHERWISE = {
   "one answer": "There is no second answer to compare.",
@@ -18,19 +19,19 @@ interface TransitionChipProps {
 export function TransitionChip({ transition, otherwise = "one answer" }: TransitionChipProps) {
   if (transition === null)
     return (
-      <span className="chip chip-none" title={OTHERWISE[otherwise]}>
+      <Why className="chip chip-none" explain={() => ({ title: otherwise, sentence: OTHERWISE[otherwise] })}>
         {otherwise}
-      </span>
+      </Why>
     );
   const { label, first, refined, what } = TRANSITION_WORDS[transition];
   return (
-    <span className={`chip chip-${transition}`} title={what}>
+    <Why className={`chip chip-${transition}`} explain={() => ({ title: label, sentence: `The answer is ${what}.` })}>
       <span className="chip-marks" aria-hidden="true">
         <Icon name={first ? "check" : "cross"} size={11} />
         <Icon name="arrow" size={10} />
         <Icon name={refined ? "check" : "cross"} size={11} />
       </span>
       {label}
-    </span>
+    </Why>
   );
 }

@@ -19,9 +19,11 @@ export function SftView() {
   const step = useRun((state) => state.step);
   const steps = useRun((state) => state.settings.sft.steps);
   const collected = progress?.collected ?? 0;
-  const wanted = progress?.wanted ?? 1;
+  const planned = useRun((state) => state.settings.sft.examples);
+  const wanted = progress?.wanted ?? planned;
   const right = progress?.right ?? 0;
   const wrong = progress?.wrong ?? 0;
+  const answered = right + wrong > 0;
   const share = right / Math.max(1, right + wrong);
   const building = step === 0 && (progress === null || collected < wanted);
   return (
@@ -67,11 +69,11 @@ export function SftView() {
         <ul className="sft-split tabular">
           <li>
             <i className="swatch fill-right" aria-hidden="true" />
-            <b>{right.toLocaleString("en")}</b> right first answers <span>{percent(share)}</span>
+            <b>{right.toLocaleString("en")}</b> right first answers <span>{answered ? percent(share) : ""}</span>
           </li>
           <li>
             <i className="swatch fill-wrong" aria-hidden="true" />
-            <b>{wrong.toLocaleString("en")}</b> wrong first answers <span>{percent(1 - share)}</span>
+            <b>{wrong.toLocaleString("en")}</b> wrong first answers <span>{answered ? percent(1 - share) : ""}</span>
           </li>
           {progress !== null && progress.discarded > 0 && (
             <li className="is-quiet">
