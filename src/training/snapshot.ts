@@ -1,9 +1,15 @@
 /**
- * A session frozen at any phase: weights, AdamW moments, the KL reference and the plain state (random
- * streams, data cursor, settings, the step under way). One byte layout serves files, IndexedDB and the
- * network: 8 bytes magic, u32 length of a JSON header, the header, then float32 arrays, little-endian.
+ * A session frozen at any phase: weights, AdamW moments, the KL reference and the plain state (random streams, data
+ * cursor, settings, the step under way). One byte layout serves files, IndexedDB and the network, little-endian:
+ *
+ *   "SRPOSNP2" · u32 checksum of all that follows (checksum.ts) · u32 length of the header · header, JSON in UTF-8 ·
+ *   padding to 4 bytes · float32 arrays · lists of numbers (numberLists.ts)
+ *
+ * "SRPOSNP1", as it was written before, has no checksum and no lists; it is still read.
  */
 import { z } from "zod";
+import { checksum } from "./checksum";
+import { LIST_TYPES, listBytes, listsIn, type NumberLists, withLists, withoutLists } from "./numberLists";
 import { type SessionState, sessionStateSchema } from "./state";
 
 export interface Snapshot {
@@ -19,46 +25,83 @@ export class SnapshotError extends Error {
   override readonly name = "SnapshotError";
 }
 
-const MAGIC = new TextEncoder().encode("SRPOSNP1");
-const headerSchema = z.object({ state: sessionStateSchema, lengths: z.array(z.int().nonnegative()).min(3).max(4) });
+const MAGIC = new TextEncoder().encode("SRPOSNP2");
+const MAGIC_WITHOUT_CHECKSUM = new TextEncoder().encode("SRPOSNP1");
 
+const count = z.int().nonnegative();
+const lengths = z.array(count).min(3).max(4);
+const headerSchema = z.object({ state: z.unknown(), lengths, lists: z.object({ i32: count, f32: count, f64: count }) });
+const olderHeaderSchema = z.object({ state: z.unknown(), lengths });
+
+/** @throws SnapshotError when the state's texts are longer than the longest string */
 export function encodeSnapshot(snapshot: Snapshot): Uint8Array<ArrayBuffer> {
   const { theta, m, v } = snapshot.parameters;
-  const arrays = [theta, m, v, ...(snapshot.reference ? [snapshot.reference] : [])];
-  const json = new TextEncoder().encode(
-    JSON.stringify({ state: snapshot.state, lengths: arrays.map((array) => array.length) }),
-  );
-  const bodyStart = align4(MAGIC.length + 4 + json.length);
-  const bytes = new Uint8Array(bodyStart + arrays.reduce((sum, array) => sum + array.byteLength, 0));
+  const { data, lists } = withoutLists(snapshot.state);
+  const floats = [theta, m, v, ...(snapshot.reference ? [snapshot.reference] : [])];
+  const parts = [...floats, ...LIST_TYPES.map((type) => lists[type])];
+  const json = headerBytes({
+    state: data,
+    lengths: floats.map(({ length }) => length),
+    lists: { i32: lists.i32.length, f32: lists.f32.length, f64: lists.f64.length },
+  });
+  const headerStart = MAGIC.length + 8;
+  const bodyStart = align4(headerStart + json.length);
+  const bytes = new Uint8Array(bodyStart + parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  const view = new DataView(bytes.buffer);
   bytes.set(MAGIC, 0);
-  new DataView(bytes.buffer).setUint32(MAGIC.length, json.length, true);
-  bytes.set(json, MAGIC.length + 4);
+  view.setUint32(MAGIC.length + 4, json.length, true);
+  bytes.set(json, headerStart);
   let offset = bodyStart;
-  for (const array of arrays) {
-    bytes.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength), offset);
-    offset += array.byteLength;
+  for (const { buffer, byteOffset, byteLength } of parts) {
+    bytes.set(new Uint8Array(buffer, byteOffset, byteLength), offset);
+    offset += byteLength;
   }
+  view.setUint32(MAGIC.length, checksum(bytes.subarray(MAGIC.length + 4)), true);
   return bytes;
 }
 
-/** @throws SnapshotError naming what is wrong: not a snapshot, cut short, or a header that fails its schema. */
-export function decodeSnapshot(bytes: Uint8Array): Snapshot {
-  if (bytes.length < MAGIC.length + 4 || MAGIC.some((byte, index) => bytes[index] !== byte)) {
-    throw new SnapshotError(`not a snapshot: expected the 8 bytes "SRPOSNP1" at the start of ${bytes.length} bytes`);
+function headerBytes(header: z.input<typeof headerSchema>): Uint8Array {
+  try {
+    return new TextEncoder().encode(JSON.stringify(header));
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new SnapshotError(
+      "this run's state is too large for a snapshot: its records exceed the longest string (512 MB). Lower " +
+        "sft.examples, grpo.replay.episode or grpo.failures.capacity",
+      { cause },
+    );
   }
-  const headerLength = new DataView(bytes.buffer, bytes.byteOffset).getUint32(MAGIC.length, true);
-  const headerStart = MAGIC.length + 4;
+}
+
+/**
+ * @throws SnapshotError naming what is wrong: not a snapshot, cut short, damaged, or a header that fails its schema.
+ */
+export function decodeSnapshot(bytes: Uint8Array): Snapshot {
+  const checked = startsWith(bytes, MAGIC);
+  if (!checked && !startsWith(bytes, MAGIC_WITHOUT_CHECKSUM))
+    throw new SnapshotError(`not a snapshot: expected the 8 bytes "SRPOSNP2" at the start of ${bytes.length} bytes`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const headerStart = MAGIC.length + (checked ? 8 : 4);
+  if (bytes.length < headerStart)
+    throw new SnapshotError(`snapshot cut short: expected at least ${headerStart} bytes, the file has ${bytes.length}`);
+  const headerLength = view.getUint32(headerStart - 4, true);
   if (headerStart + headerLength > bytes.length) {
     throw new SnapshotError(
       `snapshot cut short: its header needs ${headerLength} bytes, ${bytes.length - headerStart} are left`,
     );
   }
-  const header = parseHeader(bytes.subarray(headerStart, headerStart + headerLength));
+  const header = parseHeader(bytes.subarray(headerStart, headerStart + headerLength), checked);
   let offset = align4(headerStart + headerLength);
+  const needed = 4 * header.lengths.reduce((sum, length) => sum + length, offset / 4) + listBytes(header.lists);
+  if (needed > bytes.length)
+    throw new SnapshotError(`snapshot cut short: weights need ${needed} bytes, the file has ${bytes.length}`);
+  if (checked) {
+    const [stored, actual] = [view.getUint32(MAGIC.length, true), checksum(bytes.subarray(MAGIC.length + 4))];
+    if (stored !== actual)
+      throw new SnapshotError(`snapshot damaged: its checksum is ${hex(stored)}, that of its bytes ${hex(actual)}`);
+  }
   const arrays = header.lengths.map((length) => {
     const end = offset + 4 * length;
-    if (end > bytes.length)
-      throw new SnapshotError(`snapshot cut short: weights need ${end} bytes, the file has ${bytes.length}`);
     const copy = new Float32Array(bytes.slice(offset, end).buffer);
     offset = end;
     return copy;
@@ -66,22 +109,44 @@ export function decodeSnapshot(bytes: Uint8Array): Snapshot {
   const [theta, m, v, reference] = arrays;
   if (!theta || !m || !v)
     throw new SnapshotError(`snapshot holds ${arrays.length} arrays; expected weights and two moments`);
-  return { state: header.state, parameters: { theta, m, v }, reference: reference ?? null };
+  const state = parseState(header.state, listsIn(bytes, offset, header.lists));
+  return { state, parameters: { theta, m, v }, reference: reference ?? null };
 }
 
-function parseHeader(bytes: Uint8Array): { state: SessionState; lengths: number[] } {
+const NO_LISTS = { i32: 0, f32: 0, f64: 0 } as const;
+
+function parseHeader(bytes: Uint8Array, checked: boolean): z.output<typeof headerSchema> {
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder().decode(bytes));
   } catch (cause) {
-    throw new SnapshotError("snapshot header is not JSON", { cause });
+    throw new SnapshotError("snapshot damaged: its header is not JSON", { cause });
   }
-  const parsed = headerSchema.safeParse(json);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw new SnapshotError(`snapshot header, at ${issue?.path.join(".") ?? "?"}: ${issue?.message ?? "invalid"}`);
+  if (checked) return accepted(headerSchema.safeParse(json));
+  return { ...accepted(olderHeaderSchema.safeParse(json)), lists: NO_LISTS };
+}
+
+function parseState(stored: unknown, lists: NumberLists): SessionState {
+  let state: unknown;
+  try {
+    state = withLists(stored, lists);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new SnapshotError(`snapshot damaged: its state refers to ${cause.message}`, { cause });
   }
-  return parsed.data;
+  return accepted(sessionStateSchema.safeParse(state), "state");
+}
+
+function accepted<T>(parsed: z.ZodSafeParseResult<T>, at = ""): T {
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const path = [...(at === "" ? [] : [at]), ...(issue?.path ?? [])].join(".");
+  throw new SnapshotError(`snapshot header, at ${path || "?"}: ${issue?.message ?? "invalid"}`);
+}
+
+function startsWith(bytes: Uint8Array, magic: Uint8Array): boolean {
+  return bytes.length >= magic.length && magic.every((byte, index) => bytes[index] === byte);
 }
 
 const align4 = (offset: number): number => (offset + 3) & ~3;
+const hex = (hash: number): string => hash.toString(16).padStart(8, "0");

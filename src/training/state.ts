@@ -30,11 +30,23 @@ const storedSettingsSchema = z.preprocess((stored) => {
   return { ...stored, grpo };
 }, settingsSchema);
 
+/** A number that need not be finite: those of a policy that has diverged are kept as they are. */
+const anyNumber = z.custom<number>((value) => typeof value === "number", "expected a number");
+
+/** Before snapshots held numbers that are not finite, they were written as null. */
+const measurements = z.preprocess(
+  (stored) => (Array.isArray(stored) ? stored.map((value: unknown) => (value === null ? Number.NaN : value)) : stored),
+  z.custom<number[]>(
+    (value) => Array.isArray(value) && value.every((each) => typeof each === "number"),
+    "expected a list of numbers",
+  ),
+);
+
 /** One sampled response as the rollout left it; arrays are aligned, the end token included if sampled. */
 const sampledRowSchema = z.object({
   tokens: z.array(count),
-  logprobs: z.array(z.number()),
-  entropies: z.array(z.number()),
+  logprobs: measurements,
+  entropies: measurements,
   finished: z.boolean(),
 });
 export type SampledRow = z.output<typeof sampledRowSchema>;
@@ -57,7 +69,7 @@ const replayEntrySchema = z.object({
   problem: z.string(),
   prefix: z.array(count),
   row: sampledRowSchema,
-  advantage: z.number(),
+  advantage: anyNumber,
   step: count,
 });
 export type ReplayEntry = z.output<typeof replayEntrySchema>;
@@ -98,7 +110,7 @@ export type StoredExample = z.output<typeof storedExampleSchema>;
 
 const progressSchema = z.object({ collected: count, wanted: count, right: count, wrong: count, discarded: count });
 
-const metricsShape = z.object({ step: count, stage: stageSchema }).catchall(z.number());
+const metricsShape = z.object({ step: count, stage: stageSchema }).catchall(anyNumber);
 const metricsSchema = z.custom<StepMetrics>(
   (value) => metricsShape.safeParse(value).success,
   "not the metrics of a step",
