@@ -10,6 +10,8 @@ export interface SnapshotStore {
 
 /** The key of a run's latest state. */
 export const LATEST = "latest";
+/** The key of the state before the latest one; read only, and absent in stores that keep one state. */
+export const PREVIOUS = "previous";
 
 export class MemoryStore implements SnapshotStore {
   readonly #entries = new Map<string, Uint8Array<ArrayBuffer>>();

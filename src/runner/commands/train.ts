@@ -125,7 +125,8 @@ async function trainIn(out: string, { config, given, overrides }: Request, args:
       await reward?.copyInto(out);
       await folder.begin(session);
     } else {
-      await folder.restore(session);
+      const damaged = await folder.restore(session);
+      if (damaged !== null) log(damaged);
       refuseOtherSeed(session.settings, args, out);
       const settings = resumedSettings(session.settings, given, args, plan.stages);
       if (plan.recipe !== null) refuseUnusable(plan.recipe, settings, overrides);

@@ -5,17 +5,27 @@ import { dirname, join } from "node:path";
 /** Names of temporary files; those of a killed process are garbage. */
 export const PARTIAL = /\.\d+\.partial$/;
 
+/** Where the new content of a file is written first. */
+export function partialPath(path: string): string {
+  return `${path}.${process.pid}.partial`;
+}
+
 export async function writeAtomically(path: string, content: Uint8Array | string): Promise<void> {
+  const beside = partialPath(path);
+  await writeDurably(beside, content);
+  await rename(beside, path);
+}
+
+/** Write a file in place; resolves when its content is on the disk. */
+export async function writeDurably(path: string, content: Uint8Array | string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  const beside = `${path}.${process.pid}.partial`;
-  const file = await open(beside, "w");
+  const file = await open(path, "w");
   try {
     await file.writeFile(content);
     await file.sync();
   } finally {
     await file.close();
   }
-  await rename(beside, path);
 }
 
 /** Write a folder file by file, each atomically. */

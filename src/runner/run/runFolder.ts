@@ -1,17 +1,18 @@
 /**
- * A run on disk: plan.json (what the run is), snapshot.bin (its latest state), its logs, and a folder per finished
- * stage with the trained weights. Writes are atomic. A resumed run continues from its snapshot, and its logs are cut
- * back to it first.
+ * A run on disk: plan.json (what the run is), snapshot.bin (its latest state) and the one before, its logs, and a
+ * folder per finished stage with the trained weights. Writes are atomic. A resumed run continues from its newest
+ * snapshot that can be read, and its logs are cut back to it first.
  */
 import { join } from "node:path";
 import type { GroupRecord, StepMetrics } from "../../training/records";
 import type { Session } from "../../training/session";
-import { decodeSnapshot, encodeSnapshot } from "../../training/snapshot";
-import { readIfThere, writeAtomically, writeFolder } from "../files/atomicWrite";
+import { encodeSnapshot } from "../../training/snapshot";
+import { writeFolder } from "../files/atomicWrite";
 import { InputError } from "../files/inputError";
 import { reloadAdapter, reloadPolicy } from "./reloaded";
 import { RunLogs } from "./runLogs";
 import { type RunPlan, writePlan } from "./runPlan";
+import { NEWEST, newestSnapshot, writeSnapshot } from "./snapshotFiles";
 
 export class RunFolder {
   readonly #logs: RunLogs;
@@ -23,12 +24,8 @@ export class RunFolder {
     this.#logs = new RunLogs(path, plan.logs);
   }
 
-  private get snapshotPath(): string {
-    return join(this.path, "snapshot.bin");
-  }
-
   async save(session: Session): Promise<void> {
-    await writeAtomically(this.snapshotPath, encodeSnapshot(await session.snapshot()));
+    await writeSnapshot(this.path, encodeSnapshot(await session.snapshot()));
   }
 
   /** The plan is written last, so a folder with a plan always has a snapshot. */
@@ -38,12 +35,18 @@ export class RunFolder {
     await writePlan(this.path, this.plan);
   }
 
-  /** Restore the last snapshot and cut the logs back to it. @throws InputError when there is none */
-  async restore(session: Session): Promise<void> {
-    const bytes = await readIfThere(this.snapshotPath);
-    if (bytes === null) throw new InputError(`${this.snapshotPath}: not found; without it the run cannot be resumed`);
-    await session.restore(decodeSnapshot(bytes));
+  /**
+   * Restore the last snapshot and cut the logs back to it. → a warning where the newest is damaged and an older one was
+   * taken, else null
+   * @throws InputError when there is none
+   */
+  async restore(session: Session): Promise<string | null> {
+    const found = await newestSnapshot(this.path);
+    if (found === null)
+      throw new InputError(`${join(this.path, NEWEST)}: not found; without it the run cannot be resumed`);
+    await session.restore(found.snapshot);
     await this.#logs.standAt(session.history);
+    return found.warning;
   }
 
   /** Log a finished step. */

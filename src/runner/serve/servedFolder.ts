@@ -1,22 +1,25 @@
 /**
- * A served run on disk: files instead of the page's IndexedDB. The latest state is `snapshot.bin`, with the same plan
- * and logs as `srpo train`, so each command can resume the other's runs. One process at a time.
+ * A served run on disk: files instead of the page's IndexedDB. The latest state is `snapshot.bin`, the one before
+ * `snapshot.previous.bin`, with the same plan and logs as `srpo train`, so each command can resume the other's runs.
+ * One process at a time.
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { GroupRecord, StepMetrics } from "../../training/records";
 import type { Event } from "../../worker/protocol";
-import { LATEST, type SnapshotStore } from "../../worker/store";
+import { LATEST, PREVIOUS, type SnapshotStore } from "../../worker/store";
 import { readIfThere, writeAtomically } from "../files/atomicWrite";
 import { RunLock } from "../run/runLock";
 import { RunLogs } from "../run/runLogs";
 import type { RunPlan } from "../run/runPlan";
+import { NEWEST as NEWEST_FILE, PREVIOUS as PREVIOUS_FILE, writeSnapshot } from "../run/snapshotFiles";
 
 export class FolderStore implements SnapshotStore {
   constructor(private readonly folder: string) {}
 
   async put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    await writeAtomically(this.path(key), bytes);
+    if (key === LATEST) await writeSnapshot(this.folder, bytes);
+    else await writeAtomically(this.path(key), bytes);
   }
 
   get(key: string): Promise<Uint8Array | null> {
@@ -29,9 +32,9 @@ export class FolderStore implements SnapshotStore {
 
   /** Keys contain colons, and slashes for dropped folders. */
   private path(key: string): string {
-    return key === LATEST
-      ? join(this.folder, "snapshot.bin")
-      : join(this.folder, "kept", `${encodeURIComponent(key)}.bin`);
+    if (key === LATEST) return join(this.folder, NEWEST_FILE);
+    if (key === PREVIOUS) return join(this.folder, PREVIOUS_FILE);
+    return join(this.folder, "kept", `${encodeURIComponent(key)}.bin`);
   }
 }
 
@@ -60,7 +63,7 @@ export class ServedFolder {
 
   /** Whether the folder contains a run. */
   async holdsRun(): Promise<boolean> {
-    return (await this.store.get(LATEST)) !== null;
+    return (await this.store.get(LATEST)) !== null || (await this.store.get(PREVIOUS)) !== null;
   }
 
   /** Start logging the run. */
