@@ -72,7 +72,8 @@ export const KERNEL_WORK: Readonly<Record<KernelName, KernelWork>> = {
   policyLoss: work(6 * N, 20 * N),
   sample: work(R * V + 4 * R, 6 * R * V),
   sumSquares: work(P, 2 * P),
-  adamw: work(7 * P, 14 * P),
+  // Read once to see whether all new values are finite, then read and written.
+  adamw: work(4 * P + 7 * P, 14 * P + 14 * P),
 };
 
 export const KERNEL_NAMES = Object.keys(KERNEL_WORK) as readonly KernelName[];

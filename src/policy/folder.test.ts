@@ -41,17 +41,16 @@ async function logprobs(policy: Policy, train: boolean): Promise<Float32Array> {
     const gradient = backend.upload(new Float32Array(batch.tokenCount).fill(-1), [batch.tokenCount]);
     policy.parameters.zeroGrad();
     tape.backward(logprob, gradient);
-    policy.parameters
-      .adamw({
-        learningRate: 0.05,
-        beta1: 0.9,
-        beta2: 0.999,
-        epsilon: 1e-8,
-        weightDecay: 0,
-        updateCount: 1,
-        maxGradNorm: 1,
-      })
-      .dispose();
+    const { gradSquares, refused } = policy.parameters.adamw({
+      learningRate: 0.05,
+      beta1: 0.9,
+      beta2: 0.999,
+      epsilon: 1e-8,
+      weightDecay: 0,
+      updateCount: 1,
+      maxGradNorm: 1,
+    });
+    for (const tensor of [gradSquares, refused]) tensor.dispose();
     gradient.dispose();
   }
   const [values] = await backend.read([logprob]);

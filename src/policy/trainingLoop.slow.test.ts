@@ -38,7 +38,7 @@ async function step(
   const dLogprob = backend.upload(new Float32Array(batch.tokenCount).fill(-1 / batch.tokenCount), [batch.tokenCount]);
   parameters.zeroGrad();
   tape.backward(logprob, dLogprob);
-  const gradSquares = parameters.adamw({
+  const { gradSquares, refused } = parameters.adamw({
     learningRate: 3e-3,
     beta1: 0.9,
     beta2: 0.999,
@@ -50,7 +50,7 @@ async function step(
   // The only read-back of a step.
   const [values, squares] = await backend.read([logprob, gradSquares]);
   const loss = -Array.from(values ?? []).reduce((sum, value) => sum + value, 0) / batch.tokenCount;
-  for (const tensor of [gradSquares, dLogprob]) tensor.dispose();
+  for (const tensor of [gradSquares, refused, dLogprob]) tensor.dispose();
   tape.dispose();
   batch.dispose();
   return { loss, gradNorm: Math.sqrt(squares?.[0] ?? NaN) };

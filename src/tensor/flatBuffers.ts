@@ -15,6 +15,14 @@ export interface ParameterState {
   readonly v: Float32Array;
 }
 
+/** What became of an AdamW update; the caller reads both and disposes them. */
+export interface AdamWResult {
+  /** [1] ‖g‖² before clipping. */
+  readonly gradSquares: Tensor;
+  /** [1] 0 where the update was written; NaN where it was not, because something in it is not finite. */
+  readonly refused: Tensor;
+}
+
 /** Where a trainable group lies in the buffers. */
 export interface FlatRange {
   readonly offset: number;
@@ -54,21 +62,21 @@ export class FlatBuffers {
     });
   }
 
-  adamw(options: AdamWOptions, recorder: Recorder = directRecorder): Tensor {
+  adamw(options: AdamWOptions, recorder: Recorder = directRecorder): AdamWResult {
     const { theta, grad, m, v } = this;
     const { learningRate, updateCount, ...fixed } = options;
-    const [squares] = recorder.run(
+    const [gradSquares, refused] = recorder.run(
       `adamw ${JSON.stringify(fixed, (_name, value: unknown) => (value === Infinity ? "off" : value))}`,
       [],
       { learningRate, updateCount },
       () => {
-        const gradSquares = this.backend.kernels.sumSquares(grad);
-        this.backend.kernels.adamw(theta, grad, m, v, gradSquares, options);
-        return [gradSquares];
+        const squares = this.backend.kernels.sumSquares(grad);
+        return [squares, this.backend.kernels.adamw(theta, grad, m, v, squares, options)];
       },
     );
-    if (squares === undefined) throw new Error("FlatBuffers.adamw: the recorded update returned no sum of squares.");
-    return squares;
+    if (gradSquares === undefined || refused === undefined)
+      throw new Error("FlatBuffers.adamw: the recorded update did not return what became of it.");
+    return { gradSquares, refused };
   }
 
   async state(): Promise<ParameterState> {

@@ -258,9 +258,10 @@ export interface Kernels {
   /** Σ x² over a flat buffer, deterministic tree. → [1] */
   sumSquares(x: Tensor): Tensor;
   /**
-   * One fused AdamW pass over flat buffers (all [P]), with the clip factor taken on the device from `gradSquares` [1]
-   * = Σ g². If that sum is not finite, nothing is written: the caller sees it in its one read-back and refuses the
-   * step.
+   * One AdamW update over flat buffers (all [P]), with the clip factor taken on the device from `gradSquares` [1] =
+   * Σ g². All or nothing: if that sum, or any weight or moment that would be written, is not finite, nothing is
+   * written. → [1] 0 where the update was written, NaN where it was not: the caller sees it in its one read-back and
+   * refuses the step.
    */
   adamw(
     intoTheta: Tensor,
@@ -269,5 +270,5 @@ export interface Kernels {
     intoV: Tensor,
     gradSquares: Tensor,
     options: AdamWOptions,
-  ): void;
+  ): Tensor;
 }

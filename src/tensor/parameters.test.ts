@@ -111,7 +111,7 @@ describe.each([
     const update = (count: number): void => {
       const { grad } = set.matrix("qkv");
       if (grad !== null) backend.kernels.fill(grad, 0.3 / count);
-      set.adamw(adam(count)).dispose();
+      Object.values(set.adamw(adam(count))).forEach((tensor) => tensor.dispose());
     };
     update(1);
     const snapshot = await set.state();

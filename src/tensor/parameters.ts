@@ -9,7 +9,7 @@
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend, Recorder } from "./backend";
-import { FlatBuffers, type ParameterState } from "./flatBuffers";
+import { type AdamWResult, FlatBuffers, type ParameterState } from "./flatBuffers";
 import type { AdamWOptions } from "./kernels";
 import { disposeWeight, unpackWeight, writeRows } from "./packedWeight";
 import { type Bound, boundGroup, type Slice } from "./parameterBinding";
@@ -22,7 +22,7 @@ import {
   type VectorParameter,
 } from "./parameterGroups";
 
-export type { ParameterState } from "./flatBuffers";
+export type { AdamWResult, ParameterState } from "./flatBuffers";
 export type { MatrixParameter, ParameterGroup, ParameterPart, VectorParameter } from "./parameterGroups";
 
 export class ParameterSet {
@@ -185,12 +185,10 @@ export class ParameterSet {
   }
 
   /**
-   * One AdamW update of everything trainable from the accumulated gradient.
-   * → gradSquares [1] = ‖g‖² before clipping; the caller reads it (if it is not finite, the kernel wrote nothing) and
-   * disposes it.
+   * One AdamW update of everything trainable from the accumulated gradient; all or nothing.
    * @param recorder replays the work, where the backend records
    */
-  adamw(options: AdamWOptions, recorder?: Recorder): Tensor {
+  adamw(options: AdamWOptions, recorder?: Recorder): AdamWResult {
     this.#version++;
     return this.trained().adamw(options, recorder);
   }

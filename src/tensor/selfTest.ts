@@ -206,7 +206,10 @@ function headChecks(backend: Backend, own: Own): Check[] {
   ];
 }
 
-/** One clipped update, then one whose gradient is NaN and must leave the weights as they are. */
+/**
+ * One clipped update, then two that must leave the weights as they are: one whose gradient is NaN, and one whose
+ * learning rate is beyond f32.
+ */
 function adamwChecks(backend: Backend, own: Own): Check[] {
   const size = 70;
   const [theta, grad, m] = [numbers(size, 13), numbers(size, 14), numbers(size, 15)];
@@ -223,12 +226,13 @@ function adamwChecks(backend: Backend, own: Own): Check[] {
   const upload = (values: Float32Array): Tensor => own(backend.upload(values, [size]));
   const [thetaT, gradT, mT, vT] = [upload(theta), upload(grad), upload(m), upload(v)];
   const squares = own(backend.kernels.sumSquares(gradT));
-  backend.kernels.adamw(thetaT, gradT, mT, vT, squares, options);
+  own(backend.kernels.adamw(thetaT, gradT, mT, vT, squares, options));
   const broken = upload(grad.map((value, i) => (i === 41 ? NaN : value)));
-  backend.kernels.adamw(thetaT, broken, mT, vT, own(backend.kernels.sumSquares(broken)), {
-    ...options,
-    updateCount: 4,
-  });
+  const next = { ...options, updateCount: 4 };
+  own(backend.kernels.adamw(thetaT, broken, mT, vT, own(backend.kernels.sumSquares(broken)), next));
+  const nought = own(backend.zeros([size]));
+  const none = own(backend.zeros([1]));
+  own(backend.kernels.adamw(thetaT, nought, mT, vT, none, { ...next, learningRate: 1e39 }));
   const want = expected.adamw(theta, grad, m, v, options);
   return [
     forward("sumSquares", squares, [want.squares]),

@@ -69,13 +69,12 @@ export class GroupStage {
   /**
    * Do the next phase; a step begins with `settings` and keeps them.
    * @param take the next problems of the stage
-   * @param refusable runs the update and counts a refusal
+   * @throws StepRefused when something in the step is not finite; the caller drops it
    */
   async phase(
     at: StepPosition,
     settings: Settings,
     take: (count: number) => Promise<readonly TrainingProblem[]>,
-    refusable: (update: () => Promise<UpdateResult>) => Promise<UpdateResult>,
   ): Promise<GroupPhaseResult> {
     const began = this.options.now();
     const elapsed = (): number => (this.options.now() - began) / 1000;
@@ -113,7 +112,7 @@ export class GroupStage {
         await this.normalise(pending, at);
         break;
       case "update":
-        return this.finish(pending, at, elapsed, refusable);
+        return this.finish(pending, at, elapsed);
       default:
         return phase satisfies never;
     }
@@ -196,13 +195,8 @@ export class GroupStage {
     };
   }
 
-  private async finish(
-    pending: GroupStep,
-    at: StepPosition,
-    elapsed: () => number,
-    refusable: (update: () => Promise<UpdateResult>) => Promise<UpdateResult>,
-  ): Promise<GroupPhaseResult> {
-    const update = at.stage === "grpo" ? await refusable(() => this.update(pending, at)) : null;
+  private async finish(pending: GroupStep, at: StepPosition, elapsed: () => number): Promise<GroupPhaseResult> {
+    const update = at.stage === "grpo" ? await this.update(pending, at) : null;
     const updateSeconds = elapsed();
     if (update !== null && this.observed !== null) await pending.logprobsAfter(this.observed, this.#largest.observed);
     this.keep(pending, at);

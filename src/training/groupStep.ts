@@ -7,6 +7,7 @@ import type { EncodedPrompt, FeatureBank } from "../policy/layers/packing";
 import type { Policy } from "../policy/policy";
 import type { ReplayOptions } from "../srpo/sampleReplay";
 import { bankOf, featuresOf } from "./featureCache";
+import { refuseNonFinite } from "./finiteGroups";
 import { filteredGroups, noGroupLeft } from "./groupFilter";
 import type { GroupStageOptions } from "./groupStageOptions";
 import type { LargestBatch } from "./largestBatch";
@@ -168,7 +169,10 @@ export class GroupStep {
     this.#next = this.missing > 0 ? "rollout" : "normalise";
   }
 
-  /** @param reference of the KL penalty on the rewards; null where the settings have none */
+  /**
+   * @param reference of the KL penalty on the rewards; null where the settings have none
+   * @throws StepRefused when a log-probability, a reward or an advantage is not finite
+   */
   async normalise(reference: ReferencePolicy | null): Promise<void> {
     const { settings } = this;
     const records =
@@ -180,7 +184,10 @@ export class GroupStep {
             settings,
             reference,
           );
-    this.#records = normaliseGroups(records, { ...settings.grpo, variant: settings.reward.variant });
+    refuseNonFinite(records);
+    const normalised = normaliseGroups(records, { ...settings.grpo, variant: settings.reward.variant });
+    refuseNonFinite(normalised);
+    this.#records = normalised;
     this.#next = "update";
   }
 
@@ -213,7 +220,7 @@ export class GroupStep {
    * Phase update.
    * @param reference the frozen policy of the KL term of the loss; null where there is none
    * @param largest micro-batch of the run's updates
-   * @throws StepRefused where every group was filtered out in spite of refills
+   * @throws StepRefused where every group was filtered out in spite of refills, or the update is not finite
    */
   async update(
     updates: number,

@@ -2,15 +2,16 @@
  * One optimiser step for any loss on response log-probabilities: forward and backward over micro-batches, gradients
  * accumulating in place, one AdamW pass, ONE read-back (the losses and the gradient's squares together).
  *
- * Refusal: the AdamW kernel writes nothing when the sum of squared gradients is not finite. A loss can be infinite
- * while its gradient is finite (log 0 under a softmax), so the loss is carried into the gradient as + 0·loss, which is
- * NaN exactly when the loss is not finite and changes nothing otherwise.
+ * Refusal: the AdamW kernel writes nothing when the sum of squared gradients, or any weight or moment that it would
+ * write, is not finite. A loss can be infinite while its gradient is finite (log 0 under a softmax), so the loss is
+ * carried into the gradient as + 0·loss, which is NaN exactly when the loss is not finite and changes nothing otherwise.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { type BatchCapacity, blankBatch, type FeatureBank, type PackedBatch } from "../policy/layers/packing";
 import type { LogprobOptions } from "../policy/model";
 import type { Policy } from "../policy/policy";
 import type { Backend } from "../tensor/backend";
+import type { AdamWResult } from "../tensor/parameters";
 import { Tape } from "../tensor/tape";
 import { DisposalScope } from "./disposalScope";
 import type { BatchLimits, LargestBatch } from "./largestBatch";
@@ -34,11 +35,9 @@ export interface StepOptions {
   readonly beta2?: number;
 }
 
-/** A loss or a gradient was not finite: the step was refused; weights, moments and counters are those before it. */
+/** Something in a step was not finite, so it was refused: weights, moments and counters are those before the step. */
 export class StepRefused extends Error {
   override readonly name = "StepRefused";
-  /** Updates made before it in the same training step; they stand. */
-  updatesBefore = 0;
 }
 
 /** Memory for activations is allocated for the largest batch of a run, up to this many bytes. */
@@ -79,12 +78,12 @@ export async function optimiserStep(
       if (index > 0) policy.backend.flush(); // the device computes one micro-batch while the host packs the next
       return results.own(backwardMicroBatch(policy, batch, index, options, lossOf(index), keep, capacity));
     });
-    const gradSquares = results.own(applyGradient(policy, options));
-    const [squares, ...read] = await policy.backend.read([gradSquares, ...stats, ...kept]);
-    const finite = finiteStep(
-      read.slice(0, stats.length).map((array) => Float32Array.from(array)),
-      squares,
-    );
+    const { gradSquares, refused } = applyGradient(policy, options);
+    results.own(gradSquares);
+    results.own(refused);
+    const [squares, mark, ...read] = await policy.backend.read([gradSquares, refused, ...stats, ...kept]);
+    const losses = read.slice(0, stats.length).map((array) => Float32Array.from(array));
+    const finite = finiteStep(losses, { squares, refused: mark }, options);
     const logprobs = read.slice(stats.length);
     return {
       ...finite,
@@ -98,11 +97,11 @@ export async function optimiserStep(
   }
 }
 
-/** AdamW with the accumulated gradient. → [1] sum of its squares: where that is not finite, nothing was written */
+/** AdamW with the accumulated gradient; the caller disposes what tells what became of it. */
 export function applyGradient(
   policy: Policy,
   options: Omit<StepOptions, "features" | "temperature" | "trainVision">,
-): Tensor {
+): AdamWResult {
   return policy.parameters.adamw(
     {
       ...ADAMW,
@@ -116,19 +115,27 @@ export function applyGradient(
   );
 }
 
-/** @throws StepRefused when a loss or the gradient is not finite */
+/**
+ * @param read what the update gave back (AdamWResult)
+ * @throws StepRefused when a loss, the gradient, or a weight or moment after the update is not finite
+ */
 export function finiteStep(
   stats: Float32Array[],
-  squares: ArrayLike<number> | undefined,
+  { squares, refused }: Readonly<Record<"squares" | "refused", ArrayLike<number> | undefined>>,
+  { learningRate, weightDecay }: Pick<StepOptions, "learningRate" | "weightDecay">,
 ): { stats: Float32Array[]; gradNorm: number } {
   const gradNorm = Math.sqrt(squares?.[0] ?? Number.NaN);
   const loss = stats.reduce((sum, array) => sum + (array[0] ?? Number.NaN), 0);
-  if (!Number.isFinite(gradNorm) || !Number.isFinite(loss)) {
+  const advice = "The weights are those before it. Lower the learning rate, or go back to an earlier snapshot.";
+  if (!Number.isFinite(gradNorm) || !Number.isFinite(loss))
     throw new StepRefused(
-      `the step was refused: loss ${loss}, gradient norm ${gradNorm}; expected finite numbers. The weights are ` +
-        "those before it. Lower the learning rate, or go back to an earlier snapshot.",
+      `the step was refused: loss ${loss}, gradient norm ${gradNorm}; expected finite numbers. ${advice}`,
     );
-  }
+  if (refused?.[0] !== 0)
+    throw new StepRefused(
+      `the step was refused: with learning rate ${learningRate} and weight decay ${weightDecay} a weight or an AdamW ` +
+        `moment would not be finite (loss ${loss}, gradient norm ${gradNorm}). ${advice}`,
+    );
   return { stats, gradNorm };
 }
 

@@ -36,7 +36,6 @@ import { ReflectionSft } from "./sft";
 import type { Snapshot } from "./snapshot";
 import type { SessionState } from "./state";
 import type { TrainingProblem } from "./trainingProblem";
-import type { UpdateResult } from "./update";
 
 export class Session {
   #settings: Settings;
@@ -132,7 +131,7 @@ export class Session {
 
   /**
    * Do the next phase.
-   * @throws StepRefused when the update is not finite: weights and counters stay, the step is dropped.
+   * @throws StepRefused when something is not finite: weights and counters stay, the step is dropped.
    */
   phase(): Promise<PhaseResult> {
     return this.#stage === "sft" ? this.sftPhase() : this.groupPhase();
@@ -233,12 +232,8 @@ export class Session {
     const { reward } = this.#settings;
     const begins =
       this.#stage === "grpo" ? { ...this.#settings, reward: stepReward(reward, this.stageHistory()) } : this.#settings;
-    const result = await this.#groups.phase(
-      { stage: this.#stage, step: this.#step, updates: this.#updates },
-      begins,
-      (count) => this.take(count),
-      (update) => this.refusable(update),
-    );
+    const at = { stage: this.#stage, step: this.#step, updates: this.#updates };
+    const result = await this.refusable(() => this.#groups.phase(at, begins, (count) => this.take(count)));
     if (result.kind === "phase") return { kind: "groups", phase: result.phase, step, groups: this.#groups.groups };
     return this.finish({ step, stage: this.#stage, ...result.metrics }, result.groups, result.updates);
   }
@@ -266,14 +261,13 @@ export class Session {
     );
   }
 
-  /** An update that may be refused: then the step under way is dropped, and the next one takes other problems. */
-  private async refusable(update: () => Promise<UpdateResult>): Promise<UpdateResult> {
+  /** A phase that may refuse its step: then the step is dropped, and the next one takes other problems. */
+  private async refusable<T>(phase: () => Promise<T>): Promise<T> {
     try {
-      return await update();
+      return await phase();
     } catch (error) {
       if (error instanceof StepRefused) {
         this.#refusals++;
-        this.#updates += error.updatesBefore;
         this.#groups.drop();
       }
       throw error;

@@ -1,6 +1,6 @@
 /**
- * Everything that decides a run. Parsed by one schema at every edge (link, message, file, command line);
- * defaults are the nano policy's; what a run with them learns is measured in docs/learning.md.
+ * Everything that decides a run. Parsed by one schema at every edge (link, message, file, command line), which also
+ * bounds what a run may hold (bounds.ts); defaults are the nano policy's; what a run with them learns is measured in docs/learning.md.
  */
 import { z } from "zod";
 import { tiersRefusal } from "../srpo/adaptiveTiers";
@@ -16,6 +16,7 @@ import { SURROGATE_KINDS } from "../srpo/surrogate";
 import { KL_ESTIMATORS, LENGTH_SHAPES, REWARD_VARIANTS, type RewardConfig, TRAINERS } from "../srpo/types";
 import { FAMILY_NAMES } from "../tasks/problem";
 import { adaptiveTiersSchema } from "./adaptiveTiers";
+import { BOUNDS, overLimits, RUN_LIMITS } from "./bounds";
 import { reflectionFormSchema } from "./reflectionForm";
 
 /** The defaults are SRPO's recipe, at the nano policy's scale. */
@@ -64,9 +65,9 @@ export const rewardSchema = z
   }) satisfies z.ZodType<RewardConfig, unknown>;
 
 export const sftSchema = z.object({
-  examples: z.number().int().positive().default(2048),
-  batchSize: z.number().int().positive().default(64),
-  steps: z.number().int().positive().default(300),
+  examples: z.number().int().positive().max(BOUNDS.examples).default(2048),
+  batchSize: z.number().int().positive().max(BOUNDS.batchSize).default(64),
+  steps: z.number().int().positive().max(BOUNDS.steps).default(300),
   learningRate: z.number().positive().default(1e-3),
   warmup: z.number().min(0).max(1).default(0.1),
   weightDecay: z.number().min(0).default(0),
@@ -107,7 +108,7 @@ const rethinkingSchema = z.strictObject({
   fraction: z.number().min(0).max(1),
   trigger: z.string().min(1).max(200).nullable(),
   perGroup: z.int().min(1).max(64),
-  maxTokens: z.int().min(1),
+  maxTokens: z.int().min(1).max(BOUNDS.maxNewTokens),
   weight: z.number().min(0),
 }) satisfies z.ZodType<RethinkingOptions>;
 
@@ -128,9 +129,9 @@ const failuresSchema = z
 
 export const grpoSchema = z
   .object({
-    steps: z.number().int().positive().default(150),
-    prompts: z.number().int().positive().default(16),
-    groupSize: z.number().int().min(2).default(defaults.grpo.groupSize),
+    steps: z.number().int().positive().max(BOUNDS.steps).default(150),
+    prompts: z.number().int().positive().max(BOUNDS.prompts).default(16),
+    groupSize: z.number().int().min(2).max(BOUNDS.groupSize).default(defaults.grpo.groupSize),
     /** Holds for the first half of `steps`, then falls along a line to `floor` of itself, and stays there. */
     learningRate: z.number().positive().default(2e-4),
     /** 1: a constant rate, as verl's default. */
@@ -179,9 +180,9 @@ export const grpoSchema = z
     stages: z
       .array(
         z.strictObject({
-          steps: z.int().min(1),
-          maxNewTokens: z.int().min(1),
-          groupSize: z.int().min(2),
+          steps: z.int().min(1).max(BOUNDS.steps),
+          maxNewTokens: z.int().min(1).max(BOUNDS.maxNewTokens),
+          groupSize: z.int().min(2).max(BOUNDS.groupSize),
           beta: z.number().min(0),
         }),
       )
@@ -199,30 +200,36 @@ export const grpoSchema = z
  */
 export const rolloutSchema = z.object({
   /** Responses written at a time; null: as many as their keys and values, prompts included, fit into 2 GiB. */
-  slots: z.number().int().positive().nullable().default(null),
+  slots: z.number().int().positive().max(BOUNDS.slots).nullable().default(null),
   /** null: f16 beside packed weights, else f32. */
   cache: z.enum(["f32", "f16"]).nullable().default(null),
-  stopStrings: z.array(z.string().min(1)).default([]),
+  stopStrings: z.array(z.string().min(1).max(BOUNDS.stopStringLength)).max(BOUNDS.stopStrings).default([]),
 });
 
-export const settingsSchema = z.object({
-  seed: z.number().int().nonnegative().default(0),
-  families: z
-    .array(z.enum(FAMILY_NAMES))
-    .nonempty()
-    .default([...FAMILY_NAMES]),
-  temperature: z.number().min(0).max(5).default(defaults.temperature),
-  maxNewTokens: z.number().int().positive().default(104),
-  microBatchRows: z.number().int().positive().default(32),
-  maxGradNorm: z.number().positive().default(1),
-  freezeVision: z.boolean().default(true),
-  /** How responses reflect; fixed when a run opens. */
-  reflectionForm: reflectionFormSchema.prefault({}),
-  rollout: rolloutSchema.prefault({}),
-  reward: rewardSchema.prefault({}),
-  sft: sftSchema.prefault({}),
-  grpo: grpoSchema.prefault({}),
-});
+export const settingsSchema = z
+  .object({
+    seed: z.number().int().nonnegative().default(0),
+    families: z
+      .array(z.enum(FAMILY_NAMES))
+      .nonempty()
+      .max(64)
+      .default([...FAMILY_NAMES]),
+    temperature: z.number().min(0).max(5).default(defaults.temperature),
+    maxNewTokens: z.number().int().positive().max(BOUNDS.maxNewTokens).default(104),
+    microBatchRows: z.number().int().positive().max(BOUNDS.microBatchRows).default(32),
+    maxGradNorm: z.number().positive().default(1),
+    freezeVision: z.boolean().default(true),
+    /** How responses reflect; fixed when a run opens. */
+    reflectionForm: reflectionFormSchema.prefault({}),
+    rollout: rolloutSchema.prefault({}),
+    reward: rewardSchema.prefault({}),
+    sft: sftSchema.prefault({}),
+    grpo: grpoSchema.prefault({}),
+  })
+  .superRefine((settings, context) => {
+    const fault = overLimits(settings, RUN_LIMITS);
+    if (fault !== null) context.addIssue({ code: "custom", message: fault });
+  });
 
 export type Settings = z.output<typeof settingsSchema>;
 /** Any part of the settings, e.g. what a link or a slider changes. */

@@ -29,6 +29,8 @@
 import type { Policy } from "../policy/policy";
 import type { ObjectiveSettings } from "../srpo/objective";
 import { type RatioStatistics, ratioStatistics } from "../srpo/ratioStatistics";
+import { DeviceLostError } from "../tensor/backend";
+import type { ParameterState } from "../tensor/parameters";
 import { POLICY_LOSS_STATS } from "../tensor/policyLossOptions";
 import { DisposalScope } from "./disposalScope";
 import { ofSampler, sftLoss } from "./loss";
@@ -79,10 +81,11 @@ export interface PolicyUpdateOptions extends UpdateOptions {
 }
 
 /**
- * One training step on sampled responses. One read-back an update, and one for the old log-probabilities where there
- * are several.
+ * One training step on sampled responses: all of its updates, or none. One read-back an update; where there are several,
+ * one more for the old log-probabilities, and one of the weights and moments as they were (12 bytes a trainable
+ * parameter, no dispatch), to go back to.
  * @param minibatches rows of each update, in order; the weights of their rows are those of their minibatch
- * @throws StepRefused when a loss or gradient is not finite. The updates before the refused one stand.
+ * @throws StepRefused when something is not finite; the weights and moments are those before the step, to the bit
  */
 export async function policyUpdate(
   policy: Policy,
@@ -106,14 +109,17 @@ export async function policyUpdate(
     const moved = epochs * batches.length > 1 || options.old === "rollout";
     const old = await oldLogprobs(policy, batches, options, scope);
     const results: PassResult[] = [];
+    const before = epochs * batches.length > 1 ? await policy.parameters.state() : null;
     for (let epoch = 0; epoch < epochs; epoch++) {
       for (const [minibatch, rows] of batches.entries()) {
-        const before = old[minibatch] ?? rows.map(() => null);
+        const given = old[minibatch] ?? rows.map(() => null);
         const pass = { ...options, updates: options.updates + results.length };
-        const result = await counted(passes.run(minibatch, pass, before, moved), results.length);
+        const result = await passes
+          .run(minibatch, pass, given, moved)
+          .catch((error: unknown) => takeBack(error, policy, before, results.length));
         // The first forward of the first minibatch sees the policy as it sampled.
         if (moved && results.length === 0 && options.old !== "rollout") old[minibatch] = result.logprobs;
-        results.push({ ...result, batches: rows, old: before });
+        results.push({ ...result, batches: rows, old: given });
       }
     }
     return summary(results, objective, ofSampler(policy.backend, batches.flat()) !== null, moved);
@@ -155,16 +161,14 @@ async function oldLogprobs(
   return [first.map(() => null), ...later.map((minibatch) => minibatch.map(() => read[at++] ?? null))];
 }
 
-async function counted(pass: Promise<StepResult>, before: number): Promise<StepResult> {
-  try {
-    return await pass;
-  } catch (error) {
-    if (!(error instanceof StepRefused) || before === 0) throw error;
-    const stand = before === 1 ? "The update of this step before it stands" : `The ${before} updates before it stand`;
-    const refused = new StepRefused(`${error.message} ${stand}.`, { cause: error });
-    refused.updatesBefore = before;
-    throw refused;
-  }
+/** Take back the updates that this step made before one failed. @throws error, always */
+function takeBack(error: unknown, policy: Policy, before: ParameterState | null, updates: number): never {
+  // With the device its weights are gone: they come back from a snapshot.
+  if (updates === 0 || before === null || error instanceof DeviceLostError) throw error;
+  policy.parameters.restore(before);
+  if (!(error instanceof StepRefused)) throw error;
+  const taken = updates === 1 ? "The update of this step before it was" : `The ${updates} updates before it were`;
+  throw new StepRefused(`${error.message} ${taken} taken back.`, { cause: error });
 }
 
 /** @param sampled do the rows have the rollout's log-probabilities; @param moved can a ratio differ from 1 */

@@ -19,6 +19,7 @@ import type { Settings, SettingsPatch } from "../training/settings";
 /** The lists that both sides read messages and files with. */
 export { FAMILY_NAMES } from "../tasks/problem";
 export { BACKEND_NAMES } from "../tensor/backend";
+export { overLimits, PAGE_LIMITS } from "../training/bounds";
 /** The schema of the settings and their defaults travel with the contract: both sides parse with the same one. */
 export { isSection, overlay } from "../training/overlay";
 export type { GroupPrefix, ProblemRecord, SampleRecord, SampleScore } from "../training/records";

@@ -57,6 +57,16 @@ describe("the share link", () => {
     ["a recipe that is not known", "#v=1&recipe=ppo", /one of srpo, grpo/],
     ["a start that is not shipped", "#v=1&from=elsewhere", /one of base, sft, srpo/],
     ["another version", "#v=2&s={}", /another version/],
+    [
+      "a group size that would freeze the tab",
+      '#v=1&s={"grpo":{"groupSize":1000000000}}',
+      /expected number to be <=1024/,
+    ],
+    [
+      "a step that would freeze the tab",
+      '#v=1&s={"maxNewTokens":4096,"grpo":{"groupSize":1024,"prompts":64}}',
+      /too large for a browser tab: a GRPO step would hold .* = 64 × 1,024 × 4,096/,
+    ],
     ["no JSON", "#v=1&s={seed", /no JSON/],
     ["a value out of range", `#v=1&s=${encodeURIComponent('{"grpo":{"groupSize":1}}')}`, /groupSize/],
     ["a value of another kind", `#v=1&s=${encodeURIComponent('{"temperature":"hot"}')}`, /temperature/],

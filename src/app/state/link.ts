@@ -5,7 +5,14 @@
  */
 import { z } from "zod";
 import { RECIPE_NAMES, type RecipeName } from "../../srpo/recipe";
-import { overlay, type Settings, type SettingsPatch, settingsSchema } from "../../worker/protocol";
+import {
+  overLimits,
+  overlay,
+  PAGE_LIMITS,
+  type Settings,
+  type SettingsPatch,
+  settingsSchema,
+} from "../../worker/protocol";
 import { DEFAULT_RECIPE, differences, patchOf, settingsOfRecipe } from "./recipes";
 import { DEFAULT_START, SHIPPED, type ShippedName, type Start } from "./start";
 
@@ -81,7 +88,10 @@ export function decodeLink(hash: string): DecodedLink {
       s: JSON.parse(query.get("s") ?? "{}") as unknown,
     });
     const { from, recipe } = link;
-    return { ok: true, settings: settingsSchema.parse(overlay(settingsOfRecipe(recipe), link.s)), from, recipe };
+    const settings = settingsSchema.parse(overlay(settingsOfRecipe(recipe), link.s));
+    const fault = overLimits(settings, PAGE_LIMITS);
+    if (fault !== null) return { ok: false, why: `it is too large for a browser tab: ${fault}` };
+    return { ok: true, settings, from, recipe };
   } catch (error) {
     return {
       ok: false,

@@ -254,7 +254,7 @@ function prepare(
         updateCount: 10,
         maxGradNorm: 1,
       };
-      return nothing(() => k.adamw(theta, grad, m, v, squares, options));
+      return () => [k.adamw(theta, grad, m, v, squares, options)];
     },
   };
 }

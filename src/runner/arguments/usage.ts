@@ -40,9 +40,9 @@ export class Arguments {
     return this.values.get(name) === true;
   }
 
-  /** A whole number of at least `least`. */
-  integer(name: string, least: number): number {
-    return integer(kebabCase(name), this.text(name), least);
+  /** A whole number from `least` to `most`. */
+  integer(name: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
+    return integer(kebabCase(name), this.text(name), least, most);
   }
 
   /** A number of at least 0, such as a price; null if the flag was left out. */
@@ -107,11 +107,12 @@ export function parseArguments(rawArgs: readonly string[], flags: Flags): Argume
 const namesOf = (flags: Flags): string[] =>
   Object.entries(flags).flatMap(([name, { type }]) => (type === "positional" ? [] : [`--${kebabCase(name)}`]));
 
-/** A whole number of at least `least`. @throws UsageError naming the flag */
-function integer(flag: string, text: string, least: number): number {
+/** @throws UsageError naming the flag */
+function integer(flag: string, text: string, least: number, most: number): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < least)
     throw new UsageError(`--${flag}: "${text}" is not a whole number ≥ ${least}`);
+  if (value > most) throw new UsageError(`--${flag}: ${text} is too large; expected at most ${most}`);
   return value;
 }
 

@@ -3,6 +3,7 @@ import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { type LoadOptions, Policy } from "../../policy/policy";
 import { BACKEND_NAMES, type Backend, type BackendName } from "../../tensor/backend";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
+import { BOUNDS } from "../../training/bounds";
 import type { Arguments } from "../arguments/usage";
 import { InputError } from "../files/inputError";
 import { openNodeBackend, reportAdapter } from "./nodeBackends";
@@ -24,7 +25,7 @@ export async function openPolicy(
 ): Promise<OpenedPolicy> {
   const frozenFormat = args.optional("packing") === null ? "f32" : args.oneOf("packing", WEIGHT_FORMATS);
   const adapter = args.optional("adapter");
-  const maxPixels = args.optional("maxPixels") === null ? null : args.integer("maxPixels", 1);
+  const maxPixels = args.optional("maxPixels") === null ? null : args.integer("maxPixels", 1, BOUNDS.maxPixels);
   return openPolicyOn(args.oneOf("backend", BACKEND_NAMES), directory, {
     trainable,
     frozenFormat,

@@ -1,4 +1,6 @@
 /** `eval`: accuracies, transitions and lengths of a policy on held-out problems. */
+
+import { BOUNDS } from "../../training/bounds";
 import type { EvaluationRecord } from "../../training/records";
 import { Session } from "../../training/session";
 import { answeringFlags, type RunnerCommand, samplingFlags } from "../arguments/command";
@@ -26,9 +28,10 @@ export const evalCommand: RunnerCommand = {
   examples: ["npm run srpo -- eval --problems 64", "npm run srpo -- eval --policy runs/first/grpo --samples 4 --json"],
   async run(args) {
     const settings = settingsOf(args);
-    const samples = args.integer("samples", 1);
+    const samples = args.integer("samples", 1, BOUNDS.groupSize);
     const { source, size } = await sourceFromFlags(args);
-    const problems = args.optional("problems") === null ? (size ?? PROBLEMS) : args.integer("problems", 1);
+    const problems =
+      args.optional("problems") === null ? (size ?? PROBLEMS) : args.integer("problems", 1, BOUNDS.heldOut);
     const opened = await openPolicy(args, args.text("policy"), "none");
     const bar = progressBar("evaluate");
     const rate = new TokenRate();

@@ -2,6 +2,7 @@
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { unreachedStages } from "../../srpo/thinkingSuppression";
 import { BACKEND_NAMES } from "../../tensor/backend";
+import { BOUNDS } from "../../training/bounds";
 import { configure } from "../../training/configure";
 import { isSection, overlay } from "../../training/overlay";
 import { type StepMetrics, TRAINED_STAGES, type TrainedStage } from "../../training/records";
@@ -108,7 +109,7 @@ async function trainIn(out: string, { config, given, overrides }: Request, args:
     plan.policy,
     await fittingOptions(plan, config.settings, await asInput(plan.policy, openDirectory(plan.policy)), backend),
   );
-  const workers = args.integer("workers", 1);
+  const workers = args.integer("workers", 1, BOUNDS.workers);
   const parallel = await openWorkers(opened.policy, workers, config.settings.freezeVision ? "language" : "all");
   const settings = { ...config.settings, reflectionForm: plan.reflectionForm };
   const session = new Session(opened.policy, withOwnTerms(settings), {

@@ -8,6 +8,7 @@ import { LORA_TARGETS } from "../../policy/layers/lora";
 import { nanoSettings, RECIPE_NAMES, RECIPES, type RecipeName } from "../../srpo/recipe";
 import { BACKEND_NAMES } from "../../tensor/backend";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
+import { BOUNDS } from "../../training/bounds";
 import { isSection, overlay } from "../../training/overlay";
 import { TRAINED_STAGES } from "../../training/records";
 import { defaultSettings, type Settings, settingsSchema } from "../../training/settings";
@@ -23,7 +24,7 @@ const stagesSchema = z.union(
 );
 
 export const loraSchema = z.object({
-  rank: z.int().nonnegative().default(0),
+  rank: z.int().nonnegative().max(BOUNDS.loraRank).default(0),
   alpha: z.number().positive().default(32),
   rankStabilised: z.boolean().default(false),
   targets: z
@@ -52,7 +53,7 @@ export const dataSchema = z.object({
   train: path.nullable().default(null),
   heldOut: path.nullable().default(null),
   images: path.nullable().default(null),
-  maxPixels: z.int().positive().nullable().default(null),
+  maxPixels: z.int().positive().max(BOUNDS.maxPixels).nullable().default(null),
   instruction: path.nullable().default(null),
   reflections: path.nullable().default(null),
 });

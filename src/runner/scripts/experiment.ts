@@ -6,6 +6,7 @@
  */
 import { join } from "node:path";
 import { BACKEND_NAMES } from "../../tensor/backend";
+import { BOUNDS } from "../../training/bounds";
 import { configure } from "../../training/configure";
 import type { Settings } from "../../training/settings";
 import { backendFlag, policyFlag, setFlag, workersFlag } from "../arguments/command";
@@ -53,7 +54,7 @@ async function experiment(args: Arguments): Promise<number> {
     .map((arm) => oneOf("arms", arm, Object.keys(ARMS)));
   const problems = args.integer("problems", 1);
   const every = args.integer("every", 1);
-  const workers = args.integer("workers", 1);
+  const workers = args.integer("workers", 1, BOUNDS.workers);
   const base = settingsOf(args);
   if (!args.boolean("report")) {
     const backend = await openNodeBackend(args.oneOf("backend", BACKEND_NAMES));

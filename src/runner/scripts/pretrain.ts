@@ -9,6 +9,7 @@ import { RESPONSE_TAGS } from "../../srpo/tags";
 import { problemAt } from "../../tasks/problems";
 import { VOCABULARY } from "../../tasks/vocabulary";
 import { BACKEND_NAMES } from "../../tensor/backend";
+import { BOUNDS } from "../../training/bounds";
 import { evaluate } from "../../training/evaluate";
 import type { DataParallel } from "../../training/parallel/parallel";
 import { DEFAULT_PRETRAINING, type PretrainingOptions, pretrainingStep } from "../../training/pretraining";
@@ -135,7 +136,7 @@ async function pretrain(args: Arguments): Promise<number> {
   reportAdapter(backend);
   try {
     const policy = await Policy.create(backend, nanoFiles([...RESPONSE_TAGS, ...VOCABULARY]), { seed: options.seed });
-    const parallel = await openWorkers(policy, args.integer("workers", 1), "all");
+    const parallel = await openWorkers(policy, args.integer("workers", 1, BOUNDS.workers), "all");
     try {
       await train(policy, parallel, args, options);
     } finally {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { RECIPE_NAMES } from "../../srpo/recipe";
 import { BACKEND_NAMES } from "../../tensor/backend";
+import { BOUNDS } from "../../training/bounds";
 import type { Settings } from "../../training/settings";
 import { backendFlag, workersFlag } from "../arguments/command";
 import { reportFailure } from "../arguments/failure";
@@ -83,7 +84,7 @@ async function main(rawArgs: readonly string[]): Promise<number> {
           settings: budgeted(recipeSettings(run.recipe, { settings: { seed: run.seed } }), steps),
           problems: args.integer("problems", 1),
           every: steps,
-          workers: args.integer("workers", 1),
+          workers: args.integer("workers", 1, BOUNDS.workers),
         });
       }
     } finally {

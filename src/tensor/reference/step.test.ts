@@ -1,6 +1,7 @@
 /** The reference's sampler against its rule, AdamW against torch, and the backend's memory. */
+import type { Tensor } from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
-import type { SampleBuffers, SampleOptions } from "../kernels";
+import type { AdamWOptions, SampleBuffers, SampleOptions } from "../kernels";
 import { randomUniform } from "../random";
 import { openReferenceBackend } from "./backend";
 
@@ -32,6 +33,28 @@ test("two clipped AdamW updates give torch's numbers (torch 2.13, AdamW after cl
   (await backend.read([theta, m, v])).forEach((values, i) =>
     values.forEach((value, j) => expect(value).toBeCloseTo(expected[i]![j]!, 6)),
   );
+});
+
+test.each<[string, Partial<AdamWOptions>, number]>([
+  ["the gradient is not finite", {}, NaN],
+  ["the learning rate is beyond f32, with gradient 0", { learningRate: 1e39 }, 0],
+  ["the learning rate overflows with the moments", { learningRate: 3e38, updateCount: 200 }, 0.5],
+  ["weight decay overflows", { learningRate: 1e20, weightDecay: 1e20 }, 0],
+  ["a moment would overflow", { maxGradNorm: Infinity }, 1e25],
+])("AdamW writes nothing where %s", async (_what, options, gradient) => {
+  const before = [
+    [2, -1e3, 0.5],
+    [0.5, -2, 1],
+    [0.01, 3, 1e-6],
+  ].map((values) => Float32Array.from(values));
+  const [theta, m, v] = before.map((values) => backend.upload(values, [3])) as [Tensor, Tensor, Tensor];
+  const grad = backend.upload(Float32Array.of(0, gradient, 0), [3]);
+  const squares = backend.upload(Float32Array.of(Number.isNaN(gradient) ? NaN : 1), [1]);
+  const adamw = { learningRate: 0.01, beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, updateCount: 1 };
+  const refused = backend.kernels.adamw(theta, grad, m, v, squares, { ...adamw, maxGradNorm: 1, ...options });
+  const [mark, ...after] = await backend.read([refused, theta, m, v]);
+  expect([...(mark ?? [])]).toEqual([NaN]);
+  expect(after).toEqual(before);
 });
 
 const OPTIONS: SampleOptions = {

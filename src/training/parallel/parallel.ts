@@ -219,17 +219,16 @@ export async function parallelStep(
   const [total = new Float32Array(parameters.trainableCount), ...others] = results.map(({ gradient }) => gradient);
   for (const gradient of others) addInto(total, gradient);
   parameters.writeFlat("grad", total);
-  const gradSquares = applyGradient(parallel.policy, options);
+  const { gradSquares, refused } = applyGradient(parallel.policy, options);
   try {
-    const [squares] = await backend.read([gradSquares]);
+    const [squares, mark] = await backend.read([gradSquares, refused]);
+    const losses = results.map(({ stats }) => stats);
     return {
-      ...finiteStep(
-        results.map(({ stats }) => stats),
-        squares,
-      ),
+      ...finiteStep(losses, { squares, refused: mark }, options),
       logprobs: results.map(({ logprobs }) => logprobs),
     };
   } finally {
     gradSquares.dispose();
+    refused.dispose();
   }
 }

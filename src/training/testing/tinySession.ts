@@ -4,6 +4,7 @@ import { scoreResponse } from "../../srpo/score";
 import type { Backend } from "../../tensor/backend";
 import { openWasmBackend } from "../../tensor/wasm/backend";
 import { configure } from "../configure";
+import type { DataParallel } from "../parallel/parallel";
 import type { Stage } from "../records";
 import type { Scorer } from "../score";
 import { Session } from "../session";
@@ -46,7 +47,8 @@ export async function taughtPolicy(backend: Backend): Promise<Policy> {
 export function tinySession(
   policy: Policy,
   patch: SettingsPatch = {},
-  { stage = "grpo", scorer = byLength }: { readonly stage?: Stage; readonly scorer?: Scorer } = {},
+  options: { readonly stage?: Stage; readonly scorer?: Scorer; readonly parallel?: DataParallel } = {},
 ): Session {
-  return new Session(policy, configure(configure(defaultSettings, small), patch), { stage, scorer, now: () => 0 });
+  const settings = configure(configure(defaultSettings, small), patch);
+  return new Session(policy, settings, { stage: "grpo", scorer: byLength, now: () => 0, ...options });
 }

@@ -12,7 +12,7 @@ export const adamwKernels: Pick<Kernels, "sumSquares" | "adamw"> = {
       expectShape("adamw", name, tensor, intoTheta.shape);
     expectShape("adamw", "gradSquares", gradSquares, [1]);
     const squares = floats(gradSquares)[0]!;
-    if (!Number.isFinite(squares)) return;
+    if (!Number.isFinite(squares)) return tf.tensor1d([Number.NaN]);
     const factor = Math.min(1, o.maxGradNorm / (Math.sqrt(squares) + 1e-6));
     const g = tf.mul(grad, factor);
     const m = tf.add(tf.mul(intoM, o.beta1), tf.mul(g, 1 - o.beta1));
@@ -22,8 +22,11 @@ export const adamwKernels: Pick<Kernels, "sumSquares" | "adamw"> = {
     const denominator = tf.add(tf.div(tf.sqrt(v), Math.sqrt(correction2)), o.epsilon);
     const decayed = tf.mul(intoTheta, 1 - o.learningRate * o.weightDecay);
     const theta = tf.sub(decayed, tf.mul(tf.div(m, denominator), o.learningRate / correction1));
+    const written = [m, v, theta];
+    if (!written.every((values) => floats(values).every(Number.isFinite))) return tf.tensor1d([Number.NaN]);
     overwrite(intoM, m);
     overwrite(intoV, v);
     overwrite(intoTheta, theta);
+    return tf.tensor1d([0]);
   },
 };

@@ -135,11 +135,29 @@ function adamw(
   const [theta, grad, m] = [p.random([size]), p.random([size], gradScale), p.random([size], 0.1)];
   const v = p.floats(p.normal(size, 0.1).map(Math.abs));
   const squares = gradSquares ? p.floats(gradSquares) : p.keep(p.kernels.sumSquares(grad));
-  p.kernels.adamw(theta, grad, m, v, squares, options);
+  p.compare("refused", p.kernels.adamw(theta, grad, m, v, squares, options), "exact");
   const agreement = gradSquares ? "exact" : "forward";
   p.compare("theta", theta, agreement);
   p.compare("m", m, agreement);
   p.compare("v", v, agreement);
+}
+
+/** @param huge the parameter whose gradient's square overflows */
+function overflowing(
+  p: Probe,
+  size: number,
+  options: AdamWOptions,
+  gradScale: number,
+  huge: number | null = null,
+): void {
+  const gradient = p.normal(size, gradScale).map((g, i) => (i === huge ? 1e25 : g));
+  const [theta, m] = [p.random([size], 1e3), p.random([size])];
+  const v = p.floats(p.normal(size).map(Math.abs));
+  p.compare("refused", p.kernels.adamw(theta, p.floats(gradient), m, v, p.floats([1]), options), "exact");
+  // The reference writes nothing (reference/step.test.ts).
+  p.compare("theta", theta, "exact");
+  p.compare("m", m, "exact");
+  p.compare("v", v, "exact");
 }
 
 function* optimiserCases(): Generator<[string, CaseBody]> {
@@ -155,6 +173,21 @@ function* optimiserCases(): Generator<[string, CaseBody]> {
   yield ["adamw with tiny gradients", (p) => adamw(p, 77, { ...ADAMW, maxGradNorm: Infinity }, null, 1e-6)];
   for (const bad of [NaN, Infinity])
     yield [`adamw writes nothing when the gradient's sum of squares is ${bad}`, (p) => adamw(p, 9, ADAMW, [bad])];
+  for (const [what, options] of [
+    ["a learning rate beyond f32", { learningRate: 1e39 }],
+    ["a learning rate that overflows with the bias correction", { learningRate: 1e38 }],
+    ["a learning rate that overflows with the moments", { learningRate: 1e38, updateCount: 100 }],
+    ["a weight decay that overflows", { learningRate: 1e20, weightDecay: 1e20 }],
+  ] as const)
+    for (const gradScale of [0, 1])
+      yield [
+        `adamw writes nothing with ${what}, gradient ${gradScale === 0 ? "0" : "not 0"}`,
+        (p) => overflowing(p, 1003, { ...ADAMW, ...options }, gradScale),
+      ];
+  yield [
+    "adamw writes nothing where one moment of many would overflow",
+    (p) => overflowing(p, 100_003, { ...ADAMW, maxGradNorm: Infinity }, 1, 99_999),
+  ];
   yield [
     "adamw twice on views of flat buffers",
     (p) => {
@@ -162,7 +195,7 @@ function* optimiserCases(): Generator<[string, CaseBody]> {
       const views = flats.map((flat) => p.keep(p.backend.view(flat, 128, [70])));
       for (const updateCount of [1, 2]) {
         const squares = p.keep(p.kernels.sumSquares(views[1]!));
-        p.kernels.adamw(views[0]!, views[1]!, views[2]!, views[3]!, squares, { ...ADAMW, updateCount });
+        p.keep(p.kernels.adamw(views[0]!, views[1]!, views[2]!, views[3]!, squares, { ...ADAMW, updateCount }));
       }
       flats.forEach((flat, i) => p.compare(`buffer ${i}`, flat, "forward"));
     },

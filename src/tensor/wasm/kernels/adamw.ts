@@ -18,6 +18,7 @@ export function adamwKernels(memory: WasmMemory): Pick<Kernels, "sumSquares" | "
       for (const [argument, tensor] of Object.entries({ grad, intoM, intoV }))
         expectShape("adamw", argument, tensor, intoTheta.shape);
       expectShape("adamw", "gradSquares", gradSquares, [1]);
+      const refused = memory.allocate([1]);
       wasm.adamw(
         n,
         at(intoTheta),
@@ -25,6 +26,7 @@ export function adamwKernels(memory: WasmMemory): Pick<Kernels, "sumSquares" | "
         at(intoM),
         at(intoV),
         at(gradSquares),
+        at(refused),
         o.learningRate,
         o.beta1,
         o.beta2,
@@ -34,6 +36,7 @@ export function adamwKernels(memory: WasmMemory): Pick<Kernels, "sumSquares" | "
         1 - integerPower(o.beta2, o.updateCount),
         o.maxGradNorm,
       );
+      return refused;
     },
   };
 }
