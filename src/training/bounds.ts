@@ -4,8 +4,6 @@
  * the keyboard, or a link, from taking all memory. The schema of the settings (settings.ts) applies them wherever
  * settings come from.
  */
-import type { Settings } from "./settings";
-
 export const BOUNDS = {
   steps: 1_000_000,
   prompts: 4096,
@@ -41,7 +39,19 @@ export const RUN_LIMITS: Limits = { stepTokens: 2 ** 28, bufferRows: 2 ** 20, bu
 /** Of a run in a browser tab, which shows every response of a step. All that the controls offer lies below. */
 export const PAGE_LIMITS: Limits = { stepTokens: 2 ** 20, bufferRows: 2 ** 17, bufferTokens: 2 ** 22 };
 
-type Measured = Pick<Settings, "maxNewTokens" | "grpo" | "sft">;
+/** What is measured of the settings. */
+interface Measured {
+  readonly maxNewTokens: number;
+  readonly sft: { readonly batchSize: number };
+  readonly grpo: {
+    readonly prompts: number;
+    readonly groupSize: number;
+    readonly stages: readonly { readonly groupSize: number; readonly maxNewTokens: number }[];
+    readonly rethinking: { readonly perGroup: number; readonly maxTokens: number } | null;
+    readonly replay: { readonly episode: number } | null;
+    readonly failures: { readonly capacity: number } | null;
+  };
+}
 
 /** The first product that is above its limit, in words; null where all are below. */
 export function overLimits(settings: Measured, limits: Limits): string | null {

@@ -27,6 +27,7 @@ import { recipeRequest, refuseUnusable, stagesOfRecipe } from "../run/recipeRequ
 import { plannedReward, resolveReward } from "../run/resolveReward";
 import { refuseOtherData, resolveSource } from "../run/resolveSource";
 import { defaultRunConfig, type RunConfig, readRunFile } from "../run/runConfig";
+import { refuseForeign } from "../run/runEntries";
 import { RunFolder } from "../run/runFolder";
 import { RunLock } from "../run/runLock";
 import { fixedKeys, planOf, readPlan, refuseOther } from "../run/runPlan";
@@ -80,6 +81,7 @@ export const trainCommand: RunnerCommand = {
         `--out ${out} already contains a run: add --resume to continue it, or choose another folder`,
       );
     if (!began && resume) throw new UsageError(`--resume: ${out} contains no run`);
+    if (!began) await refuseForeign(out, "out");
     const lock = await RunLock.take(out);
     try {
       await trainIn(out, request, args);

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { GroupRecord, Stage, StepMetrics } from "../../training/records";
 import { appendLine, writeAtomically } from "../files/atomicWrite";
 import { completionsTable } from "./completions";
+import { TABLE } from "./runEntries";
 import type { RunPlan } from "./runPlan";
 import { EVENT_FILE, EventFile } from "./tensorboard";
 
@@ -50,7 +51,7 @@ export class RunLogs {
       if (error.code === "ENOENT") return [];
       throw error;
     });
-    for (const name of names) if (!known.has(name)) await unlink(join(this.#completions, name));
+    for (const name of names) if (TABLE.test(name) && !known.has(name)) await unlink(join(this.#completions, name));
   }
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { LATEST } from "../../worker/store";
-import { planOf } from "../run/runPlan";
+import { planOf, writePlan } from "../run/runPlan";
 import { ServedFolder } from "./servedFolder";
 
 let folder: string;
@@ -34,7 +34,9 @@ test("snapshots are kept as files, the latest where srpo train has it", async ()
 test("metrics.jsonl follows the run, back as well", async () => {
   const served = await ServedFolder.take(folder, fail);
   const metrics = (step: number): { step: number; stage: "grpo" } => ({ step, stage: "grpo" });
-  served.begin(planOf({ stages: ["grpo"], saveEvery: 1, policy: "policies/own", backend: "wasm" }));
+  const plan = planOf({ stages: ["grpo"], saveEvery: 1, policy: "policies/own", backend: "wasm" });
+  await writePlan(folder, plan);
+  served.begin(plan);
   served.step(metrics(1), []);
   served.step(metrics(2), []);
   served.follow({ run: "r", type: "restored", stage: "grpo", step: 1, history: [metrics(1)] });

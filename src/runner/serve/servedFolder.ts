@@ -9,9 +9,10 @@ import type { GroupRecord, StepMetrics } from "../../training/records";
 import type { Event } from "../../worker/protocol";
 import { LATEST, PREVIOUS, type SnapshotStore } from "../../worker/store";
 import { readIfThere, writeAtomically } from "../files/atomicWrite";
+import { refuseForeign } from "../run/runEntries";
 import { RunLock } from "../run/runLock";
 import { RunLogs } from "../run/runLogs";
-import type { RunPlan } from "../run/runPlan";
+import { type RunPlan, readPlan } from "../run/runPlan";
 import { NEWEST as NEWEST_FILE, PREVIOUS as PREVIOUS_FILE, writeSnapshot } from "../run/snapshotFiles";
 
 export class FolderStore implements SnapshotStore {
@@ -52,8 +53,11 @@ export class ServedFolder {
    * Lock the folder for this process.
    * @param onFault called when the logs cannot be written
    * @throws InputError when another process has it
+   * @throws UsageError when it contains no run but other files
    */
   static async take(path: string, onFault: (error: Error) => void): Promise<ServedFolder> {
+    const holds = (await readPlan(path)) !== null || (await new FolderStore(path).get(LATEST)) !== null;
+    if (!holds) await refuseForeign(path, "run");
     return new ServedFolder(path, await RunLock.take(path), onFault);
   }
 
