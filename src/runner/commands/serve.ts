@@ -12,6 +12,7 @@ import { type RunnerCommand, recipeFlag, rewardFlag, seedFlag, setFlag } from ".
 import { type Arguments, UsageError } from "../arguments/usage";
 import { writeFolder } from "../files/atomicWrite";
 import { InputError } from "../files/inputError";
+import { foldersOf, policyDigest, refuseOtherPolicy } from "../run/policyDigest";
 import { recipeRequest, refuseUnusable } from "../run/recipeRequest";
 import { plannedReward, resolveReward } from "../run/resolveReward";
 import { refuseOtherData, resolveSource } from "../run/resolveSource";
@@ -85,7 +86,9 @@ export const serveCommand: RunnerCommand = {
       const resolved = await resolveRun(requested, stored, folder.path);
       const reward = await resolveReward(stored, rewardFile, folder.path);
       const { source } = resolved;
-      const plan = { ...resolved.plan, reward: plannedReward(reward) };
+      const policyFiles = await policyDigest(foldersOf(resolved.plan), stored?.policyDigest ?? null, log);
+      if (stored !== null) refuseOtherPolicy(stored.policyDigest, policyFiles, folder.path);
+      const plan = { ...resolved.plan, policyDigest: policyFiles, reward: plannedReward(reward) };
       if (!resume) await reward?.copyInto(folder.path);
       const files = await openDirectory(plan.policy);
       const hub = new Hub({

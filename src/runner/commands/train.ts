@@ -22,6 +22,7 @@ import { type Arguments, oneOf, UsageError } from "../arguments/usage";
 import { asInput, openPolicyOn } from "../backend/openPolicy";
 import { openWorkers } from "../backend/replicaThreads";
 import { fittingOptions } from "../run/deviceMemory";
+import { foldersOf, policyDigest, refuseOtherPolicy } from "../run/policyDigest";
 import { progressBar } from "../run/progress";
 import { recipeRequest, refuseUnusable, stagesOfRecipe } from "../run/recipeRequest";
 import { plannedReward, resolveReward } from "../run/resolveReward";
@@ -103,7 +104,10 @@ async function trainIn(out: string, { config, given, overrides }: Request, args:
   const { source, digest } = await resolveSource(wanted);
   if (stored !== null) refuseOtherData(stored, digest, out);
   const reward = await resolveReward(stored, config.rewardFile, out);
-  const plan = { ...wanted, dataDigest: digest, reward: plannedReward(reward) };
+  const log = (line: string): void => void process.stderr.write(`${line}\n`);
+  const policyFiles = await policyDigest(foldersOf(wanted), stored?.policyDigest ?? null, log);
+  if (stored !== null) refuseOtherPolicy(stored.policyDigest, policyFiles, out);
+  const plan = { ...wanted, dataDigest: digest, policyDigest: policyFiles, reward: plannedReward(reward) };
   const withOwnTerms = (settings: Settings): Settings => reward?.addTo(settings) ?? settings;
   const backend = args.given("backend") === null ? plan.backend : args.oneOf("backend", BACKEND_NAMES);
   const opened = await openPolicyOn(
@@ -122,7 +126,6 @@ async function trainIn(out: string, { config, given, overrides }: Request, args:
   const folder = new RunFolder(out, plan);
   const bar = progressBar("train");
   const warnings = new StepWarnings();
-  const log = (line: string): void => void process.stderr.write(`${line}\n`);
   try {
     if (stored === null) {
       await reward?.copyInto(out);

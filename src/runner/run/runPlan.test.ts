@@ -66,7 +66,7 @@ test("a folder belongs to one process; one that was killed leaves no claim", asy
   for (const gone of ["4194399", String(process.pid), ""]) {
     await writeFile(lock, gone);
     const taken = await RunLock.take(folder);
-    expect(await readFile(lock, "utf8")).toBe(String(process.pid));
+    expect(JSON.parse(await readFile(lock, "utf8"))).toMatchObject({ pid: process.pid });
     await taken.release();
   }
 });

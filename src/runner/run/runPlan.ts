@@ -10,6 +10,7 @@ import { reflectionFormSchema } from "../../training/reflectionForm";
 import { UsageError } from "../arguments/usage";
 import { readIfThere, writeAtomically } from "../files/atomicWrite";
 import { InputError } from "../files/inputError";
+import { policyDigestSchema } from "./policyDigest";
 import {
   dataSchema,
   logsSchema,
@@ -37,6 +38,8 @@ const planSchema = z.object({
   data: dataSchema.prefault({}),
   /** Digest of the data set's texts (dataSource.ts); null for the built-in problems. */
   dataDigest: z.string().nullable().default(null),
+  /** Digests of the policy's and the adapter's files (policyDigest.ts); null: an older run. */
+  policyDigest: policyDigestSchema.nullable().default(null),
   /** File of reward terms and its digest; null: none. A copy of its text is in the run's folder. */
   reward: z
     .object({ file: z.string().min(1), sha256: z.string() })
