@@ -18,10 +18,11 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   // The worker's protocol, host and codec: `srpo serve` is a worker that lives in Node.
   runner: ["worker", "training", "policy", "srpo", "tasks", "tensor"],
   bench: ["srpo", "tasks", "tensor", "policy", "training", "worker", "app", "runner"],
+  attack: ["srpo", "tasks", "tensor", "policy", "training", "worker", "runner"],
 };
 /** What the page may take from the worker: the contract and its client, never the engine behind them. */
 const WORKER_FOR_APP = ["protocol", "client"];
-/** Modules outside src/runner and src/bench that only Node loads; the page never imports them. */
+/** Modules outside src/runner, src/bench and src/attack that only Node loads; the page never imports them. */
 const NODE_MODULES = [
   "src/policy/checkpoint/checkpointDirectory.ts",
   "src/tensor/webgpu/node.ts",
@@ -158,7 +159,7 @@ describe("rooms", () => {
 
   test("Node is imported by the Node rooms, by tests and their golden data, and by modules named here", () => {
     const allowed = (file: string): boolean =>
-      /^src\/(runner|bench)\/|\.test\.tsx?$|\/golden\//.test(file) || NODE_MODULES.includes(file);
+      /^src\/(runner|bench|attack)\/|\.test\.tsx?$|\/golden\//.test(file) || NODE_MODULES.includes(file);
     const wrong = FILES.filter((file) => !allowed(file) && /from\s*["']node:/.test(readFileSync(file, "utf8")));
     expect(wrong).toEqual([]);
   });
