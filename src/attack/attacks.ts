@@ -2,14 +2,18 @@
 import { z } from "zod";
 import type { Attack } from "./attack";
 
-export const ATTACKS = ["page"] as const;
+export const ATTACKS = ["kill", "serve", "page"] as const;
 export type AttackName = (typeof ATTACKS)[number];
 
 export const DESCRIPTIONS: Readonly<Record<AttackName, string>> = {
+  kill: "kill srpo train at random moments and between write and rename; resume; compare every bit",
+  serve: "flood srpo serve with slow, many, malformed and non-reading connections while a tab steers",
   page: "reload, crash and starve the page in Chromium",
 };
 
 const LOADERS: Readonly<Record<AttackName, () => Promise<Attack>>> = {
+  kill: async () => (await import("./kill/kill")).attackKill,
+  serve: async () => (await import("./serve/serve")).attackServe,
   page: loadPageAttack,
 };
 

@@ -97,6 +97,13 @@ describe("refused", () => {
     expect(() => decodeMessage(bytes, LIMIT)).toThrow(message);
   });
 
+  test("parts of a message that lies within Node's shared buffer are its own", () => {
+    const message = { list: Array.from({ length: 9 }, (_, i) => i / 8), bytes: Uint8Array.of(1, 2, 3).buffer };
+    const bytes = encodeMessage(message);
+    const shared = Buffer.concat([Buffer.alloc(5, 7), bytes, Buffer.alloc(3, 9)]).subarray(5, 5 + bytes.length);
+    expect(decodeMessage(shared, shared.length)).toEqual(message);
+  });
+
   test("a key __proto__ is an ordinary key", () => {
     const message = decodeMessage(raw('{"__proto__":{"type":"step"}}'), LIMIT);
     expect(Object.getPrototypeOf(message)).toBe(Object.prototype);

@@ -150,8 +150,8 @@ function unpackPart(place: unknown, parts: readonly Uint8Array[], unused: Set<nu
   const bytes = typeof index === "number" ? parts[index] : undefined;
   if (bytes === undefined || typeof index !== "number" || !isKind(kind) || !unused.delete(index))
     throw new CodecError(`invalid reference to part ${JSON.stringify(place)}: unknown kind, missing, or used twice`);
-  // A copy starts at byte 0, aligned for every element type.
-  const buffer = bytes.slice().buffer;
+  // A copy starts at byte 0, aligned for every element type. Node's Buffer.slice would copy nothing.
+  const { buffer } = new Uint8Array(bytes);
   if (kind === "buffer") return buffer;
   const list = kind.startsWith("n-");
   const type = ARRAYS[(list ? kind.slice(2) : kind) as ArrayKind];

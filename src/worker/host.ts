@@ -29,11 +29,17 @@ export interface HostDependencies extends LifecycleDependencies {
 const INTERRUPTING: ReadonlySet<Command["type"]> = new Set(["pause", "open", "stage", "reset", "restore", "close"]);
 const STEPPING: ReadonlySet<Command["type"]> = new Set(["step", "phase"]);
 
+/** Commands that may wait for the one that is executed, and those that stop it: a flood of either is refused. */
+const MAX_WAITING = 64;
+const MAX_INTERRUPTING = 1024;
+
 export class Host {
   /** The run of our events, and the run whose commands we accept: they differ while another run is being opened. */
   #id = "";
   #wanted = "";
   #queue: Promise<void> = Promise.resolve();
+  /** Commands in the queue. */
+  #waiting = 0;
   /** Serialises all work on the session: the phases of a playing run, and commands between them. */
   #turn: Promise<void> = Promise.resolve();
   #playing: Promise<void> | null = null;
@@ -72,12 +78,21 @@ export class Host {
     } catch (error) {
       return this.fail(error, false);
     }
+    if (command.type !== "open" && command.run !== this.#wanted) return;
+    if (this.#waiting >= (INTERRUPTING.has(command.type) ? MAX_INTERRUPTING : MAX_WAITING))
+      return this.fail(
+        new Error(`"${command.type}" was refused: ${this.#waiting} commands are already waiting for this step to end.`),
+        false,
+      );
     if (command.type === "open") this.#wanted = command.run;
-    else if (command.run !== this.#wanted) return;
     if (INTERRUPTING.has(command.type) || (this.#playing !== null && STEPPING.has(command.type))) this.#stopping = true;
-    this.#queue = this.#queue.then(() =>
-      this.handle(command).catch((error: unknown) => this.fail(error, command.type === "open")),
-    );
+    this.#waiting++;
+    this.#queue = this.#queue
+      .then(() => this.handle(command))
+      .catch((error: unknown) => this.fail(error, command.type === "open"))
+      .finally(() => {
+        this.#waiting--;
+      });
   }
 
   /** Resolves when every command received so far is done and playing has ended. */

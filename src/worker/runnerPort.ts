@@ -14,7 +14,14 @@ export const TOKEN_PREFIX = "token.";
 export const SOCKET_PATH = "/run";
 
 /** Why the runner closes a connection. After `token` and `full` the page does not reconnect. */
-export const CLOSE_CODES = { malformed: 4400, token: 4401, full: 4429, tooLarge: 1009, stopped: 1001 } as const;
+export const CLOSE_CODES = {
+  malformed: 4400,
+  token: 4401,
+  full: 4429,
+  flood: 4430,
+  tooLarge: 1009,
+  stopped: 1001,
+} as const;
 const FINAL: ReadonlySet<number> = new Set([CLOSE_CODES.token, CLOSE_CODES.full]);
 
 /** The part of WebSocket that we use; the browser's and npm's `ws` both have it. */

@@ -4,6 +4,7 @@
  * Defaults are those of transformers' Qwen2_5_VLTextConfig and Qwen2_5_VLVisionConfig.
  */
 import { z } from "zod";
+import { jsonRefusal } from "./jsonBounds";
 
 /**
  * Far beyond any member of the family: a larger number is a mistake or malice, and would cost a loop over every layer.
@@ -146,8 +147,13 @@ export function parseWith<T>(schema: z.ZodType<T>, value: unknown, file: string,
   throw new ConfigError(`${file}: ${problems.join("; ")}`);
 }
 
+/** The largest JSON file of a checkpoint is its tokenizer: some 150,000 words and as many merges. */
+const FILE_BOUNDS = { depth: 64, values: 5_000_000 };
+
 /** Bytes or text of a JSON file as an unknown value; a syntax error names the file. */
 export function parseJson(content: Uint8Array | string, file: string): unknown {
+  const refusal = jsonRefusal(content, FILE_BOUNDS);
+  if (refusal !== null) throw new ConfigError(`${file}: ${refusal}.`);
   const text = typeof content === "string" ? content : new TextDecoder().decode(content);
   try {
     return JSON.parse(text);

@@ -4,6 +4,7 @@
  * and name is checked before a byte is handed out, and tensors are slices of the input, never copies.
  */
 import { z } from "zod";
+import { jsonRefusal } from "./jsonBounds";
 
 /** Bytes of one element. */
 const ELEMENT_BYTES = {
@@ -27,6 +28,9 @@ export type SafetensorsDtype = keyof typeof ELEMENT_BYTES;
 
 /** Headers larger than this are refused (the format's own reader draws the same line, 100 MB). */
 const MAX_HEADER_BYTES = 100_000_000;
+
+/** An entry has a dtype, a shape and two offsets: room for some 200,000 tensors of a few dimensions. */
+const HEADER_BOUNDS = { depth: 3, values: 2_000_000 };
 
 const entrySchema = z.object({
   dtype: z.enum(Object.keys(ELEMENT_BYTES) as [SafetensorsDtype, ...SafetensorsDtype[]]),
@@ -175,6 +179,9 @@ function refuseOverlapsAndHoles(
  * @throws SafetensorsError
  */
 export function parseHeader(header: Uint8Array, fileBytes: number, file: string): SafetensorsHeader {
+  const refusal = jsonRefusal(header, HEADER_BOUNDS);
+  if (refusal !== null)
+    throw new SafetensorsError(`${file}: the header is not that of a safetensors file: ${refusal}.`);
   let json: string;
   let raw: unknown;
   try {

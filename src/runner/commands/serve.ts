@@ -7,7 +7,6 @@ import { configure } from "../../training/configure";
 import type { ProblemSource } from "../../training/problemSource";
 import { STAGES, type Stage } from "../../training/records";
 import type { Settings } from "../../training/settings";
-import { MAX_EVENT_BYTES } from "../../worker/codec";
 import { type RunnerCommand, recipeFlag, rewardFlag, seedFlag, setFlag } from "../arguments/command";
 import { type Arguments, UsageError } from "../arguments/usage";
 import { writeFolder } from "../files/atomicWrite";
@@ -26,9 +25,10 @@ import { HOST_RUN, Hub } from "../serve/hub";
 import { nodeHost } from "../serve/openNodeRun";
 import { ServedFolder } from "../serve/servedFolder";
 import { serveRun } from "../serve/server";
+import { MAX_WAITING } from "../serve/tabLine";
 
-/** Leaves space in the largest event for the names and lengths around an exported policy's bytes. */
-const LARGEST_EXPORT = MAX_EVENT_BYTES - 2 ** 20;
+/** Leaves space among the bytes that may wait for a tab, for the names and lengths around an exported policy's. */
+const LARGEST_EXPORT = MAX_WAITING - 4 * 2 ** 20;
 
 const log = (line: string): void => void process.stderr.write(`serve: ${line}\n`);
 

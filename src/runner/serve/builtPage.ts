@@ -1,8 +1,10 @@
 /** The built page: the files of `dist`, listed once at the start, so no URL can reach any other file. */
-import { readdir, readFile } from "node:fs/promises";
+import { open, readdir } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { extname, join, relative, sep } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { InputError } from "../files/inputError";
+import { RESPONSE_HEADERS } from "./responseHeaders";
 
 const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
@@ -15,16 +17,6 @@ const TYPES: Readonly<Record<string, string>> = {
   ".jinja": "text/plain; charset=utf-8",
   ".safetensors": "application/octet-stream",
 };
-
-/** The page's address holds a token: it must not leak through referrers, and no other page may frame this one. */
-const HEADERS = {
-  "Referrer-Policy": "no-referrer",
-  "X-Content-Type-Options": "nosniff",
-  "Cache-Control": "no-cache",
-  "Content-Security-Policy": "frame-ancestors 'none'",
-  "Cross-Origin-Resource-Policy": "same-origin",
-  "Cross-Origin-Opener-Policy": "same-origin",
-} as const;
 
 export class BuiltPage {
   private constructor(private readonly files: ReadonlyMap<string, string>) {}
@@ -44,18 +36,24 @@ export class BuiltPage {
     if (request.method !== "GET" && request.method !== "HEAD") return refuse(response, 405, "only GET and HEAD");
     const path = this.files.get((request.url ?? "").replace(/[?#].*$/s, ""));
     if (path === undefined) return refuse(response, 404, "not found");
-    const bytes = await readFile(path);
-    response.writeHead(200, {
-      ...HEADERS,
-      "Content-Type": TYPES[extname(path)] ?? "application/octet-stream",
-      "Content-Length": bytes.length,
-    });
-    response.end(request.method === "HEAD" ? undefined : bytes);
+    // Streamed: a reader that stops in the middle holds a few blocks of the file, not all of it.
+    const file = await open(path);
+    try {
+      response.writeHead(200, {
+        ...RESPONSE_HEADERS,
+        "Content-Type": TYPES[extname(path)] ?? "application/octet-stream",
+        "Content-Length": (await file.stat()).size,
+      });
+      if (request.method === "HEAD") response.end();
+      else await pipeline(file.createReadStream({ autoClose: false }), response);
+    } finally {
+      await file.close();
+    }
   }
 }
 
 export function refuse(response: ServerResponse, status: number, why: string): void {
-  response.writeHead(status, { ...HEADERS, "Content-Type": "text/plain; charset=utf-8", Connection: "close" });
+  response.writeHead(status, { ...RESPONSE_HEADERS, "Content-Type": "text/plain; charset=utf-8", Connection: "close" });
   response.end(`${why}\n`);
 }
 

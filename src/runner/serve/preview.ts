@@ -12,12 +12,17 @@ import type { EventBody } from "../../worker/runLifecycle";
 export const MAX_TOKENS = 32_768;
 /** Tokens per response in groups that the tab does not show. */
 export const PREVIEW_TOKENS = 96;
+/** Steps of a run's history; about 20 MB. */
+export const MAX_HISTORY = 10_000;
 /** Pixels of an image's longer side: twice the display size. */
 export const PREVIEW_SIDE = 384;
 
 /** The event for a tab that shows group `observedGroup` of the step. */
 export function previewOf(event: EventBody, observedGroup: number | null): EventBody {
   switch (event.type) {
+    case "opened":
+    case "restored":
+      return event.history.length <= MAX_HISTORY ? event : { ...event, history: event.history.slice(-MAX_HISTORY) };
     case "phase":
       return { ...event, groups: previewGroups(event.groups, observedGroup ?? 0) };
     case "sampled":

@@ -9,6 +9,7 @@ import type {
   StepMetrics,
 } from "../../worker/protocol";
 import type { EventBody } from "../../worker/runLifecycle";
+import { MAX_HISTORY } from "./preview";
 
 type Opened = Extract<EventBody, { type: "opened" }>;
 type EventOf<T extends EventBody["type"]> = Extract<EventBody, { type: T }>;
@@ -46,8 +47,6 @@ export const emptyRunView: RunView = {
   failed: null,
 };
 
-/** Maximum metrics kept for later tabs, as on the page. */
-const HISTORY = 20_000;
 const EVALUATIONS = 500;
 /** Maximum examples that the page shows. */
 const EXAMPLES = 24;
@@ -133,7 +132,7 @@ export function reduceRunView(state: RunView, event: Event): RunView {
 }
 
 const grown = (history: readonly StepMetrics[], metrics: StepMetrics): readonly StepMetrics[] =>
-  [...history, metrics].slice(-HISTORY);
+  [...history, metrics].slice(-MAX_HISTORY);
 
 /** The events for a tab that joins now, in order. */
 export function replay({

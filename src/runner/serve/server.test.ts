@@ -266,7 +266,13 @@ describe("the page's own files", () => {
     const page = await get("/");
     expect(page).toMatchObject({
       status: 200,
-      headers: { "referrer-policy": "no-referrer", "content-security-policy": "frame-ancestors 'none'" },
+      headers: {
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+        "content-security-policy": expect.stringMatching(
+          /^default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; .*; frame-ancestors 'none'$/,
+        ) as string,
+      },
     });
     expect((await get("/index.html?x=1")).text).toBe(page.text);
     expect((await get("/", {}, "HEAD")).text).toBe("");

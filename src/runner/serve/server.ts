@@ -1,28 +1,50 @@
 /**
  * The server of a run: the built page and a WebSocket, on 127.0.0.1 only. Refusals are logged in the terminal with the
- * reason; this server's own page also gets a close code (runnerPort.ts).
+ * reason; this server's own page also gets a close code (runnerPort.ts). Every connection has limits of time, every
+ * address and the server as a whole limits of number: connections.ts, tabLine.ts.
  */
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { Duplex } from "node:stream";
-import { type RawData, type WebSocket, WebSocketServer } from "ws";
-import { CodecError, decodeMessage, encodeMessage, MAX_COMMAND_BYTES } from "../../worker/codec";
-import { ProtocolError, parseCommand } from "../../worker/parse";
+import type { Socket } from "node:net";
+import { type Duplex, finished } from "node:stream";
+import { WebSocketServer } from "ws";
+import { MAX_COMMAND_BYTES } from "../../worker/codec";
 import { CLOSE_CODES, SOCKET_PATH, SUBPROTOCOL } from "../../worker/runnerPort";
 import { type BuiltPage, refuse } from "./builtPage";
+import { Connections, MAX_UNSEEN } from "./connections";
 import { foreignOrigin, offeredToken, quoted, sameToken, wrongHost } from "./guard";
-import type { Hub, Tab } from "./hub";
+import type { Hub } from "./hub";
+import { limitedLog } from "./limitedLog";
+import { RateLimit } from "./rateLimit";
+import { leave, TabLines } from "./tabLine";
 
 export const ADDRESS = "127.0.0.1";
 /** Maximum number of tabs. */
 export const MAX_TABS = 8;
-/**
- * Maximum bytes queued for a tab that does not read, e.g. frozen in the background; it is then disconnected and
- * rejoins.
- */
-const MAX_WAITING = 512 * 2 ** 20;
 /** Milliseconds between pings; a tab that misses one is disconnected. */
 const HEARTBEAT = 30_000;
-/** Milliseconds to close a connection cleanly. */
+/** Milliseconds for a request's headers, from the connection or the previous answer on. */
+export const HEADERS_TIMEOUT = 5000;
+/** Milliseconds for a whole request. Ours have no body. */
+const REQUEST_TIMEOUT = 8000;
+/** Milliseconds that a connection may stay open without a request. */
+const KEEP_ALIVE = 5000;
+/** Milliseconds for an answer to be read. The largest file has a few MB. */
+export const ANSWER_TIMEOUT = 30_000;
+/** Milliseconds without a byte in either direction. */
+const SILENCE = 10_000;
+/** Bytes of a request's headers. */
+const MAX_HEADERS = 16 * 2 ** 10;
+/** Tabs that may join at once, and each second after that. */
+const JOIN_BURST = 4 * MAX_TABS;
+const JOINS_PER_SECOND = 4;
+/**
+ * Requests of a connection that wait for an answer. Browsers send one at a time; the next may come before we know that
+ * the last answer has been sent.
+ */
+const MAX_UNANSWERED = 4;
+/** Milliseconds until a refusal is sent: whoever is refused would come back at once. Meanwhile we read nothing of it. */
+const REFUSAL_DELAY = 300;
+/** Milliseconds to close the connections when the server stops. */
 const LEAVE = 1000;
 
 export interface ServerOptions {
@@ -43,31 +65,65 @@ export interface RunServer {
 }
 
 /** @throws Error when the port is in use */
-export async function serveRun({ page, hub, token, port, log }: ServerOptions): Promise<RunServer> {
+export async function serveRun({ page, hub, token, port, log: everyLine }: ServerOptions): Promise<RunServer> {
+  const log = limitedLog(everyLine);
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_COMMAND_BYTES,
     perMessageDeflate: false,
+    // Pings are answered within a tab's rate (tabLine.ts).
+    autoPong: false,
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   });
-  const server = createServer((request, response) => {
-    const wrong = wrongHost(request.headers.host, actualPort(server));
-    if (wrong !== null) {
-      log(`refused a request: ${wrong}`);
-      return refuse(response, 403, "unknown host");
-    }
-    page.answer(request, response).catch((error: unknown) => {
-      log(`cannot answer ${quoted(request.url)}: ${reason(error)}`);
-      if (!response.headersSent) refuse(response, 500, "cannot read the file");
-      else response.destroy();
-    });
-  });
-  server.maxConnections = 8 * MAX_TABS;
+  /** Requests of a connection that are being answered. */
+  const answering = new WeakMap<Socket, number>();
+  const tabs = new TabLines(hub, log);
+  const joins = new RateLimit(JOIN_BURST, JOINS_PER_SECOND);
+  const connections = new Connections((count) => log(`closed ${count} connections: too many were open`));
+  const server = createServer(
+    {
+      headersTimeout: HEADERS_TIMEOUT,
+      requestTimeout: REQUEST_TIMEOUT,
+      keepAliveTimeout: KEEP_ALIVE,
+      connectionsCheckingInterval: 1000,
+      maxHeaderSize: MAX_HEADERS,
+    },
+    (request, response) => {
+      const { socket } = request;
+      const unanswered = (answering.get(socket) ?? 0) + 1;
+      if (unanswered > MAX_UNANSWERED) return void socket.destroy();
+      answering.set(socket, unanswered);
+      connections.mark(socket, "answering");
+      const deadline = setTimeout(() => socket.destroy(), ANSWER_TIMEOUT).unref();
+      finished(response, () => {
+        clearTimeout(deadline);
+        const left = (answering.get(socket) ?? 1) - 1;
+        answering.set(socket, left);
+        if (left === 0) connections.mark(socket, "idle");
+      });
+      const wrong = wrongHost(request.headers.host, actualPort(server));
+      if (wrong !== null) {
+        log(`refused a request: ${wrong}`);
+        return later(() => refuse(response, 403, "unknown host"));
+      }
+      if (hasBody(request)) return later(() => refuse(response, 413, "no request here has a body"));
+      page.answer(request, response).catch((error: unknown) => {
+        if (response.destroyed) return;
+        log(`cannot answer ${quoted(request.url)}: ${reason(error)}`);
+        if (!response.headersSent) refuse(response, 500, "cannot read the file");
+        else response.destroy();
+      });
+    },
+  );
+  server.maxConnections = MAX_UNSEEN;
+  server.setTimeout(SILENCE, (socket) => socket.destroy());
+  server.on("connection", (socket) => connections.add(socket));
   server.on("upgrade", (request, socket, head) => {
+    socket.on("error", () => socket.destroy());
     const no = refusal(request, actualPort(server));
     if (no !== null) {
       log(`refused a connection: ${no}`);
-      return hangUp(socket);
+      return later(() => hangUp(socket));
     }
     sockets.handleUpgrade(request, socket, head, (connection) => {
       const given = offeredToken(request.headers["sec-websocket-protocol"]);
@@ -83,10 +139,17 @@ export async function serveRun({ page, hub, token, port, log }: ServerOptions): 
         log(`refused a connection: ${MAX_TABS} tabs are already open, the maximum`);
         return leave(connection, CLOSE_CODES.full, `${MAX_TABS} tabs already show this run. Close one and reload.`);
       }
-      welcome(connection, hub, log);
+      if (!joins.take()) {
+        log(`refused a connection: more than ${JOINS_PER_SECOND} tabs a second join`);
+        return leave(connection, CLOSE_CODES.flood, `More than ${JOINS_PER_SECOND} tabs a second join`);
+      }
+      connections.mark(request.socket, "tab");
+      // Pings tell whether a tab is still there.
+      request.socket.setTimeout(0);
+      tabs.welcome(connection);
     });
   });
-  const heartbeat = setInterval(() => sockets.clients.forEach(beat), HEARTBEAT);
+  const heartbeat = setInterval(() => tabs.beat(), HEARTBEAT);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, ADDRESS, resolve);
@@ -112,85 +175,19 @@ function actualPort(server: Server): number {
   return typeof address === "object" && address !== null ? address.port : 0;
 }
 
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
+
 /** Why a socket is refused; null if it may open. */
 function refusal({ headers, url }: IncomingMessage, port: number): string | null {
   if (url !== SOCKET_PATH) return `a socket at ${quoted(url)}; expected ${SOCKET_PATH}`;
   return wrongHost(headers.host, port) ?? foreignOrigin(headers.origin, port);
 }
 
+const later = (refuse: () => void): void => void setTimeout(refuse, REFUSAL_DELAY).unref();
+
 function hangUp(socket: Duplex): void {
-  socket.on("error", () => socket.destroy());
-  socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-}
-
-/** Close with a reason; terminate a connection that does not answer. */
-function leave(connection: WebSocket, code: number, why: string): void {
-  connection.on("error", () => connection.terminate());
-  connection.close(code, shortened(why));
-  setTimeout(() => connection.terminate(), LEAVE).unref();
-}
-
-/** A close frame holds 123 bytes. */
-function shortened(text: string): string {
-  const bytes = new TextEncoder().encode(text);
-  return bytes.length <= 123 ? text : `${new TextDecoder().decode(bytes.subarray(0, 117)).replace(/\ufffd+$/, "")}…`;
-}
-
-/** Connections that have answered since the last ping. */
-const alive = new WeakSet<WebSocket>();
-
-function beat(connection: WebSocket): void {
-  if (!alive.delete(connection)) return connection.terminate();
-  connection.ping();
-}
-
-function welcome(connection: WebSocket, hub: Hub, log: (text: string) => void): void {
-  const tab: Tab = {
-    send(event) {
-      if (connection.readyState !== connection.OPEN) return;
-      if (connection.bufferedAmount > MAX_WAITING) {
-        log(`disconnected a tab that does not read: ${connection.bufferedAmount} bytes were waiting`);
-        return connection.terminate();
-      }
-      connection.send(encodeMessage(event));
-    },
-  };
-  alive.add(connection);
-  hub.join(tab);
-  log(`a tab joined and ${hub.steers(tab) ? "steers" : "watches"} (${hub.size} open)`);
-  connection.on("pong", () => alive.add(connection));
-  connection.on("message", (data, isBinary) => {
-    alive.add(connection);
-    // Ignore what arrives after closing.
-    if (connection.readyState !== connection.OPEN) return;
-    try {
-      if (!isBinary) throw new ProtocolError("a text message; the protocol is binary");
-      hub.receive(tab, parseCommand(decodeMessage(bytesOf(data), MAX_COMMAND_BYTES)));
-    } catch (error) {
-      if (!(error instanceof CodecError || error instanceof ProtocolError)) throw error;
-      log(`disconnected a tab: malformed message: ${quoted(error.message)}`);
-      leave(connection, CLOSE_CODES.malformed, `Malformed message: ${error.message}`);
-    }
-  });
-  connection.on("error", (error) => {
-    log(
-      "code" in error && error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH"
-        ? `disconnected a tab: a message above ${MAX_COMMAND_BYTES} bytes`
-        : `a tab's connection failed: ${quoted(error.message)}`,
-    );
-  });
-  connection.on("close", () => {
-    hub.leave(tab);
-    log(`a tab left (${hub.size} open)`);
-  });
-}
-
-function bytesOf(data: RawData): Uint8Array {
-  return data instanceof ArrayBuffer
-    ? new Uint8Array(data)
-    : Array.isArray(data)
-      ? new Uint8Array(Buffer.concat(data))
-      : data;
+  socket.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", () => socket.destroy());
 }
 
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
