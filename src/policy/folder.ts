@@ -34,9 +34,12 @@ function float32Config(configText: string): Record<string, unknown> {
   return { ...Object.fromEntries(kept), dtype: "float32" };
 }
 
-/** Sampling defaults: temperature 1, no top-k or top-p, so that a folder samples as it was trained. */
+/**
+ * Sampling defaults: temperature 1, no top-k or top-p, so that a folder samples as it was trained; every end token that
+ * sampling stopped at.
+ */
 function generationConfig(config: PolicyConfig): Record<string, unknown> {
-  const { eosTokenIds, padTokenId } = config.text;
+  const { eosTokenIds, samplingPadTokenId } = config.text;
   const eos = eosTokenIds.length === 1 ? eosTokenIds[0] : eosTokenIds;
   return {
     do_sample: true,
@@ -44,7 +47,7 @@ function generationConfig(config: PolicyConfig): Record<string, unknown> {
     top_k: 0,
     top_p: 1,
     ...(eosTokenIds.length > 0 ? { eos_token_id: eos } : {}),
-    ...(padTokenId !== null ? { pad_token_id: padTokenId } : {}),
+    ...(samplingPadTokenId !== null ? { pad_token_id: samplingPadTokenId } : {}),
   };
 }
 

@@ -9,7 +9,8 @@ import type { ParameterSet } from "../tensor/parameters";
 import type { Tape } from "../tensor/tape";
 import { Checkpoint } from "./checkpoint/checkpoint";
 import type { CheckpointFiles } from "./checkpoint/checkpointFiles";
-import { type PolicyConfig, parseConfig } from "./checkpoint/config";
+import type { PolicyConfig } from "./checkpoint/config";
+import { openConfig, withEndToken } from "./checkpoint/generationConfig";
 import { initialise } from "./create";
 import { adapterFolder, carriedFiles, modelFolder } from "./folder";
 import type { GenerateOptions, Rollout } from "./generation/generate";
@@ -62,7 +63,8 @@ export class Policy {
     // What is small and may fail comes before what is large.
     const encoder = await PromptEncoder.open(files, checkpoint.config, options.maxPixels);
     const other = await carriedFiles(files);
-    const model = new VisionLanguageModel(backend, checkpoint.config, {
+    const config = withEndToken(checkpoint.config, encoder?.endOfTurn ?? null);
+    const model = new VisionLanguageModel(backend, config, {
       ...options,
       trainable: options.trainable ?? "all",
       lora,
@@ -87,12 +89,12 @@ export class Policy {
     files: CheckpointFiles,
     options: { readonly seed: number } & Partial<ModelOptions>,
   ): Promise<Policy> {
-    const configText = new TextDecoder().decode(await files.read("config.json"));
-    const config = parseConfig(configText);
+    const opened = await openConfig(files);
+    const encoder = await PromptEncoder.open(files, opened.config);
+    const config = withEndToken(opened.config, encoder?.endOfTurn ?? null);
     const model = new VisionLanguageModel(backend, config, { ...options, trainable: options.trainable ?? "all" });
     initialise(model.parameters, options.seed);
-    const other = await carriedFiles(files);
-    return new Policy(model, configText, other, await PromptEncoder.open(files, config));
+    return new Policy(model, opened.configText, await carriedFiles(files), encoder);
   }
 
   get backend(): Backend {
@@ -156,14 +158,15 @@ export class Policy {
     options: GenerateOptions,
     features: FeatureBank | null = null,
   ): Promise<Rollout> {
-    const { eosTokenIds, padTokenId } = this.config.text;
+    const { eosTokenIds, samplingPadTokenId, vocabSize } = this.config.text;
     const stopTokens = options.stopTokens ?? eosTokenIds;
     const { stopStrings = [], ...others } = options;
     const check = stopStrings.length === 0 ? null : stopCheck(this.tokenizer, stopStrings);
     return this.model.generate(
       prompts,
       { ...others, stopTokens, stopCheck: check },
-      padTokenId ?? stopTokens[0] ?? 0,
+      // The pad token is looked up in the table like any other.
+      [samplingPadTokenId, ...stopTokens].find((id) => id !== null && id < vocabSize) ?? 0,
       features,
     );
   }

@@ -168,6 +168,7 @@ export function syntheticFiles(shape: ShapeName, dtype: SyntheticDtype): Map<str
       patch_size: vision.patchSize,
       merge_size: vision.spatialMergeSize,
       temporal_patch_size: vision.temporalPatchSize,
+      max_pixels: 12_845_056, // as published
     }),
   );
   const json = {

@@ -7,7 +7,8 @@
 import { z } from "zod";
 import { CheckpointError, type CheckpointFiles } from "./checkpointFiles";
 import { canonicalName, expectedTensors, isIgnorable } from "./checkpointNames";
-import { type PolicyConfig, parseConfig, parseJson, parseWith } from "./config";
+import { type PolicyConfig, parseJson, parseWith } from "./config";
+import { openConfig } from "./generationConfig";
 import { elementBytes, headerLength, parseHeader, type SafetensorsHeader, type TensorEntry } from "./safetensors";
 import { toFloat32 } from "./safetensorsValues";
 
@@ -134,8 +135,7 @@ export class Checkpoint {
         `The folder holds no config.json; it holds ${listed(files.list()) || "nothing"}. Is it a Hugging Face ` +
           "checkpoint?",
       );
-    const configText = new TextDecoder().decode(await files.read("config.json"));
-    const config = parseConfig(configText);
+    const { config, configText } = await openConfig(files);
     const shards = await openShards(files);
     const located = locate(shards);
     checkAgainstConfig(located, config);

@@ -15,6 +15,8 @@ const size = z
   .max(2 ** 24);
 const count = z.int().positive().max(1024);
 const tokenId = z.int().nonnegative();
+/** Tokens that end a response: one id, or a list (the hub's Qwen2.5-VL lists two). */
+export const endTokensSchema = z.union([tokenId, z.array(tokenId).max(64)]).nullish();
 /** Patch sizes may be written as one number or one per axis; only equal axes are supported. */
 const squareSize = z.union([
   size,
@@ -50,7 +52,7 @@ const textSchema = z.looseObject({
   rope_parameters: ropeSchema.nullish(),
   tie_word_embeddings: z.boolean().optional(),
   bos_token_id: tokenId.nullish(),
-  eos_token_id: z.union([tokenId, z.array(tokenId)]).nullish(),
+  eos_token_id: endTokensSchema,
   pad_token_id: tokenId.nullish(),
 });
 
@@ -77,6 +79,7 @@ const topSchema = z.looseObject({
   text_config: z.looseObject({}).optional(),
   vision_config: z.looseObject({}).default({}),
   tie_word_embeddings: z.boolean().optional(),
+  eos_token_id: endTokensSchema,
   image_token_id: tokenId.default(151655),
   video_token_id: tokenId.default(151656),
   vision_start_token_id: tokenId.default(151652),
@@ -97,8 +100,12 @@ export interface TextConfig {
   /** How many of the headDim/2 frequencies turn with t, h and w. */
   readonly mropeSection: readonly [number, number, number];
   readonly tieWordEmbeddings: boolean;
+  /** Tokens that end a response, from every place that names one: any of them stops sampling. */
   readonly eosTokenIds: readonly number[];
+  /** The embedding's padding row, which takes no gradient from look-ups (`padding_idx`). */
   readonly padTokenId: number | null;
+  /** What fills finished rows while others are being sampled. */
+  readonly samplingPadTokenId: number | null;
 }
 
 export interface VisionConfig {
@@ -162,7 +169,12 @@ export function parseJson(content: Uint8Array | string, file: string): unknown {
   }
 }
 
-function textConfig(raw: unknown, prefix: string, topTie: boolean | undefined, file: string): TextConfig {
+/** The ids of `eos_token_id` fields, each once, in order. */
+export function endTokens(...fields: readonly z.output<typeof endTokensSchema>[]): number[] {
+  return [...new Set(fields.flatMap((field) => (field == null ? [] : [field].flat())))];
+}
+
+function textConfig(raw: unknown, prefix: string, top: z.output<typeof topSchema>, file: string): TextConfig {
   const t = parseWith(textSchema, raw, file, prefix);
   const key = (name: string): string => (prefix ? `${prefix}.${name}` : name);
   const kvHeads = t.num_key_value_heads ?? t.num_attention_heads;
@@ -204,9 +216,10 @@ function textConfig(raw: unknown, prefix: string, topTie: boolean | undefined, f
     ropeTheta: rope.rope_theta ?? t.rope_theta ?? 1e6,
     mropeSection: section,
     // transformers: a tie declared at either level holds.
-    tieWordEmbeddings: (topTie ?? false) || (t.tie_word_embeddings ?? false),
-    eosTokenIds: t.eos_token_id == null ? [] : [t.eos_token_id].flat(),
+    tieWordEmbeddings: (top.tie_word_embeddings ?? false) || (t.tie_word_embeddings ?? false),
+    eosTokenIds: endTokens(t.eos_token_id, top.eos_token_id),
     padTokenId: t.pad_token_id ?? null,
+    samplingPadTokenId: t.pad_token_id ?? null,
   };
 }
 
@@ -257,7 +270,7 @@ export function parseConfig(
   const json: unknown =
     content instanceof Uint8Array || typeof content === "string" ? parseJson(content, file) : content;
   const top = parseWith(topSchema, json, file, "");
-  const text = textConfig(top.text_config ?? top, top.text_config ? "text_config" : "", top.tie_word_embeddings, file);
+  const text = textConfig(top.text_config ?? top, top.text_config ? "text_config" : "", top, file);
   const vision = visionConfig(top.vision_config, file);
   if (vision.outHiddenSize !== text.hiddenSize)
     throw new ConfigError(

@@ -19,6 +19,8 @@ import { type PrefillModel, prefill, prefillCapacity } from "./prefill";
 import { ActiveSlots, type Slot } from "./slots";
 
 const LOOK_EVERY = 8;
+/** Stop tokens that the kernels compare with (webgpu/kernels/sample.ts); the host finds more at its next look. */
+const DEVICE_STOP_TOKENS = 8;
 /** Continue with fewer slots once nothing waits and at most this share of them is in use. */
 const SHRINK_AT = 0.75;
 
@@ -232,7 +234,13 @@ function decodeStep(
 ): void {
   const { backend, decoder } = model;
   const { temperature, greedy = false, topK = 0, stopTokens, seed, step } = options;
-  const sampling = { temperature, greedy, topK, stopTokens, padToken: model.padToken };
+  const sampling = {
+    temperature,
+    greedy,
+    topK,
+    stopTokens: stopTokens.slice(0, DEVICE_STOP_TOKENS),
+    padToken: model.padToken,
+  };
   const dynamicOptions = { cacheOffset: t, angleRow: t * decodeSlots.count, position: t, seed, step };
   model.recorder.run(`decode ${JSON.stringify(sampling)}`, [...decodeSlots.tensors, ...layers], dynamicOptions, () => {
     const tape = new Tape(backend, false);

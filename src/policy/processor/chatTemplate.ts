@@ -1,6 +1,7 @@
 /**
  * The folder's chat template (Jinja, rendered by @huggingface/jinja): from messages to the text the model was trained
- * on. It is found where transformers looks for it: chat_template.jinja, chat_template.json, tokenizer_config.json.
+ * on. It is found where transformers looks for it: processor_config.json, chat_template.json, chat_template.jinja,
+ * tokenizer_config.json.
  */
 import { Template } from "@huggingface/jinja";
 import { z } from "zod";
@@ -48,13 +49,17 @@ export class ChatTemplate {
   /** @throws ChatTemplateError when the folder holds no template */
   static async open(files: CheckpointFiles): Promise<ChatTemplate> {
     const present = files.list();
-    if (present.includes("chat_template.jinja"))
-      return ChatTemplate.fromSource(
-        new TextDecoder().decode(await files.read("chat_template.jinja")),
-        "chat_template.jinja",
-      );
-    for (const file of ["chat_template.json", "tokenizer_config.json"]) {
-      const source = present.includes(file) ? templateIn(parseJson(await files.read(file), file), file) : null;
+    for (const file of [
+      "processor_config.json",
+      "chat_template.json",
+      "chat_template.jinja",
+      "tokenizer_config.json",
+    ]) {
+      if (!present.includes(file)) continue;
+      const bytes = await files.read(file);
+      const source = file.endsWith(".jinja")
+        ? new TextDecoder().decode(bytes)
+        : templateIn(parseJson(bytes, file), file);
       if (source !== null) return ChatTemplate.fromSource(source, file);
     }
     throw new ChatTemplateError(
@@ -73,6 +78,32 @@ export class ChatTemplate {
     } catch (error) {
       throw new ChatTemplateError(`${this.where}: could not be rendered (${explain(error)}).`);
     }
+  }
+
+  /**
+   * What the template writes after an assistant's words, e.g. "<|im_end|>\n"; null when it renders no such turn.
+   */
+  closing(): string | null {
+    const words = "closing words";
+    const text = [{ type: "text", text: words } as const];
+    for (const content of [text, words]) {
+      let rendered: string;
+      try {
+        rendered = this.render(
+          [
+            { role: "user", content: text },
+            { role: "assistant", content },
+          ],
+          { addGenerationPrompt: false },
+        );
+      } catch (error) {
+        // A template for prompts only may refuse an assistant's turn.
+        if (error instanceof ChatTemplateError) return null;
+        throw error;
+      }
+      if (rendered.split(words).length === 3) return rendered.slice(rendered.lastIndexOf(words) + words.length);
+    }
+    return null;
   }
 
   /**

@@ -77,7 +77,7 @@ test("preprocessor_config.json: both spellings of the bounds, and a way back", (
     minPixels: 7,
     maxPixels: 9,
   });
-  expect(parsePreprocessorConfig({})).toMatchObject({ minPixels: 3136, maxPixels: 12845056, patchSize: 14 });
+  expect(parsePreprocessorConfig({})).toMatchObject({ minPixels: 3136, maxPixels: 1_003_520, patchSize: 14 });
   expect(parsePreprocessorConfig(preprocessorConfigJson(nano))).toEqual(nano);
   expect(() => parsePreprocessorConfig({ patch_size: 0, resample: 2 })).toThrow(
     /preprocessor_config.json: patch_size: .*; resample: only bicubic/,

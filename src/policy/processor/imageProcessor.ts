@@ -1,7 +1,8 @@
 /**
  * From a picture to the vision tower's input rows, as transformers' Qwen2VLImageProcessor: smart resize, bicubic
  * resampling, scaling and normalisation, the frame repeated in time, patches ordered by merged cell. Sizes come from
- * preprocessor_config.json; where it is silent, the family's published values hold (min 3136, max 12,845,056 pixels).
+ * the folder (processorConfig.ts); where it is silent, the class's defaults in transformers 5 hold (min 3136, max
+ * 1,003,520 pixels; the published folders say 12,845,056).
  */
 import { z } from "zod";
 import { parseJson, parseWith } from "../checkpoint/config";
@@ -11,6 +12,9 @@ import { smartResize } from "./smartResize";
 
 const perChannel = z.tuple([z.number(), z.number(), z.number()]);
 const positive = z.int().positive();
+
+/** Qwen2VLImageProcessor.size in transformers 5.18: 56² and 28² · 1280. */
+const DEFAULT_PIXELS = { min: 56 * 56, max: 28 * 28 * 1280 };
 
 /** Pixel bounds are spelled min_pixels/max_pixels at the top, or inside `size` with either of two names. */
 const preprocessorSchema = z.looseObject({
@@ -64,22 +68,24 @@ export interface ProcessedImage {
 }
 
 /**
- * Parse preprocessor_config.json (bytes, text or parsed JSON).
+ * Parse preprocessor_config.json (bytes, text or parsed JSON), or a section of another file.
+ * @param section keys under which the section lies in the file, for messages
  * @throws ConfigError naming `file` and each offending key
  */
 export function parsePreprocessorConfig(
   content: Uint8Array | string | Readonly<Record<string, unknown>>,
   file = "preprocessor_config.json",
+  section = "",
 ): ImageProcessorConfig {
   const json: unknown =
     content instanceof Uint8Array || typeof content === "string" ? parseJson(content, file) : content;
-  const p = parseWith(preprocessorSchema, json, file, "");
+  const p = parseWith(preprocessorSchema, json, file, section);
   return {
     patchSize: p.patch_size,
     mergeSize: p.merge_size,
     temporalPatchSize: p.temporal_patch_size,
-    minPixels: p.min_pixels ?? p.size?.shortest_edge ?? p.size?.min_pixels ?? 3136,
-    maxPixels: p.max_pixels ?? p.size?.longest_edge ?? p.size?.max_pixels ?? 12_845_056,
+    minPixels: p.min_pixels ?? p.size?.shortest_edge ?? p.size?.min_pixels ?? DEFAULT_PIXELS.min,
+    maxPixels: p.max_pixels ?? p.size?.longest_edge ?? p.size?.max_pixels ?? DEFAULT_PIXELS.max,
     resize: p.do_resize,
     rescaleFactor: p.rescale_factor,
     mean: p.image_mean,

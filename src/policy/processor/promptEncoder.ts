@@ -7,11 +7,10 @@ import type { CheckpointFiles } from "../checkpoint/checkpointFiles";
 import { ConfigError, type PolicyConfig } from "../checkpoint/config";
 import type { ImagePatches } from "../layers/imagePatches";
 import { ChatTemplate, expandImageTokens } from "./chatTemplate";
-import { ImageProcessor, type ImageProcessorConfig, parsePreprocessorConfig } from "./imageProcessor";
+import { ImageProcessor, type ImageProcessorConfig } from "./imageProcessor";
 import type { RgbImage } from "./imageProcessorPixels";
+import { openProcessorConfig } from "./processorConfig";
 import { PolicyTokenizer } from "./tokenizer";
-
-const PREPROCESSOR_FILE = "preprocessor_config.json";
 
 export class PromptEncoder {
   private constructor(
@@ -19,6 +18,8 @@ export class PromptEncoder {
     private readonly template: ChatTemplate,
     private readonly processor: ImageProcessor,
     private readonly config: PolicyConfig,
+    /** The token that ends a turn; null when neither template, tokenizer nor configuration names one. */
+    readonly endOfTurn: number | null,
   ) {}
 
   /**
@@ -33,29 +34,15 @@ export class PromptEncoder {
   ): Promise<PromptEncoder | null> {
     const present = files.list();
     if (!present.includes("tokenizer.json")) return null;
-    const { patchSize, spatialMergeSize, temporalPatchSize } = config.vision;
-    const preprocessor = present.includes(PREPROCESSOR_FILE)
-      ? parsePreprocessorConfig(await files.read(PREPROCESSOR_FILE))
-      : parsePreprocessorConfig({
-          patch_size: patchSize,
-          merge_size: spatialMergeSize,
-          temporal_patch_size: temporalPatchSize,
-        });
-    for (const [key, theirs, ours] of [
-      ["patch_size", preprocessor.patchSize, patchSize],
-      ["merge_size", preprocessor.mergeSize, spatialMergeSize],
-      ["temporal_patch_size", preprocessor.temporalPatchSize, temporalPatchSize],
-    ] as const) {
-      if (theirs !== ours)
-        throw new ConfigError(
-          `${PREPROCESSOR_FILE}: ${key} is ${theirs}, but config.json's vision_config says ${ours}.`,
-        );
-    }
+    const preprocessor = await openProcessorConfig(files, config.vision);
+    const tokenizer = await PolicyTokenizer.open(files);
+    const template = await ChatTemplate.open(files);
     return new PromptEncoder(
-      await PolicyTokenizer.open(files),
-      await ChatTemplate.open(files),
+      tokenizer,
+      template,
       new ImageProcessor(maxPixels === null ? preprocessor : atMost(preprocessor, maxPixels)),
       config,
+      endOfTurn(template, tokenizer, config.text),
     );
   }
 
@@ -78,11 +65,28 @@ export class PromptEncoder {
   /** A response as the policy would sample it: its tokens, then the token that ends the turn. */
   encodeResponse(text: string): Int32Array {
     const ids = this.tokenizer.encode(text);
-    const end = this.config.text.eosTokenIds[0] ?? this.tokenizer.eosTokenId;
-    if (end === undefined)
-      throw new ConfigError("config.json: text_config.eos_token_id is missing, so a response has no end token.");
-    return Int32Array.of(...ids, end);
+    if (this.endOfTurn === null)
+      throw new ConfigError(
+        "A response has no end token: the chat template closes no turn, tokenizer_config.json has no eos_token and " +
+          "config.json no eos_token_id. Add one of them.",
+      );
+    return Int32Array.of(...ids, this.endOfTurn);
   }
+}
+
+/**
+ * The token that the chat template writes after an assistant's words (`<|im_end|>` in the family), else the tokenizer's
+ * `eos_token`, else the first of the configuration's: a list of end tokens does not say which of them ends a turn.
+ */
+function endOfTurn(
+  template: ChatTemplate,
+  tokenizer: PolicyTokenizer,
+  { eosTokenIds }: PolicyConfig["text"],
+): number | null {
+  const closing = template.closing();
+  const [first] = closing === null ? [] : tokenizer.encode(closing, { unknown: "replace" });
+  if (first !== undefined && (tokenizer.isSpecial(first) || eosTokenIds.includes(first))) return first;
+  return tokenizer.eosTokenId ?? eosTokenIds[0] ?? null;
 }
 
 /**
