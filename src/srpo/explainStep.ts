@@ -10,6 +10,10 @@ import type { GrpoRecipe } from "./recipe";
 export interface StepNumbers {
   readonly stage: string;
   readonly updates?: number;
+  readonly grad_norm?: number;
+  readonly learning_rate?: number;
+  readonly reward?: number | undefined;
+  readonly "score/failed"?: number;
   readonly "completions/clipped_ratio"?: number;
   readonly "clip_ratio/low_mean"?: number;
   readonly "clip_ratio/high_mean"?: number;

@@ -174,6 +174,8 @@ export interface StepMetrics {
    */
   readonly "kl/sampler"?: number;
   readonly frac_reward_zero_std?: number;
+  /** 1 where the step could teach nothing (src/srpo/noLesson.ts says why), else 0; not in the base stage. */
+  readonly no_lesson?: number;
   readonly "clip_ratio/low_mean"?: number;
   readonly "clip_ratio/high_mean"?: number;
   /** Groups sampled in this step, those of them that the filter kept, and how often problems were drawn again. */

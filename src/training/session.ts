@@ -9,6 +9,7 @@
  * `restore` continues bit for bit on the same backend.
  */
 import type { Policy } from "../policy/policy";
+import { noLesson } from "../srpo/noLesson";
 import { stepReward } from "./adaptiveTiers";
 import { configureOpenRun } from "./configure";
 import { type EvaluationOptions, evaluate } from "./evaluate";
@@ -275,7 +276,8 @@ export class Session {
   }
 
   private finish(measured: StepMetrics, groups: readonly GroupRecord[], updates: number): PhaseResult {
-    const metrics = finiteMetrics(measured);
+    const finite = finiteMetrics(measured);
+    const metrics = this.#stage === "base" ? finite : { ...finite, no_lesson: Number(noLesson(finite) !== null) };
     this.#step++;
     this.#updates += updates;
     this.#history.push(metrics);

@@ -123,6 +123,18 @@ describe("the playground", () => {
     expect([warned(9, 1), warned(10, 0), warned(11, 1), warned(12, 0.5)]).toEqual([0, 0, 1, 0]);
   });
 
+  test("warns once when three steps in a row have taught nothing, until one teaches something", () => {
+    start({ stage: "grpo", step: 5 });
+    const warned = (step: number, flat: number): string[] => {
+      client.emit({ type: "stepped", metrics: { step, stage: "grpo", updates: 1 - flat, frac_reward_zero_std: flat } });
+      playground.live.flush();
+      return run().notices.flatMap(({ title, text }) => (title === "The run learns nothing" ? [text] : []));
+    };
+    expect([warned(6, 1), warned(7, 1), warned(8, 0.5), warned(9, 1), warned(10, 1)]).toEqual([[], [], [], [], []]);
+    expect(warned(11, 1)).toEqual([expect.stringMatching(/The last 3 steps .* In every group all rewards are equal/)]);
+    expect([warned(12, 1).length, warned(13, 0).length]).toEqual([1, 0]);
+  });
+
   test("play takes a beginner from the base through SFT into GRPO; pause stays where it is", () => {
     start({ stage: "base", pace: 1 });
     playground.togglePlay();

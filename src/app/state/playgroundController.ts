@@ -190,6 +190,7 @@ export function createPlayground({
         draws: 0,
         secondsPerStep: null,
         truncated: false,
+        idleSteps: 0,
         snapshots: [],
         playing: false,
         wanted: settings ? overlay(state.wanted, settings) : state.wanted,

@@ -4,6 +4,7 @@
  */
 
 import { isTruncated } from "../../srpo/explainStep";
+import { NO_LESSON_WARNINGS, noLesson } from "../../srpo/noLesson";
 import type { RecipeName } from "../../srpo/recipe";
 import {
   defaultSettings,
@@ -63,6 +64,8 @@ export interface RunState {
   readonly secondsPerStep: number | null;
   /** In the last step every response ran into the length limit. */
   readonly truncated: boolean;
+  /** Steps without a break that taught nothing. */
+  readonly idleSteps: number;
   readonly snapshots: readonly SnapshotInfo[];
   readonly notices: readonly Notice[];
   readonly nextNotice: number;
@@ -85,6 +88,7 @@ export const initialRun: RunState = {
   draws: 0,
   secondsPerStep: null,
   truncated: false,
+  idleSteps: 0,
   snapshots: [],
   notices: [],
   nextNotice: 1,
@@ -95,6 +99,9 @@ export const PHASES: readonly Phase[] = ["rollout", "score", "normalise", "updat
 const LOST = "The device was lost";
 const CONNECTION_LOST = "Connection to the runner lost";
 const TRUNCATED = "Every response was truncated";
+const IDLE = "The run learns nothing";
+/** One step without a lesson is no news; so many in a row are. */
+const IDLE_STEPS = 3;
 
 /** Whether this tab can control the run now. */
 export const canSteer = ({ status, served }: RunState): boolean =>
@@ -144,6 +151,21 @@ function withTruncation(state: RunState, metrics: StepMetrics): RunState {
     TRUNCATED,
     `In step ${metrics.step} no response ended before the length limit, so there is no refined answer to reward. ` +
       "Raise “Max response tokens” under More.",
+  );
+}
+
+/** Say once, until a step teaches something again, that several in a row have not. */
+function withLessons(state: RunState, metrics: StepMetrics): RunState {
+  const reason = noLesson(metrics);
+  if (reason === null) return { ...state, idleSteps: 0, notices: state.notices.filter(({ title }) => title !== IDLE) };
+  const idleSteps = state.idleSteps + 1;
+  // Truncated responses have a notice of their own, from the first such step on.
+  if (idleSteps !== IDLE_STEPS || reason === "truncated") return { ...state, idleSteps };
+  return notify(
+    { ...state, idleSteps },
+    "warning",
+    IDLE,
+    `The last ${IDLE_STEPS} steps taught nothing. ${NO_LESSON_WARNINGS[reason]}`,
   );
 }
 
@@ -225,14 +247,17 @@ export function reduceRun(state: RunState, event: Event): RunState {
     case "phase":
       return { ...state, running: null, done: event.phase };
     case "stepped":
-      return withTruncation(
-        {
-          ...state,
-          step: event.metrics.step,
-          stage: event.metrics.stage,
-          running: null,
-          secondsPerStep: pace(state.secondsPerStep, event.metrics.step_time),
-        },
+      return withLessons(
+        withTruncation(
+          {
+            ...state,
+            step: event.metrics.step,
+            stage: event.metrics.stage,
+            running: null,
+            secondsPerStep: pace(state.secondsPerStep, event.metrics.step_time),
+          },
+          event.metrics,
+        ),
         event.metrics,
       );
     case "snapshots":

@@ -11,7 +11,6 @@ const step = (number: number, clipped: number, updates = 1): StepMetrics => ({
 
 test("says once when every response is truncated, again after a step that was not, and at the end how often", () => {
   const warnings = new StepWarnings();
-  expect(warnings.step({ step: 300, stage: "sft", loss: 1 }, [])).toEqual([]);
   const said = [step(1, 0.5), step(2, 1), step(3, 1, 0), step(4, 0.9), step(5, 1)].map((each) =>
     warnings.step(each, []),
   );
@@ -50,6 +49,20 @@ test("says why responses have no score when that begins, and at the end how ofte
   expect(warnings.summary()).toEqual([
     "in 2 of 3 steps responses had no score (score/failed in the metrics counts them).",
   ]);
+});
+
+test.each<[string, object, RegExp]>([
+  ["every group flat", { updates: 0, frac_reward_zero_std: 1 }, /In every group all rewards are equal/],
+  ["the filter keeps nothing", { updates: 0, "filter/kept": 0 }, /The filter kept no group/],
+  ["an adapter without a gradient", { grad_norm: 0 }, /The gradient is 0/],
+  ["a learning rate of 0", { learning_rate: 0 }, /The learning rate is 0/],
+  ["SFT without a gradient", { stage: "sft", grad_norm: 0 }, /The gradient is 0/],
+])("a run that teaches nothing says so at once and at the end: %s", (_what, metrics, why) => {
+  const warnings = new StepWarnings();
+  const lines = [1, 2].flatMap((number) => warnings.step({ ...step(number, 0), ...metrics }, []));
+  expect(lines).toEqual([expect.stringMatching(why)]);
+  expect(warnings.summary()[0]).toMatch(new RegExp(`^in 2 of 2 steps: ${why.source}`));
+  expect(warnings.summary().at(-1)).toBe("This run taught nothing: none of its 2 steps had anything to learn from.");
 });
 
 test("a healthy run ends without a word", () => {

@@ -1,25 +1,30 @@
 /**
  * What a run's log says of steps that teach nothing, or not what was asked: a line when they begin, and at the end in
- * how many steps it happened. A run whose every response is truncated, or whose reward term fails, looks healthy
- * otherwise.
+ * how many steps it happened, and whether the run taught anything at all. A run whose every response is truncated, or
+ * whose reward term fails, looks healthy otherwise.
  */
-import { isTruncated, TRUNCATED_WARNING } from "../../srpo/explainStep";
+import { NO_LESSON_WARNINGS, NO_LESSONS, type NoLesson, noLesson } from "../../srpo/noLesson";
 import type { GroupRecord, StepMetrics } from "../../training/records";
 
 export class StepWarnings {
   #steps = 0;
+  #idle = 0;
   #withoutUpdate = 0;
-  readonly #truncated = new Recurring();
+  readonly #reasons = new Map<NoLesson, Recurring>(NO_LESSONS.map((reason) => [reason, new Recurring()]));
   readonly #unscored = new Recurring();
 
   /** The lines to log after this step; of what was so in the step before it too, none. */
   step(metrics: StepMetrics, groups: readonly GroupRecord[]): readonly string[] {
-    if (metrics.stage !== "grpo") return [];
+    if (metrics.stage === "base") return [];
     this.#steps++;
     if (metrics.updates === 0) this.#withoutUpdate++;
+    const reason = noLesson(metrics);
+    if (reason !== null) this.#idle++;
     const error = firstError(groups);
+    const began = NO_LESSONS.filter((each) => this.#reasons.get(each)?.begins(each === reason) === true);
     return [
-      ...(this.#truncated.begins(isTruncated(metrics)) ? [TRUNCATED_WARNING] : []),
+      // Responses without a score have a line of their own, which names the first.
+      ...began.filter((each) => each !== "unscored" || error === null).map((each) => NO_LESSON_WARNINGS[each]),
       ...(this.#unscored.begins(error !== null)
         ? [`${metrics["score/failed"] ?? "some"} responses have no score. The first: ${error}`]
         : []),
@@ -30,11 +35,17 @@ export class StepWarnings {
   summary(): readonly string[] {
     const of = (steps: number): string => `in ${steps} of ${this.#steps} steps`;
     return [
-      ...(this.#truncated.steps > 0 ? [`${of(this.#truncated.steps)}: ${TRUNCATED_WARNING}`] : []),
+      ...NO_LESSONS.flatMap((reason) => {
+        const steps = this.#reasons.get(reason)?.steps ?? 0;
+        return steps === 0 || reason === "unscored" ? [] : [`${of(steps)}: ${NO_LESSON_WARNINGS[reason]}`];
+      }),
       ...(this.#unscored.steps > 0
         ? [`${of(this.#unscored.steps)} responses had no score (score/failed in the metrics counts them).`]
         : []),
       ...(this.#withoutUpdate > 0 ? [`${of(this.#withoutUpdate)} there was nothing to train on: no update.`] : []),
+      ...(this.#steps > 0 && this.#idle === this.#steps
+        ? [`This run taught nothing: none of its ${this.#steps} steps had anything to learn from.`]
+        : []),
     ];
   }
 }
