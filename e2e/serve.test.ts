@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { visitors } from "./setup/playground";
+import { link as linkTo, SMALL, visitors } from "./setup/playground";
 
 const { visit, context } = visitors({ webgpu: false });
 /** Milliseconds for the runner to open the policy: bounds a failure only. */
@@ -56,6 +56,24 @@ beforeAll(async () => {
 afterAll(async () => {
   runner.kill("SIGKILL");
   await rm(folder, { recursive: true, force: true });
+});
+
+test("the page itself trains under the server's Content-Security-Policy, with its worker and WebAssembly", async () => {
+  const own = await visit({ at: linkTo(new URL("/", link).href, SMALL, "sft") });
+  const violations = await own.page.evaluateHandle(() => {
+    const seen: string[] = [];
+    document.addEventListener("securitypolicyviolation", (event) =>
+      seen.push(`${event.effectiveDirective}: ${event.blockedURI}`),
+    );
+    return seen;
+  });
+  await own.ready();
+  expect(await own.badge.innerText()).toMatch(/^WebAssembly/);
+  await own.takeStep();
+  expect(await violations.jsonValue()).toEqual([]);
+  const headers = (await own.page.request.get(new URL("/", link).href)).headers();
+  expect(headers["content-security-policy"]).toContain("script-src 'self' 'wasm-unsafe-eval'");
+  await own.page.close();
 });
 
 describe("a run in Node", () => {

@@ -37,7 +37,11 @@ await runScript({
     json: { type: "boolean", description: "Print the results as JSON" },
     record: { type: "boolean", description: `Keep the results in ${RECORD}` },
   },
-  examples: ["npm run attack -- page --seed 7", "npm run attack -- report"],
+  examples: [
+    "npm run attack -- kill --tries 20",
+    "npm run attack -- files --seed 7 --json",
+    "npm run attack -- report",
+  ],
   async run(args) {
     const wanted = oneOf("attack", args.text("attack"), [...ATTACKS, "report"] as const);
     if (wanted === "report") {

@@ -41,6 +41,13 @@ describe("help", () => {
     }
   });
 
+  test("attack/cli", { timeout: 60_000 }, async () => {
+    const { code, out, err } = await start(["--help"], "src/attack/cli.ts").done;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    for (const flag of ["--tries", "--seed", "--json"]) expect(out).toContain(flag);
+    expectFits(out);
+  });
+
   test.each(["runner/scripts/pretrain", "runner/scripts/experiment", "bench/cli", "bench/memory", "bench/largeLoad"])(
     "%s",
     { timeout: 60_000 },

@@ -55,6 +55,18 @@ describe("replicas", () => {
 });
 
 describe("faults", () => {
+  test("a flood of commands is refused in words: the first wait for the step, and all else goes on", async () => {
+    const page = rig();
+    await send(page, OPEN);
+    for (let i = 0; i < 200; i++) page.client.send({ type: "evaluate", problems: 1 });
+    page.client.send({ type: "pause" });
+    await page.host.idle();
+    const refused = only(page.events, "error").filter(({ message }) => /"evaluate" was refused: 64 /.test(message));
+    expect(refused).toHaveLength(200 - 64);
+    expect(only(page.events, "evaluated")).toHaveLength(64);
+    expect(only(await send(page, { type: "step" }), "stepped")).toHaveLength(1);
+  });
+
   test("closing the tab loses nothing that was stepped: a new host continues bit for bit", async () => {
     const store = new MemoryStore();
     const page = rig({}, store);

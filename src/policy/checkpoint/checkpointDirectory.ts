@@ -3,6 +3,9 @@ import { type FileHandle, mkdir, open, readdir, readFile, stat, writeFile } from
 import { join } from "node:path";
 import { CheckpointError, type CheckpointFiles } from "./checkpointFiles";
 
+/** Bytes of a file that is read as a whole: configurations, tokenizers, adapters. */
+const MAX_WHOLE = 2 ** 30;
+
 const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Open a folder on disk. @throws CheckpointError when it cannot be listed. */
@@ -28,7 +31,13 @@ export async function openDirectory(directory: string): Promise<CheckpointFiles>
   };
   return {
     list: () => [...names],
-    read: (path) => reading(path, async (file) => new Uint8Array(await readFile(file))),
+    read: (path) =>
+      reading(path, async (file) => {
+        const { size } = await stat(file);
+        if (size > MAX_WHOLE)
+          throw new CheckpointError(`${file}: ${size} bytes, expected at most ${MAX_WHOLE} for a file of this name.`);
+        return new Uint8Array(await readFile(file));
+      }),
     size: (path) => reading(path, async (file) => (await stat(file)).size),
     readRange: (path, from, to) =>
       reading(path, async (file) => {

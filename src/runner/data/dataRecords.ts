@@ -119,10 +119,19 @@ async function openLines(path: string): Promise<Opened> {
   };
 }
 
+/** Bytes of one page of a column; a page with more is refused before it is decompressed. */
+const MAX_PAGE = 512 * 2 ** 20;
+
+/** A page's length, as its head states it: a bomb that unpacks to more is cut off there. @throws Error */
+function pageLength(stated: number): { readonly maxOutputLength: number } {
+  if (stated > MAX_PAGE) throw new Error(`a page of ${stated} bytes; expected at most ${MAX_PAGE}`);
+  return { maxOutputLength: Math.max(1, stated) };
+}
+
 /** In addition to snappy, which hyparquet includes. */
 const compressors: Compressors = {
-  GZIP: (bytes) => new Uint8Array(gunzipSync(bytes)),
-  BROTLI: (bytes) => new Uint8Array(brotliDecompressSync(bytes)),
+  GZIP: (bytes, length) => new Uint8Array(gunzipSync(bytes, pageLength(length))),
+  BROTLI: (bytes, length) => new Uint8Array(brotliDecompressSync(bytes, pageLength(length))),
 };
 
 async function openTable(path: string): Promise<Opened> {
