@@ -74,13 +74,17 @@ export async function modelFolder(
 }
 
 /** The adapter alone: adapter_config.json and adapter_model.safetensors. */
-export async function adapterFolder(parameters: ParameterSet, adapter: LoraAdapter): Promise<Map<string, Uint8Array>> {
+export async function adapterFolder(
+  parameters: ParameterSet,
+  config: PolicyConfig,
+  adapter: LoraAdapter,
+): Promise<Map<string, Uint8Array>> {
   // One by one: the base, which may be large, stays on the device.
   const tensors: TensorToWrite[] = [];
   for (const name of adapter.names())
     tensors.push({ name, shape: parameters.shapeOf(name), values: await parameters.read(name) });
   return new Map([
-    ["adapter_config.json", new TextEncoder().encode(adapterConfigJson(adapter.options))],
+    ["adapter_config.json", new TextEncoder().encode(adapterConfigJson(adapter.options, config))],
     ["adapter_model.safetensors", writeSafetensors(tensors)],
   ]);
 }

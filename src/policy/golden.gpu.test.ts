@@ -5,10 +5,10 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Backend } from "../tensor/backend";
+import { AdapterFile } from "./adapter/adapterFile";
 import { Checkpoint } from "./checkpoint/checkpoint";
 import { openDirectory } from "./checkpoint/checkpointDirectory";
 import { Safetensors } from "./checkpoint/safetensors";
-import { loadAdapter, readAdapterConfig } from "./layers/lora";
 import { loadWeights } from "./loadWeights";
 import { type ModelOptions, VisionLanguageModel } from "./model";
 import { BACKENDS } from "./testing/testBackends";
@@ -50,9 +50,10 @@ describe.each(BACKENDS)("on the $name backend", ({ open: openBackend }) => {
   );
 
   it.each(["tiny_tied", "tiny_untied"])("%s: the adapter's logits, loss and gradients", async (name) => {
-    const folder = await openDirectory(golden(`${name}/lora`));
-    const model = await loaded(backend, name, { trainable: "none", lora: await readAdapterConfig(folder) });
-    await loadAdapter(model.parameters, folder);
+    const { config } = await Checkpoint.open(await openDirectory(golden(name)));
+    const adapter = await AdapterFile.open(await openDirectory(golden(`${name}/lora`)), config);
+    const model = await loaded(backend, name, { trainable: "none", lora: adapter.loraOptions() });
+    adapter.loadInto(model.parameters);
     const reports = await verifyModel(
       model,
       await open(`${name}/reference.safetensors`),

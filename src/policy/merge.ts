@@ -6,14 +6,14 @@
  * Departs from PEFT by rounding once: product and sum are computed in double precision and then stored in the file's
  * format, whereas PEFT rounds the product to that format before adding.
  */
+import { AdapterFile } from "./adapter/adapterFile";
+import { addUpdate, type Update } from "./adapter/update";
 import { Checkpoint, PIECE_BYTES, type Shard } from "./checkpoint/checkpoint";
 import { CheckpointError, type CheckpointFiles } from "./checkpoint/checkpointFiles";
 import { canonicalName } from "./checkpoint/checkpointNames";
-import { elementBytes, Safetensors, type SafetensorsDtype, type TensorEntry } from "./checkpoint/safetensors";
-import { readFloat32, toBfloat16, toFloat16, toFloat32 } from "./checkpoint/safetensorsValues";
-import { adapterTensorName, readAdapterConfig } from "./layers/lora";
-
-const ADAPTER_FILE = "adapter_model.safetensors";
+import { FiniteCheck } from "./checkpoint/finite";
+import { elementBytes, type SafetensorsDtype, type TensorEntry } from "./checkpoint/safetensors";
+import { toBfloat16, toFloat16, toFloat32 } from "./checkpoint/safetensorsValues";
 
 /** A file of the merged folder, made piece by piece as it is written. */
 export interface MergedFile {
@@ -22,27 +22,25 @@ export interface MergedFile {
   pieces(): AsyncGenerator<Uint8Array>;
 }
 
-/** What is added to one matrix [out, in]: B [out, r] times A [r, in], scaled. */
-interface Update {
-  readonly a: Float32Array;
-  readonly b: Float32Array;
-  readonly rank: number;
-  readonly scale: number;
+export interface MergeOptions {
+  /** Maximum bytes of weights read at a time (one row, if that is more). */
+  readonly pieceBytes?: number;
+  /** Merge NaN and infinity instead of refusing the tensor that holds them. Default false. */
+  readonly allowNonFinite?: boolean;
 }
 
 /**
  * The files of the merged folder: weights first, config.json last, so that a folder whose writing was interrupted is
- * not mistaken for a checkpoint. Everything is checked before the first piece is made.
- * @param pieceBytes maximum bytes of weights read at a time (one row, if that is more)
+ * not mistaken for a checkpoint. Everything but the base's values is checked before the first piece is made.
  * @throws CheckpointError or SafetensorsError naming the tensor of base or adapter that does not fit
  */
 export async function mergedFolder(
   base: CheckpointFiles,
   adapter: CheckpointFiles,
-  pieceBytes = PIECE_BYTES,
+  { pieceBytes = PIECE_BYTES, allowNonFinite = false }: MergeOptions = {},
 ): Promise<MergedFile[]> {
   const checkpoint = await Checkpoint.open(base);
-  const updates = await readUpdates(checkpoint, adapter);
+  const updates = await readUpdates(checkpoint, adapter, allowNonFinite);
   const shardNames = new Set(checkpoint.shards.map((shard) => shard.file));
   const others = base
     .list()
@@ -58,44 +56,26 @@ export async function mergedFolder(
       }),
     ),
   );
-  return [...checkpoint.shards.map((shard) => mergedShard(base, shard, updates, pieceBytes)), ...carried];
+  return [
+    ...checkpoint.shards.map((shard) => mergedShard(base, shard, updates, pieceBytes, allowNonFinite)),
+    ...carried,
+  ];
 }
 
 /** The adapter's updates by the canonical name of the matrix they belong to. */
-async function readUpdates(checkpoint: Checkpoint, adapter: CheckpointFiles): Promise<Map<string, Update>> {
-  const { rank, alpha, rankStabilised } = await readAdapterConfig(adapter);
-  const scale = alpha / (rankStabilised ? Math.sqrt(rank) : rank);
-  const file = Safetensors.open(await adapter.read(ADAPTER_FILE), ADAPTER_FILE);
-  const pairs = new Map<string, { A?: string; B?: string }>();
-  for (const stored of file.names()) {
-    const match = /^base_model\.model\.model\.language_model\.(layers\..+)\.lora_(A|B)\.weight$/.exec(
-      adapterTensorName(stored),
-    );
-    const matrix = `model.${match?.[1]}.weight`;
-    if (match === null || !checkpoint.has(matrix))
-      throw new CheckpointError(`${ADAPTER_FILE}: ${stored} belongs to no projection of the base.`);
-    pairs.set(matrix, { ...pairs.get(matrix), [match[2] === "A" ? "A" : "B"]: stored });
-  }
-  if (pairs.size === 0) throw new CheckpointError(`${ADAPTER_FILE}: holds no tensor; there is nothing to merge.`);
-  const updates = new Map<string, Update>();
-  for (const [matrix, { A, B }] of pairs) {
-    if (A === undefined || B === undefined)
-      throw new CheckpointError(`${ADAPTER_FILE}: ${A ?? B} has no counterpart; ${matrix} needs lora_A and lora_B.`);
-    const entry = checkpoint.entry(matrix);
-    const [out = 0, columns = 0] = entry.shape;
-    refuseShape(file.entry(A), [rank, columns]);
-    refuseShape(file.entry(B), [out, rank]);
-    refuseFormat(entry);
-    updates.set(matrix, { a: readFloat32(file, A), b: readFloat32(file, B), rank, scale });
-  }
-  return updates;
-}
-
-function refuseShape({ name, shape }: TensorEntry, expected: readonly number[]): void {
-  if (shape.join() !== expected.join())
-    throw new CheckpointError(
-      `${ADAPTER_FILE}: ${name} is [${shape.join(", ")}], expected [${expected.join(", ")}] for this base and rank.`,
-    );
+async function readUpdates(
+  checkpoint: Checkpoint,
+  adapter: CheckpointFiles,
+  allowNonFinite: boolean,
+): Promise<Map<string, Update>> {
+  const file = await AdapterFile.open(adapter, checkpoint.config);
+  if (!allowNonFinite) file.checkFinite();
+  return new Map(
+    file.matrices.map((adapted) => {
+      refuseFormat(checkpoint.entry(adapted.matrix));
+      return [adapted.matrix, file.update(adapted)];
+    }),
+  );
 }
 
 function refuseFormat({ name, dtype }: TensorEntry): void {
@@ -110,6 +90,7 @@ function mergedShard(
   { file, header }: Shard,
   updates: ReadonlyMap<string, Update>,
   pieceBytes: number,
+  allowNonFinite: boolean,
 ): MergedFile {
   return {
     path: file,
@@ -119,35 +100,26 @@ function mergedShard(
       const inOrder = [...header.tensors.values()].sort((x, y) => x.begin - y.begin);
       for (const entry of inOrder) {
         const update = updates.get(canonicalName(entry.name));
-        const rowBytes = update === undefined ? 1 : (entry.shape[1] ?? 1) * elementBytes(entry.dtype);
+        const where = `${file}: tensor ${entry.name}`;
+        const check = new FiniteCheck(where, entry.shape);
+        const size = elementBytes(entry.dtype);
+        const rowBytes = update === undefined ? size : (entry.shape[1] ?? 1) * size;
         const step = Math.max(1, Math.floor(pieceBytes / rowBytes)) * rowBytes;
         for (let from = entry.begin; from < entry.end; from += step) {
           const bytes = await base.readRange(file, from, Math.min(entry.end, from + step));
+          if (!allowNonFinite) check.see(toFloat32(bytes, entry.dtype, where), (from - entry.begin) / size);
           yield update === undefined ? bytes : updated(bytes, entry, (from - entry.begin) / rowBytes, update);
         }
+        check.end();
       }
     },
   };
 }
 
 /** Rows from `firstRow` on with the update added, in the tensor's own format. */
-function updated(
-  bytes: Uint8Array,
-  { name, dtype, shape }: TensorEntry,
-  firstRow: number,
-  { a, b, rank, scale }: Update,
-): Uint8Array {
-  const columns = shape[1] ?? 1;
+function updated(bytes: Uint8Array, { name, dtype, shape }: TensorEntry, firstRow: number, update: Update): Uint8Array {
   const rows = Float32Array.from(toFloat32(bytes, dtype, `tensor ${name}`));
-  const delta = new Float64Array(columns);
-  for (let row = 0; row * columns < rows.length; row++) {
-    delta.fill(0);
-    for (let r = 0; r < rank; r++) {
-      const factor = scale * (b[(firstRow + row) * rank + r] ?? 0);
-      for (let column = 0; column < columns; column++) delta[column]! += factor * a[r * columns + column]!;
-    }
-    for (let column = 0; column < columns; column++) rows[row * columns + column]! += delta[column]!;
-  }
+  addUpdate(rows, shape[1] ?? 1, firstRow, update);
   return stored(rows, dtype, name);
 }
 

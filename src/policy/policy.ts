@@ -7,6 +7,7 @@ import type { Backend } from "../tensor/backend";
 import type { TokenLogprobs } from "../tensor/ops/rows";
 import type { ParameterSet } from "../tensor/parameters";
 import type { Tape } from "../tensor/tape";
+import { AdapterFile } from "./adapter/adapterFile";
 import { Checkpoint } from "./checkpoint/checkpoint";
 import type { CheckpointFiles } from "./checkpoint/checkpointFiles";
 import type { PolicyConfig } from "./checkpoint/config";
@@ -15,7 +16,7 @@ import { initialise } from "./create";
 import { adapterFolder, carriedFiles, modelFolder } from "./folder";
 import type { GenerateOptions, Rollout } from "./generation/generate";
 import { stopCheck } from "./generation/stopStrings";
-import { type LoraOptions, loadAdapter, readAdapterConfig } from "./layers/lora";
+import type { LoraOptions } from "./layers/lora";
 import type { BatchCapacity, EncodedPrompt, FeatureBank, PackedBatch, PackedItem } from "./layers/packing";
 import { loadWeights, type OnLoaded } from "./loadWeights";
 import { type LogprobOptions, type ModelOptions, VisionLanguageModel } from "./model";
@@ -34,8 +35,15 @@ export interface LoadOptions extends Partial<ModelOptions> {
   readonly lora?: LoraOptions | null;
   /** A trained adapter in PEFT's layout; training continues it. */
   readonly adapter?: CheckpointFiles | null;
+  /**
+   * The adapter is not trained further. What it has outside the decoder's layers is then added to the weights as they
+   * are loaded; otherwise such an adapter is refused. Default false.
+   */
+  readonly adapterAsIs?: boolean;
+  /** Load NaN and infinity as they are (finite.ts). Default false. */
+  readonly allowNonFinite?: boolean;
   readonly seed?: number;
-  /** Maximum number of pixels; larger images are scaled down. null: as preprocessor_config.json says. */
+  /** Maximum number of pixels; larger images are scaled down. null: as the folder says. */
   readonly maxPixels?: number | null;
   readonly onLoaded?: OnLoaded;
 }
@@ -58,8 +66,10 @@ export class Policy {
    */
   static async load(backend: Backend, files: CheckpointFiles, options: LoadOptions = {}): Promise<Policy> {
     const checkpoint = await Checkpoint.open(files);
-    const adapter = options.adapter ?? null;
-    const lora = adapter === null ? (options.lora ?? null) : await readAdapterConfig(adapter);
+    const adapter = options.adapter == null ? null : await AdapterFile.open(options.adapter, checkpoint.config);
+    const lora = adapter === null ? (options.lora ?? null) : adapter.loraOptions();
+    if (options.adapterAsIs !== true) adapter?.refuseUntrainable();
+    if (options.allowNonFinite !== true) adapter?.checkFinite();
     // What is small and may fail comes before what is large.
     const encoder = await PromptEncoder.open(files, checkpoint.config, options.maxPixels);
     const other = await carriedFiles(files);
@@ -71,8 +81,12 @@ export class Policy {
     });
     try {
       if (model.lora !== null) initialise(model.parameters, options.seed ?? 0, { only: new Set(model.lora.names()) });
-      await loadWeights(model.parameters, checkpoint, options.onLoaded);
-      if (adapter !== null) await loadAdapter(model.parameters, adapter);
+      await loadWeights(model.parameters, checkpoint, {
+        onLoaded: options.onLoaded,
+        allowNonFinite: options.allowNonFinite,
+        updates: new Map(adapter?.elsewhere().map((adapted) => [adapted.matrix, adapter.update(adapted)])),
+      });
+      adapter?.loadInto(model.parameters);
     } catch (error) {
       model.dispose();
       throw error;
@@ -200,7 +214,7 @@ export class Policy {
   /** The adapter as a PEFT folder. @throws Error when the policy has none. */
   async adapterFiles(): Promise<Map<string, Uint8Array>> {
     if (this.model.lora === null) throw new Error("This policy has no LoRA adapter.");
-    return adapterFolder(this.parameters, this.model.lora);
+    return adapterFolder(this.parameters, this.config, this.model.lora);
   }
 
   dispose(): void {

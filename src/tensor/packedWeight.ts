@@ -10,6 +10,11 @@ export type WeightFormat = Weight["format"];
 export const WEIGHT_FORMATS = ["f32", "f16", "int4"] as const satisfies readonly WeightFormat[];
 export type PackedFormat = Exclude<WeightFormat, "f32">;
 
+/** The largest magnitude that a format holds: f16's, and seven steps of an f16 scale. */
+export function largestValue(format: WeightFormat): number {
+  return { f32: Infinity, f16: 65504, int4: 7 * 65504 }[format];
+}
+
 /** Rows must hold a multiple of this many values. */
 const ROW_UNIT: Readonly<Record<PackedFormat, number>> = { f16: 2, int4: 32 };
 

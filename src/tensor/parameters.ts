@@ -11,7 +11,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend, Recorder } from "./backend";
 import { type AdamWResult, FlatBuffers, type ParameterState } from "./flatBuffers";
 import type { AdamWOptions } from "./kernels";
-import { disposeWeight, unpackWeight, writeRows } from "./packedWeight";
+import { disposeWeight, largestValue, unpackWeight, writeRows } from "./packedWeight";
 import { type Bound, boundGroup, type Slice } from "./parameterBinding";
 import {
   flatLayout,
@@ -96,6 +96,11 @@ export class ParameterSet {
 
   hasGroup(key: string): boolean {
     return this.bound.has(key);
+  }
+
+  /** The largest magnitude that a named tensor's storage holds. */
+  largestValue(name: string): number {
+    return largestValue(this.slice(name).bound.weight?.format ?? "f32");
   }
 
   /** Set one named tensor from host values. @throws Error when the number of values differs from its shape. */

@@ -73,7 +73,10 @@ export class Reference {
 
 /** A frozen copy of the policy with other trainable weights, laid out as `ParameterState`. */
 export async function copyWith(policy: Policy, theta: Float32Array): Promise<Policy> {
-  const copy = await Policy.load(policy.backend, new InMemoryFiles(await policy.toFiles()), { trainable: "none" });
+  const copy = await Policy.load(policy.backend, new InMemoryFiles(await policy.toFiles()), {
+    trainable: "none",
+    allowNonFinite: true, // a copy of what is open
+  });
   let start = 0;
   for (const name of policy.parameters.names().filter((each) => policy.parameters.isTrainable(each))) {
     const size = policy.parameters.shapeOf(name).reduce((product, n) => product * n, 1);

@@ -162,6 +162,12 @@ export class Checkpoint {
     return this.at(name).entry;
   }
 
+  /** File and tensor as they are named on disk, for messages. */
+  where(name: string): string {
+    const { file, entry } = this.at(name);
+    return `${file}: tensor ${entry.name}`;
+  }
+
   /** Bytes on disk of all the model's tensors. */
   bytes(): number {
     return this.names().reduce((sum, name) => sum + this.entry(name).end - this.entry(name).begin, 0);
@@ -180,18 +186,14 @@ export class Checkpoint {
     for (let firstRow = 0; firstRow < rows; firstRow += step) {
       const end = Math.min(rows, firstRow + step);
       const bytes = await this.bytesOf(file, entry, entry.begin + firstRow * rowBytes, entry.begin + end * rowBytes);
-      yield { firstRow, values: toFloat32(bytes, entry.dtype, `${file}: tensor ${entry.name}`) };
+      yield { firstRow, values: toFloat32(bytes, entry.dtype, this.where(name)) };
     }
   }
 
   /** A whole tensor as float32, by either layout's name. F32 tensors may be views of the file: do not write to them. */
   async read(name: string): Promise<Float32Array> {
     const { file, entry } = this.at(name);
-    return toFloat32(
-      await this.bytesOf(file, entry, entry.begin, entry.end),
-      entry.dtype,
-      `${file}: tensor ${entry.name}`,
-    );
+    return toFloat32(await this.bytesOf(file, entry, entry.begin, entry.end), entry.dtype, this.where(name));
   }
 
   private async bytesOf(file: string, entry: TensorEntry, from: number, to: number): Promise<Uint8Array> {

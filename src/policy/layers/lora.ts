@@ -3,63 +3,50 @@
  * A [r, in] and B [out, r], scale α/r (rank-stabilised: α/√r), and `adapter_config.json`. Adapters sit on the
  * decoder's projections; fused matrices get one block of output columns for each projection.
  */
-import { z } from "zod";
 import type { Columns } from "../../tensor/kernels";
 import type { LoraBlock } from "../../tensor/ops/linear";
 import type { ParameterGroup, ParameterSet } from "../../tensor/parameters";
-import type { CheckpointFiles } from "../checkpoint/checkpointFiles";
 import type { PolicyConfig, TextConfig } from "../checkpoint/config";
-import { Safetensors } from "../checkpoint/safetensors";
-import { readFloat32 } from "../checkpoint/safetensorsValues";
 
 export const LORA_TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"] as const;
 export type LoraTarget = (typeof LORA_TARGETS)[number];
 
+/** An adapted projection of one layer. */
+export interface LoraModule {
+  readonly layer: number;
+  readonly target: LoraTarget;
+  readonly rank: number;
+  readonly alpha: number;
+}
+
 export interface LoraOptions {
+  /** Of every module; with `modules`, the largest. */
   readonly rank: number;
   readonly alpha: number;
   readonly rankStabilised: boolean;
   readonly targets: readonly LoraTarget[];
   readonly baseModel: string | null;
+  /** The adapted modules where they are not all targets in all layers, or differ in rank or α. */
+  readonly modules?: readonly LoraModule[];
 }
 
-/** What we read of PEFT's adapter_config.json; other keys are allowed, features we do not compute are refused. */
-const adapterConfigSchema = z.object({
-  peft_type: z.literal("LORA"),
-  r: z.number().int().positive(),
-  lora_alpha: z.number().positive(),
-  use_rslora: z.boolean().default(false),
-  use_dora: z.literal(false).default(false),
-  bias: z.literal("none").default("none"),
-  target_modules: z.array(z.enum(LORA_TARGETS)).nonempty(),
-  rank_pattern: z.record(z.string(), z.never()).default({}),
-  alpha_pattern: z.record(z.string(), z.never()).default({}),
-  base_model_name_or_path: z.string().nullable().default(null),
-});
-
-/** @throws Error naming the key of adapter_config.json that is missing or not supported. */
-export function parseAdapterConfig(text: string): LoraOptions {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new Error("adapter_config.json is not JSON.", { cause });
-  }
-  const result = adapterConfigSchema.safeParse(json);
-  if (!result.success) throw new Error(`adapter_config.json: ${z.prettifyError(result.error)}`);
-  const c = result.data;
-  return {
-    rank: c.r,
-    alpha: c.lora_alpha,
-    rankStabilised: c.use_rslora,
-    targets: c.target_modules,
-    baseModel: c.base_model_name_or_path,
-  };
-}
-
-/** The file PEFT writes and reads. */
-export function adapterConfigJson(options: LoraOptions): string {
-  const config = {
+/**
+ * The file PEFT writes and reads. An adapter on some layers, or of several ranks, names each module by its path.
+ * @param config of the base
+ */
+export function adapterConfigJson(options: LoraOptions, config: PolicyConfig): string {
+  const paths = placedModules(config, options).map(({ layer, projection, rank, alpha }) => ({
+    path: `model.language_model.layers.${layer}.${projection.module}`,
+    rank,
+    alpha,
+  }));
+  const listed = options.modules !== undefined;
+  const differing = (key: "rank" | "alpha"): Record<string, number> =>
+    Object.fromEntries(
+      paths.filter((module) => module[key] !== options[key]).map((module) => [module.path, module[key]]),
+    );
+  const json = {
+    ...(listed ? { alpha_pattern: differing("alpha") } : {}),
     base_model_name_or_path: options.baseModel,
     bias: "none",
     exclude_modules: ".*visual.*",
@@ -71,37 +58,15 @@ export function adapterConfigJson(options: LoraOptions): string {
     modules_to_save: null,
     peft_type: "LORA",
     r: options.rank,
-    target_modules: options.targets,
+    ...(listed ? { rank_pattern: differing("rank") } : {}),
+    target_modules: listed
+      ? paths.map(({ path }) => path)
+      : LORA_TARGETS.filter((target) => options.targets.includes(target)),
     task_type: "CAUSAL_LM",
     use_dora: false,
     use_rslora: options.rankStabilised,
   };
-  return `${JSON.stringify(config, null, 2)}\n`;
-}
-
-/** The options of an adapter folder. */
-export async function readAdapterConfig(files: CheckpointFiles): Promise<LoraOptions> {
-  return parseAdapterConfig(new TextDecoder().decode(await files.read("adapter_config.json")));
-}
-
-/**
- * Write an adapter folder's tensors into parameters made with its options.
- * @throws Error naming a tensor that is missing or not of the model
- */
-export async function loadAdapter(parameters: ParameterSet, files: CheckpointFiles): Promise<void> {
-  const file = Safetensors.open(await files.read("adapter_model.safetensors"), "adapter_model.safetensors");
-  const missing = new Set(parameters.names().filter((name) => name.includes(".lora_")));
-  for (const stored of file.names()) {
-    const name = adapterTensorName(stored);
-    if (!parameters.has(name))
-      throw new Error(
-        `adapter_model.safetensors: ${stored} belongs to no projection of this policy that adapter_config.json names.`,
-      );
-    parameters.write(name, readFloat32(file, stored));
-    missing.delete(name);
-  }
-  if (missing.size > 0)
-    throw new Error(`adapter_model.safetensors lacks ${missing.size} tensors, e.g. ${[...missing][0]}.`);
+  return `${JSON.stringify(json, null, 2)}\n`;
 }
 
 interface Projection {
@@ -158,64 +123,83 @@ function projections(text: TextConfig): Projection[] {
 const tensorName = (layer: number, module: string, which: "A" | "B"): string =>
   `base_model.model.model.language_model.layers.${layer}.${module}.lora_${which}.weight`;
 
-/** Our name of an adapter tensor, from any of the prefixes that PEFT has written for this family. */
-export function adapterTensorName(name: string): string {
-  return name.replace(
-    /^base_model\.model\.(model\.)?(language_model\.)?(model\.)?layers\./,
-    "base_model.model.model.language_model.layers.",
-  );
+/** The modules of an adapter: those listed, else the targets in every layer. */
+function modulesOf({ modules, targets, rank, alpha }: LoraOptions, layers: number): readonly LoraModule[] {
+  if (modules !== undefined) return modules;
+  return Array.from({ length: layers }, (_, layer) =>
+    LORA_TARGETS.filter((target) => targets.includes(target)).map((target) => ({ layer, target, rank, alpha })),
+  ).flat();
+}
+
+interface PlacedModule extends LoraModule {
+  readonly projection: Projection;
+  /** Names of A and B. */
+  readonly a: string;
+  readonly b: string;
+}
+
+function placedModules({ text }: PolicyConfig, options: LoraOptions): PlacedModule[] {
+  const known = projections(text);
+  return modulesOf(options, text.layers).map((module) => {
+    const projection = known.find(({ target }) => target === module.target);
+    if (projection === undefined) throw new Error(`The decoder has no projection ${module.target}.`);
+    const name = (which: "A" | "B"): string => tensorName(module.layer, projection.module, which);
+    return { ...module, projection, a: name("A"), b: name("B") };
+  });
+}
+
+/** Names of the pair on a projection of a layer. */
+export function pairNames(config: PolicyConfig, layer: number, target: LoraTarget): { readonly a: string; b: string } {
+  const module = projections(config.text).find((projection) => projection.target === target)?.module ?? target;
+  return { a: tensorName(layer, module, "A"), b: tensorName(layer, module, "B") };
 }
 
 export class LoraAdapter {
-  private readonly placed: readonly Projection[];
+  private readonly placed: readonly PlacedModule[];
 
   constructor(
-    private readonly config: PolicyConfig,
+    config: PolicyConfig,
     readonly options: LoraOptions,
     private readonly parameters: ParameterSet,
   ) {
-    this.placed = projections(config.text).filter((p) => options.targets.includes(p.target));
+    this.placed = placedModules(config, options);
   }
 
   /** The trainable groups of an adapter, named as PEFT names them. */
   static groups(config: PolicyConfig, options: LoraOptions): ParameterGroup[] {
-    const placed = projections(config.text).filter((p) => options.targets.includes(p.target));
     const group = (name: string, shape: readonly number[]): ParameterGroup => ({
       key: name,
       parts: [{ name, shape }],
       trainable: true,
     });
-    return Array.from({ length: config.text.layers }, (_, layer) =>
-      placed.flatMap((p) => [
-        group(tensorName(layer, p.module, "A"), [options.rank, p.in]),
-        group(tensorName(layer, p.module, "B"), [p.columns.count, options.rank]),
-      ]),
-    ).flat();
+    return placedModules(config, options).flatMap(({ projection, a, b, rank }) => [
+      group(a, [rank, projection.in]),
+      group(b, [projection.columns.count, rank]),
+    ]);
   }
 
   /** Names of this adapter's tensors. */
   names(): string[] {
-    return LoraAdapter.groups(this.config, this.options).map((group) => group.key);
-  }
-
-  get scale(): number {
-    const { alpha, rank, rankStabilised } = this.options;
-    return alpha / (rankStabilised ? Math.sqrt(rank) : rank);
+    return this.placed.flatMap(({ a, b }) => [a, b]);
   }
 
   /** Blocks to add on the base matrix `fused` (e.g. "self_attn.qkv.weight") of a layer. */
   blocks(layer: number, fused: string): LoraBlock[] {
     return this.placed
-      .filter((p) => p.fused === fused)
-      .map((p) => {
-        const b = this.parameters.matrix(tensorName(layer, p.module, "B"));
+      .filter((module) => module.layer === layer && module.projection.fused === fused)
+      .map((module) => {
+        const b = this.parameters.matrix(module.b);
         if (b.weight.format !== "f32") throw new Error("LoRA matrices are float32.");
         return {
-          columns: p.columns,
-          a: this.parameters.matrix(tensorName(layer, p.module, "A")),
+          columns: module.projection.columns,
+          a: this.parameters.matrix(module.a),
           b: { value: b.weight.values, grad: b.grad },
-          scale: this.scale,
+          scale: scaleOf(this.options, module),
         };
       });
   }
+}
+
+function scaleOf({ rankStabilised }: LoraOptions, { rank, alpha }: LoraModule): number {
+  return alpha / (rankStabilised ? Math.sqrt(rank) : rank);
 }

@@ -61,6 +61,10 @@ export const adapterFlag = {
   valueHint: "dir",
   description: "LoRA adapter trained on the policy (PEFT layout)",
 } as const;
+export const allowNonFiniteFlag = {
+  type: "boolean",
+  description: "Load weights that are NaN or infinite instead of refusing the file",
+} as const;
 export const imagesFlag = {
   type: "string",
   valueHint: "dir",
@@ -87,7 +91,12 @@ export const dataFlags = {
   },
 } as const;
 /** A policy and the problems it answers: `eval` and `sample`. */
-export const answeringFlags = { policy: policyFlag, adapter: adapterFlag, ...dataFlags } as const;
+export const answeringFlags = {
+  policy: policyFlag,
+  adapter: adapterFlag,
+  allowNonFinite: allowNonFiniteFlag,
+  ...dataFlags,
+} as const;
 /** How the answers are drawn, and on what: `eval` and `sample`. */
 export const samplingFlags = {
   greedy: { type: "boolean", description: "Take the most likely token instead of sampling" },

@@ -15,7 +15,7 @@ export interface OpenedPolicy {
 }
 
 /**
- * Honours the flags packing, adapter and maxPixels of commands that have them.
+ * Honours the flags packing, adapter, maxPixels and allowNonFinite of commands that have them.
  * @param trainable "none" allocates no gradients or moments
  */
 export async function openPolicy(
@@ -30,6 +30,8 @@ export async function openPolicy(
     trainable,
     frozenFormat,
     adapter: adapter === null ? null : await openDirectory(adapter),
+    adapterAsIs: true,
+    allowNonFinite: args.boolean("allowNonFinite"),
     maxPixels,
   });
 }

@@ -1,9 +1,9 @@
 /** `merge`: add an adapter to the weights of its policy, for tools that read Hugging Face folders. */
-import { mkdir, open, readdir, rename } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { type MergedFile, mergedFolder } from "../../policy/merge";
-import type { RunnerCommand } from "../arguments/command";
+import { allowNonFiniteFlag, type RunnerCommand } from "../arguments/command";
 import { UsageError } from "../arguments/usage";
 import { asInput } from "../backend/openPolicy";
 import { progressBar } from "../run/progress";
@@ -20,6 +20,7 @@ export const mergeCommand: RunnerCommand = {
       description: "Policy folder that the adapter was trained on",
     },
     adapter: { type: "string", required: true, valueHint: "dir", description: "LoRA adapter folder (PEFT layout)" },
+    allowNonFinite: allowNonFiniteFlag,
     out: {
       type: "string",
       required: true,
@@ -32,17 +33,22 @@ export const mergeCommand: RunnerCommand = {
     const [model, adapter, out] = [args.text("model"), args.text("adapter"), args.text("out")];
     await refuseOccupied(out);
     const baseFiles = await openDirectory(model);
-    const files = await asInput(`${adapter} on ${model}`, mergedFolder(baseFiles, await openDirectory(adapter)));
+    const allowNonFinite = args.boolean("allowNonFinite");
+    const files = await asInput(
+      `${adapter} on ${model}`,
+      mergedFolder(baseFiles, await openDirectory(adapter), { allowNonFinite }),
+    );
     await mkdir(out, { recursive: true });
     const total = files.reduce((sum, file) => sum + file.bytes, 0);
     const bar = progressBar("merge");
     let done = 0;
     try {
       for (const file of files) {
-        await writePieces(join(out, file.path), file, (bytes) => {
+        const writing = writePieces(join(out, file.path), file, (bytes) => {
           done += bytes;
           bar.update(Math.round(done / MB), Math.ceil(total / MB), "MB");
         });
+        await asInput(model, writing);
       }
     } finally {
       bar.stop();
@@ -71,6 +77,9 @@ async function writePieces(path: string, file: MergedFile, onBytes: (bytes: numb
       onBytes(piece.length);
     }
     await handle.sync();
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw error;
   } finally {
     await handle.close();
   }

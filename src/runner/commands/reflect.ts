@@ -12,6 +12,7 @@ import type { TrainingProblem } from "../../training/trainingProblem";
 import { textOf } from "../../training/transcript";
 import {
   adapterFlag,
+  allowNonFiniteFlag,
   backendFlag,
   imagesFlag,
   maxPixelsFlag,
@@ -88,6 +89,7 @@ export const reflectCommand: RunnerCommand = {
     },
     policy: policyFlag,
     adapter: adapterFlag,
+    allowNonFinite: allowNonFiniteFlag,
     packing: packingFlag,
     seed: seedFlag,
     backend: backendFlag,

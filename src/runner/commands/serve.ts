@@ -7,7 +7,14 @@ import { configure } from "../../training/configure";
 import type { ProblemSource } from "../../training/problemSource";
 import { STAGES, type Stage } from "../../training/records";
 import type { Settings } from "../../training/settings";
-import { type RunnerCommand, recipeFlag, rewardFlag, seedFlag, setFlag } from "../arguments/command";
+import {
+  allowNonFiniteFlag,
+  type RunnerCommand,
+  recipeFlag,
+  rewardFlag,
+  seedFlag,
+  setFlag,
+} from "../arguments/command";
 import { type Arguments, UsageError } from "../arguments/usage";
 import { writeFolder } from "../files/atomicWrite";
 import { InputError } from "../files/inputError";
@@ -62,6 +69,7 @@ export const serveCommand: RunnerCommand = {
       valueHint: "dir",
       description: `Folder of a built page; by default ${BUILT_PAGE}, built where it is missing`,
     },
+    allowNonFinite: allowNonFiniteFlag,
     recipe: recipeFlag,
     seed: seedFlag,
     reward: rewardFlag,
@@ -200,7 +208,13 @@ async function requestOf(args: Arguments): Promise<Request> {
     overrides,
     rewardFile: args.optional("reward") ?? config.rewardFile,
     requested: {
-      plan: planOf({ ...config, recipe, policy: policy ?? config.policy, reflectionForm: settings.reflectionForm }),
+      plan: planOf({
+        ...config,
+        allowNonFinite: args.boolean("allowNonFinite") || config.allowNonFinite,
+        recipe,
+        policy: policy ?? config.policy,
+        reflectionForm: settings.reflectionForm,
+      }),
       fixed: {
         ...fixedKeys(config, given),
         ...(policy === null ? {} : { policy }),
@@ -220,7 +234,7 @@ async function resolveRun(
   const { source, digest } = await resolveSource(stored ?? plan);
   if (stored === null) return { plan: { ...plan, dataDigest: digest }, source };
   refuseOtherData(stored, digest, run);
-  return { plan: stored, source };
+  return { plan: { ...stored, allowNonFinite: stored.allowNonFinite || plan.allowNonFinite }, source };
 }
 
 /** Resolves at the first Ctrl-C or SIGTERM; the second ends the process immediately, as usual. */

@@ -9,6 +9,7 @@ import { type StepMetrics, TRAINED_STAGES, type TrainedStage } from "../../train
 import { Session } from "../../training/session";
 import { type Settings, type SettingsPatch, settingsSchema } from "../../training/settings";
 import {
+  allowNonFiniteFlag,
   backendFlag,
   policyFlag,
   type RunnerCommand,
@@ -63,6 +64,7 @@ export const trainCommand: RunnerCommand = {
       description: "Continue the run in --out from its last snapshot; --steps, --set and --config change its settings",
     },
     saveEvery: { type: "string", default: "10", valueHint: "n", description: "Steps between snapshots" },
+    allowNonFinite: allowNonFiniteFlag,
     reward: rewardFlag,
     set: setFlag,
   },
@@ -107,7 +109,13 @@ async function trainIn(out: string, { config, given, overrides }: Request, args:
   const log = (line: string): void => void process.stderr.write(`${line}\n`);
   const policyFiles = await policyDigest(foldersOf(wanted), stored?.policyDigest ?? null, log);
   if (stored !== null) refuseOtherPolicy(stored.policyDigest, policyFiles, out);
-  const plan = { ...wanted, dataDigest: digest, policyDigest: policyFiles, reward: plannedReward(reward) };
+  const plan = {
+    ...wanted,
+    allowNonFinite: wanted.allowNonFinite || config.allowNonFinite,
+    dataDigest: digest,
+    policyDigest: policyFiles,
+    reward: plannedReward(reward),
+  };
   const withOwnTerms = (settings: Settings): Settings => reward?.addTo(settings) ?? settings;
   const backend = args.given("backend") === null ? plan.backend : args.oneOf("backend", BACKEND_NAMES);
   const opened = await openPolicyOn(
@@ -186,6 +194,7 @@ async function requestOf(args: Arguments): Promise<Request> {
       recipe,
       out: args.given("out") ?? config.out,
       policy: args.given("policy") ?? config.policy,
+      allowNonFinite: args.boolean("allowNonFinite") || config.allowNonFinite,
       backend: args.given("backend") === null ? config.backend : args.oneOf("backend", BACKEND_NAMES),
       rewardFile: args.given("reward") ?? config.rewardFile,
       saveEvery: args.given("saveEvery") === null ? config.saveEvery : args.integer("saveEvery", 1),

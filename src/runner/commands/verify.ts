@@ -10,7 +10,7 @@ import { Policy } from "../../policy/policy";
 import { type TensorReport, verifyModel, verifyPacked } from "../../policy/verify/verify";
 import { BACKEND_NAMES, type Backend } from "../../tensor/backend";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
-import { backendFlag, packingFlag, type RunnerCommand } from "../arguments/command";
+import { allowNonFiniteFlag, backendFlag, packingFlag, type RunnerCommand } from "../arguments/command";
 import { openNodeBackend, reportAdapter } from "../backend/nodeBackends";
 import { asInput } from "../backend/openPolicy";
 import { InputError } from "../files/inputError";
@@ -32,6 +32,7 @@ export const verifyCommand: RunnerCommand = {
       ...packingFlag,
       description: "Storage of the weights; packed weights are compared with the same values in f32, to 1e-3",
     },
+    allowNonFinite: allowNonFiniteFlag,
     backend: backendFlag,
     json: { type: "boolean", description: "Print one JSON object instead of a table" },
   },
@@ -56,7 +57,13 @@ export const verifyCommand: RunnerCommand = {
     const open = (on: Backend, frozenFormat: typeof packing): Promise<Policy> =>
       asInput(
         adapter ?? model,
-        Policy.load(on, files, { trainable: packing === "f32" ? "all" : "none", frozenFormat, adapter: adapterFiles }),
+        Policy.load(on, files, {
+          trainable: packing === "f32" ? "all" : "none",
+          frozenFormat,
+          adapter: adapterFiles,
+          adapterAsIs: true,
+          allowNonFinite: args.boolean("allowNonFinite"),
+        }),
       );
     try {
       const policy = await open(backend, packing);

@@ -35,6 +35,7 @@ test("what fits passes, with its adapter", async () => {
     trainable: "language",
     recompute: false,
     maxPixels: null,
+    allowNonFinite: false,
   });
 });
 

@@ -5,9 +5,9 @@
  * Prompt lengths are unknown before the data is read. The recomputation decision assumes prompts of 1,024 tokens; the
  * fit check assumes 1 token, so a rejected run would not fit with any prompts.
  */
+import { AdapterFile } from "../../policy/adapter/adapterFile";
 import type { CheckpointFiles } from "../../policy/checkpoint/checkpointFiles";
 import { parseConfig } from "../../policy/checkpoint/config";
-import { readAdapterConfig } from "../../policy/layers/lora";
 import { type MemoryPlan, type PlanOptions, planMemory } from "../../policy/memoryPlan";
 import type { LoadOptions } from "../../policy/policy";
 import type { BackendName } from "../../tensor/backend";
@@ -24,7 +24,7 @@ import type { RunPlan } from "./runPlan";
 export const KEPT_ACTIVATION_BYTES = 1e9;
 const ASSUMED_PROMPT = 1024;
 
-type PlanPart = Pick<RunPlan, "policy" | "packing" | "lora" | "data" | "recompute" | "memory">;
+type PlanPart = Pick<RunPlan, "policy" | "packing" | "lora" | "data" | "recompute" | "memory" | "allowNonFinite">;
 
 /**
  * How to load the run's policy.
@@ -115,7 +115,8 @@ async function memoryPlanOf(
     policy,
     files.read("config.json").then((bytes) => parseConfig(new TextDecoder().decode(bytes))),
   );
-  const lora = options.adapter == null ? (options.lora ?? null) : await readAdapterConfig(options.adapter);
+  const adapter = options.adapter ?? null;
+  const lora = adapter === null ? (options.lora ?? null) : (await AdapterFile.open(adapter, config)).loraOptions();
   const planOptions: PlanOptions = {
     trainable: lora === null ? (options.trainable ?? "all") : "none",
     lora,

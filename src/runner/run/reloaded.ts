@@ -1,18 +1,19 @@
 /** Read back what a run wrote, as it will be opened later, and compare it with what was trained. */
+import { AdapterFile } from "../../policy/adapter/adapterFile";
 import { Checkpoint } from "../../policy/checkpoint/checkpoint";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
-import { adapterConfigJson, loadAdapter, readAdapterConfig } from "../../policy/layers/lora";
-import type { Policy } from "../../policy/policy";
+import { adapterConfigJson } from "../../policy/layers/lora";
+import type { LoraOptions, Policy } from "../../policy/policy";
 
 /**
  * Load an adapter folder into the policy that wrote it. The policy has its trained values again afterwards.
  * @throws Error when its options or a value differ
  */
 export async function reloadAdapter(policy: Policy, folder: string): Promise<void> {
-  const files = await openDirectory(folder);
-  const stored = await readAdapterConfig(files);
+  const file = await AdapterFile.open(await openDirectory(folder), policy.config);
+  const stored = file.loraOptions();
   const { lora } = policy.model;
-  if (lora === null || adapterConfigJson(stored) !== adapterConfigJson(lora.options)) {
+  if (lora === null || stored === null || !sameOptions(stored, lora.options, policy)) {
     throw new Error(
       `${folder}/adapter_config.json: contains ${JSON.stringify(stored)}; ` +
         `expected ${JSON.stringify(lora?.options ?? null)}, which was trained`,
@@ -22,7 +23,7 @@ export async function reloadAdapter(policy: Policy, folder: string): Promise<voi
   // Zeros first, so a tensor that is missing from the file cannot pass for the one in memory.
   policy.parameters.restore({ ...trained, theta: new Float32Array(trained.theta.length) });
   try {
-    await loadAdapter(policy.parameters, files);
+    file.loadInto(policy.parameters);
     const { theta } = await policy.parameters.state();
     if (!sameBits(theta, trained.theta))
       throw new Error(
@@ -32,6 +33,10 @@ export async function reloadAdapter(policy: Policy, folder: string): Promise<voi
   } finally {
     policy.parameters.restore(trained);
   }
+}
+
+function sameOptions(a: LoraOptions, b: LoraOptions, { config }: Policy): boolean {
+  return adapterConfigJson(a, config) === adapterConfigJson(b, config);
 }
 
 /** Open a policy folder and compare every tensor. @throws Error naming the first that differs */

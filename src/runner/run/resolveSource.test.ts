@@ -27,8 +27,13 @@ test("an adapter leaves the tower frozen; without one, the settings say", async 
   expect(await loadOptions(plan({}), configure(frozen, { freezeVision: false }))).toEqual({
     trainable: "all",
     maxPixels: null,
+    allowNonFinite: false,
   });
-  expect(await loadOptions(plan({}), frozen)).toEqual({ trainable: "language", maxPixels: null });
+  expect(await loadOptions(plan({}), frozen)).toEqual({
+    trainable: "language",
+    maxPixels: null,
+    allowNonFinite: false,
+  });
   expect(
     await loadOptions(
       plan({
@@ -44,6 +49,7 @@ test("an adapter leaves the tower frozen; without one, the settings say", async 
     seed: frozen.seed,
     frozenFormat: "int4",
     maxPixels: 784,
+    allowNonFinite: false,
   });
 });
 

@@ -16,7 +16,8 @@ export async function loadOptions(
     packing,
     lora: { rank, adapter, ...lora },
     data: { maxPixels },
-  }: Pick<RunPlan, "policy" | "packing" | "lora" | "data">,
+    allowNonFinite,
+  }: Pick<RunPlan, "policy" | "packing" | "lora" | "data" | "allowNonFinite">,
   settings: Settings,
 ): Promise<LoadOptions> {
   const trainsAdapter = rank > 0 || adapter !== null;
@@ -26,18 +27,24 @@ export async function loadOptions(
         `packing ${packing} rounds weights, which only an adapter leaves frozen: set lora.rank above 0 or ` +
           "packing to f32",
       );
-    return { trainable: settings.freezeVision ? "language" : "all", maxPixels };
+    return { trainable: settings.freezeVision ? "language" : "all", maxPixels, allowNonFinite };
   }
   if (!settings.freezeVision)
     throw new InputError("settings.freezeVision is false; with an adapter (lora) it must be true");
   if (adapter === null)
-    return { lora: { rank, ...lora, baseModel: policy }, seed: settings.seed, frozenFormat: packing, maxPixels };
+    return {
+      lora: { rank, ...lora, baseModel: policy },
+      seed: settings.seed,
+      frozenFormat: packing,
+      maxPixels,
+      allowNonFinite,
+    };
   if (rank > 0)
     throw new InputError(
       `lora.rank ${rank} is for a new adapter, but lora.adapter ${adapter} has its own rank: set rank to 0 or ` +
         "remove adapter",
     );
-  return { adapter: await openDirectory(adapter), frozenFormat: packing, maxPixels };
+  return { adapter: await openDirectory(adapter), frozenFormat: packing, maxPixels, allowNonFinite };
 }
 
 /** A run's problems; the digest of their texts for a data set, null for the built-in problems. */

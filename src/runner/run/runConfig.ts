@@ -63,6 +63,7 @@ export const runConfigSchema = z.object({
   packing: packingSchema,
   recompute: recomputeSchema,
   memory: memorySchema,
+  allowNonFinite: z.boolean().default(false),
   out: path.nullable().default(null),
   backend: z.enum(BACKEND_NAMES).default("wasm"),
   stages: stagesSchema.default([...TRAINED_STAGES]),

@@ -29,6 +29,7 @@ export const EXPLAINED: Explained<RunConfig> = {
   memory:
     "Memory of the device, e.g. 24GB: a run that needs more stops before anything is loaded. null: the host's free " +
     "memory on CPU backends, unknown on a GPU.",
+  allowNonFinite: "Load weights that are NaN or infinite instead of refusing the file (--allow-non-finite).",
   out: "Folder of the run: snapshot, logs, trained weights. Required here or as --out.",
   backend: "Where the policy runs: webgpu (a GPU), wasm (the CPU), reference (plain JavaScript, slow, for comparison).",
   stages: "Stages in order: sft (learn to reflect from examples), grpo (reinforce reflections that help).",

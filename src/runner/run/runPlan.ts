@@ -31,6 +31,8 @@ const planSchema = z.object({
   /** Affects memory only; the results are the same. */
   recompute: recomputeSchema,
   memory: memorySchema,
+  /** NaN and infinite weights are loaded as they are. */
+  allowNonFinite: z.boolean().default(false),
   backend: runConfigSchema.shape.backend,
   /** Null: an older run, whose recipe is not known. */
   recipe: z.enum(RECIPE_NAMES).nullable().default(null),

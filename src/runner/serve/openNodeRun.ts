@@ -42,7 +42,7 @@ export const openTestedBackend: OpenBackend = async (wanted, onProgress) => {
 };
 
 export interface NodeRunOptions {
-  readonly plan: Pick<RunPlan, "policy" | "packing" | "lora" | "recompute" | "memory" | "data">;
+  readonly plan: Pick<RunPlan, "policy" | "packing" | "lora" | "recompute" | "memory" | "data" | "allowNonFinite">;
   readonly source: ProblemSource;
   /** The method's own by default. */
   readonly scorer?: Scorer;

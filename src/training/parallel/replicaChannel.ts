@@ -150,6 +150,7 @@ export function serveReplica(
     switch (work.kind) {
       case "open":
         policy = await Policy.load(await openBackend(), new InMemoryFiles(new Map(work.source.files)), {
+          allowNonFinite: true, // a copy of what is open
           trainable: work.source.trainable,
         });
         return { kind: "done" };
