@@ -57,7 +57,8 @@ describe("the story of a group", () => {
   it("says that a trace was stretched, and which term it is", () => {
     const [text = ""] = said(group([row("kept", 0.09), row("kept", 0.095), row("kept", 0.1), row("kept", 0.1)]));
     expect(text).toBe(
-      "A near-flat group: a difference of 0.01 in reward becomes advantages from −1.279 to +0.767. Only α·f_len differs.",
+      "A near-flat group: a difference of 0.01 in reward becomes advantages from −1.279 to +0.767. Only α·f_len " +
+        "differs.",
     );
   });
   it("does not call a group near-flat that differs in a tier", () => {
@@ -67,15 +68,15 @@ describe("the story of a group", () => {
   });
   it("says which responses moved against their advantage, and why", () => {
     expect(said(group([row("kept", 0, -0.3), row("kept", 0, 0.3), row("stillWrong", 0, 0.4)])).at(-1)).toBe(
-      "Response 1 was pushed up and still fell; Response 3 was pushed down and still rose: the other groups of the step " +
-        "and AdamW's momentum change the same weights.",
+      "Response 1 was pushed up and still fell; Response 3 was pushed down and still rose: the other groups of the " +
+        "step and AdamW's momentum change the same weights.",
     );
   });
   it("of a flat group says that it teaches nothing, with the reason of what moved", () => {
     const rows = [row("stillWrong", 0, -0.2), row("stillWrong", 0, 0.1)];
     expect(said(group(rows))).toEqual([
-      "No answer is right and all rewards are equal: every advantage is 0, so this group teaches nothing. Log p changed " +
-        "anyway: the other groups of the step and AdamW's momentum change the same weights.",
+      "No answer is right and all rewards are equal: every advantage is 0, so this group teaches nothing. Log p " +
+        "changed anyway: the other groups of the step and AdamW's momentum change the same weights.",
     ]);
     expect(said(group(rows, true))[0]).toMatch(/Log p changed because training used the weights of before\.$/);
   });

@@ -98,8 +98,8 @@ function nearFlat({ normalised }: GroupNumbers, scored: readonly StoryRow[]): St
       `A near-flat group: a difference of ${formatNumber(range)} in reward becomes advantages from ` +
       `${formatNumber(low)} to ${formatChange(high)}.${only}`,
     why:
-      `The differences are divided by their own standard deviation of ${formatNumber(normalised.std)}. The group pushes ` +
-      "as hard as one in which right answers compete with wrong ones.",
+      `The differences are divided by their own standard deviation of ${formatNumber(normalised.std)}. The group ` +
+      "pushes as hard as one in which right answers compete with wrong ones.",
   };
 }
 
@@ -201,8 +201,8 @@ function against({ rows, counterfactual }: GroupNumbers): StoryNote | null {
     topic: "against",
     text: `${parts.join("; ")}: ${BY_OTHERS}`,
     why:
-      "One update follows the sum of all responses' gradients. Where a response shares its words with others that were " +
-      "pushed the other way, they decide.",
+      "One update follows the sum of all responses' gradients. Where a response shares its words with others that " +
+      "were pushed the other way, they decide.",
   };
 }
 

@@ -81,9 +81,9 @@ export interface PolicyUpdateOptions extends UpdateOptions {
 }
 
 /**
- * One training step on sampled responses: all of its updates, or none. One read-back an update; where there are several,
- * one more for the old log-probabilities, and one of the weights and moments as they were (12 bytes a trainable
- * parameter, no dispatch), to go back to.
+ * One training step on sampled responses: all of its updates, or none. One read-back an update; where there are
+ * several, one more for the old log-probabilities, and one of the weights and moments as they were (12 bytes a
+ * trainable parameter, no dispatch), to go back to.
  * @param minibatches rows of each update, in order; the weights of their rows are those of their minibatch
  * @throws StepRefused when something is not finite; the weights and moments are those before the step, to the bit
  */

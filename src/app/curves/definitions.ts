@@ -121,7 +121,7 @@ const GRPO: readonly Curve[] = [
   {
     title: "Reflection length",
     unit: "tokens",
-    what: "Mean tokens between the reflection's tags. Where it shrinks to two or three, reflections have become hollow.",
+    what: "Mean tokens between the reflection's tags. At two or three, reflections have become hollow.",
     kind: "lines",
     size: "small",
     fromZero: true,

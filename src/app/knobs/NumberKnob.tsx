@@ -31,9 +31,8 @@ export function NumberKnob({ label, value, min, max, step = 1, onChange }: Numbe
       if (typed !== value) onChange(typed);
       return;
     }
-    setRefused(
-      `${text.trim() || "Nothing"} is not ${whole ? "a whole number" : "a number"} from ${min} to ${max}: still ${value}.`,
-    );
+    const wanted = `${whole ? "a whole number" : "a number"} from ${min} to ${max}`;
+    setRefused(`${text.trim() || "Nothing"} is not ${wanted}: still ${value}.`);
     setText(String(value));
   };
   return (
