@@ -32,7 +32,7 @@ function Share({ of, test, what }: ShareProps) {
 }
 
 const WHAT_SHARES_ARE =
-  "Counted over responses sampled at this step's temperature, for training problems. Held-out ones are evaluated apart.";
+  "Counted over responses sampled at this step's temperature, for training problems. Held-out ones are apart.";
 
 export function GroupSummary({ step, group }: { readonly step: StepGroups; readonly group: GroupRecord }) {
   // Replayed responses are an earlier step's.

@@ -89,8 +89,8 @@ export function RewardKnobs() {
         explained={{
           symbol: "× I_eff",
           what:
-            "Pays what reflecting did to the answer: kept right, fixed, still wrong, spoilt. The factor multiplies the " +
-            "four tiers below; at 0 nothing says whether reflecting helped.",
+            "Pays what reflecting did to the answer: kept right, fixed, still wrong, spoilt. The factor multiplies " +
+            "the four tiers below; at 0 nothing says whether reflecting helped.",
         }}
         hue="var(--term-effectiveness)"
         value={reward.effectivenessWeight}

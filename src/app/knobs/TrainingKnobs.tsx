@@ -69,7 +69,7 @@ export function TrainingKnobs() {
         label="Temperature"
         explained={{
           symbol: "T",
-          what: "Divides the logits before sampling: 1 samples the policy as it is, less is surer, more is more varied.",
+          what: "Divides the logits before sampling: 1 samples the policy as it is, less is surer, more is varied.",
         }}
         value={settings.temperature}
         original={original.temperature}
