@@ -5,7 +5,7 @@
  */
 import type { ParameterSet } from "../tensor/parameters";
 import type { CheckpointFiles } from "./checkpoint/checkpointFiles";
-import { type PolicyConfig, parseJson } from "./checkpoint/config";
+import { type PolicyConfig, parseJson, withTie } from "./checkpoint/config";
 import { type TensorToWrite, writeSafetensors } from "./checkpoint/safetensorsWriter";
 import { adapterConfigJson, type LoraAdapter } from "./layers/lora";
 
@@ -26,12 +26,12 @@ export async function carriedFiles(files: CheckpointFiles): Promise<Map<string, 
 }
 
 /** config.json with the number format that we write. */
-function float32Config(configText: string): Record<string, unknown> {
+function float32Config(configText: string, config: PolicyConfig): Record<string, unknown> {
   const json = parseJson(configText, "config.json");
   if (typeof json !== "object" || json === null || Array.isArray(json))
     throw new Error("config.json: expected an object.");
   const kept = Object.entries(json).filter(([key]) => key !== "torch_dtype"); // the older name of dtype
-  return { ...Object.fromEntries(kept), dtype: "float32" };
+  return { ...withTie(Object.fromEntries(kept), config), dtype: "float32" };
 }
 
 /**
@@ -67,7 +67,7 @@ export async function modelFolder(
     .map(([name, values]) => ({ name, shape: parameters.shapeOf(name), values }));
   return new Map([
     ...other,
-    ["config.json", json(float32Config(configText))],
+    ["config.json", json(float32Config(configText, config))],
     ["generation_config.json", json(generationConfig(config))],
     ["model.safetensors", writeSafetensors(tensors)],
   ]);

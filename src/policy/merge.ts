@@ -6,11 +6,13 @@
  * Departs from PEFT by rounding once: product and sum are computed in double precision and then stored in the file's
  * format, whereas PEFT rounds the product to that format before adding.
  */
+import { z } from "zod";
 import { AdapterFile } from "./adapter/adapterFile";
 import { addUpdate, type Update } from "./adapter/update";
 import { Checkpoint, PIECE_BYTES, type Shard } from "./checkpoint/checkpoint";
 import { CheckpointError, type CheckpointFiles } from "./checkpoint/checkpointFiles";
 import { canonicalName } from "./checkpoint/checkpointNames";
+import { parseJson, withTie } from "./checkpoint/config";
 import { FiniteCheck } from "./checkpoint/finite";
 import { elementBytes, type SafetensorsDtype, type TensorEntry } from "./checkpoint/safetensors";
 import { toBfloat16, toFloat16, toFloat32 } from "./checkpoint/safetensorsValues";
@@ -46,7 +48,7 @@ export async function mergedFolder(
     .list()
     .filter((path) => !shardNames.has(path) && !path.endsWith(".safetensors") && path !== "config.json");
   const carried = await Promise.all(
-    [...others, "config.json"].map(
+    others.map(
       async (path): Promise<MergedFile> => ({
         path,
         bytes: await base.size(path),
@@ -56,10 +58,26 @@ export async function mergedFolder(
       }),
     ),
   );
+  const config = configBytes(checkpoint, await base.read("config.json"));
   return [
     ...checkpoint.shards.map((shard) => mergedShard(base, shard, updates, pieceBytes, allowNonFinite)),
     ...carried,
+    {
+      path: "config.json",
+      bytes: config.length,
+      async *pieces() {
+        yield config;
+      },
+    },
   ];
+}
+
+/** config.json as it was; where it ties a head that is stored apart, without the tie. */
+function configBytes({ config, configText }: Checkpoint, stored: Uint8Array): Uint8Array {
+  const json = z.record(z.string(), z.unknown()).parse(parseJson(configText, "config.json"));
+  const corrected = withTie(json, config);
+  if (JSON.stringify(corrected) === JSON.stringify(json)) return stored;
+  return new TextEncoder().encode(`${JSON.stringify(corrected, null, 2)}\n`);
 }
 
 /** The adapter's updates by the canonical name of the matrix they belong to. */

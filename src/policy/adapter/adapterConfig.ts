@@ -109,8 +109,8 @@ function refuseChangedBase(initialisation: boolean | string | null | undefined):
   if (typeof initialisation !== "string" || PLAIN_INITIALISATIONS.has(initialisation.toLowerCase())) return;
   throw new AdapterError(
     `${CONFIG_FILE}: init_lora_weights is "${initialisation}": such an adapter belongs to a base that was changed ` +
-      "when it was initialised, so on the original base it gives other numbers than in training. Convert it in Python " +
-      "when saving (model.save_pretrained(out, path_initial_model_for_weight_conversion=…)), or " +
+      "when it was initialised, so on the original base it gives other numbers than in training. Convert it in " +
+      "Python when saving (model.save_pretrained(out, path_initial_model_for_weight_conversion=…)), or " +
       `${MERGE_ELSEWHERE.charAt(0).toLowerCase()}${MERGE_ELSEWHERE.slice(1)}`,
   );
 }

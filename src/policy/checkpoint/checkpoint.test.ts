@@ -7,6 +7,7 @@ import { Checkpoint } from "./checkpoint";
 import { openDirectory, writeDirectory } from "./checkpointDirectory";
 import { CheckpointError, InMemoryFiles, UrlFiles } from "./checkpointFiles";
 import { canonicalName, moduleName } from "./checkpointNames";
+import { withTie } from "./config";
 import { Safetensors } from "./safetensors";
 import { type TensorToWrite, writeSafetensors } from "./safetensorsWriter";
 
@@ -87,7 +88,7 @@ test("shards named by an index", async () => {
   const index = { "model.safetensors.index.json": json({ metadata: { total_size: 1 }, weight_map }) };
   expect(await (await openWith({ ...index, ...written })).read("lm_head.weight")).toHaveLength(200 * 48);
   await expect(openWith({ ...index, "a.safetensors": written["a.safetensors"]! })).rejects.toThrow(
-    "names the shard b.safetensors, which is not in the folder",
+    "names 2 shards, of which 1 are not in the folder: b.safetensors. The download is not complete",
   );
   const lying = {
     "model.safetensors.index.json": json({ weight_map: { ...weight_map, "lm_head.weight": "b.safetensors" } }),
@@ -116,12 +117,32 @@ test("a config that fits no checkpoint: missing, extra and mis-shaped tensors by
   await expect(openTensors([...tensors, twice])).rejects.toThrow("stands for model.norm.weight");
 });
 
-test("a head beside tied embeddings and rotary buffers are left alone", async () => {
-  const tiedConfig = json({ ...JSON.parse(new TextDecoder().decode(config)), tie_word_embeddings: true });
+const tiedConfig = json({ ...JSON.parse(new TextDecoder().decode(config)), tie_word_embeddings: true });
+const table = tensors.find(({ name }) => name === "model.embed_tokens.weight");
+
+test("a tied head stored with other values than the table is a head of its own, as in transformers 5", async () => {
+  const checkpoint = await openWith({ "config.json": tiedConfig, "model.safetensors": writeSafetensors(tensors) });
+  expect(checkpoint.config.text.tieWordEmbeddings).toBe(false);
+  expect(checkpoint.names()).toContain("lm_head.weight");
+  expect(withTie(JSON.parse(checkpoint.configText), checkpoint.config)).toMatchObject({ tie_word_embeddings: false });
+});
+
+test("a tied head without a table is the table, as in transformers 5", async () => {
+  const checkpoint = await openWith({
+    "config.json": tiedConfig,
+    "model.safetensors": writeSafetensors(tensors.filter((tensor) => tensor !== table)),
+  });
+  expect(checkpoint.config.text.tieWordEmbeddings).toBe(true);
+  expect(await checkpoint.read("model.embed_tokens.weight")).toEqual(await checkpoint.read("lm_head.weight"));
+});
+
+test("a copy of the table as a tied head and rotary buffers are left alone", async () => {
   const checkpoint = await openWith({
     "config.json": tiedConfig,
     "model.safetensors": writeSafetensors([
-      ...tensors,
+      ...tensors.map((tensor) =>
+        tensor.name === "lm_head.weight" && table ? { ...tensor, values: table.values } : tensor,
+      ),
       { name: "model.rotary_emb.inv_freq", shape: [4], values: new Float32Array(4) },
     ]),
   });

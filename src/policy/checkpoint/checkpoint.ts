@@ -8,8 +8,17 @@ import { z } from "zod";
 import { CheckpointError, type CheckpointFiles } from "./checkpointFiles";
 import { canonicalName, expectedTensors, isIgnorable } from "./checkpointNames";
 import { type PolicyConfig, parseJson, parseWith } from "./config";
+import { DEQUANTISE, KIND_BYTES, otherWeights, quantisedNames } from "./fileKind";
 import { openConfig } from "./generationConfig";
-import { elementBytes, headerLength, parseHeader, type SafetensorsHeader, type TensorEntry } from "./safetensors";
+import {
+  elementBytes,
+  headerLength,
+  parseHeader,
+  refuseOtherKind,
+  type SafetensorsDtype,
+  type SafetensorsHeader,
+  type TensorEntry,
+} from "./safetensors";
 import { toFloat32 } from "./safetensorsValues";
 
 const indexSchema = z.looseObject({
@@ -19,6 +28,8 @@ const indexSchema = z.looseObject({
   ),
 });
 
+const TABLE = "model.embed_tokens.weight";
+const HEAD = "lm_head.weight";
 const SINGLE_FILE = "model.safetensors";
 const INDEX_FILE = "model.safetensors.index.json";
 
@@ -53,7 +64,9 @@ function listed(names: readonly string[]): string {
 /** Read and check the header of one shard. @throws SafetensorsError */
 async function openShard(files: CheckpointFiles, file: string): Promise<Shard> {
   const size = await files.size(file);
-  const length = headerLength(await files.readRange(file, 0, Math.min(8, size)), size, file);
+  const first = await files.readRange(file, 0, Math.min(KIND_BYTES, size));
+  refuseOtherKind(first, file);
+  const length = headerLength(first.subarray(0, 8), size, file);
   return { file, header: parseHeader(await files.readRange(file, 8, 8 + length), size, file) };
 }
 
@@ -62,13 +75,19 @@ async function openShards(files: CheckpointFiles): Promise<Shard[]> {
   if (present.has(SINGLE_FILE)) return [await openShard(files, SINGLE_FILE)];
   if (!present.has(INDEX_FILE))
     throw new CheckpointError(
-      `The folder holds neither ${SINGLE_FILE} nor ${INDEX_FILE}; it holds ${listed([...present]) || "nothing"}.`,
+      `The folder holds neither ${SINGLE_FILE} nor ${INDEX_FILE}; it holds ` +
+        `${otherWeights([...present]) ?? (listed([...present]) || "nothing")}.`,
     );
   const index = parseWith(indexSchema, parseJson(await files.read(INDEX_FILE), INDEX_FILE), INDEX_FILE, "");
   const shards: Shard[] = [];
-  for (const name of [...new Set(Object.values(index.weight_map))].sort()) {
-    if (!present.has(name))
-      throw new CheckpointError(`${INDEX_FILE} names the shard ${name}, which is not in the folder.`);
+  const names = [...new Set(Object.values(index.weight_map))].sort();
+  const absent = names.filter((name) => !present.has(name));
+  if (absent.length > 0)
+    throw new CheckpointError(
+      `${INDEX_FILE} names ${names.length} shards, of which ${absent.length} are not in the folder: ` +
+        `${listed(absent)}. The download is not complete: fetch them as well.`,
+    );
+  for (const name of names) {
     const shard = await openShard(files, name);
     for (const [tensor, at] of Object.entries(index.weight_map)) {
       if (at === name && !shard.header.tensors.has(tensor))
@@ -98,8 +117,9 @@ function locate(shards: readonly Shard[]): Map<string, Located> {
 /** Throws one CheckpointError that lists missing, extra and mis-shaped tensors by name. */
 function checkAgainstConfig(located: ReadonlyMap<string, Located>, config: PolicyConfig): void {
   const expected = expectedTensors(config);
+  refuseQuantised(located, expected);
   const missing = [...expected.keys()].filter((name) => !located.has(name));
-  const extra = [...located.keys()].filter((name) => !expected.has(name) && !isIgnorable(name, config));
+  const extra = [...located.keys()].filter((name) => !expected.has(name) && !isIgnorable(name));
   const misshaped = [...expected].flatMap(([name, shape]) => {
     const found = located.get(name)?.entry.shape;
     return found && found.join() !== shape.join()
@@ -112,6 +132,20 @@ function checkAgainstConfig(located: ReadonlyMap<string, Located>, config: Polic
     ...(extra.length ? [`${extra.length} that the model does not have: ${listed(extra)}`] : []),
   ];
   if (problems.length) throw new CheckpointError(`The weights do not fit config.json. Tensors ${problems.join("; ")}.`);
+}
+
+const READ: ReadonlySet<SafetensorsDtype> = new Set<SafetensorsDtype>(["F64", "F32", "F16", "BF16"]);
+
+/** A quantised checkpoint whose config.json does not say so. @throws CheckpointError naming a tensor and the method */
+function refuseQuantised(located: ReadonlyMap<string, Located>, expected: ReadonlyMap<string, unknown>): void {
+  const names = quantisedNames([...located.keys()]);
+  const stored = [...located].find(([name, { entry }]) => expected.has(name) && !READ.has(entry.dtype))?.[1];
+  if (names === null && stored === undefined) return;
+  const { file, entry } = (names === null ? stored : located.get(names.tensor)) ?? { file: INDEX_FILE, entry: null };
+  const how = names?.how ?? (entry?.dtype.startsWith("F8") ? "FP8" : "whole numbers");
+  throw new CheckpointError(
+    `${file}: tensor ${entry?.name}, ${entry?.dtype}: the weights are quantised: ${how}. ${DEQUANTISE}`,
+  );
 }
 
 /** An opened, checked checkpoint. */
@@ -132,14 +166,29 @@ export class Checkpoint {
   static async open(files: CheckpointFiles): Promise<Checkpoint> {
     if (!files.list().includes("config.json"))
       throw new CheckpointError(
-        `The folder holds no config.json; it holds ${listed(files.list()) || "nothing"}. Is it a Hugging Face ` +
-          "checkpoint?",
+        files.list().includes("adapter_config.json")
+          ? "The folder holds adapter_config.json and no config.json: it is a LoRA adapter. Pass it as the adapter, " +
+              "and its base as the policy."
+          : `The folder holds no config.json; it holds ${listed(files.list()) || "nothing"}. Is it a Hugging Face ` +
+              "checkpoint?",
       );
     const { config, configText } = await openConfig(files);
     const shards = await openShards(files);
     const located = locate(shards);
-    checkAgainstConfig(located, config);
-    return new Checkpoint(files, config, configText, shards, located);
+    if (!config.text.tieWordEmbeddings || !located.has(HEAD)) {
+      checkAgainstConfig(located, config);
+      return new Checkpoint(files, config, configText, shards, located);
+    }
+    // As transformers 5: a tied head that is stored with other values than the table is a head of its own, and a table
+    // that is not stored is the head.
+    const untied = { ...config, text: { ...config.text, tieWordEmbeddings: false } };
+    const head = located.get(HEAD);
+    if (head !== undefined && !located.has(TABLE)) located.set(TABLE, head);
+    checkAgainstConfig(located, untied);
+    const separate = new Checkpoint(files, untied, configText, shards, located);
+    return (await separate.sameBytes(HEAD, TABLE))
+      ? new Checkpoint(files, config, configText, shards, located)
+      : separate;
   }
 
   /** Canonical names (`model.layers…`, `visual…`, `lm_head.weight` unless tied), in the order of the model. */
@@ -166,6 +215,21 @@ export class Checkpoint {
   where(name: string): string {
     const { file, entry } = this.at(name);
     return `${file}: tensor ${entry.name}`;
+  }
+
+  /** Whether two tensors are stored alike, to the bit. */
+  private async sameBytes(a: string, b: string): Promise<boolean> {
+    const [one, two] = [this.at(a), this.at(b)];
+    const bytes = one.entry.end - one.entry.begin;
+    if (one.entry.dtype !== two.entry.dtype || bytes !== two.entry.end - two.entry.begin) return false;
+    for (let from = 0; from < bytes; from += PIECE_BYTES) {
+      const to = Math.min(bytes, from + PIECE_BYTES);
+      const [x, y] = await Promise.all(
+        [one, two].map(({ file, entry }) => this.bytesOf(file, entry, entry.begin + from, entry.begin + to)),
+      );
+      if (x?.some((byte, i) => byte !== y?.[i])) return false;
+    }
+    return true;
   }
 
   /** Bytes on disk of all the model's tensors. */

@@ -64,7 +64,7 @@ export function expectedTensors(config: PolicyConfig): Map<string, readonly numb
   return tensors;
 }
 
-/** Tensors that some checkpoints carry and no model reads: rotary buffers, the head beside a tied embedding. */
-export function isIgnorable(canonical: string, config: PolicyConfig): boolean {
-  return canonical.endsWith(".inv_freq") || (config.text.tieWordEmbeddings && canonical === "lm_head.weight");
+/** Tensors that some checkpoints carry and no model reads: rotary buffers. */
+export function isIgnorable(canonical: string): boolean {
+  return canonical.endsWith(".inv_freq");
 }

@@ -123,7 +123,25 @@ const broken: [string, unknown, RegExp][] = [
     { ...FLAT, rope_scaling: { type: "mrope", mrope_section: [1, 2, 3] } },
     /rope_scaling\.mrope_section is \[1, 2, 3\], expected three numbers that add up to 64/,
   ],
-  ["an unsupported rope", { ...FLAT, rope_scaling: { type: "yarn" } }, /rope_scaling\.type: /],
+  ["YaRN", { ...FLAT, rope_scaling: { type: "yarn", factor: 4 } }, /rope_scaling\.type is "yarn": YaRN changes/],
+  [
+    "YaRN beside the older key",
+    { ...FLAT, rope_scaling: { type: "mrope", rope_type: "yarn" } },
+    /rope_scaling\.rope_type is "yarn": YaRN/,
+  ],
+  ["linear scaling", { ...FLAT, rope_scaling: { type: "linear" } }, /type is "linear": linear scaling changes/],
+  ["another family", { ...FLAT, model_type: "qwen3_vl" }, /model_type: is "qwen3_vl"; expected "qwen2_5_vl"/],
+  [
+    "AWQ",
+    { ...FLAT, quantization_config: { quant_method: "awq", bits: 4 } },
+    /quantization_config: the checkpoint is quantised by awq, 4 bits\. Weights are read as F32, F16 or BF16/,
+  ],
+  [
+    "bitsandbytes",
+    { ...FLAT, quantization_config: { quant_method: "bitsandbytes", load_in_8bit: true } },
+    /quantised by bitsandbytes, 8 bits/,
+  ],
+  ["a nameless method", { ...FLAT, quantization_config: 4 }, /quantised by a method that it does not name/],
   [
     "a window that cuts cells",
     { ...FLAT, vision_config: { ...FLAT.vision_config, window_size: 100 } },

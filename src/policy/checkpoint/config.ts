@@ -4,6 +4,7 @@
  * Defaults are those of transformers' Qwen2_5_VLTextConfig and Qwen2_5_VLVisionConfig.
  */
 import { z } from "zod";
+import { DEQUANTISE, KIND_BYTES, otherKind } from "./fileKind";
 import { jsonRefusal } from "./jsonBounds";
 
 /**
@@ -29,8 +30,8 @@ const squareSize = z.union([
 
 /** Rotary parameters, under `rope_scaling` (older) or `rope_parameters` (newer). */
 const ropeSchema = z.looseObject({
-  type: z.enum(["mrope", "default"]).optional(),
-  rope_type: z.enum(["mrope", "default"]).optional(),
+  type: z.string().optional(),
+  rope_type: z.string().optional(),
   rope_theta: z.number().positive().optional(),
   mrope_section: z.tuple([z.int().nonnegative(), z.int().nonnegative(), z.int().nonnegative()]).optional(),
 });
@@ -46,7 +47,7 @@ const textSchema = z.looseObject({
   hidden_act: z.literal("silu").default("silu"),
   max_position_embeddings: size.default(32768),
   rms_norm_eps: z.number().positive().default(1e-5),
-  use_sliding_window: z.literal(false).nullish(),
+  use_sliding_window: z.literal(false, "sliding-window attention is not computed; expected false").nullish(),
   rope_theta: z.number().positive().optional(),
   rope_scaling: ropeSchema.nullish(),
   rope_parameters: ropeSchema.nullish(),
@@ -75,7 +76,9 @@ const visionSchema = z.looseObject({
 });
 
 const topSchema = z.looseObject({
-  model_type: z.literal("qwen2_5_vl"),
+  model_type: z.literal("qwen2_5_vl", {
+    error: ({ input }) => `is ${JSON.stringify(input) ?? "missing"}; expected "qwen2_5_vl", the only family read here`,
+  }),
   text_config: z.looseObject({}).optional(),
   vision_config: z.looseObject({}).default({}),
   tie_word_embeddings: z.boolean().optional(),
@@ -165,6 +168,8 @@ export function parseJson(content: Uint8Array | string, file: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
+    const other = otherKind(new TextEncoder().encode(text.slice(0, KIND_BYTES)).subarray(0, KIND_BYTES));
+    if (other !== null) throw new ConfigError(`${file}: ${other}.`);
     throw new ConfigError(`${file}: not valid JSON (${error instanceof Error ? error.message : String(error)}).`);
   }
 }
@@ -196,6 +201,7 @@ function textConfig(raw: unknown, prefix: string, top: z.output<typeof topSchema
     );
   const ropeKey = key(t.rope_scaling ? "rope_scaling" : "rope_parameters");
   const rope = t.rope_scaling ?? t.rope_parameters ?? {};
+  refuseScaledRope(rope, file, ropeKey);
   const section = rope.mrope_section ?? ([16, 24, 24] as const);
   if (section[0] + section[1] + section[2] !== headDim / 2)
     throw new ConfigError(
@@ -222,6 +228,43 @@ function textConfig(raw: unknown, prefix: string, top: z.output<typeof topSchema
     samplingPadTokenId: t.pad_token_id ?? null,
   };
 }
+
+/** Rotary embedding is computed unscaled; a scaled one differs at every position. */
+function refuseScaledRope({ type, rope_type }: z.output<typeof ropeSchema>, file: string, key: string): void {
+  const [field, kind] = rope_type === undefined || plainRope(rope_type) ? ["type", type] : ["rope_type", rope_type];
+  if (kind === undefined || plainRope(kind)) return;
+  const name = { yarn: "YaRN", longrope: "LongRoPE", llama3: "Llama 3's scaling" }[kind] ?? `${kind} scaling`;
+  throw new ConfigError(
+    `${file}: ${key}.${field} is "${kind}": ${name} changes the rotary frequencies for longer contexts, which is not ` +
+      'computed here; expected "mrope" or "default". Without it the checkpoint works in its original context: set ' +
+      'the type to "mrope" and remove factor and original_max_position_embeddings.',
+  );
+}
+
+const plainRope = (kind: string): boolean => kind === "mrope" || kind === "default";
+
+/** @throws ConfigError naming the method of a quantised checkpoint */
+function refuseQuantised(json: Readonly<Record<string, unknown>>, file: string, prefix = ""): void {
+  for (const key of ["quantization_config", "compression_config"]) {
+    const section = json[key];
+    if (section == null) continue;
+    const { quant_method, bits, load_in_4bit, load_in_8bit } = quantisedSchema.parse(section);
+    const width = bits ?? (load_in_4bit ? 4 : load_in_8bit ? 8 : undefined);
+    throw new ConfigError(
+      `${file}: ${prefix}${key}: the checkpoint is quantised by ${quant_method}` +
+        `${width === undefined ? "" : `, ${width} bits`}. ${DEQUANTISE}`,
+    );
+  }
+}
+
+const quantisedSchema = z
+  .looseObject({
+    quant_method: z.string().catch("a method that it does not name"),
+    bits: z.number().optional().catch(undefined),
+    load_in_4bit: z.boolean().catch(false),
+    load_in_8bit: z.boolean().catch(false),
+  })
+  .catch({ quant_method: "a method that it does not name", load_in_4bit: false, load_in_8bit: false });
 
 function visionConfig(raw: unknown, file: string): VisionConfig {
   const v = parseWith(visionSchema, raw, file, "vision_config");
@@ -270,6 +313,8 @@ export function parseConfig(
   const json: unknown =
     content instanceof Uint8Array || typeof content === "string" ? parseJson(content, file) : content;
   const top = parseWith(topSchema, json, file, "");
+  refuseQuantised(top, file);
+  if (top.text_config) refuseQuantised(top.text_config, file, "text_config.");
   const text = textConfig(top.text_config ?? top, top.text_config ? "text_config" : "", top, file);
   const vision = visionConfig(top.vision_config, file);
   if (vision.outHiddenSize !== text.hiddenSize)
@@ -289,4 +334,20 @@ export function parseConfig(
     visionStartTokenId: top.vision_start_token_id,
     visionEndTokenId: top.vision_end_token_id,
   };
+}
+
+/** config.json's contents with the tie of head and embedding that the weights have. */
+export function withTie(
+  json: Readonly<Record<string, unknown>>,
+  { text: { tieWordEmbeddings } }: PolicyConfig,
+): Record<string, unknown> {
+  if (tieWordEmbeddings) return { ...json };
+  const untied = (section: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+    section.tie_word_embeddings === true ? { ...section, tie_word_embeddings: false } : { ...section };
+  const text = z.record(z.string(), z.unknown()).safeParse(json.text_config);
+  return Object.fromEntries(
+    Object.entries(untied(json)).map(([key, value]) =>
+      key === "text_config" && text.success ? [key, untied(text.data)] : [key, value],
+    ),
+  );
 }

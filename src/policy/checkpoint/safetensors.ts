@@ -4,6 +4,7 @@
  * and name is checked before a byte is handed out, and tensors are slices of the input, never copies.
  */
 import { z } from "zod";
+import { KIND_BYTES, otherKind } from "./fileKind";
 import { jsonRefusal } from "./jsonBounds";
 
 /** Bytes of one element. */
@@ -64,6 +65,12 @@ export class SafetensorsError extends Error {
 
 export function elementBytes(dtype: SafetensorsDtype): number {
   return ELEMENT_BYTES[dtype];
+}
+
+/** @param first up to KIND_BYTES bytes of the file. @throws SafetensorsError saying what the file is instead */
+export function refuseOtherKind(first: Uint8Array, file: string): void {
+  const other = first.length === 0 ? null : otherKind(first);
+  if (other !== null) throw new SafetensorsError(`${file}: not safetensors but ${other}.`);
 }
 
 /** Header length from the first 8 bytes. `fileBytes` is the size of the whole file. */
@@ -221,6 +228,7 @@ export class Safetensors {
 
   /** @throws SafetensorsError when anything in the file breaks the format. */
   static open(bytes: Uint8Array, file: string): Safetensors {
+    refuseOtherKind(bytes.subarray(0, KIND_BYTES), file);
     const length = headerLength(bytes.subarray(0, 8), bytes.length, file);
     return new Safetensors(file, bytes, parseHeader(bytes.subarray(8, 8 + length), bytes.length, file));
   }

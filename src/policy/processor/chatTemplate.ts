@@ -7,6 +7,7 @@ import { Template } from "@huggingface/jinja";
 import { z } from "zod";
 import type { CheckpointFiles } from "../checkpoint/checkpointFiles";
 import { parseJson, parseWith } from "../checkpoint/config";
+import { KIND_BYTES, otherKind } from "../checkpoint/fileKind";
 
 export type MessagePart = { readonly type: "image" } | { readonly type: "text"; readonly text: string };
 
@@ -57,6 +58,9 @@ export class ChatTemplate {
     ]) {
       if (!present.includes(file)) continue;
       const bytes = await files.read(file);
+      // Any text is a Jinja template, so a pointer or an error page would become the prompt.
+      const other = otherKind(bytes.subarray(0, KIND_BYTES));
+      if (other !== null) throw new ChatTemplateError(`${file}: ${other}.`);
       const source = file.endsWith(".jinja")
         ? new TextDecoder().decode(bytes)
         : templateIn(parseJson(bytes, file), file);
