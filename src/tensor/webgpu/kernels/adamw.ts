@@ -3,9 +3,10 @@
  * the first computes every new value and writes only whether all are finite, the second writes them if so. The first
  * costs 4 reads a parameter, where a copy to go back to would cost 3 reads, 3 writes and as much memory as the weights
  * and moments.
- * WGSL may assume that NaN and infinity do not occur, so all kernels look at bit patterns: a gradient that is not finite
- * makes the sum a NaN by its bits, and a sum or a new value that is not finite makes AdamW write nothing. Options that
- * overflow f32 are found on the host.
+ *
+ * WGSL may assume that NaN and infinity do not occur, so all kernels look at bit patterns: a gradient that is not
+ * finite makes the sum a NaN by its bits, and a sum or a new value that is not finite makes AdamW write nothing.
+ * Options that overflow f32 are found on the host.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { AdamWOptions, DynamicOptions } from "../../kernels";
