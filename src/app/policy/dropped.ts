@@ -3,8 +3,8 @@ import type { PolicySource } from "../../worker/protocol";
 
 type FilesSource = Extract<PolicySource, { kind: "files" }>;
 
-/** Required files of a Hugging Face folder; the worker checks their contents. */
-const NEEDED = [/^config\.json$/, /^tokenizer\.json$/, /\.safetensors$/];
+/** Required files of a Hugging Face folder; the worker checks their contents, and names other kinds of weights. */
+const NEEDED = [/^config\.json$/, /^tokenizer\.json$/];
 
 /** Maximum size: a full-size checkpoint is rejected before it is read into memory. */
 const LARGEST = 512 * 2 ** 20;
@@ -34,10 +34,12 @@ export async function readPolicy(
 ): Promise<FilesSource> {
   const missing = NEEDED.filter((pattern) => !files.some(({ path }) => pattern.test(path)));
   if (missing.length > 0) {
-    const names = missing.map((pattern) => pattern.source.replace(/[\\^$]/g, "").replace(/^\./, "a .")).join(", ");
+    const names = missing.map((pattern) => pattern.source.replace(/[\\^$]/g, "")).join(", ");
     throw new Error(
       `This is not a Hugging Face checkpoint folder: ${names} is missing. ` +
-        "Drop the folder that contains config.json, tokenizer.json and the weights.",
+        (files.some(({ path }) => path === "adapter_config.json")
+          ? "It is a LoRA adapter: merge it into its policy (npm run srpo -- merge) and drop the merged folder."
+          : "Drop the folder that contains config.json, tokenizer.json and the weights."),
     );
   }
   const size = files.reduce((sum, { file }) => sum + file.size, 0);
