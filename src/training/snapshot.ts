@@ -8,6 +8,7 @@
  * "SRPOSNP1", as it was written before, has no checksum and no lists; it is still read.
  */
 import { z } from "zod";
+import { jsonRefusal } from "../policy/checkpoint/jsonBounds";
 import { checksum } from "./checksum";
 import { LIST_TYPES, listBytes, listsIn, type NumberLists, withLists, withoutLists } from "./numberLists";
 import { type SessionState, sessionStateSchema } from "./state";
@@ -113,9 +114,14 @@ export function decodeSnapshot(bytes: Uint8Array): Snapshot {
   return { state, parameters: { theta, m, v }, reference: reference ?? null };
 }
 
+/** Values are above all those of the history, some 60 a step; long lists of numbers are stored apart. */
+const HEADER_BOUNDS = { depth: 32, values: 20_000_000 };
+
 const NO_LISTS = { i32: 0, f32: 0, f64: 0 } as const;
 
 function parseHeader(bytes: Uint8Array, checked: boolean): z.output<typeof headerSchema> {
+  const refusal = jsonRefusal(bytes, HEADER_BOUNDS);
+  if (refusal !== null) throw new SnapshotError(`snapshot damaged: its header is ${refusal}`);
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder().decode(bytes));

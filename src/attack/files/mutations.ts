@@ -67,8 +67,8 @@ function replaced(bytes: Uint8Array, dice: Dice, by: string): Uint8Array {
 
 /** Safetensors and snapshots: a length in the first bytes, then JSON; the length is mended to fit. */
 function inHeader(bytes: Uint8Array, change: (json: Uint8Array) => Uint8Array): Uint8Array {
-  const isSnapshot = decode(bytes.subarray(0, 7)) === "SRPOSNP";
-  const [at, start] = isSnapshot ? [8, 12] : [0, 8];
+  const isSnapshot = decode(bytes.subarray(0, 8)) === "SRPOSNP2";
+  const [at, start] = isSnapshot ? [12, 16] : [0, 8];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < start) return bytes;
   const end = start + view.getUint32(at, true);

@@ -4,6 +4,7 @@
  * relative to the working directory. runConfigExplained.ts says what each key means.
  */
 import { z } from "zod";
+import { jsonRefusal } from "../../policy/checkpoint/jsonBounds";
 import { LORA_TARGETS } from "../../policy/layers/lora";
 import { nanoSettings, RECIPE_NAMES, RECIPES, type RecipeName } from "../../srpo/recipe";
 import { BACKEND_NAMES } from "../../tensor/backend";
@@ -100,6 +101,8 @@ export async function readRunFile(
   file: string,
 ): Promise<{ readonly config: RunConfig; readonly given: Readonly<Record<string, unknown>> }> {
   const text = await readInput(file);
+  const refusal = jsonRefusal(text, { depth: 64, values: 100_000 });
+  if (refusal !== null) throw new InputError(`${file}: not a run file: ${refusal}`);
   let json: unknown;
   try {
     json = JSON.parse(text);

@@ -5,6 +5,7 @@
 
 import { join } from "node:path";
 import { z } from "zod";
+import { jsonRefusal } from "../../policy/checkpoint/jsonBounds";
 import { RECIPE_NAMES } from "../../srpo/recipe";
 import { reflectionFormSchema } from "../../training/reflectionForm";
 import { UsageError } from "../arguments/usage";
@@ -113,6 +114,7 @@ export function refuseOther(stored: RunPlan, requested: Partial<FixedKeys>, fold
 
 /** Null for invalid JSON, which no schema accepts. */
 function jsonOrNull(bytes: Uint8Array): unknown {
+  if (jsonRefusal(bytes, { depth: 16, values: 10_000 }) !== null) return null;
   try {
     return JSON.parse(new TextDecoder().decode(bytes));
   } catch (error) {

@@ -4,8 +4,7 @@
  * nothing else; styles that React sets through the DOM need no exception.
  */
 
-/** Also in the built page itself, for hosts that send no headers (vite.config.ts). */
-export const CONTENT_SECURITY_POLICY = [
+const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self' 'wasm-unsafe-eval'",
   "worker-src 'self'",
