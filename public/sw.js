@@ -24,26 +24,61 @@ self.addEventListener("activate", (event) => {
   );
 });
 
-async function keep(request, response) {
-  if (response.ok && response.type === "basic" && response.status === 200) {
-    const cache = await caches.open(CACHE);
-    await cache.put(request, response.clone());
+/** Null where the browser forbids caches: the page then works with the network only. */
+async function openCache() {
+  try {
+    return await caches.open(CACHE);
+  } catch (error) {
+    console.info("Nothing is kept for offline use:", error);
+    return null;
   }
+}
+
+/** Keep a copy. A full or forbidden cache costs offline use, never the answer; the page is told once. */
+let told = false;
+async function keep(cache, request, response) {
+  if (cache === null || !response.ok || response.type !== "basic" || response.status !== 200) return;
+  try {
+    await cache.put(request, response);
+  } catch (error) {
+    console.info(`Not kept for offline use: ${request.url}`, error);
+    if (told) return;
+    told = true;
+    for (const client of await self.clients.matchAll({ includeUncontrolled: true }))
+      client.postMessage({ type: "notKept", message: String(error) });
+  }
+}
+
+/** The network's answer; a copy is kept meanwhile. */
+async function fetched(event, cache) {
+  const response = await fetch(event.request);
+  event.waitUntil(keep(cache, event.request, response.clone()));
   return response;
 }
 
-async function cacheFirst(request) {
-  const cache = await caches.open(CACHE);
-  return (await cache.match(request, { ignoreVary: true })) ?? keep(request, await fetch(request));
+/** What was kept of a request; null where there is nothing, or the cache cannot be read. */
+async function kept(cache, request, options) {
+  try {
+    return (await cache?.match(request, options)) ?? null;
+  } catch (error) {
+    console.info(`The kept copy of ${request.url} cannot be read:`, error);
+    return null;
+  }
 }
 
-async function networkFirst(request) {
+async function cacheFirst(event) {
+  const cache = await openCache();
+  return (await kept(cache, event.request, { ignoreVary: true })) ?? fetched(event, cache);
+}
+
+async function networkFirst(event) {
+  const cache = await openCache();
   try {
-    return await keep(request, await fetch(request));
+    return await fetched(event, cache);
   } catch (error) {
-    const cache = await caches.open(CACHE);
-    const kept = await cache.match(request, { ignoreSearch: request.mode === "navigate", ignoreVary: true });
-    if (kept) return kept;
+    const { request } = event;
+    const copy = await kept(cache, request, { ignoreSearch: request.mode === "navigate", ignoreVary: true });
+    if (copy !== null) return copy;
     throw error;
   }
 }
@@ -53,7 +88,5 @@ self.addEventListener("fetch", (event) => {
   const address = new URL(request.url);
   if (request.method !== "GET" || !address.href.startsWith(self.registration.scope) || request.headers.has("range"))
     return;
-  event.respondWith(
-    /\/assets\/[^/]+-[\w-]{8}\.\w+$/.test(address.pathname) ? cacheFirst(request) : networkFirst(request),
-  );
+  event.respondWith(/\/assets\/[^/]+-[\w-]{8}\.\w+$/.test(address.pathname) ? cacheFirst(event) : networkFirst(event));
 });

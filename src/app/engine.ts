@@ -2,15 +2,22 @@
 import { type Engine, joinRunner, startWorker } from "../worker/client";
 import type { TrainingClient } from "./state/client";
 
-/**
- * @param token of a served run to join; null: train in this tab
- * @param onFault called when the engine itself fails (its script does not load, a message is unreadable)
- */
-export function openEngine(run: string, token: string | null, onFault: (error: Error) => void): TrainingClient {
-  return asTrainingClient(token === null ? startWorker(run, onFault) : joinRunner(token, run, onFault));
+/** One engine, until it is closed. */
+type StartedEngine = Omit<TrainingClient, "restart" | "stop">;
+
+export interface EngineFaults {
+  /** A message is unreadable, or a listener throws. */
+  readonly onFault: (error: Error) => void;
+  /** The engine itself has failed or was stopped: its script does not load, it throws, the browser ended it. */
+  readonly onFailure: (message: string) => void;
 }
 
-function asTrainingClient({ client, terminate }: Engine): TrainingClient {
+/** @param token of a served run to join; null: train in this tab */
+export function openEngine(run: string, token: string | null, { onFault, onFailure }: EngineFaults): StartedEngine {
+  return asTrainingClient(token === null ? startWorker(run, onFault, onFailure) : joinRunner(token, run, onFault));
+}
+
+function asTrainingClient({ client, terminate }: Engine): StartedEngine {
   return {
     send: (command) => client.send(command),
     renew: (next) => client.renew(next),
@@ -20,26 +27,37 @@ function asTrainingClient({ client, terminate }: Engine): TrainingClient {
 }
 
 /** A client that queues commands until the real one is ready. @param start must not reject */
-export function whenReady(start: () => Promise<TrainingClient>): TrainingClient {
+export function whenReady(start: () => Promise<StartedEngine>): TrainingClient {
   const listeners = new Set<Parameters<TrainingClient["subscribe"]>[0]>();
-  let client: TrainingClient | null = null;
-  let closed = false;
-  const waiting: ((client: TrainingClient) => void)[] = [];
-  const whenStarted = (act: (client: TrainingClient) => void): void => {
+  let client: StartedEngine | null = null;
+  let waiting: ((client: StartedEngine) => void)[] = [];
+  let launches = 0;
+  const whenStarted = (act: (client: StartedEngine) => void): void => {
     if (client === null) waiting.push(act);
     else act(client);
   };
-  void start().then((started) => {
-    if (closed) {
-      started.close();
-      return;
-    }
-    client = started;
-    started.subscribe((event) => {
-      for (const listener of [...listeners]) listener(event);
+  const stop = (): void => {
+    launches++;
+    client?.close();
+    client = null;
+    waiting = [];
+  };
+  const launch = (): void => {
+    stop();
+    const launched = launches;
+    void start().then((started) => {
+      if (launched !== launches) {
+        started.close();
+        return;
+      }
+      client = started;
+      started.subscribe((event) => {
+        for (const listener of [...listeners]) listener(event);
+      });
+      for (const act of waiting.splice(0)) act(started);
     });
-    for (const act of waiting.splice(0)) act(started);
-  });
+  };
+  launch();
   return {
     send: (command) => whenStarted((each) => each.send(command)),
     renew: (run) => whenStarted((each) => each.renew(run)),
@@ -47,10 +65,9 @@ export function whenReady(start: () => Promise<TrainingClient>): TrainingClient 
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    close() {
-      closed = true;
-      client?.close();
-    },
+    restart: launch,
+    stop,
+    close: stop,
   };
 }
 

@@ -5,10 +5,11 @@ import { drawn, openEngine, whenReady } from "./engine";
 import { Boundary } from "./parts/Boundary";
 import { downloadPolicy } from "./policy/exported";
 import { PlaygroundContext } from "./state/hooks";
-import { decodeLink, isFreshLink, servedToken } from "./state/link";
+import { decodeLink, servedToken } from "./state/link";
 import { goOffline } from "./state/offline";
 import { createPlayground } from "./state/playgroundController";
 import { fetchPrepared } from "./state/prepared";
+import { chooseRun, rememberRun } from "./state/runMemory";
 import { DEFAULT_START } from "./state/start";
 import { followVisibility, keepAwake } from "./state/visibility";
 import { Page } from "./views/Page";
@@ -25,8 +26,14 @@ const prepared = token === null ? fetchPrepared(`${import.meta.env.BASE_URL}prep
 const engine = whenReady(async () => {
   if (prepared !== null) await drawn(prepared);
   // The runner's page needs the runner anyway.
-  if (import.meta.env.PROD && token === null) await goOffline(`${import.meta.env.BASE_URL}sw.js`);
-  return openEngine(crypto.randomUUID(), token, (error) => playground.fault(error));
+  if (import.meta.env.PROD && token === null)
+    await goOffline(`${import.meta.env.BASE_URL}sw.js`, (offline) =>
+      playground.live.keeping.change((state) => ({ ...state, offline })),
+    );
+  return openEngine(crypto.randomUUID(), token, {
+    onFault: (error) => playground.fault(error),
+    onFailure: (message) => playground.engineFailed(message),
+  });
 });
 const playground = createPlayground({ client: engine, onExported: (files) => downloadPolicy(files) });
 
@@ -45,10 +52,16 @@ if (token !== null) {
   const link = decodeLink(location.hash);
   if (!link.ok)
     playground.notify("warning", "The link's settings are not used", `${link.why}. Using the defaults instead.`);
+  else if (link.refused.length > 0)
+    playground.notify("warning", "Some of the link's settings are not used", `${link.refused.join("\n")}.`);
+  playground.live.keeping.store.subscribe(({ current }) => {
+    if (current !== null) rememberRun(current, location.hash);
+  });
   playground.open(
     { kind: "shipped", name: link.ok ? link.from : DEFAULT_START },
     {
-      resume: !(link.ok && isFreshLink(location.hash, localStorage)),
+      // A link that cannot be read starts nothing: the visitor's own run goes on.
+      ...chooseRun(link.ok ? location.hash : "", new Date()),
       ...(link.ok ? { settings: link.settings, recipe: link.recipe } : { settings: {} }),
     },
   );

@@ -98,12 +98,27 @@ export function joinRunner(token: string, run: string, onFault: (error: Error) =
   return { client: new WorkerClient(port, run, onFault), terminate: () => port.end() };
 }
 
-/** Start the training worker and a client for it. `onFault` also gets the worker's own failures, e.g. to load. */
-export function startWorker(run: string, onFault: (error: Error) => void): Engine {
-  const worker = new Worker(new URL("./entry.ts", import.meta.url), { type: "module", name: "srpo-training" });
-  worker.onerror = (event) =>
-    onFault(new Error(`The training worker failed: ${event.message || "could not load its script"}`));
+/**
+ * Start the training worker and a client for it.
+ * @param onFault called for messages that cannot be read
+ * @param onFailure called once, when the worker throws, does not load, or is stopped by the browser
+ */
+export function startWorker(
+  run: string,
+  onFault: (error: Error) => void,
+  onFailure: (message: string) => void,
+): Engine {
+  const name = `srpo-training ${crypto.randomUUID()}`;
+  const worker = new Worker(new URL("./entry.ts", import.meta.url), { type: "module", name });
+  const ended = new AbortController();
+  const fail = (message: string): void => {
+    if (ended.signal.aborted) return;
+    ended.abort();
+    onFailure(message);
+  };
+  worker.onerror = (event) => fail(`The training worker failed: ${event.message || "its script could not be loaded"}.`);
   worker.onmessageerror = () => onFault(new Error("Received an unreadable message from the training worker."));
+  let heard = false;
   const port: Port = {
     send: (command, transfer) =>
       worker.postMessage(
@@ -111,8 +126,24 @@ export function startWorker(run: string, onFault: (error: Error) => void): Engin
         transfer,
       ),
     listen: (receive) => {
-      worker.onmessage = ({ data }: MessageEvent<unknown>) => receive(data);
+      worker.onmessage = ({ data }: MessageEvent<unknown>) => {
+        if (!heard) whenReleased(name, ended.signal, () => fail("The browser stopped the training worker."));
+        heard = true;
+        receive(data);
+      };
     },
   };
-  return { client: new WorkerClient(port, run, onFault), terminate: () => worker.terminate() };
+  const terminate = (): void => {
+    ended.abort();
+    worker.terminate();
+  };
+  return { client: new WorkerClient(port, run, onFault), terminate };
+}
+
+/** The worker holds a lock of its name for as long as it lives (entry.ts). */
+function whenReleased(name: string, signal: AbortSignal, act: () => void): void {
+  const { locks } = navigator as { readonly locks?: LockManager };
+  locks?.request(name, { signal }, act).catch((reason: unknown) => {
+    if (!signal.aborted) console.info("This browser does not say when it stops a worker:", reason);
+  });
 }

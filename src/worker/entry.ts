@@ -3,10 +3,11 @@ import { type CheckpointFiles, InMemoryFiles, UrlFiles } from "../policy/checkpo
 import { openBestBackend } from "../tensor/open";
 import { Host } from "./host";
 import { requestedMatmul, tuningStore } from "./matmulVariant";
-import type { Event, PolicySource } from "./protocol";
+import type { PolicySource } from "./protocol";
 import { replicasOnWorkers } from "./replicaWorkers";
 import type { OpenBackend } from "./run";
-import { IndexedDbStore, MemoryStore, type SnapshotStore } from "./store";
+import { SharedRun } from "./sharedRun";
+import { type Database, IndexedDbStore, MemoryStore } from "./store";
 
 /** Address of the page that opened the run; it may name a matmul variant. */
 let address = self.location.href;
@@ -19,7 +20,7 @@ const openBackend: OpenBackend = async (wanted, onProgress) => {
     ...(wanted === null ? {} : { prefer: wanted, only: true }),
     webgpu: {
       ...(matmul === null ? {} : { matmul }),
-      tuning: { store: tuningStore(store), environment: navigator.userAgent },
+      tuning: { store: tuningStore(database ?? new MemoryStore()), environment: navigator.userAgent },
     },
     onProgress: ({ stage }) => {
       const now = performance.now();
@@ -48,12 +49,25 @@ function filesOf(source: PolicySource, base: string | undefined): CheckpointFile
   }
 }
 
-/** Private windows may forbid IndexedDB; then the run lasts as long as the tab. */
-async function openStore(): Promise<{ readonly store: SnapshotStore; readonly refused: string | null }> {
+/** Private windows and blocked cookies forbid IndexedDB; then the run lasts as long as the tab. */
+async function openDatabase(): Promise<{ readonly database: Database | null; readonly refused: string }> {
   try {
-    return { store: await IndexedDbStore.open(), refused: null };
+    return { database: await IndexedDbStore.open(), refused: "" };
   } catch (error) {
-    return { store: new MemoryStore(), refused: error instanceof Error ? error.message : String(error) };
+    return { database: null, refused: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Null where tabs cannot agree on who owns a run: the browser lacks locks or channels, or forbids them. */
+async function openLocks(): Promise<LockManager | null> {
+  const { locks } = navigator as { readonly locks?: LockManager };
+  if (locks === undefined || typeof BroadcastChannel === "undefined") return null;
+  try {
+    await locks.query();
+    return locks;
+  } catch (error) {
+    console.info("This browser forbids locks:", error);
+    return null;
   }
 }
 
@@ -70,32 +84,30 @@ function sleep(ms: number): Promise<void> {
   });
 }
 
-const send = (event: Event, transfer: Transferable[]): void => self.postMessage(event, { transfer });
 const waiting: unknown[] = [];
 self.onmessage = ({ data }: MessageEvent<unknown>) => void waiting.push(data);
-const { store, refused } = await openStore();
-let reported = refused === null;
-const host = new Host({
-  openBackend,
-  openReplicas: replicasOnWorkers,
-  filesOf,
-  store,
-  sleep,
-  now: () => performance.now(),
-  post: (event, transfer) => {
-    send(event, transfer);
-    if (reported || event.type !== "opened") return;
-    reported = true;
-    send(
-      {
-        run: event.run,
-        type: "error",
-        fatal: false,
-        message: `This browser does not store data for this page (${refused ?? ""}). Closing the tab loses the run.`,
-      },
-      [],
-    );
-  },
+const { database, refused } = await openDatabase();
+const locks = await openLocks();
+// Held for as long as this worker lives: the page waits for it to notice that the worker was stopped (engine.ts).
+void locks?.request(self.name, () => new Promise<never>(() => undefined));
+const run = new SharedRun({
+  database,
+  refused,
+  locks,
+  createHost: ({ store, post, leaveStored }) =>
+    new Host({
+      openBackend,
+      openReplicas: replicasOnWorkers,
+      filesOf,
+      store,
+      leaveStored,
+      sleep,
+      now: () => performance.now(),
+      post,
+    }),
+  post: (event, transfer) => self.postMessage(event, { transfer }),
+  newId: () => crypto.randomUUID(),
+  now: () => Date.now(),
 });
-self.onmessage = ({ data }: MessageEvent<unknown>) => host.receive(data);
-for (const message of waiting) host.receive(message);
+self.onmessage = ({ data }: MessageEvent<unknown>) => run.receive(data);
+for (const message of waiting) run.receive(message);

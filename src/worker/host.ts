@@ -12,7 +12,7 @@ import type { GroupRecord, StepMetrics } from "../training/records";
 import type { Snapshot } from "../training/snapshot";
 import { parseCommand } from "./parse";
 import type { Command, Event, Stage } from "./protocol";
-import type { Run } from "./run";
+import { exportedFiles, type Run } from "./run";
 import { type EventBody, FatalError, type LifecycleDependencies, type OpenCommand, RunLifecycle } from "./runLifecycle";
 import { RunReporter } from "./runReporter";
 import { RunStore } from "./runStore";
@@ -52,8 +52,10 @@ export class Host {
 
   constructor(private readonly dependencies: HostDependencies) {
     const post = (event: EventBody): void => this.post(event);
-    this.#runStore = new RunStore(dependencies.store, (error) =>
-      post({ type: "error", message: `This run is not being saved: ${error.message}`, fatal: false }),
+    this.#runStore = new RunStore(
+      dependencies.store,
+      (saving) => this.#reporter.saving(saving),
+      () => this.#reporter.snapshots(),
     );
     this.#life = new RunLifecycle(dependencies, this.#runStore, post, (run, message) => {
       this.inTurn(async () => {
@@ -61,13 +63,8 @@ export class Host {
       }).catch((error: unknown) => this.fail(error, true));
     });
     const { now, onStep } = dependencies;
-    this.#reporter = new RunReporter({
-      life: this.#life,
-      runStore: this.#runStore,
-      post,
-      now,
-      ...(onStep ? { onStep } : {}),
-    });
+    const [life, runStore] = [this.#life, this.#runStore];
+    this.#reporter = new RunReporter({ life, runStore, post, now, ...(onStep ? { onStep } : {}) });
   }
 
   /** A message from the page. Commands run in order; a failing one is reported and does not stop the next. */
@@ -93,6 +90,11 @@ export class Host {
       .finally(() => {
         this.#waiting--;
       });
+  }
+
+  /** What is stored is older than the run, since the last write failed. */
+  get unsaved(): boolean {
+    return this.#runStore.failing;
   }
 
   /** Resolves when every command received so far is done and playing has ended. */
@@ -152,8 +154,7 @@ export class Host {
         });
       case "export":
         return this.work(async ({ policy }) => {
-          const written = policy.model.lora === null ? await policy.toFiles() : await policy.adapterFiles();
-          const files = [...written].map(([path, bytes]) => ({ path, bytes: Uint8Array.from(bytes).buffer }));
+          const files = await exportedFiles(policy);
           this.post(
             { type: "exported", files },
             files.map((file) => file.bytes),

@@ -93,13 +93,31 @@ describe("faults", () => {
     expect(opened).toMatchObject({ resumed: true, step: 1, stage: "base" });
   });
 
-  test("a stored run that cannot be read is reported, and a fresh one starts", async () => {
+  test("a stored run that cannot be read is left where it is, and a fresh one starts", async () => {
+    const store = new MemoryStore();
+    await store.put("latest", new Uint8Array([1, 2, 3]));
+    let left = 0;
+    const leaveStored = async (): Promise<void> => {
+      left++;
+      await store.put("elsewhere", (await store.get("latest")) as Uint8Array<ArrayBuffer>);
+    };
+    const events = await send(rig({ leaveStored }, store), { ...OPEN, resume: true });
+    expect(left).toBe(1);
+    expect(only(events, "saving")[0]).toMatchObject({
+      state: "unreadable",
+      message: expect.stringMatching(/not a snapshot/) as string,
+    });
+    expect(only(events, "opened")[0]).toMatchObject({ resumed: false });
+    expect(await store.get("elsewhere")).toEqual(new Uint8Array([1, 2, 3]));
+  });
+
+  test("where a stored run cannot be left, as in a folder, opening fails and changes nothing", async () => {
     const store = new MemoryStore();
     await store.put("latest", new Uint8Array([1, 2, 3]));
     const events = await send(rig({}, store), { ...OPEN, resume: true });
-    expect(only(events, "error")[0]).toMatchObject({ fatal: false });
-    expect(only(events, "error")[0]?.message).toMatch(/not a snapshot/);
-    expect(only(events, "opened")[0]).toMatchObject({ resumed: false });
+    expect(only(events, "error")[0]).toMatchObject({ fatal: true });
+    expect(only(events, "opened")).toEqual([]);
+    expect(await store.get("latest")).toEqual(new Uint8Array([1, 2, 3]));
   });
 
   test("a lost device: a new one, the last snapshot, the same numbers", async () => {

@@ -27,6 +27,9 @@ const commandSchema = z.discriminatedUnion("type", [
     backend: backendName.nullable(),
     resume: z.boolean(),
     base: z.string().optional(),
+    choice: z
+      .object({ id: z.string().nullable(), orNew: z.boolean(), name: z.string().max(200), keepEarlier: z.boolean() })
+      .optional(),
   }),
   z.object({ run, type: z.literal("configure"), settings: settingsPatch }),
   z.object({ run, type: z.literal("stage"), stage: z.enum(STAGES) }),
@@ -85,6 +88,8 @@ const EVENT_FIELDS: {
   adapter: { adapter: "string" },
   connection: { state: "string", message: "string" },
   steering: { steering: "boolean" },
+  shelf: { current: "string", runs: "array" },
+  saving: { state: "string" },
   configured: { settings: "object" },
   playing: { playing: "boolean" },
   stage: { stage: "string", step: "number" },

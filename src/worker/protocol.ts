@@ -67,6 +67,8 @@ export type Command = {
       readonly resume: boolean;
       /** URL that the shipped policies are relative to; the client fills in the page's own. */
       readonly base?: string;
+      /** Of a page that keeps several runs; a runner has one. */
+      readonly choice?: RunChoice;
     }
   /** Change settings; training uses them from the next step. */
   | { readonly type: "configure"; readonly settings: SettingsPatch }
@@ -106,6 +108,29 @@ export interface ServedRun {
   readonly steering: boolean;
 }
 
+/** One of the runs that a page keeps. */
+export interface StoredRunInfo {
+  readonly id: string;
+  readonly name: string;
+  /** Where it was when it was last saved. */
+  readonly stage: Stage;
+  readonly step: number;
+  /** Milliseconds since 1970. */
+  readonly openedAt: number;
+}
+
+/** Which of the page's runs to open. */
+export interface RunChoice {
+  /** With `resume`: the run to continue; null, or one that is gone: the one opened last… */
+  readonly id: string | null;
+  /** …unless a new one is wanted then. */
+  readonly orNew: boolean;
+  /** Of a new run. */
+  readonly name: string;
+  /** Keep the run that this tab has open, rather than replace it by the new one. */
+  readonly keepEarlier: boolean;
+}
+
 /** Start-up times in milliseconds. */
 export interface StartCosts {
   readonly download: number;
@@ -114,6 +139,24 @@ export interface StartCosts {
   readonly selfTest: number;
   readonly load: number;
 }
+
+export type SavingState =
+  | { readonly state: "saved" }
+  /** The newest save could not be read (`message`): the run continues from an older one. */
+  | { readonly state: "olderSave"; readonly message: string }
+  /** `at`: the newest finished step that is stored. `full`: there is no room left. */
+  | {
+      readonly state: "failed";
+      readonly full: boolean;
+      readonly message: string;
+      readonly at: Pick<SnapshotInfo, "stage" | "step"> | null;
+    }
+  /** The browser stores nothing for this page. */
+  | { readonly state: "forbidden"; readonly message: string }
+  /** The browser cannot tell tabs apart: two that have the same run overwrite each other's saves. */
+  | { readonly state: "unguarded" }
+  /** The stored run cannot be continued: it is kept, and a new one was started. */
+  | { readonly state: "unreadable"; readonly message: string };
 
 export type Event = { readonly run: string } & (
   | {
@@ -140,7 +183,13 @@ export type Event = { readonly run: string } & (
       readonly history: readonly StepMetrics[];
       /** Present when the run lives in the runner (`srpo serve`). */
       readonly served?: ServedRun;
+      /** Another tab of this browser steers the run; this one watches. */
+      readonly watching?: true;
     }
+  /** The runs that this page keeps, the last opened first. `current`: the one that is open. */
+  | { readonly type: "shelf"; readonly current: string; readonly runs: readonly StoredRunInfo[] }
+  /** Whether the run is being saved. */
+  | ({ readonly type: "saving" } & SavingState)
   /** Connection to the runner: lost and reconnecting (`opened` follows on success), or refused for good. */
   | { readonly type: "connection"; readonly state: "lost" | "refused"; readonly message: string }
   /** This tab has started or stopped steering the served run. */

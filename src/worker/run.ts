@@ -145,6 +145,12 @@ export function adapterOf({ opened, parallel }: Run): string {
   return parallel === null || parallel.workers === 1 ? adapter : `SIMD, ${parallel.workers} workers`;
 }
 
+/** The trained policy as the files of a Hugging Face folder; of an adapter, only the adapter's. */
+export async function exportedFiles(policy: Policy): Promise<{ readonly path: string; readonly bytes: ArrayBuffer }[]> {
+  const written = policy.model.lora === null ? await policy.toFiles() : await policy.adapterFiles();
+  return [...written].map(([path, bytes]) => ({ path, bytes: Uint8Array.from(bytes).buffer }));
+}
+
 /** Release everything. On a lost device the tensors are already gone, so only the backend is closed. */
 export async function closeRun({ session, policy, parallel, opened }: Run, lost: boolean): Promise<void> {
   await parallel?.dispose();

@@ -42,8 +42,11 @@ export interface LifecycleDependencies {
   readonly scorer?: Scorer;
   /** The files are local and can be read at any time, so none is kept in memory. */
   readonly filesAtHand?: boolean;
-  /** Opening fails when the stored run cannot be resumed, instead of replacing it by a new one. */
-  readonly protectStored?: boolean;
+  /**
+   * Called when the stored run cannot be resumed, before a new one is stored: makes room for it beside the other one.
+   * Where it is absent, opening fails instead.
+   */
+  readonly leaveStored?: () => Promise<void>;
   readonly store: SnapshotStore;
   /** Milliseconds. */
   readonly now: () => number;
@@ -112,8 +115,8 @@ export class RunLifecycle {
     if (command.resume && (await this.resume(command))) return true;
     const downloadTime = await this.fetch(command, command.source);
     await this.begin(downloadTime, null);
-    await storeSource(this.dependencies.store, command.source);
-    await this.runStore.start(await this.run.session.snapshot());
+    const { store } = this.dependencies;
+    await this.runStore.start(await this.run.session.snapshot(), () => storeSource(store, command.source));
     return false;
   }
 
@@ -156,18 +159,15 @@ export class RunLifecycle {
       const kept = await this.runStore.resume();
       if (kept === null) return false;
       const source = (await storedSource(this.dependencies.store)) ?? command.source;
-      await this.begin(await this.fetch(command, source), kept);
+      await this.begin(await this.fetch(command, source), kept.snapshot);
+      if (kept.damaged !== null) this.post({ type: "saving", state: "olderSave", message: kept.damaged });
       return true;
     } catch (error) {
       await this.close();
-      if (this.dependencies.protectStored === true) throw error;
-      this.post({
-        type: "error",
-        fatal: false,
-        message:
-          "Started a new run: the stored one cannot be resumed. " +
-          `${error instanceof Error ? error.message : String(error)}`,
-      });
+      if (this.dependencies.leaveStored === undefined) throw error;
+      await this.dependencies.leaveStored();
+      const message = error instanceof Error ? error.message : String(error);
+      this.post({ type: "saving", state: "unreadable", message });
       return false;
     }
   }

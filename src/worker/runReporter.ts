@@ -5,7 +5,7 @@ import type { GroupRecord, StepMetrics } from "../training/records";
 import { GroupFeed, phaseBefore } from "./groupFeed";
 import { adapterOf } from "./run";
 import type { EventBody, RunLifecycle } from "./runLifecycle";
-import type { RunStore } from "./runStore";
+import type { RunStore, Saving } from "./runStore";
 
 export interface RunReporterOptions {
   readonly life: RunLifecycle;
@@ -67,6 +67,14 @@ export class RunReporter {
 
   snapshots(): void {
     this.options.post({ type: "snapshots", snapshots: [...this.options.runStore.timeline] });
+  }
+
+  /** A write failed, or works again. */
+  saving(saving: Saving): void {
+    if (saving.saved) return this.options.post({ type: "saving", state: "saved" });
+    const { error, at } = saving;
+    const full = error.name === "QuotaExceededError";
+    this.options.post({ type: "saving", state: "failed", full, message: error.message, at });
   }
 
   /** A finished phase. @param every post its groups even when steps come fast */

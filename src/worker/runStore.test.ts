@@ -4,8 +4,8 @@ import { defaultSettings } from "../training/settings";
 import { decodeSnapshot, encodeSnapshot, type Snapshot, SnapshotError } from "../training/snapshot";
 import type { SessionState } from "../training/state";
 import { GroupFeed, type GroupPost } from "./groupFeed";
-import { RunStore } from "./runStore";
-import { LATEST, MemoryStore } from "./store";
+import { RunStore, type Saving } from "./runStore";
+import { LATEST, MemoryStore, PREVIOUS } from "./store";
 
 function snapshot(step: number): Snapshot {
   const state: SessionState = {
@@ -32,8 +32,8 @@ function snapshot(step: number): Snapshot {
   };
 }
 
-const noFault = (error: Error): never => {
-  throw error;
+const noFault = (saving: Saving): void => {
+  if (!saving.saved) throw saving.error;
 };
 
 describe("runStore", () => {
@@ -43,7 +43,7 @@ describe("runStore", () => {
     await runStore.start(snapshot(0));
     await runStore.keep(snapshot(1));
     await runStore.settled();
-    expect(await new RunStore(store, noFault).resume()).toEqual(snapshot(1));
+    expect(await new RunStore(store, noFault).resume()).toEqual({ snapshot: snapshot(1), damaged: null });
     expect(runStore.latest()).toEqual(snapshot(1));
     expect(await runStore.reset()).toEqual(snapshot(0));
   });
@@ -89,15 +89,77 @@ describe("runStore", () => {
     expect(runStore.timeline.at(-1)?.step).toBe(40);
   });
 
-  test("a store that is full is reported, and training continues", async () => {
-    const faults: string[] = [];
+  test("a store that is full is reported with the step it has, and training continues until there is room", async () => {
+    const said: Saving[] = [];
     const store = new MemoryStore();
-    const runStore = new RunStore(store, (error) => faults.push(error.message));
-    store.put = () => Promise.reject(new Error("quota exceeded"));
+    const runStore = new RunStore(store, (saving) => said.push(saving));
     await runStore.start(snapshot(0));
     await runStore.keep(snapshot(1));
     await runStore.settled();
-    expect(faults[0]).toBe("quota exceeded");
+    expect(said).toEqual([]);
+    const put = store.put.bind(store);
+    store.put = () => Promise.reject(new DOMException("no room", "QuotaExceededError"));
+    await runStore.keep(snapshot(2));
+    await runStore.settled();
+    expect(runStore.failing).toBe(true);
+    expect(said[0]).toMatchObject({ saved: false, error: { name: "QuotaExceededError" }, at: { step: 1 } });
+    expect(decodeSnapshot((await store.get(LATEST)) ?? new Uint8Array()).state.step, "what is stored").toBe(1);
+    expect(
+      runStore.timeline.map(({ step }) => step),
+      "only what is stored is listed",
+    ).toEqual([0, 1]);
+    store.put = put;
+    await runStore.keep(snapshot(3));
+    await runStore.settled();
+    expect(said.at(-1)).toEqual({ saved: true });
+    expect((await new RunStore(store, noFault).resume())?.snapshot.state.step).toBe(3);
+  });
+
+  test("no state is stored without what the run starts from; both follow when there is room", async () => {
+    const store = new MemoryStore();
+    let full = true;
+    const source = async (): Promise<void> => {
+      if (full) throw new Error("no room");
+      await store.put("source", Uint8Array.of(1));
+    };
+    const runStore = new RunStore(store, () => undefined);
+    await runStore.start(snapshot(0), source);
+    await runStore.keep(snapshot(1));
+    await runStore.settled();
+    expect(await store.keys(), "nothing that could be resumed without its policy").not.toContain(LATEST);
+    expect((await runStore.reset()).state.step, "a reset needs no store").toBe(0);
+    full = false;
+    await runStore.keep(snapshot(2));
+    await runStore.settled();
+    expect(await store.keys()).toEqual(expect.arrayContaining(["source", "start", LATEST]));
+  });
+
+  test.each([
+    ["the one before", [LATEST], 8],
+    ["the newest of the timeline", [LATEST, PREVIOUS], 8],
+    ["the start", [LATEST, PREVIOUS, "timeline"], 0],
+  ])("a damaged newest state: %s is taken, and it is said", async (_, damaged, step) => {
+    const store = new MemoryStore();
+    const runStore = new RunStore(store, noFault);
+    await runStore.start(snapshot(0));
+    for (let at = 1; at <= 8; at++) await runStore.keep(snapshot(at));
+    await store.put(PREVIOUS, encodeSnapshot(snapshot(8)));
+    await runStore.keep(snapshot(9));
+    await runStore.settled();
+    for (const key of await store.keys())
+      if (damaged.some((each) => key === each || key.startsWith(`${each}:`)))
+        await store.put(key, Uint8Array.from((await store.get(key)) ?? []).slice(0, 200));
+    await store.delete(`timeline:${runStore.timeline.at(-1)?.id ?? ""}`);
+    const resumed = await new RunStore(store, noFault).resume();
+    expect(resumed?.snapshot.state.step).toBe(step);
+    expect(resumed?.damaged).toMatch(/cut short/);
+  });
+
+  test("where nothing stored can be read, the newest says why; where nothing is stored, there is no run", async () => {
+    const store = new MemoryStore();
+    expect(await new RunStore(store, noFault).resume()).toBeNull();
+    await store.put(LATEST, new Uint8Array(100));
+    await expect(new RunStore(store, noFault).resume()).rejects.toThrow(/not a snapshot/);
   });
 });
 

@@ -8,7 +8,7 @@
 import { z } from "zod";
 import { decodeSnapshot, encodeSnapshot, type Snapshot } from "../training/snapshot";
 import { type SnapshotInfo, STAGES } from "./protocol";
-import { LATEST, type SnapshotStore } from "./store";
+import { LATEST, PREVIOUS, type SnapshotStore } from "./store";
 
 const START = "start";
 const TIMELINE = "timeline";
@@ -25,51 +25,100 @@ const timelineSchema = z.array(
   }),
 );
 
+/** What became of a write. A run that cannot be saved is trained all the same. */
+export type Saving =
+  | { readonly saved: true }
+  /** `at`: the newest finished step that is stored; null if there is none. */
+  | { readonly saved: false; readonly error: Error; readonly at: Pick<SnapshotInfo, "stage" | "step"> | null };
+
+export interface Resumed {
+  readonly snapshot: Snapshot;
+  /** Why the newest state could not be read, and an older one is taken; null: this is the newest. */
+  readonly damaged: string | null;
+}
+
 export class RunStore {
   #latest: Uint8Array<ArrayBuffer> | null = null;
   #saving: Promise<void> = Promise.resolve();
   #timeline: SnapshotInfo[] = [];
   #interval = 1;
   #count = 0;
+  /** Writes without which no state of this run could be resumed; null once they are done. */
+  #foundation: (() => Promise<void>) | null = null;
+  /** The first state, until it is durable. */
+  #start: Uint8Array<ArrayBuffer> | null = null;
+  #savedAt: Pick<SnapshotInfo, "stage" | "step"> | null = null;
+  #failing = false;
 
   /**
-   * @param onFault called when a write fails: training continues, but the page must say that the run is not being saved
+   * @param onSaving called when a write fails, and when writing works again
+   * @param onUnlisted called when a listed snapshot could not be stored and is no longer listed
    */
   constructor(
     private readonly store: SnapshotStore,
-    private readonly onFault: (error: Error) => void,
+    private readonly onSaving: (saving: Saving) => void,
+    private readonly onUnlisted: () => void = () => undefined,
   ) {}
 
   get timeline(): readonly SnapshotInfo[] {
     return this.#timeline;
   }
 
-  /** Start a new run; the stored one is deleted. */
-  async start(snapshot: Snapshot): Promise<void> {
+  /** The last write failed: what is stored is older than the run. */
+  get failing(): boolean {
+    return this.#failing;
+  }
+
+  /**
+   * Start a new run. Older snapshots are deleted once its first state is durable.
+   * @param source stores what the run starts from; no state is stored without it
+   */
+  async start(snapshot: Snapshot, source: () => Promise<void> = async () => undefined): Promise<void> {
     await this.#saving;
-    for (const { id } of this.#timeline.length > 0 ? this.#timeline : await this.storedTimeline())
-      await this.store.delete(timelineKey(id));
+    const earlier = this.#timeline.length > 0 ? this.#timeline : await this.storedTimeline().catch(() => []);
     this.#timeline = [];
     this.#interval = 1;
     const bytes = encodeSnapshot(snapshot);
     this.#latest = bytes;
-    this.#saving = this.writing(async () => {
+    this.#start = bytes;
+    this.#foundation = async () => {
+      await source();
       await this.store.put(START, bytes);
-      await this.store.put(LATEST, bytes);
+    };
+    this.#saving = this.writing(async () => {
+      await this.putLatest(snapshot, bytes);
       await this.store.put(TIMELINE, json([]));
+      for (const { id } of earlier) await this.store.delete(timelineKey(id));
     });
     await this.mark(snapshot, "start");
   }
 
-  /** Resume the stored run. → its latest state; null if there is none */
-  async resume(): Promise<Snapshot | null> {
-    const bytes = await this.store.get(LATEST);
-    if (bytes === null) return null;
-    const snapshot = decodeSnapshot(bytes);
-    this.#latest = Uint8Array.from(bytes);
-    this.#timeline = [...(await this.storedTimeline())];
-    this.#interval = intervalOf(this.#timeline);
-    return snapshot;
+  /**
+   * Resume the stored run. → its newest state that can be read; null if no run is stored
+   * @throws SnapshotError of the newest when none can be read
+   */
+  async resume(): Promise<Resumed | null> {
+    const timeline = await this.storedTimeline().catch((error: unknown) => {
+      console.warn("The stored timeline cannot be read.", error);
+      return [];
+    });
+    let damage: unknown = null;
+    for (const key of [LATEST, PREVIOUS, ...timeline.map(({ id }) => timelineKey(id)).reverse(), START]) {
+      const bytes = await this.store.get(key);
+      if (bytes === null) continue;
+      try {
+        const snapshot = decodeSnapshot(bytes);
+        this.#latest = Uint8Array.from(bytes);
+        this.#timeline = [...timeline];
+        this.#interval = intervalOf(timeline);
+        this.#savedAt = snapshot.state;
+        return { snapshot, damaged: damage === null ? null : messageOf(damage) };
+      } catch (error) {
+        damage ??= error;
+      }
+    }
+    if (damage === null) return null;
+    throw damage;
   }
 
   /** Save a new state. Waits for the previous write, not for this one. */
@@ -81,35 +130,49 @@ export class RunStore {
     const marking =
       pending === null && step > 0 && step % this.#interval === 0 ? this.onTimeline(snapshot, bytes) : null;
     this.#saving = this.writing(async () => {
-      await this.store.put(LATEST, bytes);
-      await marking?.();
-    });
+      await this.putLatest(snapshot, bytes);
+      await marking?.write();
+    }, marking?.id);
+  }
+
+  private async putLatest({ state: { stage, step } }: Snapshot, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.lay();
+    await this.store.put(LATEST, bytes);
+    this.#savedAt = { stage, step };
+  }
+
+  /** What every stored state needs; tried again with each write until it is durable. */
+  private async lay(): Promise<void> {
+    await this.#foundation?.();
+    this.#foundation = null;
+    this.#start = null;
   }
 
   /** Add a snapshot to the timeline. */
   async mark(snapshot: Snapshot, label?: string): Promise<void> {
     await this.#saving;
     const marking = this.onTimeline(snapshot, encodeSnapshot(snapshot), label);
-    if (marking !== null) this.#saving = this.writing(marking);
+    if (marking !== null) this.#saving = this.writing(marking.write, marking.id);
   }
 
-  /** List the snapshot. → the writes that remain, or null if this step is already listed */
+  /** List the snapshot. → its id and the writes that remain, or null if this step is already listed */
   private onTimeline(
     { state: { stage, step } }: Snapshot,
     bytes: Uint8Array<ArrayBuffer>,
     label?: string,
-  ): (() => Promise<void>) | null {
+  ): { readonly id: string; readonly write: () => Promise<void> } | null {
     const last = this.#timeline.at(-1);
     if (last !== undefined && last.stage === stage && last.step === step) return null;
     const id = `${stage}-${step}-${this.#count++}-${bytes.length}`;
     this.#timeline.push({ id, stage, step, bytes: bytes.length, ...(label === undefined ? {} : { label }) });
     const dropped = this.thin();
-    const index = json(this.#timeline);
-    return async () => {
+    const write = async (): Promise<void> => {
+      await this.lay();
       await this.store.put(timelineKey(id), bytes);
-      await this.store.put(TIMELINE, index);
+      await this.store.put(TIMELINE, json(this.#timeline));
       for (const gone of dropped) await this.store.delete(timelineKey(gone.id));
     };
+    return { id, write };
   }
 
   /** The last saved state, for a new device. @throws Error before the first */
@@ -121,7 +184,7 @@ export class RunStore {
   /** The run's first state; the timeline is dropped with it. */
   async reset(): Promise<Snapshot> {
     await this.#saving;
-    const bytes = await this.store.get(START);
+    const bytes = this.#start ?? (await this.store.get(START));
     if (bytes === null) throw new Error("the start of this run is no longer in the store: open the run again");
     return decodeSnapshot(bytes);
   }
@@ -165,11 +228,21 @@ export class RunStore {
     return parsed.data.map(({ label, ...info }) => (label === undefined ? info : { ...info, label }));
   }
 
-  private async writing(write: () => Promise<void>): Promise<void> {
+  /** @param listed a snapshot of the timeline that is written: one that is not stored is not offered either */
+  private async writing(write: () => Promise<void>, listed?: string): Promise<void> {
     try {
       await write();
+      if (this.#failing) this.onSaving({ saved: true });
+      this.#failing = false;
     } catch (error) {
-      this.onFault(error instanceof Error ? error : new Error(String(error)));
+      this.#failing = true;
+      this.#timeline = this.#timeline.filter(({ id }) => id !== listed);
+      if (listed !== undefined) this.onUnlisted();
+      this.onSaving({
+        saved: false,
+        error: error instanceof Error ? error : new Error(String(error)),
+        at: this.#savedAt,
+      });
     }
   }
 }
@@ -182,6 +255,7 @@ function intervalOf(timeline: readonly SnapshotInfo[]): number {
   return interval;
 }
 
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 const timelineKey = (id: string): string => `timeline:${id}`;
 const json = (value: unknown): Uint8Array<ArrayBuffer> =>
   new Uint8Array(new TextEncoder().encode(JSON.stringify(value)));

@@ -13,11 +13,22 @@ export const LATEST = "latest";
 /** The key of the state before the latest one; read only, and absent in stores that keep one state. */
 export const PREVIOUS = "previous";
 
-export class MemoryStore implements SnapshotStore {
+/** What a page keeps: the runs of all its tabs (storedRun.ts), each under keys of its own. */
+export interface Database extends SnapshotStore {
+  /** Write all entries or none. */
+  putAll(entries: readonly (readonly [key: string, bytes: Uint8Array<ArrayBuffer>])[]): Promise<void>;
+  keys(): Promise<readonly string[]>;
+}
+
+export class MemoryStore implements Database {
   readonly #entries = new Map<string, Uint8Array<ArrayBuffer>>();
 
-  async put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    this.#entries.set(key, bytes);
+  put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    return this.putAll([[key, bytes]]);
+  }
+
+  async putAll(entries: readonly (readonly [key: string, bytes: Uint8Array<ArrayBuffer>])[]): Promise<void> {
+    for (const [key, bytes] of entries) this.#entries.set(key, bytes);
   }
 
   async get(key: string): Promise<Uint8Array | null> {
@@ -27,30 +38,47 @@ export class MemoryStore implements SnapshotStore {
   async delete(key: string): Promise<void> {
     this.#entries.delete(key);
   }
+
+  async keys(): Promise<readonly string[]> {
+    return [...this.#entries.keys()];
+  }
 }
+
+const SNAPSHOTS = "snapshots";
 
 interface Schema extends DBSchema {
   snapshots: { key: string; value: Uint8Array<ArrayBuffer> };
 }
 
-export class IndexedDbStore implements SnapshotStore {
+export class IndexedDbStore implements Database {
   private constructor(private readonly db: IDBPDatabase<Schema>) {}
 
   /** @throws DOMException when the browser forbids storage (some private windows): fall back to MemoryStore. */
   static async open(name = "srpo-playground"): Promise<IndexedDbStore> {
-    const db = await openDB<Schema>(name, 1, { upgrade: (fresh) => void fresh.createObjectStore("snapshots") });
+    const db = await openDB<Schema>(name, 1, { upgrade: (fresh) => void fresh.createObjectStore(SNAPSHOTS) });
     return new IndexedDbStore(db);
   }
 
-  async put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    await this.db.put("snapshots", bytes, key);
+  put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    return this.putAll([[key, bytes]]);
+  }
+
+  /** One transaction: a full disk or a closed tab leaves what was there before. */
+  async putAll(entries: readonly (readonly [key: string, bytes: Uint8Array<ArrayBuffer>])[]): Promise<void> {
+    const transaction = this.db.transaction(SNAPSHOTS, "readwrite");
+    // The transaction's end reports the failure of any write, also one that shows only when it is committed.
+    await Promise.all([...entries.map(([key, bytes]) => transaction.store.put(bytes, key)), transaction.done]);
   }
 
   async get(key: string): Promise<Uint8Array | null> {
-    return (await this.db.get("snapshots", key)) ?? null;
+    return (await this.db.get(SNAPSHOTS, key)) ?? null;
   }
 
   async delete(key: string): Promise<void> {
-    await this.db.delete("snapshots", key);
+    await this.db.delete(SNAPSHOTS, key);
+  }
+
+  keys(): Promise<readonly string[]> {
+    return this.db.getAllKeys(SNAPSHOTS);
   }
 }

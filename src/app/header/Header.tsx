@@ -1,7 +1,8 @@
 /** The page's header: name, stages, transport, backend, link, theme, help. */
 import { Icon } from "../parts/Icon";
 import { usePlayground, useRun, useView } from "../state/hooks";
-import { encodeLink, isFreshLink } from "../state/link";
+import { encodeLink } from "../state/link";
+import { rememberRun } from "../state/runMemory";
 import { setTaste, view } from "../state/view";
 import { BackendBadge } from "./BackendBadge";
 import { StageStepper } from "./StageStepper";
@@ -32,7 +33,8 @@ export function Header() {
     const link = `${location.origin}${location.pathname}${encodeLink(settings, start, recipe)}`;
     history.replaceState(null, "", link);
     // This browser already has the run: opening or reloading the link resumes it.
-    isFreshLink(location.hash, localStorage);
+    const { current } = playground.live.keeping.store.getState();
+    if (current !== null) rememberRun(current, location.hash);
     try {
       await navigator.clipboard.writeText(link);
       playground.notify(

@@ -1,9 +1,11 @@
 /** Choose the starting policy; export the trained one. */
 import { useEffect, useRef, useState } from "react";
 import { Icon } from "../parts/Icon";
-import { usePlayground, useRun } from "../state/hooks";
+import { useKeeping, usePlayground, useRun } from "../state/hooks";
+import { otherRuns } from "../state/keeping";
 import { canSteer } from "../state/run";
 import { SHIPPED, type ShippedName } from "../state/start";
+import { placeOf } from "../state/words";
 import { policyFromDrop, policyFromPicker } from "./dropped";
 
 const LABELS: Readonly<Record<ShippedName, string>> = {
@@ -17,6 +19,8 @@ export function PolicyDoor() {
   const ready = useRun(canSteer);
   const start = useRun((state) => state.start);
   const served = useRun((state) => state.served);
+  const keeping = useKeeping((state) => state);
+  const others = otherRuns(keeping);
   const [dragging, setDragging] = useState(false);
   const picker = useRef<HTMLInputElement>(null);
 
@@ -74,6 +78,8 @@ export function PolicyDoor() {
               const shipped = SHIPPED.find((name) => name === event.target.value);
               if (shipped) playground.open({ kind: "shipped", name: shipped });
               if (event.target.value === "pick") picker.current?.click();
+              const kept = others.find(({ id }) => `run:${id}` === event.target.value);
+              if (kept) playground.openStored(kept.id);
             }}
           >
             {SHIPPED.map((name) => (
@@ -83,6 +89,15 @@ export function PolicyDoor() {
             ))}
             {start === "own" && <option value="own">your folder</option>}
             <option value="pick">checkpoint folder …</option>
+            {others.length > 0 && (
+              <optgroup label="Kept runs">
+                {others.map((run) => (
+                  <option key={run.id} value={`run:${run.id}`}>
+                    {run.name} · {placeOf(run)}
+                  </option>
+                ))}
+              </optgroup>
+            )}
           </select>
         </label>
       )}

@@ -8,5 +8,9 @@ export interface TrainingClient {
   renew(run: string): void;
   /** Returns the function that stops listening. */
   subscribe(listener: (event: Event) => void): () => void;
+  /** Replace the engine by a fresh one, without a run; what was sent to the old one is lost. */
+  restart(): void;
+  /** Stop the engine; "restart" brings one back. */
+  stop(): void;
   close(): void;
 }

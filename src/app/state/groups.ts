@@ -129,6 +129,8 @@ export function reduceGroups(state: GroupsState, event: Event): GroupsState {
       };
     case "connection":
     case "steering":
+    case "shelf":
+    case "saving":
     case "progress":
     case "adapter":
     case "configured":

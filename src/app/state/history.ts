@@ -91,6 +91,8 @@ export function reduceHistory(state: HistoryState, event: Event): HistoryState {
       return { ...state, evaluations: [...state.evaluations, event.evaluation] };
     case "connection":
     case "steering":
+    case "shelf":
+    case "saving":
     case "progress":
     case "adapter":
     case "playing":

@@ -3,6 +3,7 @@ import { createContext, useContext } from "react";
 import { useStore } from "zustand";
 import type { GroupsState } from "./groups";
 import type { HistoryState } from "./history";
+import type { KeepingState } from "./keeping";
 import type { PlaygroundController } from "./playgroundController";
 import type { ReflectionsState } from "./reflections";
 import type { RunState } from "./run";
@@ -27,4 +28,6 @@ export const useHistory = <Slice>(select: (state: HistoryState) => Slice): Slice
   useStore(usePlayground().live.history.store, select);
 export const useReflections = <Slice>(select: (state: ReflectionsState) => Slice): Slice =>
   useStore(usePlayground().live.reflections.store, select);
+export const useKeeping = <Slice>(select: (state: KeepingState) => Slice): Slice =>
+  useStore(usePlayground().live.keeping.store, select);
 export const useView = <Slice>(select: (state: ViewState) => Slice): Slice => useStore(view, select);

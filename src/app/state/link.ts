@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { RECIPE_NAMES, type RecipeName } from "../../srpo/recipe";
 import {
+  isSection,
   overLimits,
   overlay,
   PAGE_LIMITS,
@@ -50,36 +51,25 @@ export function servedToken(hash: string): string | null {
   return token === null || TOKEN.test(token) ? token : "-";
 }
 
-const OPENED_KEY = "srpo-playground/opened-link";
-
-/**
- * True when this browser meets another link than the last time: then a run starts as the link says. Followed again, in
- * this tab or another, the stored run continues.
- * @param storage shared by all tabs, as the stored run is
- */
-export function isFreshLink(hash: string, storage: Pick<Storage, "getItem" | "setItem">): boolean {
-  if (hash === "" || storage.getItem(OPENED_KEY) === hash) return false;
-  storage.setItem(OPENED_KEY, hash);
-  return true;
-}
-
 export type DecodedLink =
   | {
       readonly ok: true;
       readonly settings: SettingsPatch;
       readonly from: ShippedName;
       readonly recipe: RecipeName;
+      /** What the link asks for and may not have: each with the reason and the value used instead. */
+      readonly refused: readonly string[];
     }
   | { readonly ok: false; readonly why: string };
 
 /**
- * Settings, start and recipe of a link. Keys it does not know are dropped, values out of range are refused with the
- * schema's words.
+ * Settings, start and recipe of a link. Keys it does not know are dropped; values out of range are refused one by one,
+ * and the recipe's are used instead.
  */
 export function decodeLink(hash: string): DecodedLink {
   const query = new URLSearchParams(hash.replace(/^#/, ""));
   if (!["v", "from", "recipe", "s"].some((key) => query.has(key)))
-    return { ok: true, settings: {}, from: DEFAULT_START, recipe: DEFAULT_RECIPE };
+    return { ok: true, settings: {}, from: DEFAULT_START, recipe: DEFAULT_RECIPE, refused: [] };
   try {
     const link = linkSchema.parse({
       v: Number(query.get("v") ?? LINK_VERSION),
@@ -88,14 +78,63 @@ export function decodeLink(hash: string): DecodedLink {
       s: JSON.parse(query.get("s") ?? "{}") as unknown,
     });
     const { from, recipe } = link;
-    const settings = settingsSchema.parse(overlay(settingsOfRecipe(recipe), link.s));
+    const { settings, refused } = permitted(settingsOfRecipe(recipe), link.s);
     const fault = overLimits(settings, PAGE_LIMITS);
     if (fault !== null) return { ok: false, why: `it is too large for a browser tab: ${fault}` };
-    return { ok: true, settings, from, recipe };
+    return { ok: true, settings, refused, from, recipe };
   } catch (error) {
     return {
       ok: false,
       why: error instanceof z.ZodError ? z.prettifyError(error) : `its settings are no JSON (${String(error)})`,
     };
   }
+}
+
+/**
+ * The recipe's settings with as much of the patch as the schema permits.
+ * @throws z.ZodError when the settings are refused for something that is not in the patch
+ */
+function permitted(
+  recipe: Settings,
+  patch: Readonly<Record<string, unknown>>,
+): { readonly settings: Settings; readonly refused: readonly string[] } {
+  const refused: string[] = [];
+  for (let rest = patch; ; ) {
+    const parsed = settingsSchema.safeParse(overlay(recipe, rest));
+    if (parsed.success) return { settings: parsed.data, refused };
+    const before = refused.length;
+    for (const { path, message } of parsed.error.issues) {
+      const found = without(rest, path.map(String));
+      if (found === null) continue;
+      rest = found.rest;
+      const instead = found.path.reduce<unknown>((value, key) => (isSection(value) ? value[key] : undefined), recipe);
+      refused.push(`${found.path.join(".")} ${short(found.value)} (${message}); ${short(instead)} instead`);
+    }
+    if (refused.length === before) throw parsed.error;
+  }
+}
+
+/** The patch without the deepest value that lies on a path; null where there is none. */
+function without(
+  patch: Readonly<Record<string, unknown>>,
+  [key, ...deeper]: readonly string[],
+): {
+  readonly rest: Readonly<Record<string, unknown>>;
+  readonly path: readonly string[];
+  readonly value: unknown;
+} | null {
+  if (key === undefined || !Object.hasOwn(patch, key)) return null;
+  const value = patch[key];
+  const within = isSection(value) ? without(value, deeper) : null;
+  if (within !== null) return { ...within, rest: { ...patch, [key]: within.rest }, path: [key, ...within.path] };
+  const { [key]: _refused, ...rest } = patch;
+  return { rest, path: [key], value };
+}
+
+/** Characters of a value that a message shows. */
+const SHOWN = 40;
+
+function short(value: unknown): string {
+  const text = JSON.stringify(value) ?? "nothing";
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
 }

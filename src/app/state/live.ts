@@ -6,6 +6,7 @@ import { createStore, type StoreApi } from "zustand/vanilla";
 import type { Event } from "../../worker/protocol";
 import { type GroupsState, initialGroups, reduceGroups } from "./groups";
 import { type HistoryState, initialHistory, reduceHistory } from "./history";
+import { initialKeeping, type KeepingState, reduceKeeping } from "./keeping";
 import { initialReflections, type ReflectionsState, reduceReflections } from "./reflections";
 import { initialRun, type RunState, reduceRun } from "./run";
 
@@ -44,6 +45,7 @@ export interface Live {
   readonly groups: Channel<GroupsState>;
   readonly history: Channel<HistoryState>;
   readonly reflections: Channel<ReflectionsState>;
+  readonly keeping: Channel<KeepingState>;
   receive(event: Event): void;
 }
 
@@ -56,7 +58,8 @@ export function createLive(
   const groups = channel(initialGroups, reduceGroups);
   const history = channel(initialHistory, reduceHistory);
   const reflections = channel(initialReflections, reduceReflections);
-  const channels = [run, groups, history, reflections];
+  const keeping = channel(initialKeeping, reduceKeeping);
+  const channels = [run, groups, history, reflections, keeping];
   let last = -Infinity;
   let timer: ReturnType<typeof setTimeout> | null = null;
 
@@ -73,6 +76,7 @@ export function createLive(
     groups,
     history,
     reflections,
+    keeping,
     flush,
     receive(event) {
       for (const each of channels) each.receive(event);

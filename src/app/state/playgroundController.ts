@@ -10,7 +10,6 @@ import {
   type GroupRecord,
   overlay,
   type PolicySource,
-  type Settings,
   type SettingsPatch,
   STAGES,
   type Stage,
@@ -18,28 +17,22 @@ import {
 import type { TrainingClient } from "./client";
 import { lookBack } from "./groups";
 import { createLive, type Live } from "./live";
+import { dismiss, type Notice, notify } from "./notices";
 import { PendingSettings } from "./pendingSettings";
 import { decided, type RecipeChange, undone, withRecipe } from "./recipes";
-import { type Backend, dismiss, type Notice, notify } from "./run";
 import { RunCursor } from "./runCursor";
+import { BASE, changedFixed, type OpenOptions, RunOpener } from "./runOpener";
 import { StageFlow } from "./stageFlow";
-import { stageOf, startOf } from "./start";
+import { stageOf } from "./start";
 import { setTaste, view } from "./view";
 
 type Exported = Extract<Event, { type: "exported" }>;
 
 export interface PlaygroundController {
   readonly live: Live & { flush(): void };
-  open(
-    source: PolicySource,
-    options?: {
-      readonly backend?: Backend | null;
-      readonly resume?: boolean;
-      readonly settings?: SettingsPatch;
-      /** What the settings are a change of. */
-      readonly recipe?: RecipeName;
-    },
-  ): void;
+  open(source: PolicySource, options?: OpenOptions): void;
+  /** Open a run that this browser keeps; the one on show is kept, too. */
+  openStored(id: string): void;
   togglePlay(): void;
   /** Play at the selected speed; also while playing, to change the speed. */
   play(): void;
@@ -58,11 +51,15 @@ export interface PlaygroundController {
   undo(change: RecipeChange): void;
   exportPolicy(): void;
   loseDevice(): void;
-  /** Take control of a served run that several tabs show. */
+  /** Take control of a run that several tabs show. */
   steer(): void;
   back(): void;
-  /** The worker itself failed; no more events will come. */
+  /** A message could not be read or shown. */
   fault(error: Error): void;
+  /** The worker itself failed or was stopped; no more events will come. It is started again. */
+  engineFailed(message: string): void;
+  /** Start the engine that has failed again. */
+  startAgain(): void;
   /** Show a group until the engine has its own. */
   prepare(group: GroupRecord): void;
   notify(kind: Notice["kind"], title: string, text: string): void;
@@ -75,22 +72,6 @@ export interface PlaygroundOptions {
   readonly onExported: (files: Exported["files"]) => void;
   readonly hidden?: () => boolean;
   readonly newRun?: () => string;
-}
-
-const BASE: PolicySource = { kind: "shipped", name: "base" };
-
-/** What a run keeps from its opening on. */
-const FIXED = {
-  freezeVision: "The trained parts of the model are fixed",
-  reflectionForm: "The form of reflection is fixed",
-} as const;
-type FixedKey = keyof typeof FIXED;
-
-/** The setting of a patch that only a new run can take; null if there is none. */
-function changedFixed(wanted: Settings, patch: SettingsPatch): FixedKey | null {
-  const next = overlay(wanted, patch);
-  const keys: readonly FixedKey[] = ["freezeVision", "reflectionForm"];
-  return keys.find((key) => JSON.stringify(next[key]) !== JSON.stringify(wanted[key])) ?? null;
 }
 
 /** Commands that a watching tab may send. */
@@ -118,10 +99,24 @@ export function createPlayground({
   const flow = new StageFlow({ cursor, send, wanted: () => live.run.store.getState().wanted });
   const pending = new PendingSettings((settings) => send({ type: "configure", settings }));
 
+  // The worker re-evaluates only the selected group after each update.
+  let observedGroup = 0;
+  const opener = new RunOpener({
+    client,
+    live,
+    cursor,
+    flow,
+    send,
+    newRun,
+    observedGroup: () => observedGroup,
+    notify: (kind, title, text) => playground.notify(kind, title, text),
+  });
+
   const stop = client.subscribe((event) => {
     live.receive(event);
     cursor.receive(event);
     flow.receive(event);
+    opener.receive(event);
     if (event.type !== "exported") return;
     if (event.writtenTo === undefined) onExported(event.files);
     else
@@ -132,72 +127,16 @@ export function createPlayground({
       );
   });
 
-  // The worker re-evaluates only the selected group after each update.
-  let observedGroup = 0;
   const stopWatching = live.groups.store.subscribe(({ selectedGroup }) => {
     if (selectedGroup === observedGroup) return;
     observedGroup = selectedGroup;
     send({ type: "observe", group: selectedGroup });
   });
 
-  /** Opens a new run with settings that are fixed when a run opens. */
-  const reopen = (patch: SettingsPatch, fixed: FixedKey): void => {
-    const { start } = live.run.store.getState();
-    if (cursor.served) {
-      playground.notify(
-        "info",
-        "Fixed for this run",
-        `${FIXED[fixed]} when the run starts. Start another one with srpo serve --set ${fixed}…`,
-      );
-      return;
-    }
-    if (start === "own") {
-      live.run.change((state) =>
-        notify(
-          state,
-          "info",
-          "Drop your folder again to change this",
-          `${FIXED[fixed]} when a run opens, and the page does not keep a copy of your files.`,
-        ),
-      );
-      return;
-    }
-    live.run.change((state) => ({ ...state, wanted: overlay(state.wanted, patch) }));
-    // Only the base has not learnt a form of reflection.
-    playground.open(fixed === "reflectionForm" ? BASE : { kind: "shipped", name: start });
-  };
-
   const playground: PlaygroundController = {
     live,
-    open(from, { backend = null, resume = false, settings, recipe } = {}) {
-      client.renew(newRun());
-      flow.stay();
-      flow.enterLater(null);
-      const start = startOf(from);
-      cursor.begin(stageOf(start));
-      // Clear the state of the previous run.
-      live.run.change((state) => ({
-        ...state,
-        status: "starting",
-        progress: null,
-        opened: null,
-        start,
-        recipe: recipe ?? state.recipe,
-        stage: stageOf(start),
-        step: 0,
-        running: null,
-        done: null,
-        draws: 0,
-        secondsPerStep: null,
-        truncated: false,
-        idleSteps: 0,
-        snapshots: [],
-        playing: false,
-        wanted: settings ? overlay(state.wanted, settings) : state.wanted,
-      }));
-      send({ type: "open", source: from, settings: settings ?? live.run.store.getState().wanted, backend, resume });
-      send({ type: "observe", group: observedGroup });
-    },
+    open: (from, options) => opener.open(from, options),
+    openStored: (id) => opener.openStored(id),
     togglePlay() {
       pending.flush();
       if (live.run.store.getState().playing) {
@@ -261,7 +200,7 @@ export function createPlayground({
     configure(patch) {
       const fixed = changedFixed(live.run.store.getState().wanted, patch);
       if (fixed !== null) {
-        reopen(patch, fixed);
+        opener.reopen(patch, fixed);
         return;
       }
       live.run.change((state) => ({ ...state, wanted: overlay(state.wanted, patch) }));
@@ -295,6 +234,8 @@ export function createPlayground({
         status: state.opened === null ? "failed" : state.status,
       }));
     },
+    engineFailed: (message) => opener.engineFailed(message),
+    startAgain: () => opener.startAgain(),
     prepare(group) {
       live.groups.change((state) =>
         state.now === null ? { ...state, now: { step: 0, phase: null, groups: [group], origin: "prepared" } } : state,

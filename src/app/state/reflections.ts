@@ -24,6 +24,8 @@ export function reduceReflections(state: ReflectionsState, event: Event): Reflec
       return event.resumed && event.served === undefined ? state : initialReflections;
     case "connection":
     case "steering":
+    case "shelf":
+    case "saving":
     case "progress":
     case "adapter":
     case "configured":

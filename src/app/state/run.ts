@@ -16,6 +16,7 @@ import {
   type Stage,
   type StepMetrics,
 } from "../../worker/protocol";
+import { type Notice, notify } from "./notices";
 import { DEFAULT_RECIPE, nearestRecipe } from "./recipes";
 import { DEFAULT_START, type Start, stageOf } from "./start";
 
@@ -26,14 +27,6 @@ export type Backend = Opened["backend"];
 /** "disconnected": the connection to the runner is lost for now. */
 export type EngineStatus = "starting" | "ready" | "recovering" | "disconnected" | "failed";
 
-/** A message that stays until it is dismissed or no longer applies. */
-export interface Notice {
-  readonly id: number;
-  readonly kind: "info" | "warning" | "error";
-  readonly title: string;
-  readonly text: string;
-}
-
 export interface RunState {
   readonly status: EngineStatus;
   readonly progress: Pick<ProgressEvent, "what" | "done" | "total"> | null;
@@ -41,8 +34,10 @@ export interface RunState {
     Opened,
     "backend" | "adapter" | "features" | "costs" | "passedOver" | "parameters" | "resumed"
   > | null;
-  /** Null: the run is in this tab. */
+  /** Null: the run is in this browser. */
   readonly served: ServedRun | null;
+  /** This tab controls the run; otherwise it watches another one. */
+  readonly steering: boolean;
   /** The settings of training, as last confirmed by the worker. */
   readonly settings: Settings;
   /** The settings on the controls; differ from `settings` until the worker confirms. */
@@ -76,6 +71,7 @@ export const initialRun: RunState = {
   progress: null,
   opened: null,
   served: null,
+  steering: true,
   settings: defaultSettings,
   wanted: defaultSettings,
   recipe: DEFAULT_RECIPE,
@@ -104,21 +100,7 @@ const IDLE = "The run learns nothing";
 const IDLE_STEPS = 3;
 
 /** Whether this tab can control the run now. */
-export const canSteer = ({ status, served }: RunState): boolean =>
-  status === "ready" && (served === null || served.steering);
-
-export function notify(state: RunState, kind: Notice["kind"], title: string, text: string): RunState {
-  const rest = state.notices.filter((notice) => notice.title !== title).slice(-2);
-  return {
-    ...state,
-    notices: [...rest, { id: state.nextNotice, kind, title, text }],
-    nextNotice: state.nextNotice + 1,
-  };
-}
-
-export function dismiss(state: RunState, id: number): RunState {
-  return { ...state, notices: state.notices.filter((notice) => notice.id !== id) };
-}
+export const canSteer = ({ status, steering }: RunState): boolean => status === "ready" && steering;
 
 /** The number of steps of the stage; null for the base stage, which has no end. */
 export function plannedSteps(stage: Stage, settings: Settings): number | null {
@@ -190,6 +172,7 @@ export function reduceRun(state: RunState, event: Event): RunState {
         stage,
         step,
         served = null,
+        watching = false,
       } = event;
       return {
         ...state,
@@ -197,10 +180,11 @@ export function reduceRun(state: RunState, event: Event): RunState {
         progress: null,
         opened: { backend, adapter, features, costs, passedOver, parameters, resumed },
         served,
+        steering: served?.steering ?? !watching,
         settings,
         wanted: settings,
         // A stored run says its settings, not what they were called.
-        recipe: resumed || served !== null ? nearestRecipe(settings, state.recipe) : state.recipe,
+        recipe: resumed || served !== null || watching ? nearestRecipe(settings, state.recipe) : state.recipe,
         start,
         stage,
         step,
@@ -224,15 +208,15 @@ export function reduceRun(state: RunState, event: Event): RunState {
       );
     }
     case "steering": {
-      if (state.served === null || state.served.steering === event.steering) return state;
+      if (state.steering === event.steering) return state;
       const notified = event.steering
         ? notify(state, "info", "This tab controls the run", "Other tabs only watch.")
         : notify(state, "info", "This tab only watches", "Another tab controls the run now.");
-      return { ...notified, served: { ...state.served, steering: event.steering } };
+      return { ...notified, steering: event.steering };
     }
     // A watching tab shows the settings of the steering one.
     case "configured": {
-      if (state.served?.steering !== false) return { ...state, settings: event.settings };
+      if (state.steering) return { ...state, settings: event.settings };
       const recipe = nearestRecipe(event.settings, state.recipe);
       return { ...state, settings: event.settings, wanted: event.settings, recipe };
     }
@@ -311,6 +295,8 @@ export function reduceRun(state: RunState, event: Event): RunState {
       );
       return event.fatal ? { ...notified, status: "failed", playing: false } : notified;
     }
+    case "shelf":
+    case "saving":
     case "data":
     case "sampled":
     case "evaluated":

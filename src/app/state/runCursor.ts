@@ -34,7 +34,7 @@ export class RunCursor {
         this.enter(event.stage, event.step);
         this.settings = event.settings;
         this.served = event.served !== undefined;
-        this.steering = event.served?.steering ?? true;
+        this.steering = event.served?.steering ?? event.watching !== true;
         return;
       case "steering":
         this.steering = event.steering;

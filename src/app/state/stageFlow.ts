@@ -82,8 +82,8 @@ export class StageFlow {
   /** Replace the prepared group by the policy's own responses. */
   private greet(): void {
     const { cursor, send } = this.options;
-    // A served run is only joined: do not sample from it unasked.
-    if (!cursor.served && cursor.stage !== "sft" && cursor.step === 0 && !this.#autoAdvance)
+    // A run of the runner or of another tab is only joined: do not sample from it unasked.
+    if (!cursor.served && cursor.steering && cursor.stage !== "sft" && cursor.step === 0 && !this.#autoAdvance)
       send({ type: "sample", family: null, greedy: false });
   }
 

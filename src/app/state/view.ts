@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { createStore } from "zustand/vanilla";
 import type { RecipeName } from "../../srpo/recipe";
+import { lasting } from "./browserStorage";
 
 export const SPEEDS = [
   { name: "slow", label: "Slow motion", delay: 1200 },
@@ -31,16 +32,12 @@ export interface ViewState extends Taste {
 const STORAGE_KEY = "srpo-playground/taste";
 
 function readTaste(): Taste {
-  const nothing = tasteSchema.parse({});
+  const text = lasting.get(STORAGE_KEY);
   try {
-    // Outside a browser (tests) there is no storage.
-    const text = typeof localStorage === "undefined" ? null : localStorage.getItem(STORAGE_KEY);
-    const parsed = tasteSchema.safeParse(text === null ? {} : JSON.parse(text));
-    return parsed.success ? parsed.data : nothing;
+    return tasteSchema.parse(text === null ? {} : JSON.parse(text));
   } catch (error) {
-    // Storage may be forbidden or damaged: the page then uses its defaults.
-    console.warn("Cannot read the page's preferences; using the defaults.", error);
-    return nothing;
+    console.warn("The page's preferences are damaged; using the defaults.", error);
+    return tasteSchema.parse({});
   }
 }
 
@@ -54,13 +51,8 @@ export const view = createStore<ViewState>(() => ({
 
 export function setTaste(taste: Partial<Taste>): void {
   view.setState(taste);
-  if (typeof localStorage === "undefined") return;
   const { theme, speed, firstLineSeen } = view.getState();
-  try {
-    localStorage.setItem(STORAGE_KEY, JSON.stringify({ theme, speed, firstLineSeen }));
-  } catch (error) {
-    console.warn("Cannot store the page's preferences.", error);
-  }
+  lasting.set(STORAGE_KEY, JSON.stringify({ theme, speed, firstLineSeen }));
 }
 
 /** Resolve "system" and set the document's theme attribute. */

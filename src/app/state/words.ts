@@ -106,6 +106,10 @@ export const STAGE_WORDS: Readonly<Record<Stage, { readonly label: string; reado
   },
 };
 
+/** "GRPO, step 37" */
+export const placeOf = ({ stage, step }: { readonly stage: Stage; readonly step: number }): string =>
+  step === 0 ? STAGE_WORDS[stage].label : `${STAGE_WORDS[stage].label}, step ${step}`;
+
 export const FAMILY_WORDS: Readonly<Record<string, string>> = {
   bars: "Bar chart",
   shapes: "Counting shapes",

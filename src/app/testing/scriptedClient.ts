@@ -26,6 +26,7 @@ import {
   example,
   historyTo,
   metricsAt,
+  openedAs,
   skillAt,
   snapshot,
   snapshotsTo,
@@ -41,6 +42,8 @@ export interface Script {
   readonly step?: number;
   /** Milliseconds a phase takes. */
   readonly pace?: number;
+  /** Another tab has the run. */
+  readonly watching?: boolean;
   /** Never opens: a first visit before the engine is ready. */
   readonly stuck?: "download" | "load" | "selfTest";
 }
@@ -76,6 +79,15 @@ export class ScriptedClient implements TrainingClient {
   subscribe(listener: (event: Event) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  restart(): void {
+    this.stop();
+  }
+
+  stop(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.playing = false;
   }
 
   close(): void {
@@ -148,10 +160,7 @@ export class ScriptedClient implements TrainingClient {
         if (this.script.stuck === undefined) this.emit({ type: "sampled", group: this.group(++this.sampled, null) });
         break;
       case "evaluate":
-        this.emit({
-          type: "evaluated",
-          evaluation: evaluation(this.stage, this.step, command.problems),
-        });
+        this.emit({ type: "evaluated", evaluation: evaluation(this.stage, this.step, command.problems) });
         break;
       case "export":
         this.emit({ type: "exported", files: [{ path: "config.json", bytes: new TextEncoder().encode("{}").buffer }] });
@@ -204,24 +213,8 @@ export class ScriptedClient implements TrainingClient {
       return;
     }
     this.history = historyTo(this.stage, this.step, this.settings.grpo);
-    this.emit({
-      type: "opened",
-      backend,
-      adapter: backend === "webgpu" ? "scripted recording" : "SIMD, 1 thread",
-      features: backend === "webgpu" ? ["shader-f16", "subgroups"] : ["simd"],
-      costs: { download: 310, device: 95, pipelines: 95, selfTest: 180, load: 60 },
-      parameters: 956_416,
-      settings: this.settings,
-      stage: this.stage,
-      step: this.step,
-      resumed: false,
-      start: this.source.kind === "shipped" ? this.source.name : "own",
-      history: this.history,
-      passedOver:
-        backend === "webgpu"
-          ? []
-          : [{ backend: "webgpu", why: "This browser offers no WebGPU adapter (navigator.gpu is missing)." }],
-    });
+    const { settings, stage, step, source, history } = this;
+    this.emit(openedAs(backend, { settings, stage, step, source, history, watching: this.script.watching === true }));
     this.snapshots = snapshotsTo(this.stage, this.step);
     this.emit({ type: "snapshots", snapshots: this.snapshots });
     if (this.stage === "grpo" && this.step > 0)

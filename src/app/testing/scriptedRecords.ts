@@ -2,6 +2,8 @@
 import {
   type DataProgress,
   type EvaluationRecord,
+  type Event,
+  type PolicySource,
   type ReflectionExample,
   ratioBinKey,
   type Settings,
@@ -153,3 +155,32 @@ export const evaluation = (stage: Stage, step: number, problems: number): Evalua
   transitions: { kept: 0.75, fixed: 0.07, stillWrong: 0.13, spoilt: 0.05 },
   byFamily: { bars: { first: 0.8, refined: 0.82 } },
 });
+
+type Opened = Omit<Extract<Event, { type: "opened" }>, "run">;
+
+/** What a worker reports of a run that it has opened. */
+export function openedAs(
+  backend: Opened["backend"],
+  run: Pick<Opened, "settings" | "stage" | "step" | "history"> & {
+    readonly source: PolicySource;
+    readonly watching: boolean;
+  },
+): Opened {
+  const { source, watching, ...rest } = run;
+  return {
+    type: "opened",
+    backend,
+    adapter: backend === "webgpu" ? "scripted recording" : "SIMD, 1 thread",
+    features: backend === "webgpu" ? ["shader-f16", "subgroups"] : ["simd"],
+    costs: { download: 310, device: 95, pipelines: 95, selfTest: 180, load: 60 },
+    parameters: 956_416,
+    ...rest,
+    resumed: false,
+    start: source.kind === "shipped" ? source.name : "own",
+    passedOver:
+      backend === "webgpu"
+        ? []
+        : [{ backend: "webgpu", why: "This browser offers no WebGPU adapter (navigator.gpu is missing)." }],
+    ...(watching ? { watching: true } : {}),
+  };
+}

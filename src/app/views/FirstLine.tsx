@@ -12,20 +12,20 @@ export function FirstLine() {
   const opened = useRun((state) => state.opened);
   const resumed = useRun((state) => state.opened?.resumed === true && !state.playing);
   const step = useRun((state) => state.step);
-  const served = useRun((state) => state.served);
-  const ready = useRun((state) => state.status === "ready");
+  const served = useRun((state) => state.served !== null);
+  const steering = useRun((state) => state.steering);
   const passed = opened?.passedOver.find(({ backend }) => backend === "webgpu");
-  if (served !== null) {
-    if (served.steering) return null;
+  if (!steering) {
     return (
       <div className="first-line is-quiet">
         <p>Another tab controls this run. Moving the rewards here only previews their effect.</p>
-        <button type="button" className="text-button" disabled={!ready} onClick={playground.steer}>
+        <button type="button" className="text-button" onClick={playground.steer}>
           Take control
         </button>
       </div>
     );
   }
+  if (served) return null;
   if (!seen) {
     return (
       <div className="first-line">

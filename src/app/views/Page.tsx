@@ -13,6 +13,7 @@ import { canSteer } from "../state/run";
 import { applyTheme, view } from "../state/view";
 import { Timeline } from "../timeline/Timeline";
 import { FirstLine } from "./FirstLine";
+import { KeepingLine } from "./KeepingLine";
 import { KnobSheet, Knobs } from "./Knobs";
 import { Middle } from "./Middle";
 import { Notices } from "./Notices";
@@ -83,6 +84,7 @@ export function Page() {
     <div className="page">
       <Header />
       <FirstLine />
+      <KeepingLine />
       <Notices />
       <div className="columns">
         {!isNarrow && <Knobs />}

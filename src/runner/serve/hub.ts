@@ -5,8 +5,8 @@
  */
 import type { Command, Event } from "../../worker/protocol";
 import type { EventBody } from "../../worker/runLifecycle";
+import { emptyRunView, type RunView, reduceRunView, replay } from "../../worker/runView";
 import { previewOf } from "./preview";
-import { emptyRunView, type RunView, reduceRunView, replay } from "./runView";
 
 /** A tab's connection. */
 export interface Tab {

@@ -65,7 +65,6 @@ export function nodeHost({ plan, source, scorer, files, store, post, onStep }: N
     ...(onStep ? { onStep } : {}),
     filesOf: () => files,
     filesAtHand: true,
-    protectStored: true,
     store,
     post,
     now: () => performance.now(),

@@ -7,13 +7,12 @@
 import type { Picture } from "../../tasks/problem";
 import type { GroupRecord, ProblemRecord, ReflectionExample, SampleRecord } from "../../worker/protocol";
 import type { EventBody } from "../../worker/runLifecycle";
+import { MAX_HISTORY } from "../../worker/runView";
 
 /** Maximum tokens per message; below that nothing is cut. */
 export const MAX_TOKENS = 32_768;
 /** Tokens per response in groups that the tab does not show. */
 export const PREVIEW_TOKENS = 96;
-/** Steps of a run's history; about 20 MB. */
-export const MAX_HISTORY = 10_000;
 /** Pixels of an image's longer side: twice the display size. */
 export const PREVIEW_SIDE = 384;
 

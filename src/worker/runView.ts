@@ -1,4 +1,4 @@
-/** The state of a served run, reduced from the host's events; replayed to a tab that joins later. */
+/** The state of a run that several tabs show, reduced from the host's events; replayed to a tab that joins later. */
 import type {
   DataProgress,
   EvaluationRecord,
@@ -7,9 +7,8 @@ import type {
   ReflectionExample,
   SnapshotInfo,
   StepMetrics,
-} from "../../worker/protocol";
-import type { EventBody } from "../../worker/runLifecycle";
-import { MAX_HISTORY } from "./preview";
+} from "./protocol";
+import type { EventBody } from "./runLifecycle";
 
 type Opened = Extract<EventBody, { type: "opened" }>;
 type EventOf<T extends EventBody["type"]> = Extract<EventBody, { type: T }>;
@@ -30,6 +29,7 @@ export interface RunView {
   readonly progress: EventOf<"progress"> | null;
   readonly lost: EventOf<"deviceLost"> | null;
   readonly failed: EventOf<"error"> | null;
+  readonly saving: EventOf<"saving"> | null;
 }
 
 export const emptyRunView: RunView = {
@@ -45,8 +45,11 @@ export const emptyRunView: RunView = {
   progress: null,
   lost: null,
   failed: null,
+  saving: null,
 };
 
+/** Steps of a run's history that later tabs get; about 20 MB. */
+export const MAX_HISTORY = 10_000;
 const EVALUATIONS = 500;
 /** Maximum examples that the page shows. */
 const EXAMPLES = 24;
@@ -61,7 +64,13 @@ export function reduceRunView(state: RunView, event: Event): RunView {
   switch (event.type) {
     case "opened": {
       const { run: _run, ...opened } = event;
-      return { ...emptyRunView, opened, evaluations: opened.resumed ? state.evaluations : [], playing: state.playing };
+      return {
+        ...emptyRunView,
+        opened,
+        evaluations: opened.resumed ? state.evaluations : [],
+        playing: state.playing,
+        saving: state.saving,
+      };
     }
     case "adapter":
       return { ...state, opened: moved({ adapter: event.adapter }) };
@@ -125,7 +134,10 @@ export function reduceRunView(state: RunView, event: Event): RunView {
     case "exported":
     case "connection":
     case "steering":
+    case "shelf":
       return state;
+    case "saving":
+      return { ...state, saving: event };
     default:
       return event satisfies never;
   }
@@ -148,6 +160,7 @@ export function replay({
   progress,
   lost,
   failed,
+  saving,
 }: RunView): EventBody[] {
   if (opened === null) return [...(progress ? [progress] : []), ...(failed ? [failed] : [])];
   return [
@@ -162,5 +175,6 @@ export function replay({
     { type: "playing", playing },
     ...(lost ? [lost] : []),
     ...(failed ? [failed] : []),
+    ...(saving ? [saving] : []),
   ];
 }
