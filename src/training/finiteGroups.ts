@@ -13,8 +13,8 @@ export function refuseNonFinite(groups: readonly GroupRecord[]): void {
       const fault = nonFinite(sample);
       if (fault === null) continue;
       throw new StepRefused(
-        `the step was refused: ${problem.id}, response ${row + 1}: ${fault}; expected finite numbers. The weights ` +
-          "are those before it. Go back to an earlier snapshot, and lower the learning rate.",
+        `the step was refused: ${problem.id}, response ${row + 1}: ${fault}; expected finite numbers. ` +
+          "The weights are those before it. Go back to an earlier snapshot, and lower the learning rate.",
       );
     }
   }

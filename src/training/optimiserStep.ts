@@ -4,7 +4,8 @@
  *
  * Refusal: the AdamW kernel writes nothing when the sum of squared gradients, or any weight or moment that it would
  * write, is not finite. A loss can be infinite while its gradient is finite (log 0 under a softmax), so the loss is
- * carried into the gradient as + 0·loss, which is NaN exactly when the loss is not finite, and else changes nothing.
+ * carried into the gradient as + 0·loss, which is NaN exactly when the loss is not finite and changes nothing
+ * otherwise.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import { type BatchCapacity, blankBatch, type FeatureBank, type PackedBatch } from "../policy/layers/packing";

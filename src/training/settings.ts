@@ -1,6 +1,6 @@
 /**
  * Everything that decides a run. Parsed by one schema at every edge (link, message, file, command line), which also
- * bounds what a run may hold (bounds.ts); defaults are the nano policy's; what a run with them learns is measured in
+ * bounds what a run may hold (bounds.ts). Defaults are the nano policy's; what a run with them learns is measured in
  * docs/learning.md.
  */
 import { z } from "zod";

@@ -76,6 +76,10 @@ describe("a snapshot can always be read back", () => {
     expect(decodeSnapshot(shifted.subarray(1))).toEqual(snapshot(DIVERGED));
   });
 
+  test("from a Buffer, whose slices are no copies", () => {
+    expect(decodeSnapshot(Buffer.from(encodeSnapshot(snapshot(DIVERGED))))).toEqual(snapshot(DIVERGED));
+  });
+
   test("tokens and log-probabilities are not in the header, which has a longest string", () => {
     const long = Array.from({ length: 2000 }, (_, i) => Math.fround(-i / 7));
     const bytes = encodeSnapshot(snapshot(long));

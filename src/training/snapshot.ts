@@ -77,7 +77,9 @@ function headerBytes(header: z.input<typeof headerSchema>): Uint8Array {
 /**
  * @throws SnapshotError naming what is wrong: not a snapshot, cut short, damaged, or a header that fails its schema.
  */
-export function decodeSnapshot(bytes: Uint8Array): Snapshot {
+export function decodeSnapshot(source: Uint8Array): Snapshot {
+  // Node's Buffer is a Uint8Array whose slices are no copies.
+  const bytes = new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   const checked = startsWith(bytes, MAGIC);
   if (!checked && !startsWith(bytes, MAGIC_WITHOUT_CHECKSUM))
     throw new SnapshotError(`not a snapshot: expected the 8 bytes "SRPOSNP2" at the start of ${bytes.length} bytes`);

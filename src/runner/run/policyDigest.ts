@@ -1,8 +1,8 @@
 /**
- * What a run was started on: a SHA-256 of every file that decides what the policy computes. A snapshot holds only what is
- * trained, so on another base, tokenizer or image processor a resumed run would go on from a policy that never was.
- * Files are streamed once, when the run begins (0.3 to 2 GB/s, by the processor). Later, one whose size, inode and times
- * are those of then is not read again: no program can set a file's change time (ctime) back.
+ * What a run was started on: a SHA-256 of every file that decides what the policy computes. A snapshot holds only what
+ * is trained, so on another base, tokenizer or image processor a resumed run would go on from a policy that never was.
+ * Files are streamed once, when the run begins (0.3 to 2 GB/s, by the processor). Later, one whose size, inode and
+ * times are those of then is not read again: no program can set a file's change time (ctime) back.
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -14,9 +14,12 @@ import { InputError } from "../files/inputError";
 
 /** Files of a checkpoint or adapter folder that decide what is computed. */
 const DECIDING = new RegExp(
-  String.raw`^(.*\.safetensors|(config|generation_config|tokenizer|tokenizer_config|chat_template|preprocessor_config|` +
-    String.raw`processor_config|vocab|added_tokens|special_tokens_map|adapter_config|model\.safetensors\.index)\.json|` +
-    String.raw`chat_template\.jinja|merges\.txt)$`,
+  [
+    String.raw`\.safetensors$`,
+    String.raw`^(config|generation_config|tokenizer|tokenizer_config|chat_template|preprocessor_config)\.json$`,
+    String.raw`^(processor_config|vocab|added_tokens|special_tokens_map|adapter_config)\.json$`,
+    String.raw`^(model\.safetensors\.index\.json|chat_template\.jinja|merges\.txt)$`,
+  ].join("|"),
 );
 
 /** By path, folder included. */

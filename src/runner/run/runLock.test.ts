@@ -86,7 +86,8 @@ describe("the lock", () => {
        const { RunLock } = await import(${JSON.stringify(module)});
        process.stdout.write("ready ");
        while (!existsSync(process.argv[2])) await new Promise((wake) => setTimeout(wake, 1));
-       try { await RunLock.take(process.argv[3]); process.stdout.write("taken"); } catch { process.stdout.write("refused"); }
+       const taken = await RunLock.take(process.argv[3]).then(() => true, () => false);
+       process.stdout.write(taken ? "taken" : "refused");
        setTimeout(() => undefined, 2000);`,
     );
     const go = join(folder, "..", `srpo-go-${process.pid}`);

@@ -73,8 +73,8 @@ export async function readPlan(folder: string): Promise<RunPlan | null> {
   const parsed = planSchema.safeParse(jsonOrNull(bytes));
   if (!parsed.success)
     throw new InputError(
-      `${pathIn(folder)}: damaged, or no plan of a run (${parsed.error.issues[0]?.path.join(".") || "the whole file"} ` +
-        "is invalid): restore the file, or choose another folder",
+      `${pathIn(folder)}: damaged, or no plan of a run ` +
+        `(${parsed.error.issues[0]?.path.join(".") || "the whole file"} is invalid): restore the file, or choose another folder`,
     );
   return parsed.data;
 }
