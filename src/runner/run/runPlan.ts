@@ -71,11 +71,12 @@ export async function readPlan(folder: string): Promise<RunPlan | null> {
   const bytes = await readIfThere(pathIn(folder));
   if (bytes === null) return null;
   const parsed = planSchema.safeParse(jsonOrNull(bytes));
-  if (!parsed.success)
+  if (!parsed.success) {
+    const at = parsed.error.issues[0]?.path.join(".") || "the whole file";
     throw new InputError(
-      `${pathIn(folder)}: damaged, or no plan of a run ` +
-        `(${parsed.error.issues[0]?.path.join(".") || "the whole file"} is invalid): restore the file, or choose another folder`,
+      `${pathIn(folder)}: damaged, or no plan of a run (${at} is invalid): restore the file, or choose another folder`,
     );
+  }
   return parsed.data;
 }
 
