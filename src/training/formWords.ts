@@ -20,7 +20,7 @@ export function refuseUnknownWords(
 
 function check({ tokenizer }: Pick<Policy, "tokenizer">, words: string, what: string): void {
   try {
-    tokenizer.encode(words);
+    tokenizer.encodeText(words);
   } catch (error) {
     if (!(error instanceof TokenizerError)) throw error;
     throw new Error(`settings: ${what}. ${error.message}`, { cause: error });

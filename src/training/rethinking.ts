@@ -33,7 +33,7 @@ export async function rethink(
   stream: number,
   parallel: DataParallel | null,
 ): Promise<RethoughtRow[][]> {
-  const forced = [...policy.tokenizer.encode(trigger ?? openerOf(settings.reflectionForm))];
+  const forced = [...policy.tokenizer.encodeText(trigger ?? openerOf(settings.reflectionForm))];
   const chosen = groups.flatMap(({ prompt, prefix, rows }, group) =>
     prefix.length > 0
       ? []

@@ -1,6 +1,7 @@
 /**
  * From a question and a picture to token ids and patches: the folder's chat template, tokenizer and image processor,
- * checked against each other.
+ * checked against each other. Special tokens are the template's own: one that a question or a response spells
+ * (`<|image_pad|>`, `<|im_end|>`, …) is text to the policy, as with transformers' `split_special_tokens`.
  */
 
 import type { CheckpointFiles } from "../checkpoint/checkpointFiles";
@@ -10,7 +11,7 @@ import { ChatTemplate, expandImageTokens } from "./chatTemplate";
 import { ImageProcessor, type ImageProcessorConfig } from "./imageProcessor";
 import type { RgbImage } from "./imageProcessorPixels";
 import { openProcessorConfig } from "./processorConfig";
-import { PolicyTokenizer } from "./tokenizer";
+import { PolicyTokenizer, TokenizerError } from "./tokenizer";
 
 export class PromptEncoder {
   private constructor(
@@ -58,13 +59,18 @@ export class PromptEncoder {
     const cells = images.map(
       ({ grid: { frames, height, width } }) => (frames * height * width) / this.config.vision.spatialMergeSize ** 2,
     );
-    const ids = this.tokenizer.encode(this.template.renderQuestion(question, pictures.length));
+    const shield = shieldFor(question);
+    const rendered = this.template.renderQuestion(this.tokenizer.shielded(question, shield), pictures.length);
+    const ids = this.tokenizer.encodeShielded(rendered, shield);
     return { ids: expandImageTokens(ids, this.config.imageTokenId, cells), images };
   }
 
-  /** A response as the policy would sample it: its tokens, then the token that ends the turn. */
+  /**
+   * A response as the policy would sample it: its tokens, then the token that ends the turn. Special tokens in the text
+   * are text.
+   */
   encodeResponse(text: string): Int32Array {
-    const ids = this.tokenizer.encode(text);
+    const ids = this.tokenizer.encodeText(text);
     if (this.endOfTurn === null)
       throw new ConfigError(
         "A response has no end token: the chat template closes no turn, tokenizer_config.json has no eos_token and " +
@@ -72,6 +78,17 @@ export class PromptEncoder {
       );
     return Int32Array.of(...ids, this.endOfTurn);
   }
+}
+
+/** A character that no text uses (of Unicode's noncharacters U+FDD0 to U+FDEF, the first that this one does not hold). */
+function shieldFor(text: string): string {
+  const shields = Array.from({ length: 32 }, (_, i) => String.fromCharCode(0xfdd0 + i));
+  const free = shields.find((character) => !text.includes(character));
+  if (free === undefined)
+    throw new TokenizerError(
+      "The question holds every noncharacter from U+FDD0 to U+FDEF; expected a text without one of them.",
+    );
+  return free;
 }
 
 /**

@@ -35,6 +35,10 @@ export interface EncodeOptions {
 export class PolicyTokenizer {
   private readonly tokens: readonly (string | undefined)[];
   private readonly special: ReadonlySet<number>;
+  /** Spellings of the special tokens, as a group; null where there are none. */
+  private readonly specialSpelling: RegExp | null;
+  /** Without special tokens: made on the first text that spells one. */
+  private plain: Tokenizer | null = null;
   private readonly wordLevel: boolean;
   private readonly unknownId: number | undefined;
   /** Token that ends a turn (`<|im_end|>` in the family). */
@@ -43,13 +47,19 @@ export class PolicyTokenizer {
 
   private constructor(
     private readonly tokenizer: Tokenizer,
-    definition: z.infer<typeof tokenizerSchema>,
-    config: z.infer<typeof tokenizerConfigSchema>,
+    private readonly definition: z.infer<typeof tokenizerSchema>,
+    private readonly config: z.infer<typeof tokenizerConfigSchema>,
   ) {
     const tokens: (string | undefined)[] = [];
     for (const [token, id] of tokenizer.get_vocab(true)) tokens[id] = token;
     this.tokens = tokens;
-    this.special = new Set(definition.added_tokens.filter((token) => token.special).map((token) => token.id));
+    const special = definition.added_tokens.filter((token) => token.special);
+    this.special = new Set(special.map((token) => token.id));
+    const spellings = special.map(({ content }) => content).sort((a, b) => b.length - a.length);
+    this.specialSpelling =
+      spellings.length === 0
+        ? null
+        : new RegExp(`(${spellings.map((text) => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join("|")})`);
     this.wordLevel = definition.model.type === "WordLevel";
     this.unknownId = definition.model.unk_token ? tokenizer.token_to_id(definition.model.unk_token) : undefined;
     this.eosTokenId = config.eos_token ? tokenizer.token_to_id(config.eos_token) : undefined;
@@ -109,10 +119,46 @@ export class PolicyTokenizer {
    * Ids of a text; special tokens in it are recognised, none are added.
    * @throws TokenizerError naming words that the vocabulary does not hold
    */
-  encode(text: string, { unknown = "refuse" }: EncodeOptions = {}): Int32Array {
-    const { ids, tokens } = this.tokenizer.encode(text, { add_special_tokens: false });
+  encode(text: string, options: EncodeOptions = {}): Int32Array {
+    return this.idsBy(this.tokenizer, text, options);
+  }
+
+  /**
+   * Ids of a text that others wrote: a special token in it is spelled out in ordinary tokens (transformers'
+   * `split_special_tokens`), so that a question cannot place a picture or end a turn.
+   * @throws TokenizerError naming words that the vocabulary does not hold: in a word-level one, the special tokens
+   */
+  encodeText(text: string, options: EncodeOptions = {}): Int32Array {
+    if (this.specialSpelling === null || !this.specialSpelling.test(text)) return this.encode(text, options);
+    const added = this.definition.added_tokens.filter((token) => !token.special);
+    this.plain ??= new Tokenizer({ ...this.definition, added_tokens: added }, this.config);
+    return this.idsBy(this.plain, text, options);
+  }
+
+  /** The text with `shield` within every spelling of a special token, which `encodeShielded` takes out again. */
+  shielded(text: string, shield: string): string {
+    return text
+      .split(this.specialSpelling ?? /(?!)/)
+      .map((part, i) => (i % 2 === 0 ? part : `${part.slice(0, 1)}${shield}${part.slice(1)}`))
+      .join("");
+  }
+
+  /** Ids of a rendered template: its own special tokens are recognised, shielded ones are text. */
+  encodeShielded(rendered: string, shield: string): Int32Array {
+    if (!rendered.includes(shield)) return this.encode(rendered);
+    const parts = rendered.split(this.specialSpelling ?? /(?!)/).filter((part) => part !== "");
+    return Int32Array.from(
+      parts.flatMap((part) =>
+        this.specialSpelling?.test(part) ? [...this.encode(part)] : [...this.encodeText(part.replaceAll(shield, ""))],
+      ),
+    );
+  }
+
+  private idsBy(tokenizer: Tokenizer, text: string, { unknown = "refuse" }: EncodeOptions): Int32Array {
+    const { ids, tokens } = tokenizer.encode(text, { add_special_tokens: false });
+    const plain = tokenizer !== this.tokenizer;
     // For an unknown word the library leaves the id undefined.
-    const found: readonly (number | undefined)[] = ids;
+    const found: readonly (number | undefined)[] = ids.map((id) => (plain && this.special.has(id) ? undefined : id));
     const isUnknown = (id: number | undefined, i: number): boolean =>
       id === undefined || (this.wordLevel && id === this.unknownId && tokens[i] !== this.tokens[id]);
     const words = tokens.filter((_, i) => isUnknown(found[i], i));
