@@ -29,17 +29,17 @@ it("changes when a sequence contains the token, and not when none does", async (
     const gradient = backend.upload(new Float32Array(batch.tokenCount).fill(-1), [batch.tokenCount]);
     policy.parameters.zeroGrad();
     tape.backward(logprob, gradient);
-    policy.parameters
-      .adamw({
-        learningRate: 0.01,
-        beta1: 0,
-        beta2: 0,
-        epsilon: 1e-8,
-        weightDecay: 0,
-        updateCount: 1,
-        maxGradNorm: 1,
-      })
-      .dispose();
+    const { gradSquares, refused } = policy.parameters.adamw({
+      learningRate: 0.01,
+      beta1: 0,
+      beta2: 0,
+      epsilon: 1e-8,
+      weightDecay: 0,
+      updateCount: 1,
+      maxGradNorm: 1,
+    });
+    gradSquares.dispose();
+    refused.dispose();
     gradient.dispose();
     tape.dispose();
     batch.dispose();

@@ -21,7 +21,7 @@ import type { BatchCapacity, EncodedPrompt, FeatureBank, PackedBatch, PackedItem
 import { loadWeights, type OnLoaded } from "./loadWeights";
 import { type LogprobOptions, type ModelOptions, VisionLanguageModel } from "./model";
 import type { RgbImage } from "./processor/imageProcessorPixels";
-import { PromptEncoder } from "./processor/promptEncoder";
+import { PromptEncoder, type PromptSize } from "./processor/promptEncoder";
 import type { PolicyTokenizer } from "./processor/tokenizer";
 
 export type { CheckpointFiles } from "./checkpoint/checkpointFiles";
@@ -135,6 +135,11 @@ export class Policy {
   encodePrompt(question: string, image: RgbImage | readonly RgbImage[]): EncodedPrompt {
     const { ids, images } = this.prompts.encode(question, "pixels" in image ? [image] : image);
     return this.model.encode(ids, images);
+  }
+
+  /** How long the prompt would be and how large its pictures; cheaper than `encodePrompt`, with the same errors. */
+  measurePrompt(question: string, pictures: readonly Pick<RgbImage, "width" | "height">[]): PromptSize {
+    return this.prompts.measure(question, pictures);
   }
 
   /** The prompt followed by the beginning of a response: sampling continues from there. */

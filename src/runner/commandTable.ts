@@ -9,6 +9,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<RunnerCommand>>> = 
   train: async () => (await import("./commands/train")).trainCommand,
   config: async () => (await import("./commands/config")).configCommand,
   recipes: async () => (await import("./commands/recipes")).recipesCommand,
+  data: async () => (await import("./commands/data")).dataCommand,
   reflect: async () => (await import("./commands/reflect")).reflectCommand,
   merge: async () => (await import("./commands/merge")).mergeCommand,
   sample: async () => (await import("./commands/sample")).sampleCommand,

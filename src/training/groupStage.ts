@@ -12,6 +12,7 @@ import { LargestBatch } from "./largestBatch";
 import { mechanismMetrics } from "./mechanismMetrics";
 import { groupMetrics, updateMetrics } from "./metrics";
 import { settingsObjective } from "./objective";
+import type { Taken } from "./problemSource";
 import { refillStream, streamStep } from "./randomStreams";
 import type { GroupRecord, Phase, StepMetrics } from "./records";
 import { Reference, type ReferencePolicy } from "./reference";
@@ -21,6 +22,7 @@ import type { Settings } from "./settings";
 import type { FailureRecord, ReplayEntry, SessionState } from "./state";
 import type { StepPosition } from "./stepPosition";
 import type { TrainingProblem } from "./trainingProblem";
+import { usableOrNull } from "./unusableProblem";
 import type { UpdateResult } from "./update";
 
 export type GroupPhaseResult =
@@ -31,6 +33,9 @@ export type GroupPhaseResult =
       readonly groups: readonly GroupRecord[];
       readonly updates: number;
     };
+
+/** Takes the next problems of the stage. */
+type TakeProblems = (count: number) => Promise<Taken<TrainingProblem>>;
 
 /** Samples and first solutions of earlier steps. */
 interface Buffers {
@@ -68,20 +73,15 @@ export class GroupStage {
 
   /**
    * Do the next phase; a step begins with `settings` and keeps them.
-   * @param take the next problems of the stage
    * @throws StepRefused when something in the step is not finite; the caller drops it
    */
-  async phase(
-    at: StepPosition,
-    settings: Settings,
-    take: (count: number) => Promise<readonly TrainingProblem[]>,
-  ): Promise<GroupPhaseResult> {
+  async phase(at: StepPosition, settings: Settings, take: TakeProblems): Promise<GroupPhaseResult> {
     const began = this.options.now();
     const elapsed = (): number => (this.options.now() - began) / 1000;
     const pending = this.#pending;
     if (pending === null) {
       const begun = at.stage === "grpo" ? settingsAt(settings, at.step) : withoutRefills(settings);
-      const { starts, left } = await this.starts(begun, at, take);
+      const { starts, left, skipped } = await this.starts(begun, at, take);
       const step = await GroupStep.rollout(
         this.policy,
         starts,
@@ -89,6 +89,7 @@ export class GroupStage {
         { stream: streamStep(at.stage, at.step), step: at.step, draw: 0 },
         this.options.parallel,
       );
+      step.skipped = skipped;
       step.rolloutSeconds = elapsed();
       step.seconds = step.rolloutSeconds;
       this.#buffers = { ...this.#buffers, failures: left };
@@ -98,10 +99,11 @@ export class GroupStage {
     const phase = pending.next;
     switch (phase) {
       case "rollout": {
-        const problems = await take(pending.missing);
+        const { items, skipped } = await take(pending.missing);
         const { refills } = pending;
         const position = { stream: refillStream(at.step, refills), step: at.step, draw: refills + 1 };
-        await pending.refill(problems, position, this.options.parallel);
+        await pending.refill(items, position, this.options.parallel);
+        if (skipped !== undefined) pending.skipped = (pending.skipped ?? 0) + skipped;
         pending.rolloutSeconds += elapsed();
         break;
       }
@@ -159,22 +161,34 @@ export class GroupStage {
 
   /**
    * What a step begins with: new problems, and first solutions from the failure buffer where the recipe has one; and
-   * what is then left of the buffer. Drawn ones leave it with the rollout, so that a rollout that fails loses none.
+   * what is then left of the buffer. Drawn ones leave it with the rollout, so that a rollout that fails loses none. One
+   * whose picture can no longer be read is passed over, and a new problem takes its place.
    */
   private async starts(
     { grpo, seed }: Settings,
     { stage, step }: StepPosition,
-    take: (count: number) => Promise<readonly TrainingProblem[]>,
-  ): Promise<{ readonly starts: GroupStart[]; readonly left: readonly FailureRecord[] }> {
+    take: TakeProblems,
+  ): Promise<{
+    readonly starts: GroupStart[];
+    readonly left: readonly FailureRecord[];
+    readonly skipped: number | null;
+  }> {
     const draw =
       stage === "grpo" && grpo.failures !== null
         ? drawFailures(this.#buffers.failures, grpo.failures, grpo.prompts, seed, step)
         : { drawn: [], left: this.#buffers.failures };
-    const problems = await take(grpo.prompts - draw.drawn.length);
     const begun: GroupStart[] = [];
-    for (const { problem, tokens } of draw.drawn)
-      begun.push({ problem: await this.options.source.problemOf(problem), prefix: tokens });
-    return { starts: [...problems.map((problem) => ({ problem, prefix: [] })), ...begun], left: draw.left };
+    for (const { problem: id, tokens } of draw.drawn) {
+      const problem = await usableOrNull(this.options.source.problemOf(id));
+      if (problem !== null) begun.push({ problem, prefix: tokens });
+    }
+    const { items, skipped } = await take(grpo.prompts - begun.length);
+    const lost = draw.drawn.length - begun.length;
+    return {
+      starts: [...items.map((problem) => ({ problem, prefix: [] })), ...begun],
+      left: draw.left,
+      skipped: skipped === undefined ? null : skipped + lost,
+    };
   }
 
   private async normalise(pending: GroupStep, { stage, step }: StepPosition): Promise<void> {

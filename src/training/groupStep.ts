@@ -53,6 +53,9 @@ export class GroupStep {
   #pool: readonly ReplayEntry[] = [];
   #features: FeatureBank | null;
   #refills = 0;
+  #lost = 0;
+  /** Records passed over when its problems were taken; null: problems made from seeds. */
+  skipped: number | null = null;
   rolloutSeconds = 0;
   seconds = 0;
 
@@ -100,6 +103,7 @@ export class GroupStep {
     const features = pending.settings.freezeVision ? bankOf(policy, prompts) : null;
     const step = new GroupStep(policy, pending.settings, sampled, features);
     step.#refills = pending.refills;
+    step.skipped = pending.skipped;
     if (pending.next !== "score") step.score(scorer);
     if (pending.next === "update") await normalised(step);
     step.#next = pending.next;
@@ -129,6 +133,11 @@ export class GroupStep {
 
   get refills(): number {
     return this.#refills;
+  }
+
+  /** Drawn samples of earlier steps whose picture can no longer be read; known from phase normalise on. */
+  get lost(): number {
+    return this.#lost;
   }
 
   /** Groups that the filter leaves in; known from phase score on. */
@@ -206,7 +215,8 @@ export class GroupStep {
     this.#pool = [...episodeEntries(entries, options, step), ...effective];
     const missing = Math.max(0, grpo.prompts * grpo.groupSize - effective.length);
     const drawn = drawnEntries(this.#pool, options, missing, seed, step);
-    const groups = await replayedGroups(this.policy, drawn, this.#sampled, source);
+    const { groups, lost } = await replayedGroups(this.policy, drawn, this.#sampled, source);
+    this.#lost = lost;
     this.#replayed = groups.map(({ sampled, advantages, step: from }) => {
       const [scored] = this.scored([this.recordOf(sampled)], scorer);
       if (scored === undefined) throw new Error("replay: a group was lost in scoring");
@@ -272,6 +282,7 @@ export class GroupStep {
       rolloutSeconds: this.rolloutSeconds,
       seconds: this.seconds,
       refills: this.#refills,
+      skipped: this.skipped,
       groups: this.#sampled.map(storeGroup),
     };
   }

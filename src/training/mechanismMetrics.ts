@@ -17,6 +17,7 @@ export function mechanismMetrics(
   const sampled = groups.filter(({ replayedFrom }) => replayedFrom === undefined);
   return {
     ...rewardKl(sampled, settings),
+    ...(step.skipped === null ? {} : { "data/skipped": step.skipped + step.lost }),
     ...filter(step, sampled),
     ...masked(sampled, settings),
     ...rethinking(sampled, settings),

@@ -52,3 +52,14 @@ export function permutation(n: number, seed: number, epoch: number): number[] {
   }
   return order;
 }
+
+/** The endless stream of 0…n−1, shuffled anew each epoch. → the item at a position */
+export function shuffledStream(n: number, seed: number): (position: number) => number {
+  const orders = new Map<number, readonly number[]>();
+  return (position) => {
+    const epoch = Math.floor(position / n);
+    const order = orders.get(epoch) ?? permutation(n, seed, epoch);
+    orders.set(epoch, order);
+    return order[position % n] ?? 0;
+  };
+}

@@ -178,6 +178,8 @@ export interface StepMetrics {
   readonly no_lesson?: number;
   readonly "clip_ratio/low_mean"?: number;
   readonly "clip_ratio/high_mean"?: number;
+  /** Records passed over when this step's problems were taken: they cannot be used. Absent for built-in problems. */
+  readonly "data/skipped"?: number;
   /** Groups sampled in this step, those of them that the filter kept, and how often problems were drawn again. */
   readonly "filter/drawn"?: number;
   readonly "filter/kept"?: number;
@@ -234,6 +236,8 @@ export interface EvaluationRecord {
   readonly meanLength: number;
   readonly transitions: Readonly<Record<Transition, number>>;
   readonly byFamily: Readonly<Record<string, { readonly first: number; readonly refined: number }>>;
+  /** Records passed over because they cannot be used; absent for built-in problems. */
+  readonly skipped?: number;
 }
 
 /** One record of the reflection data set of stage 1. */

@@ -11,6 +11,7 @@ import { type GroupRecord, scoreOf } from "./records";
 import { promptOf, type SampledGroup } from "./sampledGroup";
 import type { Settings } from "./settings";
 import type { ReplayEntry } from "./state";
+import { usableOrNull } from "./unusableProblem";
 
 /** The entries of the episode that a step belongs to. */
 export function episodeEntries(
@@ -76,19 +77,24 @@ export async function replayedGroups(
   drawn: readonly ReplayEntry[],
   current: readonly SampledGroup[],
   source: ProblemSource,
-): Promise<ReplayedGroup[]> {
+): Promise<{ readonly groups: ReplayedGroup[]; readonly lost: number }> {
   const together = new Map<string, ReplayEntry[]>();
   for (const entry of drawn) {
     const key = JSON.stringify([entry.step, entry.problem, entry.prefix]);
     together.set(key, [...(together.get(key) ?? []), entry]);
   }
   const groups: ReplayedGroup[] = [];
+  let lost = 0;
   for (const entries of together.values()) {
     const [first] = entries;
     if (first === undefined) continue;
     const { problem: id, prefix, step } = first;
     const known = current.find((group) => group.problem.id === id && sameTokens(group.prefix, prefix));
-    const problem = known?.problem ?? (await source.problemOf(id));
+    const problem = known?.problem ?? (await usableOrNull(source.problemOf(id)));
+    if (problem === null) {
+      lost += entries.length;
+      continue;
+    }
     const prompt = known?.prompt ?? promptOf(policy, { problem, prefix });
     const rows = entries.map(({ row }) => row);
     groups.push({
@@ -97,7 +103,7 @@ export async function replayedGroups(
       step,
     });
   }
-  return groups;
+  return { groups, lost };
 }
 
 function sameTokens(a: readonly number[], b: readonly number[]): boolean {

@@ -12,6 +12,7 @@ import { encodeProblem, sampleRows } from "./rollout";
 import type { Settings } from "./settings";
 import type { RethoughtRow, SampledRow, StoredGroup } from "./state";
 import type { TrainingProblem } from "./trainingProblem";
+import { UnusableProblemError } from "./unusableProblem";
 
 /** A problem to answer, from the beginning of a response on where there is one (src/srpo/failureBuffer.ts). */
 export interface GroupStart {
@@ -72,6 +73,18 @@ export async function recallGroup(
   { problem: id, prefix, rows, rethought }: StoredGroup,
   source: ProblemSource,
 ): Promise<SampledGroup> {
-  const problem = await source.problemOf(id);
+  const problem = await sampledProblem(id, source);
   return { problem, prefix, rows, rethought, prompt: promptOf(policy, { problem, prefix }) };
+}
+
+/** No other problem can take the place of one whose responses are there already. */
+async function sampledProblem(id: string, source: ProblemSource): Promise<TrainingProblem> {
+  try {
+    return await source.problemOf(id);
+  } catch (error) {
+    if (!(error instanceof UnusableProblemError)) throw error;
+    throw new UnusableProblemError(
+      `${error.message}. The step under way has sampled responses to it: restore it first`,
+    );
+  }
 }

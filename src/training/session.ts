@@ -19,7 +19,8 @@ import { finiteMetrics, updateMetrics } from "./metrics";
 import { StepRefused } from "./optimiserStep";
 import type { DataParallel } from "./parallel/parallel";
 import type { PhaseResult } from "./phaseResult";
-import { type ProblemSource, taskSource } from "./problemSource";
+import { type CheckProblem, type ProblemSource, type Taken, taskSource } from "./problemSource";
+import { checkPrompt } from "./promptCheck";
 import type {
   DataProgress,
   EvaluationRecord,
@@ -52,6 +53,7 @@ export class Session {
   readonly #now: () => number;
   readonly #parallel: DataParallel | null;
   readonly #source: ProblemSource;
+  readonly #check: CheckProblem = (problem) => checkPrompt(this.policy, problem, this.#settings).tokens;
 
   /** @throws Error when the policy has no words for the settings' form of reflection or trigger, naming them. */
   constructor(
@@ -156,7 +158,8 @@ export class Session {
 
   /** Fresh samples of one held-out problem, scored and normalised; nothing is trained. */
   async sample(family: string | null, greedy: boolean): Promise<GroupRecord> {
-    return this.sampleProblem(await this.#source.requested(this.#samples, family, this.#settings), greedy);
+    const problem = await this.#source.requested(this.#samples, family, this.#settings, this.#check);
+    return this.sampleProblem(problem, greedy);
   }
 
   sampleProblem(problem: TrainingProblem, greedy: boolean): Promise<GroupRecord> {
@@ -168,13 +171,15 @@ export class Session {
 
   /** Accuracies on held-out problems at the run's temperature, or greedily. */
   async evaluate(count: number, options: EvaluationOptions = {}): Promise<EvaluationRecord> {
-    return evaluate(
+    const { items, skipped } = await this.#source.heldOut(count, this.#settings, this.#check);
+    const evaluation = await evaluate(
       this.policy,
-      await this.#source.heldOut(count, this.#settings),
+      items,
       this.#settings,
       { step: this.#step, stage: this.#stage },
       { parallel: this.#parallel, ...options },
     );
+    return skipped === undefined ? evaluation : { ...evaluation, skipped };
   }
 
   async snapshot(): Promise<Snapshot> {
@@ -213,6 +218,7 @@ export class Session {
       updates: this.#updates,
       cursor: { ...this.#cursor },
       chunks: this.#sft.chunks,
+      passedOver: this.#sft.passedOver,
       samples: this.#samples,
       refusals: this.#refusals,
       settings: this.#settings,
@@ -241,7 +247,8 @@ export class Session {
 
   private async sftPhase(): Promise<PhaseResult> {
     if (!this.#sft.complete) {
-      const examples = await this.#sft.collect(await this.take(this.#sft.chunkSize), this.#settings);
+      const { items } = await this.take(this.#sft.chunkSize);
+      const examples = await this.#sft.collect(items, this.#settings);
       return { kind: "data", progress: this.#sft.progress, examples };
     }
     const began = this.#now();
@@ -252,6 +259,7 @@ export class Session {
         step: this.#step + 1,
         stage: "sft",
         ...updateMetrics(update),
+        ...(update.skipped === null ? {} : { "data/skipped": update.skipped }),
         learning_rate: this.#sft.learningRate(this.#step, this.#settings),
         step_tokens: update.tokens,
         step_time: seconds,
@@ -284,9 +292,10 @@ export class Session {
     return { kind: "stepped", step: this.#step, metrics, groups };
   }
 
-  private async take(count: number): Promise<readonly TrainingProblem[]> {
-    const problems = await this.#source.training(this.#stage, this.#cursor[this.#stage], count, this.#settings);
-    this.#cursor[this.#stage] += count;
-    return problems;
+  private async take(count: number): Promise<Taken<TrainingProblem>> {
+    const cursor = this.#cursor[this.#stage];
+    const taken = await this.#source.training(this.#stage, cursor, count, this.#settings, this.#check);
+    this.#cursor[this.#stage] = cursor + taken.items.length + (taken.skipped ?? 0);
+    return taken;
   }
 }

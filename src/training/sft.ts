@@ -9,14 +9,15 @@ import { bankOf } from "./featureCache";
 import { LargestBatch } from "./largestBatch";
 import type { TrainingRow } from "./microBatch";
 import type { DataParallel } from "./parallel/parallel";
-import type { ProblemSource } from "./problemSource";
-import { permutation, streamStep } from "./randomStreams";
+import type { GivenReflections, ProblemSource } from "./problemSource";
+import { checkExample } from "./promptCheck";
+import { shuffledStream, streamStep } from "./randomStreams";
 import type { DataProgress, ReflectionExample } from "./records";
 import { emptyProgress, recallExample, responseText, takeExamples } from "./reflectionData";
 import { encodeProblem, sampleRows } from "./rollout";
 import { cosineWithWarmup } from "./schedule";
 import type { Settings } from "./settings";
-import type { SessionState, StoredExample } from "./state";
+import type { SessionState } from "./state";
 import type { TrainingProblem } from "./trainingProblem";
 import { responseTokens, textOf } from "./transcript";
 import { sftUpdate, type UpdateResult } from "./update";
@@ -24,17 +25,21 @@ import { sftUpdate, type UpdateResult } from "./update";
 /** Own answers sampled at a time: enough to fill a device, few enough to watch the data grow. */
 const CHUNK = 128;
 
-/** Examples ready to be trained on, by their index in the data set. */
+/** Examples ready to be trained on. */
 interface Prepared {
-  readonly prompts: ReadonlyMap<number, EncodedPrompt>;
-  readonly tokens: ReadonlyMap<number, Int32Array>;
+  readonly prompts: ReadonlyMap<ReflectionExample, EncodedPrompt>;
+  readonly tokens: ReadonlyMap<ReflectionExample, Int32Array>;
   readonly features: FeatureBank | null;
 }
+
+/** An update, and the records passed over for it; null where the session collects its own examples. */
+export type SftUpdate = UpdateResult & { readonly skipped: number | null };
 
 export class ReflectionSft {
   #examples: ReflectionExample[];
   #progress: DataProgress;
   #chunks: number;
+  #passedOver = 0;
   #prepared: Prepared | null = null;
   private readonly largest = new LargestBatch();
 
@@ -53,7 +58,13 @@ export class ReflectionSft {
   /** The stage as a snapshot kept it. */
   static async recall(
     policy: Policy,
-    { settings, examples, progress, chunks }: Pick<SessionState, "settings" | "examples" | "progress" | "chunks">,
+    {
+      settings,
+      examples,
+      progress,
+      chunks,
+      passedOver,
+    }: Pick<SessionState, "settings" | "examples" | "progress" | "chunks" | "passedOver">,
     parallel: DataParallel | null,
     source: ProblemSource,
   ): Promise<ReflectionSft> {
@@ -61,6 +72,7 @@ export class ReflectionSft {
     sft.#examples = await Promise.all(examples.map((example) => recallExample(example, source)));
     if (source.reflections === null) sft.#progress = progress;
     sft.#chunks = chunks;
+    sft.#passedOver = passedOver;
     return sft;
   }
 
@@ -76,6 +88,11 @@ export class ReflectionSft {
   /** Chunks of own answers sampled so far. */
   get chunks(): number {
     return this.#chunks;
+  }
+
+  /** Given examples passed over so far: the batches after them begin as many places later. */
+  get passedOver(): number {
+    return this.#passedOver;
   }
 
   /** Is the data set built? */
@@ -126,12 +143,17 @@ export class ReflectionSft {
   }
 
   /** Step number `step` (0-based) on the finished data set. */
-  async update(step: number, updates: number, settings: Settings): Promise<UpdateResult> {
-    const chosen = this.chosen(step, settings);
+  async update(step: number, updates: number, settings: Settings): Promise<SftUpdate> {
     const given = this.source.reflections;
-    const prepared = given === null ? this.prepareAll(settings) : await this.prepareGiven(given, chosen, settings);
+    const { batchSize } = settings.sft;
+    const taken = await given?.take(step * batchSize + this.#passedOver, batchSize, settings, (example) => {
+      return checkExample(this.policy, example, settings).tokens;
+    });
+    const chosen = taken?.items ?? this.chosen(step, settings);
+    // Given examples may be too many, and their pictures too large, to be held.
+    const prepared = taken === undefined ? this.prepareAll(settings) : this.prepare(new Set(chosen), settings);
     try {
-      return await sftUpdate(this.policy, trainingRows(prepared, chosen), {
+      const update = await sftUpdate(this.policy, trainingRows(prepared, chosen), {
         temperature: 1,
         trainVision: !settings.freezeVision,
         features: prepared.features,
@@ -144,9 +166,12 @@ export class ReflectionSft {
         parallel: this.parallel,
         largest: {
           batch: this.largest,
-          limits: { responses: Math.min(settings.microBatchRows, settings.sft.batchSize), tokens: longest(prepared) },
+          limits: { responses: Math.min(settings.microBatchRows, batchSize), tokens: longest(prepared) },
         },
       });
+      // A refused update is tried again on the same batch.
+      this.#passedOver += taken?.skipped ?? 0;
+      return { ...update, skipped: taken?.skipped ?? null };
     } finally {
       if (given !== null) prepared.features?.dispose();
     }
@@ -157,44 +182,26 @@ export class ReflectionSft {
     this.#prepared = null;
   }
 
-  /** Places in the data set of the examples [step·B, (step+1)·B) of the endless, epoch-wise shuffled stream. */
-  private chosen(step: number, settings: Settings): number[] {
-    const size = this.source.reflections?.length ?? this.#examples.length;
-    const orders = new Map<number, number[]>();
-    return Array.from({ length: settings.sft.batchSize }, (_, i) => {
-      const index = step * settings.sft.batchSize + i;
-      const epoch = Math.floor(index / size);
-      const order = orders.get(epoch) ?? permutation(size, settings.seed, epoch);
-      orders.set(epoch, order);
-      return order[index % size] ?? 0;
-    });
+  /** The collected examples [step·B, (step+1)·B) of the endless, epoch-wise shuffled stream. */
+  private chosen(step: number, settings: Settings): ReflectionExample[] {
+    const { batchSize } = settings.sft;
+    const placeAt = shuffledStream(this.#examples.length, settings.seed);
+    return Array.from({ length: batchSize }, (_, i) => this.#examples[placeAt(step * batchSize + i)]).filter(
+      (example) => example !== undefined,
+    );
   }
 
   /** Prompts, tokens and image features of the whole data set, once. */
   private prepareAll(settings: Settings): Prepared {
-    this.#prepared ??= this.prepare(new Map(this.#examples.entries()), settings);
+    this.#prepared ??= this.prepare(new Set(this.#examples), settings);
     return this.#prepared;
   }
 
-  /** Those of one batch: given examples may be too many, and their pictures too large, to be held. */
-  private async prepareGiven(
-    given: readonly StoredExample[],
-    chosen: readonly number[],
-    settings: Settings,
-  ): Promise<Prepared> {
-    const examples = new Map<number, ReflectionExample>();
-    for (const index of chosen) {
-      const stored = given[index];
-      if (stored !== undefined && !examples.has(index)) examples.set(index, await recallExample(stored, this.source));
-    }
-    return this.prepare(examples, settings);
-  }
-
-  private prepare(examples: ReadonlyMap<number, ReflectionExample>, settings: Settings): Prepared {
-    const prompts = new Map([...examples].map(([index, { problem }]) => [index, encodeProblem(this.policy, problem)]));
+  private prepare(examples: ReadonlySet<ReflectionExample>, settings: Settings): Prepared {
+    const prompts = new Map([...examples].map((example) => [example, encodeProblem(this.policy, example.problem)]));
     const tokens = new Map(
-      [...examples].map(([index, example]) => [
-        index,
+      [...examples].map((example) => [
+        example,
         responseTokens(this.policy, responseText(example, settings.reflectionForm)),
       ]),
     );
@@ -207,11 +214,11 @@ function longest({ tokens }: Prepared): number {
 }
 
 /** One row an example, with token-mean weights. */
-function trainingRows({ prompts, tokens }: Prepared, chosen: readonly number[]): TrainingRow[] {
-  const total = chosen.reduce((sum, index) => sum + (tokens.get(index)?.length ?? 0), 0);
-  return chosen.flatMap((index) => {
-    const prompt = prompts.get(index);
-    const response = tokens.get(index);
+function trainingRows({ prompts, tokens }: Prepared, chosen: readonly ReflectionExample[]): TrainingRow[] {
+  const total = chosen.reduce((sum, example) => sum + (tokens.get(example)?.length ?? 0), 0);
+  return chosen.flatMap((example) => {
+    const prompt = prompts.get(example);
+    const response = tokens.get(example);
     return prompt === undefined || response === undefined
       ? []
       : [{ prompt, tokens: response, weight: 1 / total, advantage: 1 }];
@@ -219,7 +226,6 @@ function trainingRows({ prompts, tokens }: Prepared, chosen: readonly number[]):
 }
 
 /** Progress of a data set that is there already. */
-function givenProgress(examples: readonly StoredExample[]): DataProgress {
-  const right = examples.filter((example) => example.firstRight).length;
-  return { collected: examples.length, wanted: examples.length, right, wrong: examples.length - right, discarded: 0 };
+function givenProgress({ right, wrong }: GivenReflections): DataProgress {
+  return { collected: right + wrong, wanted: right + wrong, right, wrong, discarded: 0 };
 }

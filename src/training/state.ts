@@ -86,6 +86,8 @@ const pendingStepSchema = z.object({
   groups: z.array(storedGroupSchema),
   /** Refills so far. */
   refills: count.default(0),
+  /** Records passed over when its problems were taken; null: problems made from seeds. */
+  skipped: count.nullable().default(null),
   rolloutSeconds: z.number(),
   /** Seconds spent on this step so far. */
   seconds: z.number(),
@@ -123,10 +125,12 @@ export const sessionStateSchema = z.object({
   step: count,
   /** Optimiser updates of this stage (AdamW's bias correction counts them). */
   updates: count,
-  /** Training problems taken so far, a counter a stage: the data cursor. */
+  /** Places of the training stream taken so far, a counter a stage, those passed over included: the data cursor. */
   cursor: z.object({ base: count, sft: count, grpo: count }),
   /** Chunks of own answers collected for stage 1: position in their random stream. */
   chunks: count,
+  /** Examples of reflection data made beforehand that stage 1 has passed over. */
+  passedOver: count.default(0),
   /** Single problems sampled on request: position in their random stream. */
   samples: count,
   /** Steps refused because something was not finite. */

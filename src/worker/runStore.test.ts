@@ -15,6 +15,7 @@ function snapshot(step: number): Snapshot {
     updates: step,
     cursor: { base: 0, sft: 0, grpo: 16 * step },
     chunks: 0,
+    passedOver: 0,
     samples: 0,
     refusals: 0,
     settings: defaultSettings,

@@ -136,11 +136,7 @@ export class ChatTemplate {
  * @throws ChatTemplateError when the text has a different number of images
  */
 export function expandImageTokens(ids: Int32Array, imageTokenId: number, counts: readonly number[]): Int32Array {
-  const placeholders = ids.reduce((count, id) => count + (id === imageTokenId ? 1 : 0), 0);
-  if (placeholders !== counts.length)
-    throw new ChatTemplateError(
-      `The prompt has image placeholders: ${placeholders}; images given: ${counts.length}. The two must match.`,
-    );
+  refuseOtherCount(ids, imageTokenId, counts.length);
   const expanded = new Int32Array(ids.length + counts.reduce((sum, count) => sum + count - 1, 0));
   let [to, image] = [0, 0];
   for (const id of ids) {
@@ -149,4 +145,13 @@ export function expandImageTokens(ids: Int32Array, imageTokenId: number, counts:
     to += repeat;
   }
   return expanded;
+}
+
+/** @throws ChatTemplateError when the prompt has a different number of image tokens than images */
+export function refuseOtherCount(ids: Int32Array, imageTokenId: number, images: number): void {
+  const placeholders = ids.reduce((count, id) => count + (id === imageTokenId ? 1 : 0), 0);
+  if (placeholders !== images)
+    throw new ChatTemplateError(
+      `The prompt has image placeholders: ${placeholders}; images given: ${images}. The two must match.`,
+    );
 }

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { parseJson, parseWith } from "../checkpoint/config";
 import { resizeBicubic } from "./bicubic";
 import { checkRgb, type RgbImage } from "./imageProcessorPixels";
-import { smartResize } from "./smartResize";
+import { ImageSizeError, smartResize } from "./smartResize";
 
 const perChannel = z.tuple([z.number(), z.number(), z.number()]);
 const positive = z.int().positive();
@@ -133,7 +133,7 @@ export class ImageProcessor {
     const factor = patchSize * mergeSize;
     if (resize) return smartResize(height, width, factor, minPixels, maxPixels);
     if (width % factor !== 0 || height % factor !== 0)
-      throw new Error(
+      throw new ImageSizeError(
         `The picture is ${width}×${height} pixels and do_resize is false; both sides must be multiples of ${factor}.`,
       );
     return { width, height };

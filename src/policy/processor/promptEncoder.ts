@@ -7,11 +7,17 @@
 import type { CheckpointFiles } from "../checkpoint/checkpointFiles";
 import { ConfigError, type PolicyConfig } from "../checkpoint/config";
 import type { ImagePatches } from "../layers/imagePatches";
-import { ChatTemplate, expandImageTokens } from "./chatTemplate";
+import { ChatTemplate, expandImageTokens, refuseOtherCount } from "./chatTemplate";
 import { ImageProcessor, type ImageProcessorConfig } from "./imageProcessor";
 import type { RgbImage } from "./imageProcessorPixels";
 import { openProcessorConfig } from "./processorConfig";
 import { PolicyTokenizer, TokenizerError } from "./tokenizer";
+
+/** How long a prompt is, and how large its pictures are after resizing. */
+export interface PromptSize {
+  readonly tokens: number;
+  readonly pictures: readonly { readonly width: number; readonly height: number; readonly tokens: number }[];
+}
 
 export class PromptEncoder {
   private constructor(
@@ -59,10 +65,26 @@ export class PromptEncoder {
     const cells = images.map(
       ({ grid: { frames, height, width } }) => (frames * height * width) / this.config.vision.spatialMergeSize ** 2,
     );
-    const shield = shieldFor(question);
-    const rendered = this.template.renderQuestion(this.tokenizer.shielded(question, shield), pictures.length);
-    const ids = this.tokenizer.encodeShielded(rendered, shield);
+    const ids = this.promptIds(question, pictures.length);
     return { ids: expandImageTokens(ids, this.config.imageTokenId, cells), images };
+  }
+
+  /** What `encode` would make, without the pixels. @throws as `encode` does */
+  measure(question: string, pictures: readonly Pick<RgbImage, "width" | "height">[]): PromptSize {
+    const sized = pictures.map(({ width, height }) => ({
+      ...this.processor.targetSize(width, height),
+      tokens: this.processor.tokenCount(width, height),
+    }));
+    const ids = this.promptIds(question, pictures.length);
+    refuseOtherCount(ids, this.config.imageTokenId, sized.length);
+    return { tokens: ids.length + sized.reduce((sum, { tokens }) => sum + tokens - 1, 0), pictures: sized };
+  }
+
+  /** Ids of the rendered prompt, one image token a picture; special tokens that the question spells are text. */
+  private promptIds(question: string, pictures: number): Int32Array {
+    const shield = shieldFor(question);
+    const rendered = this.template.renderQuestion(this.tokenizer.shielded(question, shield), pictures);
+    return this.tokenizer.encodeShielded(rendered, shield);
   }
 
   /**

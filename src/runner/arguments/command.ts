@@ -2,6 +2,7 @@
 import { RECIPE_NAMES } from "../../srpo/recipe";
 import { BACKEND_NAMES } from "../../tensor/backend";
 import { WEIGHT_FORMATS } from "../../tensor/packedWeight";
+import { DEFAULT_ON_ERROR, ON_ERROR } from "../data/recordFaults";
 import type { Flags } from "./flags";
 import type { Arguments } from "./usage";
 
@@ -75,6 +76,11 @@ export const maxPixelsFlag = {
   valueHint: "n",
   description: "Maximum number of pixels; larger images are scaled down (default: preprocessor_config.json)",
 } as const;
+export const onErrorFlag = {
+  type: "string",
+  valueHint: ON_ERROR.join("|"),
+  description: `What happens with a record that cannot be used (default: ${DEFAULT_ON_ERROR})`,
+} as const;
 /** A data set instead of the built-in problems. */
 export const dataFlags = {
   data: {
@@ -89,6 +95,7 @@ export const dataFlags = {
     valueHint: "file",
     description: "Text added below each question of --data (default: asks for the response format)",
   },
+  onError: onErrorFlag,
 } as const;
 /** A policy and the problems it answers: `eval` and `sample`. */
 export const answeringFlags = {

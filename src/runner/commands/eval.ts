@@ -8,6 +8,7 @@ import { settingsOf } from "../arguments/settingsArguments";
 import { openPolicy } from "../backend/openPolicy";
 import { progressBar } from "../run/progress";
 import { sourceFromFlags } from "../run/resolveSource";
+import { skippedOnStderr } from "../run/skippedLog";
 import { TokenRate, tokensPerSecond } from "../run/tokenRate";
 
 const PROBLEMS = 192;
@@ -29,7 +30,8 @@ export const evalCommand: RunnerCommand = {
   async run(args) {
     const settings = settingsOf(args);
     const samples = args.integer("samples", 1, BOUNDS.groupSize);
-    const { source, size } = await sourceFromFlags(args);
+    const skipped = await skippedOnStderr(args);
+    const { source, size } = await sourceFromFlags(args, skipped.faults);
     const problems =
       args.optional("problems") === null ? (size ?? PROBLEMS) : args.integer("problems", 1, BOUNDS.heldOut);
     const opened = await openPolicy(args, args.text("policy"), "none");
@@ -53,6 +55,7 @@ export const evalCommand: RunnerCommand = {
           ? `${JSON.stringify({ ...evaluation, tokensPerSecond: perSecond })}\n`
           : table(evaluation, perSecond),
       );
+      for (const line of skipped.summary()) process.stderr.write(`${line}\n`);
     } finally {
       bar.stop();
       await opened.close();
@@ -66,6 +69,9 @@ function table(evaluation: EvaluationRecord, perSecond: number): string {
   const { kept, fixed, stillWrong, spoilt } = evaluation.transitions;
   const rows: [string, string][] = [
     ["problems × samples", `${evaluation.problems} × ${evaluation.samples / evaluation.problems}`],
+    ...(evaluation.skipped === undefined || evaluation.skipped === 0
+      ? []
+      : [["records skipped", String(evaluation.skipped)] satisfies [string, string]]),
     ["first answer right", percent(evaluation.accuracyFirst)],
     ["refined answer right", percent(evaluation.accuracyRefined)],
     ["well formed", percent(evaluation.wellFormed)],

@@ -3,48 +3,40 @@
  * behind an OpenAI-compatible endpoint reflects on the answer. One JSON line per record is appended as it is made; a
  * stopped run continues where it was. Images, questions and answers of the data set are sent to that endpoint.
  */
-import { z } from "zod";
-import type { Policy } from "../../policy/policy";
-import { streamStep } from "../../training/randomStreams";
-import { encodeProblem, sampleRows } from "../../training/rollout";
-import type { Settings } from "../../training/settings";
-import type { TrainingProblem } from "../../training/trainingProblem";
-import { textOf } from "../../training/transcript";
+
 import {
   adapterFlag,
   allowNonFiniteFlag,
   backendFlag,
   imagesFlag,
   maxPixelsFlag,
+  onErrorFlag,
   packingFlag,
   policyFlag,
   type RunnerCommand,
   seedFlag,
   setFlag,
 } from "../arguments/command";
-import { parseLines } from "../arguments/inputFile";
 import { settingsOf } from "../arguments/settingsArguments";
 import { type Arguments, UsageError } from "../arguments/usage";
 import { openPolicy } from "../backend/openPolicy";
-import { type DataRecord, type DataRecords, openDataRecords } from "../data/dataRecords";
-import { dataProblem } from "../data/dataSource";
+import { openDataRecords } from "../data/dataRecords";
+import { type Answer, type Asked, answers, askable } from "../data/policyAnswers";
 import { readPrompt } from "../data/prompts";
-import { type Cost, NO_COST, type ReflectionLine, reflectOn } from "../data/reflections";
-import { Teacher } from "../data/teacherClient";
-import { appendLine, cutToWholeLines, readIfThere } from "../files/atomicWrite";
+import { costNote, linesOf, type Prices, summarised, summary, totalCost } from "../data/reflectionSummary";
+import { type Cost, type Discarded, NO_COST, type ReflectionLine, reflectOn } from "../data/reflections";
+import { ReflectionWriter } from "../data/reflectionWriter";
+import { Teacher, TeacherFailure } from "../data/teacherClient";
+import { appendLine } from "../files/atomicWrite";
 import { InputError } from "../files/inputError";
 import { progressBar } from "../run/progress";
+import { onErrorOf, SKIPPED_FILE, SkippedLog } from "../run/skippedLog";
 
 /** Answers sampled together; fixed, because a record's random draws depend on its position in the chunk. */
 const CHUNK = 8;
 
-const costSchema = z.object({ requests: z.number(), promptTokens: z.number(), completionTokens: z.number() });
-const lineSchema = z.object({
-  problem: z.string(),
-  discarded: z.string().optional(),
-  firstRight: z.boolean().optional(),
-  cost: costSchema,
-});
+/** Beside the output file: what was skipped. */
+const skippedPath = (out: string): string => out.replace(/(\.jsonl?)?$/, `.${SKIPPED_FILE}`);
 
 export const reflectCommand: RunnerCommand = {
   description:
@@ -93,6 +85,7 @@ export const reflectCommand: RunnerCommand = {
     packing: packingFlag,
     seed: seedFlag,
     backend: backendFlag,
+    onError: onErrorFlag,
     set: setFlag,
   },
   examples: ["npm run srpo -- reflect --data problems.jsonl --teacher gpt-4o --out reflections.jsonl"],
@@ -104,14 +97,24 @@ export const reflectCommand: RunnerCommand = {
       simplification: await readPrompt("simplification", args.optional("simplification")),
     };
     const instruction = await readPrompt("first-solution", args.optional("instruction"));
-    const data = await openDataRecords(args.text("data"), args.optional("images"));
-    const wanted =
-      args.optional("count") === null ? data.records.length : Math.min(data.records.length, args.integer("count", 1));
     const prices = pricesOf(args);
     const out = args.text("out");
     const lines = await linesOf(out);
+    const done = new Set(lines.flatMap(({ problem, discarded }) => (discarded === undefined ? [problem] : [])));
+    const bar = progressBar("reflect");
+    const skipped = await SkippedLog.open(
+      onErrorOf(args),
+      skippedPath(out),
+      true,
+      (line) => void process.stderr.write(`${line}\n`),
+      ({ id }) => id === undefined || !done.has(id),
+    );
+    const { faults } = skipped;
+    const data = await openDataRecords(args.text("data"), args.optional("images"), faults);
+    const wanted =
+      args.optional("count") === null ? data.records.length : Math.min(data.records.length, args.integer("count", 1));
     const known = new Set(lines.map((line) => line.problem));
-    const ids = new Set(data.records.map(({ id }) => id));
+    const ids = new Set([...data.records, ...faults.skipped].map(({ id }) => id));
     const stray = lines.find(({ problem }) => !ids.has(problem));
     if (stray !== undefined)
       throw new InputError(
@@ -119,38 +122,60 @@ export const reflectCommand: RunnerCommand = {
           "choose another --out, or pass the data that it was made from",
       );
     const opened = await openPolicy(args, args.text("policy"), "none");
-    const bar = progressBar("reflect");
+    await skipped.begin();
+    const answered = lines.some(({ cost, refused }) => cost.requests > 0 && refused === undefined);
+    const write = async (line: ReflectionLine): Promise<void> => {
+      await appendLine(out, line);
+      lines.push(summarised(line));
+      bar.update(lines.length, wanted, costNote(totalCost(lines), prices));
+    };
+    const writer = new ReflectionWriter(answered, write, (record) => faults.found(record));
+    /** A record that the teacher did not answer about. */
+    const unanswered = (at: number, line: Discarded & { readonly cost: Cost }, failed: boolean): void => {
+      const record = { ...data.place(at), reason: line.discarded };
+      if (faults.onError === "stop") faults.found(record);
+      writer.hold(line, record, failed);
+    };
     /** Have the teacher reflect on a chunk of answers. → the first failure, once all have ended, so no line is lost */
     const taught = async (chunk: readonly Answer[]): Promise<{ readonly failed: unknown } | null> => {
       const made = await Promise.allSettled(
-        chunk.map(async ({ record, problem, response }) => {
-          const line = await reflectOn(problem, record.question, response, teacher, prompts);
-          await appendLine(out, line);
-          lines.push(summarised(line));
-          bar.update(lines.length, wanted, costNote(totalCost(lines), prices));
+        chunk.map(async ({ at, record, problem, response }) => {
+          try {
+            const line = await reflectOn(problem, record.question, response, teacher, prompts);
+            if ("refused" in line && line.refused) unanswered(at, line, false);
+            else await writer.taught(line);
+          } catch (error) {
+            if (!(error instanceof TeacherFailure)) throw error;
+            unanswered(at, { problem: record.id, discarded: error.message, refused: true, cost: NO_COST }, true);
+          }
         }),
       );
       const failed = made.find((result) => result.status === "rejected");
       return failed === undefined ? null : { failed: failed.reason };
     };
+    // The teacher reflects on one chunk while the policy answers the next.
+    let teaching: ReturnType<typeof taught> = Promise.resolve(null);
     try {
-      // The teacher reflects on one chunk while the policy answers the next.
-      let teaching: ReturnType<typeof taught> = Promise.resolve(null);
       for (let first = 0; first < wanted; first += CHUNK) {
         const indices = Array.from({ length: Math.min(CHUNK, wanted - first) }, (_, i) => first + i);
-        if (indices.every((at) => known.has(data.records[at]?.id ?? ""))) continue;
-        const chunk = (await answers(opened.policy, data, indices, instruction, settings)).filter(
-          ({ record }) => !known.has(record.id),
-        );
+        const isNew = ({ record }: Pick<Asked, "record">): boolean => !known.has(record.id);
+        if (!indices.some((at) => !known.has(data.records[at]?.id ?? ""))) continue;
+        const asked = await askable(opened.policy, data, indices, instruction, settings, faults);
+        if (!asked.some(isNew)) continue;
+        const chunk = (await answers(opened.policy, asked, first / CHUNK, settings)).filter(isNew);
         throwFailure(await teaching);
         teaching = taught(chunk);
       }
       throwFailure(await teaching);
+      await writer.end();
     } finally {
+      // Whatever ended the run, no answer that was asked for is lost.
+      await teaching;
       bar.stop();
+      for (const line of skipped.summary()) process.stderr.write(`${line}\n`);
       await opened.close();
     }
-    process.stdout.write(`${JSON.stringify(summary(lines, prices))}\n`);
+    process.stdout.write(`${JSON.stringify({ ...summary(lines, prices), skipped: faults.skipped.length })}\n`);
     if (lines.some(({ discarded }) => discarded === undefined)) return 0;
     process.stderr.write(
       `srpo: none of ${lines.length} records gave a reflection; ${out} has the reason for each. If answers could ` +
@@ -181,74 +206,6 @@ function teacherOf(args: Arguments): Teacher {
   });
 }
 
-type Summarised = z.output<typeof lineSchema>;
-
-/** The lines of the file; half a line, left by a killed process, is cut off. */
-async function linesOf(path: string): Promise<Summarised[]> {
-  await cutToWholeLines(path);
-  return parseLines(path, new TextDecoder().decode((await readIfThere(path)) ?? new Uint8Array(0)), lineSchema);
-}
-
-function summarised(line: ReflectionLine): Summarised {
-  return {
-    problem: line.problem,
-    cost: line.cost,
-    ...("discarded" in line ? { discarded: line.discarded } : { firstRight: line.firstRight }),
-  };
-}
-
-/** The policy's own solution of one record. */
-interface Answer {
-  readonly record: DataRecord;
-  readonly problem: TrainingProblem;
-  readonly response: string;
-}
-
-/** The policy's own first solutions; always the same for a record. */
-async function answers(
-  policy: Policy,
-  data: DataRecords,
-  indices: readonly number[],
-  instruction: string,
-  settings: Settings,
-): Promise<Answer[]> {
-  const problems = await Promise.all(indices.map((at) => dataProblem(data, at, instruction)));
-  const rows = await sampleRows(
-    policy,
-    problems.map((problem) => encodeProblem(policy, problem)),
-    null,
-    {
-      groupSize: 1,
-      settings,
-      step: streamStep("sft", Math.floor((indices[0] ?? 0) / CHUNK)),
-    },
-    null,
-  );
-  return problems.flatMap((problem, i) => {
-    const record = data.records[indices[i] ?? -1];
-    return record === undefined
-      ? []
-      : [{ record, problem, response: textOf(policy, rows[i]?.[0]?.tokens ?? [], settings.rollout.stopStrings) }];
-  });
-}
-
-function totalCost(lines: readonly Summarised[]): Cost {
-  return lines.reduce<Cost>(
-    (sum, { cost }) => ({
-      requests: sum.requests + cost.requests,
-      promptTokens: sum.promptTokens + cost.promptTokens,
-      completionTokens: sum.completionTokens + cost.completionTokens,
-    }),
-    NO_COST,
-  );
-}
-
-/** Per million tokens. */
-interface Prices {
-  readonly prompt: number;
-  readonly completion: number;
-}
-
 /** Null without prices. @throws UsageError when one of the two is missing */
 function pricesOf(args: Arguments): Prices | null {
   const [prompt, completion] = [args.amount("promptPrice"), args.amount("completionPrice")];
@@ -256,28 +213,4 @@ function pricesOf(args: Arguments): Prices | null {
   if (prompt === null || completion === null)
     throw new UsageError("--prompt-price and --completion-price must be given together");
   return { prompt, completion };
-}
-
-/** In the currency of the prices. */
-function priceOf({ promptTokens, completionTokens }: Cost, { prompt, completion }: Prices): number {
-  return (promptTokens * prompt + completionTokens * completion) / 1e6;
-}
-
-function costNote(cost: Cost, prices: Prices | null): string {
-  const tokens = `${cost.promptTokens + cost.completionTokens} tokens`;
-  return prices === null ? tokens : `${tokens}, ${priceOf(cost, prices).toFixed(2)}`;
-}
-
-function summary(lines: readonly Summarised[], prices: Prices | null): object {
-  const right = lines.filter((line) => line.firstRight === true).length;
-  const wrong = lines.filter((line) => line.firstRight === false).length;
-  const cost = totalCost(lines);
-  return {
-    examples: right + wrong,
-    right,
-    wrong,
-    discarded: lines.length - right - wrong,
-    ...cost,
-    price: prices === null ? null : priceOf(cost, prices),
-  };
 }

@@ -10,6 +10,7 @@ import { UsageError } from "../arguments/usage";
 import { openPolicy } from "../backend/openPolicy";
 import { sourceFromFlags } from "../run/resolveSource";
 import { RewardFile } from "../run/rewardFile";
+import { skippedOnStderr } from "../run/skippedLog";
 import { TokenRate } from "../run/tokenRate";
 
 export const sampleCommand: RunnerCommand = {
@@ -36,7 +37,8 @@ export const sampleCommand: RunnerCommand = {
     const reward = args.optional("reward") === null ? null : await RewardFile.open(args.text("reward"));
     const settings = reward?.addTo(settingsOf(args)) ?? settingsOf(args);
     const count = args.integer("count", 1);
-    const { source, size } = await sourceFromFlags(args);
+    const skipped = await skippedOnStderr(args);
+    const { source, size } = await sourceFromFlags(args, skipped.faults);
     const family =
       args.optional("family") === null || size !== null ? args.optional("family") : args.oneOf("family", FAMILY_NAMES);
     const problem = await problemNamed(source, args.optional("problem"));
@@ -54,6 +56,7 @@ export const sampleCommand: RunnerCommand = {
         process.stdout.write(args.boolean("json") ? `${JSON.stringify(plain(group))}\n` : text(group));
       }
       process.stderr.write(rate.summary(tokens));
+      for (const line of skipped.summary()) process.stderr.write(`${line}\n`);
     } finally {
       await opened.close();
     }

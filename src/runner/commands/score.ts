@@ -8,12 +8,14 @@ import { type CountTokens, countWords } from "../../srpo/score";
 import { REWARD_VARIANTS, type RewardTerms, type RewardVariant } from "../../srpo/types";
 import { scoreSample } from "../../training/score";
 import { loadTokenCounter } from "../../training/transcript";
-import { type RunnerCommand, rewardFlag, setFlag } from "../arguments/command";
-import { parseLines, readInput } from "../arguments/inputFile";
+import { onErrorFlag, type RunnerCommand, rewardFlag, setFlag } from "../arguments/command";
+import { readInput, readLines } from "../arguments/inputFile";
 import { settingsOf } from "../arguments/settingsArguments";
 import { UsageError } from "../arguments/usage";
 import { answerRuleOf, answerRuleShape } from "../data/answerRules";
+import { InputError } from "../files/inputError";
 import { RewardFile } from "../run/rewardFile";
+import { onErrorOf } from "../run/skippedLog";
 
 const caseSchema = z.object({
   id: z.union([z.string(), z.number()]),
@@ -55,6 +57,7 @@ export const scoreCommand: RunnerCommand = {
     },
     policy: { type: "string", valueHint: "dir", description: "Policy folder, for --tokens policy" },
     reward: rewardFlag,
+    onError: onErrorFlag,
     set: setFlag,
   },
   examples: [
@@ -65,19 +68,27 @@ export const scoreCommand: RunnerCommand = {
     const variant = args.oneOf("variant", REWARD_VARIANTS);
     const tokens = args.oneOf("tokens", ["words", "policy"] as const);
     const path = args.text("input");
-    const cases = parseLines(path, await readInput(path), caseSchema);
+    const onError = onErrorOf(args);
+    const cases = readLines(await readInput(path), caseSchema);
     const reward = args.optional("reward") === null ? null : await RewardFile.open(args.text("reward"));
     const settings = reward?.addTo(settingsOf(args)) ?? settingsOf(args);
     const scoring = { reward: { ...settings.reward, variant }, reflectionForm: settings.reflectionForm };
     const count = tokens === "words" ? countWords : await policyCounter(args.optional("policy"));
     let failed = 0;
-    for (const { id, response, answer, ...rule } of cases) {
+    for (const read of cases) {
+      if ("fault" in read) {
+        if (onError === "stop") throw new InputError(`${path}, line ${read.line}: ${read.fault}`);
+        failed++;
+        process.stdout.write(`${JSON.stringify({ line: read.line, error: read.fault })}\n`);
+        continue;
+      }
+      const { id, response, answer, ...rule } = read.value;
       const score = scoreSample(response, { answer, ...answerRuleOf(rule) }, scoring, count, reward?.scorer);
       if ("error" in score) failed++;
       const scored = "error" in score ? { error: score.error } : record(score.terms, variant);
       process.stdout.write(`${JSON.stringify({ id, ...scored })}\n`);
     }
-    if (failed > 0) process.stderr.write(`score: ${failed} of ${cases.length} responses have no score\n`);
+    if (failed > 0) process.stderr.write(`score: ${failed} of ${cases.length} lines have no score\n`);
     return failed > 0 ? 1 : 0;
   },
 };

@@ -9,6 +9,7 @@ import { STAGES, type Stage } from "../../training/records";
 import type { Settings } from "../../training/settings";
 import {
   allowNonFiniteFlag,
+  onErrorFlag,
   type RunnerCommand,
   recipeFlag,
   rewardFlag,
@@ -16,6 +17,7 @@ import {
   setFlag,
 } from "../arguments/command";
 import { type Arguments, UsageError } from "../arguments/usage";
+import type { OnError, RecordFaults } from "../data/recordFaults";
 import { writeFolder } from "../files/atomicWrite";
 import { InputError } from "../files/inputError";
 import { foldersOf, policyDigest, refuseOtherPolicy } from "../run/policyDigest";
@@ -24,6 +26,7 @@ import { plannedReward, resolveReward } from "../run/resolveReward";
 import { refuseOtherData, resolveSource } from "../run/resolveSource";
 import { defaultRunConfig, readRunFile } from "../run/runConfig";
 import { type FixedKeys, fixedKeys, planOf, type RunPlan, readPlan, refuseOther, writePlan } from "../run/runPlan";
+import { onErrorOf, SKIPPED_FILE, SkippedLog } from "../run/skippedLog";
 import { StepWarnings } from "../run/stepWarnings";
 import { BUILT_PAGE, builtPage } from "../serve/buildPage";
 import { BuiltPage } from "../serve/builtPage";
@@ -73,6 +76,7 @@ export const serveCommand: RunnerCommand = {
     recipe: recipeFlag,
     seed: seedFlag,
     reward: rewardFlag,
+    onError: onErrorFlag,
     set: setFlag,
   },
   examples: [
@@ -91,7 +95,8 @@ export const serveCommand: RunnerCommand = {
       const resume = await folder.holdsRun();
       if (!resume) refuseUnusable(request.recipe, settings, request.overrides);
       const stored = resume ? await readPlan(folder.path) : null;
-      const resolved = await resolveRun(requested, stored, folder.path);
+      const skipped = await SkippedLog.open(request.onError, join(folder.path, SKIPPED_FILE), resume, log);
+      const resolved = await resolveRun(requested, stored, folder.path, skipped.faults);
       const reward = await resolveReward(stored, rewardFile, folder.path);
       const { source } = resolved;
       const policyFiles = await policyDigest(foldersOf(resolved.plan), stored?.policyDigest ?? null, log);
@@ -111,6 +116,7 @@ export const serveCommand: RunnerCommand = {
         },
       });
       folder.begin(plan);
+      await skipped.begin();
       const warnings = new StepWarnings();
       const host = nodeHost({
         plan,
@@ -162,7 +168,7 @@ export const serveCommand: RunnerCommand = {
       host.receive({ run: HOST_RUN, type: "close" });
       await host.idle();
       await server.close();
-      warnings.summary().forEach(log);
+      [...warnings.summary(), ...skipped.summary()].forEach(log);
     } finally {
       await folder.release();
     }
@@ -189,6 +195,7 @@ interface Request {
   readonly overrides: object;
   /** Of this command; null: not given. */
   readonly rewardFile: string | null;
+  readonly onError: OnError;
   readonly requested: RequestedPlan;
 }
 
@@ -207,6 +214,7 @@ async function requestOf(args: Arguments): Promise<Request> {
     recipe,
     overrides,
     rewardFile: args.optional("reward") ?? config.rewardFile,
+    onError: onErrorOf(args, config.data.onError),
     requested: {
       plan: planOf({
         ...config,
@@ -229,9 +237,10 @@ async function resolveRun(
   { plan, fixed }: RequestedPlan,
   stored: RunPlan | null,
   run: string,
+  faults: RecordFaults,
 ): Promise<{ readonly plan: RunPlan; readonly source: ProblemSource }> {
   if (stored !== null) refuseOther(stored, fixed, run);
-  const { source, digest } = await resolveSource(stored ?? plan);
+  const { source, digest } = await resolveSource(stored ?? plan, faults);
   if (stored === null) return { plan: { ...plan, dataDigest: digest }, source };
   refuseOtherData(stored, digest, run);
   return { plan: { ...stored, allowNonFinite: stored.allowNonFinite || plan.allowNonFinite }, source };

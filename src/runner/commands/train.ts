@@ -1,4 +1,5 @@
 /** `train`: reflection SFT and GRPO without the page, from flags or a run file; resumable. */
+import { join } from "node:path";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
 import { unreachedStages } from "../../srpo/thinkingSuppression";
 import { BACKEND_NAMES } from "../../tensor/backend";
@@ -11,6 +12,7 @@ import { type Settings, type SettingsPatch, settingsSchema } from "../../trainin
 import {
   allowNonFiniteFlag,
   backendFlag,
+  onErrorFlag,
   policyFlag,
   type RunnerCommand,
   recipeFlag,
@@ -22,6 +24,7 @@ import {
 import { type Arguments, oneOf, UsageError } from "../arguments/usage";
 import { asInput, openPolicyOn } from "../backend/openPolicy";
 import { openWorkers } from "../backend/replicaThreads";
+import type { OnError } from "../data/recordFaults";
 import { fittingOptions } from "../run/deviceMemory";
 import { foldersOf, policyDigest, refuseOtherPolicy } from "../run/policyDigest";
 import { progressBar } from "../run/progress";
@@ -32,7 +35,8 @@ import { defaultRunConfig, type RunConfig, readRunFile } from "../run/runConfig"
 import { refuseForeign } from "../run/runEntries";
 import { RunFolder } from "../run/runFolder";
 import { RunLock } from "../run/runLock";
-import { fixedKeys, planOf, readPlan, refuseOther } from "../run/runPlan";
+import { fixedKeys, planOf, type RunPlan, readPlan, refuseOther } from "../run/runPlan";
+import { onErrorOf, SKIPPED_FILE, SkippedLog } from "../run/skippedLog";
 import { StepWarnings } from "../run/stepWarnings";
 import { tokensPerSecond } from "../run/tokenRate";
 import { trainStages } from "../run/trainLoop";
@@ -66,6 +70,7 @@ export const trainCommand: RunnerCommand = {
     saveEvery: { type: "string", default: "10", valueHint: "n", description: "Steps between snapshots" },
     allowNonFinite: allowNonFiniteFlag,
     reward: rewardFlag,
+    onError: onErrorFlag,
     set: setFlag,
   },
   examples: [
@@ -103,10 +108,12 @@ async function trainIn(out: string, { config, given, overrides }: Request, args:
   const said = { ...given, ...Object.fromEntries(named.map((flag) => [flag === "stage" ? "stages" : flag, true])) };
   if (stored !== null) refuseOther(stored, fixedKeys(config, said), out);
   const wanted = stored ?? planOf({ ...config, reflectionForm: config.settings.reflectionForm });
-  const { source, digest } = await resolveSource(wanted);
+  const log = (line: string): void => void process.stderr.write(`${line}\n`);
+  const onError = onErrorOf(args, onErrorOfRun(config, given, stored));
+  const skipped = await SkippedLog.open(onError, join(out, SKIPPED_FILE), stored !== null, log);
+  const { source, digest } = await resolveSource(wanted, skipped.faults);
   if (stored !== null) refuseOtherData(stored, digest, out);
   const reward = await resolveReward(stored, config.rewardFile, out);
-  const log = (line: string): void => void process.stderr.write(`${line}\n`);
   const policyFiles = await policyDigest(foldersOf(wanted), stored?.policyDigest ?? null, log);
   if (stored !== null) refuseOtherPolicy(stored.policyDigest, policyFiles, out);
   const plan = {
@@ -146,6 +153,7 @@ async function trainIn(out: string, { config, given, overrides }: Request, args:
       if (plan.recipe !== null) refuseUnusable(plan.recipe, settings, overrides);
       session.configure(withOwnTerms(settings));
     }
+    await skipped.begin();
     const { name, adapter } = opened.backend.description;
     process.stderr.write(
       `${stored === null ? "training from" : "resumed at"} ${session.stage} step ${session.step} on ${name} ` +
@@ -166,7 +174,7 @@ async function trainIn(out: string, { config, given, overrides }: Request, args:
     });
   } finally {
     bar.stop();
-    warnings.summary().forEach(log);
+    [...warnings.summary(), ...skipped.summary()].forEach(log);
     session.dispose();
     await parallel?.dispose();
     await opened.close();
@@ -201,6 +209,12 @@ async function requestOf(args: Arguments): Promise<Request> {
       settings: configure(settings, stepsPatch(args, stages)),
     },
   };
+}
+
+/** What the run file of this command says, else the run's own. */
+function onErrorOfRun({ data }: RunConfig, given: Request["given"], stored: RunPlan | null): OnError {
+  const said = isSection(given.data) && "onError" in given.data;
+  return said || stored === null ? data.onError : stored.data.onError;
 }
 
 /** A run's seed decides every draw it has made. @throws UsageError naming both */

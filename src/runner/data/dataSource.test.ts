@@ -12,6 +12,7 @@ import { defaultSettings } from "../../training/settings";
 import { openDataRecords } from "./dataRecords";
 import { type DataOptions, openDataSource } from "./dataSource";
 import { encodePng } from "./pictures";
+import { RecordFaults } from "./recordFaults";
 
 let folder: string;
 const inFolder = (name: string): string => join(folder, name);
@@ -41,7 +42,9 @@ async function options(name: string, more: Partial<DataOptions> = {}): Promise<D
   };
 }
 
-const openSource = async (from: DataOptions): Promise<ProblemSource> => (await openDataSource(from)).source;
+const openSource = async (from: DataOptions): Promise<ProblemSource> =>
+  (await openDataSource(from, new RecordFaults("stop"))).source;
+const accepted = (): number => 1;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "srpo-data-"));
@@ -166,15 +169,17 @@ test("each stage goes through the set in epochs, shuffled by the seed, wherever 
   );
   const source = await openSource(await options("five.jsonl", { heldOut: inFolder("a.jsonl") }));
   const ids = async (stage: "sft" | "grpo", cursor: number, count: number, seed = 0): Promise<string[]> =>
-    (await source.training(stage, cursor, count, { ...defaultSettings, seed })).map(({ id }) => id);
+    (await source.training(stage, cursor, count, { ...defaultSettings, seed }, accepted)).items.map(({ id }) => id);
   const whole = await ids("grpo", 0, 15);
   for (const epoch of [0, 5, 10]) expect(whole.slice(epoch, epoch + 5).sort()).toEqual(["r0", "r1", "r2", "r3", "r4"]);
   expect([...(await ids("grpo", 0, 4)), ...(await ids("grpo", 4, 11))]).toEqual(whole);
   expect(await ids("grpo", 0, 15, 1)).not.toEqual(whole);
   expect(await ids("sft", 0, 15)).not.toEqual(whole);
-  expect((await source.heldOut(2, defaultSettings)).map(({ id }) => id)).toEqual(["0", "url"]);
-  await expect(source.heldOut(4, defaultSettings)).rejects.toThrow(/contains 3 problems/);
-  expect((await source.requested(3, "grey", defaultSettings)).id).toBe("url");
+  const { items, skipped } = await source.heldOut(2, defaultSettings, accepted);
+  expect(items.map(({ id }) => id)).toEqual(["0", "url"]);
+  expect(skipped).toBe(0);
+  await expect(source.heldOut(4, defaultSettings, accepted)).rejects.toThrow(/contains 3 problems/);
+  expect((await source.requested(3, "grey", defaultSettings, accepted)).id).toBe("url");
 });
 
 test("the instruction stands below the question; ours asks for the format", async () => {
@@ -195,33 +200,37 @@ test("pictures stand where the question names them, else before it", () => {
 
 describe("what cannot be used is refused by file, row and field", () => {
   test.each<[string, string, RegExp]>([
-    ["no answer", `{"image": "x.png", "question": "q"}`, /bad.jsonl, line 1: answer/],
-    ["no question", `{"image": "x.png", "answer": 1}`, /bad.jsonl, line 1: question/],
+    [
+      "no answer",
+      `{"image": "x.png", "question": "q"}`,
+      /bad.jsonl, line 1: answer: is missing\. Mend or remove the record/,
+    ],
+    ["no question", `{"image": "x.png", "answer": 1}`, /bad.jsonl, line 1: question: is missing/],
     ["no JSON", `{"image": "x.png", "question": "q", "answer": 1}\n{`, /bad.jsonl, line 2: not JSON/],
     [
       "an id twice",
       lines([1, 2].map(() => ({ id: "same", image: "x", question: "q", answer: 1 }))),
-      /rows 0 and 1 have the same id "same"/,
+      /line 2, record "same": line 1 has the same id "same"/,
     ],
     ["nothing", "\n", /contains no records/],
   ])("%s", async (_what, content, message) => {
     await writeFile(inFolder("bad.jsonl"), content);
-    await expect(openDataRecords(inFolder("bad.jsonl"))).rejects.toThrow(message);
+    await expect(openDataRecords(inFolder("bad.jsonl"), null, new RecordFaults("stop"))).rejects.toThrow(message);
   });
 
   test.each<[string, object, RegExp]>([
-    ["an image that is not there", { image: "x.png" }, /row 0: image: .*x.png cannot be read/],
+    ["an image that is not there", { image: "x.png" }, /line 1: image: .*x.png does not exist/],
     [
       "an image that is none",
       { image: `data:image/png;base64,${Buffer.from("text").toString("base64")}` },
-      /record "0": cannot decode its image/,
+      /line 1: cannot decode its image/,
     ],
     [
       "a data URL of another form",
       { image: "data:image/png,plain" },
       /invalid data URL "data:image.png,plain…"; expected data:image/,
     ],
-    ["no image", {}, /row 0: no image/],
+    ["no image", {}, /line 1: no image/],
   ])("%s", async (_what, image, message) => {
     await writeFile(inFolder("bad.jsonl"), lines([{ ...image, question: "q", answer: 1 }]));
     await expect((await openSource(await options("bad.jsonl"))).problemOf("0")).rejects.toThrow(message);
@@ -229,6 +238,8 @@ describe("what cannot be used is refused by file, row and field", () => {
 
   test("a file that is no parquet", async () => {
     await writeFile(inFolder("bad.parquet"), "no parquet");
-    await expect(openDataRecords(inFolder("bad.parquet"))).rejects.toThrow(/bad.parquet: cannot be read as parquet/);
+    await expect(openDataRecords(inFolder("bad.parquet"), null, new RecordFaults("stop"))).rejects.toThrow(
+      /bad.parquet: cannot be read as parquet/,
+    );
   });
 });

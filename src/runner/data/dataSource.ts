@@ -1,23 +1,25 @@
 /**
  * A data set as a session's source of problems. Each stage goes through the set in epochs, reshuffled each epoch by the
- * run's seed; a problem is identified by its record's id. Reflection data comes from `srpo reflect`.
+ * run's seed; a problem is identified by its record's id. Reflection data comes from `srpo reflect`. Records that
+ * cannot be used are passed over or end the run (recordFaults.ts).
  */
 import { createHash } from "node:crypto";
-import { z } from "zod";
 import { PAPER_FORM, type ReflectionForm } from "../../srpo/reflectionForm";
-import type { Picture } from "../../tasks/problem";
 import { combineSeeds } from "../../tasks/random";
-import type { ProblemSource } from "../../training/problemSource";
-import { permutation } from "../../training/randomStreams";
+import { problemRecord } from "../../training/dataCursor";
+import type { CheckProblem, ProblemSource } from "../../training/problemSource";
+import { shuffledStream } from "../../training/randomStreams";
 import type { Stage } from "../../training/records";
-import { type StoredExample, storedExampleSchema } from "../../training/state";
 import type { TrainingProblem } from "../../training/trainingProblem";
-import { parseLines, readInput } from "../arguments/inputFile";
+import { UnusableProblemError } from "../../training/unusableProblem";
 import { InputError } from "../files/inputError";
-import { answerRuleOf } from "./answerRules";
+import { dataProblem, recordFault } from "./dataProblem";
 import { type DataRecords, openDataRecords } from "./dataRecords";
-import { decodePicture } from "./pictures";
+import { givenReflections, readReflections } from "./givenReflections";
+import { withinLimit } from "./promptLimit";
 import { readPrompt, responseInstruction } from "./prompts";
+import { type RecordFaults, UnusableRecordError } from "./recordFaults";
+import { takeUsable, usableOrFault } from "./takeUsable";
 
 /** The files of a run's data. */
 export interface DataOptions {
@@ -30,18 +32,14 @@ export interface DataOptions {
   readonly instruction: string | null;
   /** Reflection data for the SFT stage. */
   readonly reflections: string | null;
+  /** Records with a longer prompt cannot be used; null: as long as the policy takes. */
+  readonly maxPromptTokens?: number | null;
   /** The form of reflection that our own instruction asks for; by default the paper's. */
   readonly reflectionForm?: ReflectionForm;
 }
 
 /** Each stage has its own order, so they do not start with the same records. */
 const STAGE_ORDERS: Readonly<Record<Stage, number>> = { base: 11, sft: 12, grpo: 13 };
-
-/** Lines of `srpo reflect`: examples, and skipped records with the reason. */
-export const reflectionLineSchema = z.union([
-  storedExampleSchema,
-  z.object({ problem: z.string(), discarded: z.string() }),
-]);
 
 export interface OpenedSource {
   readonly source: ProblemSource;
@@ -53,114 +51,120 @@ export interface OpenedSource {
   readonly digest: string;
 }
 
-/** @throws InputError naming the invalid file, row and field */
-export async function openDataSource(options: DataOptions): Promise<OpenedSource> {
-  const train = await openDataRecords(options.train, options.images);
-  const heldOut = options.heldOut === null ? null : await openDataRecords(options.heldOut, options.images);
+/** @throws InputError naming the invalid file, and in a run that stops at the first fault, row and field */
+export async function openDataSource(options: DataOptions, faults: RecordFaults): Promise<OpenedSource> {
+  const train = await openDataRecords(options.train, options.images, faults);
+  const heldOut = options.heldOut === null ? null : await openDataRecords(options.heldOut, options.images, faults);
   const instruction = await readInstruction(options);
+  const limit = options.maxPromptTokens ?? null;
   const index = new Map(train.records.map(({ id }, at) => [id, at]));
-  const reflections =
-    options.reflections === null ? null : await readReflections(options.reflections, index, train.path);
+  const given =
+    options.reflections === null ? null : await readReflections(options.reflections, index, train.path, faults);
   const held = (): DataRecords => {
     if (heldOut === null) throw new InputError("the data set has no held-out records: set data.heldOut to a file");
     return heldOut;
   };
-  const source: ProblemSource = {
-    training(stage, cursor, count, settings) {
-      const size = train.records.length;
-      const seed = combineSeeds(settings.seed, STAGE_ORDERS[stage]);
-      const orders = new Map<number, number[]>();
-      return Promise.all(
-        Array.from({ length: count }, (_, i) => {
-          const position = cursor + i;
-          const epoch = Math.floor(position / size);
-          const order = orders.get(epoch) ?? permutation(size, seed, epoch);
-          orders.set(epoch, order);
-          return dataProblem(train, order[position % size] ?? 0, instruction);
-        }),
+  const usable = (data: DataRecords, at: number, check: CheckProblem): Promise<TrainingProblem | UnusableRecordError> =>
+    usableOrFault(checkedProblem(data, at, instruction, (problem) => withinLimit(check(problem), limit)));
+  const problemOf = async (id: string): Promise<TrainingProblem> => {
+    const at = index.get(id);
+    if (at === undefined)
+      throw new InputError(
+        `${train.path}: there is no record "${id}", which the run has used: restore its data, or start a new run`,
       );
+    return dataProblem(train, at, instruction);
+  };
+  const source: ProblemSource = {
+    training(stage, cursor, count, settings, check) {
+      const size = train.records.length;
+      const recordAt = shuffledStream(size, combineSeeds(settings.seed, STAGE_ORDERS[stage]));
+      const load = (position: number) => usable(train, recordAt(position), check);
+      return takeUsable({ load, size, path: train.path }, cursor, count, faults);
     },
-    async heldOut(count) {
+    async heldOut(count, _settings, check) {
       const records = held();
-      if (count > records.records.length)
-        throw new InputError(
-          `${records.path}: contains ${records.records.length} problems, fewer than the ${count} requested`,
-        );
-      return Promise.all(Array.from({ length: count }, (_, i) => dataProblem(records, i, instruction)));
+      if (count > records.rows)
+        throw new InputError(`${records.path}: contains ${records.rows} problems, fewer than the ${count} requested`);
+      return firstUsable(records, count, (at) => usable(records, at, check), faults);
     },
-    async requested(count, family) {
+    async requested(count, family, _settings, check) {
       const records = held();
       const matches = records.records.flatMap(({ category }, at) =>
         family === null || category === family ? [at] : [],
       );
-      const at = matches[count % matches.length];
-      if (at === undefined) throw new InputError(`${records.path}: no record has the category "${family}"`);
-      return dataProblem(records, at, instruction);
+      if (matches.length === 0) throw new InputError(`${records.path}: no record has the category "${family}"`);
+      const load = (position: number) => usable(records, matches[position % matches.length] ?? 0, check);
+      const { items } = await takeUsable({ load, size: matches.length, path: records.path }, count, 1, faults);
+      const [problem] = items;
+      if (problem === undefined) throw new Error(`${records.path}: no problem was taken`);
+      return problem;
     },
     async problemOf(id) {
-      const at = index.get(id);
-      if (at === undefined)
-        throw new InputError(
-          `${train.path}: there is no record "${id}", which the run has used: restore its data, or start a new run`,
-        );
-      return dataProblem(train, at, instruction);
+      const problem = await usableOrFault(problemOf(id));
+      if (!(problem instanceof UnusableRecordError)) return problem;
+      faults.found(problem.record);
+      throw problem;
     },
-    reflections,
+    reflections:
+      given === null || options.reflections === null
+        ? null
+        : givenReflections(options.reflections, given, async (id) => problemRecord(await problemOf(id)), faults, limit),
   };
   return {
     source,
     size: train.records.length,
     digest: createHash("sha256")
-      .update(JSON.stringify([train.records, instruction, reflections]))
+      .update(JSON.stringify([train.records, instruction, given?.examples ?? null]))
       .digest("hex"),
   };
 }
 
 /** The user's own instruction as it is, else ours for the run's form of reflection. */
-async function readInstruction({ instruction, reflectionForm = PAPER_FORM }: DataOptions): Promise<string> {
+export async function readInstruction({
+  instruction,
+  reflectionForm = PAPER_FORM,
+}: Pick<DataOptions, "instruction" | "reflectionForm">): Promise<string> {
   if (instruction !== null) return readPrompt("response-format", instruction);
   return responseInstruction(await readPrompt("response-format"), reflectionForm);
 }
 
-/** The problem of one record, its images decoded. */
-export async function dataProblem(data: DataRecords, at: number, instruction: string): Promise<TrainingProblem> {
-  const record = data.records[at];
-  if (record === undefined)
-    throw new Error(`${data.path}: there is no row ${at}; expected 0 to ${data.records.length - 1}`);
-  const pictures: Picture[] = [];
-  for (const bytes of await data.images(at)) {
-    try {
-      pictures.push(await decodePicture(bytes));
-    } catch (error) {
-      throw new InputError(
-        `${data.path}, record "${record.id}": cannot decode its image ` +
-          `(${error instanceof Error ? error.message : String(error)})`,
-      );
-    }
+/** A record as a problem that `check` accepts. @throws UnusableRecordError when it cannot be used */
+export async function checkedProblem(
+  data: DataRecords,
+  at: number,
+  instruction: string,
+  check: (problem: TrainingProblem) => unknown,
+): Promise<TrainingProblem> {
+  const problem = await dataProblem(data, at, instruction);
+  try {
+    check(problem);
+  } catch (error) {
+    if (error instanceof UnusableProblemError) throw recordFault(data, at, error);
+    throw error;
   }
-  const [picture, ...morePictures] = pictures;
-  if (picture === undefined) throw new InputError(`${data.path}, record "${record.id}": no image`);
-  return {
-    id: record.id,
-    family: record.category,
-    picture,
-    ...(morePictures.length === 0 ? {} : { morePictures }),
-    question: instruction === "" ? record.question : `${record.question}\n\n${instruction}`,
-    answer: record.answer,
-    ...answerRuleOf(record),
-  };
+  return problem;
 }
 
-async function readReflections(
-  path: string,
-  known: ReadonlyMap<string, number>,
-  data: string,
-): Promise<StoredExample[]> {
-  const lines = parseLines(path, await readInput(path), reflectionLineSchema);
-  const examples = lines.flatMap((line) => ("discarded" in line ? [] : [line]));
-  if (examples.length === 0) throw new InputError(`${path}: contains no reflections; make some with srpo reflect`);
-  const stray = examples.find(({ problem }) => !known.has(problem));
-  if (stray !== undefined)
-    throw new InputError(`${path}: contains a reflection on "${stray.problem}", which is not in ${data}`);
-  return examples;
+/** The first `count` records that can be used, or as many as there are. */
+async function firstUsable(
+  { path, rows, records, place }: DataRecords,
+  count: number,
+  load: (at: number) => Promise<TrainingProblem | UnusableRecordError>,
+  faults: RecordFaults,
+): Promise<{ readonly items: readonly TrainingProblem[]; readonly skipped: number }> {
+  const items: TrainingProblem[] = [];
+  let from = 0;
+  while (items.length < count && from < records.length) {
+    const to = Math.min(records.length, from + count - items.length);
+    const loaded = await Promise.all(Array.from({ length: to - from }, (_, i) => load(from + i)));
+    for (const item of loaded) {
+      if (item instanceof UnusableRecordError) faults.found(item.record);
+      else items.push(item);
+    }
+    from = to;
+  }
+  const seen = from < records.length ? place(from - 1).row + 1 : rows;
+  if (items.length > 0) return { items, skipped: seen - items.length };
+  const [first] = faults.skipped.filter(({ file }) => file === path);
+  throw new UnusableProblemError(`${path}: none of its ${rows} records can be used; the first: ${first?.reason ?? ""}`);
 }

@@ -3,11 +3,13 @@
  */
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
+import { markLength, refuseUtf16, utf8OrNull } from "../files/textFile";
 
 export interface Line {
   /** Counted from 1. */
   readonly number: number;
-  readonly text: string;
+  /** Null where the line is not UTF-8. */
+  readonly text: string | null;
   /** In bytes. */
   readonly start: number;
   readonly length: number;
@@ -15,7 +17,7 @@ export interface Line {
 
 const NEWLINE = 10;
 
-/** Lines that are not blank, in order. */
+/** Lines that are not blank, in order, without a byte order mark. @throws InputError for a file in UTF-16 */
 export async function* linesOf(path: string): AsyncGenerator<Line> {
   let pieces: Buffer[] = [];
   let number = 0;
@@ -23,7 +25,10 @@ export async function* linesOf(path: string): AsyncGenerator<Line> {
   const ended = (): Line => {
     const bytes = Buffer.concat(pieces);
     pieces = [];
-    const line = { number: ++number, text: bytes.toString("utf8"), start, length: bytes.length };
+    if (number === 0) refuseUtf16(bytes, path);
+    const mark = number === 0 ? markLength(bytes) : 0;
+    const text = utf8OrNull(bytes.subarray(mark));
+    const line = { number: ++number, text, start: start + mark, length: bytes.length - mark };
     start += bytes.length + 1;
     return line;
   };
@@ -34,12 +39,12 @@ export async function* linesOf(path: string): AsyncGenerator<Line> {
       pieces.push(chunk.subarray(from, end));
       from = end + 1;
       const line = ended();
-      if (line.text.trim() !== "") yield line;
+      if (line.text?.trim() !== "") yield line;
     }
     if (from < chunk.length) pieces.push(chunk.subarray(from));
   }
   const last = ended();
-  if (last.text.trim() !== "") yield last;
+  if (last.text?.trim() !== "") yield last;
 }
 
 /** The line's current text. */

@@ -1,7 +1,7 @@
 /** Prompts: the files in src/runner/prompts, or the user's own, with {{names}} filled in. */
-import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { type ReflectionForm, writeReflection } from "../../srpo/reflectionForm";
+import { readInput } from "../arguments/inputFile";
 import { InputError } from "../files/inputError";
 
 export type PromptName = "response-format" | "first-solution" | "correction" | "simplification";
@@ -9,11 +9,7 @@ export type PromptName = "response-format" | "first-solution" | "correction" | "
 /** The prompt in `file`, else the built-in one. @throws InputError when it cannot be read */
 export async function readPrompt(name: PromptName, file: string | null = null): Promise<string> {
   const path = file ?? fileURLToPath(new URL(`../prompts/${name}.md`, import.meta.url));
-  try {
-    return (await readFile(path, "utf8")).trim();
-  } catch (error) {
-    throw new InputError(`${path}: cannot read the prompt (${error instanceof Error ? error.message : String(error)})`);
-  }
+  return (await readInput(path)).trim();
 }
 
 /**

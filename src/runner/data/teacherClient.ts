@@ -1,10 +1,13 @@
 /**
  * A teacher model behind an OpenAI-compatible endpoint: POST {base}/chat/completions. Requests are rate-limited.
  * Temporary failures (408, 409, 425, 429, 5xx, a broken or silent connection) are retried with exponential backoff, or
- * after the pause that the server requests; any other failure is an error. Token counts are the server's.
+ * after the pause that the server requests. Other failures are of two kinds: the teacher refuses this request, or it
+ * cannot be used at all. Token counts are the server's.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
+import { shortened } from "../files/shortened";
+import { chatAnswer } from "./chatAnswer";
+import { retryAfter } from "./retryAfter";
 
 export interface TeacherOptions {
   /** e.g. https://api.example.org/v1 */
@@ -22,6 +25,8 @@ export interface TeacherOptions {
   readonly fetcher?: typeof fetch;
   /** Milliseconds. */
   readonly now?: () => number;
+  /** Unix milliseconds, which a server's date is compared with. */
+  readonly today?: () => number;
   readonly pause?: (milliseconds: number) => Promise<unknown>;
 }
 
@@ -32,38 +37,64 @@ export interface TeacherAnswer {
   readonly completionTokens: number;
 }
 
-/** A request failed for good; the message contains the server's answer. */
+/** The teacher cannot be used: a wrong key, model or address, no credit, or too many requests. */
 export class TeacherError extends Error {
-  override readonly name = "TeacherError";
+  override readonly name: string = "TeacherError";
 }
 
-/** Longest pause between two attempts. */
+/** It did not answer this request in all attempts; others may succeed. */
+export class TeacherFailure extends TeacherError {
+  override readonly name = "TeacherFailure";
+}
+
+/** It refused this request: a status such as 400, a refusal, a filtered or empty answer. */
+export class TeacherRefusal extends TeacherError {
+  override readonly name = "TeacherRefusal";
+
+  constructor(
+    message: string,
+    readonly promptTokens: number,
+    readonly completionTokens: number,
+  ) {
+    super(message);
+  }
+}
+
+/** Longest pause between two attempts, whatever the server asks for. */
 const MAX_PAUSE_SECONDS = 120;
-const RETRIED = new Set([408, 409, 425, 429]);
+const BUSY = 429;
+const RETRIED = new Set([408, 409, 425, BUSY]);
+/** Statuses that no other request would change. 403 is not among them: some endpoints moderate a prompt with it. */
+const HOPELESS = new Set([401, 402, 404, 405, 407, 410]);
+const SHOWN = 200;
 
-const answerSchema = z.object({
-  choices: z.array(z.object({ message: z.object({ content: z.string() }) })).min(1),
-  usage: z.object({ prompt_tokens: z.number().default(0), completion_tokens: z.number().default(0) }).nullish(),
-});
-
-/** The result of one attempt: an answer, or why not and seconds until the next attempt (null: give up). */
-type Try = { readonly answer: TeacherAnswer } | { readonly why: string; readonly again: number | null };
+/** The result of one attempt: an answer, or what to throw and seconds until the next attempt (null: give up). */
+type Try = { readonly answer: TeacherAnswer } | { readonly failure: Failure; readonly again: number | null };
+interface Failure {
+  readonly kind: "hopeless" | "refused" | "failed";
+  readonly why: string;
+}
 
 export class Teacher {
   #nextStart = 0;
   readonly #url: string;
   readonly #now: () => number;
+  readonly #today: () => number;
   readonly #pause: (milliseconds: number) => Promise<unknown>;
   readonly #fetch: typeof fetch;
 
   constructor(private readonly options: TeacherOptions) {
     this.#url = `${options.baseUrl.replace(/\/+$/, "")}/chat/completions`;
     this.#now = options.now ?? (() => performance.now());
+    this.#today = options.today ?? Date.now;
     this.#pause = options.pause ?? sleep;
     this.#fetch = options.fetcher ?? fetch;
   }
 
-  /** @param images encoded pictures (PNG), shown before the text. @throws TeacherError when no attempt succeeds */
+  /**
+   * @param images encoded pictures (PNG), shown before the text.
+   * @throws TeacherRefusal or TeacherFailure about this request, TeacherError about the teacher
+   */
   async ask(prompt: string, images: readonly Uint8Array[]): Promise<TeacherAnswer> {
     const content = [
       ...images.map((image) => ({
@@ -77,8 +108,7 @@ export class Teacher {
       await this.turn();
       const result = await this.attempt(body, tried);
       if ("answer" in result) return result.answer;
-      if (result.again === null || tried >= this.options.tries)
-        throw new TeacherError(`${this.#url}: ${result.why} (${tried} ${tried === 1 ? "attempt" : "attempts"})`);
+      if (result.again === null || tried >= this.options.tries) throw this.failed(result.failure, tried);
       await this.#pause(1000 * Math.min(MAX_PAUSE_SECONDS, result.again));
     }
   }
@@ -89,6 +119,20 @@ export class Teacher {
     const start = Math.max(now, this.#nextStart);
     this.#nextStart = start + 60_000 / this.options.requestsPerMinute;
     if (start > now) await this.#pause(start - now);
+  }
+
+  private failed({ kind, why }: Failure, tried: number): TeacherError {
+    const message = `${this.#url}: ${why} (${tried} ${tried === 1 ? "attempt" : "attempts"})`;
+    switch (kind) {
+      case "refused":
+        return new TeacherRefusal(message, 0, 0);
+      case "failed":
+        return new TeacherFailure(message);
+      case "hopeless":
+        return new TeacherError(message);
+      default:
+        return kind satisfies never;
+    }
   }
 
   private async attempt(body: string, tried: number): Promise<Try> {
@@ -105,36 +149,35 @@ export class Teacher {
       });
       text = await response.text();
     } catch (error) {
-      return { why: `no answer (${error instanceof Error ? error.message : String(error)})`, again: backoff };
+      const why = `no answer (${shortened(error instanceof Error ? error.message : String(error), SHOWN)})`;
+      return { failure: { kind: "failed", why }, again: backoff };
     }
     if (!response.ok) {
-      const passes = response.status >= 500 || RETRIED.has(response.status);
+      const why = `answered ${response.status} ${shortened(text, SHOWN)}`.trim();
       return {
-        why: `answered ${response.status} ${text.slice(0, 200)}`.trim(),
-        again: passes ? (retryAfter(response) ?? backoff) : null,
+        failure: { kind: kindOf(response.status), why },
+        again: mayPass(response.status) ? (retryAfter(response.headers, this.#today()) ?? backoff) : null,
       };
     }
-    const parsed = answerSchema.safeParse(jsonOrNull(text));
-    const message = parsed.data?.choices[0]?.message.content;
-    if (message === undefined)
-      return {
-        why: `answered ${response.status} without a chat completion: ${text.slice(0, 200)}`,
-        again: backoff,
-      };
-    return {
-      answer: {
-        text: message,
-        promptTokens: parsed.data?.usage?.prompt_tokens ?? 0,
-        completionTokens: parsed.data?.usage?.completion_tokens ?? 0,
-      },
-    };
+    const answer = chatAnswer(jsonOrNull(text));
+    if (answer === null) {
+      const why = `answered ${response.status} without a chat completion: ${shortened(text, SHOWN)}`;
+      return { failure: { kind: "failed", why }, again: backoff };
+    }
+    const { refused, ...said } = answer;
+    if (refused !== null) throw new TeacherRefusal(refused, said.promptTokens, said.completionTokens);
+    return { answer: said };
   }
 }
 
-/** The pause in seconds that the server requests (Retry-After); null without a valid one. */
-function retryAfter(response: Response): number | null {
-  const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);
-  return Number.isFinite(seconds) && seconds >= 0 ? seconds : null;
+function mayPass(status: number): boolean {
+  return status >= 500 || RETRIED.has(status);
+}
+
+/** What a status means once it is final. Too many requests are about all of them. */
+function kindOf(status: number): Failure["kind"] {
+  if (HOPELESS.has(status) || status === BUSY) return "hopeless";
+  return mayPass(status) ? "failed" : "refused";
 }
 
 /** Null for invalid JSON, which no schema accepts. */

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { configure } from "../../training/configure";
 import { defaultSettings } from "../../training/settings";
+import { RecordFaults } from "../data/recordFaults";
 import { loadOptions, refuseOtherData, resolveSource } from "./resolveSource";
 import { runConfigSchema } from "./runConfig";
 import { planOf, type RunPlan } from "./runPlan";
@@ -63,10 +64,10 @@ test.each<[string, object, RegExp]>([
   [
     "a file that is not there",
     { stages: ["grpo"], data: { train: "nowhere/data.jsonl" } },
-    /nowhere.data.jsonl: cannot be read/,
+    /nowhere.data.jsonl: does not exist/,
   ],
 ])("%s", async (_what, config, message) => {
-  await expect(resolveSource(plan(config))).rejects.toThrow(message);
+  await expect(resolveSource(plan(config), new RecordFaults("stop"))).rejects.toThrow(message);
 });
 
 test("a resumed run keeps its own data", () => {

@@ -6,6 +6,7 @@ import type { Settings } from "../../training/settings";
 import { settingsOf } from "../arguments/settingsArguments";
 import { type Arguments, UsageError } from "../arguments/usage";
 import { openDataSource } from "../data/dataSource";
+import type { RecordFaults } from "../data/recordFaults";
 import { InputError } from "../files/inputError";
 import type { RunPlan } from "./runPlan";
 
@@ -54,27 +55,30 @@ export interface ResolvedSource {
 }
 
 /** The plan's data set, else the built-in problems. @throws InputError */
-export async function resolveSource({
-  data: { train, maxPixels: _size, ...data },
-  stages,
-  reflectionForm,
-}: Pick<RunPlan, "data" | "stages" | "reflectionForm">): Promise<ResolvedSource> {
+export async function resolveSource(
+  { data, stages, reflectionForm }: Pick<RunPlan, "data" | "stages" | "reflectionForm">,
+  faults: RecordFaults,
+): Promise<ResolvedSource> {
+  const { train, heldOut, images, instruction, reflections, maxPromptTokens } = data;
   if (train === null) {
-    const named = Object.entries(data).find(([, path]) => path !== null);
+    const named = Object.entries({ heldOut, images, instruction, reflections, maxPromptTokens }).find(
+      ([, value]) => value !== null,
+    );
     if (named !== undefined) throw new InputError(`data.${named[0]} is set but data.train is not: set both or neither`);
     return { source: taskSource, digest: null };
   }
-  if (stages.some((stage) => stage === "sft") && data.reflections === null)
+  if (stages.some((stage) => stage === "sft") && reflections === null)
     throw new InputError(
       'data.reflections is required for the stage sft: make the file with srpo reflect, or set stages to ["grpo"]',
     );
-  return openDataSource({ train, ...data, reflectionForm });
+  return openDataSource({ train, heldOut, images, instruction, reflections, maxPromptTokens, reflectionForm }, faults);
 }
 
 /** A resumed run keeps its original data. @throws InputError when the texts have changed */
 export function refuseOtherData(stored: RunPlan, digest: string | null, folder: string): void {
   if (stored.dataDigest === null || stored.dataDigest === digest) return;
-  const files = Object.values(stored.data).filter((path) => path !== null);
+  const { train, heldOut, instruction, reflections } = stored.data;
+  const files = [train, heldOut, instruction, reflections].filter((path) => path !== null);
   throw new InputError(
     `the data of the run in ${folder} has changed (questions, answers, instruction or reflections in ` +
       `${files.join(", ")}): ` +
@@ -85,6 +89,7 @@ export function refuseOtherData(stored: RunPlan, digest: string | null, folder: 
 /** The problems of --data, else the built-in ones. → size: number of records, null for the built-in problems */
 export async function sourceFromFlags(
   args: Arguments,
+  faults: RecordFaults,
 ): Promise<{ readonly source: ProblemSource; readonly size: number | null }> {
   const data = args.optional("data");
   if (data === null) {
@@ -92,13 +97,16 @@ export async function sourceFromFlags(
     if (named !== undefined) throw new UsageError(`--${named} requires --data`);
     return { source: taskSource, size: null };
   }
-  const { source, size } = await openDataSource({
-    train: data,
-    heldOut: data,
-    images: args.optional("images"),
-    instruction: args.optional("instruction"),
-    reflections: null,
-    reflectionForm: settingsOf(args).reflectionForm,
-  });
+  const { source, size } = await openDataSource(
+    {
+      train: data,
+      heldOut: data,
+      images: args.optional("images"),
+      instruction: args.optional("instruction"),
+      reflections: null,
+      reflectionForm: settingsOf(args).reflectionForm,
+    },
+    faults,
+  );
   return { source, size };
 }

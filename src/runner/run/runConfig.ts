@@ -13,11 +13,16 @@ import { BOUNDS } from "../../training/bounds";
 import { isSection, overlay } from "../../training/overlay";
 import { TRAINED_STAGES } from "../../training/records";
 import { defaultSettings, type Settings, settingsSchema } from "../../training/settings";
-import { readInput } from "../arguments/inputFile";
+import { notJson, readInput } from "../arguments/inputFile";
 import { nearestPath } from "../arguments/nearestName";
+import { DEFAULT_ON_ERROR, ON_ERROR } from "../data/recordFaults";
+import { describeIssue } from "../files/describeIssue";
 import { InputError } from "../files/inputError";
+import { shortened } from "../files/shortened";
 
 const path = z.string().min(1);
+/** Characters of an unknown key that are compared with the known ones. */
+const LONGEST_KEY = 200;
 
 const stagesSchema = z.union(
   [z.tuple([z.literal("sft"), z.literal("grpo")]), z.tuple([z.enum(TRAINED_STAGES)])],
@@ -57,6 +62,8 @@ export const dataSchema = z.object({
   maxPixels: z.int().positive().max(BOUNDS.maxPixels).nullable().default(null),
   instruction: path.nullable().default(null),
   reflections: path.nullable().default(null),
+  maxPromptTokens: z.int().positive().nullable().default(null),
+  onError: z.enum(ON_ERROR).default(DEFAULT_ON_ERROR),
 });
 
 export const runConfigSchema = z.object({
@@ -107,7 +114,7 @@ export async function readRunFile(
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new InputError(`${file}: not JSON (${error instanceof Error ? error.message : String(error)})`);
+    throw new InputError(`${file}: ${notJson(error)}`);
   }
   if (!isSection(json)) throw new InputError(`${file}: not a JSON object; srpo config prints a complete run file`);
   refuseUnknownKeys(json, file);
@@ -115,11 +122,7 @@ export async function readRunFile(
   const settings = isSection(json.settings) ? overlay(defaultSettings, json.settings) : json.settings;
   const parsed = runConfigSchema.safeParse({ ...json, ...(settings === undefined ? {} : { settings }) });
   if (parsed.success) return { config: parsed.data, given: json };
-  const issue = parsed.error.issues[0];
-  throw new InputError(
-    `${file}: ${issue?.path.join(".") || "value"}: ${issue?.message ?? "invalid"}; srpo config --explain lists ` +
-      "all keys",
-  );
+  throw new InputError(`${file}: ${describeIssue(parsed.error, json)}; srpo config --explain lists all keys`);
 }
 
 /** Dotted paths of a file's keys. @throws InputError when it is nested too deeply to be one */
@@ -141,8 +144,8 @@ export function refuseUnknownKeys(json: object, file: string): void {
   );
   if (unknown === undefined) return;
   throw new InputError(
-    `${file}: unknown key "${unknown}"; did you mean "${nearestPath(unknown, known)}"? srpo config --explain ` +
-      "lists all keys",
+    `${file}: unknown key "${shortened(unknown)}"; did you mean ` +
+      `"${nearestPath(unknown.slice(0, LONGEST_KEY), known)}"? srpo config --explain lists all keys`,
   );
 }
 

@@ -60,6 +60,11 @@ export const EXPLAINED: Explained<RunConfig> = {
     instruction:
       "File with the text below every question; null: the built-in text, which asks for the response format.",
     reflections: "File made by srpo reflect, for the stage sft.",
+    maxPromptTokens:
+      "Records with a longer prompt, pictures included, cannot be used; null: as long as the policy takes.",
+    onError:
+      "What happens with a record that cannot be used. skip: it is named, counted and passed over, and the next in " +
+      "order takes its place. stop: the command ends there.",
   },
   logs: {
     "": "Logs in addition to metrics.jsonl.",

@@ -104,13 +104,21 @@ export function fixedKeys(config: RunConfig, given: object): Partial<FixedKeys> 
  */
 export function refuseOther(stored: RunPlan, requested: Partial<FixedKeys>, folder: string): void {
   for (const key of FIXED_KEYS) {
-    const [was, wanted] = [JSON.stringify(stored[key]), JSON.stringify(requested[key])];
+    const [was, wanted] = [fixedPart(stored, key), fixedPart(requested, key)];
     if (requested[key] === undefined || stored[key] === null || wanted === was) continue;
     throw new UsageError(
       `the run in ${folder} started with ${key} ${was}, not ${wanted}: leave ${key} unchanged to resume it, or ` +
         "start a new run in another folder",
     );
   }
+}
+
+/** What of a key is fixed: how the data's faults are met may change, for a run that stopped at one. */
+function fixedPart(plan: Partial<FixedKeys>, key: keyof FixedKeys): string | undefined {
+  const value = plan[key];
+  if (key !== "data" || plan.data === undefined) return JSON.stringify(value);
+  const { onError: _changes, ...data } = plan.data;
+  return JSON.stringify(data);
 }
 
 /** Null for invalid JSON, which no schema accepts. */

@@ -5,6 +5,8 @@
 import { StepRefused } from "../../training/optimiserStep";
 import type { GroupRecord, StepMetrics, TrainedStage } from "../../training/records";
 import type { Session } from "../../training/session";
+import { UnusableProblemError } from "../../training/unusableProblem";
+import { InputError } from "../files/inputError";
 import type { RunFolder } from "./runFolder";
 
 export interface TrainPlan {
@@ -72,7 +74,11 @@ async function trainStage(
       await events.onStep?.(result.metrics, session.settings[stage].steps, result.groups);
       if (session.step % saveEvery === 0) await folder.save(session);
     } catch (error) {
-      if (!(error instanceof StepRefused)) throw error;
+      if (!(error instanceof StepRefused)) {
+        // The step was not begun: the run goes on from here when the record is mended.
+        if (error instanceof InputError || error instanceof UnusableProblemError) await folder.save(session);
+        throw error;
+      }
       if (++refusals >= MAX_REFUSALS) {
         // A refused step leaves the session whole: none of the steps before it is lost.
         await folder.save(session);

@@ -16,6 +16,7 @@ import type { CommandBody } from "../../worker/client";
 import type { Event } from "../../worker/protocol";
 import { openDataSource } from "../data/dataSource";
 import { encodePng } from "../data/pictures";
+import { RecordFaults } from "../data/recordFaults";
 import { loadOptions } from "../run/resolveSource";
 import { RunFolder } from "../run/runFolder";
 import { planOf, type RunPlan } from "../run/runPlan";
@@ -105,13 +106,14 @@ test("a run on a data set is served with its pictures and logged as train logs i
     JSON.stringify({ id: "mine", question, answer: "7", images: [image, image], category: "own" }),
   );
   await writeFile(join(folder, "none.md"), "");
-  const { source } = await openDataSource({
+  const options = {
     train: join(folder, "own.jsonl"),
     heldOut: join(folder, "own.jsonl"),
     images: null,
     instruction: join(folder, "none.md"),
     reflections: null,
-  });
+  };
+  const { source } = await openDataSource(options, new RecordFaults("stop"));
   const steps: CommandBody[] = [
     { type: "stage", stage: "grpo" },
     { type: "step" },
