@@ -11,7 +11,7 @@ import type { ReflectionExample } from "./records";
 import { responseText } from "./reflectionData";
 import type { Settings } from "./settings";
 import type { TrainingProblem } from "./trainingProblem";
-import { UnusableProblemError } from "./unusableProblem";
+import { UnusableProblemError, UnusableResponseError } from "./unusableProblem";
 
 /** What is asked of a policy; its weights are not. */
 export interface PromptReader extends Pick<Policy, "measurePrompt" | "encodeResponse"> {
@@ -24,7 +24,8 @@ type Shown = Pick<TrainingProblem, "question" | "picture" | "morePictures">;
 export function checkPrompt(policy: PromptReader, problem: Shown, settings: Settings): PromptSize {
   const size = asUnusable(() => policy.measurePrompt(problem.question, picturesOf(problem)));
   const response = Math.max(settings.maxNewTokens, ...settings.grpo.stages.map(({ maxNewTokens }) => maxNewTokens));
-  refuseTooLong(size.tokens, response, policy, "a response of maxNewTokens");
+  const fault = tooLong(size.tokens, response, policy, "a response of maxNewTokens");
+  if (fault !== null) throw new UnusableProblemError(fault);
   return size;
 }
 
@@ -39,15 +40,17 @@ export function checkExample(
   return size;
 }
 
-/** The response of an example behind its prompt. → its tokens @throws UnusableProblemError when it does not fit */
+/** The response of an example behind its prompt. → its tokens @throws UnusableResponseError when it does not fit */
 export function checkResponse(
   policy: PromptReader,
   promptTokens: number,
   example: Omit<ReflectionExample, "problem">,
   { reflectionForm }: Pick<Settings, "reflectionForm">,
 ): number {
-  const response = asUnusable(() => policy.encodeResponse(responseText(example, reflectionForm))).length;
-  refuseTooLong(promptTokens, response, policy, "its response");
+  const text = responseText(example, reflectionForm);
+  const response = asUnusable(() => policy.encodeResponse(text), UnusableResponseError).length;
+  const fault = tooLong(promptTokens, response, policy, "the response");
+  if (fault !== null) throw new UnusableResponseError(fault);
   return response;
 }
 
@@ -55,22 +58,23 @@ function picturesOf({ picture, morePictures = [] }: Shown): Shown["picture"][] {
   return [picture, ...morePictures];
 }
 
-function refuseTooLong(prompt: number, response: number, { config }: PromptReader, what: string): void {
+/** Null where both fit. */
+function tooLong(prompt: number, response: number, { config }: PromptReader, what: string): string | null {
   const { maxPositions } = config.text;
-  if (prompt + response <= maxPositions) return;
-  throw new UnusableProblemError(
+  if (prompt + response <= maxPositions) return null;
+  return (
     `the prompt has ${prompt} tokens and ${what} ${response}, together more than the ${maxPositions} that the policy ` +
-      "takes: shorten the question, or set maxNewTokens or data.maxPixels lower",
+    "takes: shorten the question, or set maxNewTokens or data.maxPixels lower"
   );
 }
 
 /** Errors that are about the question or its pictures. Any other one is a fault of ours and stays what it is. */
-function asUnusable<T>(measure: () => T): T {
+function asUnusable<T>(measure: () => T, Unusable = UnusableProblemError): T {
   try {
     return measure();
   } catch (error) {
     const about = [ChatTemplateError, ImageSizeError, TokenizerError].some((kind) => error instanceof kind);
-    if (about && error instanceof Error) throw new UnusableProblemError(error.message);
+    if (about && error instanceof Error) throw new Unusable(error.message);
     throw error;
   }
 }

@@ -6,6 +6,11 @@ export class UnusableProblemError extends Error {
   override readonly name: string = "UnusableProblemError";
 }
 
+/** An example whose problem can be shown, but whose response cannot be trained on. */
+export class UnusableResponseError extends UnusableProblemError {
+  override readonly name = "UnusableResponseError";
+}
+
 /** Null for a problem that can no longer be used. */
 export async function usableOrNull<T>(loading: Promise<T>): Promise<T | null> {
   try {

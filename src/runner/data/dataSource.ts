@@ -108,7 +108,14 @@ export async function openDataSource(options: DataOptions, faults: RecordFaults)
     reflections:
       given === null || options.reflections === null
         ? null
-        : givenReflections(options.reflections, given, async (id) => problemRecord(await problemOf(id)), faults, limit),
+        : givenReflections(
+            options.reflections,
+            given,
+            async (id) => problemRecord(await problemOf(id)),
+            (id, error) => recordFault(train, index.get(id) ?? 0, error),
+            faults,
+            limit,
+          ),
   };
   return {
     source,

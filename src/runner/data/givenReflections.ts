@@ -4,7 +4,7 @@ import type { GivenReflections } from "../../training/problemSource";
 import { shuffledStream } from "../../training/randomStreams";
 import type { ReflectionExample } from "../../training/records";
 import { type StoredExample, storedExampleSchema } from "../../training/state";
-import { UnusableProblemError } from "../../training/unusableProblem";
+import { UnusableProblemError, UnusableResponseError } from "../../training/unusableProblem";
 import { parseRow, readInput, readLines } from "../arguments/inputFile";
 import { InputError } from "../files/inputError";
 import { shortened } from "../files/shortened";
@@ -94,11 +94,15 @@ function faultOf(example: StoredExample, known: ReadonlyMap<string, unknown>, da
   return tag === undefined ? null : `one of its texts holds the tag ${tag}, which would end a block of the response`;
 }
 
-/** @param problemOf the problem of an example; throws UnusableRecordError */
+/**
+ * @param problemOf the problem of an example; throws UnusableRecordError
+ * @param problemFault why the record of an example cannot be used
+ */
 export function givenReflections(
   path: string,
   { examples, places }: ReadReflections,
   problemOf: (id: string) => Promise<ReflectionExample["problem"]>,
+  problemFault: (id: string, error: UnusableProblemError) => UnusableRecordError,
   faults: RecordFaults,
   maxPromptTokens: number | null,
 ): GivenReflections {
@@ -117,7 +121,9 @@ export function givenReflections(
           withinLimit(check(example), maxPromptTokens);
         } catch (error) {
           if (!(error instanceof UnusableProblemError)) throw error;
-          throw new UnusableRecordError({ ...place, reason: error.message });
+          throw error instanceof UnusableResponseError
+            ? new UnusableRecordError({ ...place, reason: error.message })
+            : problemFault(stored.problem, error);
         }
         return example;
       };

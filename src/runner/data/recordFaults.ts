@@ -5,6 +5,7 @@
  * a night's training; `srpo data check` finds them all beforehand.
  */
 import { UnusableProblemError } from "../../training/unusableProblem";
+import { InputError } from "../files/inputError";
 import { shortened } from "../files/shortened";
 
 export const ON_ERROR = ["skip", "stop"] as const;
@@ -35,11 +36,8 @@ export function placeName({ file, row, line, id }: RecordPlace): string {
 export class UnusableRecordError extends UnusableProblemError {
   override readonly name = "UnusableRecordError";
 
-  constructor(
-    readonly record: SkippedRecord,
-    advice = "",
-  ) {
-    super(`${placeName(record)}: ${record.reason}${advice}`);
+  constructor(readonly record: SkippedRecord) {
+    super(`${placeName(record)}: ${record.reason}`);
   }
 }
 
@@ -62,13 +60,12 @@ export class RecordFaults {
     for (const record of records) this.#found.set(keyOf(record), record);
   }
 
-  /** A record that cannot be used. @throws UnusableRecordError where the run is to stop, with what to do */
+  /** A record that cannot be used. @throws InputError where the run is to stop, with what to do */
   found(record: SkippedRecord): void {
     if (this.onError === "stop")
-      throw new UnusableRecordError(
-        record,
-        '. Mend or remove the record, or pass over such records with --on-error skip (data.onError "skip"); ' +
-          "srpo data check lists them all",
+      throw new InputError(
+        `${placeName(record)}: ${record.reason}. Mend or remove the record, or pass over such records with ` +
+          '--on-error skip (data.onError "skip"); srpo data check lists them all',
       );
     const key = keyOf(record);
     if (this.#found.has(key)) return;

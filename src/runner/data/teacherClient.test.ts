@@ -107,6 +107,34 @@ describe("tries again what may pass", () => {
     expect(pauses).toContain(17_000);
   });
 
+  test("a date is waited for as well, but no longer than two minutes", async () => {
+    const today = (): number => Date.UTC(2026, 10, 28, 12);
+    const at = (date: string): (() => Response) => status(503, { "retry-after": date });
+    const responses = [at("Sat, 28 Nov 2026 12:00:45 GMT"), at("Sun, 29 Nov 2026 12:00:00 GMT"), answer("now")];
+    const { teacher, pauses } = fake(responses, { requestsPerMinute: 1e9, today });
+    await teacher.ask("look", []);
+    expect(pauses.filter((pause) => pause >= 1000)).toEqual([45_000, 120_000]);
+  });
+
+  test("tells a refused request from a teacher that failed and one that cannot be used", async () => {
+    const kinds: readonly (readonly [() => Response, string])[] = [
+      [status(400), "TeacherRefusal"],
+      [status(403), "TeacherRefusal"],
+      [status(422), "TeacherRefusal"],
+      [() => Response.json({ choices: [{ message: { content: null, refusal: "no" } }] }), "TeacherRefusal"],
+      [status(500), "TeacherFailure"],
+      [() => new Response("<html>"), "TeacherFailure"],
+      [status(401), "TeacherError"],
+      [status(404), "TeacherError"],
+      [status(429), "TeacherError"],
+    ];
+    for (const [response, name] of kinds) {
+      const { teacher, calls } = fake([response]);
+      await expect(teacher.ask("look", [])).rejects.toHaveProperty("name", name);
+      expect(calls).toHaveLength(name === "TeacherFailure" || response().status === 429 ? 4 : 1);
+    }
+  });
+
   test("but not for ever, and not what cannot pass; the key is in no message", async () => {
     const busy = fake([status(503)]);
     await expect(busy.teacher.ask("look", [])).rejects.toThrow(/answered 503 busy \(4 attempts\)/);

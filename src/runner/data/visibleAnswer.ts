@@ -6,6 +6,7 @@
 
 /** The end of hidden thinking, and where the answer's first block begins after it. */
 const HIDDEN_END = /<\/(?:think|thinking|thought|reasoning)>/gi;
+const UNREADABLE = "the teacher's blocks could not be parsed";
 const OPENING = "<reflection>";
 const TAG = /<\/?(?:think|thinking|thought|reasoning|answer|reflection)>/i;
 
@@ -14,17 +15,16 @@ export type VisibleAnswer = { readonly text: string } | { readonly fault: string
 /** The answer from its reflection on, with each block once; or why there is none. */
 export function visibleAnswer(text: string): VisibleAnswer {
   const begins = beginning(text);
-  if (begins === null)
-    return {
-      fault: /^\s*<(?:think|thinking|thought|reasoning)>/i.test(text)
-        ? "the teacher's hidden thinking does not end"
-        : "the teacher's blocks could not be parsed",
-    };
+  if (begins === null) {
+    const hidden = /^\s*<(?:think|thinking|thought|reasoning)>/i.test(text);
+    const open = hidden && (text.includes(OPENING) || text.search(HIDDEN_END) < 0);
+    return { fault: open ? "the teacher's hidden thinking does not end" : UNREADABLE };
+  }
   const visible = text.slice(begins);
   const once = ["reflection", "think", "answer"].every(
     (name) => visible.split(`<${name}>`).length === 2 && visible.split(`</${name}>`).length === 2,
   );
-  return once ? { text: visible } : { fault: "the teacher's blocks could not be parsed" };
+  return once ? { text: visible } : { fault: UNREADABLE };
 }
 
 /** Where the reflection opens: first of all tags, or behind hidden thinking with words alone between; null: nowhere. */

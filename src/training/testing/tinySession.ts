@@ -5,6 +5,7 @@ import type { Backend } from "../../tensor/backend";
 import { openWasmBackend } from "../../tensor/wasm/backend";
 import { configure } from "../configure";
 import type { DataParallel } from "../parallel/parallel";
+import type { ProblemSource } from "../problemSource";
 import type { Stage } from "../records";
 import type { Scorer } from "../score";
 import { Session } from "../session";
@@ -47,7 +48,12 @@ export async function taughtPolicy(backend: Backend): Promise<Policy> {
 export function tinySession(
   policy: Policy,
   patch: SettingsPatch = {},
-  options: { readonly stage?: Stage; readonly scorer?: Scorer; readonly parallel?: DataParallel } = {},
+  options: {
+    readonly stage?: Stage;
+    readonly scorer?: Scorer;
+    readonly parallel?: DataParallel;
+    readonly source?: ProblemSource;
+  } = {},
 ): Session {
   const settings = configure(configure(defaultSettings, small), patch);
   return new Session(policy, settings, { stage: "grpo", scorer: byLength, now: () => 0, ...options });
