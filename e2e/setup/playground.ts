@@ -169,6 +169,20 @@ export class Playground {
     return this.notices.innerText();
   }
 
+  /** The line about what is kept. */
+  get keeping(): Locator {
+    return this.page.locator(".keeping-line");
+  }
+
+  /** The line about what is kept says this. */
+  async keeps(text: RegExp): Promise<string> {
+    await this.until(
+      `a line about what is kept that matches ${String(text)}`,
+      async () => (await this.keeping.count()) > 0 && text.test(await this.keeping.innerText()),
+    );
+    return this.keeping.innerText();
+  }
+
   async openHelp(): Promise<Locator> {
     await this.button("Help").click();
     const help = this.page.getByRole("dialog", { name: "What am I looking at?" });
@@ -180,6 +194,8 @@ export class Playground {
 export interface Visitors {
   readonly site: Site;
   visit(options?: VisitOptions): Promise<Playground>;
+  /** Look after a page that was opened elsewhere, e.g. in a browser that blocks cookies. */
+  adopt(page: Page): Playground;
   /** A context that outlives a page: for closing a tab and coming back. */
   context(options?: Pick<VisitOptions, "viewport" | "theme">): Promise<BrowserContext>;
 }
@@ -222,6 +238,11 @@ export function visitors(options: SiteOptions): Visitors {
       return opened();
     },
     context,
+    adopt(page) {
+      const visit = new Playground(page);
+      visits.push(visit);
+      return visit;
+    },
     async visit({ settings = SMALL, from = "base", before, context: given, at, ...look } = {}) {
       const page = await (given ?? (await context(look))).newPage();
       const visit = new Playground(page);

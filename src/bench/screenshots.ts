@@ -55,6 +55,15 @@ const STATES = [
   "sheet",
   "badge",
   "snapshot",
+  "full",
+  "unsaved",
+  "nothingStored",
+  "olderSave",
+  "unreadable",
+  "unguarded",
+  "watching",
+  "fromLink",
+  "stopped",
 ] as const;
 /** Taken in every size and theme; the others once. */
 const EVERYWHERE: readonly string[] = [

@@ -66,8 +66,13 @@ export class IndexedDbStore implements Database {
   /** One transaction: a full disk or a closed tab leaves what was there before. */
   async putAll(entries: readonly (readonly [key: string, bytes: Uint8Array<ArrayBuffer>])[]): Promise<void> {
     const transaction = this.db.transaction(SNAPSHOTS, "readwrite");
-    // The transaction's end reports the failure of any write, also one that shows only when it is committed.
-    await Promise.all([...entries.map(([key, bytes]) => transaction.store.put(bytes, key)), transaction.done]);
+    const writes = Promise.all(entries.map(async ([key, bytes]) => transaction.store.put(bytes, key)));
+    writes.catch(() => {
+      // A write that was refused at once does not end the transaction by itself.
+      if (transaction.error === null) transaction.abort();
+    });
+    // The transaction's end reports what shows only when it is committed: no room.
+    await Promise.all([writes, transaction.done]);
   }
 
   async get(key: string): Promise<Uint8Array | null> {

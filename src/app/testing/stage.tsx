@@ -10,6 +10,7 @@ import { view } from "../state/view";
 import { Page } from "../views/Page";
 import "../styles/index.css";
 import { finish, group, random } from "./fixture";
+import { KEEPING_SCENES } from "./keepingScenes";
 import { begunAfterFailure, madeToThinkAgain, replayed } from "./mechanismScenes";
 import { flat, long, malformed, ROUNDS, rounds, withSamples } from "./sceneRecords";
 import { type Script, ScriptedClient } from "./scriptedClient";
@@ -32,6 +33,7 @@ const only = (client: ScriptedClient, change: GroupRecord): void =>
   });
 
 const SCENES: Readonly<Record<string, Scene>> = {
+  ...KEEPING_SCENES,
   first: { script: { stuck: "download" }, play: (playground) => playground.prepare(fixture(3, 0.4)) },
   base: { script: { stage: "base" } },
   sft: { script: { stage: "sft" } },

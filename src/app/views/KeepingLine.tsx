@@ -24,13 +24,13 @@ function savingLine(saving: NonNullable<KeepingState["saving"]>, step: number, e
       const upTo = at === null ? "This run is not saved." : `The run is saved up to ${placeOf(at)}.`;
       const why = full ? "The browser’s storage is full." : "The last save failed.";
       const act = exporting;
-      return { about, troubled: true, text: `${why} ${upTo} Export the policy to keep it.`, detail: message, act };
+      return { about, troubled: true, text: `${why} ${upTo}`, detail: message, act };
     }
     case "forbidden":
       return {
         about,
         troubled: true,
-        text: "This browser stores nothing for this page: closing the tab loses the run. Export the policy to keep it.",
+        text: "This browser stores nothing for this page: closing the tab loses the run.",
         detail: saving.message,
         act: exporting,
       };
@@ -85,7 +85,7 @@ export function KeepingLine() {
         saving,
         step,
         <button type="button" className="text-button" disabled={!ready} onClick={playground.exportPolicy}>
-          Export
+          Export the policy
         </button>,
       );
     const [earlier] = otherRuns(keeping);

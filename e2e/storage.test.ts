@@ -1,0 +1,156 @@
+/** What the page keeps when the browser forbids storage, has no room left, or gives back something damaged. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { damage, inWorkers, limitStorage, withoutCookies } from "./setup/faults";
+import { link, type Playground, SMALL, visitors } from "./setup/playground";
+
+const visiting = visitors({ webgpu: false });
+const { visit, context } = visiting;
+const LONG = { ...SMALL, grpo: { prompts: 2, groupSize: 4, steps: 500 } };
+
+/** Everything that a visitor can do without storage. */
+async function worksUnsaved(playground: Playground): Promise<void> {
+  await playground.ready();
+  expect(await playground.keeps(/stores nothing/)).toMatch(/closing the tab loses the run.*Export the policy/s);
+  await playground.enter("GRPO");
+  await playground.takeStep();
+  await playground.button("Light or dark theme").click();
+  const download = playground.page.waitForEvent("download");
+  await playground.keeping.getByRole("button", { name: "Export the policy" }).click();
+  expect((await download).suggestedFilename()).toBe("srpo-policy.zip");
+}
+
+describe("a browser that stores nothing", () => {
+  test("all cookies blocked: the page trains, exports, and says that it keeps nothing", async () => {
+    const profile = mkdtempSync(join(tmpdir(), "srpo-no-cookies-"));
+    const blocked = await withoutCookies(profile, false);
+    try {
+      const playground = visiting.adopt(await blocked.newPage());
+      await playground.page.goto(link(visiting.site.url, LONG, "base"));
+      await worksUnsaved(playground);
+    } finally {
+      await blocked.close();
+      rmSync(profile, { recursive: true, force: true });
+    }
+  });
+
+  const FORBIDDEN = `
+    const refuse = () => { throw new DOMException("The operation is insecure.", "SecurityError"); };
+    for (const name of ["localStorage", "sessionStorage", "indexedDB", "caches"])
+      Object.defineProperty(globalThis, name, { get: refuse, configurable: true });
+    for (const name of ["serviceWorker", "storage"])
+      Object.defineProperty(Object.getPrototypeOf(navigator), name, { get: refuse, configurable: true });
+    navigator.locks.request = () => Promise.reject(new DOMException("locks are forbidden", "SecurityError"));
+    navigator.locks.query = navigator.locks.request;`;
+  const REJECTING = `
+    Object.defineProperty(globalThis, "caches", { value: undefined, configurable: true });
+    Object.defineProperty(Object.getPrototypeOf(navigator), "storage", { value: undefined, configurable: true });
+    if (globalThis.Storage) for (const name of ["getItem", "setItem"])
+      Storage.prototype[name] = () => { throw new DOMException("denied", "SecurityError"); };
+    if (navigator.serviceWorker)
+      navigator.serviceWorker.register = () => Promise.reject(new DOMException("denied", "SecurityError"));
+    IDBFactory.prototype.open = () => {
+      const request = new EventTarget();
+      setTimeout(() => {
+        Object.defineProperty(request, "error", { value: new DOMException("denied", "UnknownError") });
+        request.dispatchEvent(new Event("error"));
+      });
+      return request;
+    };`;
+  test.each([
+    ["every name throws", FORBIDDEN],
+    ["every request is rejected", REJECTING],
+  ])("%s: the same", async (_, script) => {
+    const playground = await visit({
+      settings: LONG,
+      before: async (page) => {
+        await page.addInitScript(script);
+        await inWorkers(page, script);
+      },
+    });
+    await worksUnsaved(playground);
+  });
+});
+
+describe("no room left", () => {
+  test("a snapshot: the saved step stays, the page says which, and saves again when there is room", async () => {
+    const kept = await context();
+    const playground = await visit({ settings: LONG, context: kept });
+    await playground.ready();
+    await playground.enter("GRPO");
+    await playground.takeStep();
+    await playground.takeStep();
+    await limitStorage(playground.page, 0);
+    await playground.takeStep();
+    await playground.takeStep();
+    const said = await playground.keeps(/storage is full/);
+    const saved = Number(/saved up to GRPO, step (\d+)/.exec(said)?.[1]);
+    expect(saved, said).toBeGreaterThanOrEqual(2);
+    expect(said).toContain("Export");
+    await playground.page.reload();
+    await playground.ready();
+    expect(await playground.step(), "the step after a reload").toBe(saved);
+
+    await limitStorage(playground.page, null);
+    await playground.takeStep();
+    await playground.until("the line to go", async () => (await playground.keeping.count()) === 0);
+  });
+
+  test("from the start: nothing of the earlier run is lost, and the new one trains", async () => {
+    const kept = await context();
+    const own = await visit({ settings: LONG, context: kept });
+    await own.ready();
+    await own.enter("GRPO");
+    await own.takeStep();
+    await own.takeStep();
+    await limitStorage(own.page, 0);
+    await own.page.getByRole("combobox", { name: "Start from" }).selectOption({ label: "after SRPO" });
+    await own.ready();
+    await own.keeps(/storage is full. This run is not saved/);
+    await own.takeStep();
+    await own.button("Reset").click();
+    await own.until("the start of the unsaved run", async () => (await own.step()) === 0);
+    await own.page.reload();
+    await own.ready();
+    expect(await own.stage()).toContain("GRPO");
+    expect(await own.step(), "the earlier run").toBeGreaterThanOrEqual(1);
+  });
+
+  test("the service worker’s cache: the page loads and trains, and says that it is not kept for offline use", async () => {
+    const playground = await visit({ settings: LONG });
+    await playground.ready();
+    await playground.until("the service worker to control the page", () =>
+      playground.page.evaluate(() => navigator.serviceWorker.controller !== null),
+    );
+    await playground.page.evaluate(async () => {
+      for (const name of await caches.keys()) await caches.delete(name);
+    });
+    await limitStorage(playground.page, 0);
+    await playground.page.reload();
+    await playground.ready();
+    await playground.takeStep();
+  });
+});
+
+describe("a damaged save", () => {
+  test("the newest: the one before it is taken, and it is said", async () => {
+    const playground = await visit({ settings: LONG });
+    await playground.ready();
+    await playground.enter("GRPO");
+    await playground.takeStep();
+    await playground.takeStep();
+    await playground.takeStep();
+    const step = await playground.step();
+    await playground.page.waitForTimeout(1500);
+    await damage(playground.page, "newest");
+    await playground.page.reload();
+    await playground.ready();
+    const said = await playground.keeps(/newest save was damaged/);
+    expect(await playground.step(), said).toBeGreaterThanOrEqual(step - 2);
+    expect(await playground.stage()).toContain("GRPO");
+    await playground.takeStep();
+    await playground.until("the line to go", async () => (await playground.keeping.count()) === 0);
+  });
+});
