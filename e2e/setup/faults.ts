@@ -49,40 +49,46 @@ export async function killWorker(page: Page): Promise<void> {
   });
 }
 
-/** Bytes that the page may store on top of what it has. Null: as much as the browser gives. */
-export async function limitStorage(page: Page, more: number | null): Promise<void> {
-  const browser = await page.context().newCDPSession(page);
-  const origin = new URL(page.url()).origin;
-  const { usage } = await browser.send("Storage.getUsageAndQuota", { origin });
-  await browser.send("Storage.overrideQuotaForOrigin", {
-    origin,
-    ...(more === null ? {} : { quotaSize: Math.ceil(usage + more) }),
-  });
-  // Ending the session would end the limit.
+/** A storage that can be filled and emptied while the page is open: what a browser without room answers. */
+const FILLABLE = `{
+  let full = false;
+  new BroadcastChannel("test: room").onmessage = ({ data }) => { full = data === "full"; };
+  const put = IDBObjectStore.prototype.put;
+  IDBObjectStore.prototype.put = function (value, key) {
+    if (full && value.byteLength > 10_000) throw new DOMException("no room", "QuotaExceededError");
+    return put.call(this, value, key);
+  };
+}`;
+
+/** Before the page is opened: its snapshots can be refused. */
+export const fillable = (page: Page): Promise<void> => inWorkers(page, FILLABLE);
+
+export async function fill(page: Page, full: boolean): Promise<void> {
+  await page.evaluate((state) => new BroadcastChannel("test: room").postMessage(state), full ? "full" : "empty");
 }
 
-/** Overwrite the end of a stored value; `which` picks the key. → its key */
-export async function damage(page: Page, which: "newest"): Promise<string> {
-  return page.evaluate(async (wanted) => {
-    const opened = await new Promise<IDBDatabase>((resolve, reject) => {
-      const request = indexedDB.open("srpo-playground");
-      request.onsuccess = () => resolve(request.result);
-      request.onerror = () => reject(request.error ?? new Error("cannot open the database"));
-    });
-    const ask = <T>(request: IDBRequest<T>): Promise<T> =>
-      new Promise((resolve, reject) => {
-        request.onsuccess = () => resolve(request.result);
-        request.onerror = () => reject(request.error ?? new Error("the request failed"));
-      });
-    const store = () => opened.transaction("snapshots", "readwrite").objectStore("snapshots");
-    const keys = (await ask(store().getAllKeys())).map(String);
-    const pointer = keys.find((key) => key.endsWith(wanted));
-    const prefix = pointer?.slice(0, -wanted.length) ?? "";
-    const place = pointer === undefined ? null : new TextDecoder().decode(await ask(store().get(pointer)));
-    const key = `${prefix}${place === "1" ? "latest:other" : "latest"}`;
-    const bytes = (await ask(store().get(key))) as Uint8Array;
-    await ask(store().put(bytes.slice(0, bytes.length >> 1), key));
-    opened.close();
-    return key;
-  }, which);
+/** Bytes that the page may store from now on, by the browser's own quota; before it stores anything. */
+export async function limitStorage(page: Page, quotaSize: number): Promise<void> {
+  const browser = await page.context().newCDPSession(page);
+  await browser.send("Storage.overrideQuotaForOrigin", { origin: new URL(page.url()).origin, quotaSize });
+}
+
+/** Cut the newest saved state in half. As text, so that no compiler changes it. */
+const DAMAGE = `(async () => {
+  const ask = (request) => new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  const opened = await ask(indexedDB.open("srpo-playground"));
+  const store = () => opened.transaction("snapshots", "readwrite").objectStore("snapshots");
+  const pointer = (await ask(store().getAllKeys())).find((key) => key.endsWith("newest"));
+  const place = new TextDecoder().decode(await ask(store().get(pointer)));
+  const key = pointer.slice(0, -"newest".length) + (place === "1" ? "latest:other" : "latest");
+  const bytes = await ask(store().get(key));
+  await ask(store().put(bytes.slice(0, bytes.length >> 1), key));
+  opened.close();
+})()`;
+
+export async function damageNewest(page: Page): Promise<void> {
+  await page.evaluate(DAMAGE);
 }

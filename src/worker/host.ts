@@ -10,6 +10,7 @@ import { StepRefused } from "../training/optimiserStep";
 import type { PhaseResult } from "../training/phaseResult";
 import type { GroupRecord, StepMetrics } from "../training/records";
 import type { Snapshot } from "../training/snapshot";
+import { CommandQueue } from "./commandQueue";
 import { parseCommand } from "./parse";
 import type { Command, Event, Stage } from "./protocol";
 import { exportedFiles, type Run } from "./run";
@@ -29,17 +30,11 @@ export interface HostDependencies extends LifecycleDependencies {
 const INTERRUPTING: ReadonlySet<Command["type"]> = new Set(["pause", "open", "stage", "reset", "restore", "close"]);
 const STEPPING: ReadonlySet<Command["type"]> = new Set(["step", "phase"]);
 
-/** Commands that may wait for the one that is executed, and those that stop it: a flood of either is refused. */
-const MAX_WAITING = 64;
-const MAX_INTERRUPTING = 1024;
-
 export class Host {
   /** The run of our events, and the run whose commands we accept: they differ while another run is being opened. */
   #id = "";
   #wanted = "";
-  #queue: Promise<void> = Promise.resolve();
-  /** Commands in the queue. */
-  #waiting = 0;
+  readonly #queue = new CommandQueue();
   /** Serialises all work on the session: the phases of a playing run, and commands between them. */
   #turn: Promise<void> = Promise.resolve();
   #playing: Promise<void> | null = null;
@@ -63,8 +58,8 @@ export class Host {
       }).catch((error: unknown) => this.fail(error, true));
     });
     const { now, onStep } = dependencies;
-    const [life, runStore] = [this.#life, this.#runStore];
-    this.#reporter = new RunReporter({ life, runStore, post, now, ...(onStep ? { onStep } : {}) });
+    const known = { life: this.#life, runStore: this.#runStore, post, now };
+    this.#reporter = new RunReporter({ ...known, ...(onStep ? { onStep } : {}) });
   }
 
   /** A message from the page. Commands run in order; a failing one is reported and does not stop the next. */
@@ -76,30 +71,22 @@ export class Host {
       return this.fail(error, false);
     }
     if (command.type !== "open" && command.run !== this.#wanted) return;
-    if (this.#waiting >= (INTERRUPTING.has(command.type) ? MAX_INTERRUPTING : MAX_WAITING))
-      return this.fail(
-        new Error(`"${command.type}" was refused: ${this.#waiting} commands are already waiting for this step to end.`),
-        false,
-      );
+    const refusal = this.#queue.refusal(command.type, INTERRUPTING.has(command.type));
+    if (refusal !== null) return this.fail(refusal, false);
     if (command.type === "open") this.#wanted = command.run;
     if (INTERRUPTING.has(command.type) || (this.#playing !== null && STEPPING.has(command.type))) this.#stopping = true;
-    this.#waiting++;
-    this.#queue = this.#queue
-      .then(() => this.handle(command))
-      .catch((error: unknown) => this.fail(error, command.type === "open"))
-      .finally(() => {
-        this.#waiting--;
-      });
+    const onFault = (error: unknown): void => this.fail(error, command.type === "open");
+    this.#queue.add(() => this.handle(command), onFault);
   }
 
-  /** What is stored is older than the run, since the last write failed. */
+  /** The last write failed: what is stored is older. */
   get unsaved(): boolean {
     return this.#runStore.failing;
   }
 
   /** Resolves when every command received so far is done and playing has ended. */
   async idle(): Promise<void> {
-    await this.#queue;
+    await this.#queue.idle();
     await this.#playing;
     await this.#runStore.settled();
   }
@@ -280,10 +267,8 @@ export class Host {
 
   private inTurn<T>(job: () => Promise<T>): Promise<T> {
     const result = this.#turn.then(job);
-    this.#turn = result.then(
-      () => undefined,
-      () => undefined,
-    );
+    const ended = (): void => undefined;
+    this.#turn = result.then(ended, ended);
     return result;
   }
 

@@ -84,7 +84,9 @@ export class RunOpener {
     flow.enterLater(null);
     const start = startOf(from);
     cursor.begin(stageOf(start));
-    // Clear the state of the previous run.
+    // Clear the state of the previous run; the same one stays on show.
+    const { current } = live.keeping.store.getState();
+    const same = resume && choice.id !== null && choice.id === current;
     live.run.change((state) => ({
       ...state,
       status: "starting",
@@ -93,8 +95,8 @@ export class RunOpener {
       steering: true,
       start,
       recipe: recipe ?? state.recipe,
-      stage: stageOf(start),
-      step: 0,
+      stage: same ? state.stage : stageOf(start),
+      step: same ? state.step : 0,
       running: null,
       done: null,
       draws: 0,

@@ -42,7 +42,8 @@ export const KEEPING_SCENES: Readonly<Record<string, KeepingScene>> = {
   stopped: {
     script,
     play: (playground) => {
-      for (let failure = 0; failure < 4; failure++) playground.engineFailed("The training worker failed: out of memory.");
+      for (let failure = 0; failure < 4; failure++)
+        playground.engineFailed("The training worker failed: out of memory.");
     },
   },
 };

@@ -18,10 +18,12 @@ export function FirstLine() {
   if (!steering) {
     return (
       <div className="first-line is-quiet">
-        <p>Another tab controls this run. Moving the rewards here only previews their effect.</p>
-        <button type="button" className="text-button" onClick={playground.steer}>
-          Take control
-        </button>
+        <p>
+          Another tab controls this run. Moving the rewards here only previews their effect.{" "}
+          <button type="button" className="text-button" onClick={playground.steer}>
+            Take control
+          </button>
+        </p>
       </div>
     );
   }

@@ -14,6 +14,8 @@ interface Line {
   /** More, for those who ask. */
   readonly detail?: string;
   readonly act?: ReactNode;
+  /** It stays for as long as it is true. */
+  readonly lasting?: boolean;
 }
 
 function savingLine(saving: NonNullable<KeepingState["saving"]>, step: number, exporting: ReactNode): Line {
@@ -24,7 +26,7 @@ function savingLine(saving: NonNullable<KeepingState["saving"]>, step: number, e
       const upTo = at === null ? "This run is not saved." : `The run is saved up to ${placeOf(at)}.`;
       const why = full ? "The browser’s storage is full." : "The last save failed.";
       const act = exporting;
-      return { about, troubled: true, text: `${why} ${upTo}`, detail: message, act };
+      return { about, troubled: true, text: `${why} ${upTo}`, detail: message, act, lasting: true };
     }
     case "forbidden":
       return {
@@ -74,6 +76,7 @@ export function KeepingLine() {
         about: "engine",
         troubled: true,
         text: "Training has stopped. What was saved is kept.",
+        lasting: true,
         act: (
           <button type="button" className="text-button" onClick={playground.startAgain}>
             Start the engine again
@@ -109,17 +112,19 @@ export function KeepingLine() {
       };
     return null;
   })();
-  if (line === null || line.about === closed) return null;
-  const { about, troubled, text, detail, act } = line;
+  if (line === null || (line.about === closed && line.lasting !== true)) return null;
+  const { about, troubled, text, detail, act, lasting = false } = line;
   return (
     <div className="first-line is-quiet keeping-line" role="status" title={detail}>
       {troubled && <Icon name="warning" size={15} />}
       <p>
         {text} {act}
       </p>
-      <button type="button" className="icon-button" onClick={() => setClosed(about)} aria-label="Hide this line">
-        <Icon name="close" />
-      </button>
+      {!lasting && (
+        <button type="button" className="icon-button" onClick={() => setClosed(about)} aria-label="Hide this line">
+          <Icon name="close" />
+        </button>
+      )}
     </div>
   );
 }
