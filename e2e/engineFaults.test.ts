@@ -71,7 +71,7 @@ describe("the training worker", () => {
 });
 
 describe("a reload", () => {
-  test("in every phase of a step, while a snapshot is written, and in an evaluation, keeps the last finished step", async () => {
+  test("in every phase, while a snapshot is written, or in an evaluation keeps the last finished step", async () => {
     const playground = await visit({ settings: LONG, from: "sft" });
     const { page } = playground;
     const reloaded = async (atLeast: number): Promise<void> => {

@@ -104,7 +104,7 @@ describe("no room left", () => {
     await playground.until("the line to go", async () => (await playground.keeping.count()) === 0);
   });
 
-  test("the browser’s own quota, with the service worker’s cache and the first snapshots: the page trains", async () => {
+  test("the browser’s own quota, too small for the cache and the first snapshot: the page trains", async () => {
     const playground = await visit({
       settings: LONG,
       before: async (page) => {

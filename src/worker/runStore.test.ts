@@ -90,7 +90,7 @@ describe("runStore", () => {
     expect(runStore.timeline.at(-1)?.step).toBe(40);
   });
 
-  test("a store that is full is reported with the step it has, and training continues until there is room", async () => {
+  test("a full store is reported with the step it has, and training continues until there is room", async () => {
     const said: Saving[] = [];
     const store = new MemoryStore();
     const runStore = new RunStore(store, (saving) => said.push(saving));
