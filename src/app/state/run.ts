@@ -3,8 +3,6 @@
  * events; the page shows what the worker reported and infers nothing.
  */
 
-import { isTruncated } from "../../srpo/explainStep";
-import { NO_LESSON_WARNINGS, noLesson } from "../../srpo/noLesson";
 import type { RecipeName } from "../../srpo/recipe";
 import {
   defaultSettings,
@@ -14,11 +12,11 @@ import {
   type Settings,
   type SnapshotInfo,
   type Stage,
-  type StepMetrics,
 } from "../../worker/protocol";
 import { type Notice, notify } from "./notices";
 import { DEFAULT_RECIPE, nearestRecipe } from "./recipes";
 import { DEFAULT_START, type Start, stageOf } from "./start";
+import { withLessons, withTruncation } from "./stepNotices";
 
 type Opened = Extract<Event, { type: "opened" }>;
 type ProgressEvent = Extract<Event, { type: "progress" }>;
@@ -94,10 +92,6 @@ export const PHASES: readonly Phase[] = ["rollout", "score", "normalise", "updat
 
 const LOST = "The device was lost";
 const CONNECTION_LOST = "Connection to the runner lost";
-const TRUNCATED = "Every response was truncated";
-const IDLE = "The run learns nothing";
-/** One step without a lesson is no news; so many in a row are. */
-const IDLE_STEPS = 3;
 
 /** Whether this tab can control the run now. */
 export const canSteer = ({ status, steering }: RunState): boolean => status === "ready" && steering;
@@ -120,35 +114,6 @@ export function plannedSteps(stage: Stage, settings: Settings): number | null {
 function pace(before: number | null, seconds: number | undefined): number | null {
   if (seconds === undefined || seconds <= 0) return before;
   return before === null ? seconds : 0.7 * before + 0.3 * seconds;
-}
-
-/** Say once, until a step is different again, that every response ran into the length limit. */
-function withTruncation(state: RunState, metrics: StepMetrics): RunState {
-  const truncated = isTruncated(metrics);
-  if (truncated === state.truncated) return state;
-  if (!truncated) return { ...state, truncated, notices: state.notices.filter(({ title }) => title !== TRUNCATED) };
-  return notify(
-    { ...state, truncated },
-    "warning",
-    TRUNCATED,
-    `In step ${metrics.step} no response ended before the length limit, so there is no refined answer to reward. ` +
-      "Raise “Max response tokens” under More.",
-  );
-}
-
-/** Say once, until a step teaches something again, that several in a row have not. */
-function withLessons(state: RunState, metrics: StepMetrics): RunState {
-  const reason = noLesson(metrics);
-  if (reason === null) return { ...state, idleSteps: 0, notices: state.notices.filter(({ title }) => title !== IDLE) };
-  const idleSteps = state.idleSteps + 1;
-  // Truncated responses have a notice of their own, from the first such step on.
-  if (idleSteps !== IDLE_STEPS || reason === "truncated") return { ...state, idleSteps };
-  return notify(
-    { ...state, idleSteps },
-    "warning",
-    IDLE,
-    `The last ${IDLE_STEPS} steps taught nothing. ${NO_LESSON_WARNINGS[reason]}`,
-  );
 }
 
 export function reduceRun(state: RunState, event: Event): RunState {
