@@ -14,11 +14,16 @@ export type AttackResult = z.output<typeof attackResultSchema>;
 export interface AttackOptions {
   /** Tries of each kind; null: the attack's own number. */
   readonly tries: number | null;
+  /** Only the kinds whose name contains it; null: all. */
+  readonly only: string | null;
   /** Of every random choice: the same seed repeats an attack. */
   readonly seed: number;
   /** One line for the terminal. */
   readonly onProgress: (line: string) => void;
 }
+
+export const isWanted = (kind: string, { only }: Pick<AttackOptions, "only">): boolean =>
+  only === null || kind.includes(only);
 
 /** → one result for each kind of try */
 export type Attack = (options: AttackOptions) => Promise<AttackResult | readonly AttackResult[]>;

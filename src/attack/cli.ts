@@ -33,6 +33,7 @@ await runScript({
       description: `One of ${ATTACKS.join(", ")}, report`,
     },
     tries: { type: "string", valueHint: "n", description: "Tries of each kind (default: the attack's own number)" },
+    only: { type: "string", valueHint: "text", description: "Only the kinds whose name contains it" },
     seed: { type: "string", default: "0", valueHint: "n", description: "Seed of every random choice" },
     json: { type: "boolean", description: "Print the results as JSON" },
     record: { type: "boolean", description: `Keep the results in ${RECORD}` },
@@ -53,7 +54,12 @@ await runScript({
     const seed = args.integer("seed", 0);
     const attack = await loadAttack(wanted);
     const results = [
-      await attack({ tries, seed, onProgress: (line) => void process.stderr.write(`attack: ${line}\n`) }),
+      await attack({
+        tries,
+        seed,
+        only: args.optional("only"),
+        onProgress: (line) => void process.stderr.write(`attack: ${line}\n`),
+      }),
     ].flat();
     const command = [
       `npm run attack -- ${wanted}`,
@@ -62,7 +68,7 @@ await runScript({
     ].join(" ");
     const recorded = results.map((result): Recorded => ({ name: wanted, ...result, command }));
     if (args.boolean("record"))
-      await writeAtomically(RECORD, `${JSON.stringify(recordedWith(await readRecord(), wanted, recorded), null, 1)}\n`);
+      await writeAtomically(RECORD, `${JSON.stringify(recordedWith(await readRecord(), recorded), null, 1)}\n`);
     if (args.boolean("json")) process.stdout.write(`${JSON.stringify(results, null, 1)}\n`);
     else {
       process.stdout.write(attackTable(recorded));

@@ -11,13 +11,9 @@ export type Recorded = z.output<typeof recordedSchema>;
 /** Where `npm run attack -- NAME --record` keeps results. */
 export const RECORD = "docs/results/attacks.json";
 
-/** The record with one attack's results replaced. */
-export function recordedWith(
-  record: readonly Recorded[],
-  name: Recorded["name"],
-  results: readonly Recorded[],
-): readonly Recorded[] {
-  const all = [...record.filter((each) => each.name !== name), ...results];
+/** The record with these results in place of earlier ones of the same kind. */
+export function recordedWith(record: readonly Recorded[], results: readonly Recorded[]): readonly Recorded[] {
+  const all = [...record.filter((each) => !results.some(({ attack }) => attack === each.attack)), ...results];
   return all.sort((a, b) => ATTACKS.indexOf(a.name) - ATTACKS.indexOf(b.name));
 }
 

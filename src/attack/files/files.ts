@@ -6,7 +6,7 @@
 import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import type { Attack, AttackResult } from "../attack";
+import { type Attack, type AttackResult, isWanted } from "../attack";
 import { Dice } from "../random";
 import { CommandRunner, type Ended } from "./commandRunner";
 import { type Input, prepareInputs } from "./inputs";
@@ -18,15 +18,16 @@ const MEMORY = 1500 * 2 ** 20;
 const TIME = 25;
 /** What a person should never read: a stack trace, or the words of a fault of the program. */
 const LEAKED =
-  /\n\s+at |Cannot (read|destructure)|is not (a function|iterable|defined)|undefined|\[object |Maximum call stack|Invalid (typed )?array length|out of bounds|heap/;
+  /\n\s+at |Cannot (read|destructure)|is not (a function|iterable|defined)|(?<!received )undefined|\[object |Maximum call stack|Invalid (typed )?array length|out of bounds|heap/;
 
-export const attackFiles: Attack = async ({ tries, seed, onProgress }) => {
+export const attackFiles: Attack = async ({ tries, seed, only, onProgress }) => {
   const root = await mkdtemp(join(tmpdir(), "srpo-attack-files-"));
   const runner = new CommandRunner();
   const results: AttackResult[] = [];
   try {
     const inputs = await prepareInputs(join(root), runner);
-    for (const input of inputs) {
+    for (const input of inputs.filter(({ name }) => isWanted(name, { only }))) {
+      await refuseFault(input, join(root, "valid"), runner);
       const dice = new Dice(seed);
       const result: AttackResult = { attack: `damaged ${input.name}`, tries: 0, survived: 0, detail: [] };
       for (const file of input.files) {
@@ -53,6 +54,15 @@ export const attackFiles: Attack = async ({ tries, seed, onProgress }) => {
   }
   return results;
 };
+
+/** The undamaged input must be read. @throws Error when it is not: then nothing could be said of damaged ones */
+async function refuseFault(input: Input, folder: string, runner: CommandRunner): Promise<void> {
+  await cp(input.folder, folder, { recursive: true });
+  const ended = await runner.run(input.args(folder, `${folder}-out`));
+  if (typeof ended === "string" || ended.code !== 0)
+    throw new Error(`${input.name}, undamaged: ${typeof ended === "string" ? ended : ended.printed}`);
+  for (const made of [folder, `${folder}-out`]) await rm(made, { recursive: true, force: true });
+}
 
 /** One try. → what went wrong; null: survived */
 async function survive(

@@ -3,6 +3,7 @@ import { cp, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import sharp from "sharp";
+import { problemAt } from "../../tasks/problems";
 import type { CommandRunner } from "./commandRunner";
 
 export interface Input {
@@ -51,13 +52,13 @@ export async function prepareInputs(root: string, runner: CommandRunner): Promis
       name: "data as JSON Lines",
       folder: at("data"),
       files: ["data.jsonl", "picture.png", "picture.jpg"],
-      args: (folder) => evaluation(join(folder, "data.jsonl")),
+      args: (folder) => evaluation(folder, "data.jsonl"),
     },
     {
       name: "data as Parquet",
       folder: at("data"),
       files: ["data.parquet"],
-      args: (folder) => evaluation(join(folder, "data.parquet")),
+      args: (folder) => evaluation(folder, "data.parquet"),
     },
     {
       name: "answers to score",
@@ -107,8 +108,11 @@ const RUN_FILE = {
   settings: { maxNewTokens: 4, grpo: { steps: 1, prompts: 1, groupSize: 2 }, temperature: 1 },
 };
 
-const evaluation = (data: string): readonly string[] => [
-  ...["eval", "--policy", POLICY, "--data", data, "--problems", "2", "--greedy", "--set", "maxNewTokens=4"],
+const INSTRUCTION = "none.md";
+
+const evaluation = (folder: string, data: string): readonly string[] => [
+  ...["eval", "--policy", POLICY, "--data", join(folder, data), "--instruction", join(folder, INSTRUCTION)],
+  ...["--problems", "2", "--greedy", "--set", "maxNewTokens=4"],
 ];
 
 async function succeed(runner: CommandRunner, args: readonly string[]): Promise<void> {
@@ -132,9 +136,12 @@ async function writeData(folder: string): Promise<void> {
   const [png, jpg] = [await picture.png().toBuffer(), await picture.jpeg().toBuffer()];
   await writeFile(join(folder, "picture.png"), png);
   await writeFile(join(folder, "picture.jpg"), jpg);
+  // The shipped policy knows the words of its own problems only, and no instruction.
+  await writeFile(join(folder, INSTRUCTION), "");
+  const [first, second] = [problemAt("train", 0), problemAt("train", 1)];
   const rows = [
-    { id: "a", image: "picture.png", question: "how many bars ?", answer: "3" },
-    { id: "b", image: "picture.jpg", question: "how many bars ?", answer: "4", category: "jpeg" },
+    { id: "a", image: "picture.png", question: first.question, answer: first.answer },
+    { id: "b", image: "picture.jpg", question: second.question, answer: second.answer, category: "jpeg" },
   ];
   await writeFile(join(folder, "data.jsonl"), `${rows.map((row) => JSON.stringify(row)).join("\n")}\n`);
   const columns = [

@@ -6,7 +6,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Attack, AttackResult } from "../attack";
+import { type Attack, type AttackResult, isWanted } from "../attack";
 import { Dice } from "../random";
 import { POINTS } from "./points";
 import { digestOf, stepsIn, type Trained, train } from "./training";
@@ -29,30 +29,30 @@ interface Scene {
 }
 
 const GRPO = [
-  ...["--policy", "public/policies/sft", "--stage", "grpo", "--steps", "48", "--save-every", "2"],
+  ...["--policy", "public/policies/sft", "--stage", "grpo", "--steps", "24", "--save-every", "2"],
   ...settings("maxNewTokens=24", "grpo.prompts=1", "grpo.groupSize=4"),
 ];
 const SFT = [
-  ...["--policy", "public/policies/base", "--stage", "sft", "--steps", "40", "--save-every", "2"],
+  ...["--policy", "public/policies/base", "--stage", "sft", "--steps", "24", "--save-every", "2"],
   ...settings("maxNewTokens=48", "sft.examples=24", "sft.batchSize=4"),
 ];
 /** Few steps, so that most changes of files are those of the beginning, the end and the snapshots. */
-const SHORT = GRPO.map((word) => (word === "48" ? "12" : word));
+const SHORT = GRPO.map((word) => (word === "24" ? "12" : word));
 
 const SCENES: readonly Scene[] = [
   { name: "kill during GRPO steps", args: GRPO, tries: 20, point: null, among: 0 },
-  { name: "kill during SFT steps", args: SFT, tries: 10, point: null, among: 0 },
+  { name: "kill during SFT steps", args: SFT, tries: 5, point: null, among: 0 },
   ...Object.entries(POINTS).map(
     ([name, point]): Scene => ({ name: `kill ${name}`, args: SHORT, tries: 5, point, among: 6 }),
   ),
 ];
 
-export const attackKill: Attack = async ({ tries, seed, onProgress }) => {
+export const attackKill: Attack = async ({ tries, seed, only, onProgress }) => {
   const folder = await mkdtemp(join(tmpdir(), "srpo-attack-kill-"));
   const results: AttackResult[] = [];
   const undisturbed = new Map<readonly string[], string>();
   try {
-    for (const scene of SCENES) {
+    for (const scene of SCENES.filter(({ name }) => isWanted(name, { only }))) {
       let digest = undisturbed.get(scene.args);
       if (digest === undefined) {
         const run = join(folder, `undisturbed-${undisturbed.size}`);
@@ -60,18 +60,22 @@ export const attackKill: Attack = async ({ tries, seed, onProgress }) => {
         digest = digestOf(run);
         undisturbed.set(scene.args, digest);
       }
-      const dice = new Dice(seed);
-      const result: AttackResult = { attack: scene.name, tries: 0, survived: 0, detail: [] };
       const wanted = tries ?? scene.tries;
-      for (let chain = 0; result.tries < wanted; chain++) {
+      const result: AttackResult = { attack: scene.name, tries: 0, survived: 0, detail: [] };
+      // Runs side by side, each with its own kills: starting a process takes longer than the steps until its end.
+      const runs = Array.from({ length: Math.ceil(wanted / CHAIN) }, async (_, chain) => {
         const run = join(folder, `killed-${results.length}-${chain}`);
-        const { steps, fault } = await killed(run, scene, Math.min(CHAIN, wanted - result.tries), dice, digest);
+        const kills = Math.min(CHAIN, wanted - chain * CHAIN);
+        const { steps, fault } = await killed(run, scene, kills, new Dice(seed * 1000 + chain), digest);
         result.tries += steps.length;
         if (fault === null) result.survived += steps.length;
         result.detail.push(`killed after steps ${steps.join(", ")}: ${fault ?? "the same bits"}`);
-        onProgress(`${scene.name}: ${result.survived} of ${result.tries} survived`);
-        if (steps.length === 0) throw new Error(`${scene.name}: no kill came before the end of the run (${fault})`);
-      }
+        onProgress(
+          `${scene.name}: ${result.survived} of ${result.tries} survived${fault === null ? "" : ` (${fault})`}`,
+        );
+      });
+      await Promise.all(runs);
+      if (result.tries === 0) throw new Error(`${scene.name}: no kill came before the end of a run`);
       results.push(result);
     }
   } finally {

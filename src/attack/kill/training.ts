@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { STOP_VARIABLE } from "./points";
 
 /** Milliseconds after which a process counts as hung. */
-const PATIENCE = 240_000;
+const PATIENCE = 900_000;
 
 export interface Trained {
   /** Null: killed by a signal. */

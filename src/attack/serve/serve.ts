@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { setTimeout as after } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { Attack, AttackResult } from "../attack";
+import { type Attack, type AttackResult, isWanted } from "../attack";
 import { FLOODS } from "./floods";
 import { loadPage, type Served, startServed, Visitor, within } from "./served";
 
@@ -21,14 +21,14 @@ const PATIENCE = 5000;
 const MEMORY = 160 * 2 ** 20;
 const LARGEST = "/policies/base/model.safetensors";
 
-export const attackServe: Attack = async ({ tries, onProgress }) => {
+export const attackServe: Attack = async ({ tries, only, onProgress }) => {
   const served = await startServed();
   const results: AttackResult[] = [];
   try {
     const visitor = await Visitor.join(served);
     visitor.send({ type: "play", delay: 0, until: null });
     await visitor.next("stepped");
-    for (const name of Object.keys(FLOODS)) {
+    for (const name of Object.keys(FLOODS).filter((each) => isWanted(each, { only }))) {
       const result: AttackResult = { attack: `serve: ${name}`, tries: tries ?? 1, survived: 0, detail: [] };
       for (let i = 0; i < result.tries; i++) {
         onProgress(name);

@@ -1,11 +1,15 @@
 /** Files named on the command line. */
 import { readFile } from "node:fs/promises";
 import type { z } from "zod";
+import { jsonRefusal } from "../../policy/checkpoint/jsonBounds";
 import { describeIssue } from "../files/describeIssue";
 import { fileFault } from "../files/fileFault";
 import { InputError } from "../files/inputError";
 import { shortened } from "../files/shortened";
 import { decodeText } from "../files/textFile";
+
+/** Of one line of JSON: a line of 20 million brackets would take minutes and gigabytes to be parsed. */
+const LINE_BOUNDS = { depth: 64, values: 1_000_000 };
 
 /** A file's text, without a byte order mark. @throws InputError when it cannot be read or is not UTF-8 */
 export async function readInput(path: string): Promise<string> {
@@ -45,6 +49,8 @@ export function parseJsonRow<T>(
   json: string,
   schema: z.ZodType<T>,
 ): { readonly value: T } | { readonly fault: string } {
+  const refusal = jsonRefusal(json, LINE_BOUNDS);
+  if (refusal !== null) return { fault: `not a record: ${refusal}` };
   let value: unknown;
   try {
     value = JSON.parse(json);
