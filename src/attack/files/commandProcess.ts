@@ -6,7 +6,7 @@ import { z } from "zod";
 import { reportFailure } from "../../runner/arguments/failure";
 import { parseArguments } from "../../runner/arguments/usage";
 import { COMMANDS, flagsOf } from "../../runner/commandTable";
-import type { Ended } from "./commandRunner";
+import type { Ended } from "./ended";
 
 const messageSchema = z.object({ args: z.array(z.string()) });
 

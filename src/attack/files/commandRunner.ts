@@ -1,17 +1,7 @@
 /** Runs commands in another process, which is replaced when a command ends it, hangs or after some commands. */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
-
-const endedSchema = z.object({
-  code: z.number(),
-  printed: z.string(),
-  /** Of all the process's threads. */
-  cpuSeconds: z.number(),
-  /** Bytes of memory that the process holds. */
-  rss: z.number(),
-});
-export type Ended = z.output<typeof endedSchema>;
+import { type Ended, endedSchema } from "./ended";
 
 /** Milliseconds until a command counts as hung, and for its process to start: a busy machine is slow. */
 const PATIENCE = 240_000;

@@ -8,7 +8,8 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { type Attack, type AttackResult, isWanted } from "../attack";
 import { Dice } from "../random";
-import { CommandRunner, type Ended } from "./commandRunner";
+import { CommandRunner } from "./commandRunner";
+import type { Ended } from "./ended";
 import { type Input, prepareInputs } from "./inputs";
 import { MUTATIONS, type Mutation } from "./mutations";
 
