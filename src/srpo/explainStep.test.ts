@@ -99,6 +99,17 @@ describe("what a step did", () => {
     expect(said({}, { stages: [] }).stage).toBeUndefined();
   });
 
+  test("a failure buffer that is never drawn from says so", () => {
+    const failures = { share: 0.4, capacity: 9, maxAge: 5, minimum: 1, wrongShare: 1, perGroup: 1 };
+    const numbers = { "failures/groups": 0, "failures/buffer": 12 };
+    const [note] = explainStep(step(numbers), settings({ failures, prompts: 1 })).filter(
+      ({ topic }) => topic === "failures",
+    );
+    expect(note?.text).toBe("No group began after an earlier first solution; the buffer holds 12.");
+    expect(note?.why).toMatch(/share 0\.4 of 1 prompt rounds to 0 groups/);
+    expect(said(numbers, { failures, prompts: 16 }).failures).toContain("0 groups began");
+  });
+
   test("no update: for which reason", () => {
     const text = (numbers: Partial<StepNumbers>): string | undefined => said({ updates: 0, ...numbers })["no update"];
     expect(text({ "filter/drawn": 16, "filter/kept": 0 })).toContain("the filter kept no group");

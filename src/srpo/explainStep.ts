@@ -3,6 +3,7 @@
  * kept, whether there was a KL, and what made it learn nothing. Derived from the step's metrics and the settings it
  * began with, so that the page and the runner say the same.
  */
+import { undrawnFailures } from "./failureBuffer";
 import { formatNumber } from "./notation";
 import type { GrpoRecipe } from "./recipe";
 
@@ -54,7 +55,9 @@ export interface StepSettings {
     | "updatesPerRollout"
     | "epochs"
     | "stages"
-  >;
+  > &
+    // Of a step with a failure buffer.
+    Partial<Pick<GrpoRecipe, "failures"> & { readonly prompts: number }>;
 }
 
 export const STEP_TOPICS = [
@@ -248,9 +251,15 @@ function rethought(step: StepNumbers): ReturnType<Making> {
   };
 }
 
-function begunAfterFailures(step: StepNumbers): ReturnType<Making> {
+function begunAfterFailures(step: StepNumbers, { grpo }: StepSettings): ReturnType<Making> {
   const [groups, buffer] = [step["failures/groups"], step["failures/buffer"]];
   if (groups === undefined || buffer === undefined) return null;
+  const undrawn = grpo.prompts === undefined ? null : undrawnFailures(grpo.failures ?? null, grpo.prompts);
+  if (undrawn !== null)
+    return {
+      text: `No group began after an earlier first solution; the buffer holds ${buffer}.`,
+      why: `The setting ${undrawn}`,
+    };
   return {
     text: `${counted(groups, "group")} began after an earlier first solution; the buffer holds ${buffer}.`,
     why:

@@ -22,6 +22,21 @@ export interface FailureOptions {
   readonly perGroup: number;
 }
 
+/** Groups of a step that are to begin from the buffer. */
+export function failureGroups({ share }: Pick<FailureOptions, "share">, prompts: number): number {
+  return Math.round(share * prompts);
+}
+
+/** What a run has to say of a buffer that it fills and never draws from; null where it draws, or has none. */
+export function undrawnFailures(options: Pick<FailureOptions, "share"> | null, prompts: number): string | null {
+  if (options === null || failureGroups(options, prompts) > 0) return null;
+  return (
+    `grpo.failures.share ${options.share} of ${prompts} ${prompts === 1 ? "prompt" : "prompts"} rounds to 0 groups: ` +
+    `nothing is ever drawn from the failure buffer. Raise the share to ${Number((0.5 / prompts).toPrecision(3))} or ` +
+    "more, raise grpo.prompts, or set grpo.failures to null."
+  );
+}
+
 /** What the rules need to know of an entry. */
 export interface FailureEntry {
   readonly right: boolean;

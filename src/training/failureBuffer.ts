@@ -3,7 +3,7 @@
  * some groups of a later step begin.
  */
 import type { Policy } from "../policy/policy";
-import { type FailureOptions, failureDraws } from "../srpo/failureBuffer";
+import { type FailureOptions, failureDraws, failureGroups } from "../srpo/failureBuffer";
 import { randomUniform } from "../tensor/random";
 import { streamStep } from "./randomStreams";
 import { type GroupRecord, scoreOf } from "./records";
@@ -26,7 +26,7 @@ export function drawFailures(
   step: number,
 ): FailureDraw {
   const stream = streamStep("failures", step);
-  const indices = failureDraws(entries, step, Math.round(options.share * groups), options, (draw, what) =>
+  const indices = failureDraws(entries, step, failureGroups(options, groups), options, (draw, what) =>
     randomUniform(seed, stream, draw, what === "kind" ? 0 : 1),
   );
   return {

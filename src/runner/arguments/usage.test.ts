@@ -86,3 +86,13 @@ test.each<[string[], RegExp]>([
 ])("%j gives no settings", (args, message) => {
   expect(() => settingsOf(parseArguments(["--out", "x", ...args], flags))).toThrow(message);
 });
+
+test("a word that is none of a list is blamed itself, not a flag that was not typed", () => {
+  const positional = {
+    recipe: { type: "positional", description: "" },
+    count: { type: "string", description: "" },
+  } as const;
+  const args = parseArguments(["nope", "--count", "5000"], positional);
+  expect(() => args.oneOf("recipe", ["srpo", "grpo"])).toThrow(/^RECIPE: "nope" is not one of srpo, grpo$/);
+  expect(() => args.integer("count", 1, 1024)).toThrow("--count: 5000 is too large; expected at most 1024");
+});

@@ -42,7 +42,7 @@ export class Arguments {
 
   /** A whole number from `least` to `most`. */
   integer(name: string, least: number, most = Number.MAX_SAFE_INTEGER): number {
-    return integer(kebabCase(name), this.text(name), least, most);
+    return integer(this.label(name), this.text(name), least, most);
   }
 
   /** A number of at least 0, such as a price; null if the flag was left out. */
@@ -51,12 +51,17 @@ export class Arguments {
     if (text === null) return null;
     const value = Number(text);
     if (!Number.isFinite(value) || value < 0)
-      throw new UsageError(`--${kebabCase(name)}: "${text}" is not a number ≥ 0`);
+      throw new UsageError(`${this.label(name)}: "${text}" is not a number ≥ 0`);
     return value;
   }
 
+  /** What the person typed: --name, or the place of a word without a flag. */
+  private label(name: string): string {
+    return labelOf(name, this.flags);
+  }
+
   oneOf<T extends string>(name: string, known: readonly T[]): T {
-    return oneOf(kebabCase(name), this.text(name), known);
+    return oneOf(this.label(name), this.text(name), known);
   }
 }
 
@@ -97,12 +102,13 @@ export function parseArguments(rawArgs: readonly string[], flags: Flags): Argume
   }
   const missing = Object.entries(flags).find(([key, flag]) => flag.required === true && !values.has(key));
   if (missing !== undefined) {
-    const [name, { type }] = missing;
-    const label = type === "positional" ? name.toUpperCase() : `--${kebabCase(name)}`;
-    throw new UsageError(`${label} is required; see --help`);
+    throw new UsageError(`${labelOf(missing[0], flags)} is required; see --help`);
   }
   return new Arguments(values, flags, patch);
 }
+
+const labelOf = (name: string, flags: Flags): string =>
+  flags[name]?.type === "positional" ? name.toUpperCase() : `--${kebabCase(name)}`;
 
 const namesOf = (flags: Flags): string[] =>
   Object.entries(flags).flatMap(([name, { type }]) => (type === "positional" ? [] : [`--${kebabCase(name)}`]));
@@ -111,15 +117,15 @@ const namesOf = (flags: Flags): string[] =>
 function integer(flag: string, text: string, least: number, most: number): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < least)
-    throw new UsageError(`--${flag}: "${text}" is not a whole number ≥ ${least}`);
-  if (value > most) throw new UsageError(`--${flag}: ${text} is too large; expected at most ${most}`);
+    throw new UsageError(`${flag}: "${text}" is not a whole number ≥ ${least}`);
+  if (value > most) throw new UsageError(`${flag}: ${text} is too large; expected at most ${most}`);
   return value;
 }
 
 /** One of a list. @throws UsageError naming the flag and the list */
 export function oneOf<T extends string>(flag: string, text: string, known: readonly T[]): T {
   const found = known.find((name) => name === text);
-  if (found === undefined) throw new UsageError(`--${flag}: "${text}" is not one of ${known.join(", ")}`);
+  if (found === undefined) throw new UsageError(`${flag}: "${text}" is not one of ${known.join(", ")}`);
   return found;
 }
 

@@ -1,6 +1,7 @@
 /** `train`: reflection SFT and GRPO without the page, from flags or a run file; resumable. */
 import { join } from "node:path";
 import { openDirectory } from "../../policy/checkpoint/checkpointDirectory";
+import { undrawnFailures } from "../../srpo/failureBuffer";
 import { unreachedStages } from "../../srpo/thinkingSuppression";
 import { BACKEND_NAMES } from "../../tensor/backend";
 import { BOUNDS } from "../../training/bounds";
@@ -164,6 +165,8 @@ async function trainIn(out: string, { config, given, overrides }: Request, args:
     const { grpo } = session.settings;
     const unreached = plan.stages.includes("grpo") ? unreachedStages(grpo.stages, grpo.steps) : null;
     if (unreached !== null) log(unreached);
+    const undrawn = plan.stages.includes("grpo") ? undrawnFailures(grpo.failures, grpo.prompts) : null;
+    if (undrawn !== null) log(undrawn);
     await trainStages(session, plan, folder, {
       onData: (collected, wanted) => bar.update(collected, wanted, "reflections"),
       onStep: (metrics, planned, groups) => {
@@ -239,7 +242,7 @@ function resumedSettings(
 }
 
 function stagesOf(text: string): RunConfig["stages"] {
-  const [first, second, ...rest] = text.split(",").map((name) => oneOf("stage", name.trim(), TRAINED_STAGES));
+  const [first, second, ...rest] = text.split(",").map((name) => oneOf("--stage", name.trim(), TRAINED_STAGES));
   if (first === "sft" && second === "grpo" && rest.length === 0) return ["sft", "grpo"];
   if (first === undefined || second !== undefined)
     throw new UsageError(`--stage: "${text}" is not one of sft, grpo, sft,grpo`);

@@ -27,6 +27,17 @@ async function file(text: string): Promise<RewardFile> {
 const text = "<think> a b </think> <answer> 8 </answer>";
 const facts = rewardFacts(responseFacts(text, "8"), "equivalent");
 
+test("a file that never loads is named: a loop, or a promise that never comes", { timeout: 60_000 }, async () => {
+  const sources = [
+    "for (;;); export default { name: 'own', term: () => 1 };",
+    "await new Promise(() => setInterval(() => undefined, 1000)); export default 1;",
+  ];
+  for (const opened of await Promise.allSettled(sources.map(file)))
+    expect(opened).toMatchObject({
+      reason: { message: expect.stringMatching(/mjs: loading it took longer than 10 s; is there a loop/) as string },
+    });
+});
+
 describe("values of a reward file", () => {
   test("are facts of a scored response, weighted by the settings", async () => {
     const reward = await file(`export default [

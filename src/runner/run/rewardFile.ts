@@ -10,6 +10,7 @@ import { createHash } from "node:crypto";
 import { join, parse, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { types } from "node:util";
+import { Worker } from "node:worker_threads";
 import { z } from "zod";
 import { MAX_TERMS, nameFault } from "../../srpo/language/customTerms";
 import type { RewardFacts } from "../../srpo/language/rewardFacts";
@@ -36,6 +37,9 @@ export interface RewardTerm {
 
 /** Milliseconds that one term may take for one response. */
 export const TERM_LIMIT = 1000;
+
+/** Milliseconds that the file may take to load. */
+const IMPORT_LIMIT = 10_000;
 
 const termSchema = z.strictObject({
   name: z.string().superRefine((name, context) => {
@@ -67,9 +71,15 @@ export class RewardFile {
   /** @throws InputError naming the file and what is wrong in it */
   static async open(path: string): Promise<RewardFile> {
     const text = await readInput(path);
+    const address = pathToFileURL(resolve(path)).href;
+    if (!(await importEnds(address)))
+      throw new InputError(
+        `${path}: loading it took longer than ${IMPORT_LIMIT / 1000} s; is there a loop, or something that is waited ` +
+          "for, outside of its terms?",
+      );
     let exported: unknown;
     try {
-      const module: { readonly default?: unknown } = await import(/* @vite-ignore */ pathToFileURL(resolve(path)).href);
+      const module: { readonly default?: unknown } = await import(/* @vite-ignore */ address);
       exported = module.default;
     } catch (error) {
       throw new InputError(`${path}: cannot be loaded (${firstLine(error)})`);
@@ -132,6 +142,26 @@ export class RewardFile {
     } catch (error) {
       return { error: `${this.path} threw ${firstLine(error)}` };
     }
+  }
+}
+
+/**
+ * Imports the file in a thread of its own first: a loop at its top would stop this thread for good. → does it end?
+ */
+async function importEnds(address: string): Promise<boolean> {
+  const thread = new Worker(new URL("rewardThread.mjs", import.meta.url), { workerData: address, execArgv: [] });
+  try {
+    return await new Promise<boolean>((resolve) => {
+      const limit = setTimeout(() => resolve(false), IMPORT_LIMIT);
+      const ended = (): void => {
+        clearTimeout(limit);
+        resolve(true);
+      };
+      // A file that throws or exits ends too; the import that follows says why.
+      thread.once("message", ended).once("error", ended).once("exit", ended);
+    });
+  } finally {
+    await thread.terminate();
   }
 }
 

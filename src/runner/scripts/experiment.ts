@@ -51,7 +51,7 @@ async function experiment(args: Arguments): Promise<number> {
   const arms = args
     .text("arms")
     .split(",")
-    .map((arm) => oneOf("arms", arm, Object.keys(ARMS)));
+    .map((arm) => oneOf("--arms", arm, Object.keys(ARMS)));
   const problems = args.integer("problems", 1);
   const every = args.integer("every", 1);
   const workers = args.integer("workers", 1, BOUNDS.workers);

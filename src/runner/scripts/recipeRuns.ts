@@ -67,7 +67,7 @@ async function main(rawArgs: readonly string[]): Promise<number> {
   const recipes = args
     .text("recipes")
     .split(",")
-    .map((name) => oneOf("recipes", name, RECIPE_NAMES));
+    .map((name) => oneOf("--recipes", name, RECIPE_NAMES));
   const seeds = seedsOf(args.text("seeds"));
   const steps = args.integer("steps", 1);
   const runs = seeds.flatMap((seed) => recipes.map((recipe) => ({ recipe, seed })));
