@@ -159,7 +159,7 @@ describe("what the wasm backend holds", () => {
     await generating("f16", 12); // the kernels' scratch grows on first use and stays
     training();
     // Of a slot: what is sampled, its angles, and where it stands
-    const tables = 40 * (3 + (2 * policy.config.text.headDim) / 2) + 9;
+    const tables = 40 * (4 + (2 * policy.config.text.headDim) / 2) + 9;
     for (const [cache, slots] of [
       ["f32", 12],
       ["f16", 12],

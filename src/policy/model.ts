@@ -212,6 +212,7 @@ export class VisionLanguageModel {
         numLayers: this.config.text.layers,
         imageToken: this.config.imageTokenId,
         padToken,
+        visionTokens: this.config.visionTokenIds,
         angles: this.angles,
         cacheFormat: this.cacheFormat,
         promptCapacity: this.backend.records ? this.promptCapacity : null,

@@ -12,6 +12,7 @@ import { Checkpoint } from "./checkpoint/checkpoint";
 import type { CheckpointFiles } from "./checkpoint/checkpointFiles";
 import type { PolicyConfig } from "./checkpoint/config";
 import { openConfig, withEndToken } from "./checkpoint/generationConfig";
+import { refuseVisionTokens } from "./checkpoint/visionTokens";
 import { initialise } from "./create";
 import { adapterFolder, carriedFiles, modelFolder } from "./folder";
 import type { GenerateOptions, Rollout } from "./generation/generate";
@@ -142,8 +143,12 @@ export class Policy {
     return this.prompts.measure(question, pictures);
   }
 
-  /** The prompt followed by the beginning of a response: sampling continues from there. */
+  /**
+   * The prompt followed by the beginning of a response: sampling continues from there.
+   * @throws VisionTokenError
+   */
   continuePrompt(prompt: EncodedPrompt, tokens: readonly number[]): EncodedPrompt {
+    refuseVisionTokens(this.config, tokens, "continuePrompt: the beginning of a response");
     return tokens.length === 0 ? prompt : this.model.encode(Int32Array.of(...prompt.ids, ...tokens), prompt.images);
   }
 

@@ -59,6 +59,11 @@ export interface SampleOptions {
   readonly greedy: boolean;
   /** Keep only the k most likely tokens; 0 keeps all. */
   readonly topK: number;
+  /**
+   * Tokens that are never drawn, greedily neither: their probability is 0 before top-k and before the draw
+   * (transformers' `suppress_tokens`). Distinct, at most 8; ids beyond the vocabulary are ignored.
+   */
+  readonly suppressTokens: readonly number[];
   /** Counter-based random stream: the draw depends on (seed, step, row part, position in the row) and nothing else. */
   readonly seed: number;
   readonly step: number;
@@ -75,8 +80,12 @@ export interface SampleOptions {
 /** Device buffers for the sampler's results, R rows × capacity columns. */
 export interface SampleBuffers {
   readonly tokens: Tensor; // int32 [R, capacity]
-  readonly logprobs: Tensor; // f32   [R, capacity], log-probability at temperature T of the sampled token (before topK)
-  readonly entropies: Tensor; // f32   [R, capacity], nats, of the distribution sampled from (before topK)
+  // Of the policy at temperature T, over all tokens, before suppressTokens and topK: what an update recomputes
+  readonly logprobs: Tensor; // f32   [R, capacity], of the sampled token
+  readonly entropies: Tensor; // f32   [R, capacity], nats
+  // f32 [R, capacity], log of the probability of all tokens not suppressed, 0 if none is: `logprobs` minus this is the
+  // log-probability with which the token was drawn
+  readonly allowed: Tensor;
   readonly next: Tensor; // int32 [R], token to feed next
   readonly done: Tensor; // int32 [R], 1 once finished
   // Int32 [R, 2], of each row's random counter: its row part, and the position that column 0 has

@@ -251,16 +251,20 @@ function sampleChecks(backend: Backend, own: Own): Check[] {
     tokens: integers(Array<number>(rows).fill(0), [rows, 1]),
     logprobs: own(backend.zeros([rows, 1])),
     entropies: own(backend.zeros([rows, 1])),
+    allowed: own(backend.zeros([rows, 1])),
     next: integers(Array<number>(rows).fill(0), [rows]),
     done: integers([0, 0, 0, 1, 0, 0], [rows]),
     streams: integers([0, 0, 1, 0, 2, 0, 3, 0, 4, 0, 70, 0], [rows, 2]),
   };
-  const common = { temperature, topK: 0, seed, step, position: 0, stopTokens: [], padToken: 9, greedy: false };
+  const suppressTokens = [3, 8];
+  const options = { temperature, seed, step, padToken: 9, suppressTokens };
+  const common = { ...options, topK: 0, position: 0, stopTokens: [], greedy: false };
   backend.kernels.sample(own(backend.upload(logits, [rows, vocabulary])), buffers, common);
-  const want = expected.sample(logits, [0, 1, 2, -1, 4, 70], { vocabulary, temperature, seed, step, padToken: 9 });
+  const want = expected.sample(logits, [0, 1, 2, -1, 4, 70], { vocabulary, ...options });
   return [
     forward("sample", buffers.tokens, want.tokens),
     forward("sample logprob", buffers.logprobs, want.logprobs),
     forward("sample entropy", buffers.entropies, want.entropies),
+    forward("sample allowed", buffers.allowed, want.allowed),
   ];
 }

@@ -165,6 +165,7 @@ interface DrawOptions {
   readonly seed: number;
   readonly step: number;
   readonly padToken: number;
+  readonly suppressTokens: readonly number[];
 }
 
 /** @param rowIds the row part of the random counter; −1 for a row that is done */
@@ -172,22 +173,25 @@ export function sample(
   logits: Values,
   rowIds: readonly number[],
   o: DrawOptions,
-): { tokens: number[]; logprobs: number[]; entropies: number[] } {
+): { tokens: number[]; logprobs: number[]; entropies: number[]; allowed: number[] } {
   const rows = rowIds.map((id, row) => {
-    if (id < 0) return { token: o.padToken, logprob: 0, entropy: 0 };
+    if (id < 0) return { token: o.padToken, logprob: 0, entropy: 0, allowed: 0 };
     const powers = Array.from({ length: o.vocabulary }, (_, t) =>
       Math.exp(at(logits, row * o.vocabulary + t) / o.temperature),
     );
     const total = sum(o.vocabulary, (t) => at(powers, t));
-    const goal = randomUniform(o.seed, o.step, id, 0) * total;
+    const drawn = powers.map((power, token) => (o.suppressTokens.includes(token) ? 0 : power));
+    const share = sum(o.vocabulary, (t) => at(drawn, t));
+    const goal = randomUniform(o.seed, o.step, id, 0) * share;
     let reached = 0;
-    const token = powers.findIndex((power) => {
+    const token = drawn.findIndex((power) => {
       reached += power;
       return reached > goal;
     });
     return {
       token,
       logprob: Math.log(at(powers, token) / total),
+      allowed: Math.log(share / total),
       entropy: -sum(o.vocabulary, (t) => (at(powers, t) / total) * Math.log(at(powers, t) / total)),
     };
   });
@@ -195,5 +199,6 @@ export function sample(
     tokens: rows.map((row) => row.token),
     logprobs: rows.map((row) => row.logprob),
     entropies: rows.map((row) => row.entropy),
+    allowed: rows.map((row) => row.allowed),
   };
 }

@@ -120,13 +120,13 @@ describe("forced rethinking", () => {
       const score = rightByText(...response);
       return { ...score, terms: { ...score.terms, total: 1 } };
     };
-    const grpo = { rethinking, learningRate: 3e-3, prompts: 4, groupSize: 4 };
-    const results = await steps(tinySession(policy, { grpo }, { scorer: flat }), 20);
+    const grpo = { rethinking, learningRate: 2e-3, prompts: 4, groupSize: 4 };
+    const results = await steps(tinySession(await taughtPolicy(backend), { grpo }, { scorer: flat }), 20);
     const reflecting = ({ groups }: Stepped): number =>
       groups.flatMap(({ samples }) => samples).filter(({ text }) => text.includes("<reflection>")).length;
     // The policy was never taught to go on after its answer; the trigger teaches it.
-    expect(results.slice(0, 2).reduce((sum, result) => sum + reflecting(result), 0)).toBeLessThan(4);
-    expect(results.slice(-2).reduce((sum, result) => sum + reflecting(result), 0)).toBeGreaterThan(8);
+    expect(results.slice(0, 6).reduce((sum, result) => sum + reflecting(result), 0)).toBeLessThan(4);
+    expect(results.slice(-6).reduce((sum, result) => sum + reflecting(result), 0)).toBeGreaterThan(12);
   });
 
   test("refuses a trigger with words that the tokenizer lacks, before anything is sampled", () => {
@@ -144,7 +144,7 @@ describe("the failure buffer", () => {
   const failures = { share: 0.5, capacity: 6, maxAge: 50, minimum: 2, wrongShare: 0.9, perGroup: 2 };
 
   test("groups begin after an earlier first solution, and train on what follows it", { timeout: 60_000 }, async () => {
-    const results = await steps(tinySession(policy, { grpo: { prompts: 4, failures } }), 4);
+    const results = await steps(tinySession(await taughtPolicy(backend), { grpo: { prompts: 4, failures } }), 4);
     const begun = results.map(({ metrics }) => metrics["failures/groups"]);
     expect(begun[0]).toBe(0);
     expect(begun.slice(1)).toEqual([2, 2, 2]);

@@ -2,6 +2,7 @@
  * The stages whose steps are made of sampled groups: the base, which is only looked at, and GRPO. One step at a time,
  * phase by phase; the session (session.ts) counts the steps and keeps their history.
  */
+import { visionTokenIn } from "../policy/checkpoint/visionTokens";
 import type { Policy } from "../policy/policy";
 import { stageAt } from "../srpo/thinkingSuppression";
 import { tierMetrics } from "./adaptiveTiers";
@@ -132,7 +133,12 @@ export class GroupStage {
   async recall(reference: Float32Array | null, { pending, replay, failures, stage, step, updates }: SessionState) {
     this.drop();
     this.reference.recall(reference);
-    this.#buffers = { replay, failures };
+    // Earlier versions sampled vision tokens too.
+    const usable = (tokens: readonly number[]): boolean => visionTokenIn(this.policy.config, tokens) === null;
+    this.#buffers = {
+      replay: replay.filter(({ prefix, row }) => usable(prefix) && usable(row.tokens)),
+      failures: failures.filter(({ tokens }) => usable(tokens)),
+    };
     const at = { stage, step, updates };
     const { scorer, source } = this.options;
     this.#pending =

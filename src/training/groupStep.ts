@@ -3,6 +3,8 @@
  * where the filter leaves out groups and the settings allow refills, rollout → score repeat before normalise. It keeps
  * the settings it began with: changes made meanwhile wait for the next step.
  */
+
+import { visionTokenIn } from "../policy/checkpoint/visionTokens";
 import type { EncodedPrompt, FeatureBank } from "../policy/layers/packing";
 import type { Policy } from "../policy/policy";
 import type { ReplayOptions } from "../srpo/sampleReplay";
@@ -307,6 +309,8 @@ export class GroupStep {
   }
 
   private scored(records: readonly GroupRecord[], scorer: Scorer | undefined): GroupRecord[] {
-    return scoreGroups(records, this.settings, tokenCounter(this.policy), scorer);
+    // A snapshot of an earlier version may hold responses with vision tokens, which were sampled then.
+    const unusable = (tokens: readonly number[]): string | null => visionTokenIn(this.policy.config, tokens);
+    return scoreGroups(records, this.settings, tokenCounter(this.policy), scorer, unusable);
   }
 }

@@ -8,7 +8,7 @@ import type { Tensor } from "@tensorflow/tfjs-core";
 import type { Backend } from "../tensor/backend";
 import type { PolicyLossOptions } from "../tensor/policyLossOptions";
 import type { DisposalScope } from "./disposalScope";
-import { type MicroBatch, perToken, sampledLogprobs, sequenceRows } from "./microBatch";
+import { type MicroBatch, perToken, recordedLogprobs, sequenceRows } from "./microBatch";
 
 export type Loss =
   | { readonly kind: "likelihood" }
@@ -54,12 +54,12 @@ export function uploaded(backend: Backend, values: Float32Array | null): FixedLo
   };
 }
 
-/** The rollout's own log-probabilities; null unless every row of the objective has them. */
+/** The log-probabilities that the rollout drew with; null unless every row of the objective has them. */
 export function ofSampler(backend: Backend, batches: readonly MicroBatch[]): FixedLogprobs {
   if (!batches.every((rows) => rows.every((row) => row.sampled !== undefined || row.loss === "likelihood")))
     return null;
   return (index, tokens, scope, capacity) =>
-    scope.own(backend.upload(sampledLogprobs(batches[index] ?? [], tokens), [tokens], capacity));
+    scope.own(backend.upload(recordedLogprobs(batches[index] ?? [], tokens, "sampled"), [tokens], capacity));
 }
 
 /** Σ −w·logprob with each row's weight. */

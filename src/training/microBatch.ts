@@ -15,7 +15,9 @@ export interface TrainingRow {
   readonly advantage: number;
   /** Its loss within a policy update: the objective's by default, or the negative log-likelihood. */
   readonly loss?: "likelihood";
-  /** Log-probabilities of its tokens as the rollout had them. */
+  /** Log-probabilities of its tokens under the policy as the rollout had them: those of a ratio. */
+  readonly rollout?: Float32Array;
+  /** Those with which they were drawn, vision tokens being suppressed: what `kl/sampler` compares with. */
   readonly sampled?: Float32Array;
 }
 
@@ -62,13 +64,14 @@ export function packItems(rows: MicroBatch): { prompt: EncodedPrompt; responses:
   return items;
 }
 
-/** The rollout's log-probabilities of all tokens, then zeros up to `size`. */
-export function sampledLogprobs(rows: MicroBatch, size: number): Float32Array {
+/** The rollout's log-probabilities of all tokens, of the policy or as drawn, then zeros up to `size`. */
+export function recordedLogprobs(rows: MicroBatch, size: number, of: "rollout" | "sampled"): Float32Array {
   const flat = new Float32Array(size);
   let at = 0;
-  for (const { tokens, sampled } of rows) {
-    if (sampled !== undefined) flat.set(sampled.subarray(0, tokens.length), at);
-    at += tokens.length;
+  for (const row of rows) {
+    const recorded = row[of];
+    if (recorded !== undefined) flat.set(recorded.subarray(0, row.tokens.length), at);
+    at += row.tokens.length;
   }
   return flat;
 }

@@ -80,7 +80,7 @@ test("old log-probabilities are those before the first update", async () => {
       const all = split(policy);
       const found = await logprobs(policy, all.flat());
       return all.map((minibatch, m) =>
-        minibatch.map((row, i) => ({ ...row, sampled: found.subarray(3 * (4 * m + i), 3 * (4 * m + i) + 3) })),
+        minibatch.map((row, i) => ({ ...row, rollout: found.subarray(3 * (4 * m + i), 3 * (4 * m + i) + 3) })),
       );
     },
     { ...options(), old: "rollout" },

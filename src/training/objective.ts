@@ -81,7 +81,8 @@ function minibatchRows(groups: readonly PromptedGroup[], settings: Settings): Tr
       .map((sample) => ({
         prompt,
         tokens: Int32Array.from(sample.tokenIds),
-        sampled: Float32Array.from(sample.logprobs),
+        rollout: Float32Array.from(sample.logprobs),
+        sampled: Float32Array.from(sample.logprobs, (logprob, i) => logprob - (sample.allowed?.[i] ?? 0)),
         advantage: sample.advantage ?? 0,
         masked: grpo.maskTruncated && !sample.finished,
       }))

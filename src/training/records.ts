@@ -39,8 +39,14 @@ export interface SampleRecord {
   /** Token strings in order (the end token included, if sampled), aligned with the arrays below. */
   readonly tokens: readonly string[];
   readonly tokenIds: readonly number[];
+  /** Of the policy that sampled, over all tokens. */
   readonly logprobs: readonly number[];
   readonly entropies: readonly number[];
+  /**
+   * log P of the tokens that could be sampled, all but the vision tokens: a token was drawn with `logprobs` − this.
+   * Absent where it is 0 for every token.
+   */
+  readonly allowed?: readonly number[];
   /** Which segment each token belongs to; null outside the blocks. */
   readonly segments: readonly (Segment | null)[];
   /** Round of reflection of each token, 0 in the first solution; present where the run's form allows several. */
@@ -169,8 +175,8 @@ export interface StepMetrics {
   /** Against the KL reference; absent while β = 0, where no reference exists. */
   readonly kl?: number;
   /**
-   * Of the policy that is updated from the one that sampled: rounding, and f16 in the KV cache. Not measured beside a
-   * KL term.
+   * Of the policy that is updated from the distribution sampled from: rounding, f16 in the KV cache, and the vision
+   * tokens, which the update's log-probabilities count and the sampler never draws. Not measured beside a KL term.
    */
   readonly "kl/sampler"?: number;
   readonly frac_reward_zero_std?: number;

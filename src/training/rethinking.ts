@@ -9,7 +9,7 @@ import { openerOf } from "../srpo/reflectionForm";
 import { randomUniform } from "../tensor/random";
 import type { DataParallel } from "./parallel/parallel";
 import { type GroupRecord, scoreOf } from "./records";
-import { sampleRows } from "./rollout";
+import { sampleRows, withAllowed } from "./rollout";
 import type { Settings } from "./settings";
 import type { RethoughtRow, SampledRow } from "./state";
 import { firstSolutionLength } from "./transcript";
@@ -57,10 +57,13 @@ export async function rethink(
     const [second] = continued[i] ?? [];
     if (second === undefined) return;
     const zeros = forced.map(() => 0); // the trigger was not sampled
+    const [before, after] = [row.allowed ?? row.tokens.map(() => 0), second.allowed ?? second.tokens.map(() => 0)];
+    const allowed = [...before.slice(0, cut), ...zeros, ...after];
     result[group]?.push({
       tokens: [...row.tokens.slice(0, cut), ...forced, ...second.tokens],
       logprobs: [...row.logprobs.slice(0, cut), ...zeros, ...second.logprobs],
       entropies: [...row.entropies.slice(0, cut), ...zeros, ...second.entropies],
+      ...withAllowed(allowed),
       finished: second.finished,
       forcedFrom: cut,
       continuedFrom: cut + forced.length,

@@ -55,10 +55,24 @@ export async function sampleRows(
       ? (await policy.generate(prompts, generation, features)).rows
       : await parallel.rollout(prompts, generation, features);
   const groups: SampledRow[][] = prompts.map(() => []);
-  for (const { prompt, tokens, logprobs, entropies, finished } of rows) {
-    groups[prompt]?.push({ tokens: [...tokens], logprobs: [...logprobs], entropies: [...entropies], finished });
+  for (const { prompt, tokens, logprobs, entropies, allowed, finished } of rows) {
+    groups[prompt]?.push({
+      tokens: [...tokens],
+      logprobs: [...logprobs],
+      entropies: [...entropies],
+      ...withAllowed([...allowed]),
+      finished,
+    });
   }
   return groups;
+}
+
+/** Less than the last digit of a log-probability in float32. */
+const IMPERCEPTIBLE = 1e-7;
+
+/** `allowed` of a sampled row, left out where it changes no log-probability: the rule with any trained policy. */
+export function withAllowed(allowed: number[]): Pick<SampledRow, "allowed"> {
+  return allowed.some((value) => value < -IMPERCEPTIBLE) ? { allowed } : {};
 }
 
 /** The temperature of log-probabilities: that of the sampling, and 1 for greedy sampling, where none is defined. */

@@ -34,6 +34,19 @@ const scored = (settings: Settings): GroupRecord[] =>
     variant: settings.reward.variant,
   });
 
+test("a response that cannot be trained on has no score, whatever its text", () => {
+  const unusable = (tokens: readonly number[]): string | null =>
+    tokens.includes(77) ? "token 1 is a picture's" : null;
+  const [first, ...others] = group.samples;
+  const holding = { ...group, samples: [{ ...first!, tokenIds: [77, 5] }, ...others] };
+  const [record] = scoreGroups([holding], defaultSettings, countWords, undefined, unusable);
+  expect(record?.samples.map(({ score }) => (score && "error" in score ? score.error : "scored"))).toEqual([
+    "bars:train:7, response 1: token 1 is a picture's",
+    "scored",
+    "scored",
+  ]);
+});
+
 describe("a reward term of one's own that fails", () => {
   const failed = scored(withTerm('log(count(text, "so"))'));
 

@@ -59,17 +59,23 @@ function sampledScore(score: SampleScore, tokens: number, limit: number, reward:
   return { ...score, facts, terms: { ...score.terms, overlong, total: score.terms.total + overlong } };
 }
 
-/** The groups with every sample scored. The error of a sample names its problem and its place in the group, from 1. */
+/**
+ * The groups with every sample scored. The error of a sample names its problem and its place in the group, from 1.
+ * @param unusable why a response cannot be trained on, whatever its text says; null: it can
+ */
 export function scoreGroups(
   groups: readonly GroupRecord[],
   settings: ScoreSettings & { readonly maxNewTokens: number },
   countTokens: CountTokens,
   scorer?: Scorer,
+  unusable: (tokens: readonly number[]) => string | null = () => null,
 ): GroupRecord[] {
   const scored =
     ({ problem }: GroupRecord, what: string) =>
     (sample: SampleRecord, row: number): SampleRecord => {
-      const score = scoreSample(sample.text, problem, settings, countTokens, scorer);
+      const reason = unusable(sample.tokenIds);
+      const score =
+        reason === null ? scoreSample(sample.text, problem, settings, countTokens, scorer) : { error: reason };
       if (!("error" in score))
         return {
           ...sample,

@@ -47,6 +47,8 @@ const sampledRowSchema = z.object({
   tokens: z.array(count),
   logprobs: measurements,
   entropies: measurements,
+  /** log P of the tokens that could be sampled; absent where it is 0 (rollout.ts). */
+  allowed: measurements.exactOptional(),
   finished: z.boolean(),
 });
 export type SampledRow = z.output<typeof sampledRowSchema>;

@@ -85,7 +85,7 @@ function prefixRecord(policy: Policy, prefix: readonly number[], form: Reflectio
 /** @param prefix tokens before those of the row; they count in the text, and the row goes on in its segments */
 function sampleRecord(
   policy: Policy,
-  { tokens, logprobs, entropies, finished }: SampledRow,
+  { tokens, logprobs, entropies, allowed, finished }: SampledRow,
   prefix: readonly number[],
   { rollout, reflectionForm }: Settings,
 ): SampleRecord {
@@ -98,6 +98,7 @@ function sampleRecord(
     tokenIds: tokens,
     logprobs,
     entropies,
+    ...(allowed === undefined ? {} : { allowed }),
     segments: tokenSegments(text, all, reflectionForm).slice(prefix.length),
     ...(reflectionForm.rounds === 1 ? {} : { rounds: tokenRounds(text, all, reflectionForm).slice(prefix.length) }),
     finished,

@@ -22,10 +22,16 @@
  * `rollout.cache` should be f32. Where rows of earlier rollouts are among them (replay), what the rollouts recorded is
  * all there is, and serves as the old log-probabilities of every row.
  *
+ * The sampler never draws a vision token (src/policy/checkpoint/config.ts): it draws the others with π/(1 − P(vision)).
+ * Log-probabilities here, new, old, of the reference and as the rollouts recorded them, are over all tokens, as in TRL,
+ * so that the ratio begins at 1. The difference, −log(1 − P(vision)), is in `samplerKl` alone: 0 unless the policy
+ * leans to such tokens.
+ *
  * A minibatch without a row to train on makes no update: AdamW's momentum alone would move the weights.
  *
  * SFT: negative log-likelihood, mean over all response tokens of the batch; the prompt carries no loss.
  */
+import { refuseVisionTokens } from "../policy/checkpoint/visionTokens";
 import type { Policy } from "../policy/policy";
 import type { ObjectiveSettings } from "../srpo/objective";
 import { type RatioStatistics, ratioStatistics } from "../srpo/ratioStatistics";
@@ -34,7 +40,7 @@ import type { ParameterState } from "../tensor/parameters";
 import { POLICY_LOSS_STATS } from "../tensor/policyLossOptions";
 import { DisposalScope } from "./disposalScope";
 import { ofSampler, sftLoss } from "./loss";
-import { type MicroBatch, microBatches, sampledLogprobs, type TrainingRow, tokenCount } from "./microBatch";
+import { type MicroBatch, microBatches, recordedLogprobs, type TrainingRow, tokenCount } from "./microBatch";
 import { kernelOptions } from "./objective";
 import { optimiserStep, type StepOptions, StepRefused, type StepResult } from "./optimiserStep";
 import { type DataParallel, parallelStep } from "./parallel/parallel";
@@ -86,6 +92,7 @@ export interface PolicyUpdateOptions extends UpdateOptions {
  * trainable parameter, no dispatch), to go back to.
  * @param minibatches rows of each update, in order; the weights of their rows are those of their minibatch
  * @throws StepRefused when something is not finite; the weights and moments are those before the step, to the bit
+ * @throws VisionTokenError for a response that holds a vision token
  */
 export async function policyUpdate(
   policy: Policy,
@@ -96,6 +103,7 @@ export async function policyUpdate(
   if (objective.beta > 0 && options.reference === null)
     throw new Error("policyUpdate: a KL weight above 0 needs a reference policy");
   if (epochs < 1) throw new Error(`policyUpdate: epochs is ${epochs}; expected at least 1`);
+  refuseUnreadable(policy, minibatches.flat());
   const batches = minibatches.filter((rows) => rows.length > 0).map((rows) => bothKinds(rows, microBatchRows));
   const reference = objective.beta > 0 ? options.reference : null;
   const loss = kernelOptions(objective);
@@ -153,7 +161,7 @@ async function oldLogprobs(
   scope: DisposalScope,
 ): Promise<OldLogprobs[]> {
   if (options.old === "rollout")
-    return batches.map((minibatch) => minibatch.map((rows) => sampledLogprobs(rows, tokenCount(rows))));
+    return batches.map((minibatch) => minibatch.map((rows) => recordedLogprobs(rows, tokenCount(rows), "rollout")));
   const [first = [], ...later] = batches;
   if (later.length === 0) return [first.map(() => null)];
   const read = await currentLogprobs(policy, later.flat(), options, scope);
@@ -232,12 +240,21 @@ function movedRatios(results: readonly PassResult[], objective: ObjectiveSetting
   return ratioStatistics(rows, objective);
 }
 
-/** One SFT step: Σ −w·logprob with each row's weight. @throws StepRefused when the loss or gradient is not finite. */
+/** No trainer could read these responses back. @throws VisionTokenError */
+function refuseUnreadable({ config }: Policy, rows: readonly TrainingRow[]): void {
+  for (const { tokens } of rows) refuseVisionTokens(config, tokens, "A response to train on");
+}
+
+/**
+ * One SFT step: Σ −w·logprob with each row's weight.
+ * @throws StepRefused when the loss or gradient is not finite, VisionTokenError for a response with a vision token
+ */
 export async function sftUpdate(
   policy: Policy,
   rows: readonly TrainingRow[],
   options: UpdateOptions,
 ): Promise<UpdateResult> {
+  refuseUnreadable(policy, rows);
   const batches = microBatches(rows, options.microBatchRows);
   const { stats, gradNorm } = options.parallel
     ? await parallelStep(options.parallel, batches, options, () => ({ kind: "likelihood" }))

@@ -7,7 +7,7 @@ import type { Policy } from "../policy/policy";
 import type { PolicyLossOptions } from "../tensor/policyLossOptions";
 import type { DisposalScope } from "./disposalScope";
 import { type FixedLogprobs, ofSampler, policyLoss, sftLoss, uploaded } from "./loss";
-import { type MicroBatch, sampledLogprobs, tokenCount } from "./microBatch";
+import { type MicroBatch, recordedLogprobs, tokenCount } from "./microBatch";
 import { optimiserStep, responseLogprobs, type StepOptions, type StepResult } from "./optimiserStep";
 import { type DataParallel, parallelStep } from "./parallel/parallel";
 import type { ReferencePolicy } from "./reference";
@@ -109,7 +109,8 @@ export async function parallelPasses(
             kind: "policy",
             options: loss,
             old: old[index] ?? null,
-            reference: references[minibatch]?.[index] ?? (sampled ? sampledLogprobs(rows, tokenCount(rows)) : null),
+            reference:
+              references[minibatch]?.[index] ?? (sampled ? recordedLogprobs(rows, tokenCount(rows), "sampled") : null),
           };
         },
         keep,

@@ -114,7 +114,7 @@ export function encodePrepared({ problem, samples, normalised }: GroupRecord): s
     version: 1,
     normalised,
     problem: { ...problem, picture: { ...problem.picture, pixels } },
-    samples: samples.map(({ logprobsAfter: _after, ...each }) => ({
+    samples: samples.map(({ logprobsAfter: _after, allowed: _allowed, ...each }) => ({
       ...each,
       score: withoutTexts(each.score),
       logprobs: rounded(each.logprobs),

@@ -222,6 +222,7 @@ function prepare(
         tokens: keep(backend.zeros([R, 1], "int32")),
         logprobs: zeros(R, 1),
         entropies: zeros(R, 1),
+        allowed: zeros(R, 1),
         next: keep(backend.zeros([R], "int32")),
         done: keep(backend.zeros([R], "int32")),
         streams: keep(backend.zeros([R, 2], "int32")),
@@ -234,6 +235,7 @@ function prepare(
         step: 0,
         position: 0,
         stopTokens: [],
+        suppressTokens: [3, 4, 5, 6],
         padToken: 0,
       };
       return nothing(() => k.sample(logits, buffers, options));

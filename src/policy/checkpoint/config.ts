@@ -87,6 +87,8 @@ const topSchema = z.looseObject({
   video_token_id: tokenId.default(151656),
   vision_start_token_id: tokenId.default(151652),
   vision_end_token_id: tokenId.default(151653),
+  /** `<|vision_pad|>`: in the published files, though no model of transformers reads it. */
+  vision_token_id: tokenId.default(151654),
 });
 
 export interface TextConfig {
@@ -140,6 +142,11 @@ export interface PolicyConfig {
   readonly videoTokenId: number;
   readonly visionStartTokenId: number;
   readonly visionEndTokenId: number;
+  /**
+   * All tokens that stand for pictures and videos, ascending: a prompt has them where its pictures are, and a response
+   * never has one. They are never sampled, and refused in responses.
+   */
+  readonly visionTokenIds: readonly number[];
 }
 
 /** A config.json that is not a usable Qwen2.5-VL configuration; the message names file and key. */
@@ -302,6 +309,18 @@ function visionConfig(raw: unknown, file: string): VisionConfig {
   };
 }
 
+/** Distinct ids within the vocabulary, which a small policy's defaults exceed. */
+function visionTokenIds(top: z.output<typeof topSchema>, vocabSize: number): number[] {
+  const ids = [
+    top.image_token_id,
+    top.video_token_id,
+    top.vision_start_token_id,
+    top.vision_end_token_id,
+    top.vision_token_id,
+  ];
+  return [...new Set(ids)].filter((id) => id < vocabSize).sort((a, b) => a - b);
+}
+
 /**
  * Parse config.json (bytes, text or already parsed JSON).
  * @throws ConfigError naming `file` and each offending key.
@@ -333,6 +352,7 @@ export function parseConfig(
     videoTokenId: top.video_token_id,
     visionStartTokenId: top.vision_start_token_id,
     visionEndTokenId: top.vision_end_token_id,
+    visionTokenIds: visionTokenIds(top, text.vocabSize),
   };
 }
 

@@ -42,6 +42,7 @@ export class DecodeSlots {
       tokens: table([count, steps], "int32", (decodeSlots) => decodeSlots.buffers.tokens),
       logprobs: table([count, steps], "float32", (decodeSlots) => decodeSlots.buffers.logprobs),
       entropies: table([count, steps], "float32", (decodeSlots) => decodeSlots.buffers.entropies),
+      allowed: table([count, steps], "float32", (decodeSlots) => decodeSlots.buffers.allowed),
       next: table([count], "int32", (decodeSlots) => decodeSlots.buffers.next),
       done: table([count], "int32", (decodeSlots) => decodeSlots.buffers.done),
       streams: table([count, 2], "int32", (decodeSlots) => decodeSlots.buffers.streams),

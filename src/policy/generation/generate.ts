@@ -34,6 +34,8 @@ export interface GenerateOptions {
   /** The draws depend on (seed, step, row, position) only. */
   readonly seed: number;
   readonly step: number;
+  /** Never sampled, at most 8 (SampleOptions). Default: the policy's vision tokens. */
+  readonly suppressTokens?: readonly number[];
   /** Default: the checkpoint's end tokens. An empty list never stops. */
   readonly stopTokens?: readonly number[];
   /** A response ends with the token that completes one of these in its text (Policy.generate only). */
@@ -55,8 +57,11 @@ export interface RolloutRow {
   readonly prompt: number;
   /** Includes the stop token, if one was sampled. */
   readonly tokens: Int32Array;
+  /** Of the policy over all tokens, as an update recomputes them. */
   readonly logprobs: Float32Array;
   readonly entropies: Float32Array;
+  /** log P of the tokens that were not suppressed: `logprobs` minus this is what each token was drawn with. */
+  readonly allowed: Float32Array;
   /** False when the response reached `maxNewTokens`. */
   readonly finished: boolean;
 }
@@ -72,6 +77,8 @@ export interface Rollout {
 export interface GeneratorModel extends PrefillModel {
   readonly numLayers: number;
   readonly padToken: number;
+  /** Not sampled unless the options say otherwise. */
+  readonly visionTokens: readonly number[];
   /** For options that name no format. */
   readonly cacheFormat: CacheFormat;
   /** Cache rows that every prompt gets; none needs more. Null: each gets as many as it needs. */
@@ -147,8 +154,8 @@ export async function generateRollout(
         backend.flush(); // the device computes this token while the host continues
       }
       steps += ahead;
-      const { tokens, logprobs, entropies } = decodeSlots.buffers;
-      const read = await backend.read([tokens, logprobs, entropies]);
+      const { tokens, logprobs, entropies, allowed } = decodeSlots.buffers;
+      const read = await backend.read([tokens, logprobs, entropies, allowed]);
       readbacks++;
       options.onToken?.(steps - 1, lastTokens(active.rows, read[0] ?? [], window, total, model.padToken));
       const finished = new Set<Slot>();
@@ -175,16 +182,17 @@ export async function generateRollout(
 /** Append what was sampled to a row. → the response, if it has finished */
 function taken(
   row: Slot,
-  [tokens, logprobs, entropies]: readonly (Float32Array | Int32Array)[],
+  [tokens, logprobs, entropies, allowed]: readonly (Float32Array | Int32Array)[],
   stopTokens: readonly number[],
   stopCheck: StopCheck | null,
 ): RolloutRow | null {
-  if (tokens === undefined || logprobs === undefined || entropies === undefined)
+  if (tokens === undefined || logprobs === undefined || entropies === undefined || allowed === undefined)
     throw new Error("generate: the read-back is incomplete.");
   const before = row.length;
   row.tokens.set(tokens, before);
   row.logprobs.set(logprobs, before);
   row.entropies.set(entropies, before);
+  row.allowed.set(allowed, before);
   const stop = tokens.findIndex((token) => stopTokens.includes(token));
   row.length = before + (stop < 0 ? tokens.length : stop + 1);
   const stopped = stopCheck?.(row.tokens.subarray(0, row.length), before) ?? null;
@@ -198,6 +206,7 @@ function taken(
     tokens: row.tokens.slice(0, length),
     logprobs: row.logprobs.slice(0, length),
     entropies: row.entropies.slice(0, length),
+    allowed: row.allowed.slice(0, length),
     finished,
   };
 }
@@ -239,6 +248,7 @@ function decodeStep(
     greedy,
     topK,
     stopTokens: stopTokens.slice(0, DEVICE_STOP_TOKENS),
+    suppressTokens: options.suppressTokens ?? model.visionTokens,
     padToken: model.padToken,
   };
   const dynamicOptions = { cacheOffset: t, angleRow: t * decodeSlots.count, position: t, seed, step };

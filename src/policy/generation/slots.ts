@@ -27,6 +27,7 @@ export interface Slot {
   readonly tokens: Int32Array;
   readonly logprobs: Float32Array;
   readonly entropies: Float32Array;
+  readonly allowed: Float32Array;
 }
 
 /** A prompt that starts: its keys and values go to cache rows from `start` on. */
@@ -101,6 +102,7 @@ export class ActiveSlots {
       tokens: new Int32Array(this.maxNewTokens),
       logprobs: new Float32Array(this.maxNewTokens),
       entropies: new Float32Array(this.maxNewTokens),
+      allowed: new Float32Array(this.maxNewTokens),
     };
   }
 }

@@ -75,7 +75,7 @@ export async function lossAndGradients(
   return { loss, gradients: await parameters.readAllGrads() };
 }
 
-/** The most likely tokens after each prompt, `count` of them, one prompt after another. */
+/** The most likely tokens of all (none suppressed) after each prompt, `count` of them, one prompt after another. */
 export async function greedyOf(
   model: VisionLanguageModel,
   prompts: readonly EncodedPrompt[],
@@ -83,7 +83,16 @@ export async function greedyOf(
 ): Promise<number[]> {
   const rollout = await model.generate(
     prompts,
-    { groupSize: 1, temperature: 1, greedy: true, maxNewTokens: count, seed: 0, step: 0, stopTokens: [] },
+    {
+      groupSize: 1,
+      temperature: 1,
+      greedy: true,
+      maxNewTokens: count,
+      seed: 0,
+      step: 0,
+      stopTokens: [],
+      suppressTokens: [],
+    },
     0,
   );
   return rollout.rows.flatMap((row) => [...row.tokens]);

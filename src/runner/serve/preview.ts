@@ -61,7 +61,7 @@ function previewGroups(groups: readonly GroupRecord[], observedGroup: number): r
 }
 
 function previewSample(sample: SampleRecord, shown: number): SampleRecord {
-  const { tokens, tokenIds, logprobs, entropies, segments, rounds, logprobsAfter } = sample;
+  const { tokens, tokenIds, logprobs, entropies, allowed, segments, rounds, logprobsAfter } = sample;
   if (tokens.length <= shown) return sample;
   return {
     ...sample,
@@ -69,6 +69,7 @@ function previewSample(sample: SampleRecord, shown: number): SampleRecord {
     tokenIds: tokenIds.slice(0, shown),
     logprobs: logprobs.slice(0, shown),
     entropies: entropies.slice(0, shown),
+    ...(allowed === undefined ? {} : { allowed: allowed.slice(0, shown) }),
     segments: segments.slice(0, shown),
     ...(rounds === undefined ? {} : { rounds: rounds.slice(0, shown) }),
     ...(logprobsAfter ? { logprobsAfter: logprobsAfter.slice(0, shown) } : {}),

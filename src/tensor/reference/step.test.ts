@@ -61,6 +61,7 @@ const OPTIONS: SampleOptions = {
   temperature: 1,
   greedy: false,
   topK: 0,
+  suppressTokens: [],
   seed: 5,
   step: 0,
   position: 0,
@@ -78,6 +79,7 @@ async function sample(
     tokens: backend.zeros([rows, 1], "int32"),
     logprobs: backend.zeros([rows, 1]),
     entropies: backend.zeros([rows, 1]),
+    allowed: backend.zeros([rows, 1]),
     next: backend.zeros([rows], "int32"),
     done: backend.upload(Int32Array.from(done), [rows]),
     streams: backend.upload(

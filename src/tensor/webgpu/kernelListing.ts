@@ -146,11 +146,21 @@ const CALLS: Readonly<Record<KernelFile, (given: Arguments) => void>> = {
       tokens: i32(4, 8),
       logprobs: f32(4, 8),
       entropies: f32(4, 8),
+      allowed: f32(4, 8),
       next: i32(4),
       done: i32(4),
       streams: i32(4, 2),
     };
-    const options = { temperature: 1, greedy: false, seed: 0, step: 0, position: 0, stopTokens: [1], padToken: 0 };
+    const options = {
+      temperature: 1,
+      greedy: false,
+      seed: 0,
+      step: 0,
+      position: 0,
+      stopTokens: [1],
+      suppressTokens: [2],
+      padToken: 0,
+    };
     for (const topK of [0, 4]) kernels.sample(f32(4, 32), buffers, { ...options, topK });
   },
   adamw({ kernels, f32 }) {

@@ -8,6 +8,7 @@ const SAMPLE: SampleOptions = {
   temperature: 1,
   greedy: false,
   topK: 0,
+  suppressTokens: [],
   seed: 7,
   step: 3,
   position: 2,
@@ -23,7 +24,8 @@ const MARGIN = 1e-3;
  * A row id for which the draw lands clear of every boundary of the cumulative distribution, so that all backends must
  * agree on the token.
  */
-function clearRowId(logits: Float32Array, o: SampleOptions, firstPosition: number, from: number): number {
+function clearRowId(all: Float32Array, o: SampleOptions, firstPosition: number, from: number): number {
+  const logits = all.map((logit, token) => (o.suppressTokens.includes(token) ? -Infinity : logit));
   const largest = Math.max(...logits);
   const kept = o.topK > 0 ? [...logits].sort((a, b) => b - a)[Math.min(o.topK, logits.length) - 1]! : -Infinity;
   const weights = Array.from(logits, (x) => (x >= kept ? Math.exp((x - largest) / o.temperature) : 0));
@@ -59,6 +61,7 @@ function sampleRows(
     ),
     logprobs: p.random([rows, CAPACITY]),
     entropies: p.random([rows, CAPACITY]),
+    allowed: p.random([rows, CAPACITY]),
     next: p.integers(new Int32Array(rows).fill(-5)),
     done: p.integers(Array.from({ length: rows }, (_, r) => (r % 4 === 3 ? 1 : 0))),
     streams: p.integers(
@@ -72,6 +75,7 @@ function sampleRows(
   p.compare("done", buffers.done, "exact");
   p.compare("logprobs", buffers.logprobs, "forward");
   p.compare("entropies", buffers.entropies, "forward");
+  p.compare("allowed", buffers.allowed, "forward");
 }
 
 function* sampleCases(): Generator<[string, CaseBody]> {
@@ -98,6 +102,31 @@ function* sampleCases(): Generator<[string, CaseBody]> {
       (p) => sampleRows(p, rows, vocabulary, { ...SAMPLE, position: 0, seed: 123456789, step: 0 }),
     ];
   }
+  // Rows lean towards the suppressed tokens by up to 99.99 % of a row's probability, or by far more than float32 holds.
+  for (const [bias, name] of [
+    [0, "ordinary"],
+    [8, "likely"],
+    [200, "nearly certain"],
+  ] as const) {
+    const suppressTokens = [5, 12, 13, 14, 36];
+    const lean = (logits: Float32Array): void => {
+      for (let i = 0; i < logits.length; i++) if (suppressTokens.includes(i % 37)) logits[i]! += bias;
+    };
+    for (const [options, how] of [
+      [{}, "at T = 1"],
+      [{ temperature: 0.5 }, "at T = 0.5"],
+      [{ greedy: true }, "greedily"],
+      [{ topK: 3 }, "among the 3 most likely"],
+    ] as const)
+      yield [
+        `sample ${how}, ${name} tokens suppressed`,
+        (p) => sampleRows(p, 9, 37, { ...SAMPLE, ...options, suppressTokens }, lean),
+      ];
+  }
+  yield [
+    "sample the only token that is not suppressed; an id beyond the vocabulary is none of them",
+    (p) => sampleRows(p, 6, 4, { ...SAMPLE, suppressTokens: [0, 2, 3, 90] }),
+  ];
   yield [
     "sample greedily takes the first of equal logits",
     (p) => sampleRows(p, 3, 40, { ...SAMPLE, greedy: true }, (logits) => logits.fill(1.5)),

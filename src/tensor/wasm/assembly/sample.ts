@@ -22,6 +22,11 @@ export function randomUniform(seed: u32, step: u32, row: u32, position: u32): f3
   return <f32>((<f64>(h >> 8) + 0.5) / 16777216.0);
 }
 
+/** log(1 + e^x) */
+function softplus(x: f64): f64 {
+  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+}
+
 /** Smallest logit kept by top-k, and how many logits equal to it are kept (the first ones). */
 function kthLargest(shifted: usize, v: i32, k: i32): f32 {
   let bound: f32 = Infinity;
@@ -39,16 +44,24 @@ function kthLargest(shifted: usize, v: i32, k: i32): f32 {
   return bound;
 }
 
+/** Logit of a suppressed token over T, relative to the largest that may be drawn. */
+function scaled(logits: usize, suppressed: usize, s: i32, top: f32, temperature: f32): f64 {
+  const logit = load<f32>(logits + <usize>load<i32>(suppressed + <usize>s * 4) * 4);
+  return (<f64>logit - <f64>top) / <f64>temperature;
+}
+
 /**
- * logits [rows, v]; tokens, logprobs, entropies [rows, capacity], written in column `position`. `stops`: stopCount ids.
+ * logits [rows, v]; tokens, logprobs, entropies, allowed [rows, capacity], written in column `position`. `stops`:
+ * stopCount ids; `suppressed`: suppressedCount ids below v, never drawn. Log-probability and entropy are those over all
+ * tokens; `allowed` is log P of those not suppressed, −log1p(P_suppressed / P_allowed).
  * streams [rows, 2]: row part of the random counter, and the position that column 0 has.
  * `scratch`: 2·(v + 4) floats.
  */
 export function sample(
   rows: i32, v: i32, logits: usize, tokens: usize, logprobs: usize, entropies: usize, next: usize, done: usize,
-  streams: usize,
+  streams: usize, allowed: usize,
   capacity: i32, temperature: f32, greedy: bool, topK: i32, seed: u32, step: u32, position: i32,
-  stops: usize, stopCount: i32, padToken: i32, scratch: usize,
+  stops: usize, stopCount: i32, suppressed: usize, suppressedCount: i32, padToken: i32, scratch: usize,
 ): void {
   const inverseT = splat(<f32>1 / temperature);
   const shifted = scratch;
@@ -61,10 +74,14 @@ export function sample(
       store<i32>(tokens + at, padToken);
       store<f32>(logprobs + at, 0);
       store<f32>(entropies + at, 0);
+      store<f32>(allowed + at, 0);
       store<i32>(next + row, padToken);
       continue;
     }
-    memory.copy(shifted, logits + <usize>r * bytes, bytes);
+    const own = logits + <usize>r * bytes;
+    memory.copy(shifted, own, bytes);
+    for (let s = 0; s < suppressedCount; s++)
+      store<f32>(shifted + <usize>load<i32>(suppressed + <usize>s * 4) * 4, -Infinity);
     v128.store(shifted + bytes, splat(-Infinity));
     let top4 = splat(-Infinity);
     for (let j: usize = 0; j < bytes; j += 16) top4 = f32x4.max(top4, v128.load(shifted + j));
@@ -82,6 +99,22 @@ export function sample(
       if (p > 0) moment += p * load<f32>(shifted + j);
     }
     const logSum = log64(<f64>sum);
+    // Of the suppressed tokens: sum and moment of their probabilities relative to their largest.
+    let logAllowed: f64 = 0, suppressedEntropy: f64 = 0;
+    if (suppressedCount > 0) {
+      let largest: f64 = -Infinity;
+      for (let s = 0; s < suppressedCount; s++)
+        largest = Math.max(largest, scaled(own, suppressed, s, top, temperature));
+      let others: f64 = 0;
+      for (let s = 0; s < suppressedCount; s++)
+        others += Math.exp(scaled(own, suppressed, s, top, temperature) - largest);
+      logAllowed = -softplus(largest + Math.log(others) - logSum);
+      for (let s = 0; s < suppressedCount; s++) {
+        const logp = scaled(own, suppressed, s, top, temperature) - logSum + logAllowed;
+        const p = Math.exp(logp);
+        if (p > 0) suppressedEntropy -= p * logp;
+      }
+    }
     let token = 0;
     if (greedy) {
       while (token < v - 1 && load<f32>(shifted + <usize>token * 4) != 0) token++;
@@ -111,8 +144,12 @@ export function sample(
       }
     }
     store<i32>(tokens + at, token);
-    store<f32>(logprobs + at, <f32>(<f64>load<f32>(shifted + <usize>token * 4) - logSum));
-    store<f32>(entropies + at, <f32>(logSum - <f64>moment / <f64>sum));
+    store<f32>(logprobs + at, <f32>(<f64>load<f32>(shifted + <usize>token * 4) - logSum + logAllowed));
+    const drawnEntropy = logSum - <f64>moment / <f64>sum;
+    const entropy =
+      suppressedCount > 0 ? Math.exp(logAllowed) * (drawnEntropy - logAllowed) + suppressedEntropy : drawnEntropy;
+    store<f32>(entropies + at, <f32>entropy);
+    store<f32>(allowed + at, <f32>logAllowed);
     store<i32>(next + row, token);
     for (let s = 0; s < stopCount; s++) if (load<i32>(stops + <usize>s * 4) == token) store<i32>(done + row, 1);
   }

@@ -1,5 +1,6 @@
 /** The sampler of the wasm backend. */
 import type { Kernels } from "../../kernels";
+import { suppressedIn } from "../../suppressedTokens";
 import { expectShape, matrixOf } from "../checks";
 import type { WasmMemory } from "../memory";
 
@@ -13,6 +14,7 @@ export function sampleKernels(memory: WasmMemory): Pick<Kernels, "sample"> {
       expectShape("sample", "tokens", buffers.tokens, [rows, capacity], "int32");
       expectShape("sample", "logprobs", buffers.logprobs, [rows, capacity]);
       expectShape("sample", "entropies", buffers.entropies, [rows, capacity]);
+      expectShape("sample", "allowed", buffers.allowed, [rows, capacity]);
       expectShape("sample", "next", buffers.next, [rows], "int32");
       expectShape("sample", "done", buffers.done, [rows], "int32");
       expectShape("sample", "streams", buffers.streams, [rows, 2], "int32");
@@ -22,8 +24,10 @@ export function sampleKernels(memory: WasmMemory): Pick<Kernels, "sample"> {
         );
       if (!(o.position >= 0 && o.position < capacity))
         throw new Error(`sample: position ${o.position} lies outside the ${capacity} columns of the buffers`);
-      const stops = memory.scratch(4 * (o.stopTokens.length + 2 * (v + 4)));
-      memory.scratchIntegers(o.stopTokens, stops);
+      const suppressed = suppressedIn(v, o.suppressTokens);
+      const ids = [...o.stopTokens, ...suppressed];
+      const stops = memory.scratch(4 * (ids.length + 2 * (v + 4)));
+      memory.scratchIntegers(ids, stops);
       wasm.sample(
         rows,
         v,
@@ -34,6 +38,7 @@ export function sampleKernels(memory: WasmMemory): Pick<Kernels, "sample"> {
         at(buffers.next),
         at(buffers.done),
         at(buffers.streams),
+        at(buffers.allowed),
         capacity,
         o.temperature,
         o.greedy ? 1 : 0,
@@ -43,8 +48,10 @@ export function sampleKernels(memory: WasmMemory): Pick<Kernels, "sample"> {
         o.position,
         stops,
         o.stopTokens.length,
-        o.padToken,
         stops + 4 * o.stopTokens.length,
+        suppressed.length,
+        o.padToken,
+        stops + 4 * ids.length,
       );
     },
   };

@@ -1,10 +1,12 @@
 /**
  * The sampler: softmax at temperature T over one row of logits, top-k by threshold (ties with the k-th
- * survive), a draw by the rule and the random stream of random.ts, all on the device. A workgroup per row;
- * each invocation owns a contiguous run of tokens, so cumulative sums follow token order.
+ * survive), a draw by the rule and the random stream of random.ts, all on the device. Suppressed tokens are passed over
+ * wherever the draw is decided, and come back in the log-probability and the entropy. A workgroup per row; each
+ * invocation owns a contiguous run of tokens, so cumulative sums follow token order.
  */
 import type { Tensor } from "@tensorflow/tfjs-core";
 import type { DynamicOptions, SampleBuffers, SampleOptions } from "../../kernels";
+import { MAX_SUPPRESSED_TOKENS, suppressedIn } from "../../suppressedTokens";
 import type { KernelDispatcher } from "../dispatch";
 import { read, write } from "../kernelSpec";
 import type { ParamType } from "../parameterRing";
@@ -20,6 +22,43 @@ const STOPS = Array.from(
 const STOP_PARAMS: Readonly<Record<string, ParamType>> = Object.fromEntries(
   Array.from({ length: MAX_STOP_TOKENS }, (_, i) => [`stop${i}`, "i32" as const]),
 );
+
+const SUPPRESSED = Array.from({ length: MAX_SUPPRESSED_TOKENS }, (_, i) => `suppressed${i}`);
+
+const SUPPRESSED_PARAMS: Readonly<Record<string, ParamType>> = {
+  suppressedCount: "u32",
+  suppressedFirst: "u32",
+  suppressedEnd: "u32",
+  ...Object.fromEntries(SUPPRESSED.map((name) => [name, "u32" as const])),
+};
+
+/** Suppressed tokens lie close together: one comparison with their range rules out all others. */
+const SUPPRESS = `
+fn suppressed(t: u32) -> bool {
+  if (t < params.suppressedFirst || t >= params.suppressedEnd) { return false; }
+  return ${SUPPRESSED.map((name) => `t == params.${name}`).join(" || ")};
+}
+/** log P of the tokens that may be drawn, and the suppressed tokens' part of the entropy over all. */
+fn restOf(start: u32, largest: f32, logSum: f32) -> vec2<f32> {
+  var ids = array<u32, ${MAX_SUPPRESSED_TOKENS}>(${SUPPRESSED.map((name) => `params.${name}`).join(", ")});
+  var most = -3e38;
+  for (var i = 0u; i < params.suppressedCount; i++) {
+    most = max(most, (logits[start + ids[i]] - largest) * params.inverseT);
+  }
+  var others = 0.0;
+  for (var i = 0u; i < params.suppressedCount; i++) {
+    others += exp((logits[start + ids[i]] - largest) * params.inverseT - most);
+  }
+  let excess = most + log(others) - logSum;
+  let logAllowed = -(max(excess, 0.0) + log(1.0 + exp(-abs(excess))));
+  var entropy = 0.0;
+  for (var i = 0u; i < params.suppressedCount; i++) {
+    let logp = (logits[start + ids[i]] - largest) * params.inverseT - logSum + logAllowed;
+    let p = exp(logp);
+    if (p > 0.0) { entropy -= p * logp; }
+  }
+  return vec2<f32>(logAllowed, entropy);
+}`;
 
 const RANDOM = `
 fn mixBits(start: u32) -> u32 {
@@ -43,7 +82,9 @@ fn topKThreshold(start: u32, first: u32, end: u32, lane: u32) -> u32 {
   for (var bit = 0u; bit < 32u; bit++) {
     let candidate = threshold | (0x80000000u >> bit);
     var count = 0u;
-    for (var t = first; t < end; t++) { count += select(0u, 1u, orderKey(logits[start + t]) >= candidate); }
+    for (var t = first; t < end; t++) {
+      count += select(0u, 1u, orderKey(logits[start + t]) >= candidate && !suppressed(t));
+    }
     if (rowCount(count, lane) >= params.topK) { threshold = candidate; }
   }
   return threshold;
@@ -55,6 +96,7 @@ ${ROW_MAX}
 ${rowReduction("rowFirst", "u32", (a, b) => `min(${a}, ${b})`)}
 ${topK ? rowReduction("rowCount", "u32", (a, b) => `${a} + ${b}`) : ""}
 ${RANDOM}
+${SUPPRESS}
 ${topK ? TOP_K : ""}
 var<workgroup> runs: array<f32, THREADS>;
 fn kernel(row: u32, lane: u32) {
@@ -65,7 +107,7 @@ fn kernel(row: u32, lane: u32) {
   var ownMax = -3e38;
   var ownFirst = params.vocabulary;
   for (var t = first; t < end; t++) {
-    if (logits[start + t] > ownMax) { ownMax = logits[start + t]; ownFirst = t; }
+    if (logits[start + t] > ownMax && !suppressed(t)) { ownMax = logits[start + t]; ownFirst = t; }
   }
   let largest = rowMax(ownMax, lane);
   let best = min(rowFirst(select(params.vocabulary, ownFirst, ownMax == largest), lane), params.vocabulary - 1u);
@@ -74,6 +116,7 @@ fn kernel(row: u32, lane: u32) {
   var weighted = 0.0;
   var kept = 0.0;
   for (var t = first; t < end; t++) {
+    if (suppressed(t)) { continue; }
     let shifted = (logits[start + t] - largest) * params.inverseT;
     let e = exp(shifted);
     total += e;
@@ -91,6 +134,7 @@ fn kernel(row: u32, lane: u32) {
     next[row] = params.padToken;
     logprobs[at] = 0.0;
     entropies[at] = 0.0;
+    allowed[at] = 0.0;
     return;
   }
   var token = best;
@@ -107,7 +151,7 @@ fn kernel(row: u32, lane: u32) {
     while (t < params.vocabulary) {
       let e = exp((logits[start + t] - largest) * params.inverseT);
       ${topK ? "let possible = e > 0.0 && orderKey(logits[start + t]) >= threshold;" : "let possible = e > 0.0;"}
-      if (possible) {
+      if (possible && !suppressed(t)) {
         token = t;
         before += e;
         if (before > goal) { break; }
@@ -117,8 +161,18 @@ fn kernel(row: u32, lane: u32) {
   }
   tokens[at] = i32(token);
   next[row] = i32(token);
-  logprobs[at] = (logits[start + token] - largest) * params.inverseT - log(all);
-  entropies[at] = log(all) - allWeighted / all;
+  // Over all tokens from here on. Entropy: of the two parts' shares, and within each part.
+  let drawnEntropy = log(all) - allWeighted / all;
+  var logAllowed = 0.0;
+  var entropy = drawnEntropy;
+  if (params.suppressedCount > 0u) {
+    let rest = restOf(start, largest, log(all));
+    logAllowed = rest.x;
+    entropy = exp(logAllowed) * (drawnEntropy - logAllowed) + rest.y;
+  }
+  logprobs[at] = (logits[start + token] - largest) * params.inverseT - log(all) + logAllowed;
+  entropies[at] = entropy;
+  allowed[at] = logAllowed;
   ${STOPS}
 }`;
 
@@ -128,7 +182,7 @@ export class SampleKernels {
   sample(logits: Tensor, buffers: SampleBuffers, options: SampleOptions): void {
     const [rows, vocabulary] = matrix("sample", "logits", logits);
     const [, capacity] = matrix("sample", "tokens", buffers.tokens);
-    for (const name of ["tokens", "logprobs", "entropies"] as const)
+    for (const name of ["tokens", "logprobs", "entropies", "allowed"] as const)
       expectShape("sample", name, buffers[name], [rows, capacity]);
     for (const name of ["next", "done"] as const) expectShape("sample", name, buffers[name], [rows]);
     expectShape("sample", "streams", buffers.streams, [rows, 2]);
@@ -139,6 +193,7 @@ export class SampleKernels {
       throw new Error(`sample: temperature must be above 0, got ${temperature}; use greedy for the arg-max.`);
     if (stopTokens.length > MAX_STOP_TOKENS)
       throw new Error(`sample: at most ${MAX_STOP_TOKENS} stop tokens, got ${stopTokens.length}.`);
+    const suppressed = suppressedIn(vocabulary, options.suppressTokens);
     const topK = options.topK > 0 && options.topK < vocabulary && !greedy ? options.topK : 0;
     const kernel = this.dispatcher.kernel(`sample${topK > 0 ? " topK" : ""}`, () => ({
       buffers: [
@@ -149,6 +204,7 @@ export class SampleKernels {
         write("next", "i32"),
         write("done", "i32"),
         read("streams", "vec2<u32>"),
+        write("allowed"),
       ],
       params: {
         vocabulary: "u32",
@@ -162,6 +218,7 @@ export class SampleKernels {
         inverseT: "f32",
         stops: "u32",
         ...STOP_PARAMS,
+        ...SUPPRESSED_PARAMS,
       },
       threads: this.dispatcher.traits.rowThreads,
       code: sampleCode(topK > 0),
@@ -179,10 +236,23 @@ export class SampleKernels {
       1 / temperature,
       stopTokens.length,
       ...stops,
+      suppressed.length,
+      suppressed.length === 0 ? 0 : Math.min(...suppressed),
+      suppressed.length === 0 ? 0 : Math.max(...suppressed) + 1,
+      ...SUPPRESSED.map((_, i) => suppressed[i] ?? suppressed[0] ?? 0),
     ];
     this.dispatcher.run(
       kernel,
-      [logits, buffers.tokens, buffers.logprobs, buffers.entropies, buffers.next, buffers.done, buffers.streams],
+      [
+        logits,
+        buffers.tokens,
+        buffers.logprobs,
+        buffers.entropies,
+        buffers.next,
+        buffers.done,
+        buffers.streams,
+        buffers.allowed,
+      ],
       params,
       rows,
     );
