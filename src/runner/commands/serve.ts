@@ -27,6 +27,7 @@ import { refuseOtherData, resolveSource } from "../run/resolveSource";
 import { defaultRunConfig, readRunFile } from "../run/runConfig";
 import { type FixedKeys, fixedKeys, planOf, type RunPlan, readPlan, refuseOther, writePlan } from "../run/runPlan";
 import { onErrorOf, SKIPPED_FILE, SkippedLog } from "../run/skippedLog";
+import { putDamagedAside } from "../run/snapshotFiles";
 import { StepWarnings } from "../run/stepWarnings";
 import { BUILT_PAGE, builtPage } from "../serve/buildPage";
 import { BuiltPage } from "../serve/builtPage";
@@ -92,6 +93,8 @@ export const serveCommand: RunnerCommand = {
     const page = await BuiltPage.open(args.optional("page") ?? builtPage(log));
     const folder = await ServedFolder.take(run, (error) => log(`cannot write the logs: ${error.message}`));
     try {
+      const damaged = await putDamagedAside(folder.path);
+      if (damaged !== null) log(damaged);
       const resume = await folder.holdsRun();
       if (!resume) refuseUnusable(request.recipe, settings, request.overrides);
       const stored = resume ? await readPlan(folder.path) : null;

@@ -11,7 +11,7 @@ import { LATEST, PREVIOUS as PREVIOUS_KEY } from "../../worker/store";
 import { FolderStore } from "../serve/servedFolder";
 import { RunFolder } from "./runFolder";
 import { planOf } from "./runPlan";
-import { NEWEST, newestSnapshot, PREVIOUS, writeSnapshot } from "./snapshotFiles";
+import { NEWEST, newestSnapshot, PREVIOUS, putDamagedAside, writeSnapshot } from "./snapshotFiles";
 
 let backend: Backend;
 /** Snapshots at steps 0, 1 and 2. */
@@ -131,4 +131,17 @@ test("a served run has the same two", async () => {
   await rename(join(folder, NEWEST), join(folder, "elsewhere"));
   expect(await store.get(LATEST)).toBeNull();
   expect(Buffer.compare((await store.get(PREVIOUS_KEY)) ?? new Uint8Array(), snapshots[1] ?? new Uint8Array())).toBe(0);
+});
+
+test("a served run with a damaged newest goes on from the one before, which is the newest then", async () => {
+  expect(await putDamagedAside(folder)).toBeNull();
+  await write(1, 2);
+  expect(await putDamagedAside(folder)).toBeNull();
+  await flipByte(join(folder, NEWEST));
+  expect(await putDamagedAside(folder)).toMatch(/snapshot\.bin: snapshot damaged.*grpo step 1$/);
+  expect((await readdir(folder)).sort()).toEqual([NEWEST, "snapshot.damaged.bin"]);
+  expect(
+    Buffer.compare((await new FolderStore(folder).get(LATEST)) ?? new Uint8Array(), snapshots[1] ?? new Uint8Array()),
+  ).toBe(0);
+  expect((await newestSnapshot(folder))?.warning).toBeNull();
 });

@@ -11,6 +11,7 @@ import { InputError } from "../files/inputError";
 
 export const NEWEST = "snapshot.bin";
 export const PREVIOUS = "snapshot.previous.bin";
+const DAMAGED = "snapshot.damaged.bin";
 
 /** @throws Error when the disk does not give back what was written; the snapshots there stay as they were */
 export async function writeSnapshot(folder: string, bytes: Uint8Array): Promise<void> {
@@ -74,4 +75,18 @@ export async function newestSnapshot(folder: string): Promise<FoundSnapshot | nu
   throw new InputError(
     `${faults.join("; ")}. No older snapshot is left: restore one from a backup, or start a new run in another folder`,
   );
+}
+
+/**
+ * Put a damaged newest snapshot aside (snapshot.damaged.bin), so that the one before is the newest. → what to say;
+ * null: the newest is whole, or there is none
+ * @throws InputError when all are damaged
+ */
+export async function putDamagedAside(folder: string): Promise<string | null> {
+  const found = await newestSnapshot(folder);
+  if (found === null || found.warning === null) return null;
+  const newest = join(folder, NEWEST);
+  if ((await readIfThere(newest)) !== null) await rename(newest, join(folder, DAMAGED));
+  await rename(join(folder, PREVIOUS), newest);
+  return found.warning;
 }
