@@ -1,7 +1,7 @@
 /**
- * `npm run attack -- files`: valid inputs, damaged in every way that mutations.ts knows, given to the command that reads
- * them. A try is survived when the command does its work, or ends with exit code 1 or 2 and one message that names the
- * file, in bounded time and memory.
+ * `npm run attack -- files`: valid inputs, damaged in every way that mutations.ts knows, given to the command that
+ * reads them. A try is survived when the command does its work, or ends with exit code 1 or 2 and one message that
+ * names the file, in bounded time and memory.
  */
 import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -18,8 +18,12 @@ const MEMORY = 1500 * 2 ** 20;
 /** Seconds of computing, most of which a command needs to load a policy. */
 const TIME = 25;
 /** What a person should never read: a stack trace, or the words of a fault of the program. */
-const LEAKED =
-  /\n\s+at |Cannot (read|destructure)|is not (a function|iterable|defined)|(?<!received )undefined|\[object |Maximum call stack|Invalid (typed )?array length|out of bounds|heap/;
+const LEAKED = new RegExp(
+  [
+    String.raw`\n\s+at |Cannot (read|destructure)|is not (a function|iterable|defined)|(?<!received )undefined`,
+    String.raw`\[object |Maximum call stack|Invalid (typed )?array length|out of bounds|heap`,
+  ].join("|"),
+);
 
 export const attackFiles: Attack = async ({ tries, seed, only, onProgress }) => {
   const root = await mkdtemp(join(tmpdir(), "srpo-attack-files-"));

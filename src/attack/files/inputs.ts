@@ -29,7 +29,7 @@ export async function prepareInputs(root: string, runner: CommandRunner): Promis
   await mkdir(at("answers"));
   await writeFile(
     join(at("answers"), "cases.jsonl"),
-    `${[1, 2].map((id) => JSON.stringify({ id: String(id), response: "<answer>3</answer>", answer: "3" })).join("\n")}\n`,
+    [1, 2].map((id) => `${JSON.stringify({ id: String(id), response: "<answer>3</answer>", answer: "3" })}\n`).join(""),
   );
   await writeFile(join(at("answers"), "pairs.jsonl"), `${JSON.stringify({ answer: "1/2", truth: "0.5" })}\n`);
   await mkdir(at("config"));

@@ -1,4 +1,4 @@
-/** Ways to damage a file, chosen by a seed. Each returns the new bytes; null stands for a folder in the file's place. */
+/** Ways to damage a file, chosen by a seed. Each returns the new bytes; null means a folder in the file's place. */
 import type { Dice } from "../random";
 
 export interface Mutation {

@@ -71,7 +71,7 @@ function pouring(socket: WebSocket, send: () => void): void {
   const pour = (): void => {
     if (socket.readyState !== socket.OPEN) return;
     for (let i = 0; i < 200 && socket.bufferedAmount < 2 ** 20; i++) send();
-    // The kernel's buffer is full anyway: a millisecond costs the flood nothing, and leaves the processor to the server.
+    // The kernel's buffer is full anyway: a millisecond costs the flood nothing, and leaves the server its time.
     setTimeout(pour, 1);
   };
   pour();

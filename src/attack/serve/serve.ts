@@ -1,6 +1,6 @@
 /**
- * `npm run attack -- serve`: a run is served and trains while a flood goes on in another process. A try is survived when
- * the page loads and the steering tab is answered throughout, steps go on, and memory stays within its bound.
+ * `npm run attack -- serve`: a run is served and trains while a flood goes on in another process. A try is survived
+ * when the page loads and the steering tab is answered throughout, steps go on, and memory stays within its bound.
  */
 import { spawn } from "node:child_process";
 import { setTimeout as after } from "node:timers/promises";
@@ -13,8 +13,8 @@ import { loadPage, type Served, startServed, Visitor, within } from "./served";
 const DURATION = 6000;
 const BETWEEN = 300;
 /**
- * Milliseconds for the page to load, and for a steering tab to be answered. A machine that has nothing else to do needs a
- * tenth of it; what was measured is in the detail.
+ * Milliseconds for the page to load, and for a steering tab to be answered. A machine that has nothing else to do needs
+ * a tenth of it; what was measured is in the detail.
  */
 const PATIENCE = 5000;
 /** Bytes that the server may hold above what it held before. */

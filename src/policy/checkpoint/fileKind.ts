@@ -38,6 +38,7 @@ const TEXT: readonly (readonly [RegExp, string])[] = [
 export function otherKind(first: Uint8Array): string | null {
   if (first.length === 0) return "empty; download it again";
   if (first.length > 8 && first.every((byte) => byte === 0)) return "zeros only, an unfinished download";
+  if (beginsAsSafetensors(first)) return null;
   const start = String.fromCharCode(...first.subarray(0, 4));
   const [, binary] = BINARY.find(([magic]) => start.startsWith(magic)) ?? [];
   if (binary !== undefined) return binary;
@@ -45,6 +46,11 @@ export function otherKind(first: Uint8Array): string | null {
     return "a Python pickle; save the weights in Python with safe_serialization=True";
   const text = new TextDecoder("latin1").decode(first.subarray(0, KIND_BYTES));
   return TEXT.find(([pattern]) => pattern.test(text))?.[1] ?? null;
+}
+
+/** The length of a header below 4 GiB, then its brace: the length's first bytes may be those of any other format. */
+function beginsAsSafetensors(first: Uint8Array): boolean {
+  return first.length > 8 && first[8] === 0x7b && first.subarray(4, 8).every((byte) => byte === 0);
 }
 
 const FORMATS: readonly (readonly [RegExp, string])[] = [

@@ -21,7 +21,7 @@ test.each([
   expect(jsonRefusal(encode(json), bounds)).toBe(refusal);
 });
 
-/** Milliseconds that one pass over 98 MB takes with a wide margin, and bytes that parsing would need many times over. */
+/** Milliseconds that one pass over 98 MB takes with a wide margin, and bytes that parsing needs many times over. */
 const [TIME, MEMORY] = [8000, 100e6];
 
 test.each<[string, Uint8Array, RegExp]>([

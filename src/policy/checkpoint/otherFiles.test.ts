@@ -87,6 +87,16 @@ test("what may be what it should is left to its reader", () => {
     expect(otherKind(bytes.subarray(0, KIND_BYTES))).toBeNull();
 });
 
+test.each([0x0280, 0x0580, 0x088b1f, 0x04034b50])(
+  "a header of %i bytes begins like a pickle or an archive, and is none",
+  (length) => {
+    const bytes = new Uint8Array(16);
+    new DataView(bytes.buffer).setUint32(0, length, true);
+    bytes[8] = 0x7b;
+    expect(otherKind(bytes)).toBeNull();
+  },
+);
+
 const first = weights[0];
 const bytesTensor = (name: string, dtype: "F8_E4M3" | "U8" | "I32", shape: readonly number[]): TensorToWrite => ({
   name,

@@ -102,7 +102,7 @@ export class PromptEncoder {
   }
 }
 
-/** A character that no text uses (of Unicode's noncharacters U+FDD0 to U+FDEF, the first that this one does not hold). */
+/** A character that no text uses: of Unicode's noncharacters U+FDD0 to U+FDEF the first that this one does not hold. */
 function shieldFor(text: string): string {
   const shields = Array.from({ length: 32 }, (_, i) => String.fromCharCode(0xfdd0 + i));
   const free = shields.find((character) => !text.includes(character));

@@ -135,6 +135,7 @@ export const serveCommand: RunnerCommand = {
           hub.post(event);
           folder.follow(event);
           if (event.type === "error" || event.type === "refused" || event.type === "deviceLost") log(event.message);
+          if (event.type === "saving" && "message" in event) log(event.message);
         },
       });
       log(`opening ${plan.policy}${resume ? ` to continue the run in ${folder.path}` : ""} …`);

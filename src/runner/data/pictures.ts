@@ -1,5 +1,6 @@
 /**
- * Image files to RGB pixels and back, by sharp (BMP by bitmap.ts). Resizing is done in src/policy/processor, exactly as the model's own.
+ * Image files to RGB pixels and back, by sharp (BMP by bitmap.ts). Resizing is done in src/policy/processor, exactly as
+ * the model's own.
  */
 import sharp, { type OutputInfo, type Sharp } from "sharp";
 import type { Picture } from "../../tasks/problem";

@@ -60,8 +60,8 @@ export class ReflectionWriter {
     const [first] = failed;
     if (first !== undefined)
       throw new TeacherFailure(
-        `${failed.length === 1 ? "1 record is" : `${failed.length} records are`} left without an answer; run the command again to ask about them. The first, ` +
-          `"${first.line.problem}": ${first.record.reason}`,
+        `${failed.length === 1 ? "1 record is" : `${failed.length} records are`} left without an answer; run the ` +
+          `command again to ask about them. The first, "${first.line.problem}": ${first.record.reason}`,
       );
   }
 

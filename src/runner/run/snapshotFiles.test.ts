@@ -144,4 +144,9 @@ test("a served run with a damaged newest goes on from the one before, which is t
     Buffer.compare((await new FolderStore(folder).get(LATEST)) ?? new Uint8Array(), snapshots[1] ?? new Uint8Array()),
   ).toBe(0);
   expect((await newestSnapshot(folder))?.warning).toBeNull();
+  await flipByte(join(folder, NEWEST));
+  expect(await putDamagedAside(folder)).toMatch(
+    /snapshot\.bin: snapshot damaged.*The states of the timeline are tried\.$/,
+  );
+  expect((await readdir(folder)).sort()).toEqual([NEWEST, "snapshot.damaged.bin"]);
 });

@@ -3,7 +3,7 @@
  * snapshot.bin; the one before becomes snapshot.previous.bin. A process killed at any moment leaves a whole
  * snapshot.bin, and where the disk damages that one later, the run continues from the one before.
  */
-import { link, rename, rm } from "node:fs/promises";
+import { copyFile, link, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { decodeSnapshot, type Snapshot, SnapshotError } from "../../training/snapshot";
 import { partialPath, readIfThere, writeDurably } from "../files/atomicWrite";
@@ -78,14 +78,21 @@ export async function newestSnapshot(folder: string): Promise<FoundSnapshot | nu
 }
 
 /**
- * Put a damaged newest snapshot aside (snapshot.damaged.bin), so that the one before is the newest. → what to say;
- * null: the newest is whole, or there is none
- * @throws InputError when all are damaged
+ * Put a damaged newest snapshot aside (snapshot.damaged.bin), so that the one before is the newest. Where that one is
+ * damaged too, the newest is only copied: the host goes on with the states of the timeline. → what to say; null: the
+ * newest is whole, or there is none
  */
 export async function putDamagedAside(folder: string): Promise<string | null> {
-  const found = await newestSnapshot(folder);
-  if (found === null || found.warning === null) return null;
   const newest = join(folder, NEWEST);
+  const found = await newestSnapshot(folder).catch((error: unknown) => {
+    if (error instanceof InputError) return error;
+    throw error;
+  });
+  if (found instanceof InputError) {
+    if ((await readIfThere(newest)) !== null) await copyFile(newest, join(folder, DAMAGED));
+    return found.message.replace(/ No older snapshot is left: .*$/s, " The states of the timeline are tried.");
+  }
+  if (found === null || found.warning === null) return null;
   if ((await readIfThere(newest)) !== null) await rename(newest, join(folder, DAMAGED));
   await rename(join(folder, PREVIOUS), newest);
   return found.warning;

@@ -161,10 +161,22 @@ test("a run on a data set is served with its pictures and logged as train logs i
   expect(await readdir(join(where, "completions"))).toHaveLength(3);
 });
 
-test("a stored run that cannot be read is refused, and left as it is", async () => {
+test("a damaged newest save costs its steps, and it is said", async () => {
+  const path = join(folder, "snapshot.bin");
+  await writeFile(path, (await readFile(path)).subarray(0, 1000));
+  const events = await life(true, { type: "pause" });
+  expect(events.find(({ type }) => type === "opened")).toMatchObject({ resumed: true });
+  expect(events.find(({ type }) => type === "saving")).toMatchObject({
+    state: "olderSave",
+    message: expect.stringContaining("snapshot") as string,
+  });
+});
+
+test("a stored run of which nothing can be read is refused, and left as it is", async () => {
   const path = join(folder, "snapshot.bin");
   const spoilt = (await readFile(path)).subarray(0, 1000);
-  await writeFile(path, spoilt);
+  const files = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".bin"));
+  for (const name of files) await writeFile(join(folder, name), spoilt);
   const events = await life(true, { type: "pause" });
   expect(events.find(({ type }) => type === "error")).toMatchObject({
     fatal: true,

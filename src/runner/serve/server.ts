@@ -42,7 +42,7 @@ const JOINS_PER_SECOND = 4;
  * the last answer has been sent.
  */
 const MAX_UNANSWERED = 4;
-/** Milliseconds until a refusal is sent: whoever is refused would come back at once. Meanwhile we read nothing of it. */
+/** Milliseconds until a refusal is sent: whoever is refused would come back at once. Until then nothing is read. */
 const REFUSAL_DELAY = 300;
 /** Milliseconds to close the connections when the server stops. */
 const LEAVE = 1000;

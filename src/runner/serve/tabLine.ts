@@ -172,8 +172,8 @@ function withinBound(event: Event): Uint8Array {
     type: "error",
     fatal: false,
     message:
-      `The runner cannot show this (${event.type}): ${message.length >> 20} MB, more than the ${MAX_WAITING >> 20} MB ` +
-      "that a tab may receive at a time. The files in the run's folder are complete.",
+      `The runner cannot show this (${event.type}): ${message.length >> 20} MB, more than the ${MAX_WAITING >> 20} ` +
+      "MB that a tab may receive at a time. The files in the run's folder are complete.",
   } satisfies Event);
 }
 
