@@ -24,7 +24,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 describe("bad input: one clear line on stderr, exit 2", () => {
   test.each<[string, string[], RegExp]>([
     ["an unknown flag", ["score", "--imput", "x"], /unknown flag --imput/],
-    ["a missing file", ["score", "--input", "nowhere.jsonl"], /nowhere.jsonl: cannot be read/],
+    ["a missing file", ["score", "--input", "nowhere.jsonl"], /nowhere.jsonl: does not exist/],
     [
       "an unknown matmul variant",
       ["eval", "--backend", "webgpu", "--matmul", "fast"],
@@ -128,9 +128,13 @@ describe("score", () => {
 
   test("a line that is no case is named", async () => {
     await writeFile(inFolder("bad.jsonl"), `{"id": 1, "response": "a", "answer": 2}\n{"id": 2}\n`);
-    const { code, err } = await srpo("score", "--input", inFolder("bad.jsonl"));
-    expect(code).toBe(2);
+    const { code, out, err } = await srpo("score", "--input", inFolder("bad.jsonl"));
+    expect(code).toBe(1);
+    expect(out.trim().split("\n")).toHaveLength(1);
     expect(err).toMatch(/bad.jsonl, line 2: response/);
+    const stopped = await srpo("score", "--input", inFolder("bad.jsonl"), "--on-error", "stop");
+    expect(stopped.code).toBe(2);
+    expect(stopped.err).toMatch(/bad.jsonl, line 2: response/);
   });
 
   test("lengths can be counted in the policy's tokens", async () => {

@@ -51,7 +51,7 @@ function rows(policy: Policy, step: number, prompts: number, size: number): Trai
       Array.from({ length: size }, (_, g) => {
         const tokens = Int32Array.from(
           { length: 9 + ((step + 3 * p + 5 * g) % 7) },
-          (_, i) => 1 + ((7 * i + 3 * g + step) % 80),
+          (_, i) => 20 + ((7 * i + 3 * g + step) % 80),
         );
         return { prompt, tokens, weight: 1 / (prompts * size * tokens.length), advantage: g - (size - 1) / 2 };
       }),
@@ -143,7 +143,7 @@ function growing(policy: Policy, step: number, longest: number): TrainingRow[] {
     return Array.from({ length: 4 }, (_, g): TrainingRow => {
       const tokens = Int32Array.from(
         { length: Math.max(1, longest - 2 * g - p) },
-        (_, i) => 1 + ((7 * i + 3 * g + step) % 80),
+        (_, i) => 20 + ((7 * i + 3 * g + step) % 80),
       );
       return { prompt, tokens, weight: 0.01, advantage: g - 1.5 };
     });

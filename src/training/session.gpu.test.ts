@@ -214,8 +214,8 @@ test.each([
     const wide = await session.stepThrough();
     session.configure({ rollout: { cache: "f16" } });
     const half = await session.stepThrough();
-    // Rounding of sums, then of keys and values too.
-    expect(Math.abs(wide?.["kl/sampler"] ?? 1)).toBeLessThan(1e-10);
+    // A trace of probability on the vision tokens, which are never drawn; then rounding of keys and values too.
+    expect(Math.abs(wide?.["kl/sampler"] ?? 1)).toBeLessThan(1e-6);
     expect(half?.["kl/sampler"]).toBeGreaterThan(1e-9);
     expect(half?.["kl/sampler"]).toBeLessThan(1e-5);
     expect([wide?.kl, half?.kl]).toEqual([undefined, undefined]);

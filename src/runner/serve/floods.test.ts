@@ -20,6 +20,9 @@ import { HOST_RUN, Hub } from "./hub";
 import { HEADERS_TIMEOUT, type RunServer, serveRun } from "./server";
 import { MAX_EXCESS, MAX_WAITING, MESSAGE_BURST } from "./tabLine";
 
+// Tens of megabytes through sockets, beside other tests.
+vi.setConfig({ testTimeout: 60_000 });
+
 const token = newToken();
 /** Larger than what the kernel keeps for a connection. */
 const LARGE = 24 * 2 ** 20;

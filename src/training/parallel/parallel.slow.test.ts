@@ -252,7 +252,7 @@ test.each([
   const [plain, summed] = [await tinyPolicy(own, "all"), await tinyPolicy(own, "all")];
   const rows = Array.from({ length: 4 }, (_, i) => ({
     prompt: encodeProblem(plain, problemAt("train", i)),
-    tokens: Int32Array.of(9, 8, 2 + i),
+    tokens: Int32Array.of(9, 8, 12 + i),
     weight: 1 / 12,
     advantage: 1,
   }));
@@ -279,7 +279,7 @@ test("a gradient that is not finite, wherever it was made, refuses the step and 
   const { policy, parallel } = await team(1);
   const rows = [1, NaN].map((weight, i) => ({
     prompt: encodeProblem(policy, problemAt("train", i)),
-    tokens: Int32Array.of(9, 8, 2),
+    tokens: Int32Array.of(9, 8, 12),
     weight,
     advantage: 1,
   }));
