@@ -153,7 +153,7 @@ describe("the share link", () => {
   test("that is invalid is reported, and the defaults are used", async () => {
     const playground = await visit({ settings: { grpo: { groupSize: "many" } } });
     const said = await playground.told(/link/i);
-    expect(said).toContain("The link's settings are not used");
+    expect(said).toContain("Some of the link's settings are not used");
     expect(said).toMatch(/groupSize/);
     await playground.ready();
     expect(await playground.page.getByRole("slider", { name: /^Group size/ }).inputValue()).toBe("8");

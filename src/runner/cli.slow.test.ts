@@ -130,7 +130,12 @@ describe("score", () => {
     await writeFile(inFolder("bad.jsonl"), `{"id": 1, "response": "a", "answer": 2}\n{"id": 2}\n`);
     const { code, out, err } = await srpo("score", "--input", inFolder("bad.jsonl"));
     expect(code).toBe(1);
-    expect(out.trim().split("\n")).toHaveLength(1);
+    expect(
+      out
+        .trim()
+        .split("\n")
+        .map((line) => "error" in JSON.parse(line)),
+    ).toEqual([false, true]);
     expect(err).toMatch(/bad.jsonl, line 2: response/);
     const stopped = await srpo("score", "--input", inFolder("bad.jsonl"), "--on-error", "stop");
     expect(stopped.code).toBe(2);

@@ -55,7 +55,7 @@ test("score: each term by name, and a response without a score as an error with 
     error: `reward term "picky": ${picky} threw Error: nothing to read`,
   });
   expect(failed.length).toBeLessThan(48);
-  expect(some.err).toContain(`${failed.length} of 48 responses have no score`);
+  expect(some.err).toContain(`${failed.length} of 48 lines have no score`);
 });
 
 test("train: logged like any term, its text kept, and resumed with that text alone", async () => {
