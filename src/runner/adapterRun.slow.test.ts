@@ -110,6 +110,7 @@ test("a killed adapter run resumes to the same bits, and its adapter opens again
 
   for (const [flag, value, message] of [
     ["--seed", "9", /started with seed 5, not 9/],
+    ["--policy", "public/policies/base", /started with policy .*tiny", not .*base"/],
     ["--recipe", "grpo", /started with recipe "srpo", not "grpo"/],
     ["--stage", "grpo", /started with stages \["sft","grpo"\], not \["grpo"\]/],
   ] as const) {

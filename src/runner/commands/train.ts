@@ -105,7 +105,7 @@ export const trainCommand: RunnerCommand = {
 /** Start the run in a folder that we have locked, or resume it, and train to the end. */
 async function trainIn(out: string, { config, given, overrides }: Request, args: Arguments): Promise<void> {
   const stored = await readPlan(out);
-  const named = ["stage", "recipe"].filter((flag) => args.given(flag) !== null);
+  const named = ["stage", "recipe", "policy"].filter((flag) => args.given(flag) !== null);
   const said = { ...given, ...Object.fromEntries(named.map((flag) => [flag === "stage" ? "stages" : flag, true])) };
   if (stored !== null) refuseOther(stored, fixedKeys(config, said), out);
   const wanted = stored ?? planOf({ ...config, reflectionForm: config.settings.reflectionForm });

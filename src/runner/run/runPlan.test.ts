@@ -1,7 +1,7 @@
 /** What a run keeps from its beginning, and who may work on it. */
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { PAPER_FORM } from "../../srpo/reflectionForm";
 import { defaultRunConfig, runConfigSchema } from "./runConfig";
@@ -52,6 +52,11 @@ test("a resumed run keeps its original settings; what is not named stays as it w
   refuseOther(plan, fixedKeys(config, { packing: "f16", lora: { rank: 4 } }), "runs/a");
   expect(() => refuseOther(plan, fixedKeys({ ...config, packing: "int4" }, { packing: "int4" }), "runs/a")).toThrow(
     /run in runs\/a started with packing "f16", not "int4"/,
+  );
+  refuseOther(plan, { policy: `./${plan.policy}` }, "runs/a");
+  refuseOther(plan, { policy: resolve(plan.policy) }, "runs/a");
+  expect(() => refuseOther(plan, { policy: "elsewhere" }, "runs/a")).toThrow(
+    /started with policy .*, not .*elsewhere"/,
   );
 });
 

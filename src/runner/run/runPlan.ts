@@ -3,7 +3,7 @@
  * snapshot.
  */
 
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { z } from "zod";
 import { jsonRefusal } from "../../policy/checkpoint/jsonBounds";
 import { RECIPE_NAMES } from "../../srpo/recipe";
@@ -113,9 +113,10 @@ export function refuseOther(stored: RunPlan, requested: Partial<FixedKeys>, fold
   }
 }
 
-/** What of a key is fixed: how the data's faults are met may change, for a run that stopped at one. */
+/** What of a key is fixed: how the data's faults are met may change, and how the policy's folder is spelled. */
 function fixedPart(plan: Partial<FixedKeys>, key: keyof FixedKeys): string | undefined {
   const value = plan[key];
+  if (key === "policy" && plan.policy !== undefined) return JSON.stringify(resolve(plan.policy));
   if (key !== "data" || plan.data === undefined) return JSON.stringify(value);
   const { onError: _changes, ...data } = plan.data;
   return JSON.stringify(data);
