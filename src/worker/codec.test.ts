@@ -66,6 +66,9 @@ describe("there and back", () => {
   });
 });
 
+/** More levels than the stack holds, in less than a command may have. */
+const TOWER = "[".repeat(30_000) + "]".repeat(30_000);
+
 describe("refused", () => {
   const good = encodeMessage({ run: "r", bytes: Uint8Array.of(1, 2, 3) });
   test.each<[string, Uint8Array, RegExp]>([
@@ -91,6 +94,9 @@ describe("refused", () => {
     ["a part without a place", raw("1", [1]), /1 of 1 parts are not used/],
     ["half an element", raw('{"$part":[0,"f32"]}', [1, 2, 3]), /part 0 has 3 bytes, not a multiple of 4 \(f32\)/],
     ["a number that is none", raw('{"$number":"1e3"}'), /\$number "1e3"/],
+    ["a tower in place of a part", raw(`{"$part":${TOWER}}`), /invalid reference to part \[object\]/],
+    ["towers in place of a part's parts", raw(`{"$part":{"a":${TOWER}}}`), /invalid reference to part object/],
+    ["a tower in place of a number", raw(`{"$number":${TOWER}}`), /\$number \[object\]: expected NaN/],
     ["a tower of brackets", raw("[".repeat(5000) + "]".repeat(5000)), /32 levels/],
   ])("%s", (_what, bytes, message) => {
     expect(() => decodeMessage(bytes, LIMIT)).toThrow(CodecError);

@@ -149,7 +149,7 @@ function unpackPart(place: unknown, parts: readonly Uint8Array[], unused: Set<nu
   const [index, kind]: readonly unknown[] = Array.isArray(place) ? place : [];
   const bytes = typeof index === "number" ? parts[index] : undefined;
   if (bytes === undefined || typeof index !== "number" || !isKind(kind) || !unused.delete(index))
-    throw new CodecError(`invalid reference to part ${JSON.stringify(place)}: unknown kind, missing, or used twice`);
+    throw new CodecError(`invalid reference to part ${shown(place)}: unknown kind, missing, or used twice`);
   // A copy starts at byte 0, aligned for every element type. Node's Buffer.slice would copy nothing.
   const { buffer } = new Uint8Array(bytes);
   if (kind === "buffer") return buffer;
@@ -163,9 +163,17 @@ function unpackPart(place: unknown, parts: readonly Uint8Array[], unused: Set<nu
   return list ? Array.from(array) : array;
 }
 
+/** A value for a message. What a part or a number should be may be nested more deeply than the stack is. */
+const shown = (value: unknown): string =>
+  Array.isArray(value)
+    ? `[${value.slice(0, 3).map((each) => (typeof each === "object" ? typeof each : JSON.stringify(each)))}]`
+    : typeof value === "object"
+      ? "object"
+      : JSON.stringify(value);
+
 function unpackNumber(text: unknown): number {
   if (text === "NaN") return Number.NaN;
   if (text === "Infinity" || text === "-Infinity") return Number(text);
   if (text === "-0") return -0;
-  throw new CodecError(`$number ${JSON.stringify(text)}: expected NaN, Infinity, -Infinity or -0`);
+  throw new CodecError(`$number ${shown(text)}: expected NaN, Infinity, -Infinity or -0`);
 }

@@ -3,9 +3,11 @@
  * bits of a run that was never killed. A run is killed up to five times; one that ends otherwise counts none of its
  * kills as survived.
  */
+import type { ChildProcess } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as after } from "node:timers/promises";
 import { type Attack, type AttackResult, isWanted } from "../attack";
 import { Dice } from "../random";
 import { POINTS } from "./points";
@@ -13,8 +15,9 @@ import { digestOf, stepsIn, type Trained, train } from "./training";
 
 /** Kills of one run. */
 const CHAIN = 5;
-/** Milliseconds of training until a kill at a random moment, at most. */
-const LATEST = 1500;
+/** A kill at a random moment comes after so many steps of a process, at most, and so many milliseconds. */
+const MOST_STEPS = 5;
+const LATEST = 400;
 
 const settings = (...each: readonly string[]): string[] => each.flatMap((one) => ["--set", one]);
 
@@ -84,6 +87,12 @@ export const attackKill: Attack = async ({ tries, seed, only, onProgress }) => {
   return results;
 };
 
+/** Waits until the run's log has `more` lines than now, or the process has ended. */
+async function steppedOn(run: string, more: number, child: ChildProcess): Promise<void> {
+  const wanted = stepsIn(run) + more;
+  while (stepsIn(run) < wanted && child.exitCode === null && child.signalCode === null) await after(10);
+}
+
 /** One run, killed up to `kills` times. → steps in its log at each kill, and what went wrong */
 async function killed(
   run: string,
@@ -96,11 +105,12 @@ async function killed(
   try {
     while (steps.length < kills) {
       const stop = point === null ? null : `${point}:${dice.whole(1, among + 1)}`;
-      const delay = dice.next() * LATEST;
+      const [more, delay] = [dice.whole(0, MOST_STEPS + 1), dice.next() * LATEST];
       const ended = await train(run, args, {
         stop,
         onTraining: (child) => {
-          if (point === null) setTimeout(() => child.kill("SIGKILL"), delay);
+          if (point === null)
+            void steppedOn(run, more, child).then(() => setTimeout(() => child.kill("SIGKILL"), delay));
         },
       });
       if (ended.code === 0) break;
