@@ -31,7 +31,7 @@ import { putDamagedAside } from "../run/snapshotFiles";
 import { StepWarnings } from "../run/stepWarnings";
 import { BUILT_PAGE, builtPage } from "../serve/buildPage";
 import { BuiltPage } from "../serve/builtPage";
-import { newToken } from "../serve/guard";
+import { newToken, printable } from "../serve/guard";
 import { HOST_RUN, Hub } from "../serve/hub";
 import { nodeHost } from "../serve/openNodeRun";
 import { ServedFolder } from "../serve/servedFolder";
@@ -41,7 +41,7 @@ import { MAX_WAITING } from "../serve/tabLine";
 /** Leaves space among the bytes that may wait for a tab, for the names and lengths around an exported policy's. */
 const LARGEST_EXPORT = MAX_WAITING - 4 * 2 ** 20;
 
-const log = (line: string): void => void process.stderr.write(`serve: ${line}\n`);
+const log = (line: string): void => void process.stderr.write(`serve: ${printable(line)}\n`);
 
 export const serveCommand: RunnerCommand = {
   description: "Train in Node, shown and controlled by the page; prints the link to open",

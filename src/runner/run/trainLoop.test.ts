@@ -13,6 +13,15 @@ import { RunFolder } from "./runFolder";
 import { planOf } from "./runPlan";
 import { trainStages } from "./trainLoop";
 
+const PLAN = {
+  saveEvery: 10,
+  policy: "tiny",
+  packing: "f32",
+  recompute: "auto",
+  memory: null,
+  backend: "wasm",
+} as const;
+
 let backend: Backend;
 let path: string;
 beforeAll(async () => {
@@ -24,6 +33,20 @@ afterAll(async () => {
   await rm(path, { recursive: true, force: true });
 });
 
+test("a run past every stage of its plan is refused: nothing is trained or written", async () => {
+  const policy = await taughtPolicy(backend);
+  const session = tinySession(policy, {});
+  await session.enter("grpo");
+  const folder = new RunFolder(join(path, "past"), planOf({ ...PLAN, stages: ["sft"] }));
+  await expect(trainStages(session, { stages: ["sft"], saveEvery: 1 }, folder)).rejects.toThrow(
+    "the run's snapshot is in the stage grpo, its plan has only sft: restore plan.json",
+  );
+  expect(session.stage).toBe("grpo");
+  await expect(readFile(join(path, "past", "snapshot.bin"))).rejects.toThrow("ENOENT");
+  session.dispose();
+  policy.dispose();
+});
+
 test("a run that stops after three refused steps keeps the steps before them", { timeout: 60_000 }, async () => {
   const policy = await taughtPolicy(backend);
   let broken = false;
@@ -33,15 +56,7 @@ test("a run that stops after three refused steps keeps the steps before them", {
   };
   const grpo: SettingsPatch["grpo"] = { onlineFilter: [0, 1], refills: 1, steps: 9 };
   const session = tinySession(policy, { grpo }, { scorer });
-  const plan = planOf({
-    stages: ["grpo"],
-    saveEvery: 10,
-    policy: "tiny",
-    packing: "f32",
-    recompute: "auto",
-    memory: null,
-    backend: "wasm",
-  });
+  const plan = planOf({ ...PLAN, stages: ["grpo"] });
   const folder = new RunFolder(path, plan);
   await folder.begin(session);
   const refused: string[] = [];

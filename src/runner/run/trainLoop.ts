@@ -46,10 +46,18 @@ export async function trainStages(
   }
 }
 
-/** The current stage and those after it; at the base, all of them. */
+/**
+ * The current stage and those after it; before them, all of them.
+ * @throws InputError when the run is past all of them
+ */
 function remaining(session: Session, stages: readonly TrainedStage[]): readonly TrainedStage[] {
   // biome-ignore lint/complexity/useIndexOf: indexOf takes no stage that may be the base.
   const at = stages.findIndex((stage) => stage === session.stage);
+  if (at < 0 && session.stage === "grpo")
+    throw new InputError(
+      `the run's snapshot is in the stage grpo, its plan has only ${stages.join(", ")}: restore plan.json or the ` +
+        "snapshot, or start a new run from the trained policy",
+    );
   return at < 0 ? stages : stages.slice(at);
 }
 

@@ -45,3 +45,11 @@ export function offeredToken(protocols: string | undefined): string | null {
 /** Untrusted text for the terminal: one short line without control characters. */
 export const quoted = (text: string | undefined): string =>
   text === undefined ? "missing" : JSON.stringify(text.slice(0, 80)).replaceAll(/[^\x20-\x7e]/g, "?");
+
+/** Longest line for the terminal. */
+const LONGEST = 1000;
+
+/** A message of the run for the terminal: it may quote what a tab has sent, at any length. */
+export const printable = (message: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it is those that are replaced.
+  `${message.slice(0, LONGEST)}${message.length > LONGEST ? "…" : ""}`.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "?");

@@ -11,7 +11,7 @@ import { decodeMessage, encodeMessage, MAX_COMMAND_BYTES, MAX_EVENT_BYTES } from
 import { type Command, defaultSettings, type Event } from "../../worker/protocol";
 import { CLOSE_CODES, SOCKET_PATH, SUBPROTOCOL, TOKEN_PREFIX } from "../../worker/runnerPort";
 import { BuiltPage } from "./builtPage";
-import { newToken, sameToken } from "./guard";
+import { newToken, printable, sameToken } from "./guard";
 import { HOST_RUN, Hub } from "./hub";
 import { MAX_TABS, type RunServer, serveRun } from "./server";
 
@@ -210,6 +210,11 @@ describe("a line is cut for", () => {
     ).toBe(true);
     expect(commands.filter(({ type }) => type !== "observe")).toEqual([]);
     await vi.waitFor(() => expect(hub.size).toBe(0));
+  });
+
+  test("a message of the run reaches the terminal as one short line without control characters", () => {
+    expect(printable("no family “\u001b[2J\r\n\u009b1m” → bars")).toBe("no family “?[2J???1m” → bars");
+    expect(printable("f".repeat(60_000))).toHaveLength(1001);
   });
 
   test("control characters do not reach the terminal", async () => {
