@@ -88,7 +88,7 @@ export const scoreCommand: RunnerCommand = {
       const scored = "error" in score ? { error: score.error } : record(score.terms, variant);
       process.stdout.write(`${JSON.stringify({ id, ...scored })}\n`);
     }
-    if (failed > 0) process.stderr.write(`score: ${failed} of ${cases.length} lines have no score\n`);
+    if (failed > 0) process.stderr.write(`score: ${path}: ${failed} of ${cases.length} lines have no score\n`);
     return failed > 0 ? 1 : 0;
   },
 };

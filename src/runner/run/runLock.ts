@@ -14,7 +14,7 @@ import { removePartial } from "./runEntries";
 export const LOCK = "run.lock";
 /** Exists while a dead process' lock is replaced, so that two processes do not replace each other's. */
 export const TAKEOVER = `${LOCK}.takeover`;
-/** Milliseconds after which a takeover is that of a killed process: it takes a few file operations. */
+/** Milliseconds, either way, beyond which a takeover is that of a killed process: it takes a few file operations. */
 const TAKEOVER_LIMIT = 10_000;
 
 const holderSchema = z.object({
@@ -73,7 +73,7 @@ async function replaceDead(folder: string, path: string, content: string): Promi
   const mutex = join(folder, TAKEOVER);
   if (!(await created(mutex, content))) {
     const age = await ageOf(mutex);
-    if (age !== null && age < TAKEOVER_LIMIT) throw just;
+    if (age !== null && Math.abs(age) < TAKEOVER_LIMIT) throw just;
     await rm(mutex, { force: true });
     if (!(await created(mutex, content))) throw just;
   }
@@ -176,7 +176,7 @@ async function textOf(path: string): Promise<string | null> {
   }
 }
 
-/** Milliseconds; null: it is not there. */
+/** Milliseconds, negative where the clock has gone back since; null: it is not there. */
 async function ageOf(path: string): Promise<number | null> {
   try {
     return Date.now() - (await stat(path)).mtimeMs;
