@@ -1,10 +1,10 @@
-/** Writing on a disk that is full: Linux has a file that is, /dev/full. */
+/** Files that cannot be read or written are named. A disk that is full: Linux has a file that is, /dev/full. */
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { appendLine, partialPath, writeAtomically } from "./atomicWrite";
+import { appendLine, partialPath, readIfThere, writeAtomically } from "./atomicWrite";
 
 let folder: string;
 beforeEach(async () => {
@@ -29,4 +29,13 @@ describe.skipIf(!existsSync("/dev/full"))("a full disk", () => {
     await symlink("/dev/full", path);
     await expect(appendLine(path, { loss: 1 })).rejects.toThrow(`${path}: no room on the disk to write it (ENOSPC`);
   });
+});
+
+test("what stands in a file's place is named when it is read", async () => {
+  const path = join(folder, "plan.json");
+  expect(await readIfThere(path)).toBeNull();
+  await mkdir(path);
+  await expect(readIfThere(path)).rejects.toThrow(`${path}: is a folder, expected a file`);
+  await symlink("loop", join(folder, "loop"));
+  await expect(readIfThere(join(folder, "loop"))).rejects.toThrow(`${join(folder, "loop")}: is a circle`);
 });

@@ -1,6 +1,8 @@
 /** Atomic writes: write a temporary file, sync, rename. A killed process leaves the old file or the new one. */
 import { appendFile, mkdir, open, readFile, rename, rm, stat, truncate } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { fileFault } from "./fileFault";
+import { InputError } from "./inputError";
 
 /** Names of temporary files; those of a killed process are garbage. */
 export const PARTIAL = /\.\d+\.partial$/;
@@ -74,12 +76,15 @@ export async function cutToWholeLines(path: string): Promise<void> {
   if (end < bytes.length) await writeAtomically(path, bytes.subarray(0, end));
 }
 
-/** The file's bytes, or null if it does not exist. Other failures (permissions, a folder in its place) are thrown. */
+/**
+ * The file's bytes, or null if it does not exist.
+ * @throws InputError naming it: permissions, a folder in its place, a circle of links
+ */
 export async function readIfThere(path: string): Promise<Uint8Array | null> {
   try {
     return new Uint8Array(await readFile(path));
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
-    throw error;
+    throw new InputError(`${path}: ${fileFault(error)}`);
   }
 }

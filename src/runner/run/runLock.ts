@@ -8,6 +8,7 @@ import { link, mkdir, open, readFile, rm, stat, unlink } from "node:fs/promises"
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
+import { fileFault } from "../files/fileFault";
 import { InputError } from "../files/inputError";
 import { removePartial } from "./runEntries";
 
@@ -172,7 +173,7 @@ async function textOf(path: string): Promise<string | null> {
   } catch (error) {
     if (error instanceof Error && "code" in error && ["ENOENT", "ESRCH", "EACCES"].includes(String(error.code)))
       return null;
-    throw error;
+    throw new InputError(`${path}: ${fileFault(error)}`);
   }
 }
 
