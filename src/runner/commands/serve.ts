@@ -123,6 +123,8 @@ export const serveCommand: RunnerCommand = {
       const warnings = new StepWarnings();
       const host = nodeHost({
         plan,
+        unchanged: async () =>
+          refuseOtherPolicy(policyFiles, await policyDigest(foldersOf(plan), policyFiles), folder.path),
         source,
         ...(reward ? { scorer: reward.scorer } : {}),
         files,

@@ -131,6 +131,8 @@ async function trainIn(out: string, { config, given, overrides }: Request, args:
     plan.policy,
     await fittingOptions(plan, config.settings, await asInput(plan.policy, openDirectory(plan.policy)), backend),
   );
+  // They may have been replaced while they were read.
+  refuseOtherPolicy(policyFiles, await policyDigest(foldersOf(plan), policyFiles), out);
   const workers = args.integer("workers", 1, BOUNDS.workers);
   const parallel = await openWorkers(opened.policy, workers, config.settings.freezeVision ? "language" : "all");
   const settings = { ...config.settings, reflectionForm: plan.reflectionForm };

@@ -95,6 +95,40 @@ test("a stopped run continues from its folder; its export is the adapter", async
   expect(exported?.files.map(({ path }) => path)).not.toContain("model.safetensors");
 });
 
+test("a lost device does not go on with a policy whose files have changed since", async () => {
+  const where = join(folder, "changed");
+  const events: Event[] = [];
+  let changed = false;
+  const host = nodeHost({
+    plan: plan(),
+    unchanged: async () => {
+      if (changed) throw new Error("model.safetensors has another content");
+    },
+    source: taskSource,
+    files,
+    store: new FolderStore(where),
+    post: (event) => {
+      if (event.type === "opened") changed = true;
+      events.push(structuredClone(event));
+    },
+  });
+  host.receive({
+    run: RUN,
+    type: "open",
+    source: { kind: "files", files: [] },
+    settings: {},
+    backend: "wasm",
+    resume: false,
+  });
+  host.receive({ run: RUN, type: "loseDevice" });
+  host.receive({ run: RUN, type: "step" });
+  await host.idle();
+  expect(events.some(({ type }) => type === "restored" || type === "stepped")).toBe(false);
+  expect(events.find((event) => event.type === "error" && event.fatal)).toMatchObject({
+    message: expect.stringContaining("model.safetensors has another content"),
+  });
+});
+
 test("a run on a data set is served with its pictures and logged as train logs it, back as well", {
   timeout: 60_000,
 }, async () => {

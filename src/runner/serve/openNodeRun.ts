@@ -44,6 +44,8 @@ export const openTestedBackend: OpenBackend = async (wanted, onProgress) => {
 export interface NodeRunOptions {
   readonly plan: Pick<RunPlan, "policy" | "packing" | "lora" | "recompute" | "memory" | "data" | "allowNonFinite">;
   readonly source: ProblemSource;
+  /** Throws where the policy's files are not those that the run started with: a lost device loads them again. */
+  readonly unchanged?: () => Promise<void>;
   /** The method's own by default. */
   readonly scorer?: Scorer;
   /** The policy's folder. */
@@ -53,9 +55,18 @@ export interface NodeRunOptions {
   readonly onStep?: HostDependencies["onStep"];
 }
 
-export function nodeHost({ plan, source, scorer, files, store, post, onStep }: NodeRunOptions): Host {
-  const load: LoadPolicy = async (backend, read, settings) =>
-    asInput(plan.policy, Policy.load(backend, read, await fittingOptions(plan, settings, read, backend.name)));
+export function nodeHost({ plan, unchanged, source, scorer, files, store, post, onStep }: NodeRunOptions): Host {
+  const load: LoadPolicy = async (backend, read, settings) => {
+    const options = await fittingOptions(plan, settings, read, backend.name);
+    const policy = await asInput(plan.policy, Policy.load(backend, read, options));
+    try {
+      await unchanged?.();
+    } catch (error) {
+      policy.dispose();
+      throw error;
+    }
+    return policy;
+  };
   return new Host({
     openBackend: openTestedBackend,
     openReplicas: async () => [],
