@@ -42,7 +42,8 @@ const isFull = (error: unknown): boolean =>
 /** The system's own words name no file. */
 const noRoom = (path: string, cause: unknown): Error =>
   new Error(
-    `${path.replace(PARTIAL, "")}: no room on the disk to write it (${cause instanceof Error ? cause.message : cause}); ` +
+    `${path.replace(PARTIAL, "")}: no room on the disk to write it ` +
+      `(${cause instanceof Error ? cause.message : cause}); ` +
       "what was written before is whole. Free some space; a run goes on with --resume",
     { cause },
   );
