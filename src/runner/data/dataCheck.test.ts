@@ -40,6 +40,7 @@ beforeAll(async () => {
     { id: "huge", question: "answer is ".repeat(300), answer: 1, image: await image(16, 8) },
     { id: "none", question: "answer is", answer: 1, image: "none.png" },
     { id: "empty", question: "answer is", image: await image(16, 8) },
+    { id: "kind", question: "answer is", answer: "abc", answerKind: "number", image: await image(16, 8) },
   ];
   const jsonl = lines.map((line) => (typeof line === "string" ? line : JSON.stringify(line)));
   await writeFile(inFolder("data.jsonl"), jsonl.join("\n"));
@@ -63,6 +64,7 @@ test("each row in order; cells of 8 × 8 pixels are a token each", async () => {
     [5, 6, "huge"],
     [6, 7, "none"],
     [7, 8, "empty"],
+    [8, 9, "kind"],
   ]);
   const [json, small, large, ...bad] = checked;
   expect(json?.error).toMatch(/^not JSON/);
@@ -83,6 +85,7 @@ test("each row in order; cells of 8 × 8 pixels are a token each", async () => {
     expect.stringMatching(/^the prompt has 6\d\d tokens and a response of maxNewTokens 64, together more than the 512/),
     expect.stringMatching(/none.png does not exist/),
     "answer: is missing",
+    'no answer can be right: "abc" is not of its answerKind "number"',
   ]);
   expect(bad[0]).toMatchObject({ size: [[202, 1]] });
   const limited = await all(

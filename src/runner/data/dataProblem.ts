@@ -1,9 +1,10 @@
 /** One record as a training problem: its pictures decoded, the instruction below its question. */
+import { gradeAnswer } from "../../srpo/grader/grader";
 import type { Picture } from "../../tasks/problem";
 import type { TrainingProblem } from "../../training/trainingProblem";
 import { UnusableProblemError } from "../../training/unusableProblem";
 import { shortened } from "../files/shortened";
-import { answerRuleOf } from "./answerRules";
+import { type AnswerRule, answerRuleOf } from "./answerRules";
 import type { DataRecords } from "./dataRecords";
 import { decodePicture } from "./pictures";
 import { UnusableRecordError } from "./recordFaults";
@@ -21,6 +22,7 @@ export async function dataProblem(data: DataRecords, at: number, instruction: st
   for (const [index, bytes] of images.entries()) pictures.push(await decoded(data, at, bytes, index, images.length));
   const question = instruction === "" ? record.question : `${record.question}\n\n${instruction}`;
   refuseMarks(data, at, question, pictures.length);
+  refuseOtherKind(data, at, record);
   const [picture, ...morePictures] = pictures;
   if (picture === undefined) throw new Error(`${data.path}: record ${at} was read without an image`);
   return {
@@ -32,6 +34,20 @@ export async function dataProblem(data: DataRecords, at: number, instruction: st
     answer: record.answer,
     ...answerRuleOf(record),
   };
+}
+
+/** A truth that is not of the kind that its record requires would refuse every answer, also its own words. */
+function refuseOtherKind(data: DataRecords, at: number, record: { readonly answer: string } & AnswerRule): void {
+  const rule = answerRuleOf(record);
+  const truth = { answer: record.answer, ...rule };
+  if (rule.answerKind === undefined || gradeAnswer(record.answer, truth, "equivalent").right) return;
+  throw recordFault(
+    data,
+    at,
+    new UnusableProblemError(
+      `no answer can be right: "${shortened(record.answer, 60)}" is not of its answerKind "${rule.answerKind}"`,
+    ),
+  );
 }
 
 /** The fault of a problem with the place of its record. */

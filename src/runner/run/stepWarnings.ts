@@ -44,7 +44,9 @@ export class StepWarnings {
         : []),
       ...(this.#withoutUpdate > 0 ? [`${of(this.#withoutUpdate)} there was nothing to train on: no update.`] : []),
       ...(this.#steps > 0 && this.#idle === this.#steps
-        ? [`This run taught nothing: none of its ${this.#steps} steps had anything to learn from.`]
+        ? [
+            `Nothing was taught in ${this.#steps === 1 ? "this step" : `these ${this.#steps} steps`}: the reasons stand above.`,
+          ]
         : []),
     ];
   }
