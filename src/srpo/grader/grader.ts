@@ -151,18 +151,15 @@ function compareAsKind(answer: string, truth: string, kind: AnswerKind, comparis
     return sameWords(answer, truth)
       ? { right: true, reason: `Both say “${truth}”.` }
       : { right: false, reason: `“${answer}” and “${truth}” are different words.` };
-  return compareForms(answer, wantedOf(truth, kind), comparison, (text, wanted) => {
+  const ofAnotherKind = (side: string, { source }: Named): Verdict => ({
+    right: false,
+    reason: `${side} “${source}” is not of the kind that this record asks for: ${kind}.`,
+  });
+  const wanted = wantedOf(truth, kind);
+  // Also where the answer has the same words.
+  if (!isOfKind(wanted.value, kind)) return ofAnotherKind("The right answer", wanted);
+  return compareForms(answer, wanted, comparison, (text) => {
     const given = wantedOf(text, kind);
-    for (const [side, read] of [
-      ["The answer", given],
-      ["The right answer", wanted],
-    ] as const) {
-      if (!isOfKind(read.value, kind))
-        return {
-          right: false,
-          reason: `${side} “${read.source}” is not of the kind that this record asks for: ${kind}.`,
-        };
-    }
-    return comparison.named(given, wanted);
+    return isOfKind(given.value, kind) ? comparison.named(given, wanted) : ofAnotherKind("The answer", given);
   });
 }
