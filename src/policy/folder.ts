@@ -5,7 +5,8 @@
  */
 import type { ParameterSet } from "../tensor/parameters";
 import type { CheckpointFiles } from "./checkpoint/checkpointFiles";
-import { type PolicyConfig, parseJson, withTie } from "./checkpoint/config";
+import { type PolicyConfig, withTie } from "./checkpoint/config";
+import { parseJson } from "./checkpoint/configJson";
 import { type TensorToWrite, writeSafetensors } from "./checkpoint/safetensorsWriter";
 import { adapterConfigJson, type LoraAdapter } from "./layers/lora";
 

@@ -4,7 +4,7 @@
  * something else than W + s·B·A on this base is refused with its reason.
  */
 import { z } from "zod";
-import { parseJson, parseWith } from "../checkpoint/config";
+import { parseJson, parseWith } from "../checkpoint/configJson";
 
 export const CONFIG_FILE = "adapter_config.json";
 const WEIGHTS_FILE = "adapter_model.safetensors";

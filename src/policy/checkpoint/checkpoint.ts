@@ -7,7 +7,8 @@
 import { z } from "zod";
 import { CheckpointError, type CheckpointFiles } from "./checkpointFiles";
 import { canonicalName, expectedTensors, isIgnorable } from "./checkpointNames";
-import { type PolicyConfig, parseJson, parseWith } from "./config";
+import type { PolicyConfig } from "./config";
+import { parseJson, parseWith } from "./configJson";
 import { DEQUANTISE, KIND_BYTES, otherWeights, quantisedNames } from "./fileKind";
 import { openConfig } from "./generationConfig";
 import {

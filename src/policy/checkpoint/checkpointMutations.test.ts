@@ -10,7 +10,7 @@ import { openWasmBackend } from "../../tensor/wasm/backend";
 import { Policy } from "../policy";
 import { openDirectory } from "./checkpointDirectory";
 import { CheckpointError, InMemoryFiles } from "./checkpointFiles";
-import { ConfigError } from "./config";
+import { ConfigError } from "./configJson";
 import { headerLength, SafetensorsError } from "./safetensors";
 
 const directory = await openDirectory(new URL("../golden/tiny_untied", import.meta.url).pathname);

@@ -4,8 +4,8 @@
  * Defaults are those of transformers' Qwen2_5_VLTextConfig and Qwen2_5_VLVisionConfig.
  */
 import { z } from "zod";
-import { DEQUANTISE, KIND_BYTES, otherKind } from "./fileKind";
-import { jsonRefusal } from "./jsonBounds";
+import { ConfigError, parseJson, parseWith } from "./configJson";
+import { refuseQuantised, refuseScaledRope, ropeSchema } from "./unsupportedConfig";
 
 /**
  * Far beyond any member of the family: a larger number is a mistake or malice, and would cost a loop over every layer.
@@ -29,12 +29,6 @@ const squareSize = z.union([
 ]);
 
 /** Rotary parameters, under `rope_scaling` (older) or `rope_parameters` (newer). */
-const ropeSchema = z.looseObject({
-  type: z.string().optional(),
-  rope_type: z.string().optional(),
-  rope_theta: z.number().positive().optional(),
-  mrope_section: z.tuple([z.int().nonnegative(), z.int().nonnegative(), z.int().nonnegative()]).optional(),
-});
 
 const textSchema = z.looseObject({
   vocab_size: size.default(152064),
@@ -149,38 +143,6 @@ export interface PolicyConfig {
   readonly visionTokenIds: readonly number[];
 }
 
-/** A config.json that is not a usable Qwen2.5-VL configuration; the message names file and key. */
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
-}
-
-/** Parse `value` or throw a ConfigError that lists every offending key under `prefix`. */
-export function parseWith<T>(schema: z.ZodType<T>, value: unknown, file: string, prefix: string): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const problems = result.error.issues.map(
-    (issue) => `${[prefix, ...issue.path.map(String)].filter(Boolean).join(".") || "(top level)"}: ${issue.message}`,
-  );
-  throw new ConfigError(`${file}: ${problems.join("; ")}`);
-}
-
-/** The largest JSON file of a checkpoint is its tokenizer: some 150,000 words and as many merges. */
-const FILE_BOUNDS = { depth: 64, values: 5_000_000 };
-
-/** Bytes or text of a JSON file as an unknown value; a syntax error names the file. */
-export function parseJson(content: Uint8Array | string, file: string): unknown {
-  const refusal = jsonRefusal(content, FILE_BOUNDS);
-  if (refusal !== null) throw new ConfigError(`${file}: ${refusal}.`);
-  const text = typeof content === "string" ? content : new TextDecoder().decode(content);
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const other = otherKind(new TextEncoder().encode(text.slice(0, KIND_BYTES)).subarray(0, KIND_BYTES));
-    if (other !== null) throw new ConfigError(`${file}: ${other}.`);
-    throw new ConfigError(`${file}: not valid JSON (${error instanceof Error ? error.message : String(error)}).`);
-  }
-}
-
 /** The ids of `eos_token_id` fields, each once, in order. */
 export function endTokens(...fields: readonly z.output<typeof endTokensSchema>[]): number[] {
   return [...new Set(fields.flatMap((field) => (field == null ? [] : [field].flat())))];
@@ -235,43 +197,6 @@ function textConfig(raw: unknown, prefix: string, top: z.output<typeof topSchema
     samplingPadTokenId: t.pad_token_id ?? null,
   };
 }
-
-/** Rotary embedding is computed unscaled; a scaled one differs at every position. */
-function refuseScaledRope({ type, rope_type }: z.output<typeof ropeSchema>, file: string, key: string): void {
-  const [field, kind] = rope_type === undefined || plainRope(rope_type) ? ["type", type] : ["rope_type", rope_type];
-  if (kind === undefined || plainRope(kind)) return;
-  const name = { yarn: "YaRN", longrope: "LongRoPE", llama3: "Llama 3's scaling" }[kind] ?? `${kind} scaling`;
-  throw new ConfigError(
-    `${file}: ${key}.${field} is "${kind}": ${name} changes the rotary frequencies for longer contexts, which is not ` +
-      'computed here; expected "mrope" or "default". Without it the checkpoint works in its original context: set ' +
-      'the type to "mrope" and remove factor and original_max_position_embeddings.',
-  );
-}
-
-const plainRope = (kind: string): boolean => kind === "mrope" || kind === "default";
-
-/** @throws ConfigError naming the method of a quantised checkpoint */
-function refuseQuantised(json: Readonly<Record<string, unknown>>, file: string, prefix = ""): void {
-  for (const key of ["quantization_config", "compression_config"]) {
-    const section = json[key];
-    if (section == null) continue;
-    const { quant_method, bits, load_in_4bit, load_in_8bit } = quantisedSchema.parse(section);
-    const width = bits ?? (load_in_4bit ? 4 : load_in_8bit ? 8 : undefined);
-    throw new ConfigError(
-      `${file}: ${prefix}${key}: the checkpoint is quantised by ${quant_method}` +
-        `${width === undefined ? "" : `, ${width} bits`}. ${DEQUANTISE}`,
-    );
-  }
-}
-
-const quantisedSchema = z
-  .looseObject({
-    quant_method: z.string().catch("a method that it does not name"),
-    bits: z.number().optional().catch(undefined),
-    load_in_4bit: z.boolean().catch(false),
-    load_in_8bit: z.boolean().catch(false),
-  })
-  .catch({ quant_method: "a method that it does not name", load_in_4bit: false, load_in_8bit: false });
 
 function visionConfig(raw: unknown, file: string): VisionConfig {
   const v = parseWith(visionSchema, raw, file, "vision_config");

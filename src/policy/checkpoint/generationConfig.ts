@@ -7,7 +7,8 @@
  */
 import { z } from "zod";
 import type { CheckpointFiles } from "./checkpointFiles";
-import { endTokens, endTokensSchema, type PolicyConfig, parseConfig, parseJson, parseWith } from "./config";
+import { endTokens, endTokensSchema, type PolicyConfig, parseConfig } from "./config";
+import { parseJson, parseWith } from "./configJson";
 
 export const GENERATION_FILE = "generation_config.json";
 

@@ -6,7 +6,7 @@
 import { Template } from "@huggingface/jinja";
 import { z } from "zod";
 import type { CheckpointFiles } from "../checkpoint/checkpointFiles";
-import { parseJson, parseWith } from "../checkpoint/config";
+import { parseJson, parseWith } from "../checkpoint/configJson";
 import { KIND_BYTES, otherKind } from "../checkpoint/fileKind";
 
 export type MessagePart = { readonly type: "image" } | { readonly type: "text"; readonly text: string };

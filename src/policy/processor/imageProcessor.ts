@@ -5,7 +5,7 @@
  * 1,003,520 pixels; the published folders say 12,845,056).
  */
 import { z } from "zod";
-import { parseJson, parseWith } from "../checkpoint/config";
+import { parseJson, parseWith } from "../checkpoint/configJson";
 import { resizeBicubic } from "./bicubic";
 import { checkRgb, type RgbImage } from "./imageProcessorPixels";
 import { ImageSizeError, smartResize } from "./smartResize";

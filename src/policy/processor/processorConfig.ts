@@ -7,7 +7,8 @@
  */
 import { z } from "zod";
 import type { CheckpointFiles } from "../checkpoint/checkpointFiles";
-import { ConfigError, parseJson, parseWith, type VisionConfig } from "../checkpoint/config";
+import type { VisionConfig } from "../checkpoint/config";
+import { ConfigError, parseJson, parseWith } from "../checkpoint/configJson";
 import { type ImageProcessorConfig, parsePreprocessorConfig } from "./imageProcessor";
 
 export const PROCESSOR_FILE = "processor_config.json";

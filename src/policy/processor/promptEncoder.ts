@@ -5,7 +5,8 @@
  */
 
 import type { CheckpointFiles } from "../checkpoint/checkpointFiles";
-import { ConfigError, type PolicyConfig } from "../checkpoint/config";
+import type { PolicyConfig } from "../checkpoint/config";
+import { ConfigError } from "../checkpoint/configJson";
 import type { ImagePatches } from "../layers/imagePatches";
 import { ChatTemplate, expandImageTokens, refuseOtherCount } from "./chatTemplate";
 import { ImageProcessor, type ImageProcessorConfig } from "./imageProcessor";

@@ -6,7 +6,7 @@
 import { Tokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { CheckpointError, type CheckpointFiles } from "../checkpoint/checkpointFiles";
-import { parseJson, parseWith } from "../checkpoint/config";
+import { parseJson, parseWith } from "../checkpoint/configJson";
 
 const addedToken = z.union([z.string(), z.looseObject({ content: z.string() }).transform((token) => token.content)]);
 

@@ -62,7 +62,7 @@ test.each<[string, object, RegExp]>([
   const lines = [1, 2].flatMap((number) => warnings.step({ ...step(number, 0), ...metrics }, []));
   expect(lines).toEqual([expect.stringMatching(why)]);
   expect(warnings.summary()[0]).toMatch(new RegExp(`^in 2 of 2 steps: ${why.source}`));
-  expect(warnings.summary().at(-1)).toBe("Nothing was taught in these 2 steps: the reasons stand above.");
+  expect(warnings.summary().at(-1)).toBe("Nothing was taught in these 2 steps: see above why.");
 });
 
 test("a healthy run ends without a word", () => {
