@@ -43,13 +43,13 @@ export class StepWarnings {
         ? [`${of(this.#unscored.steps)} responses had no score (score/failed in the metrics counts them).`]
         : []),
       ...(this.#withoutUpdate > 0 ? [`${of(this.#withoutUpdate)} there was nothing to train on: no update.`] : []),
-      ...(this.#steps > 0 && this.#idle === this.#steps
-        ? [
-            `Nothing was taught in ${this.#steps === 1 ? "this step" : `these ${this.#steps} steps`}: the reasons stand above.`,
-          ]
-        : []),
+      ...(this.#steps > 0 && this.#idle === this.#steps ? [taughtNothing(this.#steps)] : []),
     ];
   }
+}
+
+function taughtNothing(steps: number): string {
+  return `Nothing was taught in ${steps === 1 ? "this step" : `these ${steps} steps`}: see above why.`;
 }
 
 /** Counts the steps in which something is so, and tells where it begins. */
