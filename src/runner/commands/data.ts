@@ -116,6 +116,7 @@ class Tally {
 
   summary(): string {
     const total = this.faults + this.usable;
+    if (total === 0) return `contains no ${this.what}s`;
     return [
       `${total} ${this.what}${total === 1 ? "" : "s"}, ${this.faults} would be skipped`,
       ...this.#prompts.words("prompt tokens"),

@@ -164,6 +164,11 @@ async function trainIn(out: string, { config, given, overrides }: Request, args:
         `${workers === 1 ? "1 worker" : `${workers} workers`}, ` +
         `${opened.policy.parameters.trainableCount} trainable parameters\n`,
     );
+    const last = plan.stages.at(-1);
+    if (session.stage === last && session.step >= session.settings[last].steps)
+      log(
+        `${last} step ${session.step} of ${session.settings[last].steps}: no step is left to train; more --steps go on`,
+      );
     const { grpo } = session.settings;
     const unreached = plan.stages.includes("grpo") ? unreachedStages(grpo.stages, grpo.steps) : null;
     if (unreached !== null) log(unreached);

@@ -125,6 +125,11 @@ test("a run resumed from the one before says so, and its logs are cut back to it
   policy.dispose();
 }, 60_000);
 
+test("the same state again does not take the place of the one before", async () => {
+  await write(1, 2, 2);
+  expect(Buffer.compare(await readFile(join(folder, PREVIOUS)), snapshots[1] ?? new Uint8Array())).toBe(0);
+});
+
 test("a served run has the same two", async () => {
   const store = new FolderStore(folder);
   for (const bytes of snapshots) await store.put(LATEST, bytes);

@@ -16,6 +16,9 @@ const DAMAGED = "snapshot.damaged.bin";
 /** @throws Error when the disk does not give back what was written; the snapshots there stay as they were */
 export async function writeSnapshot(folder: string, bytes: Uint8Array): Promise<void> {
   const [newest, previous] = [join(folder, NEWEST), join(folder, PREVIOUS)];
+  // The same state again, as at the end of a stage, must not take the place of the one before.
+  const there = await readIfThere(newest);
+  if (there !== null && Buffer.compare(there, bytes) === 0) return;
   const beside = partialPath(newest);
   await writeDurably(beside, bytes);
   const read = await readIfThere(beside);
