@@ -136,7 +136,8 @@ describe("score", () => {
         .split("\n")
         .map((line) => "error" in JSON.parse(line)),
     ).toEqual([false, true]);
-    expect(err).toMatch(/bad.jsonl, line 2: response/);
+    expect(out).toMatch(/"error":"[^"]*response/);
+    expect(err).toMatch(/bad.jsonl: 1 of 2 lines have no score/);
     const stopped = await srpo("score", "--input", inFolder("bad.jsonl"), "--on-error", "stop");
     expect(stopped.code).toBe(2);
     expect(stopped.err).toMatch(/bad.jsonl, line 2: response/);
