@@ -35,7 +35,8 @@ const explain = (error: unknown): string => (error instanceof Error ? error.mess
 export class ChatTemplate {
   private constructor(
     private readonly template: Template,
-    private readonly where: string,
+    /** The file it was read from. */
+    readonly where: string,
   ) {}
 
   /** @throws ChatTemplateError when the source is not valid Jinja */

@@ -8,7 +8,7 @@ import type { CheckpointFiles } from "../checkpoint/checkpointFiles";
 import type { PolicyConfig } from "../checkpoint/config";
 import { ConfigError } from "../checkpoint/configJson";
 import type { ImagePatches } from "../layers/imagePatches";
-import { ChatTemplate, expandImageTokens, refuseOtherCount } from "./chatTemplate";
+import { ChatTemplate, ChatTemplateError, expandImageTokens, refuseOtherCount } from "./chatTemplate";
 import { ImageProcessor, type ImageProcessorConfig } from "./imageProcessor";
 import type { RgbImage } from "./imageProcessorPixels";
 import { openProcessorConfig } from "./processorConfig";
@@ -45,13 +45,25 @@ export class PromptEncoder {
     const preprocessor = await openProcessorConfig(files, config.vision);
     const tokenizer = await PolicyTokenizer.open(files);
     const template = await ChatTemplate.open(files);
-    return new PromptEncoder(
+    const encoder = new PromptEncoder(
       tokenizer,
       template,
       new ImageProcessor(maxPixels === null ? preprocessor : atMost(preprocessor, maxPixels)),
       config,
       endOfTurn(template, tokenizer, config.text),
     );
+    encoder.refuseForeignTemplate();
+    return encoder;
+  }
+
+  /** A damaged template, or one of another policy, would otherwise be blamed on every question. */
+  private refuseForeignTemplate(): void {
+    try {
+      refuseOtherCount(this.promptIds("", 1), this.config.imageTokenId, 1);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new ChatTemplateError(`${this.template.where}: it does not fit the tokenizer: ${why}`);
+    }
   }
 
   /** @throws TokenizerError for words outside the vocabulary, ImageSizeError for a picture that cannot be resized */
