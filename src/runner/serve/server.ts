@@ -41,7 +41,7 @@ const JOINS_PER_SECOND = 4;
  * Requests of a connection that wait for an answer. Browsers send one at a time; the next may come before we know that
  * the last answer has been sent.
  */
-const MAX_UNANSWERED = 4;
+const MAX_UNANSWERED = 2;
 /** Milliseconds until a refusal is sent: whoever is refused would come back at once. Until then nothing is read. */
 const REFUSAL_DELAY = 300;
 /** Milliseconds to close the connections when the server stops. */
