@@ -108,6 +108,8 @@ describe("no room left", () => {
     const playground = await visit({
       settings: LONG,
       before: async (page) => {
+        // A page that is no HTML names no icon, so the browser asks for one that is not there.
+        await page.route("**/favicon.ico", (route) => route.fulfill({ status: 204 }));
         await page.goto(`${visiting.site.url}prepared.json`);
         await limitStorage(page, 3_000_000);
       },

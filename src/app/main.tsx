@@ -5,6 +5,7 @@ import { drawn, openEngine, whenReady } from "./engine";
 import { Boundary } from "./parts/Boundary";
 import { downloadPolicy } from "./policy/exported";
 import { PlaygroundContext } from "./state/hooks";
+import { storedRun } from "./state/keeping";
 import { decodeLink, servedToken } from "./state/link";
 import { goOffline } from "./state/offline";
 import { createPlayground } from "./state/playgroundController";
@@ -54,8 +55,9 @@ if (token !== null) {
     playground.notify("warning", "The link's settings are not used", `${link.why}. Using the defaults instead.`);
   else if (link.refused.length > 0)
     playground.notify("warning", "Some of the link's settings are not used", `${link.refused.join("\n")}.`);
-  playground.live.keeping.store.subscribe(({ current }) => {
-    if (current !== null) rememberRun(current, location.hash);
+  playground.live.keeping.store.subscribe((state) => {
+    const id = storedRun(state);
+    if (id !== null) rememberRun(id, location.hash);
   });
   playground.open(
     { kind: "shipped", name: link.ok ? link.from : DEFAULT_START },

@@ -1,6 +1,7 @@
 /** The page's header: name, stages, transport, backend, link, theme, help. */
 import { Icon } from "../parts/Icon";
 import { usePlayground, useRun, useView } from "../state/hooks";
+import { storedRun } from "../state/keeping";
 import { encodeLink } from "../state/link";
 import { rememberRun } from "../state/runMemory";
 import { setTaste, view } from "../state/view";
@@ -33,8 +34,8 @@ export function Header() {
     const link = `${location.origin}${location.pathname}${encodeLink(settings, start, recipe)}`;
     history.replaceState(null, "", link);
     // This browser already has the run: opening or reloading the link resumes it.
-    const { current } = playground.live.keeping.store.getState();
-    if (current !== null) rememberRun(current, location.hash);
+    const id = storedRun(playground.live.keeping.store.getState());
+    if (id !== null) rememberRun(id, location.hash);
     try {
       await navigator.clipboard.writeText(link);
       playground.notify(

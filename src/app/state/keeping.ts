@@ -22,6 +22,10 @@ export const initialKeeping: KeepingState = {
   offline: null,
 };
 
+/** The run on show, once it is stored; null before: after a reload the run that was there goes on. */
+export const storedRun = ({ runs, current }: KeepingState): string | null =>
+  runs.some(({ id }) => id === current) ? current : null;
+
 /** The runs other than the one on show in which something was done. */
 export const otherRuns = ({ runs, current }: KeepingState): readonly StoredRunInfo[] =>
   runs.filter(({ id }) => id !== current);
