@@ -49,6 +49,11 @@ describe("the training worker", () => {
     await playground.told(/training engine failed.*broken by the test/s);
     await playground.keeps(/Training has stopped/);
     broken = false;
+    // What is kept for offline use is the broken script.
+    await playground.page.evaluate(async () => {
+      for (const name of await caches.keys()) await caches.delete(name);
+      for (const worker of await navigator.serviceWorker.getRegistrations()) await worker.unregister();
+    });
     await playground.button("Start the engine again").click();
     await playground.ready();
     await playground.takeStep();

@@ -23,7 +23,9 @@ export async function inWorkers(page: Page, script: string | (() => string)): Pr
   await page.context().route("**/assets/entry-*.js", async (route) => {
     const response = await route.fetch();
     const text = typeof script === "string" ? script : script();
-    await route.fulfill({ response, body: `${text};\n${await response.text()}` });
+    // The script may be another one the next time.
+    const headers = { ...response.headers(), "cache-control": "no-store" };
+    await route.fulfill({ response, headers, body: `${text};\n${await response.text()}` });
   });
 }
 
